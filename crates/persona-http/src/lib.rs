@@ -41,6 +41,7 @@ pub use self::problem::{Damage, Refusal};
 pub use axum::body::Body;
 pub use axum::{Error as BodyError, Router};
 pub use limits::answer_memory::AnswerMemoryLimit;
+pub use limits::batch_turns::BatchTurns;
 pub use limits::body_memory::BodyMemoryLimit;
 pub use limits::client_address::ClientAddress;
 pub use limits::client_limit::{ClientLimit, Turn};
@@ -76,6 +77,8 @@ pub struct Context {
     pub bodies: BodyMemoryLimit,
     /// The turns of requests with large bodies.
     pub heavy: HeavyTurns,
+    /// The turns of the items of batches.
+    pub batch: BatchTurns,
     /// Most bytes of a document as JSON.
     pub document_bytes_max: usize,
     /// The memory that large answers of this process may take up together.

@@ -25,7 +25,7 @@ use crate::{ClientAddress, Context, personas};
 /// one of them out, however much they are alike.
 pub const REFUSALS: &str = "persona_http::refusals";
 /// Names a request in the answer, in the body of a problem and in the log.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Names the worker that answered.
 pub(super) const WORKER: HeaderName = HeaderName::from_static("x-persona-worker");
 /// Tells how long the server took.
@@ -83,6 +83,10 @@ async fn finish(State(bound): State<Bound>, mut request: Request, next: Next) ->
     let Bound { context, route, operation } = bound;
     let started = Instant::now();
     let id = request_id(request.headers(), &context);
+    if operation == Some(OperationId::BatchPersonas) {
+        // The one answer with problems inside, which have the id too.
+        request.headers_mut().insert(REQUEST_ID, id.clone());
+    }
     let facts = RequestFacts {
         method: request.method().clone(),
         route,

@@ -46,6 +46,7 @@ fn handler(id: OperationId) -> MethodRouter<Arc<Context>> {
     match id {
         OperationId::ListPersonas => on(method, personas::list::list_personas),
         OperationId::CreatePersona => on(method, personas::create::create_persona),
+        OperationId::BatchPersonas => on(method, personas::batch::batch_personas),
         OperationId::GetPersona => on(method, personas::get::get_persona),
         OperationId::ReplacePersona => on(method, personas::replace::replace_persona),
         OperationId::PatchPersona => on(method, personas::patch::patch_persona),

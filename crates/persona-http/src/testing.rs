@@ -8,7 +8,9 @@ use persona_model::{Clock, DOCUMENT_BYTES_MAX, Timestamp};
 use persona_storage::Store;
 use persona_storage::memory::MemoryStore;
 
-use crate::{Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns};
+use crate::{
+    Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns,
+};
 
 /// A clock that stands still.
 pub struct FixedClock;
@@ -42,6 +44,7 @@ pub fn context(store: Arc<dyn Store>) -> Context {
         read_time_max: Duration::from_secs(5),
         bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
+        batch: BatchTurns::default(),
         document_bytes_max: DOCUMENT_BYTES_MAX,
         answers: AnswerMemoryLimit::new(1 << 20),
     }

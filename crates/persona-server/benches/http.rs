@@ -9,7 +9,9 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
 use persona_http::Body;
-use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
+use persona_http::{
+    AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+};
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
 use persona_storage::memory::MemoryStore;
@@ -33,6 +35,7 @@ fn app() -> persona_http::Router {
         read_time_max: Duration::from_secs(5),
         bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
+        batch: BatchTurns::default(),
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
         answers: AnswerMemoryLimit::new(256 << 20),
     })

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use persona_http::Body;
 use persona_http::Router;
 use persona_http::{
-    Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+    Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
 };
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
@@ -55,6 +55,7 @@ impl Local {
             read_time_max: Duration::from_millis(config.read_timeout_ms),
             bodies: BodyMemoryLimit::default(),
             heavy: HeavyTurns::default(),
+            batch: BatchTurns::default(),
             document_bytes_max: config.document_bytes_max,
             answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
             turns: ReadTurns::of(&*store),

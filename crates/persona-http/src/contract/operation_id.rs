@@ -14,6 +14,8 @@ pub enum OperationId {
     ListPersonas,
     /// `POST /api/v1/personas`.
     CreatePersona,
+    /// `POST /api/v1/personas/batch`.
+    BatchPersonas,
     /// `GET /api/v1/personas/{id}`.
     GetPersona,
     /// `PUT /api/v1/personas/{id}`.

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
 use super::health::{Health, Landing, Readiness};
 use super::operation::{Answer, Body, Content, Method, Operation, RateClass, Scope, StoreUse, Tag};
 use super::operation_id::OperationId;
@@ -109,6 +110,23 @@ pub const OPERATIONS: &[Operation] = &[
         problems: &[Code::HandleTaken, Code::Stale],
         store: StoreUse::Writes,
         ..row(WRITE, OperationId::CreatePersona, "create_persona", Method::Post, "/api/v1/personas")
+    },
+    Operation {
+        summary: "Make many changes in one request",
+        bodies: &[body(JSON, schema_of::<Batch>(), BATCH_EXAMPLE)],
+        answers: &[answer(
+            207,
+            "What became of each item.",
+            Content::Json(schema_of::<BatchAnswer>()),
+        )],
+        store: StoreUse::Writes,
+        ..row(
+            WRITE,
+            OperationId::BatchPersonas,
+            "batch_personas",
+            Method::Post,
+            "/api/v1/personas/batch",
+        )
     },
     Operation {
         summary: "Read a persona, or an older revision of it",

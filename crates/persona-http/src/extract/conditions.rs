@@ -95,19 +95,24 @@ pub(crate) fn names_no_state(precondition: &Precondition) -> bool {
 pub(crate) const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and \
                                    a proxy that compresses answers makes tags weak";
 
+/// What a PUT expects; `None` where it is to create the persona.
+pub(crate) fn of_replacement(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+    if etag::must_be_new(headers)? {
+        return Ok(None);
+    }
+    required_precondition(headers).map(Some)
+}
+
 /// Refuses conditions where they would be ignored, because an ignored condition is a lost update.
-pub(crate) fn none(headers: &HeaderMap) -> Result<(), Problem> {
+/// The reason says why there can be none.
+pub(crate) fn none(headers: &HeaderMap, reason: &str) -> Result<(), Problem> {
     let all = [
         (IF_MATCH, "If-Match"),
         (IF_NONE_MATCH, "If-None-Match"),
         (IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
     ];
     match all.into_iter().find(|(name, _)| headers.contains_key(name)) {
-        Some((_, spelled)) => Err(Problem::bad_header(
-            spelled,
-            "not_here",
-            "is not understood here: a past revision has one content",
-        )),
+        Some((_, spelled)) => Err(Problem::bad_header(spelled, "not_here", reason)),
         None => Ok(()),
     }
 }

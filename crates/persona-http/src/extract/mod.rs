@@ -2,8 +2,10 @@
 //!
 //! `request.rs` takes a write apart, `body.rs` and `json.rs` read what it brings, `parameters.rs`
 //! reads the query by the rows of the contract, `conditions.rs` the headers of RFC 9110 section 13
-//! with `etag.rs` and `date.rs`, and `past.rs` the body of an imported revision.
+//! with `etag.rs` and `date.rs`, `past.rs` the body of an imported revision, and `batch.rs`
+//! the items of a batch.
 
+pub mod batch;
 pub mod body;
 pub mod conditions;
 pub mod date;

@@ -19,14 +19,18 @@ use persona_storage::{Idempotency, Operation, Write};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
 use crate::extract::json;
 use crate::limits::heavy::{Turn, Weight};
+use crate::middleware::REQUEST_ID;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context, personas};
 
 /// Most characters of an idempotency key.
 pub(crate) const KEY_CHARS_MAX: usize = 255;
+/// Most characters of a key for all items of a batch: there is room for a place behind it.
+const KEY_OF_BATCH_CHARS_MAX: usize = KEY_CHARS_MAX - 4;
 /// Most characters of an author.
 pub(crate) const AUTHOR_CHARS_MAX: usize = 128;
 /// Names the author of a change.
@@ -90,6 +94,11 @@ impl WriteRequest {
         personas::id_in(self.parts.uri.path())
     }
 
+    /// Whether the client wants a repetition to be recognised.
+    pub fn has_key(&self) -> bool {
+        self.parts.headers.contains_key(IDEMPOTENCY_KEY)
+    }
+
     /// What `read` makes of the body as JSON, and of which of the accepted media types it has.
     ///
     /// A body that is not light is read on a thread for such work, when its turn has come.
@@ -115,10 +124,7 @@ impl WriteRequest {
         let turn = context.heavy.take(weight, self.client(), context.write_deadline()).await?;
         let turn = Arc::new(turn);
         self.turn = (weight == Weight::Large).then(|| Arc::clone(&turn));
-        let (body, digest) = (
-            Arc::clone(&self.body),
-            self.parts.headers.contains_key(IDEMPOTENCY_KEY).then(|| self.digest()),
-        );
+        let (body, digest) = (Arc::clone(&self.body), self.has_key().then(|| self.digest()));
         let work = tokio::task::spawn_blocking(move || {
             let fingerprint = digest.map(|digest| finished(digest, body.bytes()));
             let result = json::read(body.bytes()).and_then(|value| read(media_type, value));
@@ -132,7 +138,13 @@ impl WriteRequest {
         result
     }
 
-    fn client(&self) -> Option<IpAddr> {
+    /// The id of the request, where the route has it told (`middleware.rs`).
+    pub fn request_id(&self) -> &str {
+        self.parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The address of the client.
+    pub fn client(&self) -> Option<IpAddr> {
         self.parts.extensions.get::<ClientAddress>().map(|client| client.0)
     }
 
@@ -151,6 +163,38 @@ impl WriteRequest {
             document_bytes_max: context.document_bytes_max,
             ..Write::new(operation, context.write_deadline())
         })
+    }
+
+    /// The good items of a batch as writes, with the author of the request and the same deadline.
+    /// Where the request has a key, an item without one has that key with its place behind it.
+    pub fn writes(
+        &self,
+        context: &Context,
+        items: Vec<Result<BatchItem, Problem>>,
+    ) -> Result<Vec<Result<Write, Problem>>, Problem> {
+        let headers = &self.parts.headers;
+        let key_of_all = idempotency_key(headers)?;
+        if key_of_all.as_ref().is_some_and(|key| key.len() > KEY_OF_BATCH_CHARS_MAX) {
+            let message = format!("must have at most {KEY_OF_BATCH_CHARS_MAX} characters here");
+            return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
+        }
+        let (author, client) = (author(headers)?, self.client());
+        let deadline = context.write_deadline();
+        let write = |place: usize, item: BatchItem| {
+            let key_by_place = || key_of_all.as_ref().map(|key| format!("{key}:{place}"));
+            let key = item.key.or_else(key_by_place);
+            let idempotency = key.zip(item.fingerprint);
+            Write {
+                author: author.clone(),
+                idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
+                client,
+                bytes: item.bytes,
+                document_bytes_max: context.document_bytes_max,
+                ..Write::new(item.operation, deadline)
+            }
+        };
+        let items = items.into_iter().enumerate();
+        Ok(items.map(|(place, item)| item.map(|item| write(place, item))).collect())
     }
 
     /// SHA-256 over everything but the body that makes the request what it is, each part with its
@@ -228,7 +272,7 @@ fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaTyp
 }
 
 /// The idempotency key, bare or as an RFC 8941 string: both spellings are the same key.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, &IDEMPOTENCY_KEY, "Idempotency-Key")? else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     let key = text

@@ -2,10 +2,11 @@
 //!
 //! `client_address.rs` decides which client a request belongs to, with the ranges of `network.rs`.
 //! `ledger.rs` counts memory by client, for bodies (`body_memory.rs`) and for answers
-//! (`answer_memory.rs`). `client_limit.rs` hands out turns, also those of `heavy.rs`.
-//! `patience.rs` is the least rate of a client.
+//! (`answer_memory.rs`). `client_limit.rs` hands out turns, also those of `heavy.rs`;
+//! `batch_turns.rs` those of items of batches. `patience.rs` is the least rate of a client.
 
 pub mod answer_memory;
+pub mod batch_turns;
 pub mod body_memory;
 pub mod client_address;
 pub mod client_limit;

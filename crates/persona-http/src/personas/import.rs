@@ -25,7 +25,8 @@ pub async fn import_revision(
     let id = request.persona_id()?;
     let revision = revision_in(&request.parts.uri, id)?;
     Parameters::none(&request.parts.uri, OperationId::ImportRevision)?;
-    conditions::none(&request.parts.headers)?;
+    let reason = "is not understood here: a past revision has one content";
+    conditions::none(&request.parts.headers, reason)?;
     let read = move |_, body| {
         let read = past::past_revision(id, revision, body)?;
         read.document.prepare();

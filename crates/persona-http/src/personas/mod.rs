@@ -1,6 +1,7 @@
 //! Personas: one file per verb of `/api/v1/personas` and `/api/v1/personas/{id}`; `answer.rs` is
 //! what they answer with.
 
+pub mod batch;
 pub mod create;
 pub mod delete;
 pub mod get;

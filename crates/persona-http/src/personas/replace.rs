@@ -8,9 +8,9 @@ use persona_storage::Operation;
 
 use super::responses;
 use crate::contract::OperationId;
+use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
-use crate::extract::{conditions, etag};
 use crate::problem::Problem;
 use crate::{Context, wire};
 
@@ -22,12 +22,7 @@ pub async fn replace_persona(
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri, OperationId::ReplacePersona)?;
-    let headers = &request.parts.headers;
-    let precondition = if etag::must_be_new(headers)? {
-        None
-    } else {
-        Some(conditions::required_precondition(headers)?)
-    };
+    let precondition = conditions::of_replacement(&request.parts.headers)?;
     let read = move |_, body| Ok(responses::prepared(wire::document_of_put(id, body)?));
     let document = request.read(&context, MediaType::PERSONA, read).await?;
     let operation = match precondition {

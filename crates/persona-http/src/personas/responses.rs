@@ -162,11 +162,16 @@ pub(super) async fn respond_no_content(
 async fn commit(context: &Context, write: Write) -> Result<Written, Problem> {
     let id = write.operation.id();
     let names_no_state = write.operation.precondition().is_some_and(conditions::names_no_state);
-    context.store.write(write).await.map_err(|error| {
-        let is_stale = matches!(error, Error::Stale { .. });
-        let problem = Problem::of_persona(id, error);
-        if is_stale && names_no_state { problem.hint(conditions::NO_STATE) } else { problem }
-    })
+    let written = context.store.write(write).await;
+    written.map_err(|error| refused(id, names_no_state, error))
+}
+
+/// The answer to a write of this persona that was refused. Where its precondition names no state,
+/// the hint says so.
+pub(super) fn refused(id: PersonaId, names_no_state: bool, error: Error) -> Problem {
+    let is_stale = matches!(error, Error::Stale { .. });
+    let problem = Problem::of_persona(id, error);
+    if is_stale && names_no_state { problem.hint(conditions::NO_STATE) } else { problem }
 }
 
 fn mark_replay(response: &mut Response, replayed: bool) {

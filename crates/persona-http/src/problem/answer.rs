@@ -113,6 +113,12 @@ impl Problem {
         }
     }
 
+    /// The same without what only this case has: for answers that would be too long.
+    #[must_use]
+    pub fn in_short(&self) -> Self {
+        Self::new(self.code(), "the answer has no room for more of this")
+    }
+
     /// A header that cannot be used.
     pub fn bad_header(
         header: &'static str,
@@ -172,18 +178,22 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Logs the failure behind a problem, if there is one, and marks the response where it is damage.
+pub fn note_failure(problem: &Problem, response: &mut Response, request_id: &str) {
+    let Some(error) = problem.cause() else { return };
+    log_failure(error, request_id);
+    if let Error::Damaged(report) = error {
+        response.extensions_mut().insert(Damage(report.clone()));
+    }
+}
+
 /// Writes the body of an error answer, and logs the failure behind it; other answers stay as they
 /// are.
 pub fn render(response: &mut Response, request_id: &str) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     let text = serde_json::to_vec(&problem.body(request_id)).expect("a problem is JSON");
     *response.body_mut() = Body::from(text);
-    if let Some(error) = problem.cause() {
-        log_failure(error, request_id);
-        if let Error::Damaged(report) = error {
-            response.extensions_mut().insert(Damage(report.clone()));
-        }
-    }
+    note_failure(&problem, response, request_id);
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

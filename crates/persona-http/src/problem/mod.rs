@@ -16,7 +16,7 @@ mod store;
 pub(crate) use crate::contract::problem_body::FieldError;
 pub(crate) use crate::contract::problems::Code;
 pub use answer::Damage;
-pub(super) use answer::{Problem, render};
+pub(super) use answer::{Problem, note_failure, render};
 pub(super) use example::example;
 pub(super) use list::list_problems;
 pub use refusal::Refusal;

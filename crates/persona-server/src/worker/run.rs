@@ -31,7 +31,9 @@ use crate::heads::Hosts;
 use crate::log::Log;
 use crate::scoreboard::{ProcessEntry, ProcessState};
 use crate::supervisor::{ChildInput, ChildKey, Message, say};
-use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
+use persona_http::{
+    AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+};
 
 /// Runs a worker until it has drained, or cannot go on.
 ///
@@ -241,6 +243,7 @@ fn open(
         write_wait_max: Duration::from_millis(config.busy_timeout_ms),
         read_time_max: Duration::from_millis(config.read_timeout_ms),
         heavy: HeavyTurns::default(),
+        batch: BatchTurns::default(),
         document_bytes_max: config.document_bytes_max,
         bodies,
         answers,

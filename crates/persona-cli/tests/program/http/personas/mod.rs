@@ -1,5 +1,6 @@
 //! Personas, verb by verb.
 
+mod batch;
 mod conditions;
 mod create;
 mod delete;

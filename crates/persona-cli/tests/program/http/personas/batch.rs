@@ -1,0 +1,262 @@
+//! `POST /api/v1/personas/batch`.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use serde_json::{Value, json};
+
+use crate::http::client::Reply;
+use crate::http::server::{NOBODY, Server};
+
+const BATCH: &str = "/api/v1/personas/batch";
+const NEW: &str = "0193b0c2-7f3e-7a10-8c1d-000000000007";
+
+async fn batch(server: &Server, items: &[Value]) -> Reply {
+    server.send("POST", BATCH).json(&json!({ "items": items })).send().await
+}
+
+fn items_of(reply: &Reply) -> Vec<Value> {
+    assert_eq!(reply.status, 207, "{reply:?}");
+    let Value::Array(items) = reply.json()["items"].take() else { panic!("{reply:?}") };
+    items
+}
+
+fn statuses(items: &[Value]) -> Vec<u64> {
+    items.iter().map(|item| item["status"].as_u64().expect("a status")).collect()
+}
+
+fn id_of(path: &str) -> &str {
+    path.rsplit('/').next().expect("a path")
+}
+
+async fn count(server: &Server) -> Value {
+    server.get("/api/v1/personas?count=exact&limit=1").await.json()["total"].clone()
+}
+
+#[tokio::test]
+async fn each_item_is_done_as_the_request_alone_would_be() {
+    let server = Server::start();
+    let (one, two) = (server.persona("One").await, server.persona("Two").await);
+    let tag = server.tag(&two).await;
+    let reply = server
+        .send("POST", BATCH)
+        .header("x-persona-author", "Zoë")
+        .json(&json!({ "items": [
+            { "op": "create", "document": { "name": "Ada" } },
+            { "op": "put", "id": NEW, "if_none_match": "*", "document": { "name": "Bea" } },
+            { "op": "patch", "id": id_of(&one), "patch": { "nickname": "I" } },
+            {
+                "op": "patch",
+                "id": id_of(&one),
+                "base_revision": 1,
+                "patch": [{ "op": "add", "path": "/tags/-", "value": "x" }],
+            },
+            { "op": "put", "id": id_of(&two), "if_match": tag, "document": { "name": "Deux" } },
+            { "op": "delete", "id": id_of(&two), "if_match": "*" },
+        ] }))
+        .send()
+        .await;
+    let items = items_of(&reply);
+    assert_eq!(statuses(&items), [201, 201, 200, 200, 200, 204]);
+    let revisions: Vec<_> = items.iter().map(|item| item["revision"].clone()).collect();
+    assert_eq!(revisions, [1, 1, 2, 3, 2, 3].map(|number| json!(number)));
+    for (item, name) in [(&items[0], "Ada"), (&items[1], "Bea"), (&items[3], "One")] {
+        let path = format!("/api/v1/personas/{}", item["id"].as_str().expect("an id"));
+        let persona = server.get(&path).await;
+        assert_eq!(Some(persona.etag()), item["etag"].as_str());
+        assert_eq!(persona.json()["name"], name);
+        assert_eq!(persona.json()["updated_by"], "Zoë");
+    }
+    let merged = server.get(&one).await.json();
+    assert_eq!((&merged["nickname"], &merged["tags"]), (&json!("I"), &json!(["x"])));
+    assert_eq!(server.get(&two).await.status, 410);
+}
+
+/// Items that are refused, with status, code and place.
+fn bad_items(id: &str) -> Vec<(Value, u16, &'static str, Value)> {
+    let none = Value::Null;
+    vec![
+        (json!({ "op": "create", "document": {} }), 422, "invalid", json!("/document/name")),
+        (
+            json!({ "op": "put", "id": id, "document": { "name": "Ada" } }),
+            428,
+            "condition_required",
+            none.clone(),
+        ),
+        (
+            json!({ "op": "delete", "id": id, "if_match": "\"7-00000000\"" }),
+            412,
+            "stale",
+            none.clone(),
+        ),
+        (
+            json!({ "op": "patch", "id": id, "patch": { "name": null } }),
+            422,
+            "invalid",
+            json!("/name"),
+        ),
+        (
+            json!({ "op": "patch", "id": id_of(NOBODY), "patch": {} }),
+            404,
+            "no_such_persona",
+            none.clone(),
+        ),
+        (json!({ "op": "patch", "id": "ada", "patch": {} }), 404, "no_such_persona", none.clone()),
+        (json!({ "op": "erase", "id": id }), 422, "invalid", json!("/op")),
+        (
+            json!({ "op": "delete", "id": id, "if_match": "*", "documnet": {} }),
+            422,
+            "invalid",
+            json!("/documnet"),
+        ),
+        (
+            json!({ "op": "delete", "id": id, "if_match": "*", "patch": {} }),
+            422,
+            "invalid",
+            json!("/patch"),
+        ),
+        (json!({ "op": "delete", "if_match": "*" }), 422, "invalid", json!("/id")),
+        (json!({ "op": "patch", "id": id, "patch": 7 }), 422, "invalid", json!("/patch")),
+        (
+            json!({ "op": "patch", "id": id, "patch": {}, "base_revision": 0 }),
+            422,
+            "invalid",
+            json!("/base_revision"),
+        ),
+        (
+            json!({ "op": "patch", "id": id, "patch": {}, "idempotency_key": "" }),
+            400,
+            "bad_header",
+            none,
+        ),
+        (json!("delete"), 422, "invalid", json!("")),
+    ]
+}
+
+#[tokio::test]
+async fn a_bad_item_is_told_as_the_request_alone_would_be_and_stops_no_other() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    let id = id_of(&path);
+    let cases = bad_items(id);
+    let mut sent: Vec<Value> = cases.iter().map(|(item, ..)| item.clone()).collect();
+    sent.push(json!({ "op": "create", "document": { "name": "Bea" } }));
+    let items = items_of(&batch(&server, &sent).await);
+    for ((item, status, code, pointer), told) in cases.iter().zip(&items) {
+        let problem = &told["problem"];
+        assert_eq!(
+            (&told["status"], &problem["code"], &problem["errors"][0]["pointer"]),
+            (&json!(status), &json!(code), pointer),
+            "{item}: {told}"
+        );
+        assert_eq!(problem["status"], told["status"]);
+    }
+    assert_eq!(items[cases.len()]["status"], 201);
+    assert_eq!(items[2]["problem"]["current_revision"], 1);
+    let near = items[7]["problem"]["errors"][0]["message"].as_str().expect("a message");
+    assert!(near.contains("did you mean document?"), "{near}");
+    assert_eq!((server.get(&path).await.revision(), count(&server).await), (1, json!(2)));
+}
+
+#[tokio::test]
+async fn what_is_no_batch_changes_nothing() {
+    let server = Server::start();
+    let create = json!({ "op": "create", "document": { "name": "Ada" } });
+    let cases = [
+        (json!([create]), ""),
+        (json!({}), "/items"),
+        (json!({ "items": create }), "/items"),
+        (json!({ "items": [] }), "/items"),
+        (json!({ "items": vec![create.clone(); 1_001] }), "/items"),
+        (json!({ "items": [create], "atomic": true }), "/atomic"),
+    ];
+    for (body, pointer) in cases {
+        let reply = server.send("POST", BATCH).json(&body).send().await;
+        assert_eq!(reply.status, 422);
+        assert_eq!(reply.problem()["errors"][0]["pointer"], pointer);
+    }
+    let body = json!({ "items": [create] });
+    let long = "k".repeat(252);
+    for (header, value) in
+        [("if-match", "*"), ("if-none-match", "*"), ("idempotency-key", long.as_str())]
+    {
+        let reply = server.send("POST", BATCH).header(header, value).json(&body).send().await;
+        assert_eq!((reply.status.as_u16(), &reply.json()["code"]), (400, &json!("bad_header")));
+    }
+    let large = json!({ "items": [create, "x".repeat(8 * 1024 * 1024)] });
+    assert_eq!(server.send("POST", BATCH).json(&large).send().await.status, 413);
+    assert_eq!(count(&server).await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_cut_off_changes_nothing() {
+    let server = Server::start();
+    let item = json!({ "op": "create", "document": { "name": "Ada" } });
+    let body = json!({ "items": [item] }).to_string();
+    let head = format!(
+        "POST {BATCH} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        server.address(),
+        body.len() + 1
+    );
+    let mut stream = TcpStream::connect(server.address()).expect("the server listens");
+    stream.write_all(head.as_bytes()).expect("sent");
+    stream.write_all(body.as_bytes()).expect("sent");
+    stream.shutdown(Shutdown::Write).expect("closed");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the server ends the connection");
+    assert!(answer.is_empty() || answer.contains("body_cut_off"), "{answer}");
+    assert_eq!(count(&server).await, 0);
+}
+
+#[tokio::test]
+async fn items_of_one_persona_are_done_in_their_order() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    let change_of = |number: u64| {
+        let nickname = json!({ "nickname": number.to_string() });
+        json!({ "op": "patch", "id": id_of(&path), "base_revision": number, "patch": nickname })
+    };
+    let items = items_of(&batch(&server, &(1..=50).map(change_of).collect::<Vec<_>>()).await);
+    let revisions: Vec<_> = items.iter().map(|item| item["revision"].as_u64()).collect();
+    assert_eq!(revisions, (2..=51).map(Some).collect::<Vec<_>>());
+    assert_eq!(server.get(&path).await.json()["nickname"], "50");
+}
+
+#[tokio::test]
+async fn a_repetition_is_recognised_item_by_item() {
+    let server = Server::start();
+    let create = |name: &str| json!({ "op": "create", "document": { "name": name } });
+    let keyed = |name: &str| json!({ "op": "create", "document": { "name": name }, "idempotency_key": "b" });
+    let send = async |items: Value| {
+        let body = json!({ "items": items });
+        let sending = server.send("POST", BATCH).header("idempotency-key", "all").json(&body);
+        items_of(&sending.send().await)
+    };
+    let first = send(json!([create("Ada"), keyed("Bea"), create("Cleo")])).await;
+    assert_eq!(statuses(&first), [201, 201, 201]);
+    assert!(first.iter().all(|item| item["replayed"].is_null()), "{first:?}");
+    let again = send(json!([create("Ada"), keyed("Bea"), create("Cleo"), create("Dora")])).await;
+    assert_eq!(statuses(&again), [201, 201, 201, 201]);
+    for (again, first) in again.iter().zip(&first) {
+        assert_eq!((&again["id"], &again["replayed"]), (&first["id"], &json!(true)));
+    }
+    let other = send(json!([create("Eve"), keyed("Eve")])).await;
+    assert_eq!(statuses(&other), [422, 422]);
+    assert_eq!(other[0]["problem"]["code"], "idempotency_key_reused");
+    assert_eq!(count(&server).await, 4);
+}
+
+#[tokio::test]
+async fn a_thousand_items_of_several_clients_at_once_are_all_done() {
+    let server = Server::start();
+    let create = |number| json!({ "op": "create", "document": { "name": format!("P{number}") } });
+    let items: Vec<Value> = (0..1_000).map(create).collect();
+    let send = || batch(&server, &items);
+    let all = tokio::join!(send(), send(), send(), send());
+    for reply in [all.0, all.1, all.2, all.3] {
+        let statuses = statuses(&items_of(&reply));
+        assert_eq!(statuses, vec![201; 1_000]);
+    }
+    assert_eq!(count(&server).await, 4_000);
+}

@@ -1,0 +1,234 @@
+//! The items of a batch: each is what a request alone would say, as a JSON object.
+//!
+//! Conditions and keys have the words of the headers and go through the same readers, so an item is
+//! refused exactly where the request alone would be.
+
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use persona_model::{
+    Document, FieldError, Patch, PersonaId, Precondition, Revision, ValidationErrors, excerpt,
+    nearest_name,
+};
+use persona_storage::Operation;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::request::{IDEMPOTENCY_KEY, idempotency_key};
+use super::{conditions, etag};
+use crate::contract::batch::BATCH_ITEMS_MAX;
+use crate::problem::Problem;
+use crate::wire;
+
+/// Every member that an item can have.
+const MEMBERS: [&str; 8] = [
+    "op",
+    "id",
+    "document",
+    "patch",
+    "if_match",
+    "if_none_match",
+    "base_revision",
+    "idempotency_key",
+];
+
+/// One change of a batch.
+#[derive(Debug)]
+pub(crate) struct BatchItem {
+    /// What is to be changed.
+    pub operation: Operation,
+    /// Its own key.
+    pub key: Option<String>,
+    /// What a repetition is recognised by; only where there can be a key.
+    pub fingerprint: Option<[u8; 32]>,
+    /// Bytes of JSON that it brings.
+    pub bytes: usize,
+}
+
+/// Reads the body of a batch: its items, each by itself good or bad. A creation gets its identity
+/// from `new_id`. With `have_keys` also items without a key of their own have one.
+///
+/// # Errors
+///
+/// The body is no batch: then nothing of it is done.
+pub(crate) fn items(
+    body: Value,
+    have_keys: bool,
+    new_id: impl Fn() -> PersonaId,
+) -> Result<Vec<Result<BatchItem, Problem>>, Problem> {
+    let wrong = |pointer: &str, code, message: String| {
+        Err(Problem::from(ValidationErrors::one(pointer, code, message)))
+    };
+    let Value::Object(mut members) = body else {
+        return wrong("", "not_an_object", "must be an object with items".into());
+    };
+    let Some(Value::Array(items)) = members.remove("items") else {
+        return wrong("/items", "required", "must be a list of changes".into());
+    };
+    if let Some(name) = members.keys().next() {
+        let message = format!("{:?} is no member of a batch, which has items only", excerpt(name));
+        return wrong(&pointer_of(name), "unknown_member", message);
+    }
+    if !(1..=BATCH_ITEMS_MAX).contains(&items.len()) {
+        let message = format!("must have 1 to {BATCH_ITEMS_MAX} items, has {}", items.len());
+        return wrong("/items", "too_many", message);
+    }
+    let read = |item| Members::of(item, have_keys).and_then(|item| item.read(&new_id));
+    Ok(items.into_iter().map(read).collect())
+}
+
+fn pointer_of(member: &str) -> String {
+    format!("/{}", excerpt(member).replace('~', "~0").replace('/', "~1"))
+}
+
+/// An item that is being taken apart.
+struct Members {
+    members: Map<String, Value>,
+    fingerprint: Option<[u8; 32]>,
+}
+
+impl Members {
+    fn of(item: Value, has_key: bool) -> Result<Self, Problem> {
+        let Value::Object(members) = item else {
+            return Err(ValidationErrors::one("", "not_an_object", "must be an object").into());
+        };
+        if let Some(name) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+            let near = nearest_name(name, MEMBERS).map(|near| format!("; did you mean {near}?"));
+            let message =
+                format!("{:?} is no member of an item{}", excerpt(name), near.unwrap_or_default());
+            return Err(ValidationErrors::one(pointer_of(name), "unknown_member", message).into());
+        }
+        let fingerprint = (has_key || members.contains_key("idempotency_key")).then(|| {
+            let text = serde_json::to_vec(&members).expect("members are JSON");
+            Sha256::new().chain_update("an item of a batch").chain_update(text).finalize().into()
+        });
+        Ok(Self { members, fingerprint })
+    }
+
+    fn read(mut self, new_id: impl Fn() -> PersonaId) -> Result<BatchItem, Problem> {
+        let operation = self.text("op")?.ok_or_else(|| missing("op"))?;
+        let headers = self.headers()?;
+        let (operation, bytes) = match operation.as_str() {
+            "create" => self.creation(&headers, new_id())?,
+            "put" => self.replacement(&headers)?,
+            "patch" => self.patch(&headers)?,
+            "delete" => {
+                etag::reject_if_none_match(&headers)?;
+                let precondition = conditions::required_precondition(&headers)?;
+                (Operation::Delete { id: self.id()?, precondition }, 0)
+            }
+            other => {
+                let message =
+                    format!("must be create, put, patch or delete, is {:?}", excerpt(other));
+                return Err(ValidationErrors::one("/op", "bad_value", message).into());
+            }
+        };
+        if let Some(name) = self.members.keys().next() {
+            let message = format!("{name} does not go with this op");
+            return Err(ValidationErrors::one(pointer_of(name), "not_here", message).into());
+        }
+        let key = idempotency_key(&headers)?;
+        Ok(BatchItem { operation, key, fingerprint: self.fingerprint, bytes })
+    }
+
+    fn creation(&mut self, headers: &HeaderMap, id: PersonaId) -> Read {
+        conditions::judge_creation(headers)?;
+        let document = self.value("document")?;
+        let document = Document::from_json(document).map_err(of_document)?;
+        document.prepare();
+        let bytes = document.text().len();
+        Ok((Operation::Create { id, document }, bytes))
+    }
+
+    fn replacement(&mut self, headers: &HeaderMap) -> Read {
+        let id = self.id()?;
+        let precondition = conditions::of_replacement(headers)?;
+        let document = self.value("document")?;
+        let document = wire::document_of_put(id, document).map_err(of_document)?;
+        document.prepare();
+        let bytes = document.text().len();
+        let operation = match precondition {
+            None => Operation::Create { id, document },
+            Some(precondition) => Operation::Replace { id, precondition, document },
+        };
+        Ok((operation, bytes))
+    }
+
+    fn patch(&mut self, headers: &HeaderMap) -> Read {
+        etag::reject_if_none_match(headers)?;
+        let precondition = conditions::precondition(headers)?.unwrap_or(Precondition::Any);
+        let (id, base, patch) = (self.id()?, self.base_revision()?, self.value("patch")?);
+        let bytes = patch.to_string().len();
+        let patch = if patch.is_array() { Patch::json(patch) } else { Patch::merge(patch) };
+        let patch = patch.map_err(|invalid| inside("/patch", invalid))?;
+        Ok((Operation::Patch { id, precondition, patch, base }, bytes))
+    }
+
+    /// The persona that the item is about. No persona has a malformed identity.
+    fn id(&mut self) -> Result<PersonaId, Problem> {
+        let text = self.text("id")?.ok_or_else(|| missing("id"))?;
+        PersonaId::parse(&text).ok_or_else(|| {
+            Problem::no_such_persona(&excerpt(&text)).hint("an id is a UUID with hyphens")
+        })
+    }
+
+    fn base_revision(&mut self) -> Result<Option<Revision>, Problem> {
+        let Some(value) = self.members.remove("base_revision") else { return Ok(None) };
+        let revision = value.as_u64().and_then(Revision::new);
+        revision.map(Some).ok_or_else(|| {
+            ValidationErrors::one("/base_revision", "bad_value", "must be a revision").into()
+        })
+    }
+
+    /// What the item says in place of headers.
+    fn headers(&mut self) -> Result<HeaderMap, Problem> {
+        let places: [(&str, &HeaderName); 3] = [
+            ("if_match", &IF_MATCH),
+            ("if_none_match", &IF_NONE_MATCH),
+            ("idempotency_key", &IDEMPOTENCY_KEY),
+        ];
+        let mut headers = HeaderMap::new();
+        for (member, name) in places {
+            if let Some(text) = self.text(member)? {
+                let value = HeaderValue::try_from(text).map_err(|_| {
+                    let message = "must be what the header of this name can be";
+                    ValidationErrors::one(format!("/{member}"), "bad_value", message)
+                })?;
+                headers.insert(name, value);
+            }
+        }
+        Ok(headers)
+    }
+
+    fn text(&mut self, member: &str) -> Result<Option<String>, Problem> {
+        match self.members.remove(member) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => {
+                let message = "must be a string";
+                Err(ValidationErrors::one(format!("/{member}"), "wrong_type", message).into())
+            }
+        }
+    }
+
+    fn value(&mut self, member: &str) -> Result<Value, Problem> {
+        self.members.remove(member).ok_or_else(|| missing(member))
+    }
+}
+
+type Read = Result<(Operation, usize), Problem>;
+
+fn missing(member: &str) -> Problem {
+    ValidationErrors::one(format!("/{member}"), "required", "must be there").into()
+}
+
+fn of_document(invalid: ValidationErrors) -> Problem {
+    inside("/document", invalid)
+}
+
+/// The same errors, with places in the item.
+pub(crate) fn inside(member: &str, invalid: ValidationErrors) -> Problem {
+    let ValidationErrors { errors, more } = invalid;
+    let placed =
+        |error: FieldError| FieldError { pointer: format!("{member}{}", error.pointer), ..error };
+    ValidationErrors { errors: errors.into_iter().map(placed).collect(), more }.into()
+}

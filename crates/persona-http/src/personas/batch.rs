@@ -1,0 +1,220 @@
+//! `POST /api/v1/personas/batch`: many changes in one request, each with an answer of its own.
+//!
+//! Each item is a write of its own, so it shares transactions with what else is written at the
+//! time, and a large batch does not keep others from the write lock. Items of one persona are done
+//! one after the other; the rest at the same time, as far as there are turns.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use persona_model::PersonaId;
+use persona_storage::{Error, Operation, Outcome, Write, Written};
+use tokio::task::JoinSet;
+
+use super::responses::{self, ASK_FIRST, JSON};
+use crate::contract::OperationId;
+use crate::contract::batch::{BatchAnswer, BatchItemAnswer};
+use crate::extract::batch::{inside, items};
+use crate::extract::conditions;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::{MediaType, WriteRequest};
+use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
+use crate::problem::{Code, Problem, note_failure};
+use crate::{ClientAddress, Context};
+
+/// Most bytes of the problems of one answer; those behind it are told without their details. A
+/// conflict repeats three texts, and a thousand of them would take gigabytes.
+const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
+
+/// Makes many changes, each as if it had been asked for alone.
+pub async fn batch_personas(
+    State(context): State<Arc<Context>>,
+    mut request: WriteRequest,
+) -> Result<Response, Problem> {
+    Parameters::none(&request.parts.uri, OperationId::BatchPersonas)?;
+    let (ids, have_keys) = (Arc::clone(&context), request.has_key());
+    let read = move |_, body| items(body, have_keys, || PersonaId::new(ids.new_id()));
+    let items = request.read(&context, MediaType::PERSONA, read).await?;
+    conditions::none(&request.parts.headers, "is said in each item of a batch")?;
+    let client = request.client().map(ClientAddress);
+    let writes = request.writes(&context, items)?;
+    let request_id = request.request_id().to_owned();
+    let batch = Arc::new(Batch {
+        context: Arc::clone(&context),
+        request_id: request_id.clone(),
+        problem_bytes: AtomicUsize::new(0),
+    });
+    Ok(response_of(&context, client, &request_id, batch.run(writes).await))
+}
+
+/// A batch that is being done.
+struct Batch {
+    context: Arc<Context>,
+    /// The id of the request.
+    request_id: String,
+    /// Bytes of the problems so far.
+    problem_bytes: AtomicUsize,
+}
+
+/// A write with its place among the items.
+type Placed = (usize, Write);
+
+/// What became of an item.
+struct Done {
+    place: usize,
+    answer: BatchItemAnswer,
+    /// The problem again where there is a failure behind it, for the log.
+    failure: Option<Problem>,
+}
+
+impl Batch {
+    /// Does all of it, and tells what became of each item, in their order.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future withdraws the items that did not have their turn.
+    async fn run(self: Arc<Self>, writes: Vec<Result<Write, Problem>>) -> Vec<Done> {
+        let mut all: Vec<Option<Done>> = writes.iter().map(|_| None).collect();
+        let mut lanes = Lanes::default();
+        for (place, write) in writes.into_iter().enumerate() {
+            match write {
+                Ok(write) => lanes.add((place, write)),
+                Err(problem) => all[place] = Some(self.refused(place, &problem)),
+            }
+        }
+        let mut waiting = lanes.0.into_iter();
+        let mut running: JoinSet<Vec<Done>> = JoinSet::new();
+        loop {
+            while running.len() < ITEMS_OF_BATCH_AT_ONCE
+                && let Some(lane) = waiting.next()
+            {
+                running.spawn(Arc::clone(&self).lane(lane));
+            }
+            match running.join_next().await {
+                None => break,
+                // What a panic took away is told as a fault of the program, below.
+                Some(Err(_)) => {}
+                Some(Ok(lane)) => lane.into_iter().for_each(|done| {
+                    let place = done.place;
+                    all[place] = Some(done);
+                }),
+            }
+        }
+        let lost = || Problem::new(Code::OutcomeUnknown, "whether the item was kept is unknown");
+        let of_place = |(place, done): (usize, Option<Done>)| {
+            done.unwrap_or_else(|| self.refused(place, &lost()))
+        };
+        all.into_iter().enumerate().map(of_place).collect()
+    }
+
+    /// Does the items of one persona, one after the other.
+    async fn lane(self: Arc<Self>, lane: Vec<Placed>) -> Vec<Done> {
+        let mut done = Vec::with_capacity(lane.len());
+        for (place, write) in lane {
+            done.push(self.item(place, write).await);
+        }
+        done
+    }
+
+    async fn item(&self, place: usize, write: Write) -> Done {
+        let turn = match self.context.batch.take(write.client, write.deadline).await {
+            Ok(turn) => turn,
+            Err(problem) => return self.refused(place, &problem),
+        };
+        let id = write.operation.id();
+        let is_deletion = matches!(write.operation, Operation::Delete { .. });
+        let brings_document =
+            matches!(write.operation, Operation::Create { .. } | Operation::Replace { .. });
+        let names_no_state = write.operation.precondition().is_some_and(conditions::names_no_state);
+        let written = self.context.store.write(write).await;
+        drop(turn);
+        match written {
+            Ok(written) => Done { place, answer: answer_of(&written, is_deletion), failure: None },
+            Err(Error::Invalid(invalid)) if brings_document => {
+                self.refused(place, &inside("/document", invalid))
+            }
+            Err(error) => self.refused(place, &responses::refused(id, names_no_state, error)),
+        }
+    }
+
+    fn refused(&self, place: usize, problem: &Problem) -> Done {
+        let failure = problem.cause().is_some().then(|| problem.clone());
+        let status = problem.code().facts().status.as_u16();
+        let whole = problem.body(&self.request_id);
+        let bytes = serde_json::to_vec(&whole).expect("a problem is JSON").len();
+        let before = self.problem_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_within = before + bytes <= PROBLEM_BYTES_MAX;
+        let told = if is_within { whole } else { problem.in_short().body(&self.request_id) };
+        let answer = BatchItemAnswer { problem: Some(told), ..BatchItemAnswer::of_status(status) };
+        Done { place, answer, failure }
+    }
+}
+
+/// The items by persona, in the order in which each persona comes first.
+#[derive(Default)]
+struct Lanes(Vec<Vec<Placed>>, HashMap<PersonaId, usize>);
+
+impl Lanes {
+    fn add(&mut self, placed: Placed) {
+        let Self(lanes, known) = self;
+        let lane = *known.entry(placed.1.operation.id()).or_insert_with(|| {
+            lanes.push(Vec::new());
+            lanes.len() - 1
+        });
+        lanes[lane].push(placed);
+    }
+}
+
+fn answer_of(written: &Written, is_deletion: bool) -> BatchItemAnswer {
+    let status = match written.outcome {
+        _ if is_deletion => StatusCode::NO_CONTENT,
+        Outcome::Created => StatusCode::CREATED,
+        _ => StatusCode::OK,
+    };
+    let answer = &written.representation;
+    BatchItemAnswer {
+        id: Some(answer.id.to_string()),
+        revision: Some(answer.revision.number()),
+        etag: Some(format!("\"{}\"", answer.tag())),
+        replayed: written.replayed,
+        ..BatchItemAnswer::of_status(status.as_u16())
+    }
+}
+
+/// The answer to a batch, which says what was kept whatever memory there is.
+fn response_of(
+    context: &Context,
+    client: Option<ClientAddress>,
+    request_id: &str,
+    done: Vec<Done>,
+) -> Response {
+    let (mut items, mut failures) = (Vec::with_capacity(done.len()), Vec::new());
+    for Done { answer, failure, .. } in done {
+        items.push(answer);
+        failures.extend(failure);
+    }
+    let mut answer = BatchAnswer { items };
+    let text = |answer: &BatchAnswer| serde_json::to_vec(answer).expect("an answer is JSON");
+    let whole = text(&answer);
+    let memory = context.answers.reserve_after_write(client, whole.len());
+    let body = if let Some(memory) = memory {
+        memory.body(whole)
+    } else {
+        answer.items.iter_mut().for_each(|item| item.problem = None);
+        Body::from(text(&answer))
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::MULTI_STATUS;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
+    for failure in &failures {
+        note_failure(failure, &mut response, request_id);
+    }
+    response
+}
