@@ -69,8 +69,8 @@ pub fn updates(
     let versions = Versions::new()?;
     let mut update = connection.prepare(UPDATE)?;
     let mut revise = connection.prepare(
-        "INSERT INTO revisions (persona, revision, parent, at, changed, deleted, head, document)
-         VALUES (?1, ?2, ?2 - 1, ?3, '[\"nickname\"]', 0, ?4, ?5)",
+        "INSERT INTO revisions (sequence, revision, earlier, parent, at, changed, deleted, checksum, head, document)
+         VALUES (?1, ?2, zeroblob(8), ?2 - 1, ?3, '[\"nickname\"]', 0, 0, ?4, ?5)",
     )?;
     let mut change = connection.prepare(
         "INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, 'updated', ?3)",
@@ -94,14 +94,14 @@ pub fn updates(
             let revision: i64 =
                 update.query_row(params![row, count, head, document], |found| found.get(0))?;
             if rows == Rows::All {
-                revise.execute(params![row, revision, count, head, document])?;
-                old_title.execute(params![row, words.name, words.tags])?;
-                title.execute(params![row, name, words.tags])?;
-                change.execute(params![
+                let sequence = change.insert(params![
                     personas::id(u64::from(count)).as_bytes(),
                     revision,
                     count
                 ])?;
+                revise.execute(params![sequence, revision, count, head, document])?;
+                old_title.execute(params![row, words.name, words.tags])?;
+                title.execute(params![row, name, words.tags])?;
             }
             count += 1;
         }

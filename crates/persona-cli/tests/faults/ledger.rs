@@ -43,12 +43,15 @@ fn read(database: &Path) -> rusqlite::Result<Result<Ledger, String>> {
         return Ok(Ok(Ledger::default()));
     }
     let mut statement = file.prepare(
-        // The feed is counted once and not for each persona: a long run leaves a million lines.
-        "WITH told AS MATERIALIZED (SELECT persona, count(*) AS lines FROM changes GROUP BY persona)
+        // The feed is counted once and not for each persona: a long run leaves a million lines. A
+        // revision has the number of its line.
+        "WITH told AS MATERIALIZED (
+             SELECT c.persona, count(r.sequence) AS kept, max(r.revision) AS newest, count(*) AS lines
+             FROM changes AS c
+             LEFT JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
+             GROUP BY c.persona)
          SELECT p.revision, p.name, p.document,
-                (SELECT count(*) FROM revisions r WHERE r.persona = p.row_id),
-                (SELECT max(r.revision) FROM revisions r WHERE r.persona = p.row_id),
-                coalesce(told.lines, 0)
+                coalesce(told.kept, 0), coalesce(told.newest, 0), coalesce(told.lines, 0)
          FROM personas p
          LEFT JOIN told ON told.persona = p.id",
     )?;

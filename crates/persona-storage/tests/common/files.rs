@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 
 /// Makes a file look as version 4 left it.
 pub const TO_VERSION_4: &str = concat!(
+    "PRAGMA foreign_keys = OFF;",
+    include_str!("to_version_8.sql"),
     "DROP TABLE meta; DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles;",
     include_str!("../../migrations/sqlite/0002_search.sql"),
     include_str!("../../migrations/sqlite/0004_titles.sql"),
@@ -60,7 +62,9 @@ impl Folder {
     pub fn change(&self, sql: &str) {
         let connection = rusqlite::Connection::open(self.database()).expect("it opens");
         connection.pragma_update(None, "foreign_keys", false).expect("a switch");
-        let changed = connection.execute(sql, []).expect("SQL");
+        let before = connection.total_changes();
+        connection.execute_batch(sql).expect("SQL");
+        let changed = connection.total_changes() - before;
         assert!(changed > 0 || sql.starts_with("DROP"), "{sql} changed nothing");
     }
 }

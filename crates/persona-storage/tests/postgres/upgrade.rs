@@ -154,7 +154,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     let report = initialise(&settings(&folder.database())).expect("brought up to date");
     assert_eq!(
         (report.migrated_from, report.schema_version, report.personas),
-        (Some(5), 8, Some(5))
+        (Some(5), 9, Some(5))
     );
     let log = fs::metadata(folder.path("persona.db-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0, "what the migration wrote is in the file itself");
@@ -163,7 +163,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     store.close().await;
     drop(store);
     assert!(check(&folder.database()).expect("it can be read").is_sound());
-    let copy = check(&folder.path("persona.db-before-version-8")).expect("it can be read");
+    let copy = check(&folder.path("persona.db-before-version-9")).expect("it can be read");
     assert!(copy.is_sound() && copy.schema_version == 5, "{copy:?}");
     // No write merges segments of an index, as before.
     let connection = rusqlite::Connection::open(folder.database()).expect("it opens");

@@ -1,6 +1,7 @@
 //! What a check finds: every invariant is broken once, and a sound file is called sound.
 
 use crate::files::{Folder, check, create, go_on, maintenance, open, patch};
+use persona_model::PersonaId;
 use persona_storage::Store;
 use persona_storage::conformance::id;
 use persona_storage::sqlite::{DatabaseError, back_up};
@@ -16,7 +17,7 @@ async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed(
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(
         (report.personas, report.deleted, report.revisions, report.changes, report.schema_version),
-        (10, 2, 32, 32, 8)
+        (10, 2, 32, 32, 9)
     );
     back_up(&folder.database(), &folder.path("backup.db"), false, &mut go_on).expect("a backup");
     assert_eq!(check(&folder.path("backup.db")).expect("it can be read"), report);
@@ -72,6 +73,16 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
     maintenance.close().expect("the disk syncs");
 }
 
+/// Puts the row of a revision of persona 3 in the place of `@` and its number.
+fn with_rows_of_revisions(sql: &str) -> String {
+    (1..=4).fold(sql.to_owned(), |sql, revision| {
+        let row = format!(
+            "(SELECT c.sequence FROM changes AS c JOIN personas AS p ON p.id = c.persona WHERE p.row_id = 3 AND c.revision = {revision})"
+        );
+        sql.replace(&format!("@{revision}"), &row)
+    })
+}
+
 #[tokio::test]
 async fn every_broken_invariant_is_found_and_the_persona_is_named() {
     let named = Some(id(3));
@@ -93,12 +104,10 @@ async fn every_broken_invariant_is_found_and_the_persona_is_named() {
             named,
         ),
         ("INSERT INTO persona_texts (rowid, text) VALUES (99, 'more')", "belong to no persona", None),
-        ("DELETE FROM revisions WHERE persona = 3 AND revision = 2", "2 comes next", named),
-        ("DELETE FROM revisions WHERE persona = 3 AND revision = 4", "end at 3", named),
-        ("UPDATE revisions SET parent = 1 WHERE persona = 3 AND revision = 3", "parent", named),
-        ("UPDATE revisions SET document = replace(document, 'name 3', 'name 4') WHERE persona = 3 AND revision = 2", "checksum", named),
-        ("UPDATE revisions SET author = 'nobody' WHERE persona = 3 AND revision = 2", "metadata differs", named),
-        ("UPDATE revisions SET changed = '[\"name\"]' WHERE persona = 3 AND revision = 2", "says it changed", named),
+        ("UPDATE revisions SET parent = 1 WHERE sequence = @3", "parent", named),
+        ("UPDATE revisions SET document = replace(document, 'name 3', 'name 4') WHERE sequence = @2", "checksum", named),
+        ("UPDATE revisions SET author = 'nobody' WHERE sequence = @2", "metadata differs", named),
+        ("UPDATE revisions SET changed = '[\"name\"]' WHERE sequence = @2", "says it changed", named),
         ("DELETE FROM changes WHERE sequence = (SELECT max(sequence) FROM changes)", "feed", Some(id(12))),
         (
             "UPDATE changes SET kind = 'deleted' WHERE revision = 2 AND persona = (SELECT id FROM personas WHERE row_id = 3)",
@@ -119,14 +128,69 @@ async fn every_broken_invariant_is_found_and_the_persona_is_named() {
         ("DELETE FROM personas WHERE row_id = 3", "refers to a row of personas that is not there", None),
         ("DROP INDEX personas_by_handle", "tables and indexes", None),
     ];
+    assert_each_is_found(&cases).await;
+}
+
+#[tokio::test]
+async fn every_broken_link_of_a_history_is_found_and_the_persona_is_named() {
+    let named = Some(id(3));
+    let cases = [
+        ("DELETE FROM revisions WHERE sequence = @2", "is not the revision 2", named),
+        ("DELETE FROM revisions WHERE sequence = @1", "is not the revision 1", named),
+        ("DELETE FROM revisions WHERE sequence = @4", "is not the revision 4", named),
+        ("UPDATE revisions SET sequence = 1000 WHERE sequence = @4", "has no line in the feed", None),
+        // Two revisions of one persona in each other's place, then one of another persona.
+        (
+            "UPDATE revisions SET sequence = -1 WHERE sequence = @2;
+             UPDATE revisions SET sequence = @2 WHERE sequence = @3;
+             UPDATE revisions SET sequence = @3 WHERE sequence = -1",
+            "is not the revision 3",
+            named,
+        ),
+        (
+            "DELETE FROM revisions WHERE sequence = @1;
+             UPDATE revisions SET sequence = @1
+             WHERE sequence = (SELECT c.sequence FROM changes AS c JOIN personas AS p ON p.id = c.persona WHERE p.row_id = 4 AND c.revision = 1)",
+            "checksum",
+            named,
+        ),
+        (
+            "UPDATE revisions SET earlier = (SELECT earlier FROM revisions WHERE sequence = @2) WHERE sequence = @3",
+            "is not the revision 2",
+            named,
+        ),
+        // Only what skips revision 3 is wrong.
+        (
+            "UPDATE revisions SET earlier = CAST((SELECT earlier FROM revisions WHERE sequence = @2) || substr(earlier, 9) AS BLOB) WHERE sequence = @4",
+            "does not lead to the revisions before it",
+            named,
+        ),
+        ("UPDATE revisions SET revision = 2 WHERE sequence = @1", "1 comes next", named),
+        (
+            "UPDATE personas SET history = (SELECT history FROM personas WHERE row_id = 7) WHERE row_id = 3",
+            "of the feed is not about it",
+            named,
+        ),
+        ("UPDATE personas SET history = zeroblob(8) WHERE row_id = 3", "is not about them", named),
+        (
+            "UPDATE changes SET persona = (SELECT id FROM personas WHERE row_id = 4) WHERE sequence = @4",
+            "of the feed is not about it",
+            named,
+        ),
+    ];
+    assert_each_is_found(&cases).await;
+}
+
+/// Each statement is run on a file of its own; the problem has these words and this persona.
+async fn assert_each_is_found(cases: &[(&str, &str, Option<PersonaId>)]) {
     for (sql, found, persona) in cases {
         let folder = Folder::filled(PERSONAS).await;
-        folder.change(sql);
+        folder.change(&with_rows_of_revisions(sql));
         let report = check(&folder.database()).expect("it can be read");
         let expected = report
             .problems
             .iter()
-            .any(|problem| problem.persona == persona && problem.what.contains(found));
+            .any(|problem| problem.persona == *persona && problem.what.contains(found));
         assert!(expected, "{sql}: {:#?}", report.problems);
     }
 }

@@ -13,6 +13,7 @@ mod doubt;
 mod failed_commit;
 mod large_texts;
 mod merging;
+mod migration;
 mod oracle;
 mod order_of_creation;
 mod portable;

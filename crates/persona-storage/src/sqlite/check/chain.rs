@@ -1,22 +1,34 @@
 //! The revisions of one persona: 1 to its current one without a gap, each as its own columns say,
 //! the last as the current row.
 
-use persona_model::{Document, FIELDS, Persona, Timestamp, is_metadata_of};
-use rusqlite::{Connection, Row};
+use persona_model::{Document, FIELDS, Persona, PersonaId, Timestamp, is_metadata_of};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::persona::Stored;
 use super::report::CheckReport;
 use crate::sqlite::error::damage;
-use crate::sqlite::tables::{checksum, row};
+use crate::sqlite::start::migrate;
+use crate::sqlite::tables::history::History;
+use crate::sqlite::tables::{checksum, revisions, row};
 
 /// Revisions of one read transaction. They never change, so a chain may be read in several.
-const BATCH_REVISIONS: i64 = 500;
+const BATCH: u64 = 500;
 
-/// The last revision that is kept of a persona; in the same snapshot it must be the current one.
+/// The last revision that is kept of a persona, in a file with an index of revisions; in the same
+/// snapshot it must be the current one.
 pub(super) fn last_kept(connection: &Connection, row_id: i64) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT max(revision) FROM revisions WHERE persona = ?1")?
         .query_row([row_id], |found| found.get(0))
+}
+
+/// What is known when the next revision is looked at.
+#[derive(Default)]
+struct Before {
+    revision: u64,
+    document: Option<Document>,
+    /// Where the revisions so far are.
+    history: History,
 }
 
 /// Compares every revision up to that of the current row.
@@ -24,66 +36,97 @@ pub(super) fn compare(
     connection: &Connection,
     row_id: i64,
     current: &Stored,
-    checksums: bool,
+    version: u32,
     report: &mut CheckReport,
 ) -> rusqlite::Result<()> {
-    let sql = format!(
-        "SELECT revision, deleted, head, document, {}, parent, at, author, changed, base
-         FROM revisions
-         WHERE persona = ?1 AND revision > ?2
-         ORDER BY revision
-         LIMIT {BATCH_REVISIONS}",
-        if checksums { "checksum" } else { "NULL" },
-    );
-    let last = row::stored(current.persona.revision.number());
-    let (mut before, mut document) = (0, None);
-    while before < last {
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([row_id, before])?;
-        let mut any = false;
-        while let Some(found) = rows.next()?.filter(|_| before < last) {
-            any = true;
-            let revision: i64 = found.get(0)?;
-            if revision <= before {
-                return Err(damage("the revisions are not in the order of their numbers".into()));
+    let sql = sql_of(version);
+    let last = current.persona.revision.number();
+    let mut before = Before::default();
+    while before.revision < last {
+        let first = before.revision + 1;
+        let rows = match &current.history {
+            Some(history) => {
+                revisions::rows_between(connection, history, first, last.min(first + BATCH - 1))?
+            }
+            None if version < migrate::CHAINED_SINCE => rows_from(connection, row_id, first)?,
+            // That it cannot be read is reported with the persona.
+            None => return Ok(()),
+        };
+        if rows.is_empty() {
+            let end = format!("its revisions end at {}, and it is at {last}", before.revision);
+            report.add(Some(current.persona.id), end);
+            return Ok(());
+        }
+        for row in rows {
+            if before.revision == last {
+                break;
             }
             let mut faults = Vec::new();
-            document = inspect(found, before, document.as_ref(), current, checksums, &mut faults)?;
+            connection
+                .prepare_cached(&sql)?
+                .query_row([row], |found| {
+                    inspect(found, row, &mut before, current, version, &mut faults)
+                })
+                .optional()?
+                .ok_or_else(|| revisions::misplaced(before.revision + 1, row))?;
             for fault in faults {
-                report.add(Some(current.persona.id), format!("revision {revision}: {fault}"));
+                report.add(
+                    Some(current.persona.id),
+                    format!("revision {}: {fault}", before.revision),
+                );
             }
             report.revisions += 1;
-            before = revision;
-        }
-        if !any {
-            report.add(
-                Some(current.persona.id),
-                format!("its revisions end at {before}, and it is at {last}"),
-            );
-            return Ok(());
         }
     }
     Ok(())
 }
 
-/// Adds what is wrong with one revision, and hands its document on to the next one.
+fn sql_of(version: u32) -> String {
+    let checksum = if version >= migrate::CHECKSUMS_SINCE { "r.checksum" } else { "NULL" };
+    let (columns, feed) = if version >= migrate::CHAINED_SINCE {
+        ("r.earlier, c.persona, c.revision", "LEFT JOIN changes AS c ON c.sequence = r.sequence")
+    } else {
+        ("NULL, NULL, NULL", "")
+    };
+    format!(
+        "SELECT r.revision, r.deleted, r.head, r.document, {checksum}, r.parent, r.at, r.author, r.changed, r.base, {columns}
+         FROM revisions AS r {feed}
+         WHERE r.rowid = ?1"
+    )
+}
+
+/// The rows of the next revisions by the index that files had before version 9.
+fn rows_from(connection: &Connection, row_id: i64, first: u64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT rowid
+             FROM revisions
+             WHERE persona = ?1 AND revision >= ?2
+             ORDER BY revision
+             LIMIT {BATCH}"
+        ))?
+        .query_map([row_id, row::stored(first)], |found| found.get(0))?
+        .collect()
+}
+
+/// Adds what is wrong with one revision.
 fn inspect(
     found: &Row<'_>,
-    before: i64,
-    document_before: Option<&Document>,
+    sequence: i64,
+    before: &mut Before,
     current: &Stored,
-    checksums: bool,
+    version: u32,
     faults: &mut Vec<String>,
-) -> rusqlite::Result<Option<Document>> {
+) -> rusqlite::Result<()> {
     let persona = &current.persona;
     let revision: i64 = found.get(0)?;
-    if revision != before + 1 {
-        faults.push(format!("{} comes next", before + 1));
+    compare_place(found, before, faults)?;
+    if version >= migrate::CHAINED_SINCE {
+        faults.extend(faults_of_links(found, sequence, before, persona.id)?);
     }
-    if found.get::<_, Option<i64>>(5)? != (revision > 1).then_some(revision - 1) {
-        faults.push("its parent is not the revision before".into());
-    }
-    if checksums && let Err(error) = checksum::verified(found, 0, persona.id) {
+    if version >= migrate::CHECKSUMS_SINCE
+        && let Err(error) = checksum::verified(found, 0, persona.id)
+    {
         faults.push(error.to_string());
     }
     let (deleted, metadata, text): (bool, String, String) =
@@ -92,10 +135,11 @@ fn inspect(
         Ok(document) => document,
         Err(invalid) => {
             faults.push(format!("its document cannot be read: {invalid}"));
-            return Ok(None);
+            before.document = None;
+            return Ok(());
         }
     };
-    if !names_what_changed(&found.get::<_, String>(8)?, document_before, &document) {
+    if !names_what_changed(&found.get::<_, String>(8)?, before.document.as_ref(), &document) {
         faults.push("the fields that it says it changed are not those that differ".into());
     }
     if found.get::<_, Option<i64>>(9)?.is_some_and(|base| !(1..revision).contains(&base)) {
@@ -127,7 +171,53 @@ fn inspect(
     {
         faults.push("it is the last one, and the current row differs from it".into());
     }
-    Ok(Some(document))
+    before.document = Some(document);
+    Ok(())
+}
+
+/// Adds what is wrong with the number of a revision and that of its parent.
+fn compare_place(
+    found: &Row<'_>,
+    before: &mut Before,
+    faults: &mut Vec<String>,
+) -> rusqlite::Result<()> {
+    let revision: i64 = found.get(0)?;
+    let comes_next = before.revision + 1;
+    // A damaged index can lead back to where the walk was; without this it would never end.
+    before.revision = revision
+        .try_into()
+        .ok()
+        .filter(|revision| *revision >= comes_next)
+        .ok_or_else(|| damage("the revisions are not in the order of their numbers".into()))?;
+    if before.revision != comes_next {
+        faults.push(format!("{comes_next} comes next"));
+    }
+    if found.get::<_, Option<i64>>(5)? != (revision > 1).then_some(revision - 1) {
+        faults.push("its parent is not the revision before".into());
+    }
+    Ok(())
+}
+
+/// What is wrong with what a revision says of those before it, and with its line in the feed.
+fn faults_of_links(
+    found: &Row<'_>,
+    sequence: i64,
+    before: &mut Before,
+    id: PersonaId,
+) -> rusqlite::Result<Vec<String>> {
+    let mut faults = Vec::new();
+    if found.get_ref(10)?.as_blob()? != before.history.bytes() {
+        faults.push("it does not lead to the revisions before it".into());
+    }
+    before.history.add(sequence);
+    let line: Option<(PersonaId, u64)> = match found.get::<_, Option<[u8; 16]>>(11)? {
+        Some(id) => Some((PersonaId::from_bytes(id), row::number(found, 12)?)),
+        None => None,
+    };
+    if line != Some((id, before.revision)) {
+        faults.push(format!("line {sequence} of the feed is not about it"));
+    }
+    Ok(faults)
 }
 
 /// Revision 1 names every field of its time, and each later one what differs from the one before.

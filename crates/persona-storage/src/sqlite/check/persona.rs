@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use persona_model::{ContentHash, Document, Persona, PersonaId, is_metadata_of};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::sqlite::error::damage;
 use crate::sqlite::start::migrate;
+use crate::sqlite::tables::history::History;
+use crate::sqlite::tables::personas::history_from;
 use crate::sqlite::tables::{checksum, row};
 
 /// The current row of a persona, and what is wrong with it.
@@ -24,6 +27,9 @@ pub(super) struct Stored {
     pub persona: Persona,
     pub metadata: String,
     pub document: String,
+    /// Where its revisions are; `None` in files of a version without that, and where the column
+    /// cannot be read.
+    pub history: Option<History>,
 }
 
 /// Reads and compares the next persona in order of creation; `None` after the last one.
@@ -37,12 +43,13 @@ pub(crate) fn next_after(
     let checksums = version >= migrate::CHECKSUMS_SINCE;
     let sql = format!(
         "SELECT row_id, id, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
-                content_hash, revision, deleted_at IS NOT NULL, head, document, {}
+                content_hash, revision, deleted_at IS NOT NULL, head, document, {}, {}
          FROM personas
          WHERE row_id > ?1
          ORDER BY row_id
          LIMIT 1",
         if checksums { "checksum" } else { "NULL" },
+        if version >= migrate::CHAINED_SINCE { "history" } else { "NULL" },
     );
     let current = connection
         .prepare_cached(&sql)?
@@ -125,7 +132,17 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     if !is_metadata_of(&persona, &metadata) {
         faults.push("the metadata of the answer differs from the columns".into());
     }
-    Ok((Stored { persona, metadata, document: text }, faults))
+    let history = match found.get_ref(17).map_err(unreadable)? {
+        ValueRef::Null => None,
+        _ => match history_from(found, 12, 17) {
+            Ok(history) => Some(history),
+            Err(error) => {
+                faults.push(error.to_string());
+                None
+            }
+        },
+    };
+    Ok((Stored { persona, metadata, document: text, history }, faults))
 }
 
 fn compare_tags(

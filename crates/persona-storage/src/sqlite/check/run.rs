@@ -94,6 +94,36 @@ pub(crate) fn examine(
     Ok(report)
 }
 
+/// A statement that finds what must not be between the rows of a file, one line for each fault.
+struct Finding {
+    /// The first version of the schema with these tables.
+    since: u32,
+    sql: &'static str,
+}
+
+const FINDINGS: [Finding; 3] = [
+    Finding {
+        since: 1,
+        sql: "SELECT 'row ' || coalesce(rowid, '') || ' of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there'
+              FROM pragma_foreign_key_check",
+    },
+    Finding {
+        since: 1,
+        sql: "SELECT 'the handle ' || handle || ' belongs to ' || count(*) || ' living personas'
+              FROM personas NOT INDEXED
+              WHERE handle IS NOT NULL AND deleted_at IS NULL
+              GROUP BY handle
+              HAVING count(*) > 1",
+    },
+    Finding {
+        since: migrate::CHAINED_SINCE,
+        sql: "SELECT 'row ' || r.sequence || ' of the revisions has no line in the feed'
+              FROM revisions AS r
+              LEFT JOIN changes AS c ON c.sequence = r.sequence
+              WHERE c.sequence IS NULL",
+    },
+];
+
 struct Examination<'a, 'w> {
     path: &'a Path,
     connection: &'a Connection,
@@ -150,20 +180,13 @@ impl Examination<'_, '_> {
                 self.report.add(None, line);
             }
         }
-        let broken =
-            "SELECT 'row ' || coalesce(rowid, '') || ' of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there'
-                      FROM pragma_foreign_key_check";
-        for line in self.found(texts(self.connection, broken, &[]))?.into_iter().flatten() {
-            self.report.add(None, line);
-        }
-        let shared =
-            "SELECT 'the handle ' || handle || ' belongs to ' || count(*) || ' living personas'
-                      FROM personas NOT INDEXED
-                      WHERE handle IS NOT NULL AND deleted_at IS NULL
-                      GROUP BY handle
-                      HAVING count(*) > 1";
-        for line in self.found(texts(self.connection, shared, &[]))?.into_iter().flatten() {
-            self.report.add(None, line);
+        for finding in FINDINGS {
+            if self.report.schema_version >= finding.since {
+                let lines = texts(self.connection, finding.sql, &[]);
+                for line in self.found(lines)?.into_iter().flatten() {
+                    self.report.add(None, line);
+                }
+            }
         }
         let schema = migrate::schema_of(self.connection);
         let expected = migrate::schema_of_version(self.report.schema_version)
@@ -249,11 +272,13 @@ impl Examination<'_, '_> {
         words: Option<&mut Words>,
     ) -> rusqlite::Result<Option<i64>> {
         let version = self.report.schema_version;
-        let checksums = version >= migrate::CHECKSUMS_SINCE;
         let snapshot = self.connection.unchecked_transaction()?;
         while self.follow(feed)? {}
         let Some(current) = next_after(self.connection, row_id, version)? else { return Ok(None) };
-        let last = chain::last_kept(self.connection, current.row_id)?;
+        // Later files have no index to ask; their revisions are found from the persona.
+        let last = (version < migrate::CHAINED_SINCE)
+            .then(|| chain::last_kept(self.connection, current.row_id))
+            .transpose()?;
         snapshot.commit()?;
         match &current.stored {
             Some(stored) if stored.persona.deleted_at.is_some() => self.report.deleted += 1,
@@ -270,7 +295,9 @@ impl Examination<'_, '_> {
                 persona.deleted_at.is_some(),
                 self.report,
             );
-            if last.is_none_or(|last| last.unsigned_abs() != persona.revision.number()) {
+            if let Some(last) = last
+                && last.is_none_or(|last| last.unsigned_abs() != persona.revision.number())
+            {
                 self.report.add(
                     current.id,
                     format!(
@@ -287,7 +314,7 @@ impl Examination<'_, '_> {
                 }
             }
             if let Err(error) =
-                chain::compare(self.connection, current.row_id, stored, checksums, self.report)
+                chain::compare(self.connection, current.row_id, stored, version, self.report)
             {
                 self.report.add_damage(current.id, error)?;
             }

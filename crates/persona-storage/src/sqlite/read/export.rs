@@ -102,7 +102,7 @@ const fn sql_of(exported: Exported) -> &'static str {
             "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base
              FROM changes AS c
              CROSS JOIN personas AS p ON p.id = c.persona
-             CROSS JOIN revisions AS r ON r.persona = p.row_id AND r.revision = c.revision
+             CROSS JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
              ORDER BY c.sequence"
         }
     }

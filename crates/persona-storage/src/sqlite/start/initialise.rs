@@ -130,14 +130,14 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseE
         }
     }
     let switched = convert::to_wal(path, settings.busy_timeout)?;
-    let mut connection = connection::open(settings, Purpose::Write, Arc::new(NoObserver))?;
+    let connection = connection::open(settings, Purpose::Write, Arc::new(NoObserver))?;
     let version = migrate::version_of(&connection)
         .map_err(|error| DatabaseError::from_driver(path, error))?;
     if (1..migrate::VERSION).contains(&version) && report.backup.is_none() {
         let change = format!("version-{}", migrate::VERSION);
         report.backup = Some(convert::back_up(path, &change, settings.busy_timeout)?);
     }
-    let migrated = migrate::migrate(&mut connection, path)?;
+    let migrated = migrate::migrate(&connection, path)?;
     // A new file was in some mode and version too, for a moment; that is not worth a report.
     if header.is_some() {
         report.converted_from = switched;

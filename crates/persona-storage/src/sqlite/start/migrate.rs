@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::chain_revisions::chain_revisions;
 use crate::sqlite::files::header::{APPLICATION_ID, Header};
 use crate::sqlite::{DatabaseError, search};
 
@@ -42,6 +43,10 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0008_text_parts.sql"),
         then: |_| Ok(()),
     },
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0009_chained_revisions.sql"),
+        then: chain_revisions,
+    },
 ];
 
 /// The schema version that this build knows.
@@ -59,6 +64,9 @@ pub(crate) const TWO_INDEXES_SINCE: u32 = 7;
 
 /// The first version in which the words of a large text are in parts.
 pub(crate) const PARTS_SINCE: u32 = 8;
+
+/// The first version in which revisions are found from their persona, without an index.
+pub(crate) const CHAINED_SINCE: u32 = 9;
 
 /// Stands in place of the version after a transfer has copied everything to another database while
 /// a server used the file. Writers look at the version in every transaction, so from this commit on
@@ -143,13 +151,12 @@ pub(crate) fn claim(connection: &Connection) -> rusqlite::Result<()> {
 /// was another one.
 ///
 /// All steps are one transaction: a kill at any moment leaves the old version or the new one.
-pub(crate) fn migrate(
-    connection: &mut Connection,
-    path: &Path,
-) -> Result<Option<u32>, DatabaseError> {
-    // From here on it is only borrowed, so that a failed commit can be asked what the system said.
-    let connection = &*connection;
+/// Foreign keys are off on the connection from then on, so it is not to be used any more.
+pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Option<u32>, DatabaseError> {
     let failed = |error| DatabaseError::from_connection(path, connection, error);
+    // A table that is made anew takes the place of one that others refer to; with foreign keys,
+    // their rows would be deleted with the old one.
+    connection.pragma_update(None, "foreign_keys", false).map_err(failed)?;
     let transaction =
         Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
     let found = version_of(&transaction).map_err(failed)?;

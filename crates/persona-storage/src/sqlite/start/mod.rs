@@ -3,6 +3,7 @@
 //!
 //! Start reading at `initialise.rs`.
 
+mod chain_revisions;
 pub(super) mod convert;
 pub(super) mod initialise;
 pub(super) mod library;

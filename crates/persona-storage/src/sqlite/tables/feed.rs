@@ -13,25 +13,24 @@ use crate::Error;
 use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::error::from_driver;
 
-/// Adds a line to the feed.
+/// Adds a line to the feed, and tells its number.
 pub(crate) fn insert(
     connection: &Connection,
     persona: PersonaId,
     revision: Revision,
     kind: ChangeKind,
     at: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![
+        .insert(params![
             persona.as_bytes(),
             row::stored(revision.number()),
             kind.as_str(),
             at.as_micros()
         ])
-        .map(drop)
 }
 
 /// At most `limit` lines after a sequence number.

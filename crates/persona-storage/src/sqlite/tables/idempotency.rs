@@ -2,9 +2,9 @@
 
 use persona_model::{Clock, PersonaId, Timestamp, UnknownWord};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::row;
+use super::{revisions, row};
 use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::error::from_driver;
 use crate::time::Observed;
@@ -25,29 +25,26 @@ pub(crate) fn find(
     }
     let found = connection
         .prepare_cached(
-            // The answer is that of the revision, which is kept for ever and has a checksum.
-            "SELECT i.fingerprint, i.outcome, i.persona, r.revision, r.deleted, r.head, r.document, r.checksum
-             FROM idempotency AS i
-             JOIN personas AS p ON p.id = i.persona
-             JOIN revisions AS r ON r.persona = p.row_id AND r.revision = i.revision
-             WHERE i.key = ?1",
+            "SELECT fingerprint, outcome, persona, revision FROM idempotency WHERE key = ?1",
         )
         .and_then(|mut statement| {
-            statement
-                .query_row([&wanted.key], |found| {
-                    let fingerprint: [u8; 32] = found.get(0)?;
-                    let word: String = found.get(1)?;
-                    let unknown = || rusqlite::Error::InvalidColumnType(1, "outcome".into(), Type::Text);
-                    let answer = row::answer(found, 3, row::id(found, 2)?)?;
-                    let outcome = word.parse().map_err(|UnknownWord| unknown())?;
-                    Ok((fingerprint, Written { outcome, representation: answer, replayed: true }))
-                })
-                .optional()
+            let record = |found: &Row<'_>| -> rusqlite::Result<([u8; 32], _, _, _)> {
+                let word: String = found.get(1)?;
+                let unknown =
+                    || rusqlite::Error::InvalidColumnType(1, "outcome".into(), Type::Text);
+                let outcome = word.parse().map_err(|UnknownWord| unknown())?;
+                Ok((found.get(0)?, outcome, row::id(found, 2)?, row::revision(found, 3)?))
+            };
+            statement.query_row([&wanted.key], record).optional()
         })
         .map_err(from_driver)?;
-    match found {
-        Some((fingerprint, _)) if fingerprint != wanted.fingerprint => Err(Error::KeyReused),
-        found => Ok(found.map(|(_, written)| written)),
+    let Some((fingerprint, outcome, id, revision)) = found else { return Ok(None) };
+    // The answer is that of the revision, which is kept for ever and has a checksum.
+    match revisions::answer(connection, id, revision).map_err(from_driver)? {
+        Some(_) if fingerprint != wanted.fingerprint => Err(Error::KeyReused),
+        answer => {
+            Ok(answer.map(|representation| Written { outcome, representation, replayed: true }))
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use persona_model::{ContentHash, Document, EntityTag, Persona, PersonaId, Timest
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::checksum;
+use super::history::History;
 use super::meta;
 use super::row;
 use crate::decide::Current;
-use crate::sqlite::error::{damaged, from_driver};
+use crate::sqlite::error::{damage, damaged, from_driver};
 use crate::{Error, Glance, Representation, fault_injection};
 
 /// A persona with the number of its row.
@@ -17,6 +18,8 @@ pub(crate) struct Stored {
     pub persona: Persona,
     /// What names this state.
     pub tag: EntityTag,
+    /// Where its revisions are.
+    pub history: History,
 }
 
 impl Stored {
@@ -122,7 +125,7 @@ pub(crate) fn find_up_to(
     connection
         .prepare_cached(
             "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
-                    revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document)
+                    revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document), history
              FROM personas
              WHERE id = ?1",
         )
@@ -141,6 +144,7 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
         Ok(Stored {
             row_id: found.get(0)?,
             tag: fault_injection::tag(EntityTag { revision, checksum: verified.checksum }),
+            history: history_from(found, 7, 13)?,
             persona: Persona {
                 id,
                 revision,
@@ -155,6 +159,28 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
         })
     };
     members().map_err(from_driver)
+}
+
+/// Where the revisions of a persona are.
+pub(crate) fn history(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<History>> {
+    connection
+        .prepare_cached("SELECT revision, history FROM personas WHERE id = ?1")?
+        .query_row([id.as_bytes()], |found| history_from(found, 0, 1))
+        .optional()
+}
+
+/// Where the revisions of a persona are, by its columns `revision` and `history`.
+pub(crate) fn history_from(
+    found: &Row<'_>,
+    revision: usize,
+    history: usize,
+) -> rusqlite::Result<History> {
+    let revision = row::number(found, revision)?;
+    History::read(revision, found.get_ref(history)?.as_blob()?).ok_or_else(|| {
+        damage(format!(
+            "what a persona at revision {revision} keeps about its revisions is not about them"
+        ))
+    })
 }
 
 /// The other persona that has a handle, among those that are not deleted.
@@ -207,13 +233,14 @@ pub(crate) fn insert(
     connection: &Connection,
     persona: &Persona,
     texts: &Texts<'_>,
+    history: &History,
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
-                                   created_by, updated_by, content_hash, head, document, checksum)
+                                   created_by, updated_by, content_hash, checksum, history, head, document)
              VALUES (:id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
-                     :created_by, :updated_by, :content_hash, :head, :document, :checksum)",
+                     :created_by, :updated_by, :content_hash, :checksum, :history, :head, :document)",
         )?
         .execute(named_params! {
             ":id": persona.id.as_bytes(),
@@ -228,9 +255,10 @@ pub(crate) fn insert(
             ":created_by": persona.created_by,
             ":updated_by": persona.updated_by,
             ":content_hash": persona.content_hash.as_bytes(),
+            ":checksum": texts.checksum,
+            ":history": history.bytes(),
             ":head": texts.metadata,
             ":document": texts.document,
-            ":checksum": texts.checksum,
         })?;
     let row_id = connection.last_insert_rowid();
     // Times go back where a wrong clock was put right.
@@ -252,12 +280,14 @@ pub(crate) fn update(
     before: &Stored,
     persona: &Persona,
     texts: &Texts<'_>,
+    history: &History,
 ) -> Result<(), Error> {
     let changed = connection
         .prepare_cached(
             "UPDATE personas
              SET revision = :revision, updated_at = :updated_at, updated_by = :updated_by,
-                 content_hash = :content_hash, head = :head, document = :document, checksum = :checksum
+                 content_hash = :content_hash, checksum = :checksum, history = :history, head = :head,
+                 document = :document
              WHERE row_id = :row_id AND revision = :before",
         )
         .and_then(|mut statement| {
@@ -266,9 +296,10 @@ pub(crate) fn update(
                 ":updated_at": persona.updated_at.as_micros(),
                 ":updated_by": persona.updated_by,
                 ":content_hash": persona.content_hash.as_bytes(),
+                ":checksum": texts.checksum,
+                ":history": history.bytes(),
                 ":head": texts.metadata,
                 ":document": texts.document,
-                ":checksum": texts.checksum,
                 ":row_id": before.row_id,
                 ":before": row::stored(before.persona.revision.number()),
             })
@@ -347,9 +378,9 @@ mod tests {
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
         let connection = open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
-        let add = "INSERT INTO personas (id, revision, name, kind, is_active, created_at, updated_at, deleted_at, content_hash, head,
-                                         document, checksum)
-                   VALUES (randomblob(16), 1, 'Ada', 'agent', 1, 0, 0, ?1, randomblob(32), '{}', '{}', 0)";
+        let add = "INSERT INTO personas (id, revision, name, kind, is_active, created_at, updated_at, deleted_at, content_hash, checksum,
+                                         history, head, document)
+                   VALUES (randomblob(16), 1, 'Ada', 'agent', 1, 0, 0, ?1, randomblob(32), 0, randomblob(8), '{}', '{}')";
         for deleted_at in [None, None, Some(1)] {
             connection.execute(add, [deleted_at]).expect("added");
         }

@@ -69,7 +69,6 @@ fn give_number(connection: &Connection, before: i64, after: i64) -> rusqlite::Re
     for sql in [
         "UPDATE personas SET row_id = ?2 WHERE row_id = ?1",
         "UPDATE persona_tags SET persona = ?2 WHERE persona = ?1",
-        "UPDATE revisions SET persona = ?2 WHERE persona = ?1",
         "UPDATE text_parts SET persona = ?2 WHERE persona = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([before, after])?;

@@ -1,44 +1,44 @@
 //! The rows that a file gets from the other side of a transfer.
 
-use persona_model::Document;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
+
+use persona_model::{Document, PersonaId};
 use rusqlite::{OptionalExtension, Transaction, named_params, params};
 
 use crate::sqlite::error::damage;
 use crate::sqlite::search;
 use crate::sqlite::tables::checksum;
+use crate::sqlite::tables::history::History;
+use crate::sqlite::tables::personas;
 use crate::transfer::{Entry, PersonaRow};
 
 /// Writes a persona as it is after a batch, with its tags and words. Tells whether it is a new one.
 pub(super) fn put_persona(
     transaction: &Transaction<'_>,
     persona: &PersonaRow,
+    history: &History,
 ) -> rusqlite::Result<bool> {
     let find = "SELECT row_id, document FROM personas WHERE id = ?1";
     let before: Option<(i64, String)> = transaction
         .prepare_cached(find)?
         .query_row([persona.id.as_bytes()], |found| Ok((found.get(0)?, found.get(1)?)))
         .optional()?;
-    let row_id = if let Some((row_id, _)) = before {
-        row_id
-    } else {
-        let next = "SELECT coalesce((SELECT row_id FROM move_order WHERE id = ?1),
-                                        max(coalesce((SELECT max(row_id) FROM personas), 0),
-                                            (SELECT count(*) FROM move_order)) + 1)";
-        transaction
-            .prepare_cached(next)?
-            .query_row([persona.id.as_bytes()], |found| found.get(0))?
+    let row_id = match &before {
+        Some((row_id, _)) => *row_id,
+        None => next_row(transaction, persona.id)?,
     };
     transaction
         .prepare_cached(
             "INSERT INTO personas (row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
-                                   created_by, updated_by, content_hash, head, document, checksum)
+                                   created_by, updated_by, content_hash, checksum, history, head, document)
              VALUES (:row_id, :id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
-                     :created_by, :updated_by, :content_hash, :head, :document, :checksum)
+                     :created_by, :updated_by, :content_hash, :checksum, :history, :head, :document)
              ON CONFLICT (row_id) DO UPDATE
              SET revision = excluded.revision, name = excluded.name, kind = excluded.kind, handle = excluded.handle,
                  is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
-                 updated_by = excluded.updated_by, content_hash = excluded.content_hash, head = excluded.head,
-                 document = excluded.document, checksum = excluded.checksum",
+                 updated_by = excluded.updated_by, content_hash = excluded.content_hash,
+                 checksum = excluded.checksum, history = excluded.history, head = excluded.head, document = excluded.document",
         )?
         .execute(named_params! {
             ":row_id": row_id,
@@ -54,6 +54,7 @@ pub(super) fn put_persona(
             ":created_by": persona.created_by,
             ":updated_by": persona.updated_by,
             ":content_hash": persona.content_hash,
+            ":history": history.bytes(),
             ":head": persona.metadata,
             ":document": persona.document,
             ":checksum": checksum::of(persona.id, persona.revision, persona.deleted_at.is_some(), &persona.metadata, &persona.document),
@@ -79,16 +80,68 @@ pub(super) fn put_persona(
     Ok(before.is_none())
 }
 
-/// Adds a line of the feed and its revision.
-pub(super) fn put_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+/// The number for the row of a new persona.
+fn next_row(transaction: &Transaction<'_>, id: PersonaId) -> rusqlite::Result<i64> {
+    let next = "SELECT coalesce((SELECT row_id FROM move_order WHERE id = ?1),
+                                max(coalesce((SELECT max(row_id) FROM personas), 0),
+                                    (SELECT count(*) FROM move_order)) + 1)";
+    transaction.prepare_cached(next)?.query_row([id.as_bytes()], |found| found.get(0))
+}
+
+/// Adds lines of the feed with their revisions, and tells where the revisions of each of their
+/// personas are then.
+///
+/// # Errors
+///
+/// The code for a damaged database, when the revisions of a persona do not follow each other.
+pub(super) fn put_entries(
+    transaction: &Transaction<'_>,
+    entries: &[Entry],
+) -> rusqlite::Result<BTreeMap<PersonaId, History>> {
+    let mut histories = BTreeMap::new();
+    for entry in entries {
+        let history = match histories.entry(entry.persona) {
+            MapEntry::Occupied(known) => known.into_mut(),
+            MapEntry::Vacant(place) => {
+                let history = personas::history(transaction, entry.persona)?;
+                place.insert(history.unwrap_or_default())
+            }
+        };
+        if entry.revision.checked_sub(1).and_then(|before| u64::try_from(before).ok())
+            != Some(history.newest())
+        {
+            return Err(damage(format!(
+                "change {} is about revision {} of persona {}, and {} comes next",
+                entry.sequence,
+                entry.revision,
+                entry.persona,
+                history.newest() + 1
+            )));
+        }
+        put_entry(transaction, entry, history)?;
+        history.add(entry.sequence);
+    }
+    Ok(histories)
+}
+
+/// Adds a line of the feed and its revision; `earlier` says where the revisions before it are.
+fn put_entry(
+    transaction: &Transaction<'_>,
+    entry: &Entry,
+    earlier: &History,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO changes (sequence, persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![entry.sequence, entry.persona.as_bytes(), entry.revision, entry.kind, entry.at])?;
     transaction
         .prepare_cached(
-            "INSERT INTO revisions (persona, revision, parent, base, at, author, note, changed, deleted, head, document, checksum)
-             VALUES ((SELECT row_id FROM personas WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO revisions (sequence, revision, earlier, parent, base, at, author, note, changed, deleted, checksum, head, document)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
-            entry.persona.as_bytes(),
+            entry.sequence,
             entry.revision,
+            earlier.bytes(),
             entry.parent,
             entry.base,
             entry.made_at,
@@ -96,12 +149,9 @@ pub(super) fn put_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlit
             entry.note,
             entry.changed,
             entry.deleted,
+            checksum::of(entry.persona, entry.revision, entry.deleted, &entry.metadata, &entry.document),
             entry.metadata,
             entry.document,
-            checksum::of(entry.persona, entry.revision, entry.deleted, &entry.metadata, &entry.document),
-        ])?;
-    transaction
-        .prepare_cached("INSERT INTO changes (sequence, persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![entry.sequence, entry.persona.as_bytes(), entry.revision, entry.kind, entry.at])?;
-    Ok(())
+        ])
+        .map(drop)
 }

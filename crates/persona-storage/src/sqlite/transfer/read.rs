@@ -38,7 +38,7 @@ impl File {
                         r.parent, r.base, r.at, r.author, r.note, r.changed, r.revision, r.deleted, r.head, r.document, r.checksum
                  FROM changes AS c
                  LEFT JOIN personas AS p ON p.id = c.persona
-                 LEFT JOIN revisions AS r ON r.persona = p.row_id AND r.revision = c.revision
+                 LEFT JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
                  WHERE c.sequence > ?1
                  ORDER BY c.sequence
                  LIMIT ?2",

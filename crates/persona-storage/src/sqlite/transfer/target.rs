@@ -12,7 +12,7 @@ use persona_model::PersonaId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::order;
-use super::put::{put_entry, put_persona};
+use super::put::{put_entries, put_persona};
 use super::read::File;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::FileSystem;
@@ -221,13 +221,13 @@ impl Target for FileTarget {
         let mut unordered_from = self.open.as_ref().and_then(|open| open.unordered_from);
         let mut write = || -> rusqlite::Result<usize> {
             let transaction = self.connection().unchecked_transaction()?;
+            let histories = put_entries(&transaction, entries)?;
             for persona in &personas {
-                if put_persona(&transaction, persona)? {
+                if put_persona(&transaction, persona, &histories[&persona.id])? {
                     let place = (persona.created_at, persona.id);
                     unordered_from = Some(unordered_from.map_or(place, |from| from.min(place)));
                 }
             }
-            entries.iter().try_for_each(|entry| put_entry(&transaction, entry))?;
             let sql = "UPDATE move_state SET position = ?2 WHERE position = ?1";
             let updated = transaction.execute(sql, [position, last.sequence])?;
             transaction.commit()?;

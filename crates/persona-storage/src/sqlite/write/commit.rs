@@ -227,8 +227,7 @@ mod tests {
         let mut writer = WriteConnection::open(&settings, Arc::new(NoObserver)).expect("it opens");
         let transaction = writer.begin().expect("nobody else writes");
         let sql = "PRAGMA defer_foreign_keys = ON;
-                   INSERT INTO revisions (persona, revision, at, deleted, head, document, changed, checksum)
-                   VALUES (4711, 1, 0, 0, '', '', '', 0)";
+                   INSERT INTO persona_tags (tag, persona) VALUES ('tag', 4711)";
         transaction.execute_batch(sql).expect("the fault is found at the end");
         let committed = transaction.commit();
         assert!(matches!(&committed, Committed::NotKept(_)), "{committed:?}");

@@ -222,7 +222,7 @@ fn prepare_own(operation: &Operation) {
 fn foresee(reader: &Connection, write: &Write, before: Stored) -> Foreseen {
     let current = before.current();
     let document_at = |revision: Revision| {
-        revisions::document(reader, write.operation.id(), before.row_id, revision)
+        revisions::document(reader, write.operation.id(), &before.history, revision)
     };
     // The time is put in behind the lock.
     let decided = || decide(write, Some(current), current.persona.updated_at, document_at);

@@ -53,7 +53,7 @@ pub(crate) fn apply(
         Seen::Larger(bytes) => return Ok(Step::IsHeavy(bytes)),
     };
     let document_at = |revision: Revision| match &current {
-        Some(stored) => revisions::document(connection, id, stored.row_id, revision),
+        Some(stored) => revisions::document(connection, id, &stored.history, revision),
         None => Ok(None),
     };
     let decision = match decision {
@@ -124,16 +124,21 @@ fn keep(
         return Err(Error::HandleTaken { handle: handle.into(), holder });
     }
     let texts = Texts::of(persona);
+    // First, because the revision gets the number of the line, and the persona keeps that.
+    let (at, number) = (persona.updated_at, persona.revision);
+    let sequence =
+        feed::insert(connection, persona.id, number, revised.kind, at).map_err(from_driver)?;
+    let earlier = before.map(|before| before.history.clone()).unwrap_or_default();
+    let mut history = earlier.clone();
+    history.add(sequence);
     let row_id = match before {
-        None => personas::insert(connection, persona, &texts).map_err(from_driver)?,
+        None => personas::insert(connection, persona, &texts, &history).map_err(from_driver)?,
         Some(before) => {
-            personas::update(connection, before, persona, &texts)?;
+            personas::update(connection, before, persona, &texts, &history)?;
             before.row_id
         }
     };
-    revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
-    feed::insert(connection, persona.id, persona.revision, revised.kind, persona.updated_at)
-        .map_err(from_driver)?;
+    revisions::insert(connection, sequence, &earlier, revised, &texts).map_err(from_driver)?;
     let body = persona_model::join_representation(&texts.metadata, texts.document).into();
     let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
     let answer =
