@@ -201,12 +201,12 @@ impl Server {
         value.map_or(0, |value| value.parse().expect("a whole number"))
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended by itself, and all that it said has been read.
     #[track_caller]
     pub fn wait(mut self) -> Ended {
         let status =
             wait_for("the end of the server", DEADLINE, || self.child.try_wait().expect("a child"));
-        Ended { code: status.code(), stderr: self.log() }
+        Ended { code: status.code(), stderr: read_to_the_end(&self.stderr) }
     }
 
     /// Stops it as an operator would and hands its files on.
@@ -246,11 +246,16 @@ pub fn refused(folder: &Path, flags: &[&str]) -> Ended {
     let stderr = Arc::default();
     collect(child.stderr.take().expect("a pipe"), &stderr);
     let status = wait_for("the end of the server", DEADLINE, || child.try_wait().expect("a child"));
-    // Its children may have written last; the pipe ends with the last of them.
-    let stderr = wait_for("the end of standard error", DEADLINE, || {
-        (Arc::strong_count(&stderr) == 1).then(|| stderr.lock().expect("no panic").clone())
-    });
-    Ended { code: status.code(), stderr }
+    Ended { code: status.code(), stderr: read_to_the_end(&stderr) }
+}
+
+/// What a pipe gave, when the thread that gathers it has come to its end. Children may write last;
+/// the pipe ends with the last of them.
+#[track_caller]
+fn read_to_the_end(gathered: &Arc<Mutex<String>>) -> String {
+    wait_for("the end of standard error", DEADLINE, || {
+        (Arc::strong_count(gathered) == 1).then(|| gathered.lock().expect("no panic").clone())
+    })
 }
 
 fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
