@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
-use crate::contract::status::{Backups, Checkpoints, Contention, Process, WriteLockUser};
+use crate::contract::status::{
+    Backups, Checkpoints, Contention, Process, ReadCache, WriteLockUser,
+};
 use crate::contract::{OperationId, Time};
 
 /// Counts what this process answers.
@@ -46,6 +48,8 @@ pub struct ServerFigures {
     pub backups: Backups,
     /// Damaged personas that processes came across.
     pub damage_found: u64,
+    /// The caches of reads of all workers.
+    pub read_cache: ReadCache,
     /// Requests that are being answered now.
     pub requests_in_flight: u64,
     /// All processes, by slot.

@@ -61,6 +61,7 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
         contention: contention(figures.contention, is_file),
         backups: is_file.then_some(figures.backups),
         damage_found: is_file.then_some(figures.damage_found),
+        read_cache: is_file.then_some(figures.read_cache),
         requests_in_flight: figures.requests_in_flight,
         maintenance: maintenance.into_iter().next(),
         workers,

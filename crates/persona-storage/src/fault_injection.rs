@@ -21,6 +21,9 @@ use crate::{Operation, Representation};
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
 const WINDOW: Duration = Duration::from_millis(2);
+/// The same for the moment between the changes and the header, in which another worker has to
+/// commit: long against the pause between two commits.
+const WINDOW_OF_HEADER: Duration = Duration::from_millis(25);
 /// One patch in so many loses a key; one read in so many is of the present; one commit in so many
 /// is hidden, and one transaction in so many leaves out its words.
 const ONCE_IN: u32 = 16;
@@ -50,12 +53,20 @@ pub enum InjectedFault {
     TrustPositions,
     /// Now and then a transaction leaves out the rows of the search indexes.
     LeaveOutWords,
+    /// The cache of reads takes a new header and does not look at what was changed.
+    SkipSynchronisation,
+    /// The cache of reads takes the header after it has read what was changed.
+    HeaderAfterChanges,
+    /// The cache of reads leaves one changed persona as it is.
+    LeaveOutOneId,
+    /// The cache of reads takes a commit of another program for one of this program.
+    OverlookForeignCommit,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -66,6 +77,10 @@ impl InjectedFault {
         Self::TagOfRevision,
         Self::TrustPositions,
         Self::LeaveOutWords,
+        Self::SkipSynchronisation,
+        Self::HeaderAfterChanges,
+        Self::LeaveOutOneId,
+        Self::OverlookForeignCommit,
     ];
 
     /// Its name in the setting `fault`.
@@ -81,6 +96,10 @@ impl InjectedFault {
             Self::TagOfRevision => "tag-of-revision",
             Self::TrustPositions => "trust-positions",
             Self::LeaveOutWords => "leave-out-words",
+            Self::SkipSynchronisation => "skip-synchronisation",
+            Self::HeaderAfterChanges => "header-after-changes",
+            Self::LeaveOutOneId => "leave-out-one-id",
+            Self::OverlookForeignCommit => "overlook-foreign-commit",
         }
     }
 }
@@ -151,6 +170,24 @@ pub(crate) fn leaves_out_words() -> bool {
     static TRANSACTIONS: AtomicU32 = AtomicU32::new(0);
     is_on(InjectedFault::LeaveOutWords)
         && TRANSACTIONS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)
+}
+
+/// [`InjectedFault::HeaderAfterChanges`]: what a cache keeps as the header that it is synchronised
+/// with, taken before the changes were read or now.
+pub(crate) fn header_after_changes<T>(before: T, now: impl FnOnce() -> Option<T>) -> T {
+    if !is_on(InjectedFault::HeaderAfterChanges) {
+        return before;
+    }
+    std::thread::sleep(WINDOW_OF_HEADER);
+    now().unwrap_or(before)
+}
+
+/// [`InjectedFault::LeaveOutOneId`]: the personas of which a cache drops the answers.
+pub(crate) fn leave_out_one(mut changed: Vec<PersonaId>) -> Vec<PersonaId> {
+    if is_on(InjectedFault::LeaveOutOneId) {
+        changed.pop();
+    }
+    changed
 }
 
 /// [`InjectedFault::SkipChange`]: the place after which changes are listed.

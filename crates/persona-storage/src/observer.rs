@@ -22,6 +22,19 @@ pub enum Checkpoint {
     Failed,
 }
 
+/// What happened to the cache of reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheEvent {
+    /// A read was answered from it.
+    Hit,
+    /// A read had to ask the database.
+    Miss,
+    /// It was brought up to a commit of this program: the personas that were changed were dropped.
+    Synchronised,
+    /// All of it was dropped: another program had committed, or too much was changed at once.
+    Cleared,
+}
+
 /// What a connection to a database server, or a request that wants one, is counted as while that
 /// lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +98,10 @@ pub trait Observer: WaiterView {
     /// A damaged persona was found. The maintenance process reports each damaged persona once, and
     /// so does each process that reads one.
     fn damage_found(&self) {}
+    /// Something happened to the cache of reads.
+    fn read_cache(&self, _event: CacheEvent) {}
+    /// The cache of reads takes up this many bytes now.
+    fn read_cache_bytes(&self, _bytes: u64) {}
     /// The pool may have this many connections to the database server.
     fn connections_max(&self, _max: usize) {}
     /// One more is in this state from now on.

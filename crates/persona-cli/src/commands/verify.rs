@@ -104,9 +104,11 @@ fn empty_database(url: &str) -> Result<String, Failure> {
 
 fn serve_flags(arguments: &Verify) -> Vec<String> {
     let durability = arguments.durability.iter().map(|word| format!("--durability={word}"));
+    let read_cache = arguments.read_cache_mb.iter().map(|size| format!("--read-cache-mb={size}"));
+    let flags = durability.chain(read_cache);
     #[cfg(feature = "faults")]
-    let durability = durability.chain(arguments.fault.iter().map(|name| format!("--fault={name}")));
-    durability.collect()
+    let flags = flags.chain(arguments.fault.iter().map(|name| format!("--fault={name}")));
+    flags.collect()
 }
 
 /// Waits for Ctrl-C, or for the signal that ends programs.

@@ -19,6 +19,7 @@ fn nothing_is_shown_of_what_only_a_file_has() {
         "/checkpoints",
         "/backups",
         "/damage_found",
+        "/read_cache",
         "/wal_bytes",
         "/journal_mode",
         "/contention/write_lock_wait_micros",

@@ -57,6 +57,8 @@ pub struct Status {
     /// Damaged personas that the maintenance process, or reads or writes of a worker, came across,
     /// counted once by each; anything above 0 needs a look.
     pub damage_found: Option<u64>,
+    /// The caches of reads of all workers; null where the database is no file.
+    pub read_cache: Option<ReadCache>,
     /// Requests that are being answered now.
     pub requests_in_flight: u64,
     /// The process that looks after the database; null where none runs.
@@ -172,6 +174,23 @@ pub struct Backups {
     pub made: u64,
     /// How many failed since the server started.
     pub failed: u64,
+}
+
+/// The caches of reads of all workers since the server started. An answer from one is as new as one
+/// from the database.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ReadCache {
+    /// Memory that they take up now.
+    pub bytes: u64,
+    /// Reads that were answered from one.
+    pub hits: u64,
+    /// Reads that had to ask the database.
+    pub misses: u64,
+    /// Times that a worker dropped what was changed since it last looked.
+    pub synchronisations: u64,
+    /// Times that a worker dropped everything: another program had written to the file, or too much
+    /// was changed at once.
+    pub clears: u64,
 }
 
 /// Upper bounds in microseconds, known to one digit; null when nothing was measured.

@@ -60,6 +60,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         expose_worker: reader.switch("expose_worker"),
         answer_memory_mb: reader.number("answer_memory_mb"),
         answer_patience_ms: reader.number("answer_patience_ms"),
+        read_cache_mb: reader.number("read_cache_mb"),
         drain_timeout_ms: reader.number("drain_timeout_ms"),
         backup_every: reader.time("backup_every"),
         backup_keep: reader.number("backup_keep"),

@@ -20,6 +20,8 @@ pub const ANSWER_MEMORY_MB_MAX: u64 = 1_048_576;
 /// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of log.
 pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
+/// Largest cache of reads, in MiB: 1 TiB. More is a slip of the keyboard.
+pub const READ_CACHE_MB_MAX: u64 = 1024 * 1024;
 /// Largest reserve on the disk, in MiB: 1 TiB.
 pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
 /// Fewest idempotency keys that can be chosen, and most: 300 GB of records. More is a slip of the
@@ -193,6 +195,16 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("30000"),
         unit: Some("milliseconds"),
         help: "How long a client may leave its answer unread before its connection is closed; it must also read 16 KiB a second on average.",
+        ..PLAIN
+    },
+    Key {
+        name: "read_cache_mb",
+        section: "workers",
+        member: "read_cache_mb",
+        shape: Shape::Number { min: 0, max: READ_CACHE_MB_MAX },
+        default: Default::Text("64"),
+        unit: Some("MiB"),
+        help: "Memory in which each worker keeps personas that it has read; 0 for none. An answer from it is as new as one from the database. Not on PostgreSQL.",
         ..PLAIN
     },
     Key {

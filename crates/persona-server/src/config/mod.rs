@@ -114,6 +114,9 @@ pub struct Config {
     pub expose_worker: bool,
     /// Memory for large answers of one worker that are not sent yet, in MiB. Default 256.
     pub answer_memory_mb: usize,
+    /// Memory of one worker for personas that it has read, in MiB; 0 for none. Only of a file.
+    /// Default 64.
+    pub read_cache_mb: usize,
     /// How long a client may leave its answer unread before it is cut off, in milliseconds. Default
     /// 30,000.
     pub answer_patience_ms: u64,
@@ -176,6 +179,7 @@ impl Config {
             wal_autocheckpoint: self.wal_autocheckpoint,
             disk_reserve_bytes: self.disk_reserve_mb * 1024 * 1024,
             idempotency_keys_max: self.idempotency_keys_max,
+            read_cache_bytes: self.read_cache_mb.saturating_mul(1024 * 1024),
         }
     }
 

@@ -242,7 +242,8 @@ impl Scoreboard {
         self.cells()[layout::block_of(entry) + layout::offset_of_number(number)].load(Relaxed)
     }
 
-    fn sum(&self, number: Number) -> u64 {
+    /// The sum of a number over all entries.
+    pub(super) fn sum(&self, number: Number) -> u64 {
         self.used_entries().map(|entry| self.number(entry, number)).sum()
     }
 

@@ -56,6 +56,11 @@ pub(super) enum Number {
     ConnectionsEvicted,
     ConnectionsTurnedAway,
     HeadsRefused,
+    ReadCacheHits,
+    ReadCacheMisses,
+    ReadCacheSynchronisations,
+    ReadCacheClears,
+    ReadCacheBytes,
 }
 
 /// What becomes of a number when its entry is filled again.
@@ -103,7 +108,7 @@ const fn row(
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 38] = [
+pub(super) const NUMBERS: [NumberRow; 43] = [
     row(Number::State, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -310,11 +315,51 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         "persona_heads_refused_total",
         "Requests that were refused because their head cannot be read, is too large or came too slowly, or because the frame of their body is broken.",
     ),
+    row(
+        Number::ReadCacheHits,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_read_cache_hits_total",
+        "Reads of one persona that were answered from the cache of a worker.",
+    ),
+    row(
+        Number::ReadCacheMisses,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_read_cache_misses_total",
+        "Reads of one persona that had to ask the database although there is a cache.",
+    ),
+    row(
+        Number::ReadCacheSynchronisations,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_read_cache_synchronisations_total",
+        "Times that a worker dropped from its cache what was changed since it last looked.",
+    ),
+    row(
+        Number::ReadCacheClears,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_read_cache_clears_total",
+        "Times that a worker dropped its whole cache, because another program had written to the file or too much was changed at once.",
+    ),
+    row(
+        Number::ReadCacheBytes,
+        Kind::Gauge,
+        Merge::Sum,
+        "persona_read_cache_bytes",
+        "Memory that the caches of all workers take up.",
+    ),
 ];
 
 /// Series of what only a file has. They are left out where a database server keeps the personas,
 /// because zeros would say that there is a write lock without waiters.
-pub(super) const OF_A_FILE: [&str; 18] = [
+pub(super) const OF_A_FILE: [&str; 23] = [
+    "persona_read_cache_hits_total",
+    "persona_read_cache_misses_total",
+    "persona_read_cache_synchronisations_total",
+    "persona_read_cache_clears_total",
+    "persona_read_cache_bytes",
     "persona_disk_free_bytes",
     "persona_disk_short",
     "persona_wal_bytes",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use persona_http::contract::OperationId;
 use persona_model::{Clock, Timestamp};
-use persona_storage::{Checkpoint, Connected, Observer, WaiterView};
+use persona_storage::{CacheEvent, Checkpoint, Connected, Observer, WaiterView};
 
 use super::layout;
 use super::measures::Measure;
@@ -263,6 +263,20 @@ impl Observer for ProcessEntry {
 
     fn damage_found(&self) {
         self.add(Number::DamageFound, 1);
+    }
+
+    fn read_cache(&self, event: CacheEvent) {
+        let number = match event {
+            CacheEvent::Hit => Number::ReadCacheHits,
+            CacheEvent::Miss => Number::ReadCacheMisses,
+            CacheEvent::Synchronised => Number::ReadCacheSynchronisations,
+            CacheEvent::Cleared => Number::ReadCacheClears,
+        };
+        self.add(number, 1);
+    }
+
+    fn read_cache_bytes(&self, bytes: u64) {
+        self.set(Number::ReadCacheBytes, bytes);
     }
 
     fn connections_max(&self, max: usize) {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use persona_model::Timestamp;
 
 use super::measures::Measure;
+use super::numbers::Number;
 use super::{Distribution, ProcessEntry, ProcessFacts, Scoreboard, WriteLockFigures};
 use persona_http::contract::status::{
-    Backups, Checkpoints, Contention, Percentiles, Process, WriteLockUser, WriteLockWindow,
+    Backups, Checkpoints, Contention, Percentiles, Process, ReadCache, WriteLockUser,
+    WriteLockWindow,
 };
 use persona_http::contract::{OperationId, Time};
 use persona_http::{Metrics, ServerFigures, ServerState};
@@ -36,6 +38,7 @@ impl ServerState for ProcessEntry {
             contention: contention(scoreboard, now),
             backups: backups(scoreboard),
             damage_found: scoreboard.damage_found(),
+            read_cache: read_cache(scoreboard),
             requests_in_flight: scoreboard.requests_in_flight(),
             processes: scoreboard.processes().iter().map(|facts| process(facts, now)).collect(),
         }
@@ -84,6 +87,16 @@ fn window((began, figures): &(Timestamp, WriteLockFigures)) -> WriteLockWindow {
 fn backups(scoreboard: &Scoreboard) -> Backups {
     let (made, failed) = scoreboard.backups();
     Backups { last_at: scoreboard.last_backup().map(Time), made, failed }
+}
+
+fn read_cache(scoreboard: &Scoreboard) -> ReadCache {
+    ReadCache {
+        bytes: scoreboard.sum(Number::ReadCacheBytes),
+        hits: scoreboard.sum(Number::ReadCacheHits),
+        misses: scoreboard.sum(Number::ReadCacheMisses),
+        synchronisations: scoreboard.sum(Number::ReadCacheSynchronisations),
+        clears: scoreboard.sum(Number::ReadCacheClears),
+    }
 }
 
 fn write_lock_users(process: &super::WriteLockUser) -> WriteLockUser {

@@ -59,6 +59,7 @@ mod tests {
             expose_worker: false,
             answer_memory_mb: 256,
             answer_patience_ms: 30_000,
+            read_cache_mb: 64,
             drain_timeout_ms: 10_000,
             log_level: "info".into(),
             log_format: LogFormat::Auto,

@@ -17,6 +17,8 @@
 //! - `check/`: whether a file holds what was acknowledged.
 //! - `backup/`: copies, made and put back.
 //! - `transfer/`: a file as one side of `persona move`.
+//! - `wal_index.rs`: the index of the WAL: room for it, and its header, which names what was
+//!   committed last.
 //!
 //! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm`
 //! files; closing any other descriptor of them would drop the POSIX locks of the whole process
@@ -40,6 +42,7 @@ mod store;
 mod system_error;
 mod tables;
 pub(crate) mod transfer;
+mod wal_index;
 mod write;
 
 pub use backup::create::{BackupReport, back_up};

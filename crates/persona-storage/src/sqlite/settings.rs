@@ -77,7 +77,12 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
     /// Most idempotency keys that are kept, about.
     pub idempotency_keys_max: u64,
+    /// Bytes of personas that this process keeps ready for reads; 0 for none.
+    pub read_cache_bytes: usize,
 }
+
+/// The usual cache of reads, 64 MiB: some 26,000 personas of 2 KiB.
+pub const READ_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The usual reserve, 64 MiB: as much as the WAL may ever be, and what all writers can add between
 /// two looks at the disk.
@@ -85,7 +90,7 @@ pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 impl Settings {
     /// The usual settings for a file: durability `normal`, 30 s for writes, 5 s for reads, 1,000
-    /// pages, a reserve of 64 MiB.
+    /// pages, a reserve of 64 MiB, a cache of 64 MiB.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -95,6 +100,7 @@ impl Settings {
             wal_autocheckpoint: 1000,
             disk_reserve_bytes: DISK_RESERVE_BYTES,
             idempotency_keys_max: IDEMPOTENCY_KEYS_MAX,
+            read_cache_bytes: READ_CACHE_BYTES,
         }
     }
 }

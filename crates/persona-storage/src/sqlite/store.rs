@@ -40,7 +40,7 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, DatabaseError> {
-        let readers = Arc::new(Readers::new(settings.clone(), Arc::clone(&observer)));
+        let readers = Arc::new(Readers::new(settings.clone(), Arc::clone(&observer))?);
         migrate::check(&readers.open()?, &settings.path)?;
         let disk = Arc::new(Disk::of(&settings));
         let for_writer = Arc::clone(&readers);
@@ -52,14 +52,13 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
-        let glance = self.readers.short(|connection| {
-            let glance = match revision {
-                None => personas::glance(connection, id),
-                Some(revision) => revisions::glance(connection, id, revision),
-            };
-            glance.map_err(from_driver)
-        });
-        match glance? {
+        let glance = match revision {
+            None => self.readers.glance(id)?,
+            Some(revision) => self.readers.short(|connection| {
+                revisions::glance(connection, id, revision).map_err(from_driver)
+            })?,
+        };
+        match glance {
             Glance::Whole(answer) if revision.is_none() => {
                 Ok(Glance::Whole(fault_injection::answer(id, answer)))
             }

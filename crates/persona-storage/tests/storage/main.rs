@@ -17,6 +17,7 @@ mod migration;
 mod oracle;
 mod order_of_creation;
 mod portable;
+mod read_cache;
 mod restore_beside_start;
 mod scheduled_backups;
 mod shared_file;

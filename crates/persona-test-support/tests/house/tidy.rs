@@ -230,7 +230,7 @@ fn nothing_is_left_to_do_and_nothing_is_commented_out() {
 const UNSAFE: [&str; 5] = [
     "crates/persona-server/src/scoreboard/",
     "crates/persona-server/src/worker/allocator.rs",
-    "crates/persona-storage/src/sqlite/maintenance/wal_index.rs",
+    "crates/persona-storage/src/sqlite/wal_index.rs",
     "crates/persona-storage/src/sqlite/system_error.rs",
     "crates/persona-storage/tests/allocations/memory.rs",
 ];

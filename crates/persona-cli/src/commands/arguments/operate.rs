@@ -88,6 +88,10 @@ pub struct Verify {
     /// Durability class of the scratch server: normal or full; by default normal.
     #[arg(long, value_name = "WORD", conflicts_with = "server", value_parser = ["normal", "full"])]
     pub durability: Option<String>,
+    /// Memory in which each worker of the scratch server keeps personas that it has read, in MiB; 0
+    /// for none. By default 64.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["server", "database"])]
+    pub read_cache_mb: Option<u64>,
     /// Clients that work at once.
     #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub clients: u32,

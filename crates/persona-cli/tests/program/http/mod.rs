@@ -11,6 +11,7 @@ mod middleware;
 mod openapi;
 mod personas;
 mod problems;
+mod read_cache;
 mod request;
 mod router;
 mod server;

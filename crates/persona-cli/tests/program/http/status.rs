@@ -35,6 +35,7 @@ async fn the_status_tells_of_database_and_processes() {
             "journal_mode",
             "maintenance",
             "personas",
+            "read_cache",
             "requests_in_flight",
             "schema_version",
             "server",

@@ -7,5 +7,4 @@ pub(super) mod checkpoint;
 pub(super) mod disk;
 pub(super) mod process;
 pub(super) mod scrub;
-pub(super) mod wal_index;
 mod wal_reset;

@@ -72,7 +72,7 @@ pub struct Maintenance {
     clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) write_lock: WriteLock,
-    writer: WriteConnection,
+    pub(super) writer: WriteConnection,
     /// Declared after the writer and so closed after it: only this one checkpoints the WAL when it
     /// is the last.
     pub(super) connection: Connection,

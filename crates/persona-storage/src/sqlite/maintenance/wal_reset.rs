@@ -48,6 +48,8 @@ impl Maintenance {
         let _guard =
             close_in(&self.write_lock, &mut self.connection, &*self.observer, &mut self.seen)?;
         let began = Instant::now();
+        // A WAL that is cut has another header and the same content.
+        let following = self.writer.record().follow(&self.connection);
         let wal = match connection::checkpoint(&self.connection, mode) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 self.observer
@@ -58,6 +60,7 @@ impl Maintenance {
             Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
             Ok(wal) => wal,
         };
+        following.record(&self.connection, 0);
         self.observer
             .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: wal.copied });
         self.observer.wal_bytes(wal.bytes());

@@ -1,17 +1,21 @@
 //! Reads: connections that cannot write.
 //!
 //! Two kinds. A **short** read (one persona by its identity, unless its document is large) runs
-//! inline on the calling thread's own connection: no pool, no hand-over, no cache, so it costs one
-//! SELECT and is strict by construction. A **long** read (a list, a page of the feed, an export)
-//! runs on a thread of its own, so that it never holds up a short one, and is a lease: it has a
-//! limit and is ended when it is over, when its client has gone, or when it is in the way of
-//! writers (ADR 0027).
+//! inline on the calling thread's own connection, without a pool or a hand-over. It is answered
+//! from the cache of this process where that is as strict as a SELECT, and costs one SELECT
+//! otherwise. A **long** read (a list, a page of the feed, an export) runs on a thread of its own,
+//! so that it never holds up a short one, and is a lease: it has a limit and is ended when it is
+//! over, when its client has gone, or when it is in the way of writers (ADR 0027).
 //!
+//! - `cache.rs`: the answers that are kept, and how it is known that they hold (ADR 0054);
+//!   `cached_answers.rs`: how many of them.
 //! - `pool.rs`: the few threads of long reads and the queue before them.
 //! - `lease.rs`: which long reads are under way, and what ends them.
 //! - `damage.rs`: what reads and writes met of damage.
 //! - `wal_watch.rs`: how long the WAL is, and whether long reads may begin.
 
+mod cache;
+mod cached_answers;
 mod damage;
 pub(super) mod export;
 mod lease;
@@ -23,16 +27,21 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use persona_model::PersonaId;
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::cache::ReadCache;
 use self::damage::Damage;
 use self::pool::{Pool, Shape, TURN_WAIT_MAX};
 use crate::sqlite::connection::{self, Purpose};
-use crate::sqlite::error::explain_read;
+use crate::sqlite::error::{explain_read, from_driver};
+use crate::sqlite::tables::personas;
+use crate::sqlite::write::commit_record::CommitRecord;
+use crate::sqlite::write::write_lock::WriteLock;
 use crate::sqlite::{DatabaseError, Settings};
-use crate::{Error, NoObserver, Observer, ReadRoom};
+use crate::{Error, Glance, NoObserver, Observer, ReadRoom};
 
 pub(super) use lease::{Held, Leases, Reason};
 pub(super) use wal_watch::{LOOK_EVERY, WalWatch};
@@ -48,6 +57,7 @@ const EXPORTS_MAX: usize = 4;
 pub(super) struct Readers {
     settings: Settings,
     short: ThreadLocal<Connection>,
+    cache: Option<ReadCache>,
     leases: Arc<Leases>,
     long: Pool,
     /// Large documents: they last too long for a thread that serves, and far shorter than lists,
@@ -61,7 +71,17 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
+    /// # Errors
+    ///
+    /// The lock file, in which commits are recorded for the cache, cannot be opened.
+    pub(super) fn new(
+        settings: Settings,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, DatabaseError> {
+        let record = CommitRecord::open(&settings.path).map_err(|source| {
+            DatabaseError::Unreadable { path: WriteLock::path(&settings.path), source }
+        })?;
+        let cache = ReadCache::new(settings.read_cache_bytes, record, Arc::clone(&observer));
         let damage = Arc::new(Damage::new(Arc::clone(&observer)));
         let leases = Leases::new(WalWatch::new(settings.clone()), observer);
         let pool = |name, threads_max, waits_for_wal| {
@@ -77,7 +97,8 @@ impl Readers {
             (pool("read", LONG_READS_MAX, true), pool("large", LARGE_READS_MAX, false));
         let status = pool("status", 1, false);
         let exports = Arc::new(Semaphore::new(EXPORTS_MAX));
-        Self { short: ThreadLocal::new(), leases, long, large, status, exports, damage, settings }
+        let short = ThreadLocal::new();
+        Ok(Self { settings, short, cache, leases, long, large, status, exports, damage })
     }
 
     /// How many long reads run at once.
@@ -108,6 +129,16 @@ impl Readers {
         read(connection)
             .map_err(|error| explain_read(connection, error))
             .inspect_err(|error| self.damage.note(error))
+    }
+
+    /// What there is of a persona without a large document, from the cache where it holds.
+    pub(super) fn glance(&self, id: PersonaId) -> Result<Glance, Error> {
+        let select =
+            |connection: &Connection| personas::glance(connection, id).map_err(from_driver);
+        self.short(|connection| match &self.cache {
+            Some(cache) => cache.glance(connection, id, select),
+            None => select(connection),
+        })
     }
 
     /// Runs a long read on another thread.

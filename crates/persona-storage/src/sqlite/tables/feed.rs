@@ -62,6 +62,26 @@ pub(crate) fn after(
     changes.collect()
 }
 
+/// The personas of at most `limit` lines after a sequence number, each with the number of its line.
+pub(crate) fn changed_after(
+    connection: &Connection,
+    sequence: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<(u64, PersonaId)>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, persona
+         FROM changes
+         WHERE sequence > ?1
+         ORDER BY sequence
+         LIMIT ?2",
+    )?;
+    let lines = statement.query_map([stored(sequence), limit], |found| {
+        Ok((row::number(found, 0)?, row::id(found, 1)?))
+    })?;
+    lines.collect()
+}
+
 /// A sequence number from outside. Those beyond the largest that SQLite can hold are beyond the end
 /// of the feed too.
 pub(crate) fn stored(sequence: u64) -> i64 {

@@ -15,18 +15,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
+use super::commit_record::{CommitRecord, Following};
+use super::write_lock::WriteLock;
 use crate::Observer;
 use crate::fault_injection::Hidden;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::paths;
-use crate::sqlite::maintenance::wal_index;
 use crate::sqlite::system_error::explained;
+use crate::sqlite::wal_index;
 use crate::sqlite::{DatabaseError, Settings};
 
 /// A connection that writes. All transactions that clients hear of are committed through one.
 pub(crate) struct WriteConnection {
     connection: Connection,
     marks: Arc<Marks>,
+    record: CommitRecord,
 }
 
 /// What SQLite itself says while it commits.
@@ -44,6 +47,7 @@ pub(crate) struct WriteTransaction<'a> {
     transaction: Transaction<'a>,
     connection: &'a Connection,
     marks: &'a Marks,
+    following: Following<'a>,
 }
 
 /// What became of a transaction.
@@ -90,17 +94,26 @@ impl WriteConnection {
         // log away as a whole.
         paths::sync_folder_of(&settings.path)
             .map_err(|error| DatabaseError::from_file(&settings.path, error))?;
-        Ok(Self { connection, marks })
+        let record = CommitRecord::open(&settings.path).map_err(|source| {
+            DatabaseError::Unreadable { path: WriteLock::path(&settings.path), source }
+        })?;
+        Ok(Self { connection, marks, record })
     }
 
     /// Begins a transaction with the database's write lock.
     pub(crate) fn begin(&mut self) -> rusqlite::Result<WriteTransaction<'_>> {
-        let Self { connection, marks } = self;
+        let Self { connection, marks, record } = self;
         // Not the way that borrows the connection for itself: a failed commit is asked of it what
         // the system said.
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
             .map_err(|error| explained(connection, error))?;
-        Ok(WriteTransaction { transaction, connection, marks })
+        let following = record.follow(connection);
+        Ok(WriteTransaction { transaction, connection, marks, following })
+    }
+
+    /// The record of what this program commits.
+    pub(in crate::sqlite) fn record(&self) -> &CommitRecord {
+        &self.record
     }
 
     /// Frames in the WAL after the last commit of this connection.
@@ -129,7 +142,10 @@ impl WriteTransaction<'_> {
                     None,
                 ));
             }
-            Ok(()) => return Committed::Kept,
+            Ok(()) => {
+                self.following.record(self.connection, 1);
+                return Committed::Kept;
+            }
             Err(error) => error,
         };
         // Judged by SQLite's own code; what the system said only explains it.

@@ -69,8 +69,8 @@ async fn file() -> File {
         store.write(write(1, operation)).await.expect("written");
     }
     store.close().await;
-    let readers = Arc::new(Readers::new(settings.clone(), Arc::new(NoObserver)));
-    let foresight = Arc::new(Foresight::new(settings.clone(), readers));
+    let readers = Readers::new(settings.clone(), Arc::new(NoObserver)).expect("a lock file");
+    let foresight = Arc::new(Foresight::new(settings.clone(), Arc::new(readers)));
     File { _folder: folder, settings, foresight }
 }
 

@@ -7,12 +7,14 @@
 //! transaction) -> `transaction.rs` (one request) -> `commit.rs` (whether the transaction was kept)
 //! -> `verdict.rs` (what each request is told). `claim.rs` decides whether a request is applied or
 //! withdrawn, `in_flight.rs` knows which personas are written to now, `checkpoint_throttle.rs`
-//! slows the writers down while the WAL is too long.
+//! slows the writers down while the WAL is too long, `commit_record.rs` tells caches of reads which
+//! commits are of this program.
 
 pub(super) mod batch;
 pub(super) mod checkpoint_throttle;
 pub(super) mod claim;
 pub(super) mod commit;
+pub(super) mod commit_record;
 pub(super) mod foresight;
 pub(super) mod heavy_write_lock;
 mod in_flight;
