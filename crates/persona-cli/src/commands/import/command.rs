@@ -12,6 +12,7 @@ use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use tokio::task::{JoinError, JoinSet};
 
+use super::batches::Batches;
 use super::order::{Dependence, Order, Ticket};
 use super::progress::Progress;
 use super::reader::{Source, open};
@@ -24,9 +25,9 @@ use crate::commands::target::{self, Access};
 use crate::failure::Failure;
 use crate::terminal::Output;
 
-/// Items under way at a time: enough for each of four workers to commit in groups of 64, few enough
-/// for their queues.
-const IN_FLIGHT_MAX: usize = 256;
+/// Items under way at a time: as many as two batches have, and as many again that wait for the
+/// next.
+const IN_FLIGHT_MAX: usize = 1_000;
 
 /// After so long without an answer the user is told that it is waited for.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -58,14 +59,19 @@ pub async fn run(
         // A server that is away later is waited for; one that never was there is told at once.
         api.get(OperationId::GetHealth.path()).await?;
     }
-    let mut run =
-        Run { api, on_duplicate: arguments.on_duplicate, output, summary: Summary::default() };
+    let batches = api.clone().map(|api| Batches::start(api, IN_FLIGHT_MAX));
+    let mut run = Run {
+        api: api.zip(batches),
+        on_duplicate: arguments.on_duplicate,
+        output,
+        summary: Summary::default(),
+    };
     let started_at = Instant::now();
     let ended = tokio::select! {
         ended = run.files(sources) => ended,
         _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
     };
-    if let Some(api) = run.api.take() {
+    if let Some((api, _)) = run.api.take() {
         // What was sent is committed before the program ends; a second run goes on where this one
         // stopped.
         api.close().await;
@@ -85,8 +91,8 @@ pub async fn run(
 }
 
 struct Run<'a> {
-    /// Where the items go; `None` when they are only checked.
-    api: Option<Api>,
+    /// Where the items go, alone or with others; `None` when they are only checked.
+    api: Option<(Api, Batches)>,
     on_duplicate: OnDuplicate,
     output: &'a Output,
     summary: Summary,
@@ -169,10 +175,10 @@ impl Run<'_> {
 
     /// Sends one item.
     fn start(&self, sending: &mut Sending, ticket: Ticket, file: Arc<str>, item: Item) {
-        let Some(api) = self.api.clone() else { return };
+        let Some((api, batches)) = self.api.clone() else { return };
         let on_duplicate = self.on_duplicate;
         sending.spawn(async move {
-            let sent = send(&api, &item, on_duplicate).await.map(|answer| {
+            let sent = send(&api, &batches, &item, on_duplicate).await.map(|answer| {
                 let report = report_of(&file, &item, answer.status, answer.errors);
                 Sent { item, report, holder: answer.holder }
             });

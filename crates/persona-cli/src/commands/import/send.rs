@@ -5,14 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use persona_formats::Item;
+use persona_http::contract::batch::BatchItemAnswer;
 use persona_http::contract::problems::Code;
 use persona_model::{Document, PersonaId, Revision, join_representation};
 use persona_server::exit_code::ExitCode;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::batches::Batches;
 use super::report::Status;
-use crate::client::{Api, Reply, persona_path, reasons, request_with};
+use crate::client::{Api, Reply, failure, persona_path, reasons, request_with};
 use crate::commands::arguments::OnDuplicate;
 use crate::failure::Failure;
 
@@ -47,40 +49,33 @@ impl From<(Status, Vec<String>)> for Answer {
 /// # Errors
 ///
 /// The server cannot be reached, or stayed busy: there is no point in sending the next item.
-pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<Answer, Failure> {
+pub async fn send(
+    api: &Api,
+    batches: &Batches,
+    item: &Item,
+    on_duplicate: OnDuplicate,
+) -> Result<Answer, Failure> {
     match item.origin.revision {
         Some(revision) => send_past(api, revision, item).await,
-        None => send_persona(api, item, on_duplicate).await.map(Answer::from),
+        None => send_persona(api, batches, item, on_duplicate).await.map(Answer::from),
     }
 }
 
 async fn send_persona(
     api: &Api,
+    batches: &Batches,
     item: &Item,
     on_duplicate: OnDuplicate,
 ) -> Result<(Status, Vec<String>), Failure> {
     let path = persona_path(item.id);
-    let body = Bytes::copy_from_slice(item.document.text().as_bytes());
-    let created = if item.origin.stamps.is_empty() {
-        patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body))
-            .await?
-    } else {
-        // As its first revision here, with the times and authors that it had.
-        patiently(
-            api,
-            Method::PUT,
-            &revision_path(&path, Revision::FIRST),
-            &[],
-            Some(&stamped(item)),
-        )
-        .await?
-    };
+    let created = create(api, batches, &path, item).await?;
     match created.status {
         StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
         StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
         StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {}
-        _ => return Ok(refused(created)),
+        _ => return Ok((Status::Failed, created.reasons)),
     }
+    let body = own_body(item);
     let hash = item.document.content_hash();
     for _ in 0..UPDATE_ATTEMPTS_MAX {
         let current = patiently(api, Method::GET, &path, &[], None).await?;
@@ -109,6 +104,49 @@ async fn send_persona(
         }
     }
     Ok((Status::Failed, vec!["other clients keep changing this persona".into()]))
+}
+
+/// What came of a creation, with the reasons where it is a refusal.
+struct Created {
+    status: StatusCode,
+    reasons: Vec<String>,
+}
+
+/// Creates the persona of an item where its id is free: with others in a batch, or as its first
+/// revision here, with the times and authors that it had.
+async fn create(api: &Api, batches: &Batches, path: &str, item: &Item) -> Result<Created, Failure> {
+    let reply = if item.origin.stamps.is_empty() {
+        if let Some(answer) = batches.create(item).await {
+            return Ok(Created::of_item(answer));
+        }
+        let is_new = [(header::IF_NONE_MATCH, "*".into())];
+        patiently(api, Method::PUT, path, &is_new, Some(&own_body(item))).await?
+    } else {
+        let path = revision_path(path, Revision::FIRST);
+        patiently(api, Method::PUT, &path, &[], Some(&stamped(item))).await?
+    };
+    let status = reply.status;
+    let reasons = if status.is_success() { Vec::new() } else { refused(reply).1 };
+    Ok(Created { status, reasons })
+}
+
+impl Created {
+    fn of_item(answer: BatchItemAnswer) -> Self {
+        let status =
+            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = answer.problem.unwrap_or_default();
+        let listed = reasons(&problem);
+        let reasons = if status.is_success() || !listed.is_empty() {
+            listed
+        } else {
+            vec![failure(status, &problem).message]
+        };
+        Self { status, reasons }
+    }
+}
+
+fn own_body(item: &Item) -> Bytes {
+    Bytes::copy_from_slice(item.document.text().as_bytes())
 }
 
 /// Keeps one revision of a history as it was, or tells how the one that is there compares. The one

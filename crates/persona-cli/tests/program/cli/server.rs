@@ -49,6 +49,26 @@ fn commands_do_the_same_over_tcp_as_on_the_file_beside_it() {
 }
 
 #[test]
+fn an_import_sends_new_personas_together_and_what_is_there_already_alone() {
+    let server = Server::with_workers(2).start();
+    let url = format!("http://{}", server.address());
+    let folder = Folder::new().file("many.ndjson", many(1_000));
+    let import = || folder.run(&["import", "many.ndjson", "--server", &url]).stdout;
+    let answered = |method: &str, route: &str, status: &str| {
+        server.metric(&format!(
+            "persona_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"
+        ))
+    };
+    let batches = || answered("POST", "/api/v1/personas/batch", "2xx");
+    assert_eq!(import(), "1000 items in [took]: 1000 created\n");
+    let of_first = batches();
+    assert!((4..500).contains(&of_first), "{of_first} batches");
+    assert_eq!(answered("PUT", "/api/v1/personas/{id}", "2xx"), 0, "personas went alone");
+    assert_eq!(import(), "1000 items in [took]: 1000 unchanged\n");
+    assert!(batches() > of_first, "an item that is there already is found out in a batch too");
+}
+
+#[test]
 fn an_import_goes_on_while_the_server_restarts_its_workers() {
     let server = Server::with_workers(2).start();
     let url = format!("http://{}", server.address());
