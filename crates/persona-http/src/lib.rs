@@ -1,6 +1,6 @@
 //! The HTTP API: the contract of `docs/api.md`.
 //!
-//! Start reading at `contract/operations.rs`, the table of operations; `router.rs` binds each row
+//! Start reading at `contract/operations/`, the table of operations; `router.rs` binds each row
 //! to its handler. What handlers share:
 //!
 //! - `extract/` takes a request apart: body, JSON, parameters, conditions;

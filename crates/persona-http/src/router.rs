@@ -25,8 +25,8 @@ pub fn router(context: Context) -> Router {
     for path in paths() {
         let refuse = move |request: Request| async move { method_not_allowed(path, &request) };
         let mut methods = around(MethodRouter::new().fallback(refuse), bound(path, None));
-        for row in rows_at(path) {
-            methods = methods.merge(around(handler(row.id), bound(path, Some(row.id))));
+        for id in operations_at(path) {
+            methods = methods.merge(around(handler(id), bound(path, Some(id))));
         }
         router = router.route(path, methods);
     }
@@ -74,8 +74,8 @@ fn paths() -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().enumerate().filter(is_first).map(|(_, row)| row.path)
 }
 
-fn rows_at(path: &str) -> impl Iterator<Item = &'static Operation> {
-    OPERATIONS.iter().filter(move |row| row.path == path)
+fn operations_at(path: &str) -> impl Iterator<Item = OperationId> {
+    OperationId::ALL.iter().copied().filter(move |id| id.path() == path)
 }
 
 async fn no_such_route(uri: Uri) -> Problem {
@@ -91,7 +91,7 @@ async fn no_such_route(uri: Uri) -> Problem {
 
 /// The answer to a request for a path of the table with a method that has no row there.
 fn method_not_allowed(pattern: &str, request: &Request) -> Problem {
-    let methods: Vec<&str> = rows_at(pattern).map(|row| row.method.as_str()).collect();
+    let methods: Vec<&str> = operations_at(pattern).map(|id| id.row().method.as_str()).collect();
     let (method, path) = (excerpt(request.method().as_str()), shortened(request.uri().path()));
     Problem::new(Code::MethodNotAllowed, format!("{method} is not possible at {path}"))
         .hint(format!("it answers to {}", methods.join(", ")))

@@ -13,7 +13,7 @@ use super::schema::named;
 pub const BATCH_ITEMS_MAX: usize = 1_000;
 
 /// A batch of a change of each kind.
-pub(super) const EXAMPLE: &str = r#"{
+pub const EXAMPLE: &str = r#"{
     "items": [
         { "op": "create", "document": { "name": "Ada Lovelace" } },
         {

@@ -1,6 +1,6 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
-//! - `operations.rs`: the table of operations; start there. `operation.rs` is what a row says.
+//! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
 //! - `parameters.rs`: query parameters and headers, and how their values are read.
 //! - `problems.rs`: the table of problem codes.
 //! - `problem_body.rs`, `page.rs`, `status.rs`, `health.rs`: bodies of answers, as types.
@@ -12,7 +12,6 @@ pub mod batch;
 pub mod health;
 pub mod limits;
 mod operation;
-mod operation_id;
 mod operations;
 pub mod page;
 pub mod parameters;
@@ -23,6 +22,5 @@ pub mod status;
 mod time;
 
 pub use operation::{Answer, Body, Content, Method, Operation, RateClass, Scope, StoreUse, Tag};
-pub use operation_id::{OperationId, PREFIX};
-pub use operations::OPERATIONS;
+pub use operations::{OPERATIONS, OperationId, PREFIX};
 pub use time::Time;

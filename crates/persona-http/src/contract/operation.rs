@@ -1,6 +1,5 @@
 //! What one row of the table of operations says.
 
-use super::OperationId;
 use super::parameters::{Header, OF_WRITES, Parameter};
 use super::problems::Code;
 use super::schema::BodySchema;
@@ -8,8 +7,6 @@ use super::schema::BodySchema;
 /// One method at one path.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
-    /// Which one.
-    pub id: OperationId,
     /// Its name in the OpenAPI document, which is that of its handler.
     pub name: &'static str,
     /// The method. HEAD comes with every GET.

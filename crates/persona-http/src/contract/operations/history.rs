@@ -1,0 +1,30 @@
+//! The rows of revisions.
+
+use super::row::{JSON, body, kept, row};
+use crate::contract::operation::{Method, Operation, RateClass, Scope, StoreUse};
+use crate::contract::problems::Code;
+use crate::contract::schema::BodySchema::Persona;
+
+const PAST_EXAMPLE: &str = r#"{
+    "name": "Ada Lovelace",
+    "created_at": "2026-11-24T12:00:00Z",
+    "updated_at": "2026-11-24T12:00:00Z"
+}"#;
+
+pub(super) const IMPORT_REVISION: Operation = Operation {
+    summary: "Keep a revision that another store made, as it was",
+    bodies: &[body(JSON, Persona("PastRevision"), PAST_EXAMPLE)],
+    answers: &[
+        kept(200, "It is the current one already.", &["ETag", "Replayed"]),
+        kept(201, "The persona, which is at this revision now.", &["ETag", "Location", "Replayed"]),
+    ],
+    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::Stale, Code::HandleTaken],
+    store: StoreUse::Writes,
+    // It writes times and authors of the past.
+    ..row(
+        (Scope::Admin, RateClass::Write),
+        "import_revision",
+        Method::Put,
+        "/api/v1/personas/{id}/revisions/{revision}",
+    )
+};

@@ -1,0 +1,17 @@
+//! The table of operations: one row for each method at each path.
+//!
+//! Everything that has to know the routes is derived from it: the router, `Allow`, the nearest path
+//! of a 404, the OpenAPI document, the series of the metrics, and the paths of clients.
+//!
+//! - `table.rs`: every operation in one list; start there.
+//! - `personas.rs`, `history.rs`, `server.rs`, `documentation.rs`: the rows.
+//! - `row.rs`: what rows are made of.
+
+mod documentation;
+mod history;
+mod personas;
+mod row;
+mod server;
+mod table;
+
+pub use table::{OPERATIONS, OperationId, PREFIX};

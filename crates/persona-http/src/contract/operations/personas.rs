@@ -1,0 +1,167 @@
+//! The rows of personas: one, many, all.
+
+use serde_json::Value;
+
+use super::row::{JSON, READ, SCAN, WRITE, answer, body, kept, row};
+use crate::contract::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
+use crate::contract::operation::{Answer, Content, Method, Operation, StoreUse};
+use crate::contract::page::Page;
+use crate::contract::parameters as of;
+use crate::contract::problems::Code;
+use crate::contract::schema::BodySchema::Persona;
+use crate::contract::schema::schema_of;
+
+const EXAMPLE: &str = r#"{"name":"Ada Lovelace","description":"Wrote the first program."}"#;
+const PATCH_EXAMPLE: &str = r#"{"description":"Wrote the first program."}"#;
+const JSON_PATCH_EXAMPLE: &str =
+    r#"[{"op":"replace","path":"/description","value":"Wrote the first program."}]"#;
+
+pub(super) const LIST_PERSONAS: Operation = Operation {
+    summary: "List personas, page by page",
+    query: &[
+        of::LIMIT.parameter,
+        of::CURSOR,
+        of::SORT.parameter,
+        of::TAG,
+        of::KIND.parameter,
+        of::IS_ACTIVE.parameter,
+        of::UPDATED_SINCE.parameter,
+        of::INCLUDE_DELETED.parameter,
+        of::FIELDS,
+        of::COUNT.parameter,
+        of::Q,
+        of::HIGHLIGHT.parameter,
+    ],
+    answers: &[answer(200, "One page.", Content::Json(schema_of::<Page<Value>>()))],
+    problems: &[Code::BadSearch, Code::UnknownPosition, Code::ReadTimeout],
+    store: StoreUse::Reads,
+    ..row(SCAN, "list_personas", Method::Get, "/api/v1/personas")
+};
+
+pub(super) const CREATE_PERSONA: Operation = Operation {
+    summary: "Create a persona",
+    headers: &[of::IF_NONE_MATCH_HOLDS],
+    bodies: &[body(JSON, Persona("PersonaCreate"), EXAMPLE)],
+    answers: &[kept(201, "The new persona.", &["ETag", "LastModified", "Location", "Replayed"])],
+    problems: &[Code::HandleTaken, Code::Stale],
+    store: StoreUse::Writes,
+    ..row(WRITE, "create_persona", Method::Post, "/api/v1/personas")
+};
+
+pub(super) const BATCH_PERSONAS: Operation = Operation {
+    summary: "Make many changes in one request",
+    bodies: &[body(JSON, schema_of::<Batch>(), BATCH_EXAMPLE)],
+    answers: &[answer(
+        207,
+        "What became of each item.",
+        Content::Json(schema_of::<BatchAnswer>()),
+    )],
+    store: StoreUse::Writes,
+    ..row(WRITE, "batch_personas", Method::Post, "/api/v1/personas/batch")
+};
+
+pub(super) const GET_PERSONA: Operation = Operation {
+    summary: "Read a persona, or an older revision of it",
+    query: &[of::REVISION.parameter],
+    headers: &[
+        of::IF_MATCH_OF_READ,
+        of::IF_NONE_MATCH,
+        of::IF_UNMODIFIED_SINCE_OF_READ,
+        of::IF_MODIFIED_SINCE,
+    ],
+    answers: &[
+        Answer {
+            headers: &["ETag", "LastModified"],
+            ..answer(200, "The persona.", Content::Json(Persona("Persona")))
+        },
+        Answer {
+            headers: &["ETag"],
+            ..answer(304, "The client has this state already.", Content::Empty)
+        },
+    ],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::NoSuchRevision,
+        Code::Deleted,
+        Code::Stale,
+        Code::ReadTimeout,
+    ],
+    store: StoreUse::Reads,
+    ..row(READ, "get_persona", Method::Get, "/api/v1/personas/{id}")
+};
+
+pub(super) const REPLACE_PERSONA: Operation = Operation {
+    summary: "Replace a whole persona, or create it with this id",
+    headers: &[of::IF_MATCH_OR_NEW, of::IF_NONE_MATCH_NEW],
+    bodies: &[body(JSON, Persona("PersonaReplace"), EXAMPLE)],
+    answers: &[
+        kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"]),
+        kept(201, "The new persona.", &["ETag", "LastModified", "Location", "Replayed"]),
+    ],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::Deleted,
+        Code::Stale,
+        Code::HandleTaken,
+        Code::AlreadyExists,
+        Code::ConditionRequired,
+    ],
+    store: StoreUse::Writes,
+    ..row(WRITE, "replace_persona", Method::Put, "/api/v1/personas/{id}")
+};
+
+pub(super) const PATCH_PERSONA: Operation = Operation {
+    summary: "Change a part of a persona",
+    query: &[of::BASE_REVISION.parameter],
+    headers: &[of::IF_MATCH, of::IF_UNMODIFIED_SINCE],
+    bodies: &[
+        body("application/merge-patch+json", Persona("PersonaMergePatch"), PATCH_EXAMPLE),
+        body(JSON, Persona("PersonaMergePatch"), PATCH_EXAMPLE),
+        body("application/json-patch+json", Persona("PersonaJsonPatch"), JSON_PATCH_EXAMPLE),
+    ],
+    answers: &[kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"])],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::Deleted,
+        Code::Stale,
+        Code::HandleTaken,
+        Code::Conflict,
+        Code::TestFailed,
+        Code::UnknownBase,
+    ],
+    store: StoreUse::Writes,
+    ..row(WRITE, "patch_persona", Method::Patch, "/api/v1/personas/{id}")
+};
+
+pub(super) const DELETE_PERSONA: Operation = Operation {
+    summary: "Delete a persona so that it can be brought back",
+    headers: &[of::IF_MATCH_REQUIRED],
+    answers: &[Answer {
+        headers: &["ETag", "Replayed"],
+        ..answer(204, "It is deleted.", Content::Empty)
+    }],
+    problems: &[Code::NoSuchPersona, Code::Stale, Code::ConditionRequired],
+    store: StoreUse::Writes,
+    ..row(WRITE, "delete_persona", Method::Delete, "/api/v1/personas/{id}")
+};
+
+pub(super) const UNDELETE_PERSONA: Operation = Operation {
+    summary: "Bring a deleted persona back",
+    headers: &[of::IF_MATCH, of::IF_UNMODIFIED_SINCE],
+    answers: &[kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"])],
+    problems: &[Code::NoSuchPersona, Code::Stale, Code::HandleTaken],
+    store: StoreUse::Writes,
+    ..row(WRITE, "undelete_persona", Method::Post, "/api/v1/personas/{id}/undelete")
+};
+
+pub(super) const EXPORT_PERSONAS: Operation = Operation {
+    summary: "Read every persona of one snapshot",
+    query: &[of::INCLUDE_DELETED.parameter, of::HISTORY.parameter],
+    answers: &[answer(
+        200,
+        "One persona a line, in order of creation.",
+        Content::Text("application/x-ndjson"),
+    )],
+    store: StoreUse::Reads,
+    ..row(SCAN, "export_personas", Method::Get, "/api/v1/export")
+};

@@ -1,0 +1,63 @@
+//! What the rows of the table of operations are made of.
+
+use crate::contract::operation::{
+    Answer, Body, Content, Method, Operation, RateClass, Scope, StoreUse, Tag,
+};
+use crate::contract::schema::BodySchema;
+
+/// What a client must be allowed to do, and what a request counts against.
+pub(super) type Access = (Scope, RateClass);
+
+pub(super) const READ: Access = (Scope::Read, RateClass::Read);
+pub(super) const SCAN: Access = (Scope::Read, RateClass::Scan);
+pub(super) const WRITE: Access = (Scope::Write, RateClass::Write);
+pub(super) const OPEN: Access = (Scope::Open, RateClass::Exempt);
+
+/// The media type of most bodies.
+pub(super) const JSON: &str = "application/json";
+
+/// A row that takes nothing and answers nothing. What a client must be allowed to do, and what a
+/// request counts against, is said in each row: there is no usual case.
+pub(super) const fn row(
+    (scope, rate): Access,
+    name: &'static str,
+    method: Method,
+    path: &'static str,
+) -> Operation {
+    Operation {
+        name,
+        method,
+        path,
+        tag: Tag::Personas,
+        summary: "",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[],
+        problems: &[],
+        store: StoreUse::None,
+        scope,
+        rate,
+    }
+}
+
+pub(super) const fn answer(status: u16, about: &'static str, content: Content) -> Answer {
+    Answer { status, about, headers: &[], content }
+}
+
+/// The answer to a write: the persona.
+pub(super) const fn kept(
+    status: u16,
+    about: &'static str,
+    headers: &'static [&'static str],
+) -> Answer {
+    Answer { status, about, headers, content: Content::Kept }
+}
+
+pub(super) const fn body(
+    media_type: &'static str,
+    schema: BodySchema,
+    example: &'static str,
+) -> Body {
+    Body { media_type, schema, example }
+}

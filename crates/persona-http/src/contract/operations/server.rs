@@ -1,0 +1,40 @@
+//! The rows of what watches the server.
+
+use super::row::{OPEN, answer, row};
+use crate::contract::health::{Health, Readiness};
+use crate::contract::operation::{Content, Method, Operation, RateClass, Scope, StoreUse, Tag};
+use crate::contract::problems::Code;
+use crate::contract::schema::schema_of;
+use crate::contract::status::Status;
+
+pub(super) const GET_STATUS: Operation = Operation {
+    tag: Tag::Server,
+    summary: "Read the state of database and processes",
+    answers: &[answer(200, "The state.", Content::Json(schema_of::<Status>()))],
+    problems: &[Code::ReadTimeout],
+    store: StoreUse::Reads,
+    ..row((Scope::Admin, RateClass::Read), "get_status", Method::Get, "/api/v1/status")
+};
+
+pub(super) const GET_HEALTH: Operation = Operation {
+    tag: Tag::Server,
+    summary: "Ask whether the process lives",
+    answers: &[answer(200, "It lives.", Content::Json(schema_of::<Health>()))],
+    ..row(OPEN, "get_health", Method::Get, "/healthz")
+};
+
+pub(super) const GET_READINESS: Operation = Operation {
+    tag: Tag::Server,
+    summary: "Ask whether requests can be answered",
+    answers: &[answer(200, "They can.", Content::Json(schema_of::<Readiness>()))],
+    problems: &[Code::NotReady],
+    store: StoreUse::Probes,
+    ..row(OPEN, "get_readiness", Method::Get, "/readyz")
+};
+
+pub(super) const GET_METRICS: Operation = Operation {
+    tag: Tag::Server,
+    summary: "Read the metrics of all processes, for Prometheus",
+    answers: &[answer(200, "The metrics.", Content::Text("text/plain"))],
+    ..row((Scope::Admin, RateClass::Exempt), "get_metrics", Method::Get, "/metrics")
+};

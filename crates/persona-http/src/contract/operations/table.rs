@@ -1,0 +1,125 @@
+//! The list of all operations: the name of each in the program, with its row.
+
+use super::{documentation, history, personas, server};
+use crate::contract::operation::Operation;
+
+/// Where the API starts. Health, metrics and the landing page lie outside.
+pub const PREFIX: &str = "/api/v1";
+
+/// Makes the names and the table of one list, so that each name has exactly one row.
+macro_rules! operations {
+    ($($id:ident => $group:ident::$row:ident,)*) => {
+        /// An operation. The order is that of the table, which is the order in which people read
+        /// them: personas first, and last what is for machines.
+        #[expect(missing_docs, reason = "the row of each says what it does")]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum OperationId {
+            $($id,)*
+        }
+
+        /// Every row, in the order of [`OperationId`].
+        pub const OPERATIONS: &[Operation] = &[$($group::$row,)*];
+
+        impl OperationId {
+            /// Every operation.
+            pub const ALL: &[Self] = &[$(Self::$id,)*];
+        }
+    };
+}
+
+operations! {
+    ListPersonas => personas::LIST_PERSONAS,
+    CreatePersona => personas::CREATE_PERSONA,
+    BatchPersonas => personas::BATCH_PERSONAS,
+    GetPersona => personas::GET_PERSONA,
+    ReplacePersona => personas::REPLACE_PERSONA,
+    PatchPersona => personas::PATCH_PERSONA,
+    DeletePersona => personas::DELETE_PERSONA,
+    UndeletePersona => personas::UNDELETE_PERSONA,
+    ImportRevision => history::IMPORT_REVISION,
+    GetStatus => server::GET_STATUS,
+    ListProblems => documentation::LIST_PROBLEMS,
+    GetOpenapi => documentation::GET_OPENAPI,
+    Landing => documentation::LANDING,
+    ExportPersonas => personas::EXPORT_PERSONAS,
+    GetDocs => documentation::GET_DOCS,
+    GetDocsFile => documentation::GET_DOCS_FILE,
+    GetHealth => server::GET_HEALTH,
+    GetReadiness => server::GET_READINESS,
+    GetMetrics => server::GET_METRICS,
+}
+
+impl OperationId {
+    /// Its row of the table.
+    pub const fn row(self) -> &'static Operation {
+        &OPERATIONS[self as usize]
+    }
+
+    /// The pattern of its path.
+    pub const fn path(self) -> &'static str {
+        self.row().path
+    }
+
+    /// Its path with these values in place of its variable segments, from the left. A value is part
+    /// of the path as it is, so it must need no percent-encoding.
+    pub fn path_of(self, values: &[&str]) -> String {
+        let mut values = values.iter();
+        let segments = self.path().split('/').map(|segment| {
+            if segment.starts_with('{') {
+                values.next().copied().unwrap_or_default()
+            } else {
+                segment
+            }
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{OPERATIONS, OperationId};
+    use crate::contract::operation::{RateClass, Scope, StoreUse};
+
+    #[test]
+    fn each_operation_has_a_name_and_a_route_of_its_own() {
+        let mut routes = BTreeSet::new();
+        for id in OperationId::ALL {
+            let row = id.row();
+            assert!(routes.insert((row.path, row.method.as_str())), "{}", row.name);
+            assert!(!row.summary.is_empty() && !row.answers.is_empty(), "{}", row.name);
+        }
+        let names: BTreeSet<&str> = OPERATIONS.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), OPERATIONS.len());
+    }
+
+    #[test]
+    fn scope_and_rate_follow_what_an_operation_does_with_the_store() {
+        for row in OPERATIONS {
+            let allowed: &[(Scope, RateClass)] = match row.store {
+                StoreUse::None | StoreUse::Probes => {
+                    &[(Scope::Open, RateClass::Exempt), (Scope::Admin, RateClass::Exempt)]
+                }
+                StoreUse::Reads => &[
+                    (Scope::Read, RateClass::Read),
+                    (Scope::Read, RateClass::Scan),
+                    (Scope::Admin, RateClass::Read),
+                ],
+                StoreUse::Writes => {
+                    &[(Scope::Write, RateClass::Write), (Scope::Admin, RateClass::Write)]
+                }
+            };
+            assert!(allowed.contains(&(row.scope, row.rate)), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_path_stand_where_its_variables_are() {
+        assert_eq!(
+            OperationId::ImportRevision.path_of(&["7", "2"]),
+            "/api/v1/personas/7/revisions/2"
+        );
+        assert_eq!(OperationId::GetHealth.path_of(&[]), "/healthz");
+    }
+}
