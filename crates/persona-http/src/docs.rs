@@ -9,8 +9,10 @@ use axum::extract::Request;
 use axum::response::{Html, IntoResponse, Response};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use persona_model::excerpt;
 use utoipa_swagger_ui::Config;
 
+use crate::personas;
 use crate::problem::{Code, Problem};
 
 /// The page. Its links are relative, so that it also works behind a proxy that adds a prefix.
@@ -48,30 +50,40 @@ pub async fn get_docs() -> Response {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response()
 }
 
+/// The files of the page, with the media types that the OpenAPI document declares. The library has
+/// more, among them pages of its own, which would come without the policy.
+const FILES: [(&str, &str); 3] = [
+    ("swagger-ui.css", "text/css"),
+    ("swagger-ui-bundle.js", "text/javascript"),
+    ("favicon-32x32.png", "image/png"),
+];
 /// Files change only with the program.
 const FILE_CACHE: &str = "public, max-age=3600";
 
 /// Answers with a file of the page: style, script or icon.
 pub async fn get_docs_file(request: Request) -> Result<Response, Problem> {
-    // The raw segment: no file of the page has a name that would have to be escaped.
-    let file = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let path = personas::plain(request.uri().path());
+    let file = path.rsplit('/').next().unwrap_or_default();
     if file == START_NAME {
         return Ok(([(CONTENT_TYPE, "text/javascript"), (CACHE_CONTROL, FILE_CACHE)], START)
             .into_response());
     }
-    let missing =
-        || Problem::new(Code::NoSuchRoute, format!("the documentation has no file {file}"));
-    let found = utoipa_swagger_ui::serve(file, Arc::new(Config::default()))
+    let missing = || {
+        let detail = format!("the documentation has no file {}", excerpt(file));
+        Problem::new(Code::NoSuchRoute, detail)
+    };
+    let (name, media_type) =
+        FILES.into_iter().find(|(name, _)| *name == file).ok_or_else(missing)?;
+    let found = utoipa_swagger_ui::serve(name, Arc::new(Config::default()))
         .map_err(|_| missing())?
         .ok_or_else(missing)?;
-    let content_type = HeaderValue::try_from(found.content_type).map_err(|_| missing())?;
     let mut response = Response::new(match found.bytes {
         // Part of the program: nothing is copied, however many clients read it slowly.
         Cow::Borrowed(bytes) => Body::from(bytes),
         Cow::Owned(bytes) => Body::from(bytes),
     });
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(FILE_CACHE));
     if found.gzpipped {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -9,6 +9,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Uri};
 use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
+use crate::contract::parameters::parse_revision;
 use crate::contract::{Method, OPERATIONS, Operation, OperationId, PREFIX};
 use crate::middleware::{Bound, around};
 use crate::problem::{Code, Problem};
@@ -104,17 +105,43 @@ fn allow(methods: &[&str]) -> HeaderValue {
     HeaderValue::try_from(with_head).expect("methods are visible ASCII")
 }
 
-/// The pattern that is nearest to a mistyped path, with or without its prefix.
+/// The pattern that is nearest to a mistyped path.
 fn nearest_route(path: &str) -> Option<&'static str> {
-    let segments = path.trim_end_matches('/').split('/');
-    let pattern = segments
-        .map(|part| if PersonaId::parse(part).is_some() { "{id}" } else { part })
-        .collect::<Vec<_>>()
-        .join("/");
-    let known = || paths().filter(|path| path.len() > 1);
-    known()
-        .find(|known| **known == format!("{PREFIX}{pattern}"))
-        .or_else(|| nearest_name(&pattern, known()))
+    let segments = path.trim_end_matches('/').split('/').map(variable_or_itself);
+    let asked = segments.collect::<Vec<_>>().join("/");
+    let meant_by = |text: &str| spellings().find(|(spelling, _)| *spelling == text);
+    let found = meant_by(&asked).or_else(|| {
+        nearest_name(&asked, spellings().map(|(spelling, _)| spelling)).and_then(meant_by)
+    });
+    found.map(|(_, pattern)| pattern)
+}
+
+/// The variable of the patterns that a segment can be the value of.
+fn variable_or_itself(segment: &str) -> &str {
+    if PersonaId::parse(segment).is_some() {
+        "{id}"
+    } else if parse_revision(segment).is_some() {
+        "{revision}"
+    } else {
+        segment
+    }
+}
+
+/// What a client may have meant each pattern by: itself, or all before its last variable, and of
+/// both also what is behind the prefix, or behind the persona.
+fn spellings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    paths().filter(|path| path.len() > 1).flat_map(|pattern| {
+        let before_variable = pattern.strip_suffix('}').and_then(|path| path.rsplit_once("/{"));
+        let wholes = [Some(pattern), before_variable.map(|(before, _)| before)];
+        wholes.into_iter().flatten().flat_map(move |whole| {
+            let of_persona = whole.split_once("{id}").map(|(_, behind)| behind);
+            [Some(whole), whole.strip_prefix(PREFIX), of_persona]
+                .into_iter()
+                .flatten()
+                .filter(|spelling| !spelling.is_empty())
+                .map(move |spelling| (spelling, pattern))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -133,6 +160,17 @@ mod tests {
             Some("/api/v1/personas/{id}/undelete")
         );
         assert_eq!(nearest_route("/health"), Some("/healthz"));
-        assert_eq!(nearest_route("/wp-login.php"), None);
+        let revision = Some("/api/v1/personas/{id}/revisions/{revision}");
+        for path in ["/revision/1", "/revisions", "/revisions/2"] {
+            assert_eq!(nearest_route(path), revision, "{path}");
+            assert_eq!(nearest_route(&format!("/personas/{id}{path}")), revision, "{path}");
+            assert_eq!(nearest_route(&format!("/api/v1/personas/{id}{path}")), revision, "{path}");
+        }
+        assert_eq!(nearest_route("/undelete"), Some("/api/v1/personas/{id}/undelete"));
+        assert_eq!(nearest_route("/person"), Some("/api/v1/personas"));
+        for foreign in ["/wp-login.php", "/robots.txt", "/.env", "/admin", "/index.html", "/login"]
+        {
+            assert_eq!(nearest_route(foreign), None, "{foreign}");
+        }
     }
 }

@@ -66,7 +66,7 @@ const fn flag(name: &'static str, about: &'static str) -> Typed<bool> {
 }
 
 const fn revision(name: &'static str, about: &'static str) -> Typed<Revision> {
-    typed(name, Holds::Number(i64::MAX as u64), read_revision, about)
+    typed(name, Holds::Number(REVISION_MAX), read_revision, about)
 }
 
 /// A parameter that only its handler can read, because reading it needs other parameters.
@@ -79,6 +79,9 @@ pub const SORT_WORDS: &[&str] =
     &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
 /// Words of `kind`; a test compares them with the model.
 pub const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
+
+/// Largest number of a revision: databases count with 63 bits.
+pub const REVISION_MAX: u64 = i64::MAX as u64;
 
 /// Which revision of a persona is read.
 pub const REVISION: Typed<Revision> =
@@ -163,6 +166,11 @@ pub const HISTORY: Typed<bool> = flag(
      default.",
 );
 
+/// The revision that a text names; `None` for what is no whole number from 1 to [`REVISION_MAX`].
+pub fn parse_revision(text: &str) -> Option<Revision> {
+    whole(text).filter(|number| *number <= REVISION_MAX).and_then(Revision::new)
+}
+
 /// The members of a persona that [`FIELDS`] may name.
 pub fn members() -> impl Iterator<Item = &'static str> {
     wire::member_names()
@@ -180,7 +188,8 @@ fn read_number(row: &Parameter, value: &str) -> Result<u64, String> {
 }
 
 fn read_revision(_: &Parameter, value: &str) -> Result<Revision, String> {
-    whole(value).and_then(Revision::new).ok_or_else(|| "a revision: a whole number from 1".into())
+    parse_revision(value)
+        .ok_or_else(|| format!("a revision: a whole number from 1 to {REVISION_MAX}"))
 }
 
 fn read_since(_: &Parameter, value: &str) -> Result<Since, String> {

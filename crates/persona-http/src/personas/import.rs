@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use http::Uri;
-use persona_model::{PersonaId, Revision, excerpt};
 use persona_storage::Operation;
 
 use super::responses;
@@ -14,7 +12,7 @@ use crate::contract::OperationId;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
 use crate::extract::{conditions, past};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// Keeps a revision as it was, times and authors too: the first one of a new persona, or the next
 /// one.
@@ -23,7 +21,7 @@ pub async fn import_revision(
     mut request: WriteRequest,
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
-    let revision = revision_in(&request.parts.uri, id)?;
+    let revision = responses::revision_in(request.parts.uri.path(), id)?;
     Parameters::none(&request.parts.uri, OperationId::ImportRevision)?;
     let reason = "is not understood here: a past revision has one content";
     conditions::none(&request.parts.headers, reason)?;
@@ -38,17 +36,4 @@ pub async fn import_revision(
         request.write(&context, Operation::Import { id, past })?,
     )
     .await
-}
-
-/// The revision that the path names.
-fn revision_in(uri: &Uri, id: PersonaId) -> Result<Revision, Problem> {
-    let segment = uri.path().rsplit('/').next().unwrap_or_default();
-    let number = segment.parse().ok().filter(|_| segment.bytes().all(|byte| byte.is_ascii_digit()));
-    let missing = || {
-        Problem::new(
-            Code::NoSuchRevision,
-            format!("{} is no revision of persona {id}", excerpt(segment)),
-        )
-    };
-    number.and_then(Revision::new).ok_or_else(missing)
 }

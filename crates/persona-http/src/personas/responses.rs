@@ -6,14 +6,15 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
-use persona_model::{Document, PersonaId, Timestamp};
+use persona_model::{Document, PersonaId, Revision, Timestamp, excerpt};
 use persona_storage::{Error, Outcome, Representation, Write, Written};
 use serde_json::json;
 
 use crate::contract::OperationId;
+use crate::contract::parameters::{REVISION_MAX, parse_revision};
 use crate::extract::{conditions, date, etag};
 use crate::limits::answer_memory::{AnswerMemoryLimit, Reservation};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
 /// Says that an answer is that of an earlier request with the same key.
@@ -36,6 +37,20 @@ pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
     PersonaId::parse(segment)
         .or_else(|| PersonaId::parse(&plain(segment)))
         .ok_or_else(|| Problem::no_such_persona(segment).hint("an id is a UUID with hyphens"))
+}
+
+/// What a path of a revision has before its number.
+const REVISIONS: &str = "/revisions/";
+
+/// The revision of this persona that a path names.
+pub(super) fn revision_in(path: &str, id: PersonaId) -> Result<Revision, Problem> {
+    let behind = path.split_once(REVISIONS).map_or("", |(_, behind)| behind);
+    let segment = plain(behind.split('/').next().unwrap_or_default());
+    parse_revision(&segment).ok_or_else(|| {
+        let detail = format!("{} is no revision of persona {id}", excerpt(&segment));
+        Problem::new(Code::NoSuchRevision, detail)
+            .hint(format!("a revision is a whole number from 1 to {REVISION_MAX}"))
+    })
 }
 
 /// A path in which each character that needs no percent-encoding has none: both are the same path

@@ -71,7 +71,12 @@ async fn files_have_their_media_type_and_unknown_ones_are_not_found() {
         server.get("/api/v1/docs/swagger-ui-bundle.js").await.header("content-type"),
         Some("text/javascript")
     );
-    for unknown in ["nothing.js", "..%2fCargo.toml", "%ff"] {
+    assert_eq!(
+        server.get("/api/v1/docs/favicon%2D32x32.png").await.header("content-type"),
+        Some("image/png")
+    );
+    // Pages of the library would come without the policy of this page.
+    for unknown in ["nothing.js", "index.html", "oauth2-redirect.html", "..%2fCargo.toml", "%ff"] {
         assert_eq!(
             server.get(&format!("/api/v1/docs/{unknown}")).await.refusal(),
             (404, "no_such_route".into()),

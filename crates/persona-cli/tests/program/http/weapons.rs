@@ -297,8 +297,8 @@ async fn numbers_at_the_edge_of_64_bits_are_refused_and_no_worker_dies() {
         ("0", (400, "bad_parameter"), (400, "bad_parameter")),
         ("2147483648", (422, "unknown_base"), (404, "no_such_revision")),
         ("9223372036854775807", (422, "unknown_base"), (404, "no_such_revision")),
-        ("9223372036854775808", (422, "unknown_base"), (404, "no_such_revision")),
-        ("18446744073709551615", (422, "unknown_base"), (404, "no_such_revision")),
+        ("9223372036854775808", (400, "bad_parameter"), (400, "bad_parameter")),
+        ("18446744073709551615", (400, "bad_parameter"), (400, "bad_parameter")),
         ("18446744073709551616", (400, "bad_parameter"), (400, "bad_parameter")),
         ("-1", (400, "bad_parameter"), (400, "bad_parameter")),
     ];

@@ -31,14 +31,20 @@ async fn revisions_are_kept_as_they_were_one_after_the_other() {
         ("3", json!({ "name": "Ada" }), (422, "invalid")),
         ("0", past(3, "C"), (404, "no_such_revision")),
         ("two", past(3, "C"), (404, "no_such_revision")),
-        ("9223372036854775808", past(3, "C"), (412, "stale")),
-        ("18446744073709551615", past(3, "C"), (412, "stale")),
+        ("+1", past(1, "A"), (404, "no_such_revision")),
+        ("9223372036854775808", past(3, "C"), (404, "no_such_revision")),
         ("18446744073709551616", past(3, "C"), (404, "no_such_revision")),
         ("9223372036854775807", past(3, "C"), (412, "stale")),
     ] {
         let (status, code) = put(revision, body).await.refusal();
         assert_eq!((status, code.as_str()), refusal, "{revision}");
     }
+    assert_eq!(put("%32", past(2, "B")).await.status, 200, "needless percent-encoding");
+    let unknown = put("18446744073709551616", past(3, "C")).await;
+    assert_eq!(
+        unknown.problem()["hint"],
+        "a revision is a whole number from 1 to 9223372036854775807"
+    );
     assert_eq!(server.get(NOBODY).await.body, second.body);
 }
 

@@ -214,7 +214,7 @@ async fn a_base_that_never_was_is_refused() {
         .await;
     assert_eq!(
         reply.problem()["detail"],
-        "base_revision: must be a revision: a whole number from 1, is \"x\""
+        "base_revision: must be a revision: a whole number from 1 to 9223372036854775807, is \"x\""
     );
 }
 
