@@ -53,6 +53,7 @@ fn handler(id: OperationId) -> MethodRouter<Arc<Context>> {
         OperationId::PatchPersona => on(method, personas::patch::patch_persona),
         OperationId::DeletePersona => on(method, personas::delete::delete_persona),
         OperationId::UndeletePersona => on(method, personas::undelete::undelete_persona),
+        OperationId::GetRevision => on(method, personas::get_revision::get_revision),
         OperationId::ImportRevision => on(method, personas::import::import_revision),
         OperationId::GetStatus => on(method, status::get_status),
         OperationId::ListProblems => on(method, problem::list_problems),

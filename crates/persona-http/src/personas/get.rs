@@ -26,13 +26,23 @@ pub async fn get_persona(
     let mut parameters = Parameters::read(request.uri(), OperationId::GetPersona);
     let revision = parameters.value(&REVISION);
     parameters.done()?;
+    respond(&context, request, id, revision).await
+}
+
+/// Answers with this persona, or with a revision of it.
+pub(super) async fn respond(
+    context: &Context,
+    request: Request,
+    id: PersonaId,
+    revision: Option<Revision>,
+) -> Result<Response, Problem> {
     let client = request.extensions().get().copied();
-    let answer = match (found(&context, client, id, revision).await?, revision) {
+    let answer = match (found(context, client, id, revision).await?, revision) {
         (Some(answer), None) if answer.deleted => return Err(Problem::deleted(id, answer.tag())),
         (Some(answer), _) => answer,
         (None, None) => return Err(Problem::no_such_persona(&id.to_string())),
         (None, Some(revision)) => {
-            return Err(no_such_revision(&context, client, id, revision).await?);
+            return Err(no_such_revision(context, client, id, revision).await?);
         }
     };
     // A past revision is asked for again before each use too: after a restore its number can belong

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod create;
 pub mod delete;
 pub mod get;
+pub mod get_revision;
 mod highlights;
 pub mod import;
 pub mod list;

@@ -1,7 +1,8 @@
 //! The rows of revisions.
 
-use super::row::{JSON, body, kept, row};
-use crate::contract::operation::{Method, Operation, RateClass, Scope, StoreUse};
+use super::row::{JSON, READ, answer, body, kept, row};
+use crate::contract::operation::{Answer, Content, Method, Operation, RateClass, Scope, StoreUse};
+use crate::contract::parameters as of;
 use crate::contract::problems::Code;
 use crate::contract::schema::BodySchema::Persona;
 
@@ -10,6 +11,29 @@ const PAST_EXAMPLE: &str = r#"{
     "created_at": "2026-11-24T12:00:00Z",
     "updated_at": "2026-11-24T12:00:00Z"
 }"#;
+
+pub(super) const GET_REVISION: Operation = Operation {
+    summary: "Read a revision of a persona, also of a deleted one",
+    headers: &[
+        of::IF_MATCH_OF_READ,
+        of::IF_NONE_MATCH,
+        of::IF_UNMODIFIED_SINCE_OF_READ,
+        of::IF_MODIFIED_SINCE,
+    ],
+    answers: &[
+        Answer {
+            headers: &["ETag", "LastModified"],
+            ..answer(200, "The persona as it was.", Content::Json(Persona("Persona")))
+        },
+        Answer {
+            headers: &["ETag"],
+            ..answer(304, "The client has this state already.", Content::Empty)
+        },
+    ],
+    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::Stale, Code::ReadTimeout],
+    store: StoreUse::Reads,
+    ..row(READ, "get_revision", Method::Get, "/api/v1/personas/{id}/revisions/{revision}")
+};
 
 pub(super) const IMPORT_REVISION: Operation = Operation {
     summary: "Keep a revision that another store made, as it was",

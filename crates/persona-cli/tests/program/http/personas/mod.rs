@@ -5,6 +5,7 @@ mod conditions;
 mod create;
 mod delete;
 mod get;
+mod get_revision;
 mod highlights;
 mod import;
 mod list;
