@@ -72,6 +72,9 @@ pub enum StoreUse {
     Reads,
     /// It changes something. A body is taken in also where none is wanted.
     Writes,
+    /// It makes many changes. What the store says of each is told in the answer, so none of it is
+    /// the problem of the whole request.
+    WritesMany,
 }
 
 /// What a client must be allowed to do.
@@ -152,26 +155,17 @@ const OF_EVERY: &[Code] = &[
     Code::Busy,
     Code::OldProtocol,
 ];
-/// What any request to the store can be answered. A database server with a full disk refuses reads
-/// as well.
-const OF_STORE: &[Code] = &[
-    Code::BadParameter,
-    Code::Unreachable,
-    Code::Closing,
-    Code::Damaged,
-    Code::StorageFailed,
-    Code::StorageFull,
-];
-/// What any write can be answered.
-const OF_EVERY_WRITE: &[Code] = &[
-    Code::BadHeader,
-    Code::BodyCutOff,
-    Code::BodyTooSlow,
-    Code::BodyTooLarge,
-    Code::KeyReused,
-    Code::TooManyKeys,
-    Code::OutcomeUnknown,
-];
+/// What any request to the store can be answered before the store is asked.
+const OF_QUERIES: &[Code] = &[Code::BadParameter];
+/// What the store can answer to any request. A database server with a full disk refuses reads as
+/// well.
+const OF_STORE: &[Code] =
+    &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed, Code::StorageFull];
+/// What any request to change something can be answered before the store is asked.
+const OF_CHANGES: &[Code] =
+    &[Code::BadHeader, Code::BodyCutOff, Code::BodyTooSlow, Code::BodyTooLarge];
+/// What the store can answer to any write.
+const OF_EVERY_WRITE: &[Code] = &[Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
 /// What a body can be answered.
 const OF_BODIES: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid];
 
@@ -181,9 +175,12 @@ impl Operation {
         let none: &[Code] = &[];
         let of = |applies: bool, codes: &'static [Code]| if applies { codes } else { none };
         let (reads, writes) = (self.store == StoreUse::Reads, self.store == StoreUse::Writes);
+        let changes = self.changes_something();
         let groups = [
             OF_EVERY,
+            of(reads || changes, OF_QUERIES),
             of(reads || writes, OF_STORE),
+            of(changes, OF_CHANGES),
             of(writes, OF_EVERY_WRITE),
             of(!self.headers.is_empty(), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
@@ -200,8 +197,12 @@ impl Operation {
 
     /// Every header of the request.
     pub fn all_headers(&self) -> impl Iterator<Item = &'static Header> {
-        let of_writes: &[Header] = if self.store == StoreUse::Writes { OF_WRITES } else { &[] };
+        let of_writes: &[Header] = if self.changes_something() { OF_WRITES } else { &[] };
         self.headers.iter().chain(of_writes)
+    }
+
+    fn changes_something(&self) -> bool {
+        matches!(self.store, StoreUse::Writes | StoreUse::WritesMany)
     }
 }
 

@@ -31,11 +31,6 @@ use crate::testing::{context, memory_store};
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
 
-/// A body that every operation takes which takes an object, and one more of the import.
-const BODY: &str = r#"{"name":"Ada"}"#;
-const PAST: &str =
-    r#"{"name":"Ada","created_at":"2020-01-01T00:00:00Z","updated_at":"2020-01-01T00:00:00Z"}"#;
-
 /// Fails each time, and the same way.
 struct Failing(fn() -> Error);
 
@@ -173,6 +168,7 @@ const AT_THE_DOOR: &[Code] = &[
     Code::BodyTooLarge,
     Code::MalformedJson,
     Code::UnsupportedMediaType,
+    Code::Invalid,
     Code::BadParameter,
     Code::BadHeader,
     Code::BadSearch,
@@ -204,8 +200,11 @@ fn operations() -> BTreeMap<String, (String, String, BTreeSet<String>)> {
     found
 }
 
+/// A body that nothing is wrong with: the example of the document.
 fn body_for(id: &str) -> Body {
-    Body::from(if id == "import_revision" { PAST } else { BODY })
+    let row = OPERATIONS.iter().find(|row| row.name == id).expect("an operation");
+    let example = row.bodies.iter().find(|body| body.media_type == "application/json");
+    example.map_or_else(Body::empty, |body| Body::from(body.example))
 }
 
 /// The code of the problem that a request is answered.
@@ -321,6 +320,7 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
             ),
             (Code::BadHeader, ask(wrong_header, usual()).await),
             (Code::MalformedJson, ask(request(&method, &path), Body::from("{")).await),
+            (Code::Invalid, ask(request(&method, &path), Body::from("7")).await),
             (
                 Code::UnsupportedMediaType,
                 ask(on_condition(&method, &path).header("content-type", "text/plain"), usual())

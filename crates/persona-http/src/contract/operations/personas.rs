@@ -51,12 +51,8 @@ pub(super) const CREATE_PERSONA: Operation = Operation {
 pub(super) const BATCH_PERSONAS: Operation = Operation {
     summary: "Make many changes in one request",
     bodies: &[body(JSON, schema_of::<Batch>(), BATCH_EXAMPLE)],
-    answers: &[answer(
-        207,
-        "What became of each item.",
-        Content::Json(schema_of::<BatchAnswer>()),
-    )],
-    store: StoreUse::Writes,
+    answers: &[answer(207, "What became of each item.", Content::Json(schema_of::<BatchAnswer>()))],
+    store: StoreUse::WritesMany,
     ..row(WRITE, "batch_personas", Method::Post, "/api/v1/personas/batch")
 };
 

@@ -107,7 +107,7 @@ mod tests {
                     (Scope::Read, RateClass::Scan),
                     (Scope::Admin, RateClass::Read),
                 ],
-                StoreUse::Writes => {
+                StoreUse::Writes | StoreUse::WritesMany => {
                     &[(Scope::Write, RateClass::Write), (Scope::Admin, RateClass::Write)]
                 }
             };
