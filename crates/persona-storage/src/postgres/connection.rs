@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool::managed::Object;
 use futures_core::Stream;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error as DriverError, Row, RowStream};
+use tokio_postgres::{Row, RowStream};
 
 use super::abandoned::AbandonedConnections;
-use super::error::silent;
+use super::connection_manager::PooledConnection;
+use super::driver_error::DriverError;
+use super::row;
 use crate::observer::Counted;
 
 /// A value of a statement with its type.
@@ -29,7 +31,7 @@ pub(super) enum Statement<'a> {
 /// A connection, until it goes back to the pool.
 pub(super) struct Connection {
     /// There until it is discarded.
-    client: Option<Object>,
+    client: Option<PooledConnection>,
     _in_use: Counted,
     has_sessions: bool,
     answer_wait: Option<Duration>,
@@ -42,7 +44,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        client: Object,
+        client: PooledConnection,
         in_use: Counted,
         has_sessions: bool,
         answer_wait: Duration,
@@ -107,7 +109,7 @@ impl Connection {
         }
         let sql = "SELECT coalesce(current_setting('persona_store.session', true), '') = 'on'";
         let rows = self.rows(Statement::Once(sql), &[]).await?;
-        rows.first().map_or(Ok(false), |found| found.try_get(0))
+        rows.first().map_or(Ok(false), |found| row::driver_value(found, 0))
     }
 
     /// For statements that are short: a longer wait for an answer than this means that none will
@@ -147,7 +149,7 @@ impl Connection {
         self.abandoned.keep(Object::take(client));
     }
 
-    pub(super) fn client(&self) -> &Object {
+    pub(super) fn client(&self) -> &PooledConnection {
         self.client.as_ref().expect("it is there until it is discarded")
     }
 
@@ -155,13 +157,14 @@ impl Connection {
     /// without it.
     async fn in_time<T>(
         &self,
-        answer: impl Future<Output = Result<T, DriverError>>,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, DriverError> {
-        let Some(wait) = self.answer_wait else { return answer.await };
-        tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| {
+        let Some(wait) = self.answer_wait else { return Ok(answer.await?) };
+        let Ok(answer) = tokio::time::timeout(wait, answer).await else {
             self.is_silent.store(true, Ordering::Relaxed);
-            Err(silent())
-        })
+            return Err(DriverError::Silent);
+        };
+        Ok(answer?)
     }
 }
 

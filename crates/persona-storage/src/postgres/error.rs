@@ -1,14 +1,14 @@
 //! What PostgreSQL's errors mean, in the vocabulary of the contract. The only place that looks at
 //! its error codes.
 
-use std::error::Error as _;
 use std::fmt::Display;
 
-use deadpool_postgres::PoolError;
-use tokio_postgres::Error as DriverError;
+use deadpool::managed::TimeoutType;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::Settings;
+use super::connection_manager::PoolError;
+use super::driver_error::DriverError;
 use crate::Error;
 
 /// The constraint that no new line of the feed meets: it is added when the personas were
@@ -260,17 +260,8 @@ pub(super) enum Meaning {
 impl Meaning {
     pub(super) fn of(error: &DriverError) -> Self {
         let Some(code) = error.code() else {
-            // Broken connections and failures to connect have no code; a value that cannot be read
-            // is our own fault.
-            let is_own_fault = error
-                .source()
-                .is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none())
-                && !error.is_closed();
-            return if is_own_fault && !is_about_connecting(error) {
-                Self::Other
-            } else {
-                Self::Away
-            };
+            // Broken connections and failures to connect have no code.
+            return if error.is_of_a_value() { Self::Other } else { Self::Away };
         };
         match code.code() {
             code if is_about_being_away(code) => Self::Away,
@@ -303,11 +294,6 @@ fn is_last_word(error: &DriverError) -> bool {
     matches!(severity, Some(Severity::Fatal | Severity::Panic))
 }
 
-/// The driver's error for an answer that did not come in time. It has no other way to make one.
-pub(super) fn silent() -> DriverError {
-    DriverError::__private_api_timeout()
-}
-
 /// How much an error of a host says, beside those of other hosts: what is wrong with a server that
 /// answered is more than that another one is a standby, and that is more than that one cannot be
 /// reached.
@@ -316,14 +302,6 @@ pub(super) fn worth(error: &DriverError) -> u8 {
         Some(_) => 2,
         None => u8::from(innermost(error).contains(TAKES_NO_WRITES)),
     }
-}
-
-fn is_about_connecting(error: &DriverError) -> bool {
-    // The driver keeps its kinds to itself and tells them in words only.
-    let words = error.to_string();
-    ["connecting", "TLS", "timeout", "communicating", "unexpected message", "authentication"]
-        .iter()
-        .any(|word| words.contains(word))
 }
 
 fn is_about_trust(error: &DriverError) -> bool {
@@ -370,14 +348,14 @@ pub(super) fn from_driver(error: DriverError) -> Error {
     }
 }
 
-/// What it means that no connection is to be had, or that a read on one failed.
+/// What it means that the pool gives no connection, or that a read on one failed.
 pub(super) fn from_pool(error: PoolError) -> Error {
     match error {
         PoolError::Backend(error) => {
             tracing::debug!(error = innermost(&error), "the database failed");
             from_driver(error)
         }
-        PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
+        PoolError::Timeout(TimeoutType::Wait) => {
             Error::Busy { what: "a connection to the database" }
         }
         PoolError::Timeout(_) => Error::Unreachable,

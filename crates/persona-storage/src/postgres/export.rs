@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Revision, history_line};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio_postgres::{Error as DriverError, Row};
+use tokio_postgres::Row;
 
 use super::connection::{Connection, Statement};
+use super::driver_error::DriverError;
 use super::error::{Meaning, from_driver};
 use super::lease::Leases;
 use super::row;

@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::connection::{Connection, Parameter, Statement};
+use super::driver_error::DriverError;
 use super::search::{Texts, Titles};
 use super::{DatabaseError, Settings, row};
 
@@ -50,10 +51,7 @@ pub(super) struct FoundBy<'a> {
 }
 
 /// Writes it for personas that have no tags there, in the transaction of the caller.
-pub(super) async fn put(
-    connection: &Connection,
-    rows: &[FoundBy<'_>],
-) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result<(), DriverError> {
     let tags: Vec<&str> =
         rows.iter().flat_map(|persona| persona.tags.iter().map(String::as_str)).collect();
     let tagged: Vec<Uuid> = rows
@@ -94,7 +92,7 @@ pub(super) async fn fill_all(
     connection: &Connection,
     settings: &Settings,
 ) -> Result<(), DatabaseError> {
-    let failed = |error: tokio_postgres::Error| DatabaseError::from_driver(settings, &error);
+    let failed = |error: DriverError| DatabaseError::from_driver(settings, &error);
     let mut after: Option<Uuid> = None;
     loop {
         let next = [
@@ -105,8 +103,10 @@ pub(super) async fn fill_all(
         let found = connection.rows(Statement::Once(NEXT), &next).await.map_err(failed)?;
         let mut documents = Vec::with_capacity(found.len());
         for found in &found {
-            let (id, text): (Uuid, &str) =
-                (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+            let (id, text): (Uuid, &str) = (
+                row::driver_value(found, 0).map_err(failed)?,
+                row::driver_value(found, 1).map_err(failed)?,
+            );
             let document =
                 Document::from_stored(text).map_err(|invalid| DatabaseError::Backend {
                     place: settings.place(),

@@ -8,19 +8,21 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_postgres::config::LoadBalanceHosts;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, Connection, Error as DriverError, Socket};
+use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{silent, worth};
+use super::driver_error::DriverError;
+use super::error::worth;
 use super::url_parameters::CONNECT_WAIT_MAX;
 
 /// How long one host is waited for before the next one is tried beside it: longer than a host far
 /// away needs, and short beside the time in which writes are to be back after a failover.
 const HEAD_START: Duration = Duration::from_secs(1);
 
+/// The part of a connection that a task has to drive.
+pub(super) type Driven = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 /// A connection that no task drives yet.
-pub(super) type Made =
-    (Client, Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>);
+pub(super) type Made = (Client, Driven);
 
 /// The hosts of a URL, and which of them is good.
 #[derive(Default)]
@@ -69,7 +71,7 @@ impl Hosts {
                 // Those that are under way have had their start. An attempt that panicked was
                 // reported by the panic hook; it counts as one that is silent.
                 Err(_) | Ok(Some(Err(_))) => next = untried.next(),
-                Ok(None) => return Err(worst.unwrap_or_else(silent)),
+                Ok(None) => return Err(worst.unwrap_or(DriverError::Silent)),
             }
         }
     }
@@ -79,7 +81,10 @@ impl Hosts {
 /// the host accepts the connection, which is before the server has answered.
 async fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<Made, DriverError> {
     let wait = config.get_connect_timeout().copied().unwrap_or(CONNECT_WAIT_MAX);
-    tokio::time::timeout(wait, config.connect(tls)).await.unwrap_or_else(|_| Err(silent()))
+    match tokio::time::timeout(wait, config.connect(tls)).await {
+        Ok(made) => made.map_err(DriverError::Connect),
+        Err(_) => Err(DriverError::Silent),
+    }
 }
 
 /// The same settings for one of the hosts. The driver can add hosts to a configuration and take

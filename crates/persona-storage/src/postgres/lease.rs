@@ -18,6 +18,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Settings;
 use super::connection::{Connection, Parameter, Statement};
+use super::driver_error::DriverError;
 use super::error::from_pool;
 use super::pool::{Pool, READ_WAIT_MAX, Reading};
 use super::shares::{Kind, Shares};
@@ -123,7 +124,7 @@ impl Lease {
         statement: Statement<'_>,
         parameters: &[Parameter<'_>],
         limit: Duration,
-    ) -> Option<Result<Vec<Row>, tokio_postgres::Error>> {
+    ) -> Option<Result<Vec<Row>, DriverError>> {
         let (connection, _) = self.held.as_ref()?;
         let Ok(rows) = tokio::time::timeout(limit, connection.rows(statement, parameters)).await
         else {

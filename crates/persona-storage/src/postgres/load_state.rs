@@ -3,11 +3,12 @@
 use persona_model::{
     ContentHash, Document, Persona, PersonaId, Revision, Timestamp, UnknownWord, ValidationErrors,
 };
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error as DriverError, Row};
 use uuid::Uuid;
 
 use super::connection::{Connection, Statement};
+use super::driver_error::DriverError;
 use super::error::damaged;
 use super::row;
 use crate::{Error, Operation, Outcome, Representation, Write};

@@ -4,10 +4,9 @@
 //! numbered without a gap, never edited once it was released. A write has the version in its
 //! statement, so no program writes to a schema that it does not know.
 
-use tokio_postgres::Error as DriverError;
-
 use super::connection::{Connection, Statement};
-use super::{DatabaseError, Settings, found_by};
+use super::driver_error::DriverError;
+use super::{DatabaseError, Settings, found_by, row};
 
 /// Every migration; the first makes version 1 of an empty database.
 const MIGRATIONS: &[&str] = &[
@@ -149,8 +148,10 @@ pub(super) async fn find(
     let about = "SELECT application, schema_version FROM persona_store.about";
     let rows = connection.rows(Statement::Once(about), &[]).await.map_err(failed)?;
     let found = rows.first().ok_or_else(foreign)?;
-    let (application, version): (&str, i32) =
-        (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+    let (application, version): (&str, i32) = (
+        row::driver_value(found, 0).map_err(failed)?,
+        row::driver_value(found, 1).map_err(failed)?,
+    );
     let version = u32::try_from(version).map_err(|_| foreign())?;
     if application != APPLICATION {
         return Err(foreign());
@@ -231,7 +232,7 @@ pub(super) async fn apply(
 pub(super) async fn version_by_content(connection: &Connection) -> Result<u32, DriverError> {
     for (version, has_next) in [(1, HAS_META), (2, HAS_WORDS), (3, HAS_TITLES)] {
         let rows = connection.rows(Statement::Once(has_next), &[]).await?;
-        if !rows.first().map_or(Ok(false), |found| found.try_get(0))? {
+        if !rows.first().map_or(Ok(false), |found| row::driver_value(found, 0))? {
             return Ok(version);
         }
     }
@@ -240,5 +241,5 @@ pub(super) async fn version_by_content(connection: &Connection) -> Result<u32, D
 
 async fn feed_is_behind(connection: &Connection) -> Result<bool, DriverError> {
     let rows = connection.rows(Statement::Once(FEED_IS_BEHIND), &[]).await?;
-    rows.first().map_or(Ok(false), |found| found.try_get(0))
+    rows.first().map_or(Ok(false), |found| row::driver_value(found, 0))
 }

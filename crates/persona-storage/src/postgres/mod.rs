@@ -17,7 +17,9 @@
 mod abandoned;
 mod cancel;
 mod connection;
+mod connection_manager;
 mod doubt;
+mod driver_error;
 mod error;
 mod export;
 mod feed;

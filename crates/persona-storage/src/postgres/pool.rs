@@ -1,23 +1,20 @@
 //! Connections: how many, how long they are waited for, and how they are made.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{
-    Connect, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime, Timeouts,
-};
+use deadpool::Runtime;
+use deadpool::managed::{self, Timeouts};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::Row;
 
 use super::abandoned::AbandonedConnections;
 use super::cancel::Cancels;
 use super::connection::{Connection, Parameter, Statement};
-use super::error::{Meaning, from_pool, silent};
-use super::hosts::Hosts;
+use super::connection_manager::{ConnectionManager, PoolError};
+use super::driver_error::DriverError;
+use super::error::{Meaning, from_pool};
 use super::{DatabaseError, Settings, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
@@ -42,7 +39,7 @@ pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// The connections of one process.
 #[derive(Clone)]
 pub(super) struct Pool {
-    connections: deadpool_postgres::Pool,
+    connections: managed::Pool<ConnectionManager>,
     has_sessions: bool,
     /// Longest wait for the answer to a statement.
     answer_wait: Duration,
@@ -66,13 +63,7 @@ impl Pool {
         let tls = tls::connector(settings)?;
         let abandoned =
             Arc::new(AbandonedConnections::new(settings, io_thread, Arc::clone(&observer)));
-        let connect = AtHome {
-            abandoned: Arc::clone(&abandoned),
-            tls: tls.clone(),
-            hosts: Arc::default(),
-            unreplicated: Arc::clone(&unreplicated),
-        };
-        let cancels = Arc::new(Cancels::new(settings.driver.clone(), tls));
+        let cancels = Arc::new(Cancels::new(settings.driver.clone(), tls.clone()));
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
             let chosen = driver.get_options().unwrap_or_default();
@@ -81,14 +72,15 @@ impl Pool {
                 settings.statement_wait().as_millis()
             ));
         }
-        let manager = Manager::from_connect(
-            driver,
-            connect,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
-        let builder = deadpool_postgres::Pool::builder(manager)
-            .max_size(settings.pool_max)
-            .runtime(Runtime::Tokio1);
+        let manager = ConnectionManager {
+            config: driver,
+            abandoned: Arc::clone(&abandoned),
+            tls,
+            hosts: Arc::default(),
+            unreplicated: Arc::clone(&unreplicated),
+        };
+        let builder =
+            managed::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
         let connections = builder.build().map_err(|error| DatabaseError::System {
             place: settings.place(),
             reason: error.to_string(),
@@ -105,7 +97,7 @@ impl Pool {
         })
     }
 
-    /// A connection, if one is to be had in time.
+    /// A connection, if one is free or can be made in time.
     pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, PoolError> {
         let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
         let (began, waiting) = (Instant::now(), Counted::begin(&self.observer, Connected::Waiting));
@@ -199,69 +191,5 @@ impl Reading {
         } else {
             Err(from_pool(error))
         }
-    }
-}
-
-/// Makes connections that live on the runtime of the I/O thread, whichever runtime asks for them.
-struct AtHome {
-    abandoned: Arc<AbandonedConnections>,
-    tls: MakeRustlsConnect,
-    hosts: Arc<Hosts>,
-    unreplicated: Arc<AtomicU64>,
-}
-
-type Connecting<'a> =
-    Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), DriverError>> + Send + 'a>>;
-
-impl Connect for AtHome {
-    fn connect(&self, config: &Config) -> Connecting<'_> {
-        let (config, tls) = (config.clone(), self.tls.clone());
-        let (hosts, unreplicated) = (Arc::clone(&self.hosts), Arc::clone(&self.unreplicated));
-        let abandoned = Arc::clone(&self.abandoned);
-        let made = self.abandoned.io_thread.spawn(async move {
-            if abandoned.is_full() {
-                tracing::debug!("no new connection: the server has not answered on too many");
-                return Err(silent());
-            }
-            let (client, mut connection) = hosts.connect(&config, &tls).await?;
-            let open = Counted::begin(&abandoned.observer, Connected::Open);
-            let driven = tokio::spawn(async move {
-                let _open = open;
-                while let Some(message) =
-                    std::future::poll_fn(|context| connection.poll_message(context)).await
-                {
-                    match message {
-                        Ok(AsyncMessage::Notice(notice)) => {
-                            // Its words depend on the server's language; the routine that says it
-                            // does not.
-                            if notice.routine() == Some("SyncRepWaitForLSN") {
-                                unreplicated.fetch_add(1, Ordering::Release);
-                            }
-                            tracing::debug!(
-                                code = notice.code().code(),
-                                "the database has a notice"
-                            );
-                        }
-                        Ok(_) => {}
-                        Err(error) => {
-                            tracing::debug!(%error, "a connection to the database broke");
-                            break;
-                        }
-                    }
-                }
-            });
-            if abandoned.fills_the_server(&client).await {
-                tracing::debug!("no new connection: too many commits of ours wait for a standby");
-                return Err(silent());
-            }
-            Ok((client, driven))
-        });
-        Box::pin(async move {
-            match made.await {
-                Ok(made) => made,
-                // The store was closed meanwhile. A request that still waits has a limit.
-                Err(_) => std::future::pending().await,
-            }
-        })
     }
 }

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Error as DriverError;
 use tokio_postgres::types::Type;
 
 use super::connection::{Connection, Statement};
+use super::driver_error::DriverError;
 use super::row;
 
 /// Where there is no room, it is counted again after this long.

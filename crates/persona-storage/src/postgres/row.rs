@@ -5,13 +5,22 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
+use super::driver_error::DriverError;
 use super::error::{damaged, from_driver};
 use crate::checksum;
 use crate::{Error, Glance, Representation};
 
 /// A column of any type that the driver knows.
 pub(super) fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Error> {
-    row.try_get(column).map_err(from_driver)
+    driver_value(row, column).map_err(from_driver)
+}
+
+/// The same with the error as it came.
+pub(super) fn driver_value<'a, T: FromSql<'a>>(
+    row: &'a Row,
+    column: usize,
+) -> Result<T, DriverError> {
+    Ok(row.try_get(column)?)
 }
 
 /// A column that holds an identity.

@@ -12,12 +12,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{PoolError, TimeoutType};
+use deadpool::managed::TimeoutType;
 use tokio::sync::Mutex;
 use tokio_postgres::Row;
 
 use super::Settings;
 use super::connection::{Connection, Parameter, Statement};
+use super::connection_manager::PoolError;
 use super::pool::{Pool, READ_WAIT_MAX, Reading};
 use super::shares::has_shared_reader;
 use crate::Error;

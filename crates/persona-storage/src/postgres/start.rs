@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::Error as DriverError;
-
 use super::connection::{Connection, Statement};
+use super::driver_error::DriverError;
 use super::io_thread::IoThread;
 use super::pool::Pool;
-use super::{DatabaseError, Settings, migrate, status};
+use super::{DatabaseError, Settings, migrate, row, status};
 use crate::NoObserver;
 
 /// The oldest server that is supported: what it has is used, such as 64-bit numbers of
@@ -128,10 +127,14 @@ pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connecti
         place: settings.place(),
         reason: "it says nothing of itself".into(),
     })?;
-    let (number, version): (i64, String) =
-        (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
-    let (is_standby, encoding): (bool, String) =
-        (found.try_get(2).map_err(failed)?, found.try_get(3).map_err(failed)?);
+    let (number, version): (i64, String) = (
+        row::driver_value(found, 0).map_err(failed)?,
+        row::driver_value(found, 1).map_err(failed)?,
+    );
+    let (is_standby, encoding): (bool, String) = (
+        row::driver_value(found, 2).map_err(failed)?,
+        row::driver_value(found, 3).map_err(failed)?,
+    );
     let place = settings.place();
     if number / 10_000 < i64::from(SERVER_VERSION_MIN) {
         return Err(DatabaseError::OldServer { place, found: version, needed: SERVER_VERSION_MIN });

@@ -1,8 +1,9 @@
 //! What the server says of itself.
 
-use tokio_postgres::{Error as DriverError, Row};
+use tokio_postgres::Row;
 
 use super::connection::{Connection, Statement};
+use super::driver_error::DriverError;
 use super::lease::Leases;
 use super::pool::Pool;
 use super::shares::Kind;

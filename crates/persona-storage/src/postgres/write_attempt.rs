@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use persona_model::{Revision, Timestamp};
-use tokio_postgres::Error as DriverError;
 use uuid::Uuid;
 
 use super::connection::Connection;
+use super::driver_error::DriverError;
 use super::error::Meaning;
 use super::load_state::{Current, Earlier, NotRead, look};
 use super::quota::Quota;

@@ -6,11 +6,11 @@
 //! its rows from the one that was.
 
 use persona_model::{PersonaId, Revision, TextWords, Timestamp, TitleWords};
-use tokio_postgres::Error as DriverError;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::connection::{Connection, Parameter, Statement};
+use super::driver_error::DriverError;
 use super::pool::Pool;
 use super::search::{Texts, Titles};
 use super::{migrate, row};

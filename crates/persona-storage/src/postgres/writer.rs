@@ -23,6 +23,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 
 use super::connection::Connection;
 use super::doubt::{limit, told_in_doubt};
+use super::driver_error::DriverError;
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::Pool;
 use super::quota::Quota;
@@ -354,7 +355,7 @@ impl Shared {
     async fn refuse_taken_handle(
         &self,
         request: &Request<'_>,
-        error: &tokio_postgres::Error,
+        error: &DriverError,
     ) -> Result<(), Error> {
         let constraint = error.as_db_error().and_then(|answer| answer.constraint());
         let Some(handle) = request.handle().filter(|_| constraint == Some("personas_by_handle"))

@@ -16,6 +16,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("libsqlite3-sys", &["rusqlite"]),
     ("rusqlite", &["persona-storage", "persona-bench"]),
     ("tokio-postgres", &["persona-storage", "deadpool-postgres", "tokio-postgres-rustls"]),
+    ("deadpool", &["persona-storage", "deadpool-postgres"]),
     ("deadpool-postgres", &["persona-storage"]),
     ("tokio-postgres-rustls", &["persona-storage"]),
     // The API is the only crate with handlers; everything else serves or calls its router.

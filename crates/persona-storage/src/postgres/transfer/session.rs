@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::{Error as DriverError, Row};
+use tokio_postgres::Row;
 
 use super::super::connection::{Connection, Parameter, Statement};
+use super::super::driver_error::DriverError;
 use super::super::found_by::{self, FoundBy};
 use super::super::io_thread::IoThread;
 use super::super::pool::Pool;
