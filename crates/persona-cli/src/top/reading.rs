@@ -71,7 +71,7 @@ pub struct Times {
     pub p99: Option<u64>,
 }
 
-/// What a database server has instead of a write lock, a log and checkpoints.
+/// What a database server has instead of a write lock, a WAL and checkpoints.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerReading {
     /// Connections to it, of all its clients.

@@ -1,7 +1,7 @@
 //! Writes that are refused, each followed by the sudden end of every process: what was refused must
 //! not come back.
 //!
-//! A store can tell that a write was not kept while its log still holds it, until the next write
+//! A store can tell that a write was not kept while its WAL still holds it, until the next write
 //! takes its place; a recovery of the WAL then brings it back. So nothing is written between the
 //! refusal and the kill. What is there afterwards is read into the history, and `checks/gaps.rs`
 //! finds a revision that only a refused write makes.

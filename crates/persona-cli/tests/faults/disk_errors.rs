@@ -228,7 +228,7 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     let server = Server::with_workers(1).start();
     let path = create(&mut server.connect(), "survivor");
     let before = [server.processes("maintenance"), server.processes("worker")].concat();
-    // The maintenance process cannot copy anything back, so that the log grows up to where the
+    // The maintenance process cannot make a checkpoint, so that the WAL grows up to where the
     // writer does it.
     let attach = |pid, call: &str, sticky| {
         let point = Point { call: call.into(), nth: 1 };

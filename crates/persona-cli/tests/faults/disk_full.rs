@@ -219,7 +219,7 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     assert_eq!(write(&mut client, &path, 0).0, 200);
-    // The maintenance process is at rest when the log is empty, as on a server that is mostly read.
+    // The maintenance process is at rest when the WAL is empty, as on a server that is mostly read.
     wait_for("an empty log", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
             .is_ok_and(|metadata| metadata.len() == 0)
@@ -292,7 +292,7 @@ fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_miss
         assert_eq!(write(&mut client, &path, number).0, 200);
     }
     let folder = server.stop_and_keep_the_folder();
-    // Its log is gone, which made room again.
+    // Its WAL is gone, which made room again.
     fill(folder.path());
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);

@@ -42,7 +42,7 @@ fn failing(point: &Point, record: &Path) -> Vec<String> {
 }
 
 /// Whether one of the failed calls was about a file. The sync of a folder that SQLite itself makes
-/// may fail unseen: what it is for, the entry of the log, was synced before by this program.
+/// may fail unseen: what it is for, the entry of the WAL, was synced before by this program.
 fn has_failed_file(folder: &Path, failed: &[String]) -> bool {
     failed.iter().any(|file| Path::new(file) != folder)
 }

@@ -1,6 +1,6 @@
-//! 4 and 7: the index of the log (the file `-shm`) cannot be made longer at the n-th call that does
+//! 4 and 7: the index of the WAL (the file `-shm`) cannot be made longer at the n-th call that does
 //! it, or everything is killed just before that call, for commands and for a server that recovers a
-//! log.
+//! WAL.
 //!
 //! SQLite cuts the index to nothing when the first process opens the file, and makes it longer a
 //! page at a time.
@@ -18,7 +18,7 @@ use crate::traced_server::{TracedServer, assert_agrees, interrupted};
 const TARGET: &str = "every call, 0 lost, 0 refused writes that come back";
 const EXTENDING: &str = "pwrite64,ftruncate,fallocate";
 
-/// Options of `strace` that look at the index of the log alone.
+/// Options of `strace` that look at the index of the WAL alone.
 fn of_the_index(folder: &Path) -> [String; 2] {
     ["-P".into(), folder.join("persona.db-shm").display().to_string()]
 }

@@ -1,4 +1,4 @@
-//! 12: readers that hold a snapshot: the log stays bounded and no write fails.
+//! 12: readers that hold a snapshot: the WAL stays bounded and no write fails.
 
 use std::io::Read;
 use std::io::Write;
@@ -13,10 +13,10 @@ use crate::common::personas::{create, patch};
 use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Server, Stop, wait_for};
 
-/// The log may never be larger, in bytes.
+/// The WAL may never be larger, in bytes.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// The log is meant to grow to this while a snapshot is held, in bytes: from here on the server
+/// The WAL is meant to grow to this while a snapshot is held, in bytes: from here on the server
 /// breaks slow exports off.
 const LOG_BYTES_HELD: u64 = 16 * 1024 * 1024;
 
@@ -45,7 +45,7 @@ fn sip(server: &Server, hurry: &Stop) -> thread::JoinHandle<(bool, usize)> {
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
     let hurry = hurry.clone();
-    // It waits for its beginning while the log is long, and is to begin before the writers: its
+    // It waits for its beginning while the WAL is long, and is to begin before the writers: its
     // head can come before its snapshot, its first persona cannot.
     let (mut bytes, mut taken) = (vec![0; SIP_BYTES], 0);
     while taken <= HEAD_BYTES_MAX {
@@ -72,9 +72,9 @@ fn sip(server: &Server, hurry: &Stop) -> thread::JoinHandle<(bool, usize)> {
     })
 }
 
-/// Waits until the log is cut, and the maintenance process has said so: the metric is what it was
+/// Waits until the WAL is cut, and the maintenance process has said so: the metric is what it was
 /// before for as long as the maintenance process does not get to run in between, and would then be
-/// taken for a log that has started over beside the export.
+/// taken for a WAL that was reset beside the export.
 fn wait_for_an_empty_log(server: &Server) {
     let log = server.folder().join("persona.db-wal");
     let is_empty = || {
@@ -118,11 +118,10 @@ fn keep_writing(server: &Server, path: &str, stop: &Stop) -> thread::JoinHandle<
 /// Waits until the log has grown and starts over beside an export; the size that it reached.
 fn wait_for_a_log_that_starts_over(server: &Server) -> u64 {
     let log = server.folder().join("persona.db-wal");
-    // Beside this export: what the log reached beside an earlier one says nothing about it.
+    // Beside this export: what the WAL reached beside an earlier one says nothing about it.
     let (mut reached, mut most_used) = (0, 0);
     wait_for("a log that starts over although an export holds it", 3 * DEADLINE, || {
-        // The file keeps its size when the log starts over in it; what of it is in use is in the
-        // metrics.
+        // The file keeps its size when the WAL is reset; what of it is in use is in the metrics.
         reached = reached.max(std::fs::metadata(&log).map_or(0, |metadata| metadata.len()));
         assert!(reached <= WAL_BYTES_MAX, "the log reached {reached} bytes");
         let used = server.metric("persona_wal_bytes");

@@ -231,7 +231,7 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
         done(ROOT, folder, arguments);
         assert_eq!(strangers(folder), [""; 0], "{arguments:?}");
     }
-    // A server of root, with scheduled backups, killed: its log and its index stay.
+    // A server of root, with scheduled backups, killed: its WAL and the index of the WAL stay.
     let mut server = program(ROOT, folder, &["serve", "--port=0", "--backup-every=1h"])
         .spawn()
         .expect("the built program");

@@ -15,12 +15,12 @@ use crate::common::personas::{create, patch};
 use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Process, Server, wait_for};
 
-/// The log may never be larger, in bytes.
+/// The WAL may never be larger, in bytes.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Personas with as many different words, so that a search for the beginning of words takes long.
 const PERSONAS: usize = 40;
 const WORDS: usize = 14_000;
-/// Bytes of what writers write, and what each write adds to the log at least: the persona and its
+/// Bytes of what writers write, and what each write adds to the WAL at least: the persona and its
 /// revision.
 const TEXT_BYTES: usize = 100_000;
 const REVISION_BYTES: u64 = 2 * TEXT_BYTES as u64;
@@ -166,7 +166,7 @@ fn searches_beside_writers(form: Form) {
     });
     let clients: Vec<_> = readers.chain(writers).collect();
     let (log, mut largest) = (server.folder().join("persona.db-wal"), 0);
-    // Several times what the log may have, so that it has to start over beside the searches.
+    // Several times what the WAL may have, so that it has to be reset beside the searches.
     let written_min = form.pick(3, 20) * WAL_BYTES_MAX / REVISION_BYTES;
     wait_for("writes that fill the log several times", form.pick(9, 30) * DEADLINE, || {
         largest = largest.max(fs::metadata(&log).map_or(0, |metadata| metadata.len()));

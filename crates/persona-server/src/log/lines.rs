@@ -80,8 +80,8 @@ impl Lines {
 
     fn text(&self, at: &str, level: &str, fields: &Fields) -> String {
         let Writer { role, slot } = self.writer;
-        let who = if slot == 0 { role.to_owned() } else { format!("{role} {slot}") };
-        let mut line = format!("{at} {level:>5} {who} ({}): ", self.pid);
+        let process = if slot == 0 { role.to_owned() } else { format!("{role} {slot}") };
+        let mut line = format!("{at} {level:>5} {process} ({}): ", self.pid);
         for char in fields.message.chars() {
             if char.is_control() { line.extend(char.escape_default()) } else { line.push(char) }
         }

@@ -132,7 +132,7 @@ pub async fn the_first_list_of_a_poller_may_be_one_by_time(store: &Subject, _clo
         .list(ListRequest { filter, sort: Sort::DEFAULT, after: None, limit: 1, count: false })
         .await
         .expect("listed");
-    assert_eq!(plain.position, None, "nobody asked for it");
+    assert_eq!(plain.position, None, "it was not asked for");
 }
 
 pub async fn a_position_of_another_history_is_refused(store: &Subject, _clock: &TestClock) {

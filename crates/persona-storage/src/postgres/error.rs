@@ -177,7 +177,7 @@ impl DatabaseError {
             Self::NoDatabase { database, .. } => format!("create it with `createdb {database}`, or correct the name in the URL"),
             Self::NoRight { user, .. } => format!("GRANT CREATE, CONNECT ON DATABASE ... TO {user}, or use the user that made the schema"),
             Self::NotTrusted { .. } => {
-                "name the authority with sslrootcert=FILE, or say with sslmode=require that nobody needs to prove anything".into()
+                "name the authority with sslrootcert=FILE, or say with sslmode=require that the server need not prove its identity".into()
             }
             Self::NoAuthorities { .. } => "name a file in PEM form with sslrootcert=FILE, or install the system's ca-certificates".into(),
             Self::OldServer { needed, .. } => format!("upgrade the server to PostgreSQL {needed} or newer"),

@@ -128,7 +128,7 @@ const KEEP_ANSWER: &str = "
     INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
     VALUES ($1, $2, $3, $4, $5, $6, coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), $7))";
 
-/// Changes nothing and commits that, where commits wait for standbys. The log is kept in order, so
+/// Changes nothing and commits that, where commits wait for standbys. The WAL is kept in order, so
 /// what was seen before is then kept there too.
 const WAIT_FOR_STANDBYS: &str = "
     UPDATE persona_store.revisions SET operation = operation

@@ -278,7 +278,7 @@ impl DatabaseError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, report: error.to_string() },
             Some(ErrorCode::DiskFull) => Self::NoSpace { path, source: Box::new(error) },
-            // What cannot be opened is then what SQLite has to create: the log and its index.
+            // What cannot be opened is then what SQLite has to create: the WAL and its index.
             Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => {
                 Self::NoSpace { path, source: Box::new(error) }
             }

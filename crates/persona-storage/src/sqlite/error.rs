@@ -89,7 +89,7 @@ pub(super) fn damaged(invalid: &ValidationErrors) -> Error {
     Error::Damaged(format!("a stored document cannot be read: {invalid}"))
 }
 
-/// Whether memory was refused, for the program itself or for its view of the log's index.
+/// Whether memory was refused, for the program itself or for its view of the index of the WAL.
 fn is_shortage_of_memory(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|sqlite| {
         matches!(

@@ -1,7 +1,7 @@
 //! The writer gets no memory, at its n-th request for it, for every n through one transaction of
 //! many requests.
 //!
-//! Each answer agrees with what is stored afterwards, and after the log was recovered: what was
+//! Each answer agrees with what is stored afterwards, and after the WAL was recovered: what was
 //! refused is not there, what was acknowledged is, and the file is sound.
 
 #[path = "../common/files.rs"]
@@ -223,7 +223,7 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     figures.compare(&answers, &states(&store, figures.rounds).await, "at once");
     store.close().await;
     drop(store);
-    // The last connection is gone, so the next one recovers the log.
+    // The last connection is gone, so the next one recovers the WAL.
     let (store, _) = open(path);
     figures.compare(&answers, &states(&store, figures.rounds).await, "after a recovery of the log");
     store.close().await;

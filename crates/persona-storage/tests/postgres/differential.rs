@@ -28,7 +28,7 @@ const SEED: u64 = 1;
 /// Operations on one pair of stores: few enough that histories stay short and handles, keys and
 /// revisions meet often.
 const OPERATIONS_OF_A_PART: u64 = 12_500;
-/// Operations after which the WAL is copied back: a tenth of what makes reads wait.
+/// Operations after which the WAL is checkpointed: a tenth of what makes reads wait.
 const STEPS_BETWEEN_COPIES: u64 = 500;
 /// Few identities, so that the operations meet each other.
 const IDENTITIES: u64 = 200;

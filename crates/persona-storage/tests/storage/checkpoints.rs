@@ -24,7 +24,7 @@ async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_o
     let reader = rusqlite::Connection::open(&file.settings.path).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
     add_key(&store, "later", LONG).await.expect("patched");
-    // A log that does not grow any more is copied back as far as the reader lets it, and then it
+    // A WAL that does not grow any more is checkpointed as far as the reader lets it, and then it
     // cannot be cut.
     wait_for("checkpoints that are held up", LONG, || {
         maintenance.tick().expect("maintenance");
@@ -73,7 +73,7 @@ async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle
     while let Some(done) = writers.join_next().await {
         done.expect("no panic");
     }
-    // 320 revisions of 200 KB, each kept twice: twice as much as the log may ever be.
+    // 320 revisions of 200 KB, each kept twice: twice as much as the WAL may ever be.
     let largest = counts.largest_wal.load(Ordering::Relaxed);
     assert!(largest > 0 && largest <= 64 * 1024 * 1024, "the log reached {largest} bytes");
     let is_cut = || std::fs::metadata(file.wal()).expect("it exists").len() == 0;

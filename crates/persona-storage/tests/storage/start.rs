@@ -124,7 +124,7 @@ async fn a_file_in_any_rollback_mode_is_converted_after_a_backup() {
         let connection = Connection::open(&path).expect("it opens");
         let mode_now: String = connection
             .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
-            .expect("nobody else is in");
+            .expect("no other connection is open");
         assert_eq!(mode_now, "delete");
         connection.pragma_update(None, "journal_mode", old).expect("a mode");
         connection
@@ -161,7 +161,7 @@ async fn a_hot_journal_is_rolled_back_and_the_file_converted() {
     let (folder, crashed) = (Folder::new(), Folder::new());
     filled(&folder.database()).await;
     let connection = Connection::open(folder.database()).expect("it opens");
-    connection.pragma_update(None, "journal_mode", "DELETE").expect("nobody else is in");
+    connection.pragma_update(None, "journal_mode", "DELETE").expect("no other connection is open");
     // A cache of a few pages makes SQLite write into the file before the commit; the copy is what a
     // crash leaves.
     connection.pragma_update(None, "cache_size", 5).expect("a size");
@@ -287,7 +287,7 @@ async fn a_reader_of_another_program_delays_the_conversion_and_is_then_named() {
     let folder = Folder::new();
     filled(&folder.database()).await;
     let reader = Connection::open(folder.database()).expect("it opens");
-    reader.pragma_update(None, "journal_mode", "DELETE").expect("nobody else is in");
+    reader.pragma_update(None, "journal_mode", "DELETE").expect("no other connection is open");
     reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
     let refused = initialise(&settings(&folder.database())).expect_err("refused");
     assert!(refused.is_temporary(), "{refused:?}");

@@ -1,5 +1,4 @@
-//! The maintenance process has a full log start over, and stops writers for as little of it as can
-//! be.
+//! The maintenance process resets a full WAL, and stops writers for as little of it as can be.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,8 +10,7 @@ use persona_storage::sqlite::{Maintenance, initialise};
 use persona_storage::{Checkpoint, Observer, WaiterView};
 use rusqlite::Connection;
 
-/// Counts the copies of the log, and may write after each as much again as writers do beside
-/// it.
+/// Counts the copies of the WAL, and may write after each as much again as writers do beside it.
 struct Watch {
     writer: Mutex<Connection>,
     bytes_after_each: u32,
@@ -50,7 +48,7 @@ impl Observer for Watch {
     }
 }
 
-/// A database with a log of 36 MB.
+/// A database with a WAL of 36 MB.
 fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Maintenance) {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
@@ -99,7 +97,7 @@ fn a_full_wal_that_is_copied_back_makes_nobody_wait_again_before_the_next_write(
         "little was left, so the throttle was not needed"
     );
     let again = watch.tick(&mut maintenance);
-    // Where the first tick took longer than a log may be idle, the second has cut it.
+    // Where the first tick took longer than a WAL may be idle, the second has cut it.
     let is_cut = std::fs::metadata(folder.path("persona.db-wal")).expect("it exists").len() == 0;
     assert!(is_cut || again == (0, 0), "{again:?}");
 }

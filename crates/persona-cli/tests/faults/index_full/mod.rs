@@ -1,4 +1,4 @@
-//! 7: the disk has room for the frames of a commit and not for the index of the log, which SQLite
+//! 7: the disk has room for the frames of a commit and not for the index of the WAL, which SQLite
 //! makes longer after the commit mark was written.
 //!
 //! What is refused stays refused, also after a crash; what may come back is answered as unknown.
@@ -17,17 +17,17 @@ use crate::ledger::read_whole;
 
 const TARGET: &str = "every extension refused, 0 refused writes that come back, 0 lost";
 
-/// Bytes of a region of the index: for 4,096 frames of the log.
+/// Bytes of a region of the index: for 4,096 frames of the WAL.
 const REGION_BYTES: usize = 32 * 1024;
 
 /// Bytes of a change of which some ten are a region.
 const CHANGE_BYTES: usize = 500_000;
 
-/// A maintenance process that copies the log back as fast as a busy machine writes it would let it
+/// A maintenance process that checkpoints the WAL as fast as a busy machine writes it would let it
 /// start over before its second region.
 const NO_COPY_BACK: &str = "--wal-autocheckpoint=1000000";
 
-/// Changes in which the log comes to its ceiling and so to its second region.
+/// Changes in which the WAL comes to its ceiling and so to its second region.
 const CHANGES_MAX: usize = 60;
 
 /// The library that is preloaded, and the file that switches it on.
@@ -149,7 +149,7 @@ fn no_room_for_the_index(form: Form) {
         shim.off();
         let server = shim.server(1, Some(folder));
         assert_kept(&server, &path, &seen);
-        // Without a log the next start needs one region only.
+        // Without a WAL the next start needs one region only.
         folder = server.stop_and_keep_the_folder();
     }
     assert!(seen.unknown > 0, "no commit came to the end of the index: {seen:?}");

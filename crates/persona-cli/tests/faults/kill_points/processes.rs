@@ -22,7 +22,7 @@ fn add_key(server: &Server, path: &str, key: &str) {
     });
 }
 
-/// Whether the log of a server is empty.
+/// Whether the WAL of a server is empty.
 fn is_cut(server: &Server) -> bool {
     fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|log| log.len() == 0)
 }

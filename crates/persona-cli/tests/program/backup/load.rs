@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::backup::program::{persona, succeed};
 use crate::common::{DEADLINE, Server, Stop, wait_for};
 
-/// Bound on the log while backups hold snapshots, in bytes: the promise of `docs/storage.md`.
+/// Bound on the WAL while backups hold snapshots, in bytes: the promise of `docs/storage.md`.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Pause of a writer between two writes: the backups are to meet writes, and the checks of an

@@ -49,7 +49,7 @@ fn the_log_of_a_killed_server_is_explained_and_left_alone() {
             .status,
         201
     );
-    // The maintenance process first: it would copy the log back while the others still write.
+    // The maintenance process first: it would checkpoint the WAL while the others still write.
     assert!(signal(server.processes("maintenance")[0].pid, Signal::STOP));
     assert_eq!(
         server

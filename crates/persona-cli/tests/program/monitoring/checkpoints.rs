@@ -1,4 +1,4 @@
-//! The log is copied back by the maintenance process alone, and nothing suffers when it is killed.
+//! Only the maintenance process makes checkpoints, and nothing suffers when it is killed.
 
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
@@ -8,13 +8,13 @@ use rustix::process::Signal;
 
 use crate::common::{DEADLINE, Server, Stop, signal, wait_for};
 
-/// What the log is kept below: 64 MiB.
+/// What the WAL is kept below: 64 MiB.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Clients that write all the time.
 const CLIENTS: u64 = 4;
 
-/// Pause between two looks at the size of the log.
+/// Pause between two looks at the size of the WAL.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A client that creates personas until it is told to stop; how many were acknowledged. Every
@@ -35,7 +35,7 @@ fn keep_creating(server: &Server, stop: &Stop) -> JoinHandle<u64> {
     })
 }
 
-/// Looks at the size of the log until it is told to stop, and returns the largest, in bytes. By its
+/// Looks at the size of the WAL until it is told to stop, and returns the largest, in bytes. By its
 /// entry in the folder: this process has no connection to lose locks of.
 fn largest_log(server: &Server, stop: &Stop) -> JoinHandle<u64> {
     let log = PathBuf::from(format!("{}-wal", server.database().display()));

@@ -143,7 +143,7 @@ fn switch(path: &Path, mode: &str) -> rusqlite::Result<()> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     let now = set_mode(&connection, mode)?;
-    debug_assert_eq!(now, mode, "nobody else has the file open");
+    debug_assert_eq!(now, mode, "no other process has the file open");
     // As the last connection it checkpoints the WAL and removes it.
     connection.close().map_err(|(_, error)| error)
 }

@@ -145,8 +145,7 @@ impl Maintenance {
             scrub: Scrub::new(),
         };
         // After a failed sync the WAL on the disk may lack pages that all processes still see in
-        // it. Copied back, they are written and synced once more, before anything else is
-        // acknowledged.
+        // it. A checkpoint writes and syncs them once more, before anything else is acknowledged.
         match maintenance.checkpoint() {
             Err(Error::Unsynced(source)) => {
                 maintenance.keep_the_wal();

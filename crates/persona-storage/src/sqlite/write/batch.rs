@@ -194,7 +194,7 @@ mod tests {
         initialise(&settings).expect("a new file");
         let mut connection =
             connection::open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
-        connection.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+        connection.execute_batch("BEGIN IMMEDIATE").expect("no other connection writes");
         let answer = move |context: AuthContext<'_>| {
             if refused(&context.action) { Authorization::Deny } else { Authorization::Allow }
         };

@@ -91,7 +91,7 @@ impl WriteConnection {
             tracing::warn!(%error, "no room was taken ahead for the WAL index; a write that needs it can end in doubt");
         }
         // SQLite drops the error of its own sync of the folder, without which a power cut takes the
-        // log away as a whole.
+        // WAL away as a whole.
         paths::sync_folder_of(&settings.path)
             .map_err(|error| DatabaseError::from_file(&settings.path, error))?;
         let record = CommitRecord::open(&settings.path).map_err(|source| {
@@ -241,7 +241,7 @@ mod tests {
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
         let mut writer = WriteConnection::open(&settings, Arc::new(NoObserver)).expect("it opens");
-        let transaction = writer.begin().expect("nobody else writes");
+        let transaction = writer.begin().expect("no other connection writes");
         let sql = "PRAGMA defer_foreign_keys = ON;
                    INSERT INTO persona_tags (tag, persona) VALUES ('tag', 4711)";
         transaction.execute_batch(sql).expect("the fault is found at the end");
@@ -259,7 +259,7 @@ mod tests {
         let mut writer = WriteConnection::open(&settings, Arc::new(NoObserver)).expect("it opens");
         let mut frames = Vec::new();
         for number in 0..2 {
-            let transaction = writer.begin().expect("nobody else writes");
+            let transaction = writer.begin().expect("no other connection writes");
             transaction
                 .execute("INSERT INTO changes (persona, revision, kind, at) VALUES (?1, 1, 'created', 0)", [[number; 16]])
                 .expect("a row");
