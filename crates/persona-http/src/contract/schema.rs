@@ -147,8 +147,7 @@ mod tests {
     #[derive(Serialize, JsonSchema)]
     #[serde(default)]
     struct Shown {
-        /// A number
-        /// of lines.
+        /// A number of lines.
         always: u64,
         null: Option<u16>,
         #[serde(skip_serializing_if = "Option::is_none")]

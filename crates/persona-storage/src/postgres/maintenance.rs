@@ -18,8 +18,7 @@ use crate::{Error, NoObserver};
 const ROUND_EVERY: Duration = OBSERVED_EVERY;
 /// Most records removed in one statement: no lock is held for long.
 const EXPIRED_BATCH_MAX: u32 = 500;
-/// Pause between two ticks: short, so that the maintenance process soon hears that it
-/// is to end.
+/// Pause between two ticks: short, so that the maintenance process soon hears that it is to end.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Two maintenance processes of two machines do not wait for each other: what one is about to

@@ -7,8 +7,7 @@ use super::works::{WORKS, Work, copy_of};
 use crate::common::report::{Form, report};
 use crate::strace::{CHANGING, Point, is_there, kill_at, points_of, spread, traced};
 
-/// Kills the work at each point; how many points there were, and at how many of them it was
-/// killed.
+/// Kills the work at each point; how many points there were, and at how many of them it was killed.
 fn sweep(work: &Work, most: usize) -> (usize, usize) {
     let template = tempfile::tempdir().expect("a folder");
     (work.prepare)(template.path());

@@ -58,7 +58,7 @@ impl Bench {
             let told = self.ledger.ask(&mut self.client, what(mark).with_key(nth % 2 == 0));
             assert!(
                 matches!(told, Told::Kept(_)),
-                "one cut is in nobody's way: {sender:?} {fault:?} {nth}: {told:?}"
+                "one cut fails no write: {sender:?} {fault:?} {nth}: {told:?}"
             );
             if self.wire.disarm() == 0 {
                 return nth;

@@ -169,8 +169,7 @@ impl Maintenance {
         if let Ok(guard) = self.write_lock.lock() {
             std::mem::forget(guard);
         }
-        // A WAL that was replaced must not find anything to be replayed into the file beside
-        // it.
+        // A WAL that was replaced must not find anything to be replayed into the file beside it.
         if let Err(error) = connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
             tracing::warn!(%error, "could not checkpoint the WAL");
         }

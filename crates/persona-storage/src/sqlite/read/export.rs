@@ -27,8 +27,7 @@ const CLIENT_GRACE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// [`Error::Busy`] when as many exports as may run are under way, or the WAL has to be reset
-/// first.
+/// [`Error::Busy`] when as many exports as may run are under way, or the WAL has to be reset first.
 pub(crate) async fn start(readers: &Readers, exported: Exported) -> Result<Export, Error> {
     let permit = readers.permit_for_export()?;
     let (outlet, export) = Export::channel();
