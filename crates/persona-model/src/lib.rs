@@ -28,6 +28,8 @@
 //!
 //! - **write lock**: the lock between the writers of all processes, in front of SQLite's own. Its
 //!   file ends in `-gate`. A **write guard** is the right to write.
+//! - **turnstile**: the lock in front of the write lock that only the next writer of a server
+//!   holds, so that no writer overtakes it.
 //! - **heavy write lock**: the lock that keeps heavy writes of all processes in order.
 //! - **WAL**: SQLite's write-ahead log. A **checkpoint** copies it into the database; after a **WAL
 //!   reset** the next write begins at its start.

@@ -42,7 +42,7 @@ mod write;
 
 pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
-pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer, WaiterView};
+pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use store::{
     BackendDetails, Exported, GLANCE_BYTES_MAX, Glance, Loss, PAGE_BYTES_MAX, Page, ReadRoom,
     Representation, RevisionRecord, Status, Store,

@@ -1,5 +1,6 @@
 //! What the store reports while it works; the server counts it in metrics.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,19 +50,16 @@ pub enum Connected {
     Abandoned,
 }
 
-/// What a writer may know of the other writers of all processes.
-///
-/// Unlike [`Observer`], which only receives measurements, the answer changes what a writer does.
-pub trait WaiterView: Send + Sync {
-    /// Whether a writer waits for the write lock although no writer holds it: then the kernel is
-    /// about to wake that waiter, and it takes the lock.
-    fn a_waiter_is_waking(&self) -> bool {
-        false
-    }
-}
-
 /// Receives measurements. Called on the write path: implementations must not block.
-pub trait Observer: WaiterView {
+pub trait Observer: Send + Sync {
+    /// Another opening of the one file that all writers of this server lock in turn, before they
+    /// wait for the write lock; `None` where there is none, or it cannot be opened.
+    ///
+    /// Asked once, when a writer opens the write lock. Unlike the others, which only tell, this one
+    /// changes what a writer does.
+    fn turnstile(&self) -> Option<File> {
+        None
+    }
     /// A writer begins to wait for the write lock.
     fn write_lock_waiting(&self) {}
     /// A writer waited this long for the write lock, and holds it from now on.
@@ -115,8 +113,6 @@ pub trait Observer: WaiterView {
 /// Reports nothing: for the command line and for tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
-
-impl WaiterView for NoObserver {}
 
 impl Observer for NoObserver {}
 

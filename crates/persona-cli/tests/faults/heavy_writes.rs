@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::thread;
 
 use serde_json::json;
@@ -12,18 +11,11 @@ use serde_json::json;
 use crate::common::personas::{connect_to_each_worker, create, patch};
 use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
+use crate::turnstile::{flock_waiters, turnstile_of};
 
 const WORKERS: u16 = 3;
 /// Different words of a heavy write, a quarter of a megabyte.
 const WORDS: usize = 30_000;
-
-/// The processes that wait for a lock of a file, as the system's table of locks has them.
-fn waiting_for(file: &Path) -> Vec<u32> {
-    let end_of_place = format!(":{} ", fs::metadata(file).map_or(0, |metadata| metadata.ino()));
-    let locks = fs::read_to_string("/proc/locks").expect("the system's table of locks");
-    let waiting = locks.lines().filter(|line| line.contains("->") && line.contains(&end_of_place));
-    waiting.filter_map(|line| line.split_whitespace().nth(5)?.parse().ok()).collect()
-}
 
 /// Creates a persona with very many different words.
 fn create_heavy(client: &mut Client, number: usize) -> Reply {
@@ -47,10 +39,16 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
         .map(|number| create(&mut server.connect(), &format!("light {number}")))
         .collect();
     let workers: Vec<u32> = server.processes("worker").iter().map(|worker| worker.pid).collect();
-    let of_workers = |suffix: &str| {
-        let waiting = waiting_for(&server.folder().join(format!("persona.db{suffix}")));
-        waiting.into_iter().filter(|pid| workers.contains(pid)).count()
+    let of_workers = |file: u64| {
+        let waiting = flock_waiters().into_iter();
+        waiting.filter(|waiter| waiter.file == file && workers.contains(&waiter.pid)).count()
     };
+    let inode = |suffix: &str| {
+        let file = server.folder().join(format!("persona.db{suffix}"));
+        fs::metadata(file).map_or(0, |metadata| metadata.ino())
+    };
+    // One process is next, maybe the maintenance process; the others wait behind it.
+    let at_the_write_lock = || of_workers(inode("-gate")) + of_workers(turnstile_of(workers[0]));
     let (heavy_clients, light_clients) = (
         connect_to_each_worker(&server, WORKERS.into()),
         connect_to_each_worker(&server, WORKERS.into()),
@@ -64,7 +62,7 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
             .collect();
         // Each worker works at one; those of the others are not even worked out.
         wait_for("one at the write lock", DEADLINE, || {
-            (of_workers("-gate") == 1 && of_workers("-heavy") == 2).then_some(())
+            (at_the_write_lock() == 1 && of_workers(inode("-heavy")) == 2).then_some(())
         });
         let clients = light_clients.into_iter().zip(&paths);
         let light: Vec<_> = clients
@@ -75,7 +73,7 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
             })
             .collect();
         wait_for("light ones at the write lock", DEADLINE, || {
-            (of_workers("-gate") == 3).then_some(())
+            (at_the_write_lock() == 3).then_some(())
         });
         drop(write_lock);
         let join = |all: Vec<thread::ScopedJoinHandle<'_, Reply>>| {

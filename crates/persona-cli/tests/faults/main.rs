@@ -39,4 +39,5 @@ mod stopped;
 mod storage_errors;
 mod strace;
 mod traced_server;
+mod turnstile;
 mod wal_reset;

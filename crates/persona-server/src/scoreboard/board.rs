@@ -1,5 +1,6 @@
 //! The reading side: the scoreboard as a whole.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -179,10 +180,10 @@ impl Scoreboard {
         entries.filter(|user| !user.waiting.is_zero() || !user.holding.is_zero()).collect()
     }
 
-    /// Whether a process waits for the write lock, and no process of this server holds it.
-    pub fn a_waiter_is_waking(&self) -> bool {
-        let any = |number| self.used_entries().any(|entry| self.number(entry, number) > 0);
-        any(Number::WriteLockWaitingSince) && !any(Number::WriteLockHeldSince)
+    /// Another opening of the memory, as the file that the writers of this server lock in turn
+    /// before the write lock. It needs no name on a disk, and ends with the server.
+    pub fn turnstile(&self) -> io::Result<File> {
+        self.memory.open_again()
     }
 
     /// What became of all checkpoints since the server started.

@@ -4,8 +4,9 @@
 //! Nothing here knows what the cells mean.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
 use memmap2::MmapRaw;
@@ -93,6 +94,12 @@ impl Memory {
     /// The descriptor to hand on.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// Another opening of the same file. `flock(2)` belongs to an opening, and the descriptor that
+    /// is handed on is one opening for all processes.
+    pub(super) fn open_again(&self) -> io::Result<File> {
+        File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }
 
     /// The cells.

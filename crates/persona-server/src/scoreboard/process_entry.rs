@@ -1,5 +1,6 @@
 //! The writing side: one process's place on the scoreboard.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use persona_http::contract::OperationId;
 use persona_model::{Clock, Timestamp};
-use persona_storage::{CacheEvent, Checkpoint, Connected, Observer, WaiterView};
+use persona_storage::{CacheEvent, Checkpoint, Connected, Observer};
 
 use super::layout;
 use super::measures::Measure;
@@ -174,13 +175,12 @@ impl ProcessEntry {
     }
 }
 
-impl WaiterView for ProcessEntry {
-    fn a_waiter_is_waking(&self) -> bool {
-        self.scoreboard.a_waiter_is_waking()
-    }
-}
-
 impl Observer for ProcessEntry {
+    fn turnstile(&self) -> Option<File> {
+        let opened = self.scoreboard.turnstile();
+        opened.inspect_err(|error| tracing::warn!(%error, "writers do not take turns")).ok()
+    }
+
     fn write_lock_waiting(&self) {
         self.set(Number::WriteLockWaitingSince, monotonic_micros());
     }
@@ -311,11 +311,12 @@ fn micros(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use persona_http::contract::OperationId;
     use persona_model::Timestamp;
-    use persona_storage::{Observer, WaiterView};
+    use persona_storage::Observer;
 
     use super::super::{Measure, ProcessState, Scoreboard};
 
@@ -344,21 +345,19 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_is_waking_while_the_write_lock_is_free() {
-        let scoreboard = Scoreboard::create().expect("a scoreboard");
-        let (first, second) = (scoreboard.entry(1, 1), scoreboard.entry(2, 1));
-        for (pid, entry) in [(10, &first), (11, &second)] {
-            entry.prepare(START);
-            entry.taken_by(pid);
-        }
-        assert!(!first.a_waiter_is_waking(), "no process is there");
-        first.write_lock_waited(Duration::ZERO);
-        second.write_lock_waiting();
-        assert!(!first.a_waiter_is_waking(), "the first holds the lock");
-        first.write_lock_held(Duration::ZERO);
-        assert!(first.a_waiter_is_waking(), "the second is about to be");
-        second.write_lock_waited(Duration::ZERO);
-        assert!(!first.a_waiter_is_waking(), "the second is");
+    fn the_turnstile_lets_one_process_of_a_server_through_at_a_time() {
+        let (ours, of_another) = (Scoreboard::create(), Scoreboard::create());
+        let (ours, of_another) = (ours.expect("a scoreboard"), of_another.expect("a scoreboard"));
+        let turnstile = |board: &Arc<Scoreboard>, slot| {
+            board.entry(slot, slot.into()).turnstile().expect("it can be opened again")
+        };
+        let (first, second) = (turnstile(&ours, 1), turnstile(&ours, 2));
+        first.lock().expect("free");
+        assert!(second.try_lock().is_err(), "two are through");
+        turnstile(&of_another, 1).try_lock().expect("another server has its own");
+        // As the end of a process does, at any moment.
+        drop(first);
+        second.try_lock().expect("free again");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::files::{Folder, check, settings};
 use persona_model::{EntityTag, Patch, PersonaId, Precondition, Revision};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::sqlite::{SqliteStore, WriteLock};
-use persona_storage::{Error, Loss, Observer, Operation, Store, WaiterView, Write, Written};
+use persona_storage::{Error, Loss, Observer, Operation, Store, Write, Written};
 use serde_json::{Value, json};
 
 /// Points of the short form, for each of the two ways to refuse.
@@ -36,8 +36,6 @@ const REPETITION: usize = 4;
 /// Counts what was put into the queue.
 #[derive(Default)]
 struct Queued(AtomicUsize);
-
-impl WaiterView for Queued {}
 
 impl Observer for Queued {
     fn enqueued(&self) {

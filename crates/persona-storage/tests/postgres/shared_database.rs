@@ -7,7 +7,7 @@ use std::time::Duration;
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
-use persona_storage::{NoObserver, Observer, Operation, Store, WaiterView, Write};
+use persona_storage::{NoObserver, Observer, Operation, Store, Write};
 use persona_test_support::Cluster;
 
 /// Longest wait for something that happens by itself.
@@ -75,8 +75,6 @@ impl Queue {
         self.0.load(Relaxed)
     }
 }
-
-impl WaiterView for Queue {}
 
 impl Observer for Queue {
     fn enqueued(&self) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
-use persona_storage::{Checkpoint, Error, Loss, Observer, Operation, Store, WaiterView, Write};
+use persona_storage::{Checkpoint, Error, Loss, Observer, Operation, Store, Write};
 use serde_json::json;
 
 /// Panics on the writer's thread, just after a commit or in the middle of a transaction.
@@ -16,8 +16,6 @@ struct Panicking {
     after_the_commit: AtomicBool,
     inside: AtomicBool,
 }
-
-impl WaiterView for Panicking {}
 
 impl Observer for Panicking {
     fn committed(&self, _took: Duration, _writes: usize) {
@@ -72,8 +70,6 @@ async fn a_writer_that_panics_after_its_commit_leaves_its_requests_in_doubt_and_
 struct Copied {
     checkpoints: std::sync::Mutex<Vec<Checkpoint>>,
 }
-
-impl WaiterView for Copied {}
 
 impl Observer for Copied {
     fn checkpointed(&self, _took: Duration, result: Checkpoint) {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use persona_model::{Patch, PersonaId, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{SqliteStore, initialise};
-use persona_storage::{CacheEvent, Observer, Operation, Representation, Store, WaiterView};
+use persona_storage::{CacheEvent, Observer, Operation, Representation, Store};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -46,8 +46,6 @@ impl Counts {
         self.clears.load(Ordering::SeqCst)
     }
 }
-
-impl WaiterView for Counts {}
 
 impl Observer for Counts {
     fn read_cache(&self, event: CacheEvent) {

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Maintenance, Settings, SqliteStore, initialise};
-use persona_storage::{
-    Checkpoint, Error, NoObserver, Observer, Operation, Store, WaiterView, Written,
-};
+use persona_storage::{Checkpoint, Error, NoObserver, Observer, Operation, Store, Written};
 use persona_test_support::wait_until;
 use rusqlite::Connection;
 use serde_json::json;
@@ -96,8 +94,6 @@ impl Counts {
         .await;
     }
 }
-
-impl WaiterView for Counts {}
 
 impl Observer for Counts {
     fn enqueued(&self) {

@@ -107,10 +107,11 @@ async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() 
     let counts = Arc::new(Counts::default());
     let store = file.store_with(counts.clone());
     create(&store, 1).await;
-    // Now the last statement of a change to the first persona fails, after its row and its revision
-    // are written.
+    // Now the last statement of a change to the first persona fails, after its line of the feed and
+    // its row are written: no persona can have a second revision.
     let foreign = Connection::open(&file.settings.path).expect("it opens");
-    foreign.execute_batch("CREATE UNIQUE INDEX one_change ON changes (persona)").expect("an index");
+    let by_persona = "CREATE UNIQUE INDEX one_revision ON revisions (substr(head, 1, 44))";
+    foreign.execute_batch(by_persona).expect("an index");
     let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
     let failing = tokio::spawn({

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::files::{Folder, settings};
 use persona_storage::conformance::TestClock;
 use persona_storage::sqlite::{Maintenance, initialise};
-use persona_storage::{Checkpoint, Observer, WaiterView};
+use persona_storage::{Checkpoint, Observer};
 use rusqlite::Connection;
 
 /// Counts the copies of the WAL, and may write after each as much again as writers do beside it.
@@ -33,8 +33,6 @@ impl Watch {
         (after.0 - before.0, after.1 - before.1)
     }
 }
-
-impl WaiterView for Watch {}
 
 impl Observer for Watch {
     fn checkpointed(&self, _took: Duration, _result: Checkpoint) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use persona_model::{Patch, PersonaId, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
-use persona_storage::{Observer, Operation, Store, WaiterView, Write};
+use persona_storage::{Observer, Operation, Store, Write};
 use persona_test_support::wait_until;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -29,8 +29,6 @@ struct Counts {
     queued: AtomicUsize,
     at_the_write_lock: AtomicUsize,
 }
-
-impl WaiterView for Counts {}
 
 impl Observer for Counts {
     fn enqueued(&self) {

@@ -286,7 +286,7 @@ mod tests {
 
     use super::{Held, Leases, Reason, WalWatch};
     use crate::sqlite::Settings;
-    use crate::{Error, NoObserver, Observer, WaiterView};
+    use crate::{Error, NoObserver, Observer};
 
     const MIB: u64 = 1024 * 1024;
     /// Counts for hours.
@@ -294,8 +294,6 @@ mod tests {
 
     #[derive(Default)]
     struct Seen(Mutex<Option<Instant>>);
-
-    impl WaiterView for Seen {}
 
     impl Observer for Seen {
         fn oldest_read(&self, began: Option<Instant>) {

@@ -290,7 +290,7 @@ mod tests {
     fn a_change_that_is_taken_back_alone_leaves_the_others() {
         let (_folder, connection) = begun(|_| false);
         // The last row of the first request, after all its others were written.
-        let refusal = "CREATE TEMP TRIGGER refusal BEFORE INSERT ON main.changes WHEN hex(NEW.persona) LIKE '%01'
+        let refusal = "CREATE TEMP TRIGGER refusal BEFORE INSERT ON main.revisions WHEN NEW.head LIKE '%000000000001\"%'
                        BEGIN SELECT RAISE(ABORT, 'refused'); END";
         connection.execute_batch(refusal).expect("a trigger");
         let (batched, _answers, left) = apply_two(&connection);

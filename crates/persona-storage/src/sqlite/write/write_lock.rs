@@ -7,13 +7,15 @@
 //! name is a protocol between versions of this program.
 //!
 //! The kernel wakes a waiter, but does not keep the lock for it: a writer that has just released
-//! the lock and still runs would take it again first. So a writer yields to waiters before it locks
-//! again (ADR 0022).
+//! the lock and still runs would take it again first. So the writers of one server lock another
+//! file first, the turnstile, and release it when they have the write lock (ADR 0055). The one that
+//! is next holds it, so no writer of its server comes between. It keeps order and nothing else: a
+//! writer without a turnstile, such as a command, is excluded by the write lock alone, and where
+//! the turnstile cannot be locked, the writer goes on without.
 //!
 //! Every writer of every process takes this lock: workers, the maintenance process, the command
 //! line.
 
-use std::cell::Cell;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -22,26 +24,19 @@ use std::time::{Duration, Instant};
 
 use crate::sqlite::files::ownership::open_or_make;
 use crate::sqlite::files::paths::with_suffix;
-use crate::{NoObserver, Observer, WaiterView};
+use crate::{NoObserver, Observer};
 
 /// Pause between two attempts where the wait has a deadline, which the kernel's blocking lock does
 /// not have.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
 
-/// Longest time for which a writer yields to waiters: longer than a waiter needs to wake up on a
-/// busy machine.
-const YIELD_MAX: Duration = Duration::from_millis(2);
-/// Pause between two looks at whether a waiter has taken the lock.
-const YIELD_PAUSE: Duration = Duration::from_micros(50);
-
 /// One opened write lock. Each thread that writes has its own, because the lock belongs to the
 /// opened file.
 pub struct WriteLock {
     file: File,
+    /// Locked before the file by all writers of a server; `None` outside of one.
+    turnstile: Option<File>,
     observer: Arc<dyn Observer>,
-    waiters: Arc<dyn WaiterView>,
-    /// The time at which this one was last released.
-    released_at: Cell<Option<Instant>>,
 }
 
 /// The right to write. Dropping it releases the lock.
@@ -62,18 +57,13 @@ impl WriteLock {
     /// The folder cannot be written.
     pub fn open(database: &Path) -> std::io::Result<Self> {
         let file = open_or_make(&Self::path(database), database)?;
-        Ok(Self {
-            file,
-            observer: Arc::new(NoObserver),
-            waiters: Arc::new(NoObserver),
-            released_at: Cell::default(),
-        })
+        Ok(Self { file, turnstile: None, observer: Arc::new(NoObserver) })
     }
 
-    /// Reports waits and holds to the observer, and asks it whether other processes wait.
+    /// Reports waits and holds to the observer, and takes turns at its turnstile.
     #[must_use]
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
-        Self { waiters: Arc::clone(&observer) as Arc<dyn WaiterView>, observer, ..self }
+        Self { turnstile: observer.turnstile(), observer, ..self }
     }
 
     /// The lock file of a database: beside it, with `-gate` added to the name.
@@ -87,28 +77,14 @@ impl WriteLock {
     ///
     /// The file system does not know locks.
     pub fn lock(&self) -> std::io::Result<WriteGuard<'_>> {
-        self.yield_to_waiters();
         let waiting = Instant::now();
         self.observer.write_lock_waiting();
-        loop {
-            match self.file.lock() {
-                Ok(()) => {
-                    let since = Instant::now();
-                    self.observer.write_lock_waited(since - waiting);
-                    return Ok(WriteGuard { write_lock: self, since });
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Waits until a waiter has the lock, if this writer has just released it.
-    fn yield_to_waiters(&self) {
-        let Some(released_at) = self.released_at.take() else { return };
-        while released_at.elapsed() < YIELD_MAX && self.waiters.a_waiter_is_waking() {
-            std::thread::sleep(YIELD_PAUSE);
-        }
+        // Dropped, and so released, when the write lock is there.
+        let _next = self.turnstile.as_ref().and_then(Next::wait);
+        lock(&self.file)?;
+        let since = Instant::now();
+        self.observer.write_lock_waited(since - waiting);
+        Ok(WriteGuard { write_lock: self, since })
     }
 
     /// Tries to lock until a deadline; `None` when the lock was held all the time.
@@ -130,6 +106,33 @@ impl WriteLock {
     }
 }
 
+/// The turnstile, locked: this writer is the next one of its server.
+struct Next<'a>(&'a File);
+
+impl<'a> Next<'a> {
+    /// Waits for the turnstile; `None` where the system refuses.
+    fn wait(turnstile: &'a File) -> Option<Self> {
+        lock(turnstile).is_ok().then_some(Self(turnstile))
+    }
+}
+
+impl Drop for Next<'_> {
+    fn drop(&mut self) {
+        // As with the write lock: if it failed, the kernel would release it with the process.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Locks a file, as long as that takes.
+fn lock(file: &File) -> std::io::Result<()> {
+    loop {
+        match file.lock() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            locked => return locked,
+        }
+    }
+}
+
 impl WriteGuard<'_> {
     /// How long the lock has been held.
     pub fn held(&self) -> Duration {
@@ -143,52 +146,93 @@ impl Drop for WriteGuard<'_> {
         // release the lock at the end of the process.
         let _ = self.write_lock.file.unlock();
         self.write_lock.observer.write_lock_held(self.since.elapsed());
-        self.write_lock.released_at.set(Some(Instant::now()));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Arc, mpsc};
+    use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::{WriteLock, YIELD_MAX};
-    use crate::{Observer, WaiterView};
+    use super::WriteLock;
+    use crate::Observer;
 
-    /// A waiter that has the lock after three looks.
-    #[derive(Default)]
-    struct Waking {
-        looks: AtomicU32,
+    /// Has a file as the turnstile, as the processes of one server share one.
+    struct Server(PathBuf);
+
+    impl Observer for Server {
+        fn turnstile(&self) -> Option<File> {
+            File::open(&self.0).ok()
+        }
     }
 
-    impl Observer for Waking {}
+    /// The write lock as a process of the server in this folder has it.
+    fn of_server(folder: &Path) -> WriteLock {
+        let turnstile = folder.join("turnstile");
+        File::create(&turnstile).expect("a file");
+        WriteLock::open(&folder.join("persona.db"))
+            .expect("a write lock")
+            .observed_by(Arc::new(Server(turnstile)))
+    }
 
-    impl WaiterView for Waking {
-        fn a_waiter_is_waking(&self) -> bool {
-            self.looks.fetch_add(1, Ordering::Relaxed) < 3
+    /// Waits until another opening of this file is locked.
+    fn until_locked(file: &Path) {
+        let file = File::open(file).expect("it is there");
+        let began = Instant::now();
+        while file.try_lock().is_ok() {
+            file.unlock().expect("it was locked");
+            assert!(began.elapsed() < Duration::from_mins(1), "no writer came");
+            thread::yield_now();
+        }
+    }
+
+    /// The order in which the write lock is had by a writer that waits and by one that holds it,
+    /// releases it and wants it again at once.
+    fn order(folder: &Path) -> Vec<&'static str> {
+        let (first, second) = (of_server(folder), of_server(folder));
+        let (had, order) = mpsc::channel();
+        let guard = first.lock().expect("locks work");
+        let waiting = thread::spawn({
+            let had = had.clone();
+            move || {
+                let _guard = second.lock().expect("locks work");
+                had.send("the waiting one").expect("it is counted");
+            }
+        });
+        until_locked(&folder.join("turnstile"));
+        drop(guard);
+        let guard = first.lock().expect("locks work");
+        had.send("the one that was in").expect("it is counted");
+        drop(guard);
+        waiting.join().expect("no panic");
+        drop(had);
+        order.iter().collect()
+    }
+
+    #[test]
+    fn a_writer_that_has_just_been_in_never_overtakes_the_next_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for round in 0..50 {
+            let order = order(folder.path());
+            assert_eq!(order, ["the waiting one", "the one that was in"], "round {round}");
         }
     }
 
     #[test]
-    fn a_writer_that_has_just_left_yields_to_waiters_and_no_other_does() {
+    fn a_writer_without_a_turnstile_is_let_in_by_the_write_lock_alone() {
         let folder = tempfile::tempdir().expect("a folder");
-        let waking = Arc::new(Waking::default());
-        let write_lock = WriteLock::open(&folder.path().join("persona.db"))
-            .expect("a write lock")
-            .observed_by(waking.clone());
-        let looks_while_locking = || {
-            let before = waking.looks.load(Ordering::Relaxed);
-            drop(write_lock.lock().expect("locks work"));
-            waking.looks.load(Ordering::Relaxed) - before
-        };
-        assert_eq!(looks_while_locking(), 0, "it did not hold the lock before");
-        assert!(write_lock.released_at.get().is_some(), "now it did");
-        // However slowly this test runs, the release counts as just now.
-        write_lock.released_at.set(Some(Instant::now() + Duration::from_mins(1)));
-        assert_eq!(looks_while_locking(), 4);
-        write_lock.released_at.set(Instant::now().checked_sub(YIELD_MAX));
-        assert_eq!(looks_while_locking(), 0, "long after a release no waiter is still waking up");
+        let command = WriteLock::open(&folder.path().join("persona.db")).expect("a write lock");
+        let of_server = of_server(folder.path());
+        let guard = of_server.lock().expect("locks work");
+        assert!(command.lock_until(Instant::now()).expect("locks work").is_none());
+        drop(guard);
+        // What a stopped process of the server would hold.
+        let turnstile = File::open(folder.path().join("turnstile")).expect("it is there");
+        turnstile.lock().expect("locks work");
+        drop(command.lock().expect("locks work"));
     }
 
     #[test]

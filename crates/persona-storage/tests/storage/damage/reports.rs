@@ -8,7 +8,7 @@ use std::time::Duration;
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
 use persona_storage::sqlite::{Maintenance, SqliteStore};
-use persona_storage::{Error, Exported, Observer, Operation, Store, WaiterView, Write};
+use persona_storage::{Error, Exported, Observer, Operation, Store, Write};
 use persona_test_support::wait_for;
 use serde_json::json;
 
@@ -27,8 +27,6 @@ fn change_of(number: u8) -> Write {
 /// Counts what the maintenance process reports.
 #[derive(Default)]
 struct Found(AtomicU64);
-
-impl WaiterView for Found {}
 
 impl Observer for Found {
     fn damage_found(&self) {
