@@ -28,6 +28,10 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let to_stdout = arguments.output == Path::new("-");
+    if !to_stdout && arguments.output.is_dir() {
+        let message = format!("{} is a folder", arguments.output.display());
+        return Err(Failure::new(ExitCode::Conflict, message).hint("name a file in it"));
+    }
     if !to_stdout && !arguments.force && arguments.output.exists() {
         let failure = Failure::new(
             ExitCode::Conflict,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::{DatabaseError, Progress, Step, Watcher};
@@ -92,15 +92,23 @@ impl<'a> Display<'a> {
             bar.set_length(total);
             bar.set_position(done);
         } else if self.progress.is_line_due() {
-            let rate = progress.done / self.step_at.elapsed().as_secs().max(1);
-            let seconds_left = progress.total.saturating_sub(progress.done) / rate.max(1);
-            let unit = progress.step.unit();
-            self.output.note(&format!(
-                "{} of {} {unit}, {rate}/s, about {seconds_left} s left",
-                progress.done, progress.total
-            ));
+            self.output.note(&line_of(progress, self.step_at.elapsed()));
         }
     }
+}
+
+/// How far a step is after this time, for a log. What cannot be foretold is not: one table can be
+/// nearly the whole file, and of what has not begun there is no rate.
+fn line_of(progress: Progress, elapsed: Duration) -> String {
+    let Progress { step, done, total } = progress;
+    let so_far = format!("{}: {done} of {total} {}", step.as_str(), step.unit());
+    if step == Step::Structure || done == 0 {
+        return so_far;
+    }
+    let micros = elapsed.as_micros().max(1);
+    let rate = u128::from(done) * 1_000_000 / micros;
+    let left = u128::from(total.saturating_sub(done)) * micros / u128::from(done) / 1_000_000;
+    format!("{so_far}, {rate}/s, about {left} s left")
 }
 
 /// How the bar of a step looks.
@@ -122,4 +130,31 @@ pub fn unsound(message: String, output: &Output) -> Failure {
     }
     Failure::new(ExitCode::Failure, message)
         .hint("keep the file and restore a backup with `persona restore FILE`; nothing was repaired or deleted")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use persona_storage::sqlite::{Progress, Step};
+
+    use super::line_of;
+
+    #[test]
+    fn a_line_foretells_only_what_can_be_known() {
+        let line = |step, done, total, seconds| {
+            line_of(Progress { step, done, total }, Duration::from_secs(seconds))
+        };
+        assert_eq!(line(Step::Structure, 3, 15, 100), "checking the structure: 3 of 15 tables");
+        assert_eq!(line(Step::Personas, 0, 200, 9), "checking the personas: 0 of 200 personas");
+        // Slower than one in a second.
+        assert_eq!(
+            line(Step::Personas, 4, 10, 20),
+            "checking the personas: 4 of 10 personas, 0/s, about 30 s left"
+        );
+        assert_eq!(
+            line(Step::Copying, 5_000, 10_000, 10),
+            "copying: 5000 of 10000 pages, 500/s, about 10 s left"
+        );
+    }
 }

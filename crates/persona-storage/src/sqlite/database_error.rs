@@ -202,7 +202,7 @@ impl DatabaseError {
             Self::UnsafeLibrary { .. } => "build with the bundled SQLite, or link 3.51.3 or newer".into(),
             Self::NotADatabase { .. } | Self::ForeignApplication { .. } => "name another file; nothing was changed in this one".into(),
             Self::Folder { path } => format!("name a file in it, such as {}", path.join("persona.db").display()),
-            Self::Missing { .. } => "check the name; a server makes its database by itself at the first start".into(),
+            Self::Missing { .. } => "check the name, and the folder that it is looked for in".into(),
             Self::NewerSchema { .. } => "use the newer program; nothing was changed in the file".into(),
             Self::OlderSchema { .. } => "start `persona serve` once, it migrates the file".into(),
             Self::Retired { .. } => "use the database that it was moved to; everything is there, and nothing was removed here".into(),

@@ -31,6 +31,18 @@ pub struct Progress {
 }
 
 impl Step {
+    /// What is being done, in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Copying => "copying",
+            Self::Structure => "checking the structure",
+            Self::Changes => "checking the feed",
+            Self::Personas => "checking the personas",
+            Self::Transferring => "moving",
+            Self::Comparing => "comparing",
+        }
+    }
+
     /// What is counted, in the plural.
     pub const fn unit(self) -> &'static str {
         match self {

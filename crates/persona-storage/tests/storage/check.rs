@@ -29,6 +29,33 @@ async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed(
     );
 }
 
+#[tokio::test]
+async fn a_file_at_rest_has_nothing_new_beside_it_and_a_file_in_use_keeps_what_it_has() {
+    let folder = Folder::filled(PERSONAS).await;
+    for suffix in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(folder.path(&format!("persona.db{suffix}"))));
+    }
+    let before = folder.names();
+    assert!(check(&folder.database()).expect("it can be read").is_sound());
+    assert_eq!(folder.names(), before, "after a check");
+    back_up(&folder.database(), &folder.path("copy"), false, &mut go_on).expect("a backup");
+    std::fs::remove_file(folder.path("copy")).expect("it is there");
+    assert_eq!(folder.names(), before, "after a backup");
+    // What another connection has written into the WAL stays there.
+    let path = folder.database();
+    let writer = std::thread::spawn(move || {
+        let store = open(&path);
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(create(&store, PERSONAS + 1));
+        store
+    });
+    let store = writer.join().expect("no panic");
+    let wal = |folder: &Folder| std::fs::read(folder.path("persona.db-wal")).expect("a WAL");
+    let written = wal(&folder);
+    drop(persona_storage::sqlite::check(&folder.database(), &mut go_on).expect("it can be read"));
+    assert!(!written.is_empty() && wal(&folder) == written);
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
     let folder = Folder::filled(PERSONAS).await;

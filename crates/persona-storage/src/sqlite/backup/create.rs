@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::snapshot;
 use crate::sqlite::DatabaseError;
-use crate::sqlite::check::{CheckReport, open_any};
+use crate::sqlite::check::{CheckReport, SourceFile};
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::own_files::{real_path, refuse_own_files};
 use crate::sqlite::progress::Watcher;
@@ -44,7 +44,7 @@ pub fn back_up(
 ) -> Result<BackupReport, DatabaseError> {
     library::check_library()?;
     let file = real_path(file).map_err(|source| DatabaseError::from_file(file, source))?;
-    let (source, _) = open_any(database)?;
+    let source = SourceFile::open(database)?;
     back_up_from(&source, database, &file, replace, watcher)
 }
 
@@ -58,6 +58,9 @@ pub(crate) fn back_up_from(
 ) -> Result<BackupReport, DatabaseError> {
     let began = Instant::now();
     refuse_own_files(database, file)?;
+    if file.is_dir() {
+        return Err(DatabaseError::Folder { path: file.into() });
+    }
     if !replace && file.symlink_metadata().is_ok() {
         return Err(DatabaseError::Exists { path: file.into() });
     }

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 
 use super::snapshot;
-use crate::sqlite::check::{CheckReport, open_any};
+use crate::sqlite::check::{CheckReport, SourceFile};
 use crate::sqlite::files::access::refuse_unwritable;
 use crate::sqlite::files::atomic_file::{AtomicFile, rename_to_free};
 use crate::sqlite::files::header::holder_of;
@@ -86,7 +86,7 @@ pub fn restore(
     let unwritable = |source| DatabaseError::from_file(database, source);
     // Before the hold, which makes the write lock: a backup that is not there leaves nothing beside
     // the database.
-    let (source, _) = open_any(file)?;
+    let source = SourceFile::open(file)?;
     // An earlier restore that was killed comes first: its copy has the name that this one needs.
     let mut hold = Hold::take(database)?;
     if hold.finish_leftover(database)? {

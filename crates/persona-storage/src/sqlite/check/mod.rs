@@ -5,7 +5,8 @@
 //! reported, never repaired.
 //!
 //! Start reading at [`check`] (`run.rs`). `persona.rs` compares one persona with itself, `chain.rs`
-//! its revisions, `feed.rs` the feed with both, `words.rs` the full-text indexes with documents.
+//! its revisions, `feed.rs` the feed with both, `words.rs` the full-text indexes with documents;
+//! `source_file.rs` opens what is only read.
 //! A running server is not disturbed: every persona and every batch of revisions, changes or words
 //! is a read transaction of its own, so none keeps the WAL from its reset for long.
 
@@ -14,10 +15,12 @@ mod feed;
 mod persona;
 mod report;
 mod run;
+mod source_file;
 mod words;
 
 pub use report::{CheckProblem, CheckReport};
 pub use run::check;
 
 pub(super) use persona::next_after;
-pub(super) use run::{Scope, check_alone, examine, open_any, row_after};
+pub(super) use run::{Scope, check_alone, examine, row_after};
+pub(super) use source_file::SourceFile;

@@ -1,7 +1,6 @@
 //! The check of a whole file.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -9,16 +8,13 @@ use super::chain;
 use super::feed::Feed;
 use super::persona::next_after;
 use super::report::CheckReport;
+use super::source_file::SourceFile;
 use super::words::Words;
-use crate::NoObserver;
-use crate::sqlite::backup::restore;
-use crate::sqlite::connection::{self, Purpose};
-use crate::sqlite::files::header::Header;
-use crate::sqlite::files::own_files::refuse_second_name;
+use crate::sqlite::DatabaseError;
+use crate::sqlite::connection;
 use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::meta;
-use crate::sqlite::{DatabaseError, Settings};
 
 /// Personas between two words to the watcher: a few milliseconds.
 const TELL_EVERY: u64 = 64;
@@ -35,8 +31,8 @@ const TELL_EVERY: u64 = 64;
 /// [`DatabaseError`] says why there was nothing to check, or that the watcher ended it.
 pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, DatabaseError> {
     library::check_library()?;
-    let (connection, alone) = open_any(path)?;
-    examine(path, &connection, alone, Scope::WithWords, watcher)
+    let source = SourceFile::open(path)?;
+    examine(path, &source, source.alone, Scope::WithWords, watcher)
 }
 
 /// Checks a file that no other process has open, such as a backup that was just made.
@@ -45,24 +41,6 @@ pub(crate) fn check_alone(
     watcher: &mut Watcher<'_>,
 ) -> Result<CheckReport, DatabaseError> {
     examine(path, &connection::open_alone(path)?, true, Scope::WithoutWords, watcher)
-}
-
-/// Opens a file of ours of any known version and journal mode for reading, and tells whether it is
-/// in a rollback mode: then no server can be using it.
-pub(crate) fn open_any(path: &Path) -> Result<(Connection, bool), DatabaseError> {
-    restore::finish_interrupted(path)?;
-    let Some(header) = Header::read(path)? else {
-        return Err(DatabaseError::missing_or_empty(path));
-    };
-    migrate::check_owner(path, &header)?;
-    let connection = if header.wal {
-        refuse_second_name(path)?;
-        connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?
-    } else {
-        connection::open_alone(path)?
-    };
-    migrate::check_known(&connection, path)?;
-    Ok((connection, !header.wal))
 }
 
 /// What is compared.

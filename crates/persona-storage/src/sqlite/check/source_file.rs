@@ -1,0 +1,73 @@
+//! A file that is only read, whatever version and journal mode it has: the database of a running
+//! server, of a stopped one, a backup.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use crate::NoObserver;
+use crate::sqlite::backup::restore;
+use crate::sqlite::connection::{self, Purpose};
+use crate::sqlite::files::header::Header;
+use crate::sqlite::files::own_files::refuse_second_name;
+use crate::sqlite::files::paths::with_suffix;
+use crate::sqlite::start::migrate;
+use crate::sqlite::{DatabaseError, Settings};
+
+/// A connection to a file that is only read. A file at rest is at rest again afterwards: a WAL and
+/// a `-shm` that were made for this connection go with it.
+pub(crate) struct SourceFile {
+    connection: Connection,
+    /// Whether the file is in a rollback mode: then no server can be using it.
+    pub alone: bool,
+    /// Whether there was no WAL before.
+    was_at_rest: bool,
+}
+
+impl SourceFile {
+    /// Opens a file of ours of any known version and journal mode.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, or it is of another application or of a newer version, or it cannot
+    /// be opened.
+    pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        restore::finish_interrupted(path)?;
+        let Some(header) = Header::read(path)? else {
+            return Err(DatabaseError::missing_or_empty(path));
+        };
+        migrate::check_owner(path, &header)?;
+        let was_at_rest = header.wal && !with_suffix(path, "-wal").exists();
+        let connection = if header.wal {
+            refuse_second_name(path)?;
+            connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?
+        } else {
+            connection::open_alone(path)?
+        };
+        migrate::check_known(&connection, path)?;
+        Ok(Self { connection, alone: !header.wal, was_at_rest })
+    }
+}
+
+impl Deref for SourceFile {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Drop for SourceFile {
+    fn drop(&mut self) {
+        // SQLite removes both files where this is the last connection of all processes. A WAL that
+        // a server has filled meanwhile stays: nothing is copied as a side effect.
+        let is_empty = || matches!(connection::look_at_wal(self), Ok(Some(wal)) if wal.frames == 0);
+        if self.was_at_rest && is_empty() {
+            // Where this fails the files stay, as they would without it.
+            drop(self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false));
+        }
+    }
+}
