@@ -43,10 +43,22 @@ pub fn reasons(problem: &ProblemBody) -> Vec<String> {
 }
 
 fn reason(error: &FieldError) -> String {
-    let place = error.pointer.as_deref().or(error.parameter.as_deref()).or(error.header.as_deref());
-    match place.unwrap_or_default().trim_start_matches('/') {
+    let place = match &error.parameter {
+        Some(parameter) => flag_of(parameter),
+        None => error.pointer.as_deref().or(error.header.as_deref()).unwrap_or_default().into(),
+    };
+    match place.trim_start_matches('/') {
         "" => error.message.clone(),
         place => format!("{place}: {}", error.message),
+    }
+}
+
+/// The flag or argument that a parameter of a request was made of.
+fn flag_of(parameter: &str) -> String {
+    match parameter {
+        "q" => "TEXT".into(),
+        "is_active" => "--active".into(),
+        other => format!("--{}", other.replace('_', "-")),
     }
 }
 

@@ -4,6 +4,7 @@
 use clap::CommandFactory;
 
 use super::arguments::Arguments;
+use super::version::VERSION;
 use crate::failure::Failure;
 use crate::terminal::Output;
 
@@ -20,7 +21,8 @@ pub fn completions(shell: Shell, output: &Output) -> Result<(), Failure> {
 pub fn man(output: &Output) -> Result<(), Failure> {
     let mut page = Vec::new();
     let write = |page: &mut Vec<u8>, command: clap::Command| {
-        clap_mangen::Man::new(command).render(page).expect("writing into memory succeeds");
+        let man = clap_mangen::Man::new(command).source(format!("persona {VERSION}"));
+        man.render(page).expect("writing into memory succeeds");
     };
     let mut program = Arguments::command();
     program.build();

@@ -10,12 +10,13 @@ use persona_server::process_table::RUN_ROLE;
 use persona_server::run_role;
 
 use super::arguments::{Arguments, Command, RunRole};
+use super::usage::explain;
 use super::{
     backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
     import, list, restore, serve, show, top, transfer, undelete, update, verify, version,
 };
 use crate::failure::Failure;
-use crate::terminal::{Output, print_failure_as_json};
+use crate::terminal::Output;
 
 /// What the program says when it is called without arguments.
 const OVERVIEW: &str = "\
@@ -70,20 +71,6 @@ pub fn main() -> ExitCode {
             failure.code
         }
     }
-}
-
-/// Prints the help that was asked for, or what is wrong with the command line.
-fn explain(error: &clap::Error) -> ExitCode {
-    // The flag is looked for by hand, because a command line that is wrong was not read.
-    let wants_json =
-        std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
-    if wants_json && error.use_stderr() {
-        print_failure_as_json(&Failure::usage(error));
-    } else {
-        // A reader that went away cannot be told.
-        drop(error.print());
-    }
-    if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok }
 }
 
 fn run(command: Command, environment: &Environment, output: &Output) -> Result<(), Failure> {

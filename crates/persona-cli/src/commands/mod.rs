@@ -39,6 +39,7 @@ mod transfer;
 mod typed;
 mod undelete;
 mod update;
+mod usage;
 mod verify;
 mod version;
 mod work;

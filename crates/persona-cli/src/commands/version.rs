@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::terminal::Output;
 
 /// The version of the program.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Prints the version of the program and of SQLite.
 pub fn run(output: &Output) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ mod shell;
 mod table;
 
 pub use harmless::harmless;
-pub use output::{Format, Output, Tone, print_failure_as_json};
+pub use output::{Format, Output, Tone, print_failure, print_failure_as_json};
 pub use progress::ProgressDisplay;
 pub use question::{can_be_asked, confirmed};
 pub use shell::shell_word;

@@ -162,6 +162,12 @@ impl Output {
     }
 }
 
+/// Writes a failure on standard error, where the command line could not be read and there is no
+/// [`Output`] yet.
+pub fn print_failure(failure: &Failure) {
+    Output::new(Format::default()).fail(failure);
+}
+
 /// Writes a failure on standard error as one line of JSON, where the command line could not be read
 /// and there is no [`Output`] yet.
 pub fn print_failure_as_json(failure: &Failure) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use persona_model::nearest_name;
 
 use super::key::{CONFIG_VARIABLE, KEYS};
+use super::renamed::setting_of_earlier_name;
 use super::shape::VARIABLE_PREFIX;
 
 /// The variables of the process.
@@ -95,11 +96,16 @@ impl Environment {
                 && !known.contains(name)
                 && !self.is_of_kubernetes(name)
         };
-        let warning = |name: &String| match nearest_name(name, known.iter().map(String::as_str)) {
-            Some(near) => {
-                format!("the variable {name} is not known and has no effect; did you mean {near}?")
+        let warning = |name: &String| {
+            let what = format!("the variable {name} is not known and has no effect");
+            let suffix = name.trim_start_matches(VARIABLE_PREFIX).to_lowercase();
+            match setting_of_earlier_name(&suffix) {
+                Some(key) => format!("{what}; it is called {} now", key.variable()),
+                None => match nearest_name(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("{what}; did you mean {near}?"),
+                    None => what,
+                },
             }
-            None => format!("the variable {name} is not known and has no effect"),
         };
         let kubernetes = self.variables.keys().any(|name| self.is_of_kubernetes(name)).then(|| {
             "the variable PERSONA_PORT is of a Kubernetes service named persona and has no effect; \

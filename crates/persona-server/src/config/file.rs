@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Problem;
 use super::key::{KEYS, Key};
+use super::renamed::setting_of_earlier_name;
 
 /// Most bytes of a settings file; every setting and its comments fit many times over.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -75,6 +76,12 @@ impl SettingsFile {
             let known = || KEYS.iter().filter(|key| key.section == section);
             let Some(key) = known().find(|key| key.member == member.get_ref()) else {
                 let name = format!("{section}.{}", member.get_ref());
+                let earlier = setting_of_earlier_name(member.get_ref());
+                if let Some(key) = earlier.filter(|key| key.section == section) {
+                    let message = format!("{name} is called {} now", key.place());
+                    self.complain(path, line, message);
+                    continue;
+                }
                 let places: Vec<String> = known().chain(KEYS).map(Key::place).collect();
                 self.complain_unknown(path, line, &name, places.iter().map(String::as_str));
                 continue;

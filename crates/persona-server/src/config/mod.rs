@@ -26,6 +26,7 @@ mod load;
 mod log_format;
 mod problem;
 mod reference;
+mod renamed;
 mod setting;
 mod shape;
 
@@ -37,6 +38,7 @@ pub use load::{Loaded, load};
 pub use log_format::LogFormat;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
+pub use renamed::setting_of_earlier_name;
 pub use setting::{Origin, Setting};
 
 /// Most workers on one SQLite file: the writers of a file take turns, so more processes add waiting

@@ -1,6 +1,7 @@
 //! Every command and flag. Start reading at [`Command`].
 
 mod command;
+mod count;
 mod operate;
 mod personas;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::count::at_least_one;
 use super::{DatabaseFile, Target};
 
 /// Arguments of `backup`.
@@ -96,7 +97,7 @@ pub struct Verify {
     #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub clients: u32,
     /// Length of the load, in seconds.
-    #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = at_least_one)]
     pub seconds: u64,
     /// Number of personas that half of all requests go to.
     #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]

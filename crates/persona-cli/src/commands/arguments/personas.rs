@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Target;
+use super::count::at_least_one;
 
 /// Arguments of `import`.
 #[derive(Args, Debug)]
@@ -88,7 +89,7 @@ pub struct List {
     #[arg(long, value_name = "ORDER", allow_hyphen_values = true, help = SORT_HELP)]
     pub sort: Option<String>,
     /// Largest number of personas to list.
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = at_least_one)]
     pub limit: u64,
     /// Only the names, one a line: for scripts.
     #[arg(long, conflicts_with = "json")]

@@ -164,6 +164,12 @@ fn checkpoints(facts: &Facts) -> Option<Finding> {
     Some(if *failed > 0 || is_overdue { Finding::warn(text) } else { Finding::ok(text) })
 }
 
+/// A time as people read it: what matters of it, and no zeros behind that.
+fn milliseconds(micros: u64) -> String {
+    let text = format!("{}.{:03}", micros / 1000, micros % 1000);
+    format!("{} ms", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 fn lock_retries(facts: &Facts) -> Option<Finding> {
     let windows = status_of_a_file(facts)?.contention.recent.as_ref()?;
     let recent: u64 = windows.iter().map(|window| window.lock_retries).sum();
@@ -184,11 +190,11 @@ fn contention(facts: &Facts) -> Option<Finding> {
     let waits = || windows.iter().map(|window| window.write_lock_wait_p99_micros);
     let worst = waits().max().unwrap_or_default();
     let busy = waits().filter(|micros| *micros >= BUSY_WAIT_P99_MICROS).count();
+    let quarters = if windows.len() == 1 { "quarter" } else { "quarters" };
     let text = format!(
-        "in {} quarters of an hour with writes of the last six hours, {busy} busy: 99 of 100 writers waited at most {}.{:03} ms, {given_up} writes gave up",
+        "in {} {quarters} of an hour with writes of the last six hours, {busy} busy: 99 of 100 writers waited at most {}, {given_up} writes gave up",
         windows.len(),
-        worst / 1000,
-        worst % 1000
+        milliseconds(worst),
     );
     Some(if windows.is_empty() && status.uptime_ms < FIGURES_AFTER_MS {
         Finding::ok("not known yet: figures are taken once a minute")

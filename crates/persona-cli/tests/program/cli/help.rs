@@ -127,3 +127,45 @@ fn colours_appear_only_when_they_are_asked_for() {
             .starts_with("\x1b[1;31merror:\x1b[0m")
     );
 }
+
+#[test]
+fn a_command_line_that_is_wrong_is_told_in_words_that_help() {
+    let folder = Folder::with_personas(&[&["Ada"]]);
+    for (arguments, told) in [
+        (&["list", "--limit", "0"] as &[&str], "at least 1 is wanted"),
+        (&["list", "-excel"], "persona list 'WORD -excel'"),
+        (&["list", "--updated-since", "yesterday"], "error: --updated-since: "),
+        (&["serve", "--gate-warn-ms=5"], "--gate-warn-ms is called --write-lock-warn-ms now"),
+    ] {
+        let ran = folder.run(arguments);
+        assert!(ran.code == 2 && ran.stderr.contains(told), "{arguments:?}: {ran}");
+    }
+    for command in ["check", "restore"] {
+        let ran = folder.run(&[command, "nope.db"]);
+        assert!(ran.code == 3 && !ran.stderr.contains("server makes"), "{command}: {ran}");
+    }
+    let folder = folder.file("folder/file", "");
+    for command in [&["export", "--force", "-o", "folder"] as &[&str], &["backup", "folder"]] {
+        let ran = folder.run(command);
+        assert!(ran.code != 0 && ran.stderr.contains("folder is a folder"), "{command:?}: {ran}");
+        assert!(!ran.stderr.contains("--force"), "{command:?}: {ran}");
+    }
+    let man = folder.run(&["man"]).stdout;
+    let version = "\"persona [version]\"";
+    let titles: Vec<&str> = man.lines().filter(|line| line.starts_with(".TH ")).collect();
+    assert!(titles.len() > 20 && titles.iter().all(|title| title.contains(version)), "{titles:?}");
+}
+
+#[test]
+fn a_setting_with_an_earlier_name_is_told_its_name_of_today() {
+    let folder = Folder::new()
+        .variable("PERSONA_GATE_WARN_MS", "5")
+        .file("persona.toml", "[store]\ngate_warn_ms = 5\n");
+    let ran = folder.run(&["config", "check"]);
+    assert!(
+        ran.stderr.contains("store.gate_warn_ms is called store.write_lock_warn_ms now"),
+        "{ran}"
+    );
+    let ran = Folder::new().variable("PERSONA_GATE_WARN_MS", "5").run(&["config", "check"]);
+    assert!(ran.stderr.contains("it is called PERSONA_WRITE_LOCK_WARN_MS now"), "{ran}");
+}
