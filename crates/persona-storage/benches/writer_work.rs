@@ -52,13 +52,13 @@ fn write(operation: Operation) -> Write {
     Write::new(operation, Instant::now() + Duration::from_mins(10))
 }
 
-/// Processor time of the threads of this process with such a name, since they began.
-fn time_of(name: &str) -> Duration {
+/// Processor time of the thread of the writer, or of all others, since they began.
+fn time_of(is_writer: bool) -> Duration {
     let nanoseconds = |task: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
         let task = task.ok()?.path();
-        let is_wanted = std::fs::read_to_string(task.join("comm")).ok()?.trim_end() == name;
+        let is_of_writer = std::fs::read_to_string(task.join("comm")).ok()?.trim_end() == "writer";
         let spent = std::fs::read_to_string(task.join("schedstat")).ok()?;
-        is_wanted.then(|| spent.split(' ').next()?.parse().ok())?
+        (is_of_writer == is_writer).then(|| spent.split(' ').next()?.parse().ok())?
     };
     let tasks = std::fs::read_dir("/proc/self/task").expect("Linux tells of its threads");
     Duration::from_nanos(tasks.filter_map(nanoseconds).sum())
@@ -108,7 +108,7 @@ fn main() {
     let creations = (0..PERSONAS)
         .map(|number| Operation::Create { id: id(number), document: document(number) });
     runtime.block_on(write_all(&store, creations));
-    let spent = || (time_of("writer"), time_of("writer_work"));
+    let spent = || (time_of(true), time_of(false));
     let before = spent();
     let patches = (0..changes).map(|number| Operation::Patch {
         id: id(number * 617 % PERSONAS),
