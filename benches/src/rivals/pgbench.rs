@@ -12,12 +12,12 @@ use crate::{Result, personas};
 use persona_test_support::Cluster;
 
 /// One change of a persona, in one statement like ours: the persona's row with other texts of the
-/// same size, its revision, a line of the feed, and its words.
+/// same size, its revision, a line of the feed, and the words of its titles.
 fn update(personas: u64) -> Result<String> {
     let document = Document::from_json(personas::document(1, personas::USUAL_BYTES))?;
-    let (titles, text) = (document.title_words(), document.text_words().as_str());
+    let titles = document.title_words();
     let all: std::collections::BTreeSet<&str> =
-        [&*titles.name, &*titles.tags, text].into_iter().flat_map(|part| part.split(' ')).collect();
+        [&*titles.name, &*titles.tags].into_iter().flat_map(|part| part.split(' ')).collect();
     let all: Vec<String> =
         all.into_iter().filter(|word| !word.is_empty()).map(|word| format!("'{word}'")).collect();
     let (name, tags, all) = (&titles.name, &titles.tags, all.join(", "));
@@ -37,14 +37,14 @@ WITH written AS (
     SELECT id, revision, revision - 1, (:change)::bigint, '[\"nickname\"]', false, head, document, gen_random_uuid() FROM written
 ), told AS (
     INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
-    SELECT about.feed_offset + pg_current_xact_id()::text::bigint, id, revision, 'updated', (:change)::bigint
+    SELECT about.feed_offset + pg_current_xact_id()::text::bigint * 1024, id, revision, 'updated', (:change)::bigint
     FROM written, persona_store.about AS about
-), indexed AS (
-    INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
-    SELECT id, ' {name} change ' || (:change)::text || ' ', ' {tags} ', ' {text} ', array_to_tsvector(ARRAY['change', (:change)::text, {all}])
+), titled AS (
+    INSERT INTO persona_store.persona_titles (persona, name, tags, words)
+    SELECT id, ' {name} change ' || (:change)::text || ' ', ' {tags} ', array_to_tsvector(ARRAY['change', (:change)::text, {all}])
     FROM written
     ON CONFLICT (persona) DO UPDATE
-    SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words
+    SET name = excluded.name, tags = excluded.tags, words = excluded.words
 )
 SELECT id FROM written;
 "

@@ -64,13 +64,12 @@ pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result
     let ids: Vec<Uuid> = rows.iter().map(|persona| row::uuid(persona.id)).collect();
     let titles: Vec<Titles> = rows.iter().map(|persona| Titles::of(persona.document)).collect();
     let texts: Vec<Texts> = rows.iter().map(|persona| Texts::of(persona.document)).collect();
-    let joined = |beginnings: &Option<Vec<String>>| beginnings.as_ref().map(|all| all.join(" "));
     let values: [Parameter<'_>; 4] = [
         (&ids, Type::UUID_ARRAY),
         (&titles.iter().map(|words| words.name.as_str()).collect::<Vec<_>>(), Type::TEXT_ARRAY),
         (&titles.iter().map(|words| words.tags.as_str()).collect::<Vec<_>>(), Type::TEXT_ARRAY),
         (
-            &titles.iter().map(|words| joined(&words.beginnings)).collect::<Vec<_>>(),
+            &titles.iter().map(|words| words.beginnings.as_deref()).collect::<Vec<_>>(),
             Type::TEXT_ARRAY,
         ),
     ];
@@ -79,7 +78,7 @@ pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result
         (&ids, Type::UUID_ARRAY),
         (&texts.iter().map(|words| words.text.as_str()).collect::<Vec<_>>(), Type::TEXT_ARRAY),
         (
-            &texts.iter().map(|words| joined(&words.beginnings)).collect::<Vec<_>>(),
+            &texts.iter().map(|words| words.beginnings.as_deref()).collect::<Vec<_>>(),
             Type::TEXT_ARRAY,
         ),
     ];

@@ -1,4 +1,7 @@
-//! Everything that a write has to know before it is decided, in one statement.
+//! Everything that a write has to know before it is decided, in one statement; the same of several
+//! writes.
+
+use std::sync::Arc;
 
 use persona_model::{
     ContentHash, Document, Persona, PersonaId, Revision, Timestamp, UnknownWord, ValidationErrors,
@@ -10,7 +13,7 @@ use uuid::Uuid;
 use super::connection::{Connection, Statement};
 use super::driver_error::DriverError;
 use super::error::damaged;
-use super::row;
+use super::{migrate, row};
 use crate::{Error, Operation, Outcome, Representation, Write};
 
 /// The columns of the persona itself.
@@ -54,6 +57,23 @@ const LOOK_AT_PERSONA: &str = concat!(
     LEFT JOIN persona_store.personas AS p ON p.id = $1"
 );
 
+/// The persona of each of several writes, and whether there is a record of its key. Each row is
+/// looked up by itself, however small the tables were when this was planned. A large document stays
+/// with the server.
+const LOOK_AT_SEVERAL: &str = "
+    SELECT p.revision, p.deleted_at IS NOT NULL, p.head, CASE WHEN octet_length(p.document) <= $3 THEN p.document END,
+           p.created_at, p.updated_at, p.deleted_at, p.created_by, p.updated_by, p.content_hash,
+           octet_length(p.document)::bigint, i.key IS NOT NULL, about.schema_version
+    FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS wanted (id, key, position)
+    CROSS JOIN persona_store.about AS about
+    LEFT JOIN LATERAL (
+        SELECT * FROM persona_store.personas WHERE id = wanted.id LIMIT 1
+    ) AS p ON true
+    LEFT JOIN LATERAL (
+        SELECT key FROM persona_store.idempotency WHERE key = wanted.key LIMIT 1
+    ) AS i ON true
+    ORDER BY wanted.position";
+
 /// What there is.
 pub(super) struct Current {
     /// The persona and its answer.
@@ -66,6 +86,17 @@ pub(super) struct Current {
     pub own: Option<Representation>,
     /// Version of the schema.
     pub schema_version: i32,
+}
+
+/// What one of several writes has found.
+pub(super) enum Seen {
+    /// The persona and its answer, if it is there.
+    Persona(Option<(Persona, Representation)>),
+    /// The persona has a document of so many bytes, more than may be read here.
+    Large(usize),
+    /// Something that a write looks into when it is alone: an answer under its key, another schema,
+    /// or a row that cannot be read.
+    Special,
 }
 
 /// The record of a request with the same key.
@@ -143,6 +174,43 @@ pub(super) async fn look(
             }
             current_from(found, id).map_err(NotRead::Failed)
         }))
+}
+
+/// Reads the personas of several writes without a base, none of which was tried before. See
+/// [`look`] for `bytes_max`.
+pub(super) async fn look_at_several(
+    connection: &Connection,
+    writes: &[Arc<Write>],
+    bytes_max: usize,
+) -> Result<Vec<Seen>, DriverError> {
+    let ids: Vec<Uuid> = writes.iter().map(|write| row::uuid(write.operation.id())).collect();
+    let keys: Vec<Option<&str>> = writes
+        .iter()
+        .map(|write| write.idempotency.as_ref().map(|wanted| wanted.key.as_str()))
+        .collect();
+    let parameters = [
+        (&ids as _, Type::UUID_ARRAY),
+        (&keys as _, Type::TEXT_ARRAY),
+        (&row::stored(bytes_max as u64) as _, Type::INT8),
+    ];
+    let rows = connection.rows(Statement::Kept(LOOK_AT_SEVERAL), &parameters).await?;
+    let seen = rows.iter().zip(writes).map(|(found, write)| {
+        seen_from(found, write.operation.id(), bytes_max).unwrap_or(Seen::Special)
+    });
+    Ok(seen.collect())
+}
+
+fn seen_from(found: &Row, id: PersonaId, bytes_max: usize) -> Result<Seen, Error> {
+    let (has_earlier, version): (bool, i32) = (row::value(found, 11)?, row::value(found, 12)?);
+    if has_earlier || version != migrate::stored_version() {
+        return Ok(Seen::Special);
+    }
+    let bytes = row::value::<Option<i64>>(found, 10)?;
+    Ok(match bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)) {
+        None => Seen::Persona(None),
+        Some(bytes) if bytes > bytes_max => Seen::Large(bytes),
+        Some(_) => Seen::Persona(Some(persona_from(found, id)?)),
+    })
 }
 
 /// Bytes of the largest document of a row.

@@ -5,10 +5,11 @@
 //! process may write: the database alone does that.
 //!
 //! Start reading at [`PostgresStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (waits
-//! for its turn, and repeats the attempt until the outcome is known) -> `write_attempt.rs` (read,
-//! decide, write) -> `load_state.rs` (one statement that reads) and `write_statement.rs` (one
-//! statement that writes). A short read goes `store.rs` -> `shared_reader.rs` -> one statement, a
-//! longer one `store.rs` -> `lease.rs` -> one statement.
+//! for its turn) -> `group.rs` (reads, decides and writes together with others) or `settle.rs`
+//! (alone, and repeats `write_attempt.rs` until the outcome is known) -> `load_state.rs` (one
+//! statement that reads) and `write_statement.rs` (one statement that writes). A short read goes
+//! `store.rs` -> `shared_reader.rs` -> one statement, a longer one `store.rs` -> `lease.rs` -> one
+//! statement.
 //!
 //! Invariant: whatever changes a persona is one statement, and the revision that it expects is in
 //! its condition. So no sequence of failures can apply half of a write, and a pooler that knows no
@@ -24,6 +25,7 @@ mod error;
 mod export;
 mod feed;
 mod found_by;
+mod group;
 mod hosts;
 mod io_thread;
 mod lease;
@@ -31,12 +33,14 @@ mod list;
 mod load_state;
 mod maintenance;
 mod migrate;
+mod new_row;
 mod pool;
 mod quota;
 mod readiness;
 mod row;
 mod search;
 mod settings;
+mod settle;
 mod shared_reader;
 mod shares;
 mod start;
@@ -46,6 +50,8 @@ mod tls;
 pub(crate) mod transfer;
 mod url_parameters;
 mod write_attempt;
+mod write_queue;
+mod write_sql;
 mod write_statement;
 mod writer;
 

@@ -28,15 +28,16 @@ pub(super) struct Titles {
     pub name: String,
     pub tags: String,
     /// See [`Texts::beginnings`].
-    pub beginnings: Option<Vec<String>>,
+    pub beginnings: Option<String>,
 }
 
 /// The words of the longer texts as they are kept.
 pub(super) struct Texts {
     /// With a blank before and after each word.
     pub text: String,
-    /// The beginnings of all words, each once; `None` where they are too many for the index.
-    pub beginnings: Option<Vec<String>>,
+    /// The beginnings of all words, each once, joined by blanks; `None` where they are too many for
+    /// the index.
+    pub beginnings: Option<String>,
 }
 
 impl Titles {
@@ -62,11 +63,11 @@ fn between_blanks(words: &str) -> String {
 }
 
 /// The beginnings of all words of some parts, each once; `None` where they are too many.
-fn beginnings(parts: &[&str]) -> Option<Vec<String>> {
+fn beginnings(parts: &[&str]) -> Option<String> {
     let words = parts.iter().flat_map(|part| part.split(' ')).filter(|word| !word.is_empty());
     let all: BTreeSet<&str> = words.map(beginning).collect();
     let bytes: usize = all.iter().map(|word| word.len() + ENTRY_BYTES).sum();
-    (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().map(str::to_owned).collect())
+    (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().collect::<Vec<_>>().join(" "))
 }
 
 /// As much of a word as the index holds.
@@ -147,16 +148,15 @@ mod tests {
             });
             Document::from_json(members).expect("valid")
         };
-        let of = |words: &[&str]| Some(words.iter().copied().map(String::from).collect::<Vec<_>>());
         let few = words("one two two", "");
         let (titles, texts) = (Titles::of(&few), Texts::of(&few));
         assert_eq!((titles.name.as_str(), texts.text.as_str()), (" ada ", " one two two "));
-        assert_eq!(titles.beginnings, of(&["ada", "zwei"]));
-        assert_eq!(texts.beginnings, of(&["one", "two"]));
+        assert_eq!(titles.beginnings.as_deref(), Some("ada zwei"));
+        assert_eq!(texts.beginnings.as_deref(), Some("one two"));
         let many: Vec<String> = (0..48_000).map(|number| format!("{number:09}")).collect();
         let (first, second) = many.split_at(24_000);
         let many = words(&first.join(" "), &second.join(" "));
         assert_eq!(Texts::of(&many).beginnings, None);
-        assert_eq!(Titles::of(&many).beginnings, of(&["ada", "zwei"]));
+        assert_eq!(Titles::of(&many).beginnings.as_deref(), Some("ada zwei"));
     }
 }

@@ -1,31 +1,39 @@
 //! One attempt at a write: read, decide, write. Two statements, of which only the second changes
 //! anything.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use persona_model::{Revision, Timestamp};
+use persona_model::{Document, Persona, Revision, Timestamp};
 use uuid::Uuid;
 
 use super::connection::Connection;
 use super::driver_error::DriverError;
 use super::error::Meaning;
-use super::load_state::{Current, Earlier, NotRead, look};
+use super::load_state::{Earlier, NotRead, look};
+use super::new_row::NewRow;
 use super::quota::Quota;
+use super::write_sql::Waits;
 use super::{migrate, write_statement};
 use crate::decide::{self, Decision, Revised};
 use crate::time::{Time, after, newest_of};
-use crate::{Error, Operation, Outcome, Write, Written};
+use crate::{Error, Operation, Outcome, Representation, Write, Written};
 
-/// A write, with what was tried so far.
-pub(super) struct Request<'a> {
-    pub write: &'a Write,
-    /// What recognises it where it was done and no client was told.
-    operation: Uuid,
-    time: &'a Time,
+/// What all writes of a process share.
+pub(super) struct Common {
+    time: Time,
     /// Time of the newest change of this process: the next one is later, also when the clock is set
     /// back.
-    newest: &'a AtomicI64,
-    quota: &'a Quota,
+    newest: AtomicI64,
+    quota: Quota,
+}
+
+/// A write, with what was tried so far.
+pub(super) struct Request {
+    pub write: Arc<Write>,
+    /// What recognises it where it was done and no client was told.
+    operation: Uuid,
+    common: Arc<Common>,
     /// Largest document that an attempt reads.
     bytes_max: usize,
     tried: Option<Tried>,
@@ -82,25 +90,52 @@ impl From<Error> for Failure {
     }
 }
 
-impl<'a> Request<'a> {
+impl Common {
+    pub(super) fn new(time: Time, keys_max: u64) -> Arc<Self> {
+        let (newest, quota) = (AtomicI64::new(i64::MIN), Quota::new(keys_max));
+        Arc::new(Self { time, newest, quota })
+    }
+
+    /// The time of day, but later than every change that this process made, than those that are
+    /// about to be made together with this one, and than the last one of the persona.
+    fn now(&self, persona: Option<&Persona>, together: Option<Timestamp>) -> Timestamp {
+        let now = self.time.now();
+        // One that a wrong clock made is in the way of no other: the later of the two may be such a
+        // one.
+        let believable =
+            |stamp: i64| if stamp > newest_of(now).as_micros() { i64::MIN } else { stamp };
+        let before = persona.map_or(i64::MIN, |persona| persona.updated_at.as_micros());
+        let together = together.map_or(i64::MIN, Timestamp::as_micros);
+        let newest = [before, self.newest.load(Ordering::Acquire), together];
+        let newest = newest.into_iter().map(believable).max().unwrap_or(i64::MIN);
+        after(Timestamp::from_micros(newest), now)
+    }
+
+    /// Remembers the time of a change.
+    fn note(&self, stamp: Timestamp) {
+        let newer = |newest| {
+            if newest > newest_of(stamp).as_micros() {
+                stamp.as_micros()
+            } else {
+                stamp.as_micros().max(newest)
+            }
+        };
+        self.newest
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |newest| Some(newer(newest)))
+            .unwrap_or_else(|never| never);
+    }
+}
+
+impl Request {
     pub(super) fn new(
-        write: &'a Write,
-        time: &'a Time,
-        newest: &'a AtomicI64,
-        quota: &'a Quota,
+        write: Arc<Write>,
+        common: &Arc<Common>,
         bytes_max: usize,
     ) -> Result<Self, Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
-        Ok(Self {
-            write,
-            operation: uuid::Builder::from_random_bytes(bytes).into_uuid(),
-            time,
-            newest,
-            quota,
-            bytes_max,
-            tried: None,
-        })
+        let operation = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        Ok(Self { write, operation, common: Arc::clone(common), bytes_max, tried: None })
     }
 
     /// Whether something was sent that changes the persona.
@@ -124,7 +159,7 @@ impl<'a> Request<'a> {
         // What was sent has to be followed up here.
         let bytes_max = if self.was_sent() { usize::MAX } else { self.bytes_max };
         let operation = self.operation;
-        let current = match look(connection, self.write, operation, tried_from, bytes_max).await? {
+        let current = match look(connection, &self.write, operation, tried_from, bytes_max).await? {
             Ok(current) => current,
             Err(NotRead::Large(bytes)) => return Ok(Attempt::Large(bytes)),
             Err(NotRead::Failed(error)) => return Err(error.into()),
@@ -140,25 +175,19 @@ impl<'a> Request<'a> {
         if current.schema_version != migrate::stored_version() {
             return Err(Failure::OtherSchema);
         }
-        let now = self.now(&current);
         if let Some(earlier) = &current.earlier
             && let Some(written) = self.replay(connection, earlier).await?
         {
             return Ok(Attempt::Written(written));
         }
-        if self.write.idempotency.is_some()
-            && !self.was_sent()
-            && !self.quota.has_room(connection).await?
-        {
-            return Err(Failure::Refused(Error::TooManyKeys { max: self.quota.max() }));
+        if !self.was_sent() && !self.has_room_for_key(connection).await? {
+            return Err(self.no_room_for_key().into());
         }
-        let Current { persona, base, .. } = current;
-        let seen = persona
-            .as_ref()
-            .map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });
-        match decide::decide(self.write, seen, now, |_| Ok(base))? {
+        let now = self.now(current.persona.as_ref(), None);
+        let base = current.base;
+        match self.decide(current.persona.as_ref(), now, base)? {
             Decision::Unchanged => {
-                let (_, answer) = persona.ok_or(Error::NotFound)?;
+                let (_, answer) = current.persona.ok_or(Error::NotFound)?;
                 if let Some(wanted) = &self.write.idempotency {
                     write_statement::keep_answer(connection, wanted, self.operation, &answer, now)
                         .await?;
@@ -169,10 +198,69 @@ impl<'a> Request<'a> {
                 Ok(Attempt::Written(Written { outcome, representation: answer, replayed: false }))
             }
             Decision::Change(revised) => {
-                let written = self.apply(connection, &revised).await?;
-                Ok(written.map_or(Attempt::Raced, Attempt::Written))
+                let rows = [self.row(*revised)];
+                self.note_sent(&rows[0]);
+                let written = write_statement::apply(connection, &rows, Waits::ForRows).await?;
+                if written.is_empty() {
+                    return Ok(Attempt::Raced);
+                }
+                Ok(Attempt::Written(self.written(&rows[0])))
             }
         }
+    }
+
+    /// The time that a change of this persona would have.
+    pub(super) fn now(
+        &self,
+        persona: Option<&(Persona, Representation)>,
+        together: Option<Timestamp>,
+    ) -> Timestamp {
+        self.common.now(persona.map(|(persona, _)| persona), together)
+    }
+
+    /// Whether its key can be kept, if it has one.
+    pub(super) async fn has_room_for_key(
+        &self,
+        connection: &Connection,
+    ) -> Result<bool, DriverError> {
+        Ok(self.write.idempotency.is_none() || self.common.quota.has_room(connection).await?)
+    }
+
+    /// Why it is refused where there is no room for its key.
+    pub(super) fn no_room_for_key(&self) -> Error {
+        Error::TooManyKeys { max: self.common.quota.max() }
+    }
+
+    /// What the rules make of the persona.
+    pub(super) fn decide(
+        &self,
+        persona: Option<&(Persona, Representation)>,
+        now: Timestamp,
+        base: Option<Document>,
+    ) -> Result<Decision, Error> {
+        let seen = persona.map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });
+        decide::decide(&self.write, seen, now, |_| Ok(base))
+    }
+
+    /// The row of a change that was decided.
+    pub(super) fn row(&self, revised: Revised) -> NewRow {
+        NewRow::of(&self.write, self.operation, revised)
+    }
+
+    /// Remembers what is about to be sent.
+    pub(super) fn note_sent(&mut self, new: &NewRow) {
+        let persona = &new.persona;
+        let from = self.tried.as_ref().map_or(persona.revision, |tried| tried.from);
+        let handle = persona.document.handle().map(str::to_owned);
+        self.tried = Some(Tried { from, outcome: new.outcome, handle });
+    }
+
+    /// What is told of a row that was written.
+    pub(super) fn written(&self, new: &NewRow) -> Written {
+        let is_past = matches!(self.write.operation, Operation::Import { .. });
+        // The stamp of another store says nothing of the time here.
+        self.common.note(if is_past { self.common.time.now() } else { new.persona.updated_at });
+        Written { outcome: new.outcome, representation: new.representation(), replayed: false }
     }
 
     /// Tries it while no other write can change the persona: for one that many change at once.
@@ -185,51 +273,6 @@ impl<'a> Request<'a> {
         let written = self.attempt(connection).await?;
         connection.execute("COMMIT").await?;
         Ok(written)
-    }
-
-    async fn apply(
-        &mut self,
-        connection: &Connection,
-        revised: &Revised,
-    ) -> Result<Option<Written>, Failure> {
-        let persona = &revised.persona;
-        let from = self.tried.as_ref().map_or(persona.revision, |tried| tried.from);
-        let handle = persona.document.handle().map(str::to_owned);
-        self.tried = Some(Tried { from, outcome: revised.outcome, handle });
-        let answer =
-            write_statement::apply(connection, self.write, self.operation, revised).await?;
-        let is_past = matches!(self.write.operation, Operation::Import { .. });
-        Ok(answer.map(|answer| {
-            // The stamp of another store says nothing of the time here.
-            let stamp = if is_past { self.time.now() } else { persona.updated_at };
-            let newer = |newest| {
-                if newest > newest_of(stamp).as_micros() {
-                    stamp.as_micros()
-                } else {
-                    stamp.as_micros().max(newest)
-                }
-            };
-            self.newest
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |newest| Some(newer(newest)))
-                .unwrap_or_else(|never| never);
-            Written { outcome: revised.outcome, representation: answer, replayed: false }
-        }))
-    }
-
-    /// The time of day, but later than every change that this process made and than the persona's
-    /// last one.
-    fn now(&self, current: &Current) -> Timestamp {
-        let now = self.time.now();
-        // One that a wrong clock made is in the way of no other: the later of the two may be such a
-        // one.
-        let believable =
-            |stamp: i64| if stamp > newest_of(now).as_micros() { i64::MIN } else { stamp };
-        let before = current
-            .persona
-            .as_ref()
-            .map_or(i64::MIN, |(persona, _)| persona.updated_at.as_micros());
-        let newest = believable(before).max(believable(self.newest.load(Ordering::Acquire)));
-        after(Timestamp::from_micros(newest), now)
     }
 
     /// What was answered to the same request before. A record is valid for as long as it is there;

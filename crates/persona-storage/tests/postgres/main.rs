@@ -10,6 +10,7 @@ mod differential;
 mod epoch;
 mod feed;
 mod forgetting;
+mod grouped;
 mod keys;
 mod leases;
 mod polling;

@@ -59,7 +59,7 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["merge", "into"]),
     never(&["truncate"]),
     // The order of commits: the one thing that all writes have in common.
-    Construct { words: &["pg_current_xact_id"], declared: &["write_statement.rs"] },
+    Construct { words: &["pg_current_xact_id"], declared: &["write_sql.rs"] },
     Construct { words: &["pg_snapshot_xmin"], declared: &["feed.rs", "transfer/source.rs"] },
     Construct { words: &["pg_snapshot_xmax"], declared: &["migrate.rs"] },
     // Inits wait for each other; never in the path of a request.
@@ -69,7 +69,10 @@ const CONSTRUCTS: &[Construct] = &[
     Construct { words: &["lock", "table"], declared: &["migrate.rs", "transfer/source.rs"] },
     Construct { words: &["temporary", "table"], declared: &["transfer/target.rs"] },
     // Of one persona, which lies on one node, and of expired keys.
-    Construct { words: &["for", "update"], declared: &["maintenance.rs", "write_statement.rs"] },
+    Construct {
+        words: &["for", "update"],
+        declared: &["maintenance.rs", "write_sql.rs", "write_statement.rs"],
+    },
     // An export is one picture of everything.
     Construct { words: &["repeatable", "read"], declared: &["export.rs"] },
     Construct { words: &["no", "scroll", "cursor"], declared: &["export.rs"] },

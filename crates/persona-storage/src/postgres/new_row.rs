@@ -1,0 +1,85 @@
+//! A new revision, ready to be written: what its columns need is worked out.
+
+use persona_model::{ChangeKind, Persona, Revision, TextWords, TitleWords};
+use uuid::Uuid;
+
+use super::row;
+use super::search::{Texts, Titles};
+use crate::decide::Revised;
+use crate::{Idempotency, Outcome, Representation, Write, checksum};
+
+/// See the module.
+pub(super) struct NewRow {
+    pub persona: Persona,
+    pub outcome: Outcome,
+    pub kind: ChangeKind,
+    pub id: Uuid,
+    pub revision: i64,
+    /// The revision before; `None` for a new persona.
+    pub parent: Option<i64>,
+    pub base: Option<i64>,
+    pub metadata: String,
+    /// The names of the fields that changed, as a JSON array.
+    pub changed: String,
+    /// What recognises the write.
+    pub operation: Uuid,
+    /// The tags without case, each once, joined by ends of lines; `None` where they stay.
+    pub tags: Option<String>,
+    /// `None` where they stay, like `texts`.
+    pub titles: Option<Titles>,
+    pub texts: Option<Texts>,
+    /// The key under which the answer is kept.
+    pub key: Option<Idempotency>,
+}
+
+impl NewRow {
+    pub(super) fn of(write: &Write, operation: Uuid, revised: Revised) -> Self {
+        let Revised { persona, outcome, kind, changed, base } = revised;
+        let revision = row::stored(persona.revision.number());
+        let parent = (persona.revision != Revision::FIRST).then_some(revision - 1);
+        let changes =
+            |part: fn(&str) -> bool| parent.is_none() || changed.iter().any(|field| part(field));
+        let document = &persona.document;
+        Self {
+            id: row::uuid(persona.id),
+            revision,
+            parent,
+            base: base.map(|base| row::stored(base.number())),
+            metadata: persona_model::metadata_text(&persona),
+            changed: serde_json::to_string(&changed).expect("a list of words is JSON"),
+            operation,
+            tags: changes(|field| field == "tags")
+                .then(|| document.folded_tags().into_iter().collect::<Vec<_>>().join("\n")),
+            titles: changes(TitleWords::come_from).then(|| Titles::of(document)),
+            texts: changes(TextWords::come_from).then(|| Texts::of(document)),
+            key: write.idempotency.clone(),
+            outcome,
+            kind,
+            persona,
+        }
+    }
+
+    /// Whether tags that were there may have to go.
+    pub(super) fn takes_tags_away(&self) -> bool {
+        self.parent.is_some() && self.tags.is_some()
+    }
+
+    /// The answer.
+    pub(super) fn representation(&self) -> Representation {
+        let persona = &self.persona;
+        let (document, deleted) = (persona.document.text(), persona.deleted_at.is_some());
+        Representation {
+            id: persona.id,
+            revision: persona.revision,
+            checksum: checksum::of(
+                persona.id,
+                persona.revision.number(),
+                deleted,
+                &self.metadata,
+                document,
+            ),
+            deleted,
+            body: persona_model::join_representation(&self.metadata, document).into(),
+        }
+    }
+}

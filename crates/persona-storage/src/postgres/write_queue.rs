@@ -1,0 +1,148 @@
+//! The queue of light writes: what waits for a transaction, in order of arrival.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::writer::{AWAY_MAX, Held, Settled, Shared};
+use crate::observer::Waiting;
+use crate::{Error, Write};
+
+/// Most writes that are taken at once, for one transaction: more hardly make a write cheaper, and
+/// each of them waits for all others. Below the 1,024 places that a transaction has in the feed.
+const WRITES_MAX: usize = 64;
+/// Bytes that such writes bring, as far as that is known, after which no further one is taken: they
+/// are worked on by the thread that all connections live on.
+const BYTES_MAX: usize = 256 * 1024;
+
+/// A write in the queue.
+pub(super) struct Queued {
+    pub write: Arc<Write>,
+    pub began: Instant,
+    /// Counts it as waiting, as long as it does.
+    pub waiting: Option<Waiting>,
+    /// Its turn at the persona, and its place among the writes of the process.
+    held: Held,
+    settled: oneshot::Sender<Result<Settled, Error>>,
+}
+
+/// Writes in order of arrival, each with its number.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    filled: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<(u64, Queued)>,
+    last: u64,
+}
+
+/// How long the first write waits for a connection.
+pub(super) struct First {
+    number: u64,
+    /// Its own deadline.
+    pub deadline: Instant,
+    /// When its patience with a database that is away ends.
+    pub patience: Instant,
+}
+
+/// A write's place in the queue, which it leaves when this is dropped.
+pub(super) struct Ticket<'a> {
+    queue: &'a Queue,
+    number: u64,
+}
+
+impl Queue {
+    /// Adds a write at the end. What becomes of it is told through the receiver.
+    pub(super) fn join(
+        &self,
+        write: &Arc<Write>,
+        began: Instant,
+        waiting: Waiting,
+        held: Held,
+    ) -> (Ticket<'_>, oneshot::Receiver<Result<Settled, Error>>) {
+        let (settled, receiver) = oneshot::channel();
+        let mut state = self.state();
+        state.last += 1;
+        let number = state.last;
+        let (write, waiting) = (Arc::clone(write), Some(waiting));
+        state.waiting.push_back((number, Queued { write, began, waiting, held, settled }));
+        drop(state);
+        self.filled.notify_one();
+        (Ticket { queue: self, number }, receiver)
+    }
+
+    /// Waits until a write waits, and tells about the first.
+    pub(super) async fn first(&self) -> First {
+        loop {
+            let first = self.state().waiting.front().map(|(number, first)| First {
+                number: *number,
+                deadline: first.write.deadline,
+                patience: first.began + AWAY_MAX,
+            });
+            if let Some(first) = first {
+                return first;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// Takes the first write, if it is still this one.
+    pub(super) fn take_first(&self, first: &First) -> Option<Queued> {
+        let mut state = self.state();
+        let is_first = state.waiting.front().is_some_and(|(number, _)| *number == first.number);
+        is_first.then(|| state.waiting.pop_front()).flatten().map(|(_, queued)| queued)
+    }
+
+    /// Takes the writes of one transaction: at least one, if any waits.
+    pub(super) fn take(&self) -> Vec<Queued> {
+        let mut state = self.state();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while taken.len() < WRITES_MAX && bytes < BYTES_MAX {
+            let Some((_, next)) = state.waiting.pop_front() else { break };
+            bytes += next.write.bytes.max(next.write.operation.document_bytes());
+            taken.push(next);
+        }
+        if !state.waiting.is_empty() {
+            self.filled.notify_one();
+        }
+        taken
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is complete before anything in it can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticket<'_> {
+    /// Leaves the queue; false where the write was taken from it before.
+    pub(super) fn leave(&self) -> bool {
+        let mut state = self.queue.state();
+        let place = state.waiting.iter().position(|(number, _)| *number == self.number);
+        // What it holds is given back without the lock.
+        let left = place.and_then(|place| state.waiting.remove(place));
+        drop(state);
+        left.is_some()
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Queued {
+    /// Gives back what it holds, and tells what became of it.
+    pub(super) fn end(self, shared: &Shared, settled: Result<Settled, Error>) {
+        shared.learn_from(&settled);
+        drop(self.held);
+        // Its client may have gone.
+        let _ = self.settled.send(settled);
+    }
+}

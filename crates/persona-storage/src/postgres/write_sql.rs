@@ -1,0 +1,184 @@
+//! The text of the statement that writes new revisions. It has the parts that the revisions need:
+//! each part takes the server time, also one that writes nothing.
+
+use std::sync::OnceLock;
+
+use super::new_row::NewRow;
+
+/// The new revisions, as one list that is given column by column.
+const NEW: &str = "
+    WITH new AS (
+        SELECT *
+        FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::boolean[],
+                    $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::bytea[], $14::text[],
+                    $15::text[], $16::bigint[], $17::text[], $18::uuid[], $19::text[], $20::text[], $21::text[],
+                    $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bytea[], $28::text[])
+             WITH ORDINALITY
+             AS new (id, revision, parent, name, kind, handle, is_active,
+                     created_at, updated_at, deleted_at, created_by, updated_by, content_hash, head,
+                     document, base, changed, operation, change, tags, title_name,
+                     title_tags, title_words, text, text_words, key, fingerprint, outcome,
+                     position)
+    ),";
+
+/// The rows of those that were there, where no other transaction holds them. Each row is looked up
+/// by itself, however small the table was when this was planned.
+const HELD: &str = "
+    held AS (
+        SELECT p.id
+        FROM new
+        CROSS JOIN LATERAL (
+            SELECT id FROM persona_store.personas
+            WHERE id = new.id AND revision = new.parent
+            LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        ) AS p
+    ),";
+
+/// The next revision is written over the one that the writer saw, and over no other; a persona
+/// comes into being unless there is one with its identity. The index of identities finds the row,
+/// however small the table was when this was planned.
+const WRITTEN: &str = "
+    written AS (
+        INSERT INTO persona_store.personas AS p (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+                                                 created_by, updated_by, content_hash, head, document)
+        SELECT new.id, new.revision, new.name, new.kind, new.handle, new.is_active, new.created_at, new.updated_at, new.deleted_at,
+               new.created_by, new.updated_by, new.content_hash, new.head, new.document
+        FROM new
+        CROSS JOIN persona_store.about AS about
+        WHERE about.schema_version = $29";
+const OF_HELD: &str = " AND (new.parent IS NULL OR new.id IN (SELECT id FROM held))";
+const WRITTEN_OVER: &str = "
+        ON CONFLICT (id) DO UPDATE
+        SET revision = excluded.revision, name = excluded.name, kind = excluded.kind, handle = excluded.handle,
+            is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
+            updated_by = excluded.updated_by, content_hash = excluded.content_hash, head = excluded.head,
+            document = excluded.document
+        WHERE p.revision = excluded.revision - 1
+        RETURNING id
+    ),";
+
+/// What every change writes beside the persona.
+const RECORD: &str = "
+    kept AS (
+        INSERT INTO persona_store.revisions (persona, revision, parent, base, at, author, changed, deleted, head, document, operation)
+        SELECT id, revision, parent, base, updated_at, updated_by, changed, deleted_at IS NOT NULL, head, document, operation
+        FROM new JOIN written USING (id)
+    ),
+    told AS (
+        INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
+        SELECT about.feed_offset + pg_current_xact_id()::text::bigint * 1024 + new.position - 1,
+               id, new.revision, new.change, new.updated_at
+        FROM new JOIN written USING (id) CROSS JOIN persona_store.about AS about
+    )";
+
+/// Words hold no blanks, so their beginnings fit into one text.
+const TITLED: &str = ",
+    titled AS (
+        INSERT INTO persona_store.persona_titles (persona, name, tags, words)
+        SELECT id, title_name, title_tags, array_to_tsvector(string_to_array(title_words, ' '))
+        FROM new JOIN written USING (id)
+        WHERE title_name IS NOT NULL
+        ON CONFLICT (persona) DO UPDATE
+        SET name = excluded.name, tags = excluded.tags, words = excluded.words
+    )";
+const TEXTED: &str = ",
+    texted AS (
+        INSERT INTO persona_store.persona_texts (persona, text, words)
+        SELECT id, text, array_to_tsvector(string_to_array(text_words, ' '))
+        FROM new JOIN written USING (id)
+        WHERE text IS NOT NULL
+        ON CONFLICT (persona) DO UPDATE
+        SET text = excluded.text, words = excluded.words
+    )";
+
+/// Tags are told apart by the ends of lines, which none of them has.
+const UNTAGGED: &str = ",
+    untagged AS (
+        DELETE FROM persona_store.persona_tags AS t
+        USING new JOIN written USING (id)
+        WHERE t.persona = new.id AND new.tags IS NOT NULL AND t.tag <> ALL (string_to_array(new.tags, E'\n'))
+    )";
+const TAGGED: &str = ",
+    tagged AS (
+        INSERT INTO persona_store.persona_tags (tag, persona)
+        SELECT DISTINCT tag, id
+        FROM new JOIN written USING (id) CROSS JOIN LATERAL unnest(string_to_array(tags, E'\n')) AS tag
+        ON CONFLICT (tag, persona) DO NOTHING
+    )";
+
+/// An answer that can be replayed.
+const REPLAYABLE: &str = ",
+    replayable AS (
+        INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
+        SELECT key, fingerprint, outcome, id, revision, operation,
+               coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), updated_at)
+        FROM new JOIN written USING (id)
+        WHERE new.key IS NOT NULL
+    )";
+
+/// Tells what was written at all.
+const WHICH: &str = "
+    SELECT id FROM written";
+
+/// What the statement does about rows that other transactions hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Waits {
+    /// It waits for them.
+    ForRows,
+    /// It leaves them out.
+    ForNoRow,
+}
+
+/// Which of the parts that not every statement has are in it, in this order: what leaves out held
+/// rows, titles, texts, what takes tags away, tags, and keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Shape([bool; 6]);
+
+/// Different shapes.
+const SHAPES: usize = 1 << 6;
+
+impl Shape {
+    /// The parts that these revisions need.
+    pub(super) fn of(rows: &[NewRow], waits: Waits) -> Self {
+        let any = |has: fn(&NewRow) -> bool| rows.iter().any(has);
+        Self([
+            waits == Waits::ForNoRow,
+            any(|new| new.titles.is_some()),
+            any(|new| new.texts.is_some()),
+            any(NewRow::takes_tags_away),
+            any(|new| new.tags.is_some()),
+            any(|new| new.key.is_some()),
+        ])
+    }
+
+    fn number(self) -> usize {
+        self.0.into_iter().fold(0, |number, is_there| number << 1 | usize::from(is_there))
+    }
+
+    fn text(self) -> String {
+        let [leaves_held_rows_out, has_titles, has_texts, takes_tags_away, has_tags, has_keys] =
+            self.0;
+        let parts = [
+            (true, NEW),
+            (leaves_held_rows_out, HELD),
+            (true, WRITTEN),
+            (leaves_held_rows_out, OF_HELD),
+            (true, WRITTEN_OVER),
+            (true, RECORD),
+            (has_titles, TITLED),
+            (has_texts, TEXTED),
+            (takes_tags_away, UNTAGGED),
+            (has_tags, TAGGED),
+            (has_keys, REPLAYABLE),
+            (true, WHICH),
+        ];
+        parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part).collect()
+    }
+}
+
+/// The statement of this shape, put together once in a process.
+pub(super) fn sql(shape: Shape) -> &'static str {
+    static TEXTS: [OnceLock<String>; SHAPES] = [const { OnceLock::new() }; SHAPES];
+    TEXTS[shape.number()].get_or_init(|| shape.text())
+}
