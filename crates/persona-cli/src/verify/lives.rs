@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::checks::Check;
 use super::connection::{Answer, ask};
 use super::load::Load;
-use super::scratch::{DATABASE, Scratch};
+use super::scratch::Scratch;
 use crate::client::ServerAddress;
 
 /// Revisions of each life after the backup.
@@ -20,8 +20,16 @@ const REVISIONS: usize = 3;
 /// The backup, in the folder of the scratch server.
 const BACKUP: &str = "life.db";
 
+/// What came of the attempt to lead a database through two lives.
+pub enum Led {
+    /// It was restored, and what is known of its first life was tried.
+    Restored,
+    /// There is no backup of it, for this reason.
+    NotBackedUp(String),
+}
+
 /// Leads a database through two lives; an error says what kept it from that.
-pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<(), String> {
+pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<Led, String> {
     let lives = Lives { address: scratch.address.clone(), load };
     let created = lives
         .ask(Method::POST, "", &[], &json!({ "name": format!("{} of two lives", load.tag) }))
@@ -32,7 +40,9 @@ pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<(), String> {
         .map(|(_, id)| format!("/{id}"));
     let path = path.ok_or_else(|| odd("a creation", &created))?;
     let began = lives.position("2999-01-01T00:00:00Z").await?;
-    scratch.run(&["backup", BACKUP, "--database", DATABASE]).await?;
+    if let Err(why) = scratch.back_up(BACKUP).await {
+        return if scratch.has_file() { Err(why) } else { Ok(Led::NotBackedUp(why)) };
+    }
     let mut known = Vec::new();
     for number in 0..REVISIONS {
         known.push(lives.change(&path, &format!("first life {number}")).await?);
@@ -44,7 +54,7 @@ pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<(), String> {
         lives.change(&path, &format!("second life {number}")).await?;
         lives.expect_unknown(&path, &known, &position).await?;
     }
-    Ok(())
+    Ok(Led::Restored)
 }
 
 /// What asks the server, and complains.

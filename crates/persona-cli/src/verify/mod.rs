@@ -16,6 +16,7 @@ mod chaos;
 pub mod checks;
 mod client;
 mod connection;
+mod dump;
 mod error;
 mod export;
 mod follow;

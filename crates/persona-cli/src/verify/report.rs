@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::chaos::Kills;
 use super::checks::{Check, Findings};
 use super::history::{Operation, Outcome, Record};
-use super::plan::{Plan, ServerUnderTest};
+use super::plan::Plan;
 
 /// Times of one kind of request, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -62,8 +62,8 @@ pub struct Report {
     writes: Times,
     reads: Times,
     kept: Option<PathBuf>,
-    /// Whether the database was restored, for the check T.
-    is_restored: bool,
+    /// Whether the database was restored, for the check T, and why it was not.
+    restored: Result<(), Option<String>>,
 }
 
 impl Report {
@@ -103,8 +103,6 @@ impl Report {
             counts[record.operation as usize][outcome] += 1;
         }
         let server = plan.server.to_string();
-        let is_restored =
-            matches!(&plan.server, ServerUnderTest::Scratch(scratch) if scratch.database.is_none());
         let workers = workers.iter().map(|worker| (*worker, writes_of(*worker))).collect();
         let (clients, seed, writes, reads) = (plan.clients, plan.seed, micros(true), micros(false));
         Self {
@@ -119,8 +117,13 @@ impl Report {
             writes,
             reads,
             kept,
-            is_restored,
+            restored: Err(None),
         }
+    }
+
+    /// The same, with what came of the restore.
+    pub(super) fn after_restore(self, restored: Result<(), Option<String>>) -> Self {
+        Self { restored, ..self }
     }
 
     /// Whether every promise was kept.
@@ -190,7 +193,8 @@ impl Report {
             "fairness": self.fairness(),
             "kills": { "workers": self.kills.workers, "maintenance": self.kills.maintenance, "supervisors": self.kills.supervisors },
             "refused_before_a_kill": self.kills.refusals,
-            "restored": self.is_restored,
+            "restored": self.restored.is_ok(),
+            "not_restored_because": self.restored.as_ref().err().cloned().flatten(),
             "writes_without_answer": {
                 "happened": self.findings.unknown_applied,
                 "not_found": self.findings.unknown_missing,
@@ -206,7 +210,13 @@ impl Report {
         for check in Check::ALL {
             let found = match self.findings.count(check) {
                 0 if check == Check::Visible && !self.names_workers() => "not looked at".to_owned(),
-                0 if check == Check::Restored && !self.is_restored => "not looked at".to_owned(),
+                0 if check == Check::Restored && self.restored.is_err() => {
+                    let why = self.restored.as_ref().err().and_then(Option::as_ref);
+                    why.map_or_else(
+                        || "not looked at".to_owned(),
+                        |why| format!("not looked at: {why}"),
+                    )
+                }
                 0 => "yes".to_owned(),
                 count => format!("NO, broken {} times", grouped(count)),
             };

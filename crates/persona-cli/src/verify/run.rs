@@ -22,7 +22,7 @@ use super::connection::{Answer, Connection, Silence, ask};
 use super::error::Error;
 use super::export;
 use super::follow::Follower;
-use super::lives;
+use super::lives::{self, Led};
 use super::load::Load;
 use super::plan::{Chaos, Plan, ServerUnderTest};
 use super::random::Random;
@@ -145,6 +145,22 @@ fn progress_of(plan: &Plan, load: &Load, began: Instant, checking: bool) -> Prog
     }
 }
 
+/// Leads a scratch database through two lives; an error is the reason why the check of that says
+/// nothing, where it has to be told.
+async fn lead_two_lives(scratch: &mut Scratch, load: &Load) -> Result<(), Option<String>> {
+    if !load.can_go_on() {
+        return Err(None);
+    }
+    match lives::lead(scratch, load).await {
+        Ok(Led::Restored) => Ok(()),
+        Ok(Led::NotBackedUp(why)) => Err(Some(why)),
+        Err(what) => {
+            load.complain(Check::Errors, what);
+            Err(None)
+        }
+    }
+}
+
 async fn judge(
     plan: &Plan,
     load: &Load,
@@ -163,11 +179,10 @@ async fn judge(
         Some(follower) if load.gone().is_none() => follower.finish().await,
         _ => Vec::new(),
     };
-    if let Some(scratch) = scratch.as_mut().filter(|scratch| scratch.has_file() && load.can_go_on())
-        && let Err(what) = lives::lead(scratch, load).await
-    {
-        load.complain(Check::Errors, what);
-    }
+    let restored = match &mut scratch {
+        Some(scratch) => lead_two_lives(scratch, load).await,
+        None => Err(None),
+    };
     let mut findings = std::mem::take(
         &mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
     );
@@ -190,7 +205,8 @@ async fn judge(
         });
     }
     let kept = scratch.filter(|_| findings.total() > 0).map(Scratch::keep);
-    Ok(Report::new(plan, &load.workers, &records, findings, kills, lasted, kept))
+    let report = Report::new(plan, &load.workers, &records, findings, kills, lasted, kept);
+    Ok(report.after_restore(restored))
 }
 
 /// Reads everything once more, as soon as the server is back after the last kill.

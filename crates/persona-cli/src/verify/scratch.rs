@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::dump;
 use super::error::Error;
 use super::plan::ScratchPlan;
 use crate::client::ServerAddress;
@@ -27,7 +28,7 @@ const RESTARTS_MAX: usize = 100;
 /// Most characters of the log that are quoted when a server does not start.
 const LOG_CHARS_MAX: usize = 2_000;
 /// The file in the folder.
-pub const DATABASE: &str = "persona.db";
+const DATABASE: &str = "persona.db";
 /// Exit code of a server that finds its address in use.
 const ADDRESS_IN_USE: i32 = 69;
 
@@ -93,8 +94,16 @@ impl Scratch {
         self.plan.database.is_none()
     }
 
+    /// Makes a backup in the folder, beside the running server.
+    pub async fn back_up(&self, backup: &str) -> Result<(), String> {
+        match &self.plan.database {
+            None => self.run(&["backup", backup, "--database", DATABASE]).await,
+            Some(url) => dump::back_up(url, self.folder(), backup).await,
+        }
+    }
+
     /// Runs this program in the folder, beside the server or not.
-    pub async fn run(&self, arguments: &[&str]) -> Result<(), String> {
+    async fn run(&self, arguments: &[&str]) -> Result<(), String> {
         let named = |why: String| format!("persona {}: {why}", arguments.join(" "));
         let program = std::env::current_exe().map_err(|error| named(error.to_string()))?;
         let mut command = Command::new(program);
@@ -112,13 +121,16 @@ impl Scratch {
         }
     }
 
-    /// Ends the server, restores a backup into its file, and starts it again.
+    /// Ends the server, puts a backup in the place of its database, and starts it again.
     pub async fn restore(&mut self, backup: &str) -> Result<(), String> {
         match self.stop().await.as_slice() {
             [] => {}
             problems => return Err(problems.join("; ")),
         }
-        self.run(&["restore", backup, "--database", DATABASE]).await?;
+        match &self.plan.database {
+            None => self.run(&["restore", backup, "--database", DATABASE]).await?,
+            Some(url) => dump::restore(url, self.folder(), backup).await?,
+        }
         self.launch_again(&[]).await.map_err(|error| error.to_string())
     }
 

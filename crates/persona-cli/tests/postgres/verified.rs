@@ -1,5 +1,7 @@
 //! `persona verify` over PostgreSQL: a recorded history, with kills, is judged as over SQLite.
 
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use crate::common::runner::Folder;
@@ -29,11 +31,35 @@ fn a_scratch_server_on_postgresql_keeps_its_promise_while_processes_are_killed()
             "{chaos}: {report}"
         );
         assert!(report["operations"]["patch"]["done"].as_u64() > Some(0), "{report}");
+        assert_eq!(report["restored"], true, "{report}");
         assert_eq!(folder.files(), [""; 0], "nothing is left beside");
         let again = folder.run(&flags);
         assert!(
             again.code == 4 && again.stderr.contains("name an empty database"),
             "a database with personas is not written to: {again}"
         );
+    }
+}
+
+/// A tag that is trusted after a restore, and a position, are each caught.
+#[test]
+fn what_outlives_a_restore_on_postgresql_is_caught() {
+    let cluster = Cluster::shared();
+    for fault in ["tag-of-revision", "trust-positions"] {
+        let url = cluster.url(&cluster.database());
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
+        command
+            .args(["verify", "--workers=2", "--seconds=1", "--clients=4", "--seed=7", "--json"])
+            .arg(format!("--fault={fault}"))
+            .args(["--database", &url])
+            .env_clear()
+            .current_dir(folder.path());
+        let ended = command.stdin(Stdio::null()).output().expect("the built program");
+        let report: Value = serde_json::from_slice(&ended.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ended.stderr)));
+        assert_eq!(ended.status.code(), Some(1), "{fault}: {report}");
+        assert!(report["checks"]["T"]["violations"].as_u64() > Some(0), "{fault}: {report}");
+        assert_eq!(report["restored"], true, "{fault}: {report}");
     }
 }

@@ -29,6 +29,7 @@ mod group;
 mod hosts;
 mod io_thread;
 mod lease;
+mod libpq_environment;
 mod list;
 mod load_state;
 mod maintenance;

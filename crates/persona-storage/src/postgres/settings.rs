@@ -182,7 +182,7 @@ impl Settings {
     }
 
     /// The database's name.
-    pub(super) fn database(&self) -> &str {
+    pub fn database(&self) -> &str {
         self.driver.get_dbname().or(self.driver.get_user()).unwrap_or("(the user's name)")
     }
 
