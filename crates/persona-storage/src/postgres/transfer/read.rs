@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::super::row;
+use super::super::{migrate, row};
 use super::digest;
 use super::session::Session;
 use crate::Error;
@@ -55,14 +55,15 @@ impl Side for Session {
         limit: i64,
     ) -> Result<Vec<PersonaDigest>, TransferError> {
         let after = after.map(row::uuid);
-        let sql = persona_sql("WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2");
+        let sql = self.persona_sql("WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2")?;
         let rows = self.read(&sql, &[(&after, Type::UUID), (&limit, Type::INT8)])?;
         self.personas(&rows)
     }
 
     fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| row::uuid(*id)).collect();
-        let rows = self.read(&persona_sql("WHERE id = ANY ($1)"), &[(&ids, Type::UUID_ARRAY)])?;
+        let sql = self.persona_sql("WHERE id = ANY ($1)")?;
+        let rows = self.read(&sql, &[(&ids, Type::UUID_ARRAY)])?;
         self.personas(&rows)
     }
 
@@ -119,18 +120,25 @@ impl Session {
     ) -> Result<Vec<T>, TransferError> {
         rows.iter().map(|found| read(found).map_err(|error| self.unreadable(&error))).collect()
     }
-}
 
-fn persona_sql(which: &str) -> String {
-    format!(
-        "SELECT p.id, p.revision, CASE WHEN p.deleted_at IS NULL THEN p.handle END, {}
-         FROM (SELECT * FROM persona_store.personas {which}) AS p
-         LEFT JOIN persona_store.persona_titles AS titles ON titles.persona = p.id
-         LEFT JOIN persona_store.persona_texts AS texts ON texts.persona = p.id
-         CROSS JOIN LATERAL (
-             SELECT string_agg(tag, E'\\n' ORDER BY tag) AS tags FROM persona_store.persona_tags WHERE persona = p.id
-         ) AS t
-         ORDER BY p.id",
-        digest::PERSONA
-    )
+    /// Reads personas with digests. A target of an earlier version, which is looked at before it is
+    /// brought up to date, has the words of titles and texts in one table.
+    fn persona_sql(&mut self, which: &str) -> Result<String, TransferError> {
+        let [titles, texts] = if self.version_by_content()? >= migrate::TWO_INDEXES_SINCE {
+            ["persona_titles", "persona_texts"]
+        } else {
+            ["persona_search"; 2]
+        };
+        Ok(format!(
+            "SELECT p.id, p.revision, CASE WHEN p.deleted_at IS NULL THEN p.handle END, {}
+             FROM (SELECT * FROM persona_store.personas {which}) AS p
+             LEFT JOIN persona_store.{titles} AS titles ON titles.persona = p.id
+             LEFT JOIN persona_store.{texts} AS texts ON texts.persona = p.id
+             CROSS JOIN LATERAL (
+                 SELECT string_agg(tag, E'\\n' ORDER BY tag) AS tags FROM persona_store.persona_tags WHERE persona = p.id
+             ) AS t
+             ORDER BY p.id",
+            digest::PERSONA
+        ))
+    }
 }
