@@ -7,7 +7,8 @@
 //! - `limits/` is what one client may hold of a worker: memory, turns, time;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `wire.rs` is what the JSON of a persona has besides its document;
-//! - `middleware.rs` is what happens to every request.
+//! - `middleware.rs` is what happens to every request;
+//! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
 //! Nothing here knows a backend: handlers speak to [`Store`] only.
 
@@ -21,6 +22,7 @@ mod limits;
 mod middleware;
 mod openapi;
 mod personas;
+mod plain_reads;
 mod problem;
 mod router;
 mod server;
@@ -50,6 +52,7 @@ pub use limits::network::Network;
 pub use limits::patience::{BYTES_PER_SECOND_MIN, Patience};
 pub use middleware::REFUSALS;
 pub use openapi::document as openapi_document;
+pub use plain_reads::PlainReads;
 pub use router::router;
 pub use server::{Alone, Metrics, ServerFigures, ServerState};
 

@@ -81,25 +81,20 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
 
 async fn finish(State(bound): State<Bound>, mut request: Request, next: Next) -> Response {
     let Bound { context, route, operation } = bound;
-    let started = Instant::now();
-    let id = request_id(request.headers(), &context);
+    let client = request.extensions().get::<ClientAddress>().copied();
+    let begun = Begun::new(&context, &request, route, client);
     if operation == Some(OperationId::BatchPersonas) {
         // The one answer with problems inside, which have the id too.
-        request.headers_mut().insert(REQUEST_ID, id.clone());
+        request.headers_mut().insert(REQUEST_ID, begun.id.clone());
     }
-    let facts = RequestFacts {
-        method: request.method().clone(),
-        route,
-        client: request.extensions().get::<ClientAddress>().copied(),
-        persona: if context.access_log { personas::id_in(request.uri().path()).ok() } else { None },
-    };
+    let Begun { id, facts, .. } = &begun;
     let mut response = match request.extensions_mut().remove::<Refusal>() {
         None => {
             let mut response = next.run(request).await;
-            facts.note_broken(&mut response, &context, &id);
+            facts.note_broken(&mut response, &context, id);
             response
         }
-        Some(refusal) => facts.refuse(refusal, &id),
+        Some(refusal) => facts.refuse(refusal, id),
     };
     // An id that came in is visible ASCII, and so is one of ours.
     let id_text = id.to_str().unwrap_or_default();
@@ -107,25 +102,59 @@ async fn finish(State(bound): State<Bound>, mut request: Request, next: Next) ->
     if response.body().size_hint().lower() > SMALL_BYTES_MAX as u64 && is_refusal(&response) {
         response = in_memory_of_answers(response, &context, facts.client, id_text).await;
     }
-    let took = started.elapsed();
-    let status = response.status().as_u16();
-    context.metrics.request_answered(operation, status, took);
-    if context.access_log {
-        facts.log(&id, status, took);
-    }
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
-    // What is JSON or text must not be taken for a page or a script (Fetch standard, section 3.6).
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if context.expose_worker {
-        headers.insert(WORKER, HeaderValue::from(context.server.slot()));
-        let timing = format!("total;dur={:.3}", took.as_secs_f64() * 1000.0);
-        headers.insert(
-            SERVER_TIMING,
-            HeaderValue::try_from(timing).expect("a number is visible ASCII"),
-        );
-    }
+    begun.finish(&context, operation, &mut response);
     response
+}
+
+/// A request from its beginning to its answer, whichever way it takes.
+pub(super) struct Begun {
+    started: Instant,
+    id: HeaderValue,
+    facts: RequestFacts,
+}
+
+impl Begun {
+    /// A request that has just come.
+    pub(super) fn new<B>(
+        context: &Context,
+        request: &http::Request<B>,
+        route: &'static str,
+        client: Option<ClientAddress>,
+    ) -> Self {
+        let started = Instant::now();
+        let persona =
+            if context.access_log { personas::id_in(request.uri().path()).ok() } else { None };
+        let facts = RequestFacts { method: request.method().clone(), route, client, persona };
+        Self { started, id: request_id(request.headers(), context), facts }
+    }
+
+    /// Counts and logs the answer, and gives it the headers that every answer has.
+    pub(super) fn finish(
+        self,
+        context: &Context,
+        operation: Option<OperationId>,
+        response: &mut Response,
+    ) {
+        let took = self.started.elapsed();
+        let status = response.status().as_u16();
+        context.metrics.request_answered(operation, status, took);
+        if context.access_log {
+            self.facts.log(&self.id, status, took);
+        }
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, self.id);
+        // What is JSON or text must not be taken for a page or a script (Fetch standard, section
+        // 3.6).
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if context.expose_worker {
+            headers.insert(WORKER, HeaderValue::from(context.server.slot()));
+            let timing = format!("total;dur={:.3}", took.as_secs_f64() * 1000.0);
+            headers.insert(
+                SERVER_TIMING,
+                HeaderValue::try_from(timing).expect("a number is visible ASCII"),
+            );
+        }
+    }
 }
 
 fn is_refusal(response: &Response) -> bool {

@@ -58,6 +58,18 @@ impl MemoryStore {
             .map_err(|_| Error::Closed("a thread panicked while it held the rows"))?;
         if rows.closed { Err(Error::Closed("it was closed")) } else { Ok(rows) }
     }
+
+    fn look(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
+        let rows = self.rows()?;
+        let history = rows.histories.get(&id).map_or(&[][..], Vec::as_slice);
+        let found = revision.map_or(history.last(), |revision| {
+            history.iter().find(|(persona, _)| persona.revision == revision)
+        });
+        Ok(match found {
+            Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
+            found => Glance::Whole(found.map(|(_, record)| record.representation.clone())),
+        })
+    }
 }
 
 impl Rows {
@@ -235,15 +247,15 @@ fn meets(persona: &Persona, request: &ListRequest) -> bool {
 #[async_trait]
 impl Store for MemoryStore {
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
-        let rows = self.rows()?;
-        let history = rows.histories.get(&id).map_or(&[][..], Vec::as_slice);
-        let found = revision.map_or(history.last(), |revision| {
-            history.iter().find(|(persona, _)| persona.revision == revision)
-        });
-        Ok(match found {
-            Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
-            found => Glance::Whole(found.map(|(_, record)| record.representation.clone())),
-        })
+        self.look(id, revision)
+    }
+
+    fn glance_at_once(&self, id: PersonaId) -> Option<Result<Option<Representation>, Error>> {
+        match self.look(id, None) {
+            Ok(Glance::Whole(answer)) => Some(Ok(answer)),
+            Ok(Glance::Large) => None,
+            Err(error) => Some(Err(error)),
+        }
     }
 
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {

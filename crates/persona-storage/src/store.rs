@@ -221,6 +221,12 @@ pub trait Store: Send + Sync {
     /// document is not read. Takes no turn, so it may be asked on a thread that serves others.
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error>;
 
+    /// What [`Store::get`] tells, where that needs no waiting at all: without a future, on the
+    /// thread that asks. `None` where it does: for a large document, and on a database server.
+    fn glance_at_once(&self, _id: PersonaId) -> Option<Result<Option<Representation>, Error>> {
+        None
+    }
+
     /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error>;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::CONTENT_LENGTH;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use persona_model::{PersonaId, Revision};
 use persona_storage::{Glance, Representation};
 
@@ -45,11 +45,22 @@ pub(super) async fn respond(
             return Err(no_such_revision(context, client, id, revision).await?);
         }
     };
+    found_answer(context, request.method(), request.headers(), client, answer)
+}
+
+/// The answer to a read that found the persona, not deleted.
+pub(crate) fn found_answer(
+    context: &Context,
+    method: &Method,
+    headers: &HeaderMap,
+    client: Option<ClientAddress>,
+    answer: Representation,
+) -> Result<Response, Problem> {
     // A past revision is asked for again before each use too: after a restore its number can belong
     // to other content.
-    Ok(if conditions::is_known(request.headers(), &answer)? {
+    Ok(if conditions::is_known(headers, &answer)? {
         let mut response = responses::without_body(StatusCode::NOT_MODIFIED, &answer);
-        if request.method() == Method::HEAD {
+        if method == Method::HEAD {
             // Without it the library says 0, and it has to be the length of what GET answers (RFC
             // 9110, section 8.6).
             response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());

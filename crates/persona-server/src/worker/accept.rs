@@ -223,6 +223,7 @@ mod tests {
         let (router, trusted_proxies) = (persona_http::Router::new(), Arc::default());
         let serving = Arc::new(Serving {
             router,
+            plain_reads: None,
             process_entry: process_entry.clone(),
             drain,
             hosts: Hosts::any(),

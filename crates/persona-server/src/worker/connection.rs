@@ -26,11 +26,13 @@ use crate::heads::{Checked, Hosts};
 use crate::scoreboard::ProcessEntry;
 use persona_http::contract::OperationId;
 use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
-use persona_http::{ClientAddress, Network, Refusal};
+use persona_http::{ClientAddress, Network, PlainReads, Refusal};
 
 /// What every connection of a worker shares.
 pub(super) struct Serving {
     pub router: persona_http::Router,
+    /// Tried before the router; `None` over PostgreSQL, where every read has to wait.
+    pub plain_reads: Option<PlainReads>,
     pub process_entry: ProcessEntry,
     pub drain: Drain,
     /// The hosts that it answers for.
@@ -100,17 +102,24 @@ async fn answer(
     serving: Arc<Serving>,
 ) -> Result<Response<Body>, Infallible> {
     let _in_flight = InFlight::new(&serving.process_entry);
-    let Serving { router, drain, trusted_proxies, process_entry, .. } = &*serving;
+    let Serving { router, plain_reads, drain, trusted_proxies, process_entry, .. } = &*serving;
     let entry = &lease.entry;
-    let mut request = request.map(Body::new);
     let client = ClientAddress::of_request(peer, request.headers(), trusted_proxies);
-    request.extensions_mut().insert(drain.clone());
-    request.extensions_mut().insert(client);
     let refusal = refusal(&lease, request.uri().path(), process_entry).await;
-    if let Some(refusal) = refusal {
-        request.extensions_mut().insert(refusal);
-    }
-    let mut response = router.clone().oneshot(request).await?;
+    let plain_reads = plain_reads.as_ref().filter(|_| refusal.is_none());
+    let plain = plain_reads.and_then(|plain_reads| plain_reads.answer(&request, client));
+    let mut response = if let Some(response) = plain {
+        response
+    } else {
+        let mut request = request.map(Body::new);
+        let extensions = request.extensions_mut();
+        extensions.insert(drain.clone());
+        extensions.insert(client);
+        if let Some(refusal) = refusal {
+            extensions.insert(refusal);
+        }
+        router.clone().oneshot(request).await?
+    };
     if refusal.is_some() || entry.closes_with_answer() || drain.has_begun() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -32,7 +32,8 @@ use crate::log::Log;
 use crate::scoreboard::{ProcessEntry, ProcessState};
 use crate::supervisor::{ChildInput, ChildKey, Message, say};
 use persona_http::{
-    AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+    AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, PlainReads, ReadTurns,
+    router,
 };
 
 /// Runs a worker until it has drained, or cannot go on.
@@ -75,9 +76,9 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     // Before anything else: the default of a signal that comes early ends the process.
     let signals = Signals::new()?;
     let process_entry = input.scoreboard.entry(key.slot, key.generation);
-    let (store, router, freed) = open(&input, key.slot, &process_entry)?;
+    let (store, context, freed) = open(&input, key.slot, &process_entry)?;
     let (drainer, drain) = Drain::new();
-    let serving = serving(&input, router, &process_entry, &drain);
+    let serving = serving(&input, context, &process_entry, &drain);
     let places = places(&input.config, &process_entry);
     let mut threads = Threads::start(&input, &listener, &store, &serving, &places)?;
     // Each thread has its own descriptor of the listener. With this one open the address would stay
@@ -201,12 +202,13 @@ async fn grace(mut drain: Drain, length: Duration) {
 /// What every connection shares.
 fn serving(
     input: &ChildInput,
-    router: persona_http::Router,
+    context: Context,
     process_entry: &ProcessEntry,
     drain: &Drain,
 ) -> Arc<Serving> {
     Arc::new(Serving {
-        router,
+        plain_reads: input.config.database.file().map(|_| PlainReads::new(context.clone())),
+        router: router(context),
         process_entry: process_entry.clone(),
         drain: drain.clone(),
         hosts: hosts(&input.config),
@@ -219,7 +221,7 @@ fn open(
     input: &ChildInput,
     slot: u16,
     process_entry: &ProcessEntry,
-) -> Result<(Arc<dyn Store>, persona_http::Router, Freed), Error> {
+) -> Result<(Arc<dyn Store>, Context, Freed), Error> {
     let config = &input.config;
     #[cfg(feature = "faults")]
     persona_storage::fault_injection::switch_on(&config.fault);
@@ -233,7 +235,7 @@ fn open(
     let (answers, bodies) =
         (AnswerMemoryLimit::new(config.answer_memory_bytes()), BodyMemoryLimit::default());
     let freed = Freed::by(answers.clone(), bodies.clone());
-    let router = router(Context {
+    let context = Context {
         store: Arc::clone(&store),
         clock,
         metrics: Arc::new(process_entry.clone()),
@@ -248,8 +250,8 @@ fn open(
         bodies,
         answers,
         turns: ReadTurns::of(&*store),
-    });
-    Ok((store, router, freed))
+    };
+    Ok((store, context, freed))
 }
 
 /// Longest wait for the connections of all threads before a worker says that it is ready.

@@ -53,6 +53,7 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
         async move { store.glance(id(number), at.map(revision)).await.expect("readable") }
     };
     assert_eq!(glance(1, None).await, Glance::Large);
+    assert!(store.glance_at_once(id(1)).is_none(), "a large document is read in its turn");
     assert_eq!(glance(1, Some(1)).await, Glance::Whole(Some(small)));
     assert_eq!(glance(1, Some(2)).await, Glance::Large);
     assert_eq!(get(store, 1).await, large);
@@ -68,6 +69,12 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
         merge(store, 1, json!({ "description": "" })).await.expect("patched").representation;
     assert_eq!(glance(1, None).await, Glance::Whole(Some(small.clone())));
     assert_eq!(get(store, 1).await, small);
+    // A store that has to wait for its answer has none at once.
+    for (number, expected) in [(1, Some(small)), (2, None)] {
+        if let Some(found) = store.glance_at_once(id(number)) {
+            assert_eq!(found.expect("readable"), expected);
+        }
+    }
     for (number, at) in [(2, None), (2, Some(1)), (1, Some(4))] {
         assert_eq!(glance(number, at).await, Glance::Whole(None), "{number} {at:?}");
     }
