@@ -79,7 +79,7 @@ mod tests {
         );
         assert_eq!(
             of("postgres://%2Frun%2Fpostgresql/personas?target_session_attrs=any"),
-            ["PGHOST=/run/postgresql", "PGDATABASE=personas", "PGSSLMODE=prefer"]
+            ["PGHOST=/run/postgresql", "PGPORT=5432", "PGDATABASE=personas", "PGSSLMODE=prefer"]
         );
     }
 }
