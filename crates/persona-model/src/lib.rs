@@ -96,8 +96,8 @@ pub use rank::{Nearness, Rank};
 pub use representation::{is_metadata_of, join_representation, metadata_text, updated_at_in};
 pub use revision::{Precondition, Revision};
 pub use search::{
-    SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search,
-    SearchError, Snippet, Term, TextWords, TitleWords,
+    SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_TEXT_SEPARATOR, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX,
+    SNIPPETS_MAX, Search, SearchError, Snippet, Term, TextWords, TitleWords,
 };
 pub use strict_json::{MalformedJson, read_strictly};
 pub use unknown_word::UnknownWord;

@@ -21,3 +21,4 @@ pub use limit::SEARCH_WORDS_MAX;
 pub use query::{SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, Term};
 pub use searched::{TextWords, TitleWords};
 pub use snippets::{SNIPPET_CHARS_MAX, SNIPPETS_MAX, Snippet};
+pub use words::SEPARATOR as SEARCH_TEXT_SEPARATOR;

@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use super::fold::{folded, stands_alone};
 
-/// Stands between two texts, so that no phrase is found across them. From the private use area,
-/// where no letter is.
-pub(super) const SEPARATOR: char = '\u{e000}';
+/// Stands between two texts, as a word of its own that no term has, so that no phrase is found
+/// across them. From the private use area, where no letter is.
+pub const SEPARATOR: char = '\u{e000}';
 
 /// How the signs that belong to a word are written, which the tokenizer of an index would take for
 /// separators.

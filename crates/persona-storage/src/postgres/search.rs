@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use persona_model::{Document, Search, Term};
+use persona_model::{Document, SEARCH_TEXT_SEPARATOR, Search, Term};
 
 /// Characters of a word that the index holds: longer words are rare, and an entry has a limit of
 /// about 2,000 bytes.
@@ -64,8 +64,10 @@ fn between_blanks(words: &str) -> String {
 
 /// The beginnings of all words of some parts, each once; `None` where they are too many.
 fn beginnings(parts: &[&str]) -> Option<String> {
-    let words = parts.iter().flat_map(|part| part.split(' ')).filter(|word| !word.is_empty());
-    let all: BTreeSet<&str> = words.map(beginning).collect();
+    let words = parts.iter().flat_map(|part| part.split(' '));
+    // No search asks for what stands between two texts, and most personas have it.
+    let asked_for = words.filter(|word| !word.chars().all(|sign| sign == SEARCH_TEXT_SEPARATOR));
+    let all: BTreeSet<&str> = asked_for.map(beginning).collect();
     let bytes: usize = all.iter().map(|word| word.len() + ENTRY_BYTES).sum();
     (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().collect::<Vec<_>>().join(" "))
 }
