@@ -9,8 +9,7 @@ use super::error::from_driver;
 use super::{DatabaseError, FileSystem, Settings, connection, library_version};
 use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
-use crate::sqlite::read::Readers;
-use crate::sqlite::read::{export, list};
+use crate::sqlite::read::{self, Readers, export, list};
 use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{feed, personas, revisions};
 use crate::sqlite::write::writer::Writer;
@@ -40,8 +39,9 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, DatabaseError> {
+        // First, because what comes next makes the lock file where it is missing.
+        migrate::check(&read::open(&settings)?, &settings.path)?;
         let readers = Arc::new(Readers::new(settings.clone(), Arc::clone(&observer))?);
-        migrate::check(&readers.open()?, &settings.path)?;
         let disk = Arc::new(Disk::of(&settings));
         let for_writer = Arc::clone(&readers);
         let writer = Writer::start(&settings, Arc::clone(&disk), clock, observer, for_writer)?;

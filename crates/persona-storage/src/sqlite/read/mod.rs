@@ -110,11 +110,6 @@ impl Readers {
         }
     }
 
-    /// A new connection that only reads.
-    pub(super) fn open(&self) -> Result<Connection, DatabaseError> {
-        open(&self.settings)
-    }
-
     /// Tells the observer of damage that a write met while it read what it changes.
     pub(super) fn note_damage(&self, error: &Error) {
         self.damage.note(error);
@@ -125,7 +120,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let connection = self.short.get_or_try(|| self.open()).map_err(unopened)?;
+        let connection = self.short.get_or_try(|| open(&self.settings)).map_err(unopened)?;
         read(connection)
             .map_err(|error| explain_read(connection, error))
             .inspect_err(|error| self.damage.note(error))
@@ -221,7 +216,8 @@ impl ExportPermit {
     }
 }
 
-fn open(settings: &Settings) -> Result<Connection, DatabaseError> {
+/// A new connection that only reads.
+pub(super) fn open(settings: &Settings) -> Result<Connection, DatabaseError> {
     connection::open(settings, Purpose::Read, Arc::new(NoObserver))
 }
 
