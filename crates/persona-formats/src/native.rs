@@ -1,7 +1,7 @@
 //! Documents as the API has them: our own export, hand-written JSON, and CSV with field names as
 //! columns.
 
-use persona_model::{FIELDS, Field, PersonaId, Revision, Shape, nearest_field};
+use persona_model::{FIELDS, Field, FieldKind, PersonaId, Revision, nearest_field};
 use serde_json::{Map, Value};
 
 use super::Draft;
@@ -139,11 +139,13 @@ pub fn typed(row: Map<String, Value>) -> Result<Map<String, Value>, String> {
             continue;
         };
         let value = match field.shape {
-            Shape::Name | Shape::Line | Shape::Text => cell,
+            FieldKind::Name | FieldKind::Line | FieldKind::Text => cell,
             _ if text.is_empty() => continue,
-            Shape::OneOf(_) | Shape::Handle => cell,
-            Shape::Flag { .. } => serde_json::from_str(&text.to_ascii_lowercase()).unwrap_or(cell),
-            Shape::Lines { .. } if !text.trim_start().starts_with('[') => {
+            FieldKind::OneOf(_) | FieldKind::Handle => cell,
+            FieldKind::Flag { .. } => {
+                serde_json::from_str(&text.to_ascii_lowercase()).unwrap_or(cell)
+            }
+            FieldKind::Lines { .. } if !text.trim_start().starts_with('[') => {
                 text.split(',').map(str::trim).collect()
             }
             _ => read_strictly(text.as_bytes())

@@ -10,7 +10,7 @@ use http::{HeaderValue, Uri};
 use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
 use crate::contract::parameters::parse_revision;
-use crate::contract::{Method, OPERATIONS, Operation, OperationId, PREFIX};
+use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::{Bound, around};
 use crate::problem::{Code, Problem};
 use crate::{Context, docs, export, health, landing, openapi, personas, problem, status};
@@ -70,7 +70,7 @@ fn handler(id: OperationId) -> MethodRouter<Arc<Context>> {
 
 /// Every path of the table once, in its order.
 fn paths() -> impl Iterator<Item = &'static str> {
-    let is_first = |(place, row): &(usize, &'static Operation)| {
+    let is_first = |(place, row): &(usize, &'static OperationRow)| {
         OPERATIONS[..*place].iter().all(|before| before.path != row.path)
     };
     OPERATIONS.iter().enumerate().filter(is_first).map(|(_, row)| row.path)

@@ -8,14 +8,14 @@ pub(super) struct Managed {
     /// Its name.
     pub name: &'static str,
     /// What it holds.
-    pub holds: Holds,
+    pub holds: MemberKind,
     /// What it is, in one sentence.
     pub about: &'static str,
 }
 
 /// What a store-managed member holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Holds {
+pub(super) enum MemberKind {
     Id,
     Revision,
     Time,
@@ -26,36 +26,40 @@ pub(super) enum Holds {
 
 /// Every store-managed member, in the order of `persona_model::metadata_text`.
 pub(super) const MANAGED: &[Managed] = &[
-    Managed { name: "id", holds: Holds::Id, about: "Its identity, for ever." },
+    Managed { name: "id", holds: MemberKind::Id, about: "Its identity, for ever." },
     Managed {
         name: "revision",
-        holds: Holds::Revision,
+        holds: MemberKind::Revision,
         about: "1 at creation, one more for each change.",
     },
-    Managed { name: "created_at", holds: Holds::Time, about: "When revision 1 was committed." },
+    Managed {
+        name: "created_at",
+        holds: MemberKind::Time,
+        about: "When revision 1 was committed.",
+    },
     Managed {
         name: "updated_at",
-        holds: Holds::Time,
+        holds: MemberKind::Time,
         about: "When the current revision was committed.",
     },
     Managed {
         name: "deleted_at",
-        holds: Holds::TimeOrNull,
+        holds: MemberKind::TimeOrNull,
         about: "When it was deleted; null while it is alive.",
     },
     Managed {
         name: "created_by",
-        holds: Holds::AuthorOrNull,
+        holds: MemberKind::AuthorOrNull,
         about: "The author of revision 1, where known.",
     },
     Managed {
         name: "updated_by",
-        holds: Holds::AuthorOrNull,
+        holds: MemberKind::AuthorOrNull,
         about: "The author of the current revision, where known.",
     },
     Managed {
         name: "content_hash",
-        holds: Holds::Hash,
+        holds: MemberKind::Hash,
         about: "SHA-256 of the canonical JSON (RFC 8785, with whole numbers in all their digits) of the editable members.",
     },
 ];
@@ -99,14 +103,14 @@ impl Managed {
         let text_meets = |rule: fn(&str) -> bool| value.as_str().is_some_and(rule);
         let is_time = |text: &str| Timestamp::parse(text).is_some();
         let (good, wanted) = match self.holds {
-            Holds::Id => {
+            MemberKind::Id => {
                 (value.as_str().and_then(PersonaId::parse) == Some(id), "the id of the path")
             }
-            Holds::Revision => (value.as_u64().is_some_and(|number| number > 0), "a revision"),
-            Holds::Time => (text_meets(is_time), "a time"),
-            Holds::TimeOrNull => (value.is_null() || text_meets(is_time), "a time or null"),
-            Holds::AuthorOrNull => (value.is_null() || value.is_string(), "a string or null"),
-            Holds::Hash => (
+            MemberKind::Revision => (value.as_u64().is_some_and(|number| number > 0), "a revision"),
+            MemberKind::Time => (text_meets(is_time), "a time"),
+            MemberKind::TimeOrNull => (value.is_null() || text_meets(is_time), "a time or null"),
+            MemberKind::AuthorOrNull => (value.is_null() || value.is_string(), "a string or null"),
+            MemberKind::Hash => (
                 text_meets(|text| {
                     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
                 }),

@@ -39,7 +39,7 @@ pub const RATINGS: [&str; 3] = ["sfw", "moderate", "nsfw"];
 
 /// What a field may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shape {
+pub enum FieldKind {
     /// Required line of 1 to [`NAME_CHARS_MAX`] characters, not blank, without control characters.
     Name,
     /// Line of 0 to [`LINE_CHARS_MAX`] characters, without control characters.
@@ -86,7 +86,7 @@ pub struct Field {
     /// Its name in the API; that of Character Card V3 where the card has the field.
     pub name: &'static str,
     /// What it may hold.
-    pub shape: Shape,
+    pub shape: FieldKind,
     /// What it is for, in one sentence.
     pub about: &'static str,
 }
@@ -100,58 +100,58 @@ impl Field {
     /// What an absent or null field means; `None` for the required name.
     pub fn default(&self) -> Option<Value> {
         Some(match self.shape {
-            Shape::Name => return None,
-            Shape::Line | Shape::Text => json!(""),
-            Shape::OneOf(words) => json!(words[0]),
-            Shape::Handle => Value::Null,
-            Shape::Texts { .. } | Shape::Lines { .. } | Shape::Assets => json!([]),
-            Shape::TextByLanguage | Shape::Object { .. } => json!({}),
-            Shape::Rating => json!({ "default": RATINGS[0], "allowed": [RATINGS[0]] }),
-            Shape::Flag { default } => json!(default),
+            FieldKind::Name => return None,
+            FieldKind::Line | FieldKind::Text => json!(""),
+            FieldKind::OneOf(words) => json!(words[0]),
+            FieldKind::Handle => Value::Null,
+            FieldKind::Texts { .. } | FieldKind::Lines { .. } | FieldKind::Assets => json!([]),
+            FieldKind::TextByLanguage | FieldKind::Object { .. } => json!({}),
+            FieldKind::Rating => json!({ "default": RATINGS[0], "allowed": [RATINGS[0]] }),
+            FieldKind::Flag { default } => json!(default),
         })
     }
 }
 
-const GREETINGS: Shape = Shape::Texts { items_max: GREETINGS_MAX };
+const GREETINGS: FieldKind = FieldKind::Texts { items_max: GREETINGS_MAX };
 
 /// Every editable field, in the order in which people read them.
 pub const FIELDS: &[Field] = &[
-    Field { name: "name", shape: Shape::Name, about: "What the persona is called." },
+    Field { name: "name", shape: FieldKind::Name, about: "What the persona is called." },
     Field {
         name: "nickname",
-        shape: Shape::Line,
+        shape: FieldKind::Line,
         about: "What it is called in prompts, where that differs from the name.",
     },
     Field {
         name: "kind",
-        shape: Shape::OneOf(&["character", "user", "agent", "prompt"]),
+        shape: FieldKind::OneOf(&["character", "user", "agent", "prompt"]),
         about: "What sort of persona it is.",
     },
     Field {
         name: "handle",
-        shape: Shape::Handle,
+        shape: FieldKind::Handle,
         about: "A unique short name for URLs and tools.",
     },
-    Field { name: "description", shape: Shape::Text, about: "Who or what the persona is." },
-    Field { name: "appearance", shape: Shape::Text, about: "What the persona looks like." },
-    Field { name: "personality", shape: Shape::Text, about: "How the persona behaves." },
-    Field { name: "scenario", shape: Shape::Text, about: "The situation of the conversation." },
+    Field { name: "description", shape: FieldKind::Text, about: "Who or what the persona is." },
+    Field { name: "appearance", shape: FieldKind::Text, about: "What the persona looks like." },
+    Field { name: "personality", shape: FieldKind::Text, about: "How the persona behaves." },
+    Field { name: "scenario", shape: FieldKind::Text, about: "The situation of the conversation." },
     Field {
         name: "system_prompt",
-        shape: Shape::Text,
+        shape: FieldKind::Text,
         about: "Instructions for the model, before the conversation.",
     },
     Field {
         name: "post_history_instructions",
-        shape: Shape::Text,
+        shape: FieldKind::Text,
         about: "Instructions for the model, after the conversation so far.",
     },
     Field {
         name: "first_mes",
-        shape: Shape::Text,
+        shape: FieldKind::Text,
         about: "The first message, the default greeting.",
     },
-    Field { name: "mes_example", shape: Shape::Text, about: "Examples of the conversation." },
+    Field { name: "mes_example", shape: FieldKind::Text, about: "Examples of the conversation." },
     Field {
         name: "alternate_greetings",
         shape: GREETINGS,
@@ -162,61 +162,65 @@ pub const FIELDS: &[Field] = &[
         shape: GREETINGS,
         about: "First messages for group chats only.",
     },
-    Field { name: "creator_notes", shape: Shape::Text, about: "Notes from the creator to users." },
+    Field {
+        name: "creator_notes",
+        shape: FieldKind::Text,
+        about: "Notes from the creator to users.",
+    },
     Field {
         name: "creator_notes_multilingual",
-        shape: Shape::TextByLanguage,
+        shape: FieldKind::TextByLanguage,
         about: "The creator's notes by language (ISO 639-1).",
     },
     Field {
         name: "tags",
-        shape: Shape::Lines { items_max: TAGS_MAX, chars_max: TAG_CHARS_MAX },
+        shape: FieldKind::Lines { items_max: TAGS_MAX, chars_max: TAG_CHARS_MAX },
         about: "Words to find the persona by.",
     },
-    Field { name: "creator", shape: Shape::Line, about: "Who made the persona." },
+    Field { name: "creator", shape: FieldKind::Line, about: "Who made the persona." },
     Field {
         name: "character_version",
-        shape: Shape::Line,
+        shape: FieldKind::Line,
         about: "The creator's own version name.",
     },
     Field {
         name: "license",
-        shape: Shape::Line,
+        shape: FieldKind::Line,
         about: "Under which terms the persona may be used.",
     },
     Field {
         name: "source",
-        shape: Shape::Lines { items_max: SOURCES_MAX, chars_max: SOURCE_CHARS_MAX },
+        shape: FieldKind::Lines { items_max: SOURCES_MAX, chars_max: SOURCE_CHARS_MAX },
         about: "Where the persona came from, such as URLs.",
     },
     Field {
         name: "content_rating",
-        shape: Shape::Rating,
+        shape: FieldKind::Rating,
         about: "How mature the content is by default, and what is allowed.",
     },
     Field {
         name: "style_preferences",
-        shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX },
+        shape: FieldKind::Object { bytes_max: OBJECT_BYTES_MAX },
         about: "Free-form preferences for style.",
     },
     Field {
         name: "character_book",
-        shape: Shape::Object { bytes_max: BOOK_BYTES_MAX },
+        shape: FieldKind::Object { bytes_max: BOOK_BYTES_MAX },
         about: "The lorebook, as in Character Card V3.",
     },
     Field {
         name: "assets",
-        shape: Shape::Assets,
+        shape: FieldKind::Assets,
         about: "References to pictures and other files, as in Character Card V3.",
     },
     Field {
         name: "is_active",
-        shape: Shape::Flag { default: true },
+        shape: FieldKind::Flag { default: true },
         about: "Whether the persona is in use.",
     },
     Field {
         name: "extensions",
-        shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX },
+        shape: FieldKind::Object { bytes_max: OBJECT_BYTES_MAX },
         about: "Data of other applications, kept as it is.",
     },
 ];

@@ -75,9 +75,9 @@ pub use clock::{Clock, Timestamp};
 pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX_CEILING, Document};
 pub use entity_tag::EntityTag;
 pub use field::{
-    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
-    OBJECT_DEPTH_MAX, RATINGS, Shape, TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, nearest_field,
-    nearest_name,
+    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
+    NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX,
+    nearest_field, nearest_name,
 };
 pub use id::PersonaId;
 pub use merge::{Conflict, Merged, merge_three_way};

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::field::{FIELDS, Shape};
+use crate::field::{FIELDS, FieldKind};
 use crate::{Document, ValidationErrors};
 
 /// A unit that two sides changed differently since their common base.
@@ -52,7 +52,7 @@ pub fn merge_three_way(
         };
         let pointer = format!("/{}", field.name);
         let value = match field.shape {
-            Shape::Object { .. } | Shape::TextByLanguage => {
+            FieldKind::Object { .. } | FieldKind::TextByLanguage => {
                 Some(merge_keys(&pointer, &sides, &mut conflicts))
             }
             _ => sides.merge(pointer, &mut conflicts),

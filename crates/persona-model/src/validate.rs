@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::field::{
-    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
-    OBJECT_DEPTH_MAX, RATINGS, Shape, TEXT_BYTES_MAX, nearest_field,
+    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
+    NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, TEXT_BYTES_MAX, nearest_field,
 };
 use crate::validation_errors::{FIELD_ERRORS_MAX, excerpt};
 use crate::{FieldError, ValidationErrors, operations};
@@ -103,22 +103,24 @@ impl Faults {
 
     fn check_field(&mut self, field: &Field, at: &str, value: &Value) {
         match field.shape {
-            Shape::Name => self.check_name(at, value),
-            Shape::Line => self.check_line(at, value, 0, LINE_CHARS_MAX),
-            Shape::Text => self.check_text(at, value),
-            Shape::OneOf(words) => self.check_word(at, value, words),
-            Shape::Handle => self.check_handle(at, value),
-            Shape::Texts { items_max } => self.check_items(at, value, items_max, Self::check_text),
-            Shape::Lines { items_max, chars_max } => {
+            FieldKind::Name => self.check_name(at, value),
+            FieldKind::Line => self.check_line(at, value, 0, LINE_CHARS_MAX),
+            FieldKind::Text => self.check_text(at, value),
+            FieldKind::OneOf(words) => self.check_word(at, value, words),
+            FieldKind::Handle => self.check_handle(at, value),
+            FieldKind::Texts { items_max } => {
+                self.check_items(at, value, items_max, Self::check_text);
+            }
+            FieldKind::Lines { items_max, chars_max } => {
                 self.check_items(at, value, items_max, |faults, at, item| {
                     faults.check_line(at, item, ITEM_CHARS_MIN, chars_max);
                 });
             }
-            Shape::TextByLanguage => self.check_languages(at, value),
-            Shape::Rating => self.check_rating(at, value),
-            Shape::Object { bytes_max } => self.check_object(at, value, bytes_max),
-            Shape::Assets => self.check_items(at, value, ASSETS_MAX, Self::check_asset),
-            Shape::Flag { .. } => {
+            FieldKind::TextByLanguage => self.check_languages(at, value),
+            FieldKind::Rating => self.check_rating(at, value),
+            FieldKind::Object { bytes_max } => self.check_object(at, value, bytes_max),
+            FieldKind::Assets => self.check_items(at, value, ASSETS_MAX, Self::check_asset),
+            FieldKind::Flag { .. } => {
                 if !value.is_boolean() {
                     self.wrong_type(at, value, "true or false");
                 }

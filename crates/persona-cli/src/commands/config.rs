@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use persona_server::config::{
-    Config, Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown,
+    Config, Database, Environment, Flags, Loaded, Setting, ValueKind, load, reference, shown,
 };
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::refuse_output;
@@ -156,14 +156,14 @@ fn beside(path: &Path, link: &Path) -> PathBuf {
 fn value(setting: &Setting) -> Value {
     let text = setting.text.as_str();
     match setting.key.shape {
-        Shape::Number { .. } | Shape::Workers => {
+        ValueKind::Number { .. } | ValueKind::Workers => {
             text.replace('_', "").parse::<u64>().map_or(Value::Null, Value::from)
         }
-        Shape::Switch => {
+        ValueKind::Switch => {
             matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into()
         }
         // What is shown is shared; a password must not be.
-        Shape::Database => shown(text).into(),
+        ValueKind::Database => shown(text).into(),
         _ => text.into(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use http::Method;
 use persona_formats::{ITEM_BYTES_MAX, refusal_of_card, typed};
-use persona_model::{FIELDS, Shape, read_strictly};
+use persona_model::{FIELDS, FieldKind, read_strictly};
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
@@ -96,7 +96,9 @@ pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
 /// to the API, which says so.
 fn is_text(field: &str) -> bool {
     let field = FIELDS.iter().find(|known| known.name == field);
-    field.is_none_or(|field| matches!(field.shape, Shape::Name | Shape::Line | Shape::Text))
+    field.is_none_or(|field| {
+        matches!(field.shape, FieldKind::Name | FieldKind::Line | FieldKind::Text)
+    })
 }
 
 /// A JSON object from a file; `-` is standard input.

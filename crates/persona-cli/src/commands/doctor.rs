@@ -17,7 +17,7 @@ use super::config::loaded;
 use super::target::flags_of;
 use crate::client::{Api, ServerAddress};
 use crate::doctor::{
-    DatabaseFacts, Facts, FileFacts, Level, Outcome, ServerFacts, address_of, examine,
+    CheckResult, DatabaseFacts, Facts, FileFacts, Level, ServerFacts, address_of, examine,
 };
 use crate::failure::Failure;
 use crate::terminal::{Output, Tone, harmless};
@@ -125,7 +125,7 @@ fn silent(server: &ServerAddress) -> ServerFacts {
     ServerFacts { url: server.to_string(), not_ready: Some(reason), status: None }
 }
 
-fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<(), Failure> {
+fn print(outcomes: &[CheckResult], home: Option<&str>, output: &Output) -> Result<(), Failure> {
     let count = |level| outcomes.iter().filter(|outcome| outcome.finding.level == level).count();
     let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
     if output.is_json() {
@@ -181,7 +181,7 @@ fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<()
     ))
 }
 
-fn to_json(outcome: &Outcome, home: Option<&str>) -> Value {
+fn to_json(outcome: &CheckResult, home: Option<&str>) -> Value {
     json!({
         "group": outcome.group,
         "name": outcome.name,

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use persona_model::read_strictly;
-use persona_model::{FIELDS, Shape};
+use persona_model::{FIELDS, FieldKind};
 use serde_json::{Map, Value};
 
 /// Longest text that stays on the line of its name, in bytes.
@@ -96,7 +96,7 @@ fn toml_of(document: &Map<String, Value>) -> Option<String> {
         let line = match document.get(field.name)? {
             Value::Null => format!("# {} = \"\"", field.name),
             Value::String(words)
-                if field.shape == Shape::Text && is_long(words) && is_literal(words) =>
+                if field.shape == FieldKind::Text && is_long(words) && is_literal(words) =>
             {
                 format!("{} = '''\n{words}'''", field.name)
             }

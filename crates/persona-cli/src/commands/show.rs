@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use persona_model::{FIELDS, Field, Shape};
+use persona_model::{FIELDS, Field, FieldKind};
 use persona_server::config::Environment;
 use serde_json::Value;
 
@@ -58,13 +58,13 @@ fn text(persona: &Value, output: &Output) -> String {
 fn is_long(field: &Field) -> bool {
     !matches!(
         field.shape,
-        Shape::Name
-            | Shape::Line
-            | Shape::OneOf(_)
-            | Shape::Handle
-            | Shape::Flag { .. }
-            | Shape::Lines { .. }
-            | Shape::Rating
+        FieldKind::Name
+            | FieldKind::Line
+            | FieldKind::OneOf(_)
+            | FieldKind::Handle
+            | FieldKind::Flag { .. }
+            | FieldKind::Lines { .. }
+            | FieldKind::Rating
     )
 }
 

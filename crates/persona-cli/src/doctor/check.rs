@@ -67,7 +67,7 @@ pub struct Group {
 
 /// The result of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Outcome {
+pub struct CheckResult {
     /// The group that it belongs to.
     pub group: &'static str,
     /// What was looked at.

@@ -15,6 +15,6 @@ mod registry;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Level, Outcome};
+pub use check::{CheckResult, Level};
 pub use facts::{DatabaseFacts, Facts, FileFacts, ServerFacts, address_of};
 pub use registry::examine;

@@ -1,6 +1,6 @@
 //! The list of all checks, and how they are run.
 
-use super::check::{Group, Level, Outcome};
+use super::check::{CheckResult, Group, Level};
 use super::checks::{connections, content, database, file, library, processes, server, system};
 use super::facts::Facts;
 
@@ -17,12 +17,12 @@ const GROUPS: [&Group; 8] = [
 ];
 
 /// Runs every check over the facts.
-pub fn examine(facts: &Facts) -> Vec<Outcome> {
+pub fn examine(facts: &Facts) -> Vec<CheckResult> {
     let all = GROUPS.iter().flat_map(|group| group.checks.iter().map(|check| (group.name, check)));
     let outcomes = all.filter_map(|(group, check)| {
         let finding = (check.test)(facts)?;
         let fix = (finding.level > Level::Ok).then(|| (check.fix)(facts));
-        Some(Outcome { group, name: check.name, finding, fix })
+        Some(CheckResult { group, name: check.name, finding, fix })
     });
     outcomes.collect()
 }

@@ -10,7 +10,7 @@ use persona_storage::sqlite::lock_probe::Holder;
 use persona_storage::sqlite::{DatabaseError, FileSystem, SecondName, Settings};
 
 use super::facts::{Entry, Facts, FileFacts, ServerFacts, Space, User};
-use super::{Level, Outcome, examine};
+use super::{CheckResult, Level, examine};
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_543_841_000_000);
 
@@ -90,7 +90,7 @@ impl ServerFacts {
 }
 
 /// What is not as it should be, after these changes to sound facts.
-fn bad(change: impl FnOnce(&mut FileFacts, &mut ServerFacts)) -> Vec<Outcome> {
+fn bad(change: impl FnOnce(&mut FileFacts, &mut ServerFacts)) -> Vec<CheckResult> {
     let (mut file, mut server) = (file(), server());
     change(&mut file, &mut server);
     let facts = Facts {

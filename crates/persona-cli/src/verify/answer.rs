@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::checks::{Check, DELETED};
 use super::connection::Answer;
-use super::history::{Operation, Outcome};
+use super::history::{Knowledge, RequestKind};
 use super::random::effect_of;
 
 /// What every key that this program writes begins with; the number of the request follows.
@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for Keys {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Understood {
     /// How the request ended.
-    pub outcome: Outcome,
+    pub outcome: Knowledge,
     /// The revision that it names; 0 when there is no such persona.
     pub revision: Option<u32>,
     /// The entity tag.
@@ -117,7 +117,7 @@ pub struct Understood {
 impl Understood {
     /// No answer.
     pub fn unknown() -> Self {
-        let outcome = Outcome::Unknown;
+        let outcome = Knowledge::Unknown;
         Self {
             outcome,
             revision: None,
@@ -137,7 +137,7 @@ impl Understood {
 
     /// Reads an answer. While processes are being killed, or writes refused on purpose, a 503 that
     /// says when to come again is declared, and so is a 507.
-    pub fn of(operation: Operation, answer: &Answer, expected: u32, killing: bool) -> Self {
+    pub fn of(operation: RequestKind, answer: &Answer, expected: u32, killing: bool) -> Self {
         let Answer { status, body, .. } = answer;
         let undeclared =
             || format!("{} was answered {}: {}", operation.as_str(), status.as_u16(), quoted(body));
@@ -153,30 +153,30 @@ impl Understood {
             ..Self::unknown()
         };
         match (operation, status.as_u16()) {
-            (Operation::Create, 201)
+            (RequestKind::Create, 201)
             | (
-                Operation::Patch
-                | Operation::Replace
-                | Operation::Undelete
-                | Operation::Read
-                | Operation::Visit,
+                RequestKind::Patch
+                | RequestKind::Replace
+                | RequestKind::Undelete
+                | RequestKind::Read
+                | RequestKind::Visit,
                 200,
             ) => Self::with_body(named, body, operation),
-            (Operation::Delete, 204) | (Operation::Read | Operation::Visit, 410) => {
-                Self { outcome: Outcome::Done, is_deleted: true, ..named }
+            (RequestKind::Delete, 204) | (RequestKind::Read | RequestKind::Visit, 410) => {
+                Self { outcome: Knowledge::Done, is_deleted: true, ..named }
             }
-            (Operation::Read | Operation::Visit, 304) => {
-                Self { outcome: Outcome::Done, revision: Some(expected), ..named }
+            (RequestKind::Read | RequestKind::Visit, 304) => {
+                Self { outcome: Knowledge::Done, revision: Some(expected), ..named }
             }
-            (Operation::Patch | Operation::Replace, 410) => {
-                Self { outcome: Outcome::Deleted, is_deleted: true, ..named }
+            (RequestKind::Patch | RequestKind::Replace, 410) => {
+                Self { outcome: Knowledge::Deleted, is_deleted: true, ..named }
             }
-            (Operation::Replace | Operation::Delete | Operation::Undelete, 412) => {
-                Self { outcome: Outcome::Refused, ..named }
+            (RequestKind::Replace | RequestKind::Delete | RequestKind::Undelete, 412) => {
+                Self { outcome: Knowledge::Refused, ..named }
             }
-            (Operation::Create, 404) => Self::complaining(Check::Errors, undeclared()),
+            (RequestKind::Create, 404) => Self::complaining(Check::Errors, undeclared()),
             (_, 404) => Self {
-                outcome: if operation.is_write() { Outcome::Refused } else { Outcome::Done },
+                outcome: if operation.is_write() { Knowledge::Refused } else { Knowledge::Done },
                 revision: Some(0),
                 ..named
             },
@@ -188,7 +188,7 @@ impl Understood {
         }
     }
 
-    fn with_body(named: Self, body: &Bytes, operation: Operation) -> Self {
+    fn with_body(named: Self, body: &Bytes, operation: RequestKind) -> Self {
         let seen: Seen = match serde_json::from_slice(body) {
             Ok(seen) => seen,
             Err(error) => {
@@ -208,7 +208,7 @@ impl Understood {
             return Self::complaining(Check::Intact, what);
         }
         Self {
-            outcome: Outcome::Done,
+            outcome: Knowledge::Done,
             state: seen.state(),
             keys: seen.extensions.count,
             is_deleted: seen.is_deleted(),
@@ -219,12 +219,12 @@ impl Understood {
 }
 
 /// What a problem says of a write: that it was not kept, or nothing that can be relied on.
-fn said_by(body: &[u8]) -> Outcome {
+fn said_by(body: &[u8]) -> Knowledge {
     let problem = ProblemBody::read(body);
     if NOT_KEPT.into_iter().any(|code| problem.is(code)) {
-        Outcome::Refused
+        Knowledge::Refused
     } else {
-        Outcome::Unknown
+        Knowledge::Unknown
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
     use super::{Understood, key_of};
     use crate::verify::checks::{Check, DELETED};
     use crate::verify::connection::Answer;
-    use crate::verify::history::{Operation, Outcome};
+    use crate::verify::history::{Knowledge, RequestKind};
     use crate::verify::random::effect_of;
 
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Answer {
@@ -272,18 +272,18 @@ mod tests {
     #[test]
     fn a_persona_shows_its_revision_and_its_state() {
         let read = Understood::of(
-            Operation::Read,
+            RequestKind::Read,
             &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("null")),
             0,
             false,
         );
         assert_eq!(
             (read.outcome, read.revision, read.keys, read.complaint),
-            (Outcome::Done, Some(3), 2, None)
+            (Knowledge::Done, Some(3), 2, None)
         );
         assert_eq!(read.state.map(u64::from), Some(effect_of(7) ^ effect_of(8)));
         let deleted = Understood::of(
-            Operation::Read,
+            RequestKind::Read,
             &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("\"2026\"")),
             0,
             false,
@@ -294,30 +294,30 @@ mod tests {
     #[test]
     fn a_problem_is_a_refusal_only_where_it_says_that_nothing_was_changed() {
         for (status, code, outcome) in [
-            (503, "busy", Outcome::Refused),
-            (507, "storage_full", Outcome::Refused),
-            (500, "storage_failed", Outcome::Refused),
-            (503, "outcome_unknown", Outcome::Unknown),
-            (503, "closing", Outcome::Unknown),
-            (500, "internal", Outcome::Unknown),
+            (503, "busy", Knowledge::Refused),
+            (507, "storage_full", Knowledge::Refused),
+            (500, "storage_failed", Knowledge::Refused),
+            (503, "outcome_unknown", Knowledge::Unknown),
+            (503, "closing", Knowledge::Unknown),
+            (500, "internal", Knowledge::Unknown),
         ] {
             let answer =
                 answer(status, &[("retry-after", "1")], &format!(r#"{{"code":"{code}"}}"#));
             assert_eq!(
-                Understood::of(Operation::Patch, &answer, 0, true).outcome,
+                Understood::of(RequestKind::Patch, &answer, 0, true).outcome,
                 outcome,
                 "{code}"
             );
         }
         assert_eq!(
             Understood::of(
-                Operation::Patch,
+                RequestKind::Patch,
                 &answer(503, &[("retry-after", "1")], "busy"),
                 0,
                 true
             )
             .outcome,
-            Outcome::Unknown
+            Knowledge::Unknown
         );
     }
 
@@ -327,27 +327,33 @@ mod tests {
             Understood::of(operation, &answer, 0, killing).complaint.map(|(check, _)| check)
         };
         let busy = || answer(503, &[("retry-after", "1")], "{}");
-        assert_eq!(complaint(Operation::Patch, busy(), true), None);
-        assert_eq!(complaint(Operation::Patch, busy(), false), Some(Check::Errors));
-        assert_eq!(complaint(Operation::Patch, answer(503, &[], "{}"), true), Some(Check::Errors));
+        assert_eq!(complaint(RequestKind::Patch, busy(), true), None);
+        assert_eq!(complaint(RequestKind::Patch, busy(), false), Some(Check::Errors));
+        assert_eq!(
+            complaint(RequestKind::Patch, answer(503, &[], "{}"), true),
+            Some(Check::Errors)
+        );
         assert_eq!(
             complaint(
-                Operation::Patch,
+                RequestKind::Patch,
                 answer(503, &[("retry-after", "1")], "Database is LOCKED"),
                 true
             ),
             Some(Check::Errors)
         );
         assert_eq!(
-            complaint(Operation::Patch, answer(412, &[("etag", "\"3-9f3c21aa\"")], "{}"), false),
+            complaint(RequestKind::Patch, answer(412, &[("etag", "\"3-9f3c21aa\"")], "{}"), false),
             Some(Check::Errors)
         );
-        assert_eq!(complaint(Operation::Read, answer(500, &[], "{}"), true), Some(Check::Errors));
-        assert_eq!(complaint(Operation::Patch, answer(507, &[], "{}"), false), Some(Check::Errors));
-        assert_eq!(complaint(Operation::Patch, answer(507, &[], "{}"), true), None);
+        assert_eq!(complaint(RequestKind::Read, answer(500, &[], "{}"), true), Some(Check::Errors));
+        assert_eq!(
+            complaint(RequestKind::Patch, answer(507, &[], "{}"), false),
+            Some(Check::Errors)
+        );
+        assert_eq!(complaint(RequestKind::Patch, answer(507, &[], "{}"), true), None);
         assert_eq!(
             complaint(
-                Operation::Read,
+                RequestKind::Read,
                 answer(200, &[("etag", "\"4-9f3c21aa\"")], &persona("null")),
                 false
             ),
@@ -355,7 +361,7 @@ mod tests {
         );
         assert_eq!(
             complaint(
-                Operation::Read,
+                RequestKind::Read,
                 answer(200, &[("etag", "\"3-9f3c21aa\"")], "{\"id\":"),
                 false
             ),

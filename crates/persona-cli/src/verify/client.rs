@@ -16,7 +16,7 @@ use serde_json::json;
 use super::answer::{Understood, key_of};
 use super::checks::{Check, DELETED};
 use super::connection::{Connection, Silence};
-use super::history::{Operation, Outcome, Record};
+use super::history::{Knowledge, Record, RequestKind};
 use super::load::Load;
 use super::random::{Random, effect_of};
 use super::search::{Written, search_name, search_word, word_of};
@@ -50,7 +50,7 @@ struct Sight {
 /// One request of one client.
 #[derive(Clone, Copy, Debug)]
 struct Ask {
-    operation: Operation,
+    operation: RequestKind,
     persona: u32,
     /// 0 for reads.
     request: u32,
@@ -98,7 +98,7 @@ impl Client {
     pub async fn write_until_refused(&mut self, persona: u32, most: u32) {
         let before = self.load.refused.load(Relaxed);
         for _ in 0..most {
-            self.write(Operation::Patch, persona, None).await;
+            self.write(RequestKind::Patch, persona, None).await;
             if self.load.refused.load(Relaxed) > before {
                 return;
             }
@@ -108,10 +108,10 @@ impl Client {
     /// Replaces and deletes a persona on a condition that does not hold.
     pub async fn write_in_vain(&mut self, persona: u32) {
         // Its first revision is then not the current one, whatever its checksum is.
-        self.write(Operation::Patch, persona, None).await;
+        self.write(RequestKind::Patch, persona, None).await;
         let gone = Some(EntityTag { revision: Revision::FIRST, checksum: 0 });
-        self.write(Operation::Replace, persona, gone).await;
-        self.write(Operation::Delete, persona, gone).await;
+        self.write(RequestKind::Replace, persona, gone).await;
+        self.write(RequestKind::Delete, persona, gone).await;
     }
 
     /// Reads a persona, so that the history tells what was there.
@@ -128,14 +128,14 @@ impl Client {
         let sight = self.sights.get(&persona).copied().unwrap_or_default();
         let is_hot = persona < self.load.hot;
         match self.random.below(100) {
-            _ if sight.is_deleted => self.write(Operation::Undelete, persona, sight.tag).await,
-            _ if sight.keys > KEYS_MAX => self.read_and(Operation::Replace, persona).await,
+            _ if sight.is_deleted => self.write(RequestKind::Undelete, persona, sight.tag).await,
+            _ if sight.keys > KEYS_MAX => self.read_and(RequestKind::Replace, persona).await,
             0..45 => drop(self.read(persona).await),
-            45..82 => self.write(Operation::Patch, persona, None).await,
-            82..94 => self.read_and(Operation::Replace, persona).await,
+            45..82 => self.write(RequestKind::Patch, persona, None).await,
+            82..94 => self.read_and(RequestKind::Replace, persona).await,
             94..97 => self.create().await,
-            _ if is_hot => self.write(Operation::Patch, persona, None).await,
-            _ => self.read_and(Operation::Delete, persona).await,
+            _ if is_hot => self.write(RequestKind::Patch, persona, None).await,
+            _ => self.read_and(RequestKind::Delete, persona).await,
         }
     }
 
@@ -147,12 +147,12 @@ impl Client {
 
     async fn create(&mut self) {
         if let Some(persona) = self.load.new_persona() {
-            self.write(Operation::Create, persona, None).await;
+            self.write(RequestKind::Create, persona, None).await;
         }
     }
 
     /// Reads, and replaces or deletes what was read, if no other client did meanwhile.
-    async fn read_and(&mut self, operation: Operation, persona: u32) {
+    async fn read_and(&mut self, operation: RequestKind, persona: u32) {
         let Some(seen) = self.read(persona).await else { return };
         if let Some(tag) = seen.tag.filter(|_| !seen.is_deleted) {
             self.write(operation, persona, Some(tag)).await;
@@ -163,7 +163,8 @@ impl Client {
     async fn read(&mut self, persona: u32) -> Option<Understood> {
         let known = self.sights.get(&persona).and_then(|sight| sight.tag);
         let expected = known.filter(|_| self.random.once_in(2));
-        let ask = Ask { operation: Operation::Read, persona, request: 0, expected, has_key: false };
+        let ask =
+            Ask { operation: RequestKind::Read, persona, request: 0, expected, has_key: false };
         let mut connection = self.connect().await?;
         let understood = self.attempt(&ask, &mut connection).await;
         self.home = Some(connection);
@@ -172,8 +173,8 @@ impl Client {
 
     /// Writes; asks again when the answer gets lost and a key makes that harmless; then looks at
     /// the other workers.
-    async fn write(&mut self, operation: Operation, persona: u32, expected: Option<EntityTag>) {
-        let has_key = operation != Operation::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
+    async fn write(&mut self, operation: RequestKind, persona: u32, expected: Option<EntityTag>) {
+        let has_key = operation != RequestKind::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
         let ask = Ask { operation, persona, request: self.load.new_request(), expected, has_key };
         for _ in 0..ATTEMPTS_MAX {
             if self.load.is_full() {
@@ -185,13 +186,13 @@ impl Client {
             self.home = Some(connection);
             match understood {
                 None => {}
-                Some(lost) if lost.outcome == Outcome::Unknown && has_key => {}
-                Some(done) if done.outcome == Outcome::Done => {
-                    if let (Operation::Create, Some(id)) = (operation, done.id) {
+                Some(lost) if lost.outcome == Knowledge::Unknown && has_key => {}
+                Some(done) if done.outcome == Knowledge::Done => {
+                    if let (RequestKind::Create, Some(id)) = (operation, done.id) {
                         self.load.named(persona, id);
                     }
                     self.visit(persona, worker).await;
-                    let is_new = operation == Operation::Create;
+                    let is_new = operation == RequestKind::Create;
                     if is_new || self.random.once_in(SEARCHED_ONCE_IN) {
                         self.search(&ask, &done).await;
                     }
@@ -211,7 +212,7 @@ impl Client {
         for worker in load.workers.iter().filter(|worker| **worker != own || own == 0) {
             if let Some(mut connection) = load.pool.take(*worker).await {
                 let ask = Ask {
-                    operation: Operation::Visit,
+                    operation: RequestKind::Visit,
                     persona,
                     request: 0,
                     expected: None,
@@ -229,8 +230,8 @@ impl Client {
         let (Some(id), Some(revision)) = (done.id, done.revision) else { return };
         let Some(mut connection) = self.connection_to_any().await else { return };
         match ask.operation {
-            Operation::Create => search_name(&load, ask.persona, id, &mut connection).await,
-            Operation::Patch | Operation::Replace => {
+            RequestKind::Create => search_name(&load, ask.persona, id, &mut connection).await,
+            RequestKind::Patch | RequestKind::Replace => {
                 let written = Written { id, revision, request: ask.request };
                 search_word(&load, &written, &mut connection).await;
             }
@@ -250,8 +251,10 @@ impl Client {
     async fn repeat(&mut self, ask: &Ask, first: &Understood) {
         let load = Arc::clone(&self.load);
         let Some(mut connection) = self.connection_to_any().await else { return };
-        let again =
-            self.attempt(ask, &mut connection).await.filter(|again| again.outcome == Outcome::Done);
+        let again = self
+            .attempt(ask, &mut connection)
+            .await
+            .filter(|again| again.outcome == Knowledge::Done);
         if again.is_some_and(|again| again.id != first.id) {
             load.complain(
                 Check::Once,
@@ -327,14 +330,14 @@ impl Client {
     fn message(&self, ask: &Ask) -> Option<Request<Full<Bytes>>> {
         let id = self.load.personas().get(ask.persona as usize).copied().flatten();
         let operation = match ask.operation {
-            Operation::Create => OperationId::CreatePersona,
-            Operation::Undelete => OperationId::UndeletePersona,
-            Operation::Patch => OperationId::PatchPersona,
-            Operation::Replace => OperationId::ReplacePersona,
-            Operation::Delete => OperationId::DeletePersona,
-            Operation::Read | Operation::Visit | Operation::Export => OperationId::GetPersona,
+            RequestKind::Create => OperationId::CreatePersona,
+            RequestKind::Undelete => OperationId::UndeletePersona,
+            RequestKind::Patch => OperationId::PatchPersona,
+            RequestKind::Replace => OperationId::ReplacePersona,
+            RequestKind::Delete => OperationId::DeletePersona,
+            RequestKind::Read | RequestKind::Visit | RequestKind::Export => OperationId::GetPersona,
         };
-        let path = if ask.operation == Operation::Create {
+        let path = if ask.operation == RequestKind::Create {
             operation.path_of(&[])
         } else {
             operation.path_of(&[&id?.to_string()])
@@ -357,10 +360,10 @@ impl Client {
         let keys = json!({ key_of(ask.request): 1 });
         let word = word_of(ask.request);
         let body = match ask.operation {
-            Operation::Create | Operation::Replace => {
+            RequestKind::Create | RequestKind::Replace => {
                 json!({ "name": self.load.name_of(ask.persona), "description": DESCRIPTION, "tags": ["persona-verify"], "extensions": keys, "creator_notes": word })
             }
-            Operation::Patch => json!({ "extensions": keys, "creator_notes": word }),
+            RequestKind::Patch => json!({ "extensions": keys, "creator_notes": word }),
             _ => return request.body(Full::default()).ok(),
         };
         request
@@ -390,8 +393,8 @@ impl Client {
 /// What a write adds to the state.
 fn effect(ask: &Ask) -> u64 {
     match ask.operation {
-        Operation::Create | Operation::Patch | Operation::Replace => effect_of(ask.request),
-        Operation::Delete | Operation::Undelete => DELETED,
-        Operation::Read | Operation::Visit | Operation::Export => 0,
+        RequestKind::Create | RequestKind::Patch | RequestKind::Replace => effect_of(ask.request),
+        RequestKind::Delete | RequestKind::Undelete => DELETED,
+        RequestKind::Read | RequestKind::Visit | RequestKind::Export => 0,
     }
 }

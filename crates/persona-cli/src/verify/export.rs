@@ -13,7 +13,7 @@ use super::answer::Seen;
 use super::checks::Check;
 use super::connection::Connection;
 use super::error::Error;
-use super::history::{Operation, Outcome, Record};
+use super::history::{Knowledge, Record, RequestKind};
 use super::load::Load;
 
 /// Everything, the deleted ones too.
@@ -120,8 +120,8 @@ impl Lines<'_> {
             request: 0,
             expected: 0,
             worker: 0,
-            operation: Operation::Export,
-            outcome: Outcome::Done,
+            operation: RequestKind::Export,
+            outcome: Knowledge::Done,
             replayed: false,
         });
     }

@@ -12,7 +12,7 @@ pub const RECORDS_MAX: usize = 20_000_000;
 /// What a client asked for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
-pub enum Operation {
+pub enum RequestKind {
     /// POST: a new persona.
     Create,
     /// PATCH: adds one key and names nothing else.
@@ -31,7 +31,7 @@ pub enum Operation {
     Export,
 }
 
-impl Operation {
+impl RequestKind {
     /// Every operation.
     pub const ALL: [Self; 8] = [
         Self::Create,
@@ -67,7 +67,7 @@ impl Operation {
 /// What the client knows afterwards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum Outcome {
+pub enum Knowledge {
     /// Answered as asked.
     Done,
     /// Answered that nothing was changed, because something else was expected, or the server was
@@ -102,9 +102,9 @@ pub struct Record {
     /// Which worker answered; 0 when unknown.
     pub worker: u8,
     /// What was asked for.
-    pub operation: Operation,
+    pub operation: RequestKind,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: Knowledge,
     /// The answer was that of an earlier attempt (`Idempotency-Replayed`), so it says nothing about
     /// now.
     pub replayed: bool,

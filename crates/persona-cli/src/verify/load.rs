@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use persona_model::PersonaId;
 
 use super::checks::{Check, Findings};
-use super::history::{History, Operation, Outcome, Record};
+use super::history::{History, Knowledge, Record, RequestKind};
 use super::pool::Pool;
 use crate::client::ServerAddress;
 
@@ -165,9 +165,9 @@ impl Load {
     pub fn record(&self, record: Record) {
         self.operations.fetch_add(1, Relaxed);
         let counter = match record.outcome {
-            Outcome::Unknown => Some(&self.unknown),
-            Outcome::Refused if record.operation.is_write() => Some(&self.refused),
-            Outcome::Done if record.operation.is_write() => Some(&self.writes),
+            Knowledge::Unknown => Some(&self.unknown),
+            Knowledge::Refused if record.operation.is_write() => Some(&self.refused),
+            Knowledge::Done if record.operation.is_write() => Some(&self.writes),
             _ => None,
         };
         if let Some(counter) = counter {
@@ -175,7 +175,7 @@ impl Load {
         }
         // The export after the load has to have room as well, and it does: a list grows beyond its
         // intended length.
-        if !self.history.add(record) && record.operation != Operation::Export {
+        if !self.history.add(record) && record.operation != RequestKind::Export {
             self.stop();
         }
     }

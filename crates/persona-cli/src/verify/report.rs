@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::chaos::Kills;
 use super::checks::{Check, Findings};
-use super::history::{Operation, Outcome, Record};
+use super::history::{Knowledge, Record, RequestKind};
 use super::plan::Plan;
 
 /// Times of one kind of request, in microseconds.
@@ -58,7 +58,7 @@ pub struct Report {
     clients: u32,
     seed: u64,
     lasted: Duration,
-    counts: [[u64; 3]; Operation::ALL.len()],
+    counts: [[u64; 3]; RequestKind::ALL.len()],
     writes: Times,
     reads: Times,
     kept: Option<PathBuf>,
@@ -78,7 +78,7 @@ impl Report {
         kept: Option<PathBuf>,
     ) -> Self {
         let done = |record: &&Record| {
-            record.outcome == Outcome::Done && record.operation != Operation::Export
+            record.outcome == Knowledge::Done && record.operation != RequestKind::Export
         };
         let micros = |write: bool| {
             let wanted =
@@ -89,16 +89,16 @@ impl Report {
         };
         let writes_of = |worker: u8| {
             let acknowledged = records.iter().filter(|record| {
-                record.operation.is_write() && record.outcome == Outcome::Done && !record.replayed
+                record.operation.is_write() && record.outcome == Knowledge::Done && !record.replayed
             });
             acknowledged.filter(|record| record.worker == worker).count() as u64
         };
-        let mut counts = [[0; 3]; Operation::ALL.len()];
+        let mut counts = [[0; 3]; RequestKind::ALL.len()];
         for record in records {
             let outcome = match record.outcome {
-                Outcome::Done => 0,
-                Outcome::Refused | Outcome::Deleted => 1,
-                Outcome::Unknown => 2,
+                Knowledge::Done => 0,
+                Knowledge::Refused | Knowledge::Deleted => 1,
+                Knowledge::Unknown => 2,
             };
             counts[record.operation as usize][outcome] += 1;
         }
@@ -146,7 +146,7 @@ impl Report {
     }
 
     fn requests(&self) -> u64 {
-        let asked = Operation::ALL.iter().filter(|operation| **operation != Operation::Export);
+        let asked = RequestKind::ALL.iter().filter(|operation| **operation != RequestKind::Export);
         asked.flat_map(|operation| self.counts[*operation as usize]).sum()
     }
 
@@ -162,7 +162,7 @@ impl Report {
                 json!({ "promise": check.promise(), "violations": self.findings.count(*check) }),
             )
         });
-        let operations = Operation::ALL.iter().map(|operation| {
+        let operations = RequestKind::ALL.iter().map(|operation| {
             let [done, refused, unknown] = self.counts[*operation as usize];
             (
                 operation.as_str().to_string(),
@@ -261,9 +261,9 @@ impl Report {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let rate = float(self.requests()) / self.lasted.as_secs_f64().max(0.001);
-        let by_operation = Operation::ALL
+        let by_operation = RequestKind::ALL
             .iter()
-            .filter(|operation| **operation != Operation::Export)
+            .filter(|operation| **operation != RequestKind::Export)
             .map(|operation| {
                 let [done, refused, _] = self.counts[*operation as usize];
                 let refused = if refused > 0 {

@@ -34,7 +34,7 @@ fn served_again(server: &Server, path: &str) -> bool {
 
 /// What became of one injection.
 #[derive(Default, Debug)]
-struct Outcome {
+struct Injected {
     /// Calls that were made to fail; none where the process never came to its n-th.
     failed: usize,
     replaced: bool,
@@ -58,8 +58,8 @@ fn declared_for(call: &str) -> &'static [&'static str] {
 
 /// Sends patches, each followed by a read, on connections of their own, and notes what becomes of
 /// each.
-fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) -> Outcome {
-    let mut outcome = Outcome::default();
+fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) -> Injected {
+    let mut outcome = Injected::default();
     for number in 0..patches {
         let key = format!("during/{number}");
         let reply = Client::connect(server.address())
@@ -99,7 +99,7 @@ fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) 
 
 /// One server, one kind of failure at one call; everything acknowledged must be there after a clean
 /// start.
-fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Outcome {
+fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Injected {
     let server =
         Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
     let path = create(&mut server.connect(), "survivor");

@@ -21,6 +21,6 @@ pub mod schema;
 pub mod status;
 mod time;
 
-pub use operation::{Answer, Body, Content, Method, Operation, RateClass, Scope, StoreUse, Tag};
+pub use operation::{Answer, Body, Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag};
 pub use operations::{OPERATIONS, OperationId, PREFIX};
 pub use time::Time;

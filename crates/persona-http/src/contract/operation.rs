@@ -6,7 +6,7 @@ use super::schema::BodySchema;
 
 /// One method at one path.
 #[derive(Clone, Copy, Debug)]
-pub struct Operation {
+pub struct OperationRow {
     /// Its name in the OpenAPI document, which is that of its handler.
     pub name: &'static str,
     /// The method. HEAD comes with every GET.
@@ -169,7 +169,7 @@ const OF_EVERY_WRITE: &[Code] = &[Code::KeyReused, Code::TooManyKeys, Code::Outc
 /// What a body can be answered.
 const OF_BODIES: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid];
 
-impl Operation {
+impl OperationRow {
     /// Every problem that it can answer with, each once.
     pub fn all_problems(&self) -> Vec<Code> {
         let none: &[Code] = &[];

@@ -15,7 +15,7 @@ pub struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// What it may hold.
-    pub holds: Holds,
+    pub holds: ParameterKind,
     /// Whether it may be given more than once.
     pub repeats: bool,
     /// What it is for, in one sentence.
@@ -24,7 +24,7 @@ pub struct Parameter {
 
 /// What a parameter may hold.
 #[derive(Clone, Copy, Debug)]
-pub enum Holds {
+pub enum ParameterKind {
     /// A whole number from 1 up to this.
     Number(u64),
     /// True or false.
@@ -54,7 +54,7 @@ pub struct Typed<T> {
 
 const fn typed<T>(
     name: &'static str,
-    holds: Holds,
+    holds: ParameterKind,
     read: fn(&Parameter, &str) -> Result<T, String>,
     about: &'static str,
 ) -> Typed<T> {
@@ -62,15 +62,20 @@ const fn typed<T>(
 }
 
 const fn flag(name: &'static str, about: &'static str) -> Typed<bool> {
-    typed(name, Holds::Flag, read_flag, about)
+    typed(name, ParameterKind::Flag, read_flag, about)
 }
 
 const fn revision(name: &'static str, about: &'static str) -> Typed<Revision> {
-    typed(name, Holds::Number(REVISION_MAX), read_revision, about)
+    typed(name, ParameterKind::Number(REVISION_MAX), read_revision, about)
 }
 
 /// A parameter that only its handler can read, because reading it needs other parameters.
-const fn text(name: &'static str, holds: Holds, repeats: bool, about: &'static str) -> Parameter {
+const fn text(
+    name: &'static str,
+    holds: ParameterKind,
+    repeats: bool,
+    about: &'static str,
+) -> Parameter {
     Parameter { name, holds, repeats, about }
 }
 
@@ -94,36 +99,36 @@ pub const BASE_REVISION: Typed<Revision> = revision(
 /// Size of a page.
 pub const LIMIT: Typed<u64> = typed(
     "limit",
-    Holds::Number(PAGE_LIMIT_MAX as u64),
+    ParameterKind::Number(PAGE_LIMIT_MAX as u64),
     read_number,
     "Most items of the page; 50 by default.",
 );
 /// Where a page starts.
 pub const CURSOR: Parameter =
-    text("cursor", Holds::Cursor, false, "Where to go on: next_cursor of the page before.");
+    text("cursor", ParameterKind::Cursor, false, "Where to go on: next_cursor of the page before.");
 /// The order of a list.
 pub const SORT: Typed<Sort> = typed(
     "sort",
-    Holds::OneOf(SORT_WORDS),
+    ParameterKind::OneOf(SORT_WORDS),
     one_of,
     "The order; -created_at by default, relevance with q.",
 );
 /// Tags that personas of a list have.
 pub const TAG: Parameter = text(
     "tag",
-    Holds::Tag,
+    ParameterKind::Tag,
     true,
     "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
 );
 /// Which kind the personas of a list are of.
 pub const KIND: Typed<Kind> =
-    typed("kind", Holds::OneOf(KIND_WORDS), one_of, "Only personas of this kind.");
+    typed("kind", ParameterKind::OneOf(KIND_WORDS), one_of, "Only personas of this kind.");
 /// Whether the personas of a list are active.
 pub const IS_ACTIVE: Typed<bool> = flag("is_active", "Only active, or only inactive personas.");
 /// Since when the personas of a list changed.
 pub const UPDATED_SINCE: Typed<Since> = typed(
     "updated_since",
-    Holds::Since,
+    ParameterKind::Since,
     read_since,
     "Only personas changed since then: next_updated_since of an earlier list, or a time to begin \
      with.",
@@ -134,21 +139,21 @@ pub const INCLUDE_DELETED: Typed<bool> =
 /// Which members the personas of a list have.
 pub const FIELDS: Parameter = text(
     "fields",
-    Holds::Members,
+    ParameterKind::Members,
     true,
     "Only these members of each persona; repeat it for several, or separate them by commas.",
 );
 /// Whether a list is counted.
 pub const COUNT: Typed<bool> = typed(
     "count",
-    Holds::OneOf(&["exact"]),
+    ParameterKind::OneOf(&["exact"]),
     |_, value| if value == "exact" { Ok(true) } else { Err("one of exact".into()) },
     "Adds total: how many personas there are in all pages.",
 );
 /// What a list is searched for.
 pub const Q: Parameter = text(
     "q",
-    Holds::Search,
+    ParameterKind::Search,
     false,
     "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and \
      accents do not matter, signs of a word such as C++ do; p* looks into names and tags only.",
@@ -181,7 +186,7 @@ fn read_flag(_: &Parameter, value: &str) -> Result<bool, String> {
 }
 
 fn read_number(row: &Parameter, value: &str) -> Result<u64, String> {
-    let Holds::Number(max) = row.holds else { return Err("no number".into()) };
+    let ParameterKind::Number(max) = row.holds else { return Err("no number".into()) };
     whole(value)
         .filter(|number| (1..=max).contains(number))
         .ok_or_else(|| format!("a whole number from 1 to {max}"))
@@ -206,7 +211,7 @@ fn read_since(_: &Parameter, value: &str) -> Result<Since, String> {
 }
 
 fn one_of<T: FromStr>(row: &Parameter, value: &str) -> Result<T, String> {
-    let Holds::OneOf(words) = row.holds else { return Err("no word".into()) };
+    let ParameterKind::OneOf(words) = row.holds else { return Err("no word".into()) };
     value.parse().map_err(|_| format!("one of {}", words.join(", ")))
 }
 

@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::grammar;
 use super::ordered::Ordered;
-use crate::contract::parameters::{Header, HeaderHolds, Holds, Parameter, members};
+use crate::contract::parameters::{Header, HeaderHolds, Parameter, ParameterKind, members};
 use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
 use crate::contract::schema::{BodySchema, named};
-use crate::contract::{Answer, Body, Content, OPERATIONS, Operation};
+use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow};
 use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
@@ -50,7 +50,7 @@ fn path_parameter(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
 }
 
-fn operation(row: &Operation, types: &mut SchemaGenerator) -> Value {
+fn operation(row: &OperationRow, types: &mut SchemaGenerator) -> Value {
     let query = row.query.iter().map(query_parameter);
     let parameters: Vec<Value> = query.chain(row.all_headers().map(header_parameter)).collect();
     let mut responses = Map::new();
@@ -84,20 +84,22 @@ fn query_parameter(row: &Parameter) -> Value {
     })
 }
 
-fn query_schema(holds: Holds) -> Value {
+fn query_schema(holds: ParameterKind) -> Value {
     match holds {
-        Holds::Number(max) => {
+        ParameterKind::Number(max) => {
             json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": max })
         }
-        Holds::Flag => json!({ "type": "boolean" }),
-        Holds::OneOf(words) => json!({ "type": "string", "enum": words }),
-        Holds::Tag => {
+        ParameterKind::Flag => json!({ "type": "boolean" }),
+        ParameterKind::OneOf(words) => json!({ "type": "string", "enum": words }),
+        ParameterKind::Tag => {
             json!({ "type": "array", "items": { "type": "string" }, "maxItems": FILTER_TAGS_MAX })
         }
-        Holds::Search => json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX }),
-        Holds::Cursor => grammar::cursor(),
-        Holds::Since => grammar::since(),
-        Holds::Members => {
+        ParameterKind::Search => {
+            json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX })
+        }
+        ParameterKind::Cursor => grammar::cursor(),
+        ParameterKind::Since => grammar::since(),
+        ParameterKind::Members => {
             let names: Vec<&str> = members().collect();
             json!({ "type": "array", "items": { "type": "string", "enum": names }, "minItems": 1 })
         }

@@ -1,14 +1,14 @@
 //! The schemas of a persona: as it is answered, created, replaced and patched.
 
 use persona_model::{
-    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
-    OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX, RATINGS, Shape, TEXT_BYTES_MAX,
+    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
+    NAME_CHARS_MAX, OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX, RATINGS, TEXT_BYTES_MAX,
 };
 use serde_json::{Map, Value, json};
 
 use super::grammar;
 use crate::contract::schema::named;
-use crate::wire::{Holds, MANAGED, Managed, member_names};
+use crate::wire::{MANAGED, Managed, MemberKind, member_names};
 
 /// Every schema of a persona, by its name.
 pub(super) fn schemas() -> [(&'static str, Value); 14] {
@@ -247,11 +247,11 @@ fn with_description(schema: Value, about: String) -> Value {
 /// What a field is for, with the limits that JSON Schema cannot say.
 fn described(field: &Field) -> String {
     match field.shape {
-        Shape::Text => format!("{} At most {TEXT_BYTES_MAX} bytes of UTF-8.", field.about),
-        Shape::Texts { .. } | Shape::TextByLanguage => {
+        FieldKind::Text => format!("{} At most {TEXT_BYTES_MAX} bytes of UTF-8.", field.about),
+        FieldKind::Texts { .. } | FieldKind::TextByLanguage => {
             format!("{} At most {TEXT_BYTES_MAX} bytes of UTF-8 each.", field.about)
         }
-        Shape::Object { bytes_max } => {
+        FieldKind::Object { bytes_max } => {
             format!(
                 "{} At most {bytes_max} bytes as JSON, nested at most {OBJECT_DEPTH_MAX} deep.",
                 field.about
@@ -261,38 +261,38 @@ fn described(field: &Field) -> String {
     }
 }
 
-fn shape(shape: Shape) -> Value {
+fn shape(shape: FieldKind) -> Value {
     // A character has at least one byte, so a limit in bytes also bounds the characters that JSON
     // Schema counts.
     let text = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
     match shape {
-        Shape::Name => {
+        FieldKind::Name => {
             json!({ "type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": grammar::NAME })
         }
-        Shape::Line => {
+        FieldKind::Line => {
             json!({ "type": "string", "maxLength": LINE_CHARS_MAX, "pattern": grammar::LINE })
         }
-        Shape::Text => text,
-        Shape::OneOf(words) => json!({ "type": "string", "enum": words }),
-        Shape::Handle => or_null(
+        FieldKind::Text => text,
+        FieldKind::OneOf(words) => json!({ "type": "string", "enum": words }),
+        FieldKind::Handle => or_null(
             json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{HANDLE_CHARS_MAX}}}$") }),
         ),
-        Shape::Texts { items_max } => {
+        FieldKind::Texts { items_max } => {
             json!({ "type": "array", "maxItems": items_max, "items": text })
         }
-        Shape::Lines { items_max, chars_max } => {
+        FieldKind::Lines { items_max, chars_max } => {
             let item = json!({ "type": "string", "minLength": 1, "maxLength": chars_max, "pattern": grammar::LINE });
             json!({ "type": "array", "maxItems": items_max, "items": item })
         }
-        Shape::TextByLanguage => {
+        FieldKind::TextByLanguage => {
             json!({ "type": "object", "maxProperties": LANGUAGES_MAX, "additionalProperties": text })
         }
-        Shape::Rating => named("ContentRating"),
-        Shape::Object { .. } => json!({ "type": "object", "additionalProperties": true }),
-        Shape::Assets => {
+        FieldKind::Rating => named("ContentRating"),
+        FieldKind::Object { .. } => json!({ "type": "object", "additionalProperties": true }),
+        FieldKind::Assets => {
             json!({ "type": "array", "maxItems": ASSETS_MAX, "items": named("Asset") })
         }
-        Shape::Flag { .. } => json!({ "type": "boolean" }),
+        FieldKind::Flag { .. } => json!({ "type": "boolean" }),
     }
 }
 
@@ -306,12 +306,12 @@ fn taken_over(managed: &'static Managed) -> (&'static str, Value) {
 
 fn managed_member(managed: &'static Managed) -> (&'static str, Value) {
     let mut schema = match managed.holds {
-        Holds::Id => json!({ "type": "string", "format": "uuid" }),
-        Holds::Revision => json!({ "type": "integer", "format": "int64", "minimum": 1 }),
-        Holds::Time => json!({ "type": "string", "format": "date-time" }),
-        Holds::TimeOrNull => or_null(json!({ "type": "string", "format": "date-time" })),
-        Holds::AuthorOrNull => or_null(json!({ "type": "string" })),
-        Holds::Hash => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
+        MemberKind::Id => json!({ "type": "string", "format": "uuid" }),
+        MemberKind::Revision => json!({ "type": "integer", "format": "int64", "minimum": 1 }),
+        MemberKind::Time => json!({ "type": "string", "format": "date-time" }),
+        MemberKind::TimeOrNull => or_null(json!({ "type": "string", "format": "date-time" })),
+        MemberKind::AuthorOrNull => or_null(json!({ "type": "string" })),
+        MemberKind::Hash => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
     };
     schema["description"] = managed.about.into();
     schema["readOnly"] = true.into();

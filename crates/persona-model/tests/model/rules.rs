@@ -1,7 +1,7 @@
 //! The rules of a document: each limit at its edge and one beyond, and every fault of an input at
 //! once.
 
-use persona_model::{Document, FIELDS, Shape, ValidationErrors};
+use persona_model::{Document, FIELDS, FieldKind, ValidationErrors};
 use serde_json::{Value, json};
 
 fn faults(input: Value) -> Vec<(String, &'static str)> {
@@ -59,15 +59,17 @@ fn every_field_refuses_every_wrong_type() {
     for field in FIELDS {
         for value in &values {
             let fits = match field.shape {
-                Shape::Name | Shape::Line | Shape::Text | Shape::Handle => value.is_string(),
-                Shape::Object { .. } => value.is_object(),
-                Shape::Flag { .. } => value.is_boolean(),
-                Shape::OneOf(_)
-                | Shape::Texts { .. }
-                | Shape::Lines { .. }
-                | Shape::TextByLanguage
-                | Shape::Rating
-                | Shape::Assets => false,
+                FieldKind::Name | FieldKind::Line | FieldKind::Text | FieldKind::Handle => {
+                    value.is_string()
+                }
+                FieldKind::Object { .. } => value.is_object(),
+                FieldKind::Flag { .. } => value.is_boolean(),
+                FieldKind::OneOf(_)
+                | FieldKind::Texts { .. }
+                | FieldKind::Lines { .. }
+                | FieldKind::TextByLanguage
+                | FieldKind::Rating
+                | FieldKind::Assets => false,
             };
             let found = faults(with(field.name, value.clone()));
             assert_eq!(found.is_empty(), fits, "{} = {value}: {found:?}", field.name);

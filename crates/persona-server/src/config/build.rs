@@ -8,7 +8,7 @@ use std::time::Duration;
 use persona_storage::sqlite::real_path;
 use tracing_subscriber::EnvFilter;
 
-use super::key::{self, Shape};
+use super::key::{self, ValueKind};
 use super::setting::{Origin, Setting};
 use super::{
     Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database,
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
     fn number<N: TryFrom<u64> + Default>(&mut self, name: &str) -> N {
         let setting = self.setting(name);
         let (min, max) = match setting.key.shape {
-            Shape::Number { min, max } => (min, max),
+            ValueKind::Number { min, max } => (min, max),
             _ => (1, u64::from(self.workers_max)),
         };
         let number = setting.text.replace('_', "").parse::<u64>().ok();
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
             return N::try_from(number).unwrap_or_default();
         }
         let is_file = self.workers_max == SQLITE_WORKERS_MAX;
-        let hint = (is_file && setting.key.shape == Shape::Workers && number.is_some_and(|number| number > max)).then(|| {
+        let hint = (is_file && setting.key.shape == ValueKind::Workers && number.is_some_and(|number| number > max)).then(|| {
             "the writers of one SQLite file take turns, so more processes add waiting and no speed; \
              PostgreSQL is the way to more: --database postgres://user@host/database"
                 .into()
@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
 
     fn time(&mut self, name: &str) -> Option<Duration> {
         let setting = self.setting(name);
-        let Shape::Time { min_seconds, max_seconds } = setting.key.shape else { return None };
+        let ValueKind::Time { min_seconds, max_seconds } = setting.key.shape else { return None };
         if setting.text.is_empty() {
             return None;
         }
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
     /// One of the words of a setting, as the value that it stands for.
     fn word<T: Default + FromStr>(&mut self, name: &str) -> T {
         let setting = self.setting(name);
-        let Shape::Word(words) = setting.key.shape else { return T::default() };
+        let ValueKind::Word(words) = setting.key.shape else { return T::default() };
         let text = setting.text.to_ascii_lowercase();
         let is_known = words.contains(&text.as_str());
         if let Some(value) = is_known.then(|| text.parse().ok()).flatten() {

@@ -7,7 +7,7 @@ use persona_model::nearest_name;
 
 use super::key::{CONFIG_VARIABLE, KEYS};
 use super::renamed::setting_of_earlier_name;
-use super::shape::VARIABLE_PREFIX;
+use super::value_kind::VARIABLE_PREFIX;
 
 /// The variables of the process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches, builder::ValueParser};
 
-use super::key::{Default, KEYS, Key, Shape};
+use super::key::{Default, KEYS, Key, ValueKind};
 
 /// The settings that were given as flags, as text; they are checked together with those of all
 /// other sources.
@@ -55,7 +55,7 @@ impl FromArgMatches for Flags {
 
 /// Settings of the server. What commands need to find one is no flag of its own start.
 fn of_serve() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(|key| key.shape != Shape::Server)
+    KEYS.iter().filter(|key| key.shape != ValueKind::Server)
 }
 
 fn argument(key: &'static Key) -> Arg {
@@ -71,20 +71,20 @@ fn argument(key: &'static Key) -> Arg {
         .hide(key.is_for_tests())
         .value_parser(ValueParser::string());
     match key.shape {
-        Shape::Switch => arg
+        ValueKind::Switch => arg
             .value_name("true|false")
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true")
             .hide_possible_values(true),
-        Shape::Networks => arg.value_name("ADDRESSES"),
-        Shape::Hosts => arg.value_name("HOSTS"),
-        Shape::Address => arg.value_name("ADDRESS"),
-        Shape::Number { .. } | Shape::Workers => arg.value_name("NUMBER"),
-        Shape::Time { .. } => arg.value_name("TIME"),
-        Shape::Word(_) | Shape::LogFilter => arg.value_name("WORD"),
-        Shape::Server => arg.value_name("URL"),
-        Shape::Database | Shape::Path => arg.value_name("PATH"),
+        ValueKind::Networks => arg.value_name("ADDRESSES"),
+        ValueKind::Hosts => arg.value_name("HOSTS"),
+        ValueKind::Address => arg.value_name("ADDRESS"),
+        ValueKind::Number { .. } | ValueKind::Workers => arg.value_name("NUMBER"),
+        ValueKind::Time { .. } => arg.value_name("TIME"),
+        ValueKind::Word(_) | ValueKind::LogFilter => arg.value_name("WORD"),
+        ValueKind::Server => arg.value_name("URL"),
+        ValueKind::Database | ValueKind::Path => arg.value_name("PATH"),
     }
 }
 

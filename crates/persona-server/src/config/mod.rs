@@ -28,12 +28,12 @@ mod problem;
 mod reference;
 mod renamed;
 mod setting;
-mod shape;
+mod value_kind;
 
 pub use database::{Database, shown};
 pub use environment::Environment;
 pub use flags::Flags;
-pub use key::{KEYS, Key, Shape};
+pub use key::{KEYS, Key, ValueKind};
 pub use load::{Loaded, load};
 pub use log_format::LogFormat;
 pub use problem::{ConfigError, Problem};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::key::{Default, KEYS, Shape};
+use super::key::{Default, KEYS, ValueKind};
 use super::{Key, POSTGRES_WORKERS_MAX, SQLITE_WORKERS_MAX};
 
 const HEAD: &str = "\
@@ -58,28 +58,28 @@ fn describe(text: &mut String, key: &Key) {
     .expect("writing into a string succeeds");
 }
 
-fn values(shape: Shape) -> String {
+fn values(shape: ValueKind) -> String {
     match shape {
-        Shape::Address => "IP address or `localhost`".into(),
-        Shape::Hosts => "list of names and addresses, or `any`".into(),
-        Shape::Networks => "list of addresses and ranges, or `none`".into(),
-        Shape::Number { min, max } => format!("{min} to {max}"),
-        Shape::Time { min_seconds, max_seconds } => {
+        ValueKind::Address => "IP address or `localhost`".into(),
+        ValueKind::Hosts => "list of names and addresses, or `any`".into(),
+        ValueKind::Networks => "list of addresses and ranges, or `none`".into(),
+        ValueKind::Number { min, max } => format!("{min} to {max}"),
+        ValueKind::Time { min_seconds, max_seconds } => {
             format!(
                 "number of `s`, `m`, `h` or `d`, from {min_seconds}s to {}d",
                 max_seconds / 86_400
             )
         }
-        Shape::Workers => {
+        ValueKind::Workers => {
             format!("1 to {SQLITE_WORKERS_MAX}, on PostgreSQL 1 to {POSTGRES_WORKERS_MAX}")
         }
-        Shape::Switch => "`true` or `false`".into(),
-        Shape::Word(words) => {
+        ValueKind::Switch => "`true` or `false`".into(),
+        ValueKind::Word(words) => {
             words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
         }
-        Shape::LogFilter => "level or filter".into(),
-        Shape::Database => "path, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
-        Shape::Server => "URL such as `http://127.0.0.1:8000`".into(),
-        Shape::Path => "path".into(),
+        ValueKind::LogFilter => "level or filter".into(),
+        ValueKind::Database => "path, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
+        ValueKind::Server => "URL such as `http://127.0.0.1:8000`".into(),
+        ValueKind::Path => "path".into(),
     }
 }

@@ -2,7 +2,7 @@
 //! is told the new one.
 
 use super::key::KEYS;
-use super::shape::Key;
+use super::value_kind::Key;
 
 /// Earlier names, each with the name of today.
 const RENAMED: [(&str, &str); 1] = [("gate_warn_ms", "write_lock_warn_ms")];

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::file::beside;
-use super::shape::{Key, Shape};
+use super::value_kind::{Key, ValueKind};
 
 /// Where a value came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,8 +45,8 @@ impl Setting {
     pub(super) fn resolve_path(&mut self) {
         let Origin::File(file, _) = &self.origin else { return };
         let is_path = match self.key.shape {
-            Shape::Path => true,
-            Shape::Database => !self.text.contains(':'),
+            ValueKind::Path => true,
+            ValueKind::Database => !self.text.contains(':'),
             _ => false,
         };
         if is_path && !self.text.is_empty() {

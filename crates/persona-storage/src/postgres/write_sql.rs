@@ -133,12 +133,12 @@ pub(super) enum Waits {
 /// Which of the parts that not every statement has are in it, in this order: what leaves out held
 /// rows, titles, texts, what takes tags away, tags, and keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Shape([bool; 6]);
+pub(super) struct StatementParts([bool; 6]);
 
 /// Different shapes.
 const SHAPES: usize = 1 << 6;
 
-impl Shape {
+impl StatementParts {
     /// The parts that these revisions need.
     pub(super) fn of(rows: &[NewRow], waits: Waits) -> Self {
         let any = |has: fn(&NewRow) -> bool| rows.iter().any(has);
@@ -178,7 +178,7 @@ impl Shape {
 }
 
 /// The statement of this shape, put together once in a process.
-pub(super) fn sql(shape: Shape) -> &'static str {
+pub(super) fn sql(shape: StatementParts) -> &'static str {
     static TEXTS: [OnceLock<String>; SHAPES] = [const { OnceLock::new() }; SHAPES];
     TEXTS[shape.number()].get_or_init(|| shape.text())
 }

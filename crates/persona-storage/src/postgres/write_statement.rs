@@ -16,7 +16,7 @@ use super::connection::{Connection, Parameter, Statement};
 use super::driver_error::DriverError;
 use super::new_row::NewRow;
 use super::pool::Pool;
-use super::write_sql::{Shape, Waits, sql};
+use super::write_sql::{StatementParts, Waits, sql};
 use super::{migrate, row};
 use crate::{Error, Idempotency, Outcome, Representation};
 
@@ -83,7 +83,7 @@ pub(super) async fn apply(
         (&migrate::stored_version(), Type::INT4),
     ];
     let written =
-        connection.rows(Statement::Kept(sql(Shape::of(rows, waits))), &parameters).await?;
+        connection.rows(Statement::Kept(sql(StatementParts::of(rows, waits))), &parameters).await?;
     written.iter().map(|found| row::driver_value(found, 0)).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Whether a client that follows changes saw each of them.
 
 use super::findings::{Check, Findings};
-use crate::verify::history::{Operation, Outcome, Record};
+use crate::verify::history::{Knowledge, Record, RequestKind};
 
 /// One list of changes that was read to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,8 +16,8 @@ pub struct Poll {
 /// it began.
 pub fn check_followed(polls: &[Poll], history: &[Record]) -> Findings {
     let is_kept = |record: &&Record| {
-        record.outcome == Outcome::Done
-            && (record.operation.is_write() || record.operation == Operation::Export)
+        record.outcome == Knowledge::Done
+            && (record.operation.is_write() || record.operation == RequestKind::Export)
     };
     let kept = history.iter().filter(is_kept);
     let mut told: Vec<_> = kept
@@ -63,7 +63,7 @@ pub fn check_followed(polls: &[Poll], history: &[Record]) -> Findings {
 mod tests {
     use super::{Poll, check_followed};
     use crate::verify::checks::Check;
-    use crate::verify::history::{Operation, Outcome, Record};
+    use crate::verify::history::{Knowledge, Record, RequestKind};
 
     fn write(persona: u32, revision: u32, returned_at: u64) -> Record {
         Record {
@@ -76,8 +76,8 @@ mod tests {
             request: 1,
             expected: 0,
             worker: 0,
-            operation: Operation::Patch,
-            outcome: Outcome::Done,
+            operation: RequestKind::Patch,
+            outcome: Knowledge::Done,
             replayed: false,
         }
     }

@@ -12,7 +12,7 @@ use super::chain::Chain;
 use super::findings::{Check, Findings};
 use super::order::Order;
 use super::request::Request;
-use crate::verify::history::Operation;
+use crate::verify::history::RequestKind;
 
 /// Longest gap that is tried out. A transaction of more writes, all without keys, on one persona,
 /// is counted instead.
@@ -119,7 +119,7 @@ fn attribute(
     });
     if found {
         let replaces =
-            |number: &u32| chain.requests[*number as usize].operation == Operation::Replace;
+            |number: &u32| chain.requests[*number as usize].operation == RequestKind::Replace;
         let from = search.taken.iter().rposition(replaces).unwrap_or_default();
         return Attribution::Writes(search.taken.split_off(from));
     }

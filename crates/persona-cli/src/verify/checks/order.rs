@@ -2,7 +2,7 @@
 
 use super::findings::{Check, Findings};
 use super::request::Request;
-use crate::verify::history::{Operation, Outcome, Record};
+use crate::verify::history::{Knowledge, Record, RequestKind};
 
 /// When each revision of one persona was known to be there.
 pub(super) struct Order {
@@ -53,8 +53,9 @@ impl Order {
     /// Checks every answer and every acknowledged write.
     pub(super) fn check(&self, records: &[Record], requests: &[Request], findings: &mut Findings) {
         for record in records {
-            findings.visits +=
-                u64::from(record.operation == Operation::Visit && record.outcome == Outcome::Done);
+            findings.visits += u64::from(
+                record.operation == RequestKind::Visit && record.outcome == Knowledge::Done,
+            );
             // The repetition of an earlier answer says what was then.
             if let Some(revision) = record.revision.filter(|_| !record.replayed) {
                 self.check_answer(record, revision, findings);
@@ -74,8 +75,8 @@ impl Order {
             return;
         }
         let check = match record.operation {
-            Operation::Visit => Check::Visible,
-            Operation::Export => Check::Durable,
+            RequestKind::Visit => Check::Visible,
+            RequestKind::Export => Check::Durable,
             _ => Check::Linear,
         };
         let staleness = self.staleness(revision, record.invoked_at);

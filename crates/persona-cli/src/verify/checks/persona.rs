@@ -4,7 +4,7 @@ use super::chain::Chain;
 use super::findings::{Check, Findings};
 use super::order::Order;
 use super::request::Request;
-use crate::verify::history::{Outcome, Record};
+use crate::verify::history::{Knowledge, Record};
 
 /// Checks a history. It is sorted on the way; nothing else is changed.
 ///
@@ -49,7 +49,7 @@ fn check_persona(records: &[Record], findings: &mut Findings) {
 /// A client that expects the current revision must not be told that it is stale.
 fn check_conditions(records: &[Record], findings: &mut Findings) {
     let refused =
-        records.iter().filter(|record| record.outcome == Outcome::Refused && record.expected > 0);
+        records.iter().filter(|record| record.outcome == Knowledge::Refused && record.expected > 0);
     for record in refused.filter(|record| record.revision == Some(record.expected)) {
         let what =
             format!("{} of persona {} was refused", record.operation.as_str(), record.persona);

@@ -1,12 +1,12 @@
 //! All attempts of one write, taken together; and the check X.
 
 use super::findings::{Check, Findings};
-use crate::verify::history::{Operation, Outcome, Record};
+use crate::verify::history::{Knowledge, Record, RequestKind};
 
 /// One write, with all its attempts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Request {
-    pub operation: Operation,
+    pub operation: RequestKind,
     pub effect: u64,
     /// The revision that it expects; 0 without a condition.
     pub expected: u32,
@@ -25,7 +25,7 @@ impl Request {
     pub(super) fn of(attempts: &[Record], findings: &mut Findings) -> Self {
         let first = attempts[0];
         let acknowledgements =
-            || attempts.iter().filter(|attempt| attempt.outcome == Outcome::Done);
+            || attempts.iter().filter(|attempt| attempt.outcome == Knowledge::Done);
         let acknowledged = acknowledgements().find_map(|attempt| attempt.revision);
         let named = |what: &str| {
             format!(
@@ -42,7 +42,7 @@ impl Request {
             findings.add(Check::Once, named("its repetition was executed again"));
         }
         let unknown = acknowledged.is_none()
-            && attempts.iter().any(|attempt| attempt.outcome == Outcome::Unknown);
+            && attempts.iter().any(|attempt| attempt.outcome == Knowledge::Unknown);
         Self {
             operation: first.operation,
             effect: first.effect,
@@ -65,13 +65,13 @@ impl Request {
 
     /// Whether it can be acknowledged without having changed anything.
     pub(super) fn may_change_nothing(&self) -> bool {
-        matches!(self.operation, Operation::Delete | Operation::Undelete)
+        matches!(self.operation, RequestKind::Delete | RequestKind::Undelete)
     }
 
     /// The only revision that it can make; `None` when any will do.
     pub(super) fn place(&self) -> Option<u32> {
         match self.operation {
-            Operation::Patch => None,
+            RequestKind::Patch => None,
             _ => Some(self.expected + 1),
         }
     }
@@ -79,7 +79,7 @@ impl Request {
     /// The state that it makes of another one; a write that replaces everything needs no state.
     pub(super) fn applied_to(&self, state: Option<u64>) -> Option<u64> {
         match self.operation {
-            Operation::Create | Operation::Replace => Some(self.effect),
+            RequestKind::Create | RequestKind::Replace => Some(self.effect),
             _ => state.map(|state| state ^ self.effect),
         }
     }
@@ -87,8 +87,8 @@ impl Request {
     /// The state before it, given the state that it made; `None` when that cannot be told.
     pub(super) fn undone_from(&self, state: u64) -> Option<u64> {
         match self.operation {
-            Operation::Create => Some(0),
-            Operation::Replace => None,
+            RequestKind::Create => Some(0),
+            RequestKind::Replace => None,
             _ => Some(state ^ self.effect),
         }
     }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use insta::assert_snapshot;
-use persona_server::config::{KEYS, Shape};
+use persona_server::config::{KEYS, ValueKind};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::common::runner::Folder;
@@ -194,10 +194,10 @@ fn the_reference_is_the_one_that_the_program_prints() {
 fn numbers_at_the_edge_of_64_bits_are_used_or_refused_with_their_bounds() {
     let folder = Folder::new();
     for key in KEYS.iter().filter(|key| {
-        matches!(key.shape, Shape::Number { .. } | Shape::Time { .. } | Shape::Workers)
+        matches!(key.shape, ValueKind::Number { .. } | ValueKind::Time { .. } | ValueKind::Workers)
     }) {
         let units: &[&str] =
-            if matches!(key.shape, Shape::Time { .. }) { &["s", "d"] } else { &[""] };
+            if matches!(key.shape, ValueKind::Time { .. }) { &["s", "d"] } else { &[""] };
         for number in [
             "0",
             "2147483648",

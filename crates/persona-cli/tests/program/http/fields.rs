@@ -1,6 +1,6 @@
 //! Every editable field, set by every way of writing, comes back equal; null clears it.
 
-use persona_model::{FIELDS, Field, RATINGS, Shape};
+use persona_model::{FIELDS, Field, FieldKind, RATINGS};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, TestRunner};
@@ -48,29 +48,29 @@ fn value_of(field: &'static Field) -> BoxedStrategy<Value> {
         proptest::collection::vec(item, 0..4).prop_map(Value::from).boxed()
     };
     match field.shape {
-        Shape::Name => line(1, 40)
+        FieldKind::Name => line(1, 40)
             .prop_filter("not blank", |name| !name.trim().is_empty())
             .prop_map(Value::from)
             .boxed(),
-        Shape::Line => line(0, 40).prop_map(Value::from).boxed(),
-        Shape::Text => text.boxed(),
-        Shape::OneOf(words) => select(words).prop_map(Value::from).boxed(),
-        Shape::Handle => {
+        FieldKind::Line => line(0, 40).prop_map(Value::from).boxed(),
+        FieldKind::Text => text.boxed(),
+        FieldKind::OneOf(words) => select(words).prop_map(Value::from).boxed(),
+        FieldKind::Handle => {
             prop_oneof![Just(Value::Null), "[a-z0-9-]{1,64}".prop_map(Value::from)].boxed()
         }
-        Shape::Texts { .. } => list(text.boxed()),
-        Shape::Lines { .. } => list(line(1, 20).prop_map(Value::from).boxed()),
-        Shape::TextByLanguage => object(text).boxed(),
-        Shape::Rating => subsequence(RATINGS.to_vec(), 1..=RATINGS.len())
+        FieldKind::Texts { .. } => list(text.boxed()),
+        FieldKind::Lines { .. } => list(line(1, 20).prop_map(Value::from).boxed()),
+        FieldKind::TextByLanguage => object(text).boxed(),
+        FieldKind::Rating => subsequence(RATINGS.to_vec(), 1..=RATINGS.len())
             .prop_flat_map(|allowed| (select(allowed.clone()), Just(allowed)))
             .prop_map(|(default, allowed)| json!({ "default": default, "allowed": allowed }))
             .boxed(),
-        Shape::Object { .. } => object(free()).boxed(),
-        Shape::Assets => {
+        FieldKind::Object { .. } => object(free()).boxed(),
+        FieldKind::Assets => {
             let asset = (any::<String>(), any::<String>(), any::<String>(), any::<String>());
             list(asset.prop_map(|(kind, uri, name, ext)| json!({ "type": kind, "uri": uri, "name": name, "ext": ext })).boxed())
         }
-        Shape::Flag { .. } => any::<bool>().prop_map(Value::from).boxed(),
+        FieldKind::Flag { .. } => any::<bool>().prop_map(Value::from).boxed(),
     }
 }
 

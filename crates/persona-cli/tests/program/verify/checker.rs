@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use persona_cli::verify::Random;
 use persona_cli::verify::checks::{Check, check};
-use persona_cli::verify::history::{Operation, Outcome, RECORDS_MAX, Record};
+use persona_cli::verify::history::{Knowledge, RECORDS_MAX, Record, RequestKind};
 
 use crate::verify::histories::World;
 
@@ -69,13 +69,13 @@ fn one<'a>(
     (!fits.is_empty()).then(|| fits.swap_remove(chosen))
 }
 
-fn is_acknowledged(record: &Record, operation: Operation) -> bool {
-    record.operation == operation && record.outcome == Outcome::Done && !record.replayed
+fn is_acknowledged(record: &Record, operation: RequestKind) -> bool {
+    record.operation == operation && record.outcome == Knowledge::Done && !record.replayed
 }
 
 /// Turns a record into one that misses what was answered before it was sent; whether there was
 /// something to miss.
-fn make_stale(history: &mut [Record], random: &mut Random, operation: Operation) -> bool {
+fn make_stale(history: &mut [Record], random: &mut Random, operation: RequestKind) -> bool {
     let answers: Vec<Record> = history.to_vec();
     let missed = |record: &Record| {
         let before = answers.iter().filter(|other| {
@@ -93,7 +93,7 @@ fn make_stale(history: &mut [Record], random: &mut Random, operation: Operation)
 #[test]
 fn a_write_whose_key_is_not_there_is_caught() {
     caught_as(&[Check::Durable], |history, random| {
-        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch));
+        let lie = one(history, random, |record| is_acknowledged(record, RequestKind::Patch));
         lie.is_some_and(|record| {
             record.effect ^= 2;
             true
@@ -104,7 +104,8 @@ fn a_write_whose_key_is_not_there_is_caught() {
 #[test]
 fn two_writes_acknowledged_as_the_same_revision_are_caught() {
     caught_as(&[Check::Durable], |history, random| {
-        let Some(record) = one(history, random, |record| is_acknowledged(record, Operation::Patch))
+        let Some(record) =
+            one(history, random, |record| is_acknowledged(record, RequestKind::Patch))
         else {
             return false;
         };
@@ -121,7 +122,7 @@ fn a_revision_that_nobody_made_is_caught() {
         // without an answer.
         let reads: Vec<Record> = history
             .iter()
-            .filter(|record| record.operation == Operation::Read && record.state.is_some())
+            .filter(|record| record.operation == RequestKind::Read && record.state.is_some())
             .copied()
             .collect();
         let is_seen = |record: &Record, behind: u32| {
@@ -131,7 +132,7 @@ fn a_revision_that_nobody_made_is_caught() {
             })
         };
         let fits = |record: &Record| {
-            is_acknowledged(record, Operation::Patch) && is_seen(record, 0) && is_seen(record, 1)
+            is_acknowledged(record, RequestKind::Patch) && is_seen(record, 0) && is_seen(record, 1)
         };
         let lie = one(history, random, fits);
         let Some(request) = lie.map(|record| record.request) else { return false };
@@ -148,7 +149,7 @@ fn a_refused_write_that_comes_back_is_caught() {
         let answers = history.clone();
         let is_made = |record: &Record, behind: u32| {
             let made = |other: &Record| {
-                other.outcome == Outcome::Done
+                other.outcome == Knowledge::Done
                     && other.operation.is_write()
                     && other.revision.map(|revision| revision + behind) == record.revision
             };
@@ -156,7 +157,7 @@ fn a_refused_write_that_comes_back_is_caught() {
         };
         let is_read = |record: &Record| {
             let reads = |other: &Record| {
-                other.operation == Operation::Read
+                other.operation == RequestKind::Read
                     && other.state.is_some()
                     && other.revision == record.revision
             };
@@ -173,13 +174,13 @@ fn a_refused_write_that_comes_back_is_caught() {
         };
         let fits = |record: &Record| {
             let is_between = is_made(record, 1) && (is_last(record) || is_made(&next(record), 0));
-            is_acknowledged(record, Operation::Patch) && is_read(record) && is_between
+            is_acknowledged(record, RequestKind::Patch) && is_read(record) && is_between
         };
         let Some(request) = one(history, random, fits).map(|record| record.request) else {
             return false;
         };
         history.iter_mut().filter(|record| record.request == request).for_each(|record| {
-            (record.outcome, record.revision, record.state) = (Outcome::Refused, None, None);
+            (record.outcome, record.revision, record.state) = (Knowledge::Refused, None, None);
         });
         true
     });
@@ -192,7 +193,7 @@ fn a_persona_that_is_not_in_the_export_or_is_there_as_it_was_is_caught() {
             // The last revision can be one that was never answered; missing that one is no lie.
             let answers: Vec<Record> = history
                 .iter()
-                .filter(|record| record.operation != Operation::Export)
+                .filter(|record| record.operation != RequestKind::Export)
                 .copied()
                 .collect();
             let is_answered = |record: &Record| {
@@ -201,7 +202,7 @@ fn a_persona_that_is_not_in_the_export_or_is_there_as_it_was_is_caught() {
                 })
             };
             let lie = one(history, random, |record| {
-                record.operation == Operation::Export && is_answered(record)
+                record.operation == RequestKind::Export && is_answered(record)
             });
             lie.is_some_and(|record| {
                 (record.revision, record.state) =
@@ -214,10 +215,10 @@ fn a_persona_that_is_not_in_the_export_or_is_there_as_it_was_is_caught() {
 
 #[test]
 fn a_read_that_misses_an_answered_write_is_caught_and_measured() {
-    caught_as(&[Check::Linear], |history, random| make_stale(history, random, Operation::Read));
-    caught_as(&[Check::Visible], |history, random| make_stale(history, random, Operation::Visit));
+    caught_as(&[Check::Linear], |history, random| make_stale(history, random, RequestKind::Read));
+    caught_as(&[Check::Visible], |history, random| make_stale(history, random, RequestKind::Visit));
     let mut history = World::history(1, 1, REQUESTS);
-    assert!(make_stale(&mut history, &mut Random::new(1, 1), Operation::Visit));
+    assert!(make_stale(&mut history, &mut Random::new(1, 1), RequestKind::Visit));
     assert!(check(&mut history).staleness_max > 0);
 }
 
@@ -225,7 +226,7 @@ fn a_read_that_misses_an_answered_write_is_caught_and_measured() {
 fn a_revision_with_two_contents_is_caught() {
     caught_as(&[Check::Linear, Check::Durable], |history, random| {
         let lie = one(history, random, |record| {
-            record.operation == Operation::Read && record.state.is_some()
+            record.operation == RequestKind::Read && record.state.is_some()
         });
         lie.is_some_and(|record| {
             record.state =
@@ -238,7 +239,7 @@ fn a_revision_with_two_contents_is_caught() {
 #[test]
 fn a_read_of_a_write_that_was_not_sent_yet_is_caught() {
     caught_as(&[Check::Linear], |history, random| {
-        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch));
+        let lie = one(history, random, |record| is_acknowledged(record, RequestKind::Patch));
         let Some(Record { persona, revision, state, invoked_at, .. }) = lie.map(|record| *record)
         else {
             return false;
@@ -251,7 +252,7 @@ fn a_read_of_a_write_that_was_not_sent_yet_is_caught() {
             expected: 0,
             ..history[0]
         };
-        history.push(Record { persona, revision, state, operation: Operation::Read, ..read });
+        history.push(Record { persona, revision, state, operation: RequestKind::Read, ..read });
         true
     });
 }
@@ -260,7 +261,7 @@ fn a_read_of_a_write_that_was_not_sent_yet_is_caught() {
 fn a_refusal_although_the_expected_revision_is_current_is_caught() {
     caught_as(&[Check::Linear], |history, random| {
         let lie = one(history, random, |record| {
-            record.operation == Operation::Replace && record.outcome == Outcome::Refused
+            record.operation == RequestKind::Replace && record.outcome == Knowledge::Refused
         });
         lie.is_some_and(|record| {
             record.expected = record.revision.unwrap_or_default();
@@ -278,7 +279,7 @@ fn a_repetition_that_is_executed_again_or_answered_differently_is_caught() {
         ..*record
     };
     caught_as(&[Check::Once], |history, random| {
-        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch))
+        let lie = one(history, random, |record| is_acknowledged(record, RequestKind::Patch))
             .map(|record| again(record));
         lie.is_some_and(|record| {
             history.push(record);
@@ -286,7 +287,7 @@ fn a_repetition_that_is_executed_again_or_answered_differently_is_caught() {
         })
     });
     caught_as(&[Check::Once], |history, random| {
-        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch))
+        let lie = one(history, random, |record| is_acknowledged(record, RequestKind::Patch))
             .map(|record| again(record));
         lie.is_some_and(|record| {
             history.push(Record {

@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 
 use persona_cli::verify::checks::DELETED;
-use persona_cli::verify::history::{Operation, Outcome, Record};
+use persona_cli::verify::history::{Knowledge, Record, RequestKind};
 use persona_cli::verify::{Random, effect_of};
 
 /// Between two moments at which something happens, in nanoseconds.
@@ -52,18 +52,18 @@ impl World {
         let persona =
             u32::try_from(self.random.below(self.personas.len() as u64)).expect("few personas");
         match self.random.below(100) {
-            0..40 => self.read(persona, Operation::Read),
-            40..55 => self.read(persona, Operation::Visit),
+            0..40 => self.read(persona, RequestKind::Read),
+            40..55 => self.read(persona, RequestKind::Visit),
             55..60 => self.refused(persona),
             60..63 => self.delete_or_restore(persona),
             63..66 => self.lost_in_a_row(persona),
-            66..72 => self.write(persona, Operation::Replace),
-            _ => self.write(persona, Operation::Patch),
+            66..72 => self.write(persona, RequestKind::Replace),
+            _ => self.write(persona, RequestKind::Patch),
         }
     }
 
     /// A record of something that happens now.
-    fn record(&mut self, persona: u32, operation: Operation) -> Record {
+    fn record(&mut self, persona: u32, operation: RequestKind) -> Record {
         self.now += STEP;
         let Persona { revision, state } = self.personas[persona as usize];
         Record {
@@ -77,16 +77,16 @@ impl World {
             expected: 0,
             worker: 1,
             operation,
-            outcome: Outcome::Done,
+            outcome: Knowledge::Done,
             replayed: false,
         }
     }
 
     fn create(&mut self, persona: u32) {
-        self.write(persona, Operation::Create);
+        self.write(persona, RequestKind::Create);
     }
 
-    fn read(&mut self, persona: u32, operation: Operation) {
+    fn read(&mut self, persona: u32, operation: RequestKind) {
         let mut record = self.record(persona, operation);
         // A 304 or a 410 names the revision and shows nothing.
         if self.deleted[persona as usize] || self.random.once_in(4) {
@@ -97,13 +97,13 @@ impl World {
 
     /// A conditional write that expects something else than what is there.
     fn refused(&mut self, persona: u32) {
-        let mut record = self.record(persona, Operation::Replace);
+        let mut record = self.record(persona, RequestKind::Replace);
         record.request = self.new_request();
         record.effect = effect_of(record.request);
         record.expected = record.revision.unwrap_or_default()
             + 1
             + u32::try_from(self.random.below(3)).expect("small");
-        (record.state, record.outcome) = (None, Outcome::Refused);
+        (record.state, record.outcome) = (None, Knowledge::Refused);
         self.records.push(record);
     }
 
@@ -113,33 +113,33 @@ impl World {
     }
 
     /// Applies a write now and returns the record of its acknowledgement.
-    fn apply(&mut self, persona: u32, operation: Operation) -> Record {
+    fn apply(&mut self, persona: u32, operation: RequestKind) -> Record {
         let request = self.new_request();
         let before = self.personas[persona as usize];
-        let effect = if matches!(operation, Operation::Delete | Operation::Undelete) {
+        let effect = if matches!(operation, RequestKind::Delete | RequestKind::Undelete) {
             DELETED
         } else {
             effect_of(request)
         };
-        let replaces = matches!(operation, Operation::Create | Operation::Replace);
+        let replaces = matches!(operation, RequestKind::Create | RequestKind::Replace);
         let state = if replaces { effect } else { before.state ^ effect };
         self.personas[persona as usize] = Persona { revision: before.revision + 1, state };
-        let expected = if operation == Operation::Patch { 0 } else { before.revision };
+        let expected = if operation == RequestKind::Patch { 0 } else { before.revision };
         Record { request, effect, expected, ..self.record(persona, operation) }
     }
 
-    fn write(&mut self, persona: u32, operation: Operation) {
+    fn write(&mut self, persona: u32, operation: RequestKind) {
         if self.deleted[persona as usize] {
             return self.delete_or_restore(persona);
         }
         let acknowledged = self.apply(persona, operation);
-        if !self.random.once_in(12) || operation == Operation::Create {
+        if !self.random.once_in(12) || operation == RequestKind::Create {
             return self.records.push(acknowledged);
         }
         // The answer is lost. Some ask again and are told what they were to be told; others never
         // know.
         self.records.push(unanswered(acknowledged));
-        if operation != Operation::Patch || self.random.once_in(2) {
+        if operation != RequestKind::Patch || self.random.once_in(2) {
             let again = self.record(persona, operation);
             let (invoked_at, returned_at) = (
                 acknowledged.returned_at + 1,
@@ -151,8 +151,8 @@ impl World {
 
     fn delete_or_restore(&mut self, persona: u32) {
         let is_deleted = self.deleted[persona as usize];
-        let mut record =
-            self.apply(persona, if is_deleted { Operation::Undelete } else { Operation::Delete });
+        let mut record = self
+            .apply(persona, if is_deleted { RequestKind::Undelete } else { RequestKind::Delete });
         if !is_deleted {
             record.state = None;
         }
@@ -171,14 +171,14 @@ impl World {
             return;
         }
         for _ in 0..=self.random.below(3) {
-            let happened = self.apply(persona, Operation::Patch);
+            let happened = self.apply(persona, RequestKind::Patch);
             self.records.push(unanswered(happened));
         }
         let request = self.new_request();
         let never = Record {
             request,
             effect: effect_of(request),
-            ..self.record(persona, Operation::Patch)
+            ..self.record(persona, RequestKind::Patch)
         };
         self.records.push(unanswered(never));
     }
@@ -186,7 +186,7 @@ impl World {
     fn export(&mut self) {
         self.now += 10 * OVERLAP;
         for persona in 0..u32::try_from(self.personas.len()).expect("few personas") {
-            let mut record = self.record(persona, Operation::Export);
+            let mut record = self.record(persona, RequestKind::Export);
             (record.invoked_at, record.returned_at) = (self.now, self.now + STEP);
             self.records.push(record);
         }
@@ -194,5 +194,5 @@ impl World {
 }
 
 fn unanswered(record: Record) -> Record {
-    Record { outcome: Outcome::Unknown, revision: None, state: None, ..record }
+    Record { outcome: Knowledge::Unknown, revision: None, state: None, ..record }
 }

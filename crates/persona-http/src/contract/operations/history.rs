@@ -1,7 +1,9 @@
 //! The rows of revisions.
 
 use super::row::{JSON, READ, answer, body, kept, row};
-use crate::contract::operation::{Answer, Content, Method, Operation, RateClass, Scope, StoreUse};
+use crate::contract::operation::{
+    Answer, Content, Method, OperationRow, RateClass, Scope, StoreUse,
+};
 use crate::contract::parameters as of;
 use crate::contract::problems::Code;
 use crate::contract::schema::BodySchema::Persona;
@@ -12,7 +14,7 @@ const PAST_EXAMPLE: &str = r#"{
     "updated_at": "2026-11-24T12:00:00Z"
 }"#;
 
-pub(super) const GET_REVISION: Operation = Operation {
+pub(super) const GET_REVISION: OperationRow = OperationRow {
     summary: "Read a revision of a persona, also of a deleted one",
     headers: &[
         of::IF_MATCH_OF_READ,
@@ -35,7 +37,7 @@ pub(super) const GET_REVISION: Operation = Operation {
     ..row(READ, "get_revision", Method::Get, "/api/v1/personas/{id}/revisions/{revision}")
 };
 
-pub(super) const IMPORT_REVISION: Operation = Operation {
+pub(super) const IMPORT_REVISION: OperationRow = OperationRow {
     summary: "Keep a revision that another store made, as it was",
     bodies: &[body(JSON, Persona("PastRevision"), PAST_EXAMPLE)],
     answers: &[

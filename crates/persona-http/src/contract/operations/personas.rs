@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::row::{JSON, READ, SCAN, WRITE, answer, body, kept, row};
 use crate::contract::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
-use crate::contract::operation::{Answer, Content, Method, Operation, StoreUse};
+use crate::contract::operation::{Answer, Content, Method, OperationRow, StoreUse};
 use crate::contract::page::Page;
 use crate::contract::parameters as of;
 use crate::contract::problems::Code;
@@ -16,7 +16,7 @@ const PATCH_EXAMPLE: &str = r#"{"description":"Wrote the first program."}"#;
 const JSON_PATCH_EXAMPLE: &str =
     r#"[{"op":"replace","path":"/description","value":"Wrote the first program."}]"#;
 
-pub(super) const LIST_PERSONAS: Operation = Operation {
+pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
     summary: "List personas, page by page",
     query: &[
         of::LIMIT.parameter,
@@ -38,7 +38,7 @@ pub(super) const LIST_PERSONAS: Operation = Operation {
     ..row(SCAN, "list_personas", Method::Get, "/api/v1/personas")
 };
 
-pub(super) const CREATE_PERSONA: Operation = Operation {
+pub(super) const CREATE_PERSONA: OperationRow = OperationRow {
     summary: "Create a persona",
     headers: &[of::IF_NONE_MATCH_HOLDS],
     bodies: &[body(JSON, Persona("PersonaCreate"), EXAMPLE)],
@@ -48,7 +48,7 @@ pub(super) const CREATE_PERSONA: Operation = Operation {
     ..row(WRITE, "create_persona", Method::Post, "/api/v1/personas")
 };
 
-pub(super) const BATCH_PERSONAS: Operation = Operation {
+pub(super) const BATCH_PERSONAS: OperationRow = OperationRow {
     summary: "Make many changes in one request",
     bodies: &[body(JSON, schema_of::<Batch>(), BATCH_EXAMPLE)],
     answers: &[answer(207, "What became of each item.", Content::Json(schema_of::<BatchAnswer>()))],
@@ -56,7 +56,7 @@ pub(super) const BATCH_PERSONAS: Operation = Operation {
     ..row(WRITE, "batch_personas", Method::Post, "/api/v1/personas/batch")
 };
 
-pub(super) const GET_PERSONA: Operation = Operation {
+pub(super) const GET_PERSONA: OperationRow = OperationRow {
     summary: "Read a persona, or an older revision of it",
     query: &[of::REVISION.parameter],
     headers: &[
@@ -86,7 +86,7 @@ pub(super) const GET_PERSONA: Operation = Operation {
     ..row(READ, "get_persona", Method::Get, "/api/v1/personas/{id}")
 };
 
-pub(super) const REPLACE_PERSONA: Operation = Operation {
+pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
     summary: "Replace a whole persona, or create it with this id",
     headers: &[of::IF_MATCH_OR_NEW, of::IF_NONE_MATCH_NEW],
     bodies: &[body(JSON, Persona("PersonaReplace"), EXAMPLE)],
@@ -106,7 +106,7 @@ pub(super) const REPLACE_PERSONA: Operation = Operation {
     ..row(WRITE, "replace_persona", Method::Put, "/api/v1/personas/{id}")
 };
 
-pub(super) const PATCH_PERSONA: Operation = Operation {
+pub(super) const PATCH_PERSONA: OperationRow = OperationRow {
     summary: "Change a part of a persona",
     query: &[of::BASE_REVISION.parameter],
     headers: &[of::IF_MATCH, of::IF_UNMODIFIED_SINCE],
@@ -129,7 +129,7 @@ pub(super) const PATCH_PERSONA: Operation = Operation {
     ..row(WRITE, "patch_persona", Method::Patch, "/api/v1/personas/{id}")
 };
 
-pub(super) const DELETE_PERSONA: Operation = Operation {
+pub(super) const DELETE_PERSONA: OperationRow = OperationRow {
     summary: "Delete a persona so that it can be brought back",
     headers: &[of::IF_MATCH_REQUIRED],
     answers: &[Answer {
@@ -141,7 +141,7 @@ pub(super) const DELETE_PERSONA: Operation = Operation {
     ..row(WRITE, "delete_persona", Method::Delete, "/api/v1/personas/{id}")
 };
 
-pub(super) const UNDELETE_PERSONA: Operation = Operation {
+pub(super) const UNDELETE_PERSONA: OperationRow = OperationRow {
     summary: "Bring a deleted persona back",
     headers: &[of::IF_MATCH, of::IF_UNMODIFIED_SINCE],
     answers: &[kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"])],
@@ -150,7 +150,7 @@ pub(super) const UNDELETE_PERSONA: Operation = Operation {
     ..row(WRITE, "undelete_persona", Method::Post, "/api/v1/personas/{id}/undelete")
 };
 
-pub(super) const EXPORT_PERSONAS: Operation = Operation {
+pub(super) const EXPORT_PERSONAS: OperationRow = OperationRow {
     summary: "Read every persona of one snapshot",
     query: &[of::INCLUDE_DELETED.parameter, of::HISTORY.parameter],
     answers: &[answer(

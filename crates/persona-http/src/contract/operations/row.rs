@@ -1,7 +1,7 @@
 //! What the rows of the table of operations are made of.
 
 use crate::contract::operation::{
-    Answer, Body, Content, Method, Operation, RateClass, Scope, StoreUse, Tag,
+    Answer, Body, Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag,
 };
 use crate::contract::schema::BodySchema;
 
@@ -23,8 +23,8 @@ pub(super) const fn row(
     name: &'static str,
     method: Method,
     path: &'static str,
-) -> Operation {
-    Operation {
+) -> OperationRow {
+    OperationRow {
         name,
         method,
         path,

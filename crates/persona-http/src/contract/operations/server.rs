@@ -2,12 +2,12 @@
 
 use super::row::{OPEN, answer, row};
 use crate::contract::health::{Health, Readiness};
-use crate::contract::operation::{Content, Method, Operation, RateClass, Scope, StoreUse, Tag};
+use crate::contract::operation::{Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag};
 use crate::contract::problems::Code;
 use crate::contract::schema::schema_of;
 use crate::contract::status::Status;
 
-pub(super) const GET_STATUS: Operation = Operation {
+pub(super) const GET_STATUS: OperationRow = OperationRow {
     tag: Tag::Server,
     summary: "Read the state of database and processes",
     answers: &[answer(200, "The state.", Content::Json(schema_of::<Status>()))],
@@ -16,14 +16,14 @@ pub(super) const GET_STATUS: Operation = Operation {
     ..row((Scope::Admin, RateClass::Read), "get_status", Method::Get, "/api/v1/status")
 };
 
-pub(super) const GET_HEALTH: Operation = Operation {
+pub(super) const GET_HEALTH: OperationRow = OperationRow {
     tag: Tag::Server,
     summary: "Ask whether the process lives",
     answers: &[answer(200, "It lives.", Content::Json(schema_of::<Health>()))],
     ..row(OPEN, "get_health", Method::Get, "/healthz")
 };
 
-pub(super) const GET_READINESS: Operation = Operation {
+pub(super) const GET_READINESS: OperationRow = OperationRow {
     tag: Tag::Server,
     summary: "Ask whether requests can be answered",
     answers: &[answer(200, "They can.", Content::Json(schema_of::<Readiness>()))],
@@ -32,7 +32,7 @@ pub(super) const GET_READINESS: Operation = Operation {
     ..row(OPEN, "get_readiness", Method::Get, "/readyz")
 };
 
-pub(super) const GET_METRICS: Operation = Operation {
+pub(super) const GET_METRICS: OperationRow = OperationRow {
     tag: Tag::Server,
     summary: "Read the metrics of all processes, for Prometheus",
     answers: &[answer(200, "The metrics.", Content::Text("text/plain"))],

@@ -1,7 +1,7 @@
 //! The list of all operations: the name of each in the program, with its row.
 
 use super::{documentation, history, personas, server};
-use crate::contract::operation::Operation;
+use crate::contract::operation::OperationRow;
 
 /// Where the API starts. Health, metrics and the landing page lie outside.
 pub const PREFIX: &str = "/api/v1";
@@ -18,7 +18,7 @@ macro_rules! operations {
         }
 
         /// Every row, in the order of [`OperationId`].
-        pub const OPERATIONS: &[Operation] = &[$($group::$row,)*];
+        pub const OPERATIONS: &[OperationRow] = &[$($group::$row,)*];
 
         impl OperationId {
             /// Every operation.
@@ -52,7 +52,7 @@ operations! {
 
 impl OperationId {
     /// Its row of the table.
-    pub const fn row(self) -> &'static Operation {
+    pub const fn row(self) -> &'static OperationRow {
         &OPERATIONS[self as usize]
     }
 

@@ -34,7 +34,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::cache::ReadCache;
 use self::damage::Damage;
-use self::pool::{Pool, Shape, TURN_WAIT_MAX};
+use self::pool::{Pool, PoolSettings, TURN_WAIT_MAX};
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::error::{explain_read, from_driver};
 use crate::sqlite::tables::personas;
@@ -85,7 +85,8 @@ impl Readers {
         let damage = Arc::new(Damage::new(Arc::clone(&observer)));
         let leases = Leases::new(WalWatch::new(settings.clone()), observer);
         let pool = |name, threads_max, waits_for_wal| {
-            let shape = Shape { name, threads_max, limit: settings.read_timeout, waits_for_wal };
+            let shape =
+                PoolSettings { name, threads_max, limit: settings.read_timeout, waits_for_wal };
             let settings = settings.clone();
             Pool::new(
                 shape,

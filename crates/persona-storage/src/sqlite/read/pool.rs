@@ -32,7 +32,7 @@ const IDLE_MAX: Duration = Duration::from_mins(1);
 const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 /// What a pool is like.
-pub(crate) struct Shape {
+pub(crate) struct PoolSettings {
     pub name: &'static str,
     pub threads_max: usize,
     /// How long a read may take from its beginning.
@@ -52,7 +52,7 @@ pub(crate) struct Pool {
 }
 
 struct Shared {
-    shape: Shape,
+    shape: PoolSettings,
     open: Open,
     leases: Arc<Leases>,
     state: Mutex<State>,
@@ -87,7 +87,7 @@ struct Asked<'a> {
 }
 
 impl Pool {
-    pub(crate) fn new(shape: Shape, open: Open, leases: Arc<Leases>) -> Self {
+    pub(crate) fn new(shape: PoolSettings, open: Open, leases: Arc<Leases>) -> Self {
         let shared = Shared {
             shape,
             open,

@@ -9,7 +9,7 @@ use persona_test_support::wait_until;
 use rusqlite::Connection;
 use tokio::task::JoinHandle;
 
-use super::{Leases, Pool, Shape, WAITING_MAX};
+use super::{Leases, Pool, PoolSettings, WAITING_MAX};
 use crate::sqlite::Settings;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::read::wal_watch::WalWatch;
@@ -38,8 +38,11 @@ fn subject(threads_max: usize, limit: Duration) -> Subject {
         Connection::open_in_memory().map_err(from_driver)
     });
     let leases = Leases::new(WalWatch::new(Settings::new("no such file")), Arc::new(NoObserver));
-    let pool =
-        Pool::new(Shape { name: "read", threads_max, limit, waits_for_wal: false }, open, leases);
+    let pool = Pool::new(
+        PoolSettings { name: "read", threads_max, limit, waits_for_wal: false },
+        open,
+        leases,
+    );
     Subject {
         pool: Arc::new(pool),
         opened,

@@ -8,7 +8,7 @@ pub const VARIABLE_PREFIX: &str = "PERSONA_";
 
 /// What a setting may hold. Every source hands in text, so that every source has the same rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shape {
+pub enum ValueKind {
     /// An IPv4 or IPv6 address, or `localhost`.
     Address,
     /// Addresses and ranges of addresses, such as `127.0.0.0/8,::1`, or `none`.
@@ -71,7 +71,7 @@ pub struct Key {
     /// files.
     pub aliases: &'static [&'static str],
     /// What it may hold.
-    pub shape: Shape,
+    pub shape: ValueKind,
     /// What holds where nothing was chosen.
     pub default: Default,
     /// What the number counts, where it is one.
