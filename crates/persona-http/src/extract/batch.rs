@@ -70,7 +70,8 @@ pub(crate) fn items(
     }
     if !(1..=BATCH_ITEMS_MAX).contains(&items.len()) {
         let message = format!("must have 1 to {BATCH_ITEMS_MAX} items, has {}", items.len());
-        return wrong("/items", "too_many", message);
+        let code = if items.is_empty() { "too_short" } else { "too_many" };
+        return wrong("/items", code, message);
     }
     let read = |item| Members::of(item, have_keys).and_then(|item| item.read(&new_id));
     Ok(items.into_iter().map(read).collect())

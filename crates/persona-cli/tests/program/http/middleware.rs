@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 #[tokio::test]
 async fn every_answer_carries_the_id_of_its_request() {
     let server = Server::start();
-    for path in ["/", "/healthz", "/api/v1/personas", NOBODY, "/nowhere"] {
+    for path in ["/", "/healthz", "/api/v1/personas", ABSENT, "/nowhere"] {
         let reply = server.get(path).await;
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
         let id = reply.header("x-request-id").expect("an id").to_owned();
         assert_eq!(id.len(), 36, "{id}");
     }
-    let reply = server.send("GET", NOBODY).header("x-request-id", "trace/7").send().await;
+    let reply = server.send("GET", ABSENT).header("x-request-id", "trace/7").send().await;
     assert_eq!(
         (reply.header("x-request-id"), &reply.json()["request_id"]),
         (Some("trace/7"), &json!("trace/7"))

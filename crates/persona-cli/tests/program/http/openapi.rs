@@ -7,7 +7,7 @@ use persona_model::FIELDS;
 use serde_json::{Value, json};
 
 use crate::common::declared;
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 async fn document() -> Value {
     let server = Server::start();
@@ -39,16 +39,16 @@ fn an_answer_that_is_not_declared_is_noticed() {
         json!({ "type": "", "title": "", "status": 0, "code": code, "detail": "", "request_id": "" }).to_string()
     };
     let cases = [
-        (NOBODY, 404, problem("no_such_persona"), ""),
+        (ABSENT, 404, problem("no_such_persona"), ""),
         (
-            NOBODY,
+            ABSENT,
             404,
             problem("no_such_route"),
             "get_persona does not declare no_such_route with 404",
         ),
-        (NOBODY, 418, problem("no_such_persona"), "get_persona declares no 418"),
-        (NOBODY, 404, json!({ "code": "no_such_persona" }).to_string(), "/detail is missing"),
-        (NOBODY, 200, json!({ "name": "Ada" }).to_string(), "/id is missing"),
+        (ABSENT, 418, problem("no_such_persona"), "get_persona declares no 418"),
+        (ABSENT, 404, json!({ "code": "no_such_persona" }).to_string(), "/detail is missing"),
+        (ABSENT, 200, json!({ "name": "Ada" }).to_string(), "/id is missing"),
         (
             "/api/v1/personas?limit=1",
             200,
@@ -133,7 +133,7 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
                     // A past revision of a persona that is not there yet: there is nothing that it
                     // could change.
                     let target =
-                        path.replace("/api/v1/personas/{id}", NOBODY).replace("{revision}", "1");
+                        path.replace("/api/v1/personas/{id}", ABSENT).replace("{revision}", "1");
                     let reply = server
                         .send("PUT", &target)
                         .body(media, content["example"].to_string())

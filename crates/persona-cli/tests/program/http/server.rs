@@ -58,4 +58,4 @@ impl Server {
 }
 
 /// The path of a persona that never existed.
-pub const NOBODY: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
+pub const ABSENT: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";

@@ -1,9 +1,7 @@
 //! The rows of revisions.
 
-use super::row::{JSON, READ, answer, body, kept, row};
-use crate::contract::operation::{
-    Answer, Content, Method, OperationRow, RateClass, Scope, StoreUse,
-};
+use super::row::{CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, body, found, kept, row};
+use crate::contract::operation::{Method, OperationRow, RateClass, Scope, StoreUse};
 use crate::contract::parameters as of;
 use crate::contract::problems::Code;
 use crate::contract::schema::BodySchema::Persona;
@@ -16,22 +14,8 @@ const PAST_EXAMPLE: &str = r#"{
 
 pub(super) const GET_REVISION: OperationRow = OperationRow {
     summary: "Read a revision of a persona, also of a deleted one",
-    headers: &[
-        of::IF_MATCH_OF_READ,
-        of::IF_NONE_MATCH,
-        of::IF_UNMODIFIED_SINCE_OF_READ,
-        of::IF_MODIFIED_SINCE,
-    ],
-    answers: &[
-        Answer {
-            headers: &["ETag", "LastModified"],
-            ..answer(200, "The persona as it was.", Content::Json(Persona("Persona")))
-        },
-        Answer {
-            headers: &["ETag"],
-            ..answer(304, "The client has this state already.", Content::Empty)
-        },
-    ],
+    headers: CONDITIONS_OF_READ,
+    answers: &[found("The persona as it was."), NOT_MODIFIED],
     problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::Stale, Code::ReadTimeout],
     store: StoreUse::Reads,
     ..row(READ, "get_revision", Method::Get, "/api/v1/personas/{id}/revisions/{revision}")

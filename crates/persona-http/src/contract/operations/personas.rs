@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::row::{JSON, READ, SCAN, WRITE, answer, body, kept, row};
+use super::row::{
+    CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, SCAN, WRITE, answer, body, found, kept, row,
+};
 use crate::contract::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
 use crate::contract::operation::{Answer, Content, Method, OperationRow, StoreUse};
 use crate::contract::page::Page;
@@ -59,22 +61,8 @@ pub(super) const BATCH_PERSONAS: OperationRow = OperationRow {
 pub(super) const GET_PERSONA: OperationRow = OperationRow {
     summary: "Read a persona, or an older revision of it",
     query: &[of::REVISION.parameter],
-    headers: &[
-        of::IF_MATCH_OF_READ,
-        of::IF_NONE_MATCH,
-        of::IF_UNMODIFIED_SINCE_OF_READ,
-        of::IF_MODIFIED_SINCE,
-    ],
-    answers: &[
-        Answer {
-            headers: &["ETag", "LastModified"],
-            ..answer(200, "The persona.", Content::Json(Persona("Persona")))
-        },
-        Answer {
-            headers: &["ETag"],
-            ..answer(304, "The client has this state already.", Content::Empty)
-        },
-    ],
+    headers: CONDITIONS_OF_READ,
+    answers: &[found("The persona."), NOT_MODIFIED],
     problems: &[
         Code::NoSuchPersona,
         Code::NoSuchRevision,

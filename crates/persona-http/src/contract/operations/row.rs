@@ -3,6 +3,7 @@
 use crate::contract::operation::{
     Answer, Body, Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag,
 };
+use crate::contract::parameters::{self as of, Header};
 use crate::contract::schema::BodySchema;
 
 /// What a client must be allowed to do, and what a request counts against.
@@ -53,6 +54,28 @@ pub(super) const fn kept(
 ) -> Answer {
     Answer { status, about, headers, content: Content::Kept }
 }
+
+/// The conditions of a read of one persona.
+pub(super) const CONDITIONS_OF_READ: &[Header] = &[
+    of::IF_MATCH_OF_READ,
+    of::IF_NONE_MATCH,
+    of::IF_UNMODIFIED_SINCE_OF_READ,
+    of::IF_MODIFIED_SINCE,
+];
+
+/// The answer to a read of one persona: what was asked for.
+pub(super) const fn found(about: &'static str) -> Answer {
+    let headers = &["ETag", "LastModified"];
+    Answer { status: 200, about, headers, content: Content::Json(BodySchema::Persona("Persona")) }
+}
+
+/// The answer to a read of a state that the client has already.
+pub(super) const NOT_MODIFIED: Answer = Answer {
+    status: 304,
+    about: "The client has this state already.",
+    headers: &["ETag"],
+    content: Content::Empty,
+};
 
 pub(super) const fn body(
     media_type: &'static str,

@@ -21,7 +21,7 @@ use crate::{Error, NoObserver, Operation, Store, Write};
 const HEAVY: PersonaId = PersonaId::from_bytes([1; 16]);
 const LIGHT: PersonaId = PersonaId::from_bytes([2; 16]);
 const OTHER: PersonaId = PersonaId::from_bytes([3; 16]);
-const NOBODY: PersonaId = PersonaId::from_bytes([4; 16]);
+const ABSENT: PersonaId = PersonaId::from_bytes([4; 16]);
 
 fn write(client: u8, operation: Operation) -> Write {
     let client = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, client)));
@@ -106,7 +106,7 @@ fn operations(tag: EntityTag) -> Vec<Operation> {
         Operation::Delete { id: LIGHT, precondition: seen() },
         Operation::Undelete { id: LIGHT, precondition: seen() },
         Operation::Create { id: LIGHT, document: document(json!({ "name": "Dora" })) },
-        merge(NOBODY, any.clone(), None, json!({ "nickname": "A" })),
+        merge(ABSENT, any.clone(), None, json!({ "nickname": "A" })),
     ]
 }
 

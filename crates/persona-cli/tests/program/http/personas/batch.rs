@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use serde_json::{Value, json};
 
 use crate::http::client::Reply;
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 const BATCH: &str = "/api/v1/personas/batch";
 const NEW: &str = "0193b0c2-7f3e-7a10-8c1d-000000000007";
@@ -96,7 +96,7 @@ fn bad_items(id: &str) -> Vec<(Value, u16, &'static str, Value)> {
             json!("/name"),
         ),
         (
-            json!({ "op": "patch", "id": id_of(NOBODY), "patch": {} }),
+            json!({ "op": "patch", "id": id_of(ABSENT), "patch": {} }),
             404,
             "no_such_persona",
             none.clone(),
@@ -163,17 +163,18 @@ async fn what_is_no_batch_changes_nothing() {
     let server = Server::start();
     let create = json!({ "op": "create", "document": { "name": "Ada" } });
     let cases = [
-        (json!([create]), ""),
-        (json!({}), "/items"),
-        (json!({ "items": create }), "/items"),
-        (json!({ "items": [] }), "/items"),
-        (json!({ "items": vec![create.clone(); 1_001] }), "/items"),
-        (json!({ "items": [create], "atomic": true }), "/atomic"),
+        (json!([create]), "", "not_an_object"),
+        (json!({}), "/items", "required"),
+        (json!({ "items": create }), "/items", "required"),
+        (json!({ "items": [] }), "/items", "too_short"),
+        (json!({ "items": vec![create.clone(); 1_001] }), "/items", "too_many"),
+        (json!({ "items": [create], "atomic": true }), "/atomic", "unknown_member"),
     ];
-    for (body, pointer) in cases {
+    for (body, pointer, code) in cases {
         let reply = server.send("POST", BATCH).json(&body).send().await;
         assert_eq!(reply.status, 422);
-        assert_eq!(reply.problem()["errors"][0]["pointer"], pointer);
+        let error = &reply.problem()["errors"][0];
+        assert_eq!((&error["pointer"], &error["code"]), (&json!(pointer), &json!(code)));
     }
     let body = json!({ "items": [create] });
     let long = "k".repeat(252);

@@ -6,7 +6,7 @@ use persona_model::Timestamp;
 use serde_json::json;
 
 use crate::http::client::Reply;
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -124,7 +124,7 @@ async fn a_read_honours_its_conditions_in_their_order() {
         "{}",
         refused.json()
     );
-    assert_eq!(server.send("GET", NOBODY).header(matches, tag).send().await.status, 404);
+    assert_eq!(server.send("GET", ABSENT).header(matches, tag).send().await.status, 404);
 }
 
 #[tokio::test]

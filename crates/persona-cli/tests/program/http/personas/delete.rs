@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 #[tokio::test]
 async fn delete_needs_the_current_tag() {
@@ -37,7 +37,7 @@ async fn a_repeated_delete_is_done_already_whatever_is_expected() {
 async fn deleting_nobody_is_not_found() {
     let server = Server::start();
     assert_eq!(
-        server.send("DELETE", NOBODY).header("if-match", "\"1\"").send().await.refusal(),
+        server.send("DELETE", ABSENT).header("if-match", "\"1\"").send().await.refusal(),
         (404, "no_such_persona".into())
     );
 }

@@ -3,7 +3,7 @@
 use persona_storage::GLANCE_BYTES_MAX;
 use serde_json::json;
 
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 #[tokio::test]
 async fn a_read_carries_tag_and_caching_rules() {
@@ -23,7 +23,7 @@ async fn head_answers_like_get_without_the_body() {
     let head = server.send("HEAD", &path).send().await;
     assert_eq!((head.status.as_u16(), head.revision(), head.body.len()), (200, 1, 0));
     assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()));
-    let missing = server.send("HEAD", NOBODY).send().await;
+    let missing = server.send("HEAD", ABSENT).send().await;
     assert_eq!((missing.status.as_u16(), missing.body.len()), (404, 0));
 }
 
@@ -83,9 +83,9 @@ async fn a_known_revision_is_answered_with_304_and_no_body() {
 #[tokio::test]
 async fn an_unknown_or_malformed_id_is_not_found() {
     let server = Server::start();
-    let reply = server.get(NOBODY).await;
+    let reply = server.get(ABSENT).await;
     assert_eq!(reply.status, 404);
-    let id = NOBODY.rsplit('/').next().expect("an id");
+    let id = ABSENT.rsplit('/').next().expect("an id");
     assert_eq!(
         reply.problem(),
         json!({ "code": "no_such_persona", "detail": format!("there is no persona {id}") })
@@ -169,7 +169,7 @@ async fn a_revision_that_never_was_is_not_found() {
         json!({ "code": "no_such_revision", "detail": format!("{id} has no revision 9, the current one is 1"), "current_revision": 1 })
     );
     assert_eq!(
-        server.get(&format!("{NOBODY}?revision=1")).await.refusal(),
+        server.get(&format!("{ABSENT}?revision=1")).await.refusal(),
         (404, "no_such_persona".into())
     );
 }

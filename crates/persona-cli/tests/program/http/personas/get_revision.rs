@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 #[tokio::test]
 async fn a_revision_is_answered_as_it_was_also_when_the_persona_is_deleted() {
@@ -45,8 +45,8 @@ async fn what_is_no_revision_is_not_found_and_the_current_one_is_told() {
         let reply = server.get(&format!("{path}/revisions/{number}")).await;
         assert_eq!(reply.refusal(), (404, "no_such_revision".into()), "{number}");
     }
-    let of_nobody = server.get(&format!("{NOBODY}/revisions/1")).await;
-    assert_eq!(of_nobody.refusal(), (404, "no_such_persona".into()));
+    let of_absent = server.get(&format!("{ABSENT}/revisions/1")).await;
+    assert_eq!(of_absent.refusal(), (404, "no_such_persona".into()));
     let parameter = server.get(&format!("{path}/revisions/1?revision=1")).await;
     assert_eq!(parameter.refusal(), (400, "bad_parameter".into()));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 /// A revision of Ada, made long ago.
 fn past(day: u8, nickname: &str) -> Value {
@@ -14,16 +14,16 @@ fn past(day: u8, nickname: &str) -> Value {
 async fn revisions_are_kept_as_they_were_one_after_the_other() {
     let server = Server::start();
     let put = |revision: &str, body: Value| {
-        server.send("PUT", &format!("{NOBODY}/revisions/{revision}")).json(&body).send()
+        server.send("PUT", &format!("{ABSENT}/revisions/{revision}")).json(&body).send()
     };
     let first = put("1", past(1, "A")).await;
-    assert_eq!((first.status.as_u16(), first.header("location")), (201, Some(NOBODY)));
+    assert_eq!((first.status.as_u16(), first.header("location")), (201, Some(ABSENT)));
     assert_eq!(first.json()["created_at"], "2020-01-01T00:00:00.000000Z");
     assert_eq!(put("1", past(1, "A")).await.status, 200, "a repetition changes nothing");
     let second = put("2", past(2, "B")).await;
     assert_eq!((second.status.as_u16(), second.revision()), (201, 2));
-    assert_eq!(server.get(NOBODY).await.body, second.body);
-    assert_eq!(server.get(&format!("{NOBODY}?revision=1")).await.body, first.body);
+    assert_eq!(server.get(ABSENT).await.body, second.body);
+    assert_eq!(server.get(&format!("{ABSENT}?revision=1")).await.body, first.body);
     for (revision, body, refusal) in [
         ("1", past(1, "A"), (412, "stale")),
         ("4", past(4, "D"), (412, "stale")),
@@ -45,7 +45,7 @@ async fn revisions_are_kept_as_they_were_one_after_the_other() {
         unknown.problem()["hint"],
         "a revision is a whole number from 1 to 9223372036854775807"
     );
-    assert_eq!(server.get(NOBODY).await.body, second.body);
+    assert_eq!(server.get(ABSENT).await.body, second.body);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::client::Reply;
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
@@ -224,7 +224,7 @@ async fn nobody_and_the_deleted_cannot_be_patched() {
     let path = server.persona("Ada").await;
     server.delete(&path).await;
     for (path, refusal) in
-        [(NOBODY, (404, "no_such_persona".to_owned())), (&path, (410, "deleted".to_owned()))]
+        [(ABSENT, (404, "no_such_persona".to_owned())), (&path, (410, "deleted".to_owned()))]
     {
         assert_eq!(
             server.send("PATCH", path).json(&json!({ "name": "Eve" })).send().await.refusal(),

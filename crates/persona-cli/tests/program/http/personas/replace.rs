@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 #[tokio::test]
 async fn replace_needs_a_condition() {
@@ -106,7 +106,7 @@ async fn what_a_get_answered_can_be_edited_and_put_back() {
 async fn the_id_in_the_body_must_be_that_of_the_path() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let body = json!({ "name": "Ada", "id": NOBODY.rsplit('/').next(), "revision": "1" });
+    let body = json!({ "name": "Ada", "id": ABSENT.rsplit('/').next(), "revision": "1" });
     let reply = server.send("PUT", &path).header("if-match", "*").json(&body).send().await;
     assert_eq!(reply.status, 422);
     let places: Vec<_> = reply.problem()["errors"]
@@ -122,14 +122,14 @@ async fn the_id_in_the_body_must_be_that_of_the_path() {
 async fn a_star_in_if_none_match_creates_with_the_id_of_the_path() {
     let server = Server::start();
     let body = json!({ "name": "Ada" });
-    let reply = server.send("PUT", NOBODY).header("if-none-match", "*").json(&body).send().await;
+    let reply = server.send("PUT", ABSENT).header("if-none-match", "*").json(&body).send().await;
     assert_eq!(
         (reply.status.as_u16(), reply.revision(), reply.header("location")),
-        (201, 1, Some(NOBODY))
+        (201, 1, Some(ABSENT))
     );
-    let again = server.send("PUT", NOBODY).header("if-none-match", "*").json(&body).send().await;
+    let again = server.send("PUT", ABSENT).header("if-none-match", "*").json(&body).send().await;
     assert_eq!((again.status.as_u16(), again.revision()), (412, 1));
-    let id = NOBODY.rsplit('/').next().expect("an id");
+    let id = ABSENT.rsplit('/').next().expect("an id");
     assert_eq!(
         again.problem(),
         json!({ "code": "already_exists", "detail": format!("{id} exists already"), "current_revision": 1 })
@@ -146,7 +146,7 @@ async fn unknown_wins_over_stale_and_deleted_over_both() {
             .json(&json!({ "name": "Eve" }))
             .send()
     };
-    assert_eq!(put(NOBODY).await.refusal(), (404, "no_such_persona".into()));
+    assert_eq!(put(ABSENT).await.refusal(), (404, "no_such_persona".into()));
     let path = server.persona("Ada").await;
     server.delete(&path).await;
     assert_eq!(put(&path).await.refusal(), (410, "deleted".into()));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::http::server::{NOBODY, Server};
+use crate::http::server::{ABSENT, Server};
 
 #[tokio::test]
 async fn a_deleted_persona_comes_back_as_a_new_revision() {
@@ -33,7 +33,7 @@ async fn undeleting_a_living_persona_changes_nothing() {
 async fn undeleting_an_unknown_persona_is_not_found() {
     let server = Server::start();
     assert_eq!(
-        server.send("POST", &format!("{NOBODY}/undelete")).send().await.refusal(),
+        server.send("POST", &format!("{ABSENT}/undelete")).send().await.refusal(),
         (404, "no_such_persona".into())
     );
 }
