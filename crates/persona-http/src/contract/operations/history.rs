@@ -2,7 +2,6 @@
 
 use super::row::{CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, body, found, kept, row};
 use crate::contract::operation::{Method, OperationRow, RateClass, Scope, StoreUse};
-use crate::contract::parameters as of;
 use crate::contract::problems::Code;
 use crate::contract::schema::BodySchema::Persona;
 
