@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::files::{self, Folder, check, go_on};
 use crate::transfers::{
-    PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server, fill, go,
-    name_of, plan,
+    PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server, count_to, fill,
+    go, name_of, plan,
 };
-use persona_model::{Patch, Precondition};
-use persona_storage::conformance::{TestClock, id, write};
+use persona_storage::conformance::{TestClock, id};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::initialise;
 use persona_storage::transfer::{Plan, TransferError, transfer};
-use persona_storage::{NoObserver, Operation, Store};
+use persona_storage::{NoObserver, Store};
 use persona_test_support::{Cluster, wait_at_most, wait_until};
 use serde_json::json;
 
@@ -142,17 +141,7 @@ fn count_slowly(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<u32> {
         let mut acknowledged = 0;
         loop {
             pace.tick().await;
-            let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } }))
-                .expect("a patch");
-            match store
-                .write(write(Operation::Patch {
-                    id: id(1),
-                    precondition: Precondition::Any,
-                    patch,
-                    base: None,
-                }))
-                .await
-            {
+            match count_to(&*store, acknowledged + 1).await {
                 Ok(_) => acknowledged += 1,
                 Err(_) => return acknowledged,
             }

@@ -9,7 +9,7 @@ use persona_model::{Cursor, Filter, ListRequest, Patch, Precondition, Revision, 
 use persona_storage::conformance::{TestClock, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::transfer::{Endpoint, Plan, TransferError, TransferReport, transfer};
-use persona_storage::{Error, Idempotency, NoObserver, Operation, Store};
+use persona_storage::{Error, Idempotency, NoObserver, Operation, Store, Written};
 use serde_json::json;
 
 use crate::files::{self, go_on};
@@ -158,23 +158,21 @@ pub async fn repeat(store: &dyn Store, number: u8) -> bool {
     store.write(again).await.expect("answered").replayed
 }
 
+/// Writes this count into a persona.
+pub async fn count_to(store: &dyn Store, count: u32) -> Result<Written, Error> {
+    let patch = Patch::merge(json!({ "extensions": { "count": count } })).expect("a patch");
+    let operation =
+        Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None };
+    store.write(write(operation)).await
+}
+
 /// Counts up in a persona until that is refused; how often it was acknowledged, and the refusal.
 pub fn count_until_refused(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<(u32, Error)> {
     let store = Arc::clone(store);
     tokio::spawn(async move {
         let mut acknowledged = 0;
         loop {
-            let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } }))
-                .expect("a patch");
-            match store
-                .write(write(Operation::Patch {
-                    id: id(1),
-                    precondition: Precondition::Any,
-                    patch,
-                    base: None,
-                }))
-                .await
-            {
+            match count_to(&*store, acknowledged + 1).await {
                 Ok(_) => acknowledged += 1,
                 Err(refusal) => return (acknowledged, refusal),
             }
