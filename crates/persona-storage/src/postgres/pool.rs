@@ -99,7 +99,16 @@ impl Pool {
 
     /// A connection, if one is free or can be made in time.
     pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, PoolError> {
-        let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
+        self.connection_within(wait, wait).await
+    }
+
+    /// A connection: a place in the pool is waited for this long, and then the server this long.
+    pub(super) async fn connection_within(
+        &self,
+        place: Duration,
+        server: Duration,
+    ) -> Result<Connection, PoolError> {
+        let timeouts = Timeouts { wait: Some(place), create: Some(server), recycle: Some(server) };
         let (began, waiting) = (Instant::now(), Counted::begin(&self.observer, Connected::Waiting));
         let got = self.connections.timeout_get(&timeouts).await;
         drop(waiting);

@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch
 use super::connection::Connection;
 use super::error::from_pool;
 use super::group::{self, GROUPS_AT_ONCE};
-use super::pool::Pool;
+use super::pool::{Pool, READ_WAIT_MAX};
 use super::settle::{Tries, pause};
 use super::write_attempt::{Common, Request};
 use super::write_queue::Queue;
@@ -257,7 +257,8 @@ impl Shared {
         self.hasher.hash_one(id) as usize % TURNS
     }
 
-    /// A connection, tried for again while the database is away and the patience lasts.
+    /// A connection. While all are busy, one is waited for until the deadline; while the database
+    /// is away, it is tried for again until the patience ends.
     pub(super) async fn connection(
         &self,
         deadline: Instant,
@@ -265,8 +266,11 @@ impl Shared {
     ) -> Result<Connection, Error> {
         let mut failures = 0;
         loop {
-            let wait = deadline.min(patience).saturating_duration_since(Instant::now());
-            let error = match self.pool.connection(wait).await {
+            let now = Instant::now();
+            let place = deadline.saturating_duration_since(now);
+            // The patience may end while the pool is busy, which says nothing of the database.
+            let server = patience.saturating_duration_since(now).max(READ_WAIT_MAX).min(place);
+            let error = match self.pool.connection_within(place, server).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => from_pool(error),
             };

@@ -1,6 +1,7 @@
 //! Writes that wait in the server: heavy ones, and as many as there are connections.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
@@ -76,5 +77,33 @@ async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have
         for written in writes.join_all().await {
             written.expect("created");
         }
+    }
+}
+
+/// Longer than a database that is away is waited for.
+const BUSY_FOR: Duration = Duration::from_secs(11);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_waits_for_a_busy_connection_until_its_deadline() {
+    // Otherwise the server ends the wait for the lock first, and a connection is free again.
+    let bench = Bench::with("pool_max=3&options=-c%20lock_timeout%3D25s", LONG).await;
+    let held = Held::writes_of(&bench).await;
+    let mut writes = JoinSet::new();
+    // Each of the first two holds a connection, and the last one finds none.
+    for number in 1..=3 {
+        let mut write = create(number, "waits");
+        write.deadline = Instant::now() + LONG;
+        let store = Arc::clone(&bench.store);
+        writes.spawn(async move { store.write(write).await });
+        wait_until("the write holds a connection, if one is left", LONG, || {
+            bench.sessions("wait_event_type = 'Lock'") == usize::from(number.min(2))
+        })
+        .await;
+    }
+    let began = Instant::now();
+    wait_until("the database has been busy for long", LONG, || began.elapsed() > BUSY_FOR).await;
+    held.release().await;
+    for written in writes.join_all().await {
+        written.expect("created");
     }
 }
