@@ -205,7 +205,8 @@ fn a_persona_that_is_not_there_is_not_found_and_near_names_are_suggested() {
 
 #[test]
 fn a_missing_database_is_not_created_by_reading() {
-    let folder = Folder::new();
+    // A server at the usual port would be hinted at; no program listens at this one.
+    let folder = Folder::new().variable("PERSONA_PORT", "1");
     assert_snapshot!("no_database", folder.run(&["list"]));
     for arguments in
         [&["show", "ada"] as &[&str], &["export"], &["edit", "ada"], &["delete", "ada", "--yes"]]
