@@ -86,12 +86,11 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Returns when this many requests are in the queue.
+    /// Returns when this many requests are under way to their transaction. It says nothing of their
+    /// order: a request counts from before it is worked out and given to the queue.
     pub async fn until_wait(&self, requests: usize) {
-        wait_until("requests in the queue", LONG, || {
-            self.waiting.load(Ordering::Relaxed) >= requests
-        })
-        .await;
+        wait_until("requests that wait", LONG, || self.waiting.load(Ordering::Relaxed) >= requests)
+            .await;
     }
 }
 

@@ -69,24 +69,27 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
     create(&store, 1).await;
     let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
-    let mut writers = JoinSet::new();
-    // One after the other, so that the last nickname is the newest; a new persona with a larger row
-    // number between two.
+    let (mut patches, mut creations) = (JoinSet::new(), JoinSet::new());
+    // Patches of one persona, each with a new one beside it that has a larger row number. All of
+    // them are under way at once, so only their revisions tell in which order they were applied.
     for number in 2..=21_u8 {
         let (store_of_patch, store_of_create) = (Arc::clone(&store), Arc::clone(&store));
-        let patch =
-            Patch::merge(json!({ "nickname": format!("word{number}") })).expect("a merge patch");
+        let word = format!("word{number}");
+        let patch = Patch::merge(json!({ "nickname": word })).expect("a merge patch");
         let operation =
             Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None };
-        writers.spawn(async move { store_of_patch.write(write(operation)).await });
-        counts.until_wait(2 * usize::from(number) - 3).await;
-        writers.spawn(async move { Ok(create(&store_of_create, number).await) });
-        counts.until_wait(2 * usize::from(number) - 2).await;
+        patches.spawn(async move {
+            let written = store_of_patch.write(write(operation)).await.expect("patched");
+            (written.representation.revision, word)
+        });
+        creations.spawn(async move { create(&store_of_create, number).await });
     }
+    counts.until_wait(40).await;
     drop(guard);
-    while let Some(done) = writers.join_next().await {
-        done.expect("no panic").expect("written");
-    }
+    creations.join_all().await;
+    let mut words = patches.join_all().await;
+    words.sort_unstable();
+    let (_, newest) = words.pop().expect("twenty patches");
     let foreign = file.foreign();
     let count = |sql: &str| {
         foreign.query_row(sql, [], |row| row.get::<_, u32>(0)).expect("a number") as usize
@@ -94,7 +97,10 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
     let found = |word: &str| {
         count(&format!("SELECT count(*) FROM persona_titles WHERE persona_titles MATCH '{word}'"))
     };
-    assert_eq!((found("ada"), found("word21"), found("word20"), found("word2")), (21, 1, 0, 0));
+    assert_eq!((found("ada"), found(&newest)), (21, 1), "{newest}");
+    for (revision, word) in words {
+        assert_eq!(found(&word), 0, "{word} of revision {revision}, and {newest} is the newest");
+    }
     let transactions = counts.transactions.load(Ordering::Relaxed);
     assert!(transactions < 41, "{transactions} transactions for 41 writes");
     let segments = count("SELECT count(DISTINCT segid) FROM persona_titles_idx");
