@@ -75,6 +75,12 @@ impl Cluster {
         })
     }
 
+    /// The server that test programs share which name this folder, for as long as this process
+    /// lives.
+    pub fn shared_in(folder: &Path) -> Self {
+        shared::in_folder(folder, std::process::id())
+    }
+
     /// The shared server, which this process neither stops nor removes.
     pub(crate) fn of_other(folder: PathBuf, port: u16) -> Self {
         Self { folder, port, own: None }

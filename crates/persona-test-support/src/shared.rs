@@ -53,10 +53,13 @@ pub fn runner() -> Option<Runner> {
 /// The server of a run, started if it is not there.
 pub fn of(runner: &Runner) -> Cluster {
     let name = format!("persona-postgres-{}-{}", runner.pid, runner.started);
-    let folder = std::env::temp_dir().join(name);
-    match DirBuilder::new().mode(0o700).create(&folder) {
-        Ok(()) => give_to_server(&folder),
-        Err(error) => assert!(folder.is_dir(), "{}: {error}", folder.display()),
+    in_folder(&std::env::temp_dir().join(name), runner.pid)
+}
+
+/// The server with its data in this folder, until this process ends; started if it is not there.
+pub fn in_folder(folder: &Path, runner: u32) -> Cluster {
+    if let Err(error) = DirBuilder::new().mode(0o700).create(folder) {
+        assert!(folder.is_dir(), "{}: {error}", folder.display());
     }
     let lock = File::options()
         .create(true)
@@ -66,13 +69,15 @@ pub fn of(runner: &Runner) -> Cluster {
         .expect("the folder of the shared server is ours");
     lock.lock().expect("another test gives the lock back");
     let port = fs::read_to_string(folder.join("port")).ok().and_then(|text| text.parse().ok());
-    let port = port.unwrap_or_else(|| started(&folder, runner));
-    Cluster::of_other(folder, port)
+    let port = port.unwrap_or_else(|| started(folder, runner));
+    Cluster::of_other(folder.to_owned(), port)
 }
 
 /// Starts the server and returns its port. Nothing reserves the port afterwards, because the server
 /// is never stopped while the run lasts.
-fn started(folder: &Path, runner: &Runner) -> u16 {
+fn started(folder: &Path, runner: u32) -> u16 {
+    // Under the lock: the test that made the folder can be overtaken on its way to the lock.
+    give_to_server(folder);
     let reserved = Port::reserve();
     let cluster = Cluster::of_other(folder.to_owned(), reserved.number());
     // What a test that was killed here left.
@@ -83,7 +88,7 @@ fn started(folder: &Path, runner: &Runner) -> u16 {
     maintenance
         .args(["-c", MAINTENANCE, "maintenance"])
         .arg(folder)
-        .arg(runner.pid.to_string())
+        .arg(runner.to_string())
         .arg(binaries().join("pg_ctl"))
         .args(arguments(folder, reserved.number(), &options))
         .current_dir("/")
