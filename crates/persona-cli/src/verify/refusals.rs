@@ -3,8 +3,10 @@
 //!
 //! A store can tell that a write was not kept while its WAL still holds it, until the next write
 //! takes its place; a recovery of the WAL then brings it back. So nothing is written between the
-//! refusal and the kill. What is there afterwards is read into the history, and `checks/gaps.rs`
-//! finds a revision that only a refused write makes.
+//! refusal and the kill, not even by the maintenance process, which merges the search index soon
+//! after a write. What is there afterwards is read into the history, after each kill, so that each
+//! revision has a known one before it, and `checks/gaps.rs` finds one that only a refused write
+//! makes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -43,7 +45,10 @@ pub async fn refuse_and_kill(
         || Client::new(Arc::clone(load), Random::new(seed, streams.next().unwrap_or(STREAM)));
     client().write_in_vain(PERSONA).await;
     restart(scratch, load, &[]).await?;
-    client().write_until_refused(PERSONA, WRITES_MAX).await;
+    scratch.end_maintenance();
+    let mut writer = client();
+    writer.look_at(PERSONA).await;
+    writer.write_until_refused(PERSONA, WRITES_MAX).await;
     let ways = if scratch.has_file() { &[NO_TIME, NO_SPACE][..] } else { &[NO_TIME] };
     for flags in ways {
         restart(scratch, load, flags).await?;

@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use super::dump;
 use super::error::Error;
 use super::plan::ScratchPlan;
+use super::processes::Process;
 use crate::client::ServerAddress;
 
 /// How long a server may take to start, or to end, on a slow and busy machine.
@@ -72,6 +73,22 @@ impl Scratch {
             .await
             .map_err(|source| Error::Folder { path: self.folder().into(), source })?;
         self.launch_again(&[]).await
+    }
+
+    /// Ends the maintenance process, so that from now on only what clients ask for is written. The
+    /// supervisor is stopped first and starts no other one; what is left to do with this server is
+    /// to kill all of it.
+    pub fn end_maintenance(&self) {
+        let Some(supervisor) = self.supervisor() else { return };
+        // A signal to a process that ended by itself is refused, which the next kill finds out.
+        if let Some(pid) = i32::try_from(supervisor).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::STOP);
+        }
+        for process in Process::children_of(supervisor) {
+            if process.role == "maintenance" {
+                let _ = process.kill();
+            }
+        }
     }
 
     /// Kills all processes at the same moment, and starts the server again with these flags
