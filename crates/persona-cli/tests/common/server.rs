@@ -33,12 +33,15 @@ pub struct Builder {
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    stderr: Arc<Mutex<String>>,
+    stderr: Gathered,
     /// Its standard error, as long as nothing reads it.
     unread: Option<ChildStderr>,
     /// Gone only when it was handed on.
     folder: Option<TempDir>,
 }
+
+/// What a pipe gave until now.
+type Gathered = Arc<Mutex<Vec<u8>>>;
 
 /// How a program ended.
 #[derive(Debug)]
@@ -103,7 +106,7 @@ impl Builder {
             let _ = child.kill();
             panic!(
                 "the server did not get ready; it said:\n{}",
-                stderr.lock().expect("no panic").as_str()
+                String::from_utf8_lossy(&stderr.lock().expect("no panic"))
             );
         };
         Server { child, address, stderr, unread, folder: Some(folder) }
@@ -181,9 +184,12 @@ impl Server {
         collect(self.unread.take().expect("nothing read it"), &self.stderr);
     }
 
-    /// What it wrote to standard error until now.
+    /// The lines that it wrote to standard error until now. A pipe is read in pieces that end
+    /// anywhere, so the last one counts only with its end.
     pub fn log(&self) -> String {
-        self.stderr.lock().expect("no panic").clone()
+        let gathered = self.stderr.lock().expect("no panic");
+        let whole = gathered.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        String::from_utf8_lossy(&gathered[..whole]).into_owned()
     }
 
     /// Waits until a line of the log contains this.
@@ -252,10 +258,11 @@ pub fn refused(folder: &Path, flags: &[&str]) -> Ended {
 /// What a pipe gave, when the thread that gathers it has come to its end. Children may write last;
 /// the pipe ends with the last of them.
 #[track_caller]
-fn read_to_the_end(gathered: &Arc<Mutex<String>>) -> String {
-    wait_for("the end of standard error", DEADLINE, || {
+fn read_to_the_end(gathered: &Gathered) -> String {
+    let all = wait_for("the end of standard error", DEADLINE, || {
         (Arc::strong_count(gathered) == 1).then(|| gathered.lock().expect("no panic").clone())
-    })
+    });
+    String::from_utf8_lossy(&all).into_owned()
 }
 
 fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
@@ -298,12 +305,12 @@ fn database_in(folder: &Path) -> PathBuf {
 }
 
 /// Gathers everything that comes out of a pipe.
-fn collect(mut pipe: impl Read + Send + 'static, gathered: &Arc<Mutex<String>>) {
+fn collect(mut pipe: impl Read + Send + 'static, gathered: &Gathered) {
     let shared = Arc::clone(gathered);
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = pipe.read(&mut bytes) {
-            shared.lock().expect("no panic").push_str(&String::from_utf8_lossy(&bytes[..length]));
+            shared.lock().expect("no panic").extend_from_slice(&bytes[..length]);
         }
     });
 }

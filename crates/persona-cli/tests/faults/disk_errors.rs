@@ -139,11 +139,7 @@ fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Injected {
         });
         outcome.acknowledged.push(key);
     } else {
-        assert!(
-            server.log().contains("disk failed"),
-            "it ended without a clear word:\n{}",
-            server.log()
-        );
+        server.wait_for_log("disk failed");
     }
     let folder = server.kill_and_keep_the_folder();
     let server = Server::with_workers(1).in_folder(folder).start();

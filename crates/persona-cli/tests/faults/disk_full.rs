@@ -20,7 +20,8 @@ use crate::mounts::{Mount, NO_RESERVE};
 
 const TARGET: &str = "1,000 cycles, 0 lost, reads 100 %, resume within 5 s";
 
-/// How long after there is room again a write may still be refused.
+/// How long after there is room again a write may still be refused: the target of the long form,
+/// which runs optimised and alone on the machine. The other form waits as for anything else.
 const RESUME_MAX: Duration = Duration::from_secs(5);
 
 /// Bytes of the file that takes the room away, at a time.
@@ -77,13 +78,14 @@ struct Seen {
     refused: usize,
     reads: usize,
     longest: Duration,
+    resume_max: Duration,
 }
 
 fn disk_runs_full(form: Form) {
     // Every write that is kept stays in the history, so a disk is really full one day: a long run
     // takes many.
     let (disks, cycles) = form.pick((1, 3), (100, 10));
-    let mut seen = Seen::default();
+    let mut seen = Seen { resume_max: form.pick(DEADLINE, RESUME_MAX), ..Seen::default() };
     for _ in 0..disks {
         let Some(mount) = Mount::tmpfs("disk_runs_full", 24) else { return };
         fill_and_free(&mount, cycles, &mut seen);
@@ -126,7 +128,7 @@ fn fill_and_free(mount: &Mount, cycles: usize, seen: &mut Seen) {
         }
         filler.free();
         let freed = Instant::now();
-        wait_for("a write", RESUME_MAX, || {
+        wait_for("a write", seen.resume_max, || {
             let (status, code) = write(&mut client, &path, keys);
             assert!(status == 200 || status == 507, "cycle {cycle}: {status} {code}");
             (status == 200).then_some(())
@@ -180,13 +182,14 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
         );
     }
     assert_eq!(ready(), (503, Some("storage_full".to_owned())));
+    // The maintenance process tells of it once in a second.
+    wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 1).then_some(()));
     let disk = server.connect().get("/api/v1/status").expect("an answer").json()["disk"].clone();
     assert_eq!(
         (&disk["state"], &disk["reserve_bytes"]),
         (&json!("short"), &json!(32 << 20)),
         "{disk}"
     );
-    wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 1).then_some(()));
     // A worker that starts now serves reads.
     let victim = server.processes("worker").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
@@ -196,10 +199,10 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
     assert_eq!(get(&mut server.connect(), &path).revision(), revision);
     filler.free();
     // The connection from before may have been to the worker that is gone.
-    wait_for("a write", RESUME_MAX, || {
+    wait_for("a write", DEADLINE, || {
         (write(&mut server.connect(), &path, 0).0 == 200).then_some(())
     });
-    wait_for("readiness", RESUME_MAX, || (ready().0 == 200).then_some(()));
+    wait_for("readiness", DEADLINE, || (ready().0 == 200).then_some(()));
     wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 0).then_some(()));
     server.wait_for_log("the disk has room again");
     report(

@@ -17,8 +17,8 @@ const TARGET: &str = "the right mode or a clear refusal, as documented, for each
 fn serves_on(mount: &Mount, name: &str) {
     let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(mount.folder()).start();
     create(&mut server.connect(), "one");
-    assert!(server.log().contains("SQLite WAL mode enabled for improved concurrency"));
-    assert!(server.log().contains(name), "{}", server.log());
+    server.wait_for_log("SQLite WAL mode enabled for improved concurrency");
+    server.wait_for_log(name);
     let folder = server.kill_and_keep_the_folder();
     let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(folder).start();
     create(&mut server.connect(), "two");

@@ -220,8 +220,9 @@ impl Places {
         table.free(entry);
         entry.note_left(now);
         *table.leaving_of(entry) += 1;
-        entry.close_gently(now);
+        // Counted before its client can see it.
         self.process_entry.connection_evicted();
+        entry.close_gently(now);
     }
 
     /// Looks at every connection, once in a second, for those that were idle too long, are too slow
