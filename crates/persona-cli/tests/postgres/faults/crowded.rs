@@ -9,13 +9,17 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::report::{Form, milliseconds, report};
-use crate::common::{Client, Server, wait_for};
+use crate::common::{Client, DEADLINE, Server, wait_for};
 use crate::faults::ledger::{Asked, Ledger, Told, path_in};
 use persona_test_support::Cluster;
 
 const TARGET: &str = "every write beside them answered within 5 s, none with 503; at most pool_max sessions of a worker";
-/// Longest time of a write beside them. On an idle machine it takes some milliseconds.
+/// Longest time of a write beside them: the target of the long form, which runs optimised and alone
+/// on the machine. On a busy one a write has the server's own limit, after which it is refused, and
+/// none may be: without connections of its own it would wait behind lists without an end.
 const WRITE_MAX: Duration = Duration::from_secs(5);
+/// How long the server lets a write wait here: far less than what stands in its way would last.
+const PATIENCE_MS: u64 = 15_000;
 /// Sessions of the one worker.
 const POOL_MAX: u64 = 10;
 /// Personas that together are more than sockets and queues hold on the way to a client that does
@@ -26,6 +30,7 @@ const LARGE_BYTES: usize = 100_000;
 const SLOW_LIST: &str = "/api/v1/personas?q=-nothing&count=exact&sort=name&limit=1";
 
 struct World {
+    form: Form,
     server: Server,
     database: String,
     ledger: Ledger,
@@ -33,11 +38,13 @@ struct World {
 }
 
 impl World {
-    fn start() -> Self {
+    fn start(form: Form) -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();
-        let server =
-            Server::with_workers(1).flag(format!("--database={}", cluster.url(&database))).start();
+        let server = Server::with_workers(1)
+            .flag(format!("--database={}", cluster.url(&database)))
+            .flag(format!("--busy-timeout-ms={PATIENCE_MS}"))
+            .start();
         let (mut client, mut ledger) = (server.connect(), Ledger::default());
         let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
         let body = json!({ "name": "large", "description": "x".repeat(LARGE_BYTES), "tags": ["t0", "t1"] }).to_string();
@@ -47,7 +54,7 @@ impl World {
                 .expect("an answer");
             assert_eq!(created.status, 201, "{created:?}");
         }
-        Self { server, database, ledger, path }
+        Self { form, server, database, ledger, path }
     }
 
     fn sessions(&self, condition: &str) -> u64 {
@@ -75,7 +82,9 @@ impl World {
             .collect();
         times.sort_unstable();
         let (p99, longest) = (times[times.len() * 99 / 100], times[times.len() - 1]);
-        assert!(longest < WRITE_MAX, "beside {what} a write took {longest:?}");
+        if self.form == Form::Long {
+            assert!(longest < WRITE_MAX, "beside {what} a write took {longest:?}");
+        }
         let sessions = self.sessions("true");
         assert!(sessions <= POOL_MAX, "beside {what} a worker has {sessions} sessions");
         (p99, longest)
@@ -109,7 +118,7 @@ fn while_others<T>(
             });
         }
         let _over = Over(&is_over);
-        wait_for("the others have begun", WRITE_MAX * 6, || {
+        wait_for("the others have begun", DEADLINE, || {
             (count.load(Ordering::SeqCst) > 0).then_some(())
         });
         meanwhile()
@@ -124,7 +133,7 @@ fn ask(client: &mut Client, path: &str) {
 }
 
 fn beside_what_lasts(form: Form) {
-    let mut world = World::start();
+    let mut world = World::start(form);
     let address = world.server.address();
     let writes = form.pick(100, 3000);
     let (alone, _) = world.write_beside("nothing", writes);
@@ -133,9 +142,7 @@ fn beside_what_lasts(form: Form) {
     for reader in &mut readers {
         ask(reader, "/api/v1/export");
     }
-    wait_for("exports", WRITE_MAX * 6, || {
-        (world.sessions("query LIKE 'FETCH%'") >= 1).then_some(())
-    });
+    wait_for("exports", DEADLINE, || (world.sessions("query LIKE 'FETCH%'") >= 1).then_some(()));
     let exports = world.write_beside("24 exports that are not read", writes);
     drop(readers);
 
@@ -150,7 +157,7 @@ fn beside_what_lasts(form: Form) {
 
     let search = |_| {
         let mut client = Client::connect(address).expect("connected");
-        client.wait_up_to(WRITE_MAX * 6);
+        client.wait_up_to(2 * DEADLINE);
         let reply = client.get(SLOW_LIST).expect("an answer");
         assert!([200, 503].contains(&reply.status), "{reply:?}");
     };

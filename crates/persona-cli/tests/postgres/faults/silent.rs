@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::common::{DEADLINE, Server, wait_for};
 use crate::faults::bench::Bench;
@@ -32,11 +31,10 @@ fn a_connection_that_falls_silent_is_given_up_and_the_request_is_served_by_anoth
 #[test]
 fn reads_behind_one_that_is_never_answered_do_not_wait_as_long_as_a_statement_may_take() {
     // With three connections short reads share one.
-    let mut bench = Bench::start("&pool_max=3&statement_timeout=60", &[]);
+    let mut bench = Bench::start(&format!("&pool_max=3&{LONG_STATEMENTS}"), &[]);
     bench.wire.arm(Trap::at(Sender::Client, b'B', Fault::Silence).of(WORKER));
-    let began = Instant::now();
-    assert_eq!(bench.client.get(&bench.path).expect("an answer").status, 503);
-    assert!(began.elapsed() < Duration::from_secs(30), "it waited {:?}", began.elapsed());
+    let answer = bench.client.get(&bench.path).expect("an answer before the client gives up");
+    assert_eq!(answer.status, 503);
     assert_eq!(bench.wire.disarm(), 1);
     assert_eq!(bench.client.get(&bench.path).expect("an answer").status, 200);
     bench.compare();
@@ -65,14 +63,13 @@ fn where_everything_is_silent_requests_end_with_a_503() {
     ledger.compare(Cluster::shared(), &database);
 }
 
-/// Far more than readiness may take, and far less than a statement may.
-const SOON: Duration = Duration::from_secs(10);
+/// Statements may take thirty times as long as a client of the tests waits for its answer.
+const LONG_STATEMENTS: &str = "statement_timeout=600";
+const _: () = assert!(DEADLINE.as_secs() * 30 <= 600, "an answer would prove nothing");
 
 /// What `/readyz` answers, in time.
 fn readiness(server: &Server) -> (u16, String) {
-    let asked = Instant::now();
-    let reply = server.connect().get("/readyz").expect("an answer");
-    assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    let reply = server.connect().get("/readyz").expect("an answer before the client gives up");
     assert_eq!(reply.header("retry-after").is_some(), reply.status == 503, "{reply:?}");
     (reply.status, reply.json()["cause"].as_str().unwrap_or_default().to_owned())
 }
@@ -81,7 +78,7 @@ fn readiness(server: &Server) -> (u16, String) {
 fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
     let cluster = Cluster::shared();
     let wire = Wire::to(cluster.port());
-    let url = format!("{}?statement_timeout=60&pool_max=8", wire.url(&cluster.database()));
+    let url = format!("{}?{LONG_STATEMENTS}&pool_max=8", wire.url(&cluster.database()));
     let server = Server::with_workers(1).flag(format!("--database={url}")).start();
     let (ready, away) = ((200, String::new()), (503, "database_unreachable".to_owned()));
     assert_eq!(readiness(&server), ready);

@@ -11,11 +11,11 @@ use persona_test_support::wait_until;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::bench::{Bench, Held, LARGE_BYTES, LONG, create};
+use super::bench::{Bench, Held, LARGE_BYTES, LIST_TIME, LONG, create};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_small_ones() {
-    let bench = Bench::with("pool_max=3", LONG).await;
+    let bench = Bench::with("pool_max=3", LIST_TIME).await;
     let text = "x".repeat(LARGE_BYTES);
     for number in 1..=4 {
         let document = document(json!({ "name": "heavy", "description": text }));
@@ -27,7 +27,7 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
     }
     // Another process, as it were: it has never seen how large these personas are.
     let settings = Settings::parse(&bench.cluster.url(&bench.database)).expect("a URL");
-    let settings = settings.named("leases").reading_within(LONG);
+    let settings = settings.named("leases").reading_within(LIST_TIME);
     let other = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver));
     let other: Arc<dyn Store> = Arc::new(other.expect("it opens"));
     for (store, revision) in [(&bench.store, 2), (&other, 3)] {
@@ -61,17 +61,21 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have() {
     for pool_max in [3, 10] {
-        let bench = Bench::with(&format!("pool_max={pool_max}"), LONG).await;
+        let bench = Bench::with(&format!("pool_max={pool_max}"), LIST_TIME).await;
         let held = Held::writes_of(&bench).await;
-        let writes: JoinSet<_> = (1..=20)
-            .map(|number| (Arc::clone(&bench.store), create(number, "waits")))
-            .map(|(store, write)| async move { store.write(write).await })
-            .collect();
-        // One is for short reads.
-        wait_until("writes hold all connections but one", LONG, || {
-            bench.sessions("wait_event_type = 'Lock'") == pool_max - 1
-        })
-        .await;
+        let mut writes = JoinSet::new();
+        // One for short reads is left. Writes that come together share a transaction, so each of
+        // these comes when those before it have theirs.
+        for number in 1..=pool_max + 2 {
+            let store = Arc::clone(&bench.store);
+            let write = create(u8::try_from(number).expect("few"), "waits");
+            writes.spawn(async move { store.write(write).await });
+            let holders = number.min(pool_max - 1);
+            wait_until("the write holds a connection, if one is left", LONG, || {
+                bench.sessions("wait_event_type = 'Lock'") == holders
+            })
+            .await;
+        }
         bench.store.ready().await.expect("reads work");
         held.release().await;
         for written in writes.join_all().await {
@@ -85,8 +89,7 @@ const BUSY_FOR: Duration = Duration::from_secs(11);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_waits_for_a_busy_connection_until_its_deadline() {
-    // Otherwise the server ends the wait for the lock first, and a connection is free again.
-    let bench = Bench::with("pool_max=3&options=-c%20lock_timeout%3D25s", LONG).await;
+    let bench = Bench::with("pool_max=3", LIST_TIME).await;
     let held = Held::writes_of(&bench).await;
     let mut writes = JoinSet::new();
     // Each of the first two holds a connection, and the last one finds none.
