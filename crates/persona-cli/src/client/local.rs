@@ -13,6 +13,7 @@ use persona_http::{
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
 use persona_server::config::Config;
+use persona_storage::sqlite::{AtRest, is_at_rest};
 use persona_storage::{NoObserver, Store};
 use tower::ServiceExt;
 
@@ -27,12 +28,15 @@ pub struct Local {
     /// Dropped after the store is closed, because the maintenance process is to be the last that
     /// closes the file.
     _maintenance: Option<Arc<MaintenanceThread>>,
+    /// As late, where the command only reads a file that lies at rest.
+    _at_rest: Option<Arc<AtRest>>,
 }
 
 impl Local {
     /// Makes the file ready and opens it; with maintenance where the command is going to write.
     pub fn open(config: &Config, writes: bool) -> Result<Self, Failure> {
         let failed = |error| Failure::start(&error);
+        let was_at_rest = config.database.file().is_some_and(is_at_rest);
         backend::initialise(config, writes).map_err(failed)?;
         let clock = Arc::new(SystemClock);
         let maintenance = if writes && config.database.file().is_some() {
@@ -41,6 +45,13 @@ impl Local {
             Some(Arc::new(MaintenanceThread::start(maintenance)))
         } else {
             None
+        };
+        let at_rest = match config.database.file().filter(|_| was_at_rest && !writes) {
+            Some(file) => Some(Arc::new(
+                AtRest::open(&config.file_settings(file))
+                    .map_err(|error| Failure::start(&error.into()))?,
+            )),
+            None => None,
         };
         let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver))
             .map_err(failed)?;
@@ -60,7 +71,7 @@ impl Local {
             answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
             turns: ReadTurns::of(&*store),
         };
-        Ok(Self { router: router(context), store, _maintenance: maintenance })
+        Ok(Self { router: router(context), store, _maintenance: maintenance, _at_rest: at_rest })
     }
 
     /// Answers a request.

@@ -24,6 +24,7 @@
 //! files; closing any other descriptor of them would drop the POSIX locks of the whole process
 //! (SQLite documentation, "How To Corrupt", 2.2).
 
+mod at_rest;
 mod backup;
 mod check;
 mod connection;
@@ -45,6 +46,7 @@ pub(crate) mod transfer;
 mod wal_index;
 mod write;
 
+pub use at_rest::{AtRest, is_at_rest};
 pub use backup::create::{BackupReport, back_up};
 pub use backup::restore::{RestoreReport, is_there, restore};
 pub use backup::schedule::{BackupPlan, BackupSchedule};

@@ -1,6 +1,7 @@
 //! The command line as its users see it: the built program, a folder of its own, and what it
 //! prints.
 
+mod at_rest;
 mod bench;
 mod config;
 mod damaged;

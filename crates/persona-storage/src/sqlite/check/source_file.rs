@@ -6,14 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
 use crate::NoObserver;
+use crate::sqlite::at_rest::{is_at_rest, leave_at_rest};
 use crate::sqlite::backup::restore;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::header::Header;
 use crate::sqlite::files::own_files::refuse_second_name;
-use crate::sqlite::files::paths::with_suffix;
 use crate::sqlite::start::migrate;
 use crate::sqlite::{DatabaseError, Settings};
 
@@ -40,7 +39,7 @@ impl SourceFile {
             return Err(DatabaseError::missing_or_empty(path));
         };
         migrate::check_owner(path, &header)?;
-        let was_at_rest = header.wal && !with_suffix(path, "-wal").exists();
+        let was_at_rest = header.wal && is_at_rest(path);
         let connection = if header.wal {
             refuse_second_name(path)?;
             connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?
@@ -62,12 +61,8 @@ impl Deref for SourceFile {
 
 impl Drop for SourceFile {
     fn drop(&mut self) {
-        // SQLite removes both files where this is the last connection of all processes. A WAL that
-        // a server has filled meanwhile stays: nothing is copied as a side effect.
-        let is_empty = || matches!(connection::look_at_wal(self), Ok(Some(wal)) if wal.frames == 0);
-        if self.was_at_rest && is_empty() {
-            // Where this fails the files stay, as they would without it.
-            drop(self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false));
+        if self.was_at_rest {
+            leave_at_rest(self);
         }
     }
 }
