@@ -32,8 +32,11 @@ pub(crate) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<b
     if let Some(precondition) =
         precondition.filter(|precondition| !precondition.is_met_by(answer.tag(), changed))
     {
-        let problem = Problem::of_persona(answer.id, Error::Stale { current: answer.tag() });
-        return Err(if names_no_state(&precondition) { problem.hint(NO_STATE) } else { problem });
+        return Err(if names_no_state(&precondition) {
+            Problem::of_no_state(answer.tag())
+        } else {
+            Problem::of_persona(answer.id, Error::Stale { current: answer.tag() })
+        });
     }
     if headers.contains_key(IF_NONE_MATCH) {
         return etag::is_known(headers, answer.tag());
@@ -89,11 +92,6 @@ pub(crate) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
 pub(crate) fn names_no_state(precondition: &Precondition) -> bool {
     matches!(precondition, Precondition::OneOf(tags) if tags.is_empty())
 }
-
-/// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says,
-/// would give the same tag, and a proxy would weaken it again.
-pub(crate) const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and \
-                                   a proxy that compresses answers makes tags weak";
 
 /// What a PUT expects; `None` where it is to create the persona.
 pub(crate) fn of_replacement(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {

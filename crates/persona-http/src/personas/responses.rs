@@ -184,9 +184,10 @@ async fn commit(context: &Context, write: Write) -> Result<Written, Problem> {
 /// The answer to a write of this persona that was refused. Where its precondition names no state,
 /// the hint says so.
 pub(super) fn refused(id: PersonaId, names_no_state: bool, error: Error) -> Problem {
-    let is_stale = matches!(error, Error::Stale { .. });
-    let problem = Problem::of_persona(id, error);
-    if is_stale && names_no_state { problem.hint(conditions::NO_STATE) } else { problem }
+    match error {
+        Error::Stale { current } if names_no_state => Problem::of_no_state(current),
+        error => Problem::of_persona(id, error),
+    }
 }
 
 fn mark_replay(response: &mut Response, replayed: bool) {

@@ -18,7 +18,21 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// of yesterday end, and the maintenance process looks once a minute.
 const RETRY_KEY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("300");
 
+/// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says,
+/// would give the same tag, and a proxy would change it again.
+const NO_STATE: &str = "send the ETag as this server sent it, such as \"7-9f3c21aa\": a proxy that compresses answers puts W/ before it, \
+                        and a weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone names no content";
+
 impl Problem {
+    /// The answer to a condition that no state can meet, where this one is there.
+    pub(crate) fn of_no_state(current: EntityTag) -> Self {
+        let detail = format!(
+            "the current revision is {}, and nothing in If-Match is an ETag of this server",
+            current.revision
+        );
+        Self::at(Code::Stale, current, detail).hint(NO_STATE)
+    }
+
     /// The answer to an error that a read or write of this persona met.
     pub fn of_persona(id: PersonaId, error: Error) -> Self {
         match error {

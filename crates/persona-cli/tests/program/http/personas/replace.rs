@@ -45,8 +45,10 @@ async fn replace_with_a_stale_revision_is_refused_with_412() {
     let first = server.tag(&path).await;
     let current = server.send("PATCH", &path).json(&json!({ "name": "Ada L." })).send().await;
     let weak = format!("W/{}", current.etag());
+    let compressed = format!("{}-gzip\"", current.etag().trim_end_matches('"'));
     let other_content = "\"2-00000000\"";
-    for stale in [&first, &weak, other_content, "\"2\"", "\"02-00000000\"", "\"unknown\""] {
+    let foreign = [&weak, &compressed, "\"2\"", "\"02-00000000\"", "\"unknown\"", "W/\"1\", \"2\""];
+    for stale in [&[&first, other_content][..], &foreign].concat() {
         let reply = server
             .send("PUT", &path)
             .header("if-match", stale)
@@ -55,13 +57,20 @@ async fn replace_with_a_stale_revision_is_refused_with_412() {
             .await;
         assert_eq!((reply.status.as_u16(), reply.revision()), (412, 2), "{stale}");
         let is_of_a_state = stale == first || stale == other_content;
-        let hint = if is_of_a_state {
-            "read the persona again, apply your change to what you get, and send its ETag"
+        let (detail, hint) = if is_of_a_state {
+            (
+                "the current revision is 2",
+                "read the persona again, apply your change to what you get, and send its ETag",
+            )
         } else {
-            "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and a proxy that compresses \
-             answers makes tags weak"
+            (
+                "the current revision is 2, and nothing in If-Match is an ETag of this server",
+                "send the ETag as this server sent it, such as \"7-9f3c21aa\": a proxy that compresses answers puts W/ before it, and a \
+                 weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone names no content",
+            )
         };
-        let problem = json!({ "code": "stale", "detail": "the current revision is 2", "hint": hint, "current_revision": 2 });
+        let problem =
+            json!({ "code": "stale", "detail": detail, "hint": hint, "current_revision": 2 });
         assert_eq!(reply.problem(), problem, "{stale}");
     }
     assert_eq!(server.get(&path).await.json()["name"], "Ada L.");
