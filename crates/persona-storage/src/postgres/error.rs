@@ -2,8 +2,10 @@
 //! its error codes.
 
 use std::fmt::Display;
+use std::io;
 
 use deadpool::managed::TimeoutType;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::Settings;
@@ -18,10 +20,16 @@ pub(super) const MOVED_AWAY: &str = "moved_away";
 /// What is to be done about a pooler that exchanges sessions.
 const POOLER_CURE: &str =
     "add statement_cache=off to the URL, which needs no sessions, or connect without the pooler";
-/// The driver's words for a server that is not of the wanted kind.
-const TAKES_NO_WRITES: &str = "does not allow writes";
-/// The driver's words for a server that wants a password where the URL has none.
+/// The driver's words for a server that wants a password where the URL has none. The driver gives
+/// that error no type: its kind, which is private, is the one of every fault of a URL.
 const NO_PASSWORD: &str = "password missing";
+/// The driver's word in all that fails about encryption. The kind is private here too, and only
+/// some of these errors have one of the TLS library as their cause: a server that offers no TLS, or
+/// that breaks the handshake off, has none.
+const ENCRYPTION: &str = "TLS";
+/// The words of poolers that refuse a setting of a session. Their code, 08P01, is the one of every
+/// breach of the protocol.
+const REFUSED_SETTING: &str = "startup parameter";
 
 /// Why the database cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -202,11 +210,12 @@ impl DatabaseError {
     pub(super) fn from_driver(settings: &Settings, error: &DriverError) -> Self {
         let (place, user) = (settings.place(), settings.user().to_owned());
         let Some(code) = error.code() else {
-            let reason = innermost(error);
-            // The driver's own words when no host takes writes.
-            if reason.contains(TAKES_NO_WRITES) {
+            let wants_writes =
+                settings.driver.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
+            if wants_writes && takes_no_writes(error) {
                 return Self::Standby { place };
             }
+            let reason = innermost(error);
             if reason == NO_PASSWORD {
                 return Self::Refused { place, user, reason };
             }
@@ -225,7 +234,7 @@ impl DatabaseError {
             "25006" => Self::Standby { place },
             "26000" | "42P05" => Self::Pooler { place, reason },
             // Poolers know few settings of a session, and refuse the others.
-            "08P01" if reason.contains("startup parameter") => Self::Pooler { place, reason },
+            "08P01" if reason.contains(REFUSED_SETTING) => Self::Pooler { place, reason },
             code if is_about_being_away(code) => Self::Unreachable { place, reason },
             _ => Self::Backend { place, reason },
         }
@@ -300,13 +309,21 @@ fn is_last_word(error: &DriverError) -> bool {
 pub(super) fn worth(error: &DriverError) -> u8 {
     match error.code() {
         Some(_) => 2,
-        None => u8::from(innermost(error).contains(TAKES_NO_WRITES)),
+        None => u8::from(takes_no_writes(error)),
     }
+}
+
+/// Whether a host was reached and is not of the wanted kind. The driver tells so as an error of the
+/// system without the number of one, which the system's own refusals have.
+fn takes_no_writes(error: &DriverError) -> bool {
+    chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| {
+        cause.kind() == io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none()
+    })
 }
 
 fn is_about_trust(error: &DriverError) -> bool {
     let words = error.to_string();
-    words.contains("TLS") || chain(error).any(<dyn std::error::Error>::is::<rustls::Error>)
+    words.contains(ENCRYPTION) || chain(error).any(<dyn std::error::Error>::is::<rustls::Error>)
 }
 
 fn chain(error: &DriverError) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
