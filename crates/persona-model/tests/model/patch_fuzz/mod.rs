@@ -1,13 +1,15 @@
 //! Random patches on random documents, each compared with a naive reference.
 //!
 //! A case follows from its number alone. A failure names the number; `PERSONA_PATCH_FUZZ="first
-//! count"` repeats a case, or runs as many as wanted from any number on. `dice.rs` throws documents
-//! and patches, `reference.rs` applies them as the RFCs say and without any bound.
+//! count"` repeats a case, or runs as many as wanted from any number on, and
+//! `PERSONA_PATCH_FUZZ="first 3600s"` runs for an hour. `dice.rs` throws documents and patches,
+//! `reference.rs` applies them as the RFCs say and without any bound.
 
 mod dice;
 mod reference;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use dice::Dice;
 use persona_model::{Document, PATCH_COPIED_BYTES_MAX, Patch, PatchError, VALUE_DEPTH_MAX};
@@ -18,6 +20,9 @@ use serde_json::Value;
 const CASES: u64 = 6_000;
 /// Cases of the long form: minutes, optimised.
 const CASES_LONG: u64 = 2_000_000;
+/// Cases between two looks at the clock, and between two words of a run that lasts.
+const CASES_BETWEEN_LOOKS: u64 = 1_000;
+const CASES_BETWEEN_WORDS: u64 = 1_000_000;
 /// Patches that follow each other in a case, so that patches also meet what patches made.
 const PATCHES: usize = 3;
 /// What a patch made so large ends its case: one such document takes as long as a thousand others.
@@ -171,13 +176,43 @@ fn assert_refused(
     }
 }
 
-fn run(first: u64, count: u64) {
-    let mut seen = Seen::default();
-    for number in first..first + count {
+/// How much is run.
+#[derive(Clone, Copy)]
+enum Length {
+    Cases(u64),
+    Time(Duration),
+}
+
+impl Length {
+    /// A number of cases, or of seconds with an `s`.
+    fn parse(text: &str) -> Self {
+        match text.strip_suffix('s') {
+            Some(seconds) => Self::Time(Duration::from_secs(seconds.parse().expect("seconds"))),
+            None => Self::Cases(text.parse().expect("a count")),
+        }
+    }
+}
+
+fn run(first: u64, length: Length) {
+    let (began, mut seen, mut count) = (Instant::now(), Seen::default(), 0);
+    loop {
+        let is_over = match length {
+            Length::Cases(cases) => count >= cases,
+            Length::Time(time) => count % CASES_BETWEEN_LOOKS == 0 && began.elapsed() >= time,
+        };
+        if is_over {
+            break;
+        }
+        let number = first + count;
         let outcome = catch_unwind(AssertUnwindSafe(|| case(number, &mut seen)));
         assert!(outcome.is_ok(), "case {number}: repeat it with PERSONA_PATCH_FUZZ=\"{number} 1\"");
+        count += 1;
+        if count % CASES_BETWEEN_WORDS == 0 {
+            eprintln!("{count} cases from {first} on in {} s", began.elapsed().as_secs());
+        }
     }
-    eprintln!("cases {first} to {}: {seen:?}", first + count - 1);
+    let seconds = began.elapsed().as_secs();
+    eprintln!("{count} cases from {first} on in {seconds} s: {seen:?}");
     if count >= CASES {
         let Seen { merged, patched, invalid, refused, too_deep, too_much, test_failed } = seen;
         for (what, times) in [
@@ -203,14 +238,14 @@ fn random_patches_do_what_the_rfcs_say_and_stay_within_bounds() {
     let chosen = std::env::var("PERSONA_PATCH_FUZZ").ok();
     match chosen.as_deref().and_then(|text| text.split_once(' ')) {
         Some((first, count)) => {
-            run(first.parse().expect("a number"), count.parse().expect("a count"));
+            run(first.parse().expect("a number"), Length::parse(count));
         }
-        None => run(0, CASES),
+        None => run(0, Length::Cases(CASES)),
     }
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
 fn random_patches_do_what_the_rfcs_say_and_stay_within_bounds_long() {
-    run(CASES, CASES_LONG);
+    run(CASES, Length::Cases(CASES_LONG));
 }
