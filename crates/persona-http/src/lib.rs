@@ -17,6 +17,7 @@ mod docs;
 mod export;
 mod extract;
 mod health;
+mod history;
 mod landing;
 mod limits;
 mod middleware;

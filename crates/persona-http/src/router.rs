@@ -13,7 +13,7 @@ use crate::contract::parameters::parse_revision;
 use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::{Bound, around};
 use crate::problem::{Code, Problem};
-use crate::{Context, docs, export, health, landing, openapi, personas, problem, status};
+use crate::{Context, docs, export, health, history, landing, openapi, personas, problem, status};
 
 /// The name of requests in the log that no route matches.
 const NO_ROUTE: &str = "none";
@@ -53,6 +53,7 @@ fn handler(id: OperationId) -> MethodRouter<Arc<Context>> {
         OperationId::PatchPersona => on(method, personas::patch::patch_persona),
         OperationId::DeletePersona => on(method, personas::delete::delete_persona),
         OperationId::UndeletePersona => on(method, personas::undelete::undelete_persona),
+        OperationId::ListRevisions => on(method, history::list_revisions::list_revisions),
         OperationId::GetRevision => on(method, personas::get_revision::get_revision),
         OperationId::ImportRevision => on(method, personas::import::import_revision),
         OperationId::GetStatus => on(method, status::get_status),
@@ -162,7 +163,7 @@ mod tests {
         );
         assert_eq!(nearest_route("/health"), Some("/healthz"));
         let revision = Some("/api/v1/personas/{id}/revisions/{revision}");
-        for path in ["/revision/1", "/revisions", "/revisions/2"] {
+        for path in ["/revision/1", "/revisions/2"] {
             assert_eq!(nearest_route(path), revision, "{path}");
             assert_eq!(nearest_route(&format!("/personas/{id}{path}")), revision, "{path}");
             assert_eq!(nearest_route(&format!("/api/v1/personas/{id}{path}")), revision, "{path}");

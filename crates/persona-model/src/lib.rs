@@ -12,6 +12,7 @@
 //! - **metadata**: the store-managed members as JSON text.
 //! - **representation**: the JSON text of a persona as clients get it: metadata and document.
 //! - **revision**: 1 at creation, one more for each change that changes something.
+//! - **note**: what the author of a revision said of it.
 //! - **entity tag**: what names one state of a persona: its revision and the checksum of its
 //!   content.
 //! - **precondition**: the states that a writer accepts as the current one.
@@ -94,7 +95,7 @@ pub use persona::{Kind, Persona};
 pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
 pub use representation::{is_metadata_of, join_representation, metadata_text, updated_at_in};
-pub use revision::{Precondition, Revision};
+pub use revision::{NOTE_CHARS_MAX, Precondition, Revision};
 pub use search::{
     SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_TEXT_SEPARATOR, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX,
     SNIPPETS_MAX, Search, SearchError, Snippet, Term, TextWords, TitleWords,

@@ -1,5 +1,7 @@
 //! A revision as another store kept it, to be kept as it was.
 
+use serde_json::Value;
+
 use crate::{ContentHash, Document, Revision, Timestamp};
 
 /// One revision of a persona's past: everything that an answer says of it, and what its history
@@ -20,6 +22,8 @@ pub struct PastRevision {
     pub is_deleted: bool,
     /// The revision that its writer started from, where that was named.
     pub base: Option<Revision>,
+    /// What its author said of it.
+    pub note: Option<String>,
     /// The hash that the other store stated: one of [`Document::content_hashes`]. Any other counts
     /// for nothing.
     pub content_hash: Option<ContentHash>,
@@ -28,18 +32,25 @@ pub struct PastRevision {
 }
 
 /// The line of an exported history: the answer of that revision, with a member `history` that tells
-/// how many revisions the persona has and from which one the writer started.
+/// how many revisions the persona has, from which one the writer started, and the note if there is
+/// one.
 ///
 /// # Panics
 ///
 /// In debug builds, when the answer is not a non-empty JSON object.
-pub fn history_line(answer: &[u8], last: Revision, base: Option<Revision>) -> Vec<u8> {
+pub fn history_line(
+    answer: &[u8],
+    last: Revision,
+    base: Option<Revision>,
+    note: Option<&str>,
+) -> Vec<u8> {
     debug_assert!(answer.ends_with(b"}") && answer.len() > 2, "an answer is a non-empty object");
     let base = base.map_or_else(|| "null".into(), |base| base.number().to_string());
-    let mut line = Vec::with_capacity(answer.len() + 64);
+    let note = note.map(|note| format!(",\"note\":{}", Value::from(note))).unwrap_or_default();
+    let mut line = Vec::with_capacity(answer.len() + note.len() + 64);
     line.extend_from_slice(answer.strip_suffix(b"}").unwrap_or(answer));
     line.extend_from_slice(
-        format!(",\"history\":{{\"last\":{},\"base\":{base}}}}}", last.number()).as_bytes(),
+        format!(",\"history\":{{\"last\":{},\"base\":{base}{note}}}}}", last.number()).as_bytes(),
     );
     line
 }

@@ -4,6 +4,10 @@ use std::fmt;
 
 use crate::{EntityTag, Timestamp};
 
+/// Most characters of a note: a sentence or two on why a revision was made, which lists of
+/// revisions show.
+pub const NOTE_CHARS_MAX: usize = 500;
+
 /// The revision of a persona: 1 at creation, one more for each change that changes something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Revision(u64);

@@ -30,6 +30,8 @@ pub(crate) struct Revised {
     pub changed: Vec<&'static str>,
     /// The revision that the writer started from, where it named one.
     pub base: Option<Revision>,
+    /// What the author said of it.
+    pub note: Option<String>,
 }
 
 impl Decision {
@@ -65,19 +67,18 @@ pub(crate) fn decide(
     now: Timestamp,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
 ) -> Result<Decision, Error> {
-    let author = write.author.as_ref();
     if let Operation::Create { id, document } = &write.operation {
         if let Some(current) = current {
             return Err(Error::AlreadyExists { current: current.tag });
         }
         document.check_bytes(write.document_bytes_max, None)?;
-        return Ok(created(*id, document, author, now));
+        return Ok(created(*id, document, write, now));
     }
     if let Operation::Import { id, past } = &write.operation {
         return decide_import::decide(*id, past, current, now, write.document_bytes_max);
     }
     let current = current.ok_or(Error::NotFound)?;
-    let next = Next { current: current.persona, author, now };
+    let next = Next { current: current.persona, write, now };
     match &write.operation {
         Operation::Create { .. } | Operation::Import { .. } => {
             unreachable!("these were handled above")
@@ -110,20 +111,15 @@ pub(crate) fn decide(
     }
 }
 
-fn created(
-    id: PersonaId,
-    document: &Document,
-    author: Option<&String>,
-    now: Timestamp,
-) -> Decision {
+fn created(id: PersonaId, document: &Document, write: &Write, now: Timestamp) -> Decision {
     let persona = Persona {
         id,
         revision: Revision::FIRST,
         created_at: now,
         updated_at: now,
         deleted_at: None,
-        created_by: author.cloned(),
-        updated_by: author.cloned(),
+        created_by: write.author.clone(),
+        updated_by: write.author.clone(),
         content_hash: document.content_hash(),
         document: document.clone(),
     };
@@ -134,6 +130,7 @@ fn created(
         kind: ChangeKind::Created,
         changed,
         base: None,
+        note: write.note.clone(),
     }))
 }
 
@@ -183,7 +180,7 @@ fn patched(
 /// The revision after the current one.
 struct Next<'a> {
     current: &'a Persona,
-    author: Option<&'a String>,
+    write: &'a Write,
     now: Timestamp,
 }
 
@@ -208,6 +205,7 @@ impl Next<'_> {
             kind: ChangeKind::Updated,
             changed,
             base,
+            note: self.write.note.clone(),
         })))
     }
 
@@ -225,6 +223,7 @@ impl Next<'_> {
             kind,
             changed: Vec::new(),
             base: None,
+            note: self.write.note.clone(),
         }))
     }
 
@@ -232,7 +231,7 @@ impl Next<'_> {
         let mut persona = self.current.clone();
         persona.revision = persona.revision.next();
         persona.updated_at = self.now;
-        persona.updated_by = self.author.cloned();
+        persona.updated_by.clone_from(&self.write.author);
         persona
     }
 }

@@ -81,6 +81,7 @@ fn first(
         kind: ChangeKind::Created,
         changed,
         base: None,
+        note: past.note.clone(),
     })))
 }
 
@@ -118,7 +119,8 @@ fn next(
         (_, _, false) => return bad("", "a deletion and a restoration change nothing else"),
     };
     persona.document.check_bytes(bytes_max, Some(&before.document))?;
-    Ok(Decision::Change(Box::new(Revised { persona, outcome, kind, changed, base: past.base })))
+    let (base, note) = (past.base, past.note.clone());
+    Ok(Decision::Change(Box::new(Revised { persona, outcome, kind, changed, base, note })))
 }
 
 /// Refuses what no store has stamped, and what has not been yet: a stamp from elsewhere lifts no

@@ -13,7 +13,7 @@
 //! # Adding a method
 //!
 //! 1. Add it to [`Store`] with its errors and guarantees.
-//! 2. Implement it in `sqlite/`, `postgres/` and `memory.rs`, SQL only under the first two.
+//! 2. Implement it in `sqlite/`, `postgres/` and `memory/`, SQL only under the first two.
 //! 3. Add cases to `conformance/`; they run on every backend.
 
 mod checksum;
@@ -45,7 +45,7 @@ pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use store::{
     BackendDetails, Exported, GLANCE_BYTES_MAX, Glance, Loss, PAGE_BYTES_MAX, Page, ReadRoom,
-    Representation, RevisionRecord, Status, Store,
+    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
 };
 pub use turns::{Turn, Turns};
 pub use write::{

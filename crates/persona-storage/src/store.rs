@@ -131,6 +131,38 @@ pub struct RevisionRecord {
     pub changed: Vec<String>,
     /// The revision that the writer started from, where that was not the one before.
     pub base: Option<Revision>,
+    /// What the author said of it.
+    pub note: Option<String>,
+}
+
+/// A revision in the list of a persona's revisions: everything but its content.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevisionSummary {
+    /// Which one.
+    pub revision: Revision,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// Its author, where known.
+    pub author: Option<String>,
+    /// What the author said of it.
+    pub note: Option<String>,
+    /// The names of the fields that it changed; every field for revision 1.
+    pub changed: Vec<String>,
+    /// The revision that the writer started from, where that was not the one before.
+    pub base: Option<Revision>,
+    /// Whether the persona was deleted at it.
+    pub deleted: bool,
+    /// Bytes of its document as JSON.
+    pub document_bytes: u64,
+}
+
+/// One page of the revisions of a persona, the newest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevisionPage {
+    /// The revisions, at most as many as asked for.
+    pub items: Vec<RevisionSummary>,
+    /// Whether there are older ones.
+    pub has_more: bool,
 }
 
 /// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start
@@ -244,6 +276,15 @@ pub trait Store: Send + Sync {
         id: PersonaId,
         revision: Revision,
     ) -> Result<Option<RevisionRecord>, Error>;
+
+    /// The newest revisions of a persona, or those before one, without their content: at most
+    /// `limit`, the newest first. `None` when the persona never existed.
+    async fn revisions(
+        &self,
+        id: PersonaId,
+        before: Option<Revision>,
+        limit: usize,
+    ) -> Result<Option<RevisionPage>, Error>;
 
     /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in
     /// commit order.

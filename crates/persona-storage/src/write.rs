@@ -135,6 +135,8 @@ pub struct Write {
     pub operation: Operation,
     /// Its author, where known.
     pub author: Option<String>,
+    /// What its author says of it, kept with the revision; an import brings its own.
+    pub note: Option<String>,
     /// How a repetition is recognised; `None` where the client did not ask for it.
     pub idempotency: Option<Idempotency>,
     /// Until when it may wait for its turn; after that it fails with [`crate::Error::Busy`] and is
@@ -156,6 +158,7 @@ impl Write {
         Self {
             operation,
             author: None,
+            note: None,
             idempotency: None,
             deadline,
             client: None,

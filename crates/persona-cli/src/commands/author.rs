@@ -1,4 +1,4 @@
-//! The author of a change that the command line makes.
+//! The author of a change that the command line makes, and what the author says of it.
 
 use http::HeaderName;
 use persona_server::config::Environment;
@@ -6,13 +6,15 @@ use persona_server::exit_code::ExitCode;
 
 use crate::failure::Failure;
 
-/// The header that names the author: the one that was given, else the login name, else none.
+/// The headers that name the author, the one that was given, else the login name, else none, and
+/// the note, if there is one.
 ///
 /// # Errors
 ///
-/// The name that was given holds a control character, which no header can.
-pub fn header(
+/// What was given holds a control character, which no header can.
+pub fn headers(
     given: Option<&str>,
+    note: Option<&str>,
     environment: &Environment,
 ) -> Result<Vec<(HeaderName, String)>, Failure> {
     let is_plain = |name: &&str| !name.trim().is_empty() && !name.chars().any(char::is_control);
@@ -26,8 +28,13 @@ pub fn header(
         Some(name) => Some(name),
         None => environment.login_name().filter(is_plain),
     };
-    Ok(author
-        .map(|name| (HeaderName::from_static("x-persona-author"), name.to_owned()))
-        .into_iter()
-        .collect())
+    if note.is_some_and(|note| !is_plain(&note)) {
+        return Err(Failure::new(
+            ExitCode::Usage,
+            "--note must be text of one line without control characters",
+        ));
+    }
+    let header = |name, text: &str| (HeaderName::from_static(name), text.to_owned());
+    let author = author.map(|name| header("x-persona-author", name));
+    Ok(author.into_iter().chain(note.map(|note| header("x-persona-note", note))).collect())
 }

@@ -27,7 +27,8 @@ pub async fn run(
     let document = document(arguments)?;
     new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
     let api = target::open(&arguments.target, Access::Create, environment, output)?;
-    let author = author::header(arguments.author.as_deref(), environment)?;
+    let author =
+        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), environment)?;
     let reply = api
         .write(Method::POST, PERSONAS, &author, Some(&Value::Object(document)))
         .await?

@@ -13,7 +13,7 @@ use super::arguments::{Arguments, Command, RunRole};
 use super::usage::explain;
 use super::{
     backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
-    import, list, restore, serve, show, top, transfer, undelete, update, verify, version,
+    history, import, list, restore, serve, show, top, transfer, undelete, update, verify, version,
 };
 use crate::failure::Failure;
 use crate::terminal::Output;
@@ -31,6 +31,7 @@ Examples:
 Run:        serve, health, config
 Look:       doctor, top, bench
 Personas:   list, show, create, update, edit, delete, undelete
+History:    history
 Collect:    import, export
 File:       backup, restore, check, move, verify
 Shell:      completions, man, version, help
@@ -84,6 +85,9 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         }
         Command::Show(arguments) => {
             on_runtime(until_interrupted(show::run(&arguments, environment, output)))
+        }
+        Command::History(arguments) => {
+            on_runtime(until_interrupted(history::run(&arguments, environment, output)))
         }
         Command::Create(arguments) => {
             on_runtime(until_interrupted(create::run(&arguments, environment, output)))

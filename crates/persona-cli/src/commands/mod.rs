@@ -26,6 +26,7 @@ mod entry;
 mod export;
 mod form;
 mod health;
+mod history;
 mod import;
 mod list;
 mod new_database;

@@ -21,7 +21,8 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let changes = patch(arguments)?;
-    let author = author::header(arguments.author.as_deref(), environment)?;
+    let author =
+        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), environment)?;
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
     let path = persona_path(id);

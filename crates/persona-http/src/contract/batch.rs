@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use persona_model::NOTE_CHARS_MAX;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -127,6 +128,12 @@ fn item() -> serde_json::Value {
                 "description": "With patch: the revision that it was made to, for a three-way merge.",
             },
             "idempotency_key": text("As the header Idempotency-Key; without it, where the request has that header, its key, a colon and the place of the item from 0."),
+            "note": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": NOTE_CHARS_MAX,
+                "description": "As the header X-Persona-Note; without it, the one of the request.",
+            },
         },
         "required": ["op"],
         "additionalProperties": false,

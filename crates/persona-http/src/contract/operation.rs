@@ -1,6 +1,6 @@
 //! What one row of the table of operations says.
 
-use super::parameters::{Header, OF_WRITES, Parameter};
+use super::parameters::{Header, NOTE, OF_WRITES, Parameter};
 use super::problems::Code;
 use super::schema::BodySchema;
 
@@ -17,7 +17,7 @@ pub struct OperationRow {
     pub tag: Tag,
     /// What it does, in a few words.
     pub summary: &'static str,
-    /// Parameters of the query.
+    /// Parameters of the query, besides those of every write.
     pub query: &'static [Parameter],
     /// Headers of the request, besides those of every write.
     pub headers: &'static [Header],
@@ -199,6 +199,12 @@ impl OperationRow {
     pub fn all_headers(&self) -> impl Iterator<Item = &'static Header> {
         let of_writes: &[Header] = if self.changes_something() { OF_WRITES } else { &[] };
         self.headers.iter().chain(of_writes)
+    }
+
+    /// Every parameter of the query.
+    pub fn all_query(&self) -> impl Iterator<Item = &'static Parameter> {
+        let of_writes: &[Parameter] = if self.changes_something() { &[NOTE] } else { &[] };
+        self.query.iter().chain(of_writes)
     }
 
     fn changes_something(&self) -> bool {

@@ -37,6 +37,10 @@ pub enum ParameterKind {
     Search,
     /// A cursor that a list handed out.
     Cursor,
+    /// A cursor that a list of revisions handed out.
+    RevisionCursor,
+    /// What an author says of a change.
+    Note,
     /// An RFC 3339 time, or a position of the feed.
     Since,
     /// Some of the members of a persona, separated by commas.
@@ -106,6 +110,20 @@ pub const LIMIT: Typed<u64> = typed(
 /// Where a page starts.
 pub const CURSOR: Parameter =
     text("cursor", ParameterKind::Cursor, false, "Where to go on: next_cursor of the page before.");
+/// Where a page of revisions starts: before this revision.
+pub const REVISION_CURSOR: Typed<Revision> = typed(
+    "cursor",
+    ParameterKind::RevisionCursor,
+    |_, value| parse_revision(value).ok_or_else(|| "next_cursor of the page before".into()),
+    "Where to go on: next_cursor of the page before.",
+);
+/// What the author of a change says of it.
+pub const NOTE: Parameter = text(
+    "note",
+    ParameterKind::Note,
+    false,
+    "Why the change is made, in a sentence or two; kept with the revision.",
+);
 /// The order of a list.
 pub const SORT: Typed<Sort> = typed(
     "sort",
@@ -246,6 +264,8 @@ pub enum HeaderHolds {
     IdempotencyKey,
     /// The name of an author.
     Author,
+    /// What the author says of a change.
+    Note,
 }
 
 const fn header(name: &'static str, holds: HeaderHolds, about: &'static str) -> Header {
@@ -319,6 +339,11 @@ pub const OF_WRITES: &[Header] = &[
         "X-Persona-Author",
         HeaderHolds::Author,
         "The author of the change; becomes created_by and updated_by.",
+    ),
+    header(
+        "X-Persona-Note",
+        HeaderHolds::Note,
+        "Why the change is made, in a sentence or two; kept with the revision.",
     ),
 ];
 

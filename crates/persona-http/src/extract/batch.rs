@@ -14,13 +14,13 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::request::{IDEMPOTENCY_KEY, idempotency_key};
-use super::{conditions, etag};
+use super::{conditions, etag, note};
 use crate::contract::batch::BATCH_ITEMS_MAX;
 use crate::problem::Problem;
 use crate::wire;
 
 /// Every member that an item can have.
-const MEMBERS: [&str; 8] = [
+const MEMBERS: [&str; 9] = [
     "op",
     "id",
     "document",
@@ -29,6 +29,7 @@ const MEMBERS: [&str; 8] = [
     "if_none_match",
     "base_revision",
     "idempotency_key",
+    "note",
 ];
 
 /// One change of a batch.
@@ -36,6 +37,8 @@ const MEMBERS: [&str; 8] = [
 pub(crate) struct BatchItem {
     /// What is to be changed.
     pub operation: Operation,
+    /// Its own note.
+    pub note: Option<String>,
     /// Its own key.
     pub key: Option<String>,
     /// What a repetition is recognised by; only where there can be a key.
@@ -108,6 +111,7 @@ impl Members {
     fn read(mut self, new_id: impl Fn() -> PersonaId) -> Result<BatchItem, Problem> {
         let operation = self.text("op")?.ok_or_else(|| missing("op"))?;
         let headers = self.headers()?;
+        let note = self.note()?;
         let (operation, bytes) = match operation.as_str() {
             "create" => self.creation(&headers, new_id())?,
             "put" => self.replacement(&headers)?,
@@ -128,7 +132,7 @@ impl Members {
             return Err(ValidationErrors::one(pointer_of(name), "not_here", message).into());
         }
         let key = idempotency_key(&headers)?;
-        Ok(BatchItem { operation, key, fingerprint: self.fingerprint, bytes })
+        Ok(BatchItem { operation, note, key, fingerprint: self.fingerprint, bytes })
     }
 
     fn creation(&mut self, headers: &HeaderMap, id: PersonaId) -> Read {
@@ -177,6 +181,14 @@ impl Members {
         let revision = value.as_u64().and_then(Revision::new);
         revision.map(Some).ok_or_else(|| {
             ValidationErrors::one("/base_revision", "bad_value", "must be a revision").into()
+        })
+    }
+
+    fn note(&mut self) -> Result<Option<String>, Problem> {
+        let Some(text) = self.text("note")? else { return Ok(None) };
+        note::checked(&text).map(Some).ok_or_else(|| {
+            let message = format!("must be {}", note::wanted());
+            ValidationErrors::one("/note", "bad_value", message).into()
         })
     }
 

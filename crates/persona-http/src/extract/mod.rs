@@ -2,8 +2,8 @@
 //!
 //! `request.rs` takes a write apart, `body.rs` and `json.rs` read what it brings, `parameters.rs`
 //! reads the query by the rows of the contract, `conditions.rs` the headers of RFC 9110 section 13
-//! with `etag.rs` and `date.rs`, `past.rs` the body of an imported revision, and `batch.rs`
-//! the items of a batch.
+//! with `etag.rs` and `date.rs`, `note.rs` what the author says of a change, `past.rs` the body of an
+//! imported revision, and `batch.rs` the items of a batch.
 
 pub mod batch;
 pub mod body;
@@ -11,6 +11,7 @@ pub mod conditions;
 pub mod date;
 pub mod etag;
 pub mod json;
+pub mod note;
 pub mod parameters;
 pub mod past;
 pub mod request;

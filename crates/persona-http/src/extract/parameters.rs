@@ -22,9 +22,9 @@ pub(crate) struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// Reads the query of this operation; unknown and repeated parameters are errors.
     pub fn read(uri: &'a Uri, operation: OperationId) -> Self {
-        let known = operation.row().query;
         let mut read = Self { pairs: Vec::new(), errors: Vec::new() };
         let Some(query) = uri.query() else { return read };
+        let known: Vec<Parameter> = operation.row().all_query().copied().collect();
         let count = query.split('&').count();
         if count > PARAMETERS_MAX {
             read.refuse(
@@ -36,7 +36,7 @@ impl<'a> Parameters<'a> {
         }
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match known.iter().find(|parameter| parameter.name == name) {
-                None => read.refuse_unknown(&name, known),
+                None => read.refuse_unknown(&name, &known),
                 Some(row) if !row.repeats && read.text(row).is_some() => {
                     read.refuse(row.name, "repeated", "is there more than once");
                 }

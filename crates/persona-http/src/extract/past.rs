@@ -44,7 +44,7 @@ pub(crate) fn past_revision(
     if managed.get("revision").is_some_and(|number| number.as_u64() != Some(revision.number())) {
         reader.complain("/revision", "is not the revision of the path");
     }
-    let base = reader.base(&history);
+    let (base, note) = (reader.base(&history), reader.note(&history));
     let (created_by, updated_by) = (reader.text("created_by"), reader.text("updated_by"));
     wrong.errors.append(&mut reader.faults);
     let document = match Document::from_json(body) {
@@ -68,6 +68,7 @@ pub(crate) fn past_revision(
             updated_by,
             is_deleted,
             base,
+            note,
             content_hash,
             document,
         }),
@@ -126,6 +127,15 @@ impl Reader<'_> {
         }
         revision
     }
+
+    fn note(&mut self, history: &Value) -> Option<String> {
+        let text = history.get("note").filter(|note| !note.is_null())?;
+        let note = text.as_str().and_then(super::note::checked);
+        if note.is_none() {
+            self.complain("/history/note", &format!("must be {}", super::note::wanted()));
+        }
+        note
+    }
 }
 
 #[cfg(test)]
@@ -156,7 +166,7 @@ mod tests {
         let body = json!({
             "id": ID, "revision": 2, "created_at": times[0], "updated_at": times[1], "deleted_at": times[1], "created_by": "ada",
             "updated_by": null, "content_hash": document.content_hash().to_string(), "labels": {}, "name": "Ada",
-            "history": { "last": 3, "base": 1 },
+            "history": { "last": 3, "base": 1, "note": "why" },
         });
         let [created_at, updated_at] = times.map(|time| Timestamp::parse(time).expect("a time"));
         let revision = |number| Revision::new(number).expect("not zero");
@@ -168,6 +178,7 @@ mod tests {
             updated_by: None,
             is_deleted: true,
             base: Some(revision(1)),
+            note: Some("why".into()),
             content_hash: Some(document.content_hash()),
             document,
         };
@@ -178,7 +189,7 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once() {
         let body = json!({
             "revision": 3, "updated_at": "2021-01-01T00:00:00Z", "deleted_at": "2020-01-01T00:00:00Z", "updated_by": "a\nb", "tags": 1,
-            "history": { "base": 0 },
+            "history": { "base": 0, "note": 7 },
         });
         assert_eq!(
             read(body),
@@ -187,6 +198,7 @@ mod tests {
                 "/deleted_at bad_history",
                 "/revision bad_history",
                 "/history/base bad_history",
+                "/history/note bad_history",
                 "/updated_by bad_history",
                 "/name required",
                 "/tags wrong_type"

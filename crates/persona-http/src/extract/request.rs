@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
-use crate::extract::json;
+use crate::extract::{json, note};
 use crate::limits::heavy::{Turn, Weight};
 use crate::middleware::REQUEST_ID;
 use crate::problem::{Code, Problem};
@@ -157,6 +157,7 @@ impl WriteRequest {
             idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: fingerprint() });
         Ok(Write {
             author: author(headers)?,
+            note: note::of_request(headers, &self.parts.uri)?,
             idempotency,
             client: self.client(),
             bytes: self.body.bytes().len(),
@@ -166,6 +167,7 @@ impl WriteRequest {
     }
 
     /// The good items of a batch as writes, with the author of the request and the same deadline.
+    /// An item without a note has that of the request.
     /// Where the request has a key, an item without one has that key with its place behind it.
     pub fn writes(
         &self,
@@ -179,6 +181,7 @@ impl WriteRequest {
             return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
         }
         let (author, client) = (author(headers)?, self.client());
+        let note_of_all = note::of_request(headers, &self.parts.uri)?;
         let deadline = context.write_deadline();
         let write = |place: usize, item: BatchItem| {
             let key_by_place = || key_of_all.as_ref().map(|key| format!("{key}:{place}"));
@@ -186,6 +189,7 @@ impl WriteRequest {
             let idempotency = key.zip(item.fingerprint);
             Write {
                 author: author.clone(),
+                note: item.note.or_else(|| note_of_all.clone()),
                 idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
                 client,
                 bytes: item.bytes,
@@ -215,6 +219,10 @@ impl WriteRequest {
         for value in self.parts.headers.get_all(IF_UNMODIFIED_SINCE) {
             add(value.as_bytes());
             add(IF_UNMODIFIED_SINCE.as_str().as_bytes());
+        }
+        for value in self.parts.headers.get_all(&note::HEADER) {
+            add(value.as_bytes());
+            add(note::HEADER.as_str().as_bytes());
         }
         digest
     }
@@ -313,7 +321,7 @@ fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// The one line of a header; two would leave open which of them counts.
-fn only<'a>(
+pub(crate) fn only<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
     spelled: &'static str,

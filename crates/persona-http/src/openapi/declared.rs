@@ -16,7 +16,7 @@ use persona_model::{
     Change, Document, EntityTag, ListRequest, PersonaId, Precondition, Revision, ValidationErrors,
 };
 use persona_storage::{
-    Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, Representation,
+    Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, Representation, RevisionPage,
     RevisionRecord, Status, Store, Write, Written,
 };
 use serde_json::{Value, json};
@@ -49,6 +49,15 @@ impl Store for Failing {
     }
 
     async fn revision(&self, _: PersonaId, _: Revision) -> Result<Option<RevisionRecord>, Error> {
+        Err((self.0)())
+    }
+
+    async fn revisions(
+        &self,
+        _: PersonaId,
+        _: Option<Revision>,
+        _: usize,
+    ) -> Result<Option<RevisionPage>, Error> {
         Err((self.0)())
     }
 

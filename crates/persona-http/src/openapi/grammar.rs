@@ -50,8 +50,8 @@ pub(super) fn idempotency_key(chars_max: usize) -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": chars_max, "pattern": IDEMPOTENCY_KEY })
 }
 
-/// The author of a change.
-pub(super) fn author(chars_max: usize) -> Value {
+/// The author of a change, or what the author says of it.
+pub(super) fn line(chars_max: usize) -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": chars_max, "pattern": AUTHOR })
 }
 
@@ -63,6 +63,11 @@ pub(super) fn since() -> Value {
 /// Where a page starts.
 pub(super) fn cursor() -> Value {
     json!({ "type": "string", "minLength": 48, "pattern": CURSOR })
+}
+
+/// Where a page of revisions starts.
+pub(super) fn revision_cursor() -> Value {
+    json!({ "type": "string", "pattern": "^[0-9]+$" })
 }
 
 /// The identity of a persona in a path.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use persona_model::{FILTER_TAGS_MAX, SEARCH_BYTES_MAX};
+use persona_model::{FILTER_TAGS_MAX, NOTE_CHARS_MAX, SEARCH_BYTES_MAX};
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,7 @@ fn path_parameter(name: &str) -> Value {
 }
 
 fn operation(row: &OperationRow, types: &mut SchemaGenerator) -> Value {
-    let query = row.query.iter().map(query_parameter);
+    let query = row.all_query().map(query_parameter);
     let parameters: Vec<Value> = query.chain(row.all_headers().map(header_parameter)).collect();
     let mut responses = Map::new();
     for answer in row.answers {
@@ -98,6 +98,8 @@ fn query_schema(holds: ParameterKind) -> Value {
             json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX })
         }
         ParameterKind::Cursor => grammar::cursor(),
+        ParameterKind::RevisionCursor => grammar::revision_cursor(),
+        ParameterKind::Note => grammar::line(NOTE_CHARS_MAX),
         ParameterKind::Since => grammar::since(),
         ParameterKind::Members => {
             let names: Vec<&str> = members().collect();
@@ -112,7 +114,8 @@ fn header_parameter(row: &Header) -> Value {
         HeaderHolds::AnyTag => grammar::any_tag(),
         HeaderHolds::Date => grammar::date(),
         HeaderHolds::IdempotencyKey => grammar::idempotency_key(KEY_CHARS_MAX),
-        HeaderHolds::Author => grammar::author(AUTHOR_CHARS_MAX),
+        HeaderHolds::Author => grammar::line(AUTHOR_CHARS_MAX),
+        HeaderHolds::Note => grammar::line(NOTE_CHARS_MAX),
     };
     json!({
         "name": row.name,

@@ -2,7 +2,8 @@
 
 use persona_model::{
     ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
-    NAME_CHARS_MAX, OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX, RATINGS, TEXT_BYTES_MAX,
+    NAME_CHARS_MAX, NOTE_CHARS_MAX, OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX, RATINGS,
+    TEXT_BYTES_MAX,
 };
 use serde_json::{Map, Value, json};
 
@@ -94,6 +95,7 @@ fn past() -> Value {
         "properties": {
             "last": { "type": "integer", "minimum": 1, "description": "How many revisions the persona has; ignored here." },
             "base": { "type": ["integer", "null"], "minimum": 1, "description": "The revision that its writer started from." },
+            "note": { "type": ["string", "null"], "minLength": 1, "maxLength": NOTE_CHARS_MAX, "description": "Why it was made." },
         },
     });
     json!({

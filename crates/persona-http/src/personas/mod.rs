@@ -11,7 +11,7 @@ pub mod import;
 pub mod list;
 pub mod patch;
 pub mod replace;
-mod responses;
+pub(crate) mod responses;
 pub mod undelete;
 
 pub use responses::{id_in, plain};

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use persona_model::{Document, PersonaId, Revision, Timestamp, excerpt};
 use persona_storage::{Error, Outcome, Representation, Write, Written};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::contract::OperationId;
@@ -93,6 +94,20 @@ pub(super) fn with_body(
         headers.insert(LAST_MODIFIED, last_modified);
     }
     response
+}
+
+/// An answer of JSON that is no persona, as it is now.
+pub(crate) fn json<T: Serialize>(
+    context: &Context,
+    client: Option<ClientAddress>,
+    body: &T,
+) -> Result<Response, Problem> {
+    let text = serde_json::to_vec(body).expect("a body is JSON");
+    let memory = context.answers.reserve(client, text.len())?;
+    let mut response = Response::new(memory.body(text));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
+    Ok(response)
 }
 
 /// An answer that only names the revision.

@@ -25,6 +25,7 @@ fn past(number: u64, document: Document) -> PastRevision {
         updated_by: Some(format!("writer {number}")),
         is_deleted: false,
         base: None,
+        note: None,
         content_hash: None,
         document,
     }
@@ -40,7 +41,7 @@ fn history() -> [PastRevision; 4] {
         (|| document(named("Ada")), || document(json!({ "name": "Ada", "tags": ["b"] })));
     [
         past(1, ada()),
-        PastRevision { base: Revision::new(1), ..past(2, bea()) },
+        PastRevision { base: Revision::new(1), note: Some("why".into()), ..past(2, bea()) },
         PastRevision { is_deleted: true, ..past(3, bea()) },
         past(4, bea()),
     ]
@@ -72,8 +73,8 @@ pub async fn a_history_is_kept_as_it_was(store: &Subject, _clock: &TestClock) {
             store.revision(id(1), past.revision).await.expect("readable").expect("it exists");
         let text = json_of(&record.representation);
         assert_eq!(
-            (record.at, record.author, record.base),
-            (past.updated_at, past.updated_by.clone(), past.base)
+            (record.at, record.author, record.base, record.note),
+            (past.updated_at, past.updated_by.clone(), past.base, past.note.clone())
         );
         assert_eq!(text["created_at"], past.created_at.to_string());
         assert_eq!(text["updated_at"], past.updated_at.to_string());
@@ -91,12 +92,14 @@ pub async fn a_history_is_kept_as_it_was(store: &Subject, _clock: &TestClock) {
             past.revision
         );
     }
-    let bases: Vec<Value> = lines(store, Exported::History)
+    let histories: Vec<Value> = lines(store, Exported::History)
         .await
         .into_iter()
-        .map(|line| line["history"]["base"].clone())
+        .map(|line| line["history"].clone())
         .collect();
-    assert_eq!(bases, [json!(null), json!(1), json!(null), json!(null)]);
+    let plain = json!({ "last": 4, "base": null });
+    let second = json!({ "last": 4, "base": 1, "note": "why" });
+    assert_eq!(histories, [plain.clone(), second, plain.clone(), plain]);
     let feed = store.changes_after(0, 10).await.expect("readable");
     let kinds: Vec<(ChangeKind, u64)> =
         feed.iter().map(|change| (change.kind, change.revision.number())).collect();

@@ -64,6 +64,7 @@ fn past_of(line: &Value) -> (PersonaId, PastRevision) {
         updated_by: text("updated_by"),
         is_deleted: !line["deleted_at"].is_null(),
         base: line["history"]["base"].as_u64().and_then(Revision::new),
+        note: line["history"]["note"].as_str().map(str::to_owned),
         content_hash: None,
         document: Document::from_representation(line).expect("a document"),
     };

@@ -121,7 +121,7 @@ const fn sql_of(exported: Exported) -> &'static str {
              ORDER BY created_at, id"
         }
         Exported::History => {
-            "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base
+            "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base, r.note
              FROM persona_store.changes AS c
              JOIN persona_store.personas AS p ON p.id = c.persona
              JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
@@ -141,7 +141,7 @@ fn in_history(
     let base = row::value::<Option<i64>>(found, 6)?
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
-    let line = history_line(&answer.body, last, base);
+    let line = history_line(&answer.body, last, base, row::value(found, 7)?);
     Ok(Representation { body: line.into(), ..answer.clone() })
 }
 

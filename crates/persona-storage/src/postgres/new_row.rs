@@ -18,6 +18,7 @@ pub(super) struct NewRow {
     /// The revision before; `None` for a new persona.
     pub parent: Option<i64>,
     pub base: Option<i64>,
+    pub note: Option<String>,
     pub metadata: String,
     /// The names of the fields that changed, as a JSON array.
     pub changed: String,
@@ -34,7 +35,7 @@ pub(super) struct NewRow {
 
 impl NewRow {
     pub(super) fn of(write: &Write, operation: Uuid, revised: Revised) -> Self {
-        let Revised { persona, outcome, kind, changed, base } = revised;
+        let Revised { persona, outcome, kind, changed, base, note } = revised;
         let revision = row::stored(persona.revision.number());
         let parent = (persona.revision != Revision::FIRST).then_some(revision - 1);
         let changes =
@@ -45,6 +46,7 @@ impl NewRow {
             revision,
             parent,
             base: base.map(|base| row::stored(base.number())),
+            note,
             metadata: persona_model::metadata_text(&persona),
             changed: serde_json::to_string(&changed).expect("a list of words is JSON"),
             operation,

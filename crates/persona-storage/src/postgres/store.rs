@@ -19,7 +19,7 @@ use super::writer::Writer;
 use super::{DatabaseError, Settings, export, feed, list, row, start, status};
 use crate::{
     Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom,
-    Representation, RevisionRecord, Status, Store, Write, Written,
+    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Write, Written,
 };
 
 /// What there is of a persona, without its document if that is large; the server knows the size of
@@ -41,9 +41,18 @@ const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FR
 
 /// One entry of a persona's history.
 const REVISION: &str = "
-    SELECT revision, deleted, head, document, at, author, changed, base
+    SELECT revision, deleted, head, document, at, author, changed, base, note
     FROM persona_store.revisions
     WHERE persona = $1 AND revision = $2";
+
+/// The newest revisions of a persona before one, without their content. The server knows the size
+/// of a document without reading it.
+const REVISIONS: &str = "
+    SELECT revision, at, author, note, changed, base, deleted, octet_length(document)::bigint
+    FROM persona_store.revisions
+    WHERE persona = $1 AND revision < $2
+    ORDER BY revision DESC
+    LIMIT $3";
 
 /// Keeps personas in one PostgreSQL database, together with other processes.
 pub struct PostgresStore {
@@ -149,6 +158,25 @@ impl Store for PostgresStore {
         rows.first().map(|found| record_from(found, id)).transpose()
     }
 
+    async fn revisions(
+        &self,
+        id: PersonaId,
+        before: Option<Revision>,
+        limit: usize,
+    ) -> Result<Option<RevisionPage>, Error> {
+        let before = before.map_or(i64::MAX, |before| row::stored(before.number()));
+        // One more tells whether there are more.
+        let count = row::stored(limit as u64 + 1);
+        let parameters: &[Parameter<'_>] =
+            &[(&row::uuid(id), Type::UUID), (&before, Type::INT8), (&count, Type::INT8)];
+        let rows = self.leases.read(Kind::List, Statement::Kept(REVISIONS), parameters).await?;
+        if rows.is_empty() && self.glance(id, None).await? == Glance::Whole(None) {
+            return Ok(None);
+        }
+        let items = rows.iter().take(limit).map(summary_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(RevisionPage { has_more: rows.len() > limit, items }))
+    }
+
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
         feed::after(&self.leases, sequence, limit).await
     }
@@ -191,14 +219,36 @@ impl Store for PostgresStore {
 }
 
 fn record_from(found: &Row, id: PersonaId) -> Result<RevisionRecord, Error> {
-    let changed: &str = row::value(found, 6)?;
     Ok(RevisionRecord {
         representation: row::answer(found, 0, id)?,
         at: row::time(found, 4)?,
         author: row::value(found, 5)?,
-        changed: serde_json::from_str(changed).map_err(|error| damaged(&error))?,
-        base: row::value::<Option<i64>>(found, 7)?
-            .and_then(|base| u64::try_from(base).ok())
-            .and_then(Revision::new),
+        changed: changed(found, 6)?,
+        base: base(found, 7)?,
+        note: row::value(found, 8)?,
     })
+}
+
+fn summary_from(found: &Row) -> Result<RevisionSummary, Error> {
+    Ok(RevisionSummary {
+        revision: row::revision(found, 0)?,
+        at: row::time(found, 1)?,
+        author: row::value(found, 2)?,
+        note: row::value(found, 3)?,
+        changed: changed(found, 4)?,
+        base: base(found, 5)?,
+        deleted: row::value(found, 6)?,
+        document_bytes: row::number(found, 7)?,
+    })
+}
+
+/// A column with the names of fields, as a JSON array.
+fn changed(found: &Row, column: usize) -> Result<Vec<String>, Error> {
+    serde_json::from_str(row::value(found, column)?).map_err(|error| damaged(&error))
+}
+
+/// A column with the revision that a writer started from.
+fn base(found: &Row, column: usize) -> Result<Option<Revision>, Error> {
+    let number = row::value::<Option<i64>>(found, column)?;
+    Ok(number.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new))
 }

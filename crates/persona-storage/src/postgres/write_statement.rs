@@ -51,7 +51,7 @@ pub(super) async fn apply(
     waits: Waits,
 ) -> Result<HashSet<Uuid>, DriverError> {
     debug_assert!(rows.len() == 1 || waits == Waits::ForNoRow, "several wait for no row");
-    let parameters: [Parameter<'_>; 29] = [
+    let parameters: [Parameter<'_>; 30] = [
         (&column(rows, |new| new.id), Type::UUID_ARRAY),
         (&column(rows, |new| new.revision), Type::INT8_ARRAY),
         (&column(rows, |new| new.parent), Type::INT8_ARRAY),
@@ -80,6 +80,7 @@ pub(super) async fn apply(
         (&column(rows, |new| Some(new.key.as_ref()?.key.as_str())), Type::TEXT_ARRAY),
         (&column(rows, |new| Some(&new.key.as_ref()?.fingerprint[..])), Type::BYTEA_ARRAY),
         (&column(rows, |new| new.outcome.as_str()), Type::TEXT_ARRAY),
+        (&column(rows, |new| new.note.as_deref()), Type::TEXT_ARRAY),
         (&migrate::stored_version(), Type::INT4),
     ];
     let written =

@@ -11,11 +11,12 @@ use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::{self, Readers, export, list};
 use crate::sqlite::start::migrate;
-use crate::sqlite::tables::{feed, personas, revisions};
+use crate::sqlite::tables::{feed, personas, revision_list, revisions};
 use crate::sqlite::write::writer::Writer;
 use crate::{
     BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page,
-    ReadRoom, Representation, RevisionRecord, Status, Store, Write, Written, fault_injection,
+    ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Write, Written,
+    fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -100,6 +101,19 @@ impl Store for SqliteStore {
     ) -> Result<Option<RevisionRecord>, Error> {
         self.readers
             .large(move |connection| revisions::find(connection, id, revision).map_err(from_driver))
+            .await
+    }
+
+    async fn revisions(
+        &self,
+        id: PersonaId,
+        before: Option<Revision>,
+        limit: usize,
+    ) -> Result<Option<RevisionPage>, Error> {
+        self.readers
+            .long(move |connection| {
+                revision_list::page(connection, id, before, limit).map_err(from_driver)
+            })
             .await
     }
 

@@ -8,8 +8,8 @@ use persona_server::config::{Environment, Flags};
 use persona_server::process_table::RUN_ROLE;
 
 use super::{
-    Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Move,
-    Restore, Show, Top, Undelete, Update, Verify,
+    Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, History, Import, List,
+    Move, Restore, Show, Top, Undelete, Update, Verify,
 };
 use crate::commands::completions::Shell;
 use crate::terminal::Format;
@@ -127,6 +127,8 @@ pub enum Command {
     List(List),
     /// Show one persona.
     Show(Show),
+    /// List the revisions of a persona, the newest first.
+    History(History),
     /// Create a persona.
     Create(Create),
     /// Change some fields of a persona.

@@ -8,5 +8,5 @@ mod personas;
 pub use command::{Arguments, Command, ConfigAction, DatabaseFile, RunRole, Target};
 pub use operate::{Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Restore, Top, Verify};
 pub use personas::{
-    Create, Delete, Edit, Export, Import, List, OnDuplicate, Show, Undelete, Update,
+    Create, Delete, Edit, Export, History, Import, List, OnDuplicate, Show, Undelete, Update,
 };

@@ -7,6 +7,9 @@ use clap::{Args, ValueEnum};
 use super::Target;
 use super::count::at_least_one;
 
+/// Written apart from the comment, because the marks of a comment mean nothing on a terminal.
+const NOTE_HELP: &str = "Why the change is made, in a sentence or two; persona history shows it";
+
 /// Arguments of `import`.
 #[derive(Args, Debug)]
 pub struct Import {
@@ -109,6 +112,19 @@ pub struct Show {
     pub target: Target,
 }
 
+/// Arguments of `history`.
+#[derive(Args, Debug)]
+pub struct History {
+    /// Identity, handle or name.
+    pub persona: String,
+    /// Largest number of revisions to list.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = at_least_one)]
+    pub limit: u64,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
 /// Arguments of `create`.
 #[derive(Args, Debug)]
 pub struct Create {
@@ -125,6 +141,9 @@ pub struct Create {
     /// Author of the change; by default the login name.
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
+    /// Why the change is made, in a sentence or two; `persona history` shows it.
+    #[arg(long, value_name = "TEXT", help = NOTE_HELP)]
+    pub note: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
@@ -148,6 +167,9 @@ pub struct Update {
     /// Author of the change; by default the login name.
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
+    /// Why the change is made, in a sentence or two; `persona history` shows it.
+    #[arg(long, value_name = "TEXT", help = NOTE_HELP)]
+    pub note: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
@@ -167,6 +189,9 @@ pub struct Edit {
     /// Author of the change; by default the login name.
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
+    /// Why the change is made, in a sentence or two; `persona history` shows it.
+    #[arg(long, value_name = "TEXT", help = NOTE_HELP)]
+    pub note: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

@@ -4,12 +4,13 @@ use insta::assert_snapshot;
 
 use crate::common::runner::Folder;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "serve",
     "import",
     "export",
     "list",
     "show",
+    "history",
     "create",
     "update",
     "edit",

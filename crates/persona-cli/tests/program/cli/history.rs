@@ -6,12 +6,44 @@ use serde_json::Value;
 use crate::common::Server;
 use crate::common::runner::Folder;
 
+#[test]
+fn a_history_is_listed_with_its_notes_newest_first() {
+    let folder = Folder::with_personas(&[&["Ada", "--author=Eve", "--note=first of all"]]);
+    for command in [
+        &["update", "Ada", "--set=nickname=A", "--author=Ann", "--note=why not"] as &[&str],
+        &["update", "Ada", "--set=tags=a", "--author=Ann"],
+    ] {
+        assert_eq!(folder.run(command).code, 0, "{command:?}");
+    }
+    let shown = folder.results(&["history", "Ada"]);
+    let lines: Vec<Vec<&str>> =
+        shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["REVISION", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);
+    let told = |line: &[&str]| (line[0].to_owned(), line[2].to_owned(), line[4..].join(" "));
+    assert_eq!(told(&lines[1]), ("3".into(), "Ann".into(), "tags".into()));
+    assert_eq!(told(&lines[2]), ("2".into(), "Ann".into(), "nickname why not".into()));
+    assert_eq!(told(&lines[3]), ("1".into(), "Eve".into(), "created first of all".into()));
+    let some = folder.run(&["history", "Ada", "--limit=2"]);
+    assert_eq!(some.stdout.lines().count(), 3, "{some}");
+    assert!(some.stderr.contains("there are more than 2"), "{some}");
+    let entries: Vec<Value> = folder
+        .results(&["history", "Ada", "--json"])
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(entries.len(), 3);
+    assert_eq!(entries[1]["note"], "why not");
+    let refused = folder.run(&["update", "Ada", "--set=nickname=B", "--note=a\nb"]);
+    assert_eq!(refused.code, 2, "{refused}");
+    assert_eq!(folder.run(&["history", "Bob"]).code, 3);
+}
+
 /// A folder with a database that has had every kind of change.
 fn lived_in() -> Folder {
     let folder =
         Folder::with_personas(&[&["Ada", "--set=handle=ada", "--author=Eve"], &["Bob"], &["Zoe"]]);
     for command in [
-        &["update", "ada", "--set=tags=a", "--author=Ada"] as &[&str],
+        &["update", "ada", "--set=tags=a", "--author=Ada", "--note=a \"tag\""] as &[&str],
         &["delete", "ada", "--yes"],
         &["undelete", "ada"],
         &["update", "ada", "--set=nickname=A"],

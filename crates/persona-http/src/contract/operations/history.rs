@@ -1,15 +1,29 @@
 //! The rows of revisions.
 
-use super::row::{CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, body, found, kept, row};
-use crate::contract::operation::{Method, OperationRow, RateClass, Scope, StoreUse};
+use super::row::{
+    CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, SCAN, answer, body, found, kept, row,
+};
+use crate::contract::history::RevisionPage;
+use crate::contract::operation::{Content, Method, OperationRow, RateClass, Scope, StoreUse};
+use crate::contract::parameters as of;
 use crate::contract::problems::Code;
 use crate::contract::schema::BodySchema::Persona;
+use crate::contract::schema::schema_of;
 
 const PAST_EXAMPLE: &str = r#"{
     "name": "Ada Lovelace",
     "created_at": "2026-11-24T12:00:00Z",
     "updated_at": "2026-11-24T12:00:00Z"
 }"#;
+
+pub(super) const LIST_REVISIONS: OperationRow = OperationRow {
+    summary: "List the revisions of a persona, the newest first",
+    query: &[of::LIMIT.parameter, of::REVISION_CURSOR.parameter],
+    answers: &[answer(200, "One page.", Content::Json(schema_of::<RevisionPage>()))],
+    problems: &[Code::NoSuchPersona, Code::ReadTimeout],
+    store: StoreUse::Reads,
+    ..row(SCAN, "list_revisions", Method::Get, "/api/v1/personas/{id}/revisions")
+};
 
 pub(super) const GET_REVISION: OperationRow = OperationRow {
     summary: "Read a revision of a persona, also of a deleted one",

@@ -36,6 +36,7 @@ operations! {
     PatchPersona => personas::PATCH_PERSONA,
     DeletePersona => personas::DELETE_PERSONA,
     UndeletePersona => personas::UNDELETE_PERSONA,
+    ListRevisions => history::LIST_REVISIONS,
     GetRevision => history::GET_REVISION,
     ImportRevision => history::IMPORT_REVISION,
     GetStatus => server::GET_STATUS,

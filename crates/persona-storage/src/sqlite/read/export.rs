@@ -98,7 +98,7 @@ const fn sql_of(exported: Exported) -> &'static str {
         // By the feed, so that a handle was free when the revision that took it comes. A cross join
         // keeps its order, so that nothing is sorted.
         Exported::History => {
-            "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base
+            "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base, r.note
              FROM changes AS c
              CROSS JOIN personas AS p ON p.id = c.persona
              CROSS JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
@@ -119,7 +119,8 @@ fn in_history(
         .get::<_, Option<i64>>(7)?
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
-    let line = history_line(&answer.body, last, base);
+    let note = found.get_ref(8)?.as_str_or_null()?;
+    let line = history_line(&answer.body, last, base, note);
     Ok(Representation { body: line.into(), ..answer.clone() })
 }
 

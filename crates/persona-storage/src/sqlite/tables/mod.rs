@@ -9,5 +9,6 @@ pub(super) mod history;
 pub(super) mod idempotency;
 pub(super) mod meta;
 pub(super) mod personas;
+pub(super) mod revision_list;
 pub(super) mod revisions;
 pub(super) mod row;

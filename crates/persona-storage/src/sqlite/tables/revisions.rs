@@ -26,8 +26,8 @@ pub(crate) fn insert(
     let number = row::stored(persona.revision.number());
     connection
         .prepare_cached(
-            "INSERT INTO revisions (sequence, revision, earlier, parent, base, at, author, changed, deleted, checksum, head, document)
-             VALUES (:sequence, :revision, :earlier, :parent, :base, :at, :author, :changed, :deleted, :checksum, :head, :document)",
+            "INSERT INTO revisions (sequence, revision, earlier, parent, base, at, author, note, changed, deleted, checksum, head, document)
+             VALUES (:sequence, :revision, :earlier, :parent, :base, :at, :author, :note, :changed, :deleted, :checksum, :head, :document)",
         )?
         .execute(named_params! {
             ":sequence": sequence,
@@ -37,6 +37,7 @@ pub(crate) fn insert(
             ":base": revised.base.map(|base| row::stored(base.number())),
             ":at": persona.updated_at.as_micros(),
             ":author": persona.updated_by,
+            ":note": revised.note,
             ":changed": serde_json::to_string(&revised.changed).expect("a list of words is JSON"),
             ":deleted": persona.deleted_at.is_some(),
             ":checksum": texts.checksum,
@@ -140,7 +141,7 @@ pub(crate) fn find(
     id: PersonaId,
     revision: Revision,
 ) -> rusqlite::Result<Option<RevisionRecord>> {
-    let columns = "revision, deleted, head, document, checksum, at, author, changed, base";
+    let columns = "revision, deleted, head, document, checksum, at, author, changed, base, note";
     let record = |found: &Row<'_>| record_from(found, id);
     let history = personas::history(connection, id)?;
     let found = history.map(|history| read(connection, &history, revision, columns, record));
@@ -173,20 +174,27 @@ pub(crate) fn misplaced(revision: u64, sequence: i64) -> rusqlite::Error {
 }
 
 fn record_from(found: &Row<'_>, id: PersonaId) -> rusqlite::Result<RevisionRecord> {
-    let changed: String = found.get(7)?;
-    let changed = serde_json::from_str(&changed).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(7, Type::Text, Box::new(error))
-    })?;
     Ok(RevisionRecord {
         representation: row::answer(found, 0, id)?,
         at: row::time(found, 5)?,
         author: found.get(6)?,
-        changed,
-        base: found
-            .get::<_, Option<i64>>(8)?
-            .and_then(|base| u64::try_from(base).ok())
-            .and_then(Revision::new),
+        changed: changed(found, 7)?,
+        base: base(found, 8)?,
+        note: found.get(9)?,
     })
+}
+
+/// A column with the names of fields, as a JSON array.
+pub(super) fn changed(found: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
+    serde_json::from_str(found.get_ref(column)?.as_str()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+/// A column with the revision that a writer started from.
+pub(super) fn base(found: &Row<'_>, column: usize) -> rusqlite::Result<Option<Revision>> {
+    let number = found.get::<_, Option<i64>>(column)?;
+    Ok(number.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new))
 }
 
 /// The document of an older revision, the base of a three-way merge.

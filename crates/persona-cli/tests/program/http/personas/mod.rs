@@ -9,6 +9,7 @@ mod get_revision;
 mod highlights;
 mod import;
 mod list;
+mod list_revisions;
 mod patch;
 mod replace;
 mod undelete;

@@ -1,0 +1,93 @@
+//! `persona history`: the revisions of a persona, the newest first.
+
+use persona_http::contract::OperationId;
+use persona_http::contract::history::{RevisionEntry, RevisionPage};
+use persona_server::config::Environment;
+use serde_json::json;
+
+use super::arguments::History;
+use super::resolve::resolve;
+use super::target::{self, Access};
+use crate::client::Query;
+use crate::failure::Failure;
+use crate::terminal::{GivesWay, Output, Table, harmless};
+
+/// Largest page: an entry has a few hundred bytes.
+const PAGE_MAX: u64 = 500;
+/// How the columns give way on a narrow terminal: what changed is shortened first, then the author
+/// is left out, then the size.
+const WAYS: [GivesWay; 6] = [
+    GivesWay { least: usize::MAX, leaves: 0 },
+    GivesWay { least: usize::MAX, leaves: 0 },
+    GivesWay { least: usize::MAX, leaves: 2 },
+    GivesWay { least: usize::MAX, leaves: 3 },
+    GivesWay { least: 16, leaves: 0 },
+    GivesWay { least: 16, leaves: 1 },
+];
+/// More changed members are told by their number.
+const CHANGED_NAMED_MAX: usize = 8;
+
+/// Lists revisions.
+pub async fn run(
+    arguments: &History,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let api = target::open(&arguments.target, Access::Read, environment, output)?;
+    let id = resolve(&api, &arguments.persona).await?;
+    let path = OperationId::ListRevisions.path_of(&[&id.to_string()]);
+    let mut table = Table::new(["REVISION", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);
+    let mut left = arguments.limit;
+    let mut cursor: Option<String> = None;
+    loop {
+        let query = Query::new(&path)
+            .with("limit", &left.min(PAGE_MAX).to_string())
+            .with_some("cursor", cursor.as_deref());
+        let page = api.get(&query.into_path()).await?.success()?.read_as::<RevisionPage>()?;
+        for entry in &page.items {
+            if output.is_json() {
+                output.json(&json!(entry))?;
+            } else {
+                table.row(cells(entry));
+            }
+        }
+        left = left.saturating_sub(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
+        cursor = page.next_cursor;
+        if cursor.is_none() || left == 0 || page.items.is_empty() {
+            break;
+        }
+    }
+    api.close().await;
+    if !output.is_json() {
+        output.bytes(table.fitted(output.columns(), WAYS).as_bytes())?;
+    }
+    if cursor.is_some() {
+        output.note(&format!("there are more than {}; --limit NUMBER lists them", arguments.limit));
+    }
+    Ok(())
+}
+
+fn cells(entry: &RevisionEntry) -> [String; 6] {
+    let at = entry.at.0.to_string();
+    [
+        entry.revision.to_string(),
+        // Whole seconds are enough for people, and the form still sorts and parses.
+        at.split_once('.').map_or_else(|| at.clone(), |(seconds, _)| format!("{seconds}Z")),
+        harmless(entry.by.as_deref().unwrap_or_default()),
+        entry.size.to_string(),
+        changed(entry),
+        harmless(entry.note.as_deref().unwrap_or_default()),
+    ]
+}
+
+fn changed(entry: &RevisionEntry) -> String {
+    let based = entry.base.map(|base| format!(" (from {base})")).unwrap_or_default();
+    let what = match entry.changed.len() {
+        _ if entry.revision == 1 => "created".into(),
+        0 if entry.deleted => "deleted".into(),
+        0 => "brought back".into(),
+        count if count > CHANGED_NAMED_MAX => format!("{count} members"),
+        _ => harmless(&entry.changed.join(", ")),
+    };
+    format!("{what}{based}")
+}

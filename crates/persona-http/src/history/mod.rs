@@ -1,0 +1,4 @@
+//! The history of a persona: one file per route below `/api/v1/personas/{id}/revisions`, except for
+//! the revision itself, which is read like a persona (`personas/get_revision.rs`).
+
+pub mod list_revisions;

@@ -1,0 +1,12 @@
+//! The reference store: the contract in its simplest form, the oracle of the tests. Never offered
+//! to users.
+//!
+//! - `store.rs`: the contract, over the rows.
+//! - `rows.rs`: what is kept, and how a write changes it.
+//! - `lists.rs`: which personas a list has, and in which order.
+
+mod lists;
+mod rows;
+mod store;
+
+pub use store::MemoryStore;

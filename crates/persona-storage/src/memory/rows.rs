@@ -1,0 +1,161 @@
+//! What the reference store keeps, and how a write changes it.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use persona_model::{
+    Change, Persona, PersonaId, Position, Revision, Since, Timestamp, history_line,
+    join_representation, metadata_text,
+};
+
+use crate::checksum;
+use crate::decide::{Current, Decision, decide};
+use crate::{Error, Idempotency, Outcome, Representation, RevisionRecord, Write, Written};
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// Every revision of every persona, oldest first.
+    pub histories: HashMap<PersonaId, Vec<(Persona, RevisionRecord)>>,
+    pub changes: Vec<Change>,
+    replays: HashMap<String, (Idempotency, Written)>,
+    pub closed: bool,
+}
+
+impl Rows {
+    pub fn current(&self, id: PersonaId) -> Option<&(Persona, RevisionRecord)> {
+        self.histories.get(&id)?.last()
+    }
+
+    pub fn living(&self) -> impl Iterator<Item = &Persona> {
+        self.histories
+            .values()
+            .filter_map(|history| history.last())
+            .map(|(persona, _)| persona)
+            .filter(|persona| persona.deleted_at.is_none())
+    }
+
+    pub fn apply(
+        &mut self,
+        write: &Write,
+        now: Timestamp,
+        keys_max: u64,
+    ) -> Result<Written, Error> {
+        if let Some(wanted) = &write.idempotency
+            && let Some((known, written)) = self.replays.get(&wanted.key)
+        {
+            let replay = Written { replayed: true, ..written.clone() };
+            return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
+        }
+        if write.idempotency.is_some() && self.replays.len() as u64 >= keys_max {
+            return Err(Error::TooManyKeys { max: keys_max });
+        }
+        let id = write.operation.id();
+        let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
+        let document_at = |revision: Revision| {
+            Ok(history
+                .iter()
+                .find(|(persona, _)| persona.revision == revision)
+                .map(|(persona, _)| persona.document.clone()))
+        };
+        let current = history
+            .last()
+            .map(|(persona, record)| Current { persona, tag: record.representation.tag() });
+        let written = match decide(write, current, now, document_at)? {
+            Decision::Unchanged => {
+                let (_, record) = history.last().ok_or(Error::NotFound)?;
+                Written {
+                    outcome: Outcome::Unchanged,
+                    representation: record.representation.clone(),
+                    replayed: false,
+                }
+            }
+            Decision::Change(revised) => {
+                self.check_handle(id, &revised.persona)?;
+                let persona = revised.persona;
+                let answer = answer_of(&persona);
+                let changed = revised.changed.into_iter().map(String::from).collect();
+                let (at, author) = (persona.updated_at, persona.updated_by.clone());
+                let record = RevisionRecord {
+                    representation: answer.clone(),
+                    at,
+                    author,
+                    changed,
+                    base: revised.base,
+                    note: revised.note,
+                };
+                let sequence = self.changes.len() as u64 + 1;
+                self.changes.push(Change {
+                    sequence,
+                    persona: id,
+                    revision: persona.revision,
+                    kind: revised.kind,
+                    at,
+                });
+                self.histories.entry(id).or_default().push((persona, record));
+                Written { outcome: revised.outcome, representation: answer, replayed: false }
+            }
+        };
+        if let Some(idempotency) = &write.idempotency {
+            self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone()));
+        }
+        Ok(written)
+    }
+
+    /// The newest change. Fails when the line from which on changes are wanted is another one.
+    pub fn position(&self, since: Since) -> Result<Position, Error> {
+        if let Since::Position(wanted) = since
+            && wanted != Position::default()
+            && !self.changes.iter().any(|change| Position::of(change) == wanted)
+        {
+            return Err(Error::UnknownPosition);
+        }
+        Ok(self.changes.last().map(Position::of).unwrap_or_default())
+    }
+
+    /// The revision that a change made, as a line of a history.
+    pub fn history_line(&self, change: &Change) -> Option<Representation> {
+        let history = self.histories.get(&change.persona)?;
+        let (last, _) = history.last()?;
+        let (_, record) = history.iter().find(|(past, _)| past.revision == change.revision)?;
+        let note = record.note.as_deref();
+        let line = history_line(&record.representation.body, last.revision, record.base, note);
+        Some(Representation { body: line.into(), ..record.representation.clone() })
+    }
+
+    pub fn changed(&self, persona: &Persona, since: Since) -> bool {
+        match since {
+            Since::Time(time) => persona.updated_at >= time,
+            Since::Position(after) => self
+                .changes
+                .iter()
+                .any(|change| change.sequence > after.sequence && change.persona == persona.id),
+        }
+    }
+
+    fn check_handle(&self, id: PersonaId, persona: &Persona) -> Result<(), Error> {
+        let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
+        else {
+            return Ok(());
+        };
+        match self.living().find(|other| other.id != id && other.document.handle() == Some(handle))
+        {
+            Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder: holder.id }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn answer_of(persona: &Persona) -> Representation {
+    let (metadata, document, deleted) =
+        (metadata_text(persona), persona.document.text(), persona.deleted_at.is_some());
+    let checksum =
+        checksum::of(persona.id, persona.revision.number(), deleted, &metadata, document);
+    Representation {
+        id: persona.id,
+        revision: persona.revision,
+        checksum,
+        deleted,
+        body: Bytes::from(join_representation(&metadata, document)),
+    }
+}

@@ -1,0 +1,230 @@
+//! The contract over the rows of the reference store.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use persona_model::{Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revision, SortKey};
+
+use super::lists::{compare, cursor_value, meets, sort_value};
+use super::rows::Rows;
+use crate::time::{Time, after, newest_of};
+use crate::{
+    BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, Loss,
+    Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
+    Write, Written,
+};
+
+/// Keeps personas in the memory of one process.
+pub struct MemoryStore {
+    time: Time,
+    keys_max: u64,
+    rows: Mutex<Rows>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { time: Time::new(clock), keys_max: IDEMPOTENCY_KEYS_MAX, rows: Mutex::default() }
+    }
+
+    /// The same, with another limit for idempotency keys.
+    #[must_use]
+    pub fn keeping_keys(mut self, max: u64) -> Self {
+        self.keys_max = max;
+        self
+    }
+
+    fn rows(&self) -> Result<MutexGuard<'_, Rows>, Error> {
+        let rows = self
+            .rows
+            .lock()
+            .map_err(|_| Error::Closed("a thread panicked while it held the rows"))?;
+        if rows.closed { Err(Error::Closed("it was closed")) } else { Ok(rows) }
+    }
+
+    fn look(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
+        let rows = self.rows()?;
+        let history = rows.histories.get(&id).map_or(&[][..], Vec::as_slice);
+        let found = revision.map_or(history.last(), |revision| {
+            history.iter().find(|(persona, _)| persona.revision == revision)
+        });
+        Ok(match found {
+            Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
+            found => Glance::Whole(found.map(|(_, record)| record.representation.clone())),
+        })
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
+        self.look(id, revision)
+    }
+
+    fn glance_at_once(&self, id: PersonaId) -> Option<Result<Option<Representation>, Error>> {
+        match self.look(id, None) {
+            Ok(Glance::Whole(answer)) => Some(Ok(answer)),
+            Ok(Glance::Large) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
+        Ok(self.rows()?.current(id).map(|(_, record)| record.representation.clone()))
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Page, Error> {
+        let rows = self.rows()?;
+        let key = request.sort.key;
+        let since = request.filter.updated_since;
+        let position = since.map(|since| rows.position(since)).transpose()?;
+        let mut all: Vec<&(Persona, RevisionRecord)> = rows
+            .histories
+            .values()
+            .filter_map(|history| history.last())
+            .filter(|(persona, _)| {
+                meets(persona, &request) && since.is_none_or(|since| rows.changed(persona, since))
+            })
+            .collect();
+        let total = request.count.then_some(all.len() as u64);
+        all.sort_by(|(one, _), (other, _)| {
+            compare(
+                (sort_value(one, &request), one.id),
+                (sort_value(other, &request), other.id),
+                request.sort,
+            )
+        });
+        if let Some(after) = &request.after {
+            let start = (cursor_value(after, key), after.id);
+            all.retain(|(persona, _)| {
+                compare((sort_value(persona, &request), persona.id), start, request.sort).is_gt()
+            });
+        }
+        let fitting = crate::store::fitting(
+            all.iter().map(|(_, record)| record.representation.body.len()),
+            request.limit,
+        );
+        let more = all.len() > fitting;
+        all.truncate(fitting);
+        let next_cursor = all.last().filter(|_| more).map(|(persona, _)| {
+            let (number, name) = sort_value(persona, &request);
+            let key = if key == SortKey::Name { name.to_owned() } else { number.to_string() };
+            Cursor { key, id: persona.id }.encode(&request.filter, request.sort)
+        });
+        Ok(Page {
+            items: all.into_iter().map(|(_, record)| record.representation.clone()).collect(),
+            next_cursor,
+            total,
+            position,
+        })
+    }
+
+    async fn revision(
+        &self,
+        id: PersonaId,
+        revision: Revision,
+    ) -> Result<Option<RevisionRecord>, Error> {
+        let rows = self.rows()?;
+        let found = rows
+            .histories
+            .get(&id)
+            .and_then(|history| history.iter().find(|(persona, _)| persona.revision == revision));
+        Ok(found.map(|(_, record)| record.clone()))
+    }
+
+    async fn revisions(
+        &self,
+        id: PersonaId,
+        before: Option<Revision>,
+        limit: usize,
+    ) -> Result<Option<RevisionPage>, Error> {
+        let rows = self.rows()?;
+        let Some(history) = rows.histories.get(&id) else { return Ok(None) };
+        let is_before = |(persona, _): &&(Persona, RevisionRecord)| {
+            before.is_none_or(|before| persona.revision < before)
+        };
+        let mut all =
+            history.iter().rev().filter(is_before).map(|(persona, record)| RevisionSummary {
+                revision: persona.revision,
+                at: record.at,
+                author: record.author.clone(),
+                note: record.note.clone(),
+                changed: record.changed.clone(),
+                base: record.base,
+                deleted: record.representation.deleted,
+                document_bytes: persona.document.text().len() as u64,
+            });
+        let items = all.by_ref().take(limit).collect();
+        Ok(Some(RevisionPage { items, has_more: all.next().is_some() }))
+    }
+
+    async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
+        Ok(self
+            .rows()?
+            .changes
+            .iter()
+            .filter(|change| change.sequence > sequence)
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn export(&self, exported: Exported) -> Result<Export, Error> {
+        let rows = self.rows()?;
+        if exported == Exported::History {
+            let lines = rows.changes.iter().filter_map(|change| rows.history_line(change));
+            return Ok(Export::of(lines.collect::<Vec<_>>(), Ok(())));
+        }
+        let mut all: Vec<_> =
+            rows.histories.values().filter_map(|history| history.last()).collect();
+        all.sort_by_key(|(persona, _)| (persona.created_at, persona.id));
+        let wanted = all
+            .into_iter()
+            .filter(|(persona, _)| exported == Exported::All || persona.deleted_at.is_none())
+            .map(|(_, record)| record.representation.clone());
+        Ok(Export::of(wanted.collect::<Vec<_>>(), Ok(())))
+    }
+
+    async fn write(&self, write: Write) -> Result<Written, Error> {
+        if Instant::now() >= write.deadline {
+            return Err(Error::Busy { what: "its turn to write" });
+        }
+        let mut rows = self.rows()?;
+        let now = self.time.now();
+        let stamps = rows.changes.iter().map(|change| change.at).filter(|at| *at <= newest_of(now));
+        let now = after(stamps.max().unwrap_or_default(), now);
+        rows.apply(&write, now, self.keys_max)
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        self.rows().map(drop)
+    }
+
+    fn read_room(&self) -> ReadRoom {
+        ReadRoom { lists: 4, exports: 4, large: 4 }
+    }
+
+    async fn status(&self) -> Result<Status, Error> {
+        Ok(Status {
+            backend: "memory",
+            engine_version: env!("CARGO_PKG_VERSION").into(),
+            durability: "none",
+            durability_meaning: "everything is lost when the process ends",
+            schema_version: 0,
+            personas: self.rows()?.living().count() as u64,
+            database_bytes: 0,
+            details: BackendDetails::Memory,
+        })
+    }
+
+    async fn lost(&self) -> Loss {
+        std::future::pending().await
+    }
+
+    async fn close(&self) {
+        if let Ok(mut rows) = self.rows.lock() {
+            rows.closed = true;
+        }
+    }
+}
