@@ -21,5 +21,6 @@ pub mod process_table;
 pub mod run_role;
 pub mod scoreboard;
 pub mod supervisor;
+pub mod tls;
 pub mod units;
 mod worker;

@@ -5,12 +5,15 @@ use std::io::{self, ErrorKind, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use persona_http::contract::OperationId;
+use persona_model::Clock;
 use persona_server::backend::Engine;
-use persona_server::config::{Config, Database};
+use persona_server::clock::SystemClock;
+use persona_server::config::{Config, Database, TlsFiles};
 use persona_server::exit_code::ExitCode;
 use persona_server::log::{Log, Stream, Writer, say};
 use persona_server::scoreboard::NotMade;
-use persona_server::supervisor::{self, Address, Started};
+use persona_server::supervisor::{self, Address, Doors, Started};
+use persona_server::tls::Certificates;
 use persona_server::units::size;
 use persona_storage::sqlite::{is_there, refuse_output};
 
@@ -44,12 +47,15 @@ fn serve(config: Config) -> Result<ExitCode, Failure> {
     let log = Log::open(&config, Writer { role: "supervisor", slot: 0 }).map_err(|error| {
         Failure::new(ExitCode::Config, format!("could not open the log: {error}"))
     })?;
-    let (listener, address) = supervisor::bind(config.host, config.port)
+    let certificates = certificates(&config)?;
+    let (listener, socket) = supervisor::bind(config.host, config.port)
         .map_err(|error| address_refused(&config, &error))?;
     note_other_server(&config);
-    let facts = config.clone();
+    let (facts, address) =
+        (config.clone(), Address { socket, is_encrypted: certificates.is_some() });
     let announce = |started: &Started| announce(&facts, address, started);
-    let ended = supervisor::run(config, listener, log.clone(), &announce);
+    let doors = Doors { listener, certificates };
+    let ended = supervisor::run(config, doors, log.clone(), &announce);
     log.finish();
     match ended {
         Ok(ExitCode::Failure) => {
@@ -64,6 +70,14 @@ fn serve(config: Config) -> Result<ExitCode, Failure> {
             Err(cause.map(NotMade::cure).into_iter().fold(failure, Failure::hint))
         }
     }
+}
+
+/// The certificate of the settings, if they name one that can be used.
+fn certificates(config: &Config) -> Result<Option<Certificates>, Failure> {
+    let Some(TlsFiles { cert, key }) = &config.tls else { return Ok(None) };
+    Certificates::open(cert, key, SystemClock.now())
+        .map(Some)
+        .map_err(|problem| Failure::new(ExitCode::Config, problem.to_string()).hint(problem.hint()))
 }
 
 /// Says that another server runs, where a new database would be made beside it.

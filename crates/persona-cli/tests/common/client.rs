@@ -5,14 +5,15 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::wire::Wire;
 use super::{DEADLINE, declared};
 
 /// One connection.
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
     /// The server said that the last answer was the last on this connection.
     pub closes: bool,
 }
@@ -54,16 +55,16 @@ impl Client {
     }
 
     /// Speaks over this connection.
-    pub fn over(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        stream.set_write_timeout(Some(DEADLINE))?;
+    pub fn over(stream: impl Into<Wire>) -> io::Result<Self> {
+        let stream = stream.into();
+        stream.send_at_once()?;
+        stream.set_patience(DEADLINE)?;
         Ok(Self { stream: BufReader::new(stream), closes: false })
     }
 
     /// Waits for answers as long as this.
     pub fn wait_up_to(&self, time_max: Duration) {
-        self.stream.get_ref().set_read_timeout(Some(time_max)).expect("a timeout that is not zero");
+        self.stream.get_ref().set_patience(time_max).expect("a timeout that is not zero");
     }
 
     /// Sends a request without a body and reads the answer.
@@ -90,12 +91,13 @@ impl Client {
 
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes)
+        self.stream.get_mut().write_all(bytes)?;
+        self.stream.get_mut().flush()
     }
 
     /// Says that nothing more is sent, and goes on reading.
     pub fn close_its_half(&mut self) -> io::Result<()> {
-        self.stream.get_ref().shutdown(Shutdown::Write)
+        self.stream.get_ref().close_its_half()
     }
 
     /// Reads one answer.
@@ -141,11 +143,7 @@ impl Client {
 
     /// Whether the server has closed the connection, as far as is known now.
     pub fn is_closed(&self) -> bool {
-        let stream = self.stream.get_ref();
-        stream.set_nonblocking(true).expect("a socket");
-        let peeked = stream.peek(&mut [0]);
-        stream.set_nonblocking(false).expect("a socket");
-        match peeked {
+        match self.stream.get_ref().peek() {
             Ok(bytes) => bytes == 0,
             Err(error) => error.kind() != ErrorKind::WouldBlock,
         }

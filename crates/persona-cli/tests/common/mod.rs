@@ -12,11 +12,13 @@ mod processes;
 pub mod report;
 pub mod runner;
 mod server;
+pub mod wire;
 
 pub use client::{Client, Reply};
 pub use persona_test_support::{Stop, wait_at_most, wait_for};
 pub use processes::{Process, signal};
 pub use server::{ON_POSTGRES, Server, refused};
+pub use wire::Way;
 
 use std::time::Duration;
 

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::wire::{Way, trust_in};
 use super::{Client, DEADLINE, Process, signal, wait_for};
-use persona_test_support::Cluster;
+use persona_test_support::{Authority, Cluster};
+use rustls::ClientConfig;
 
 /// The age from which on a process is no longer young (`YOUNG` in `supervisor/slot.rs`), and a
 /// little to get ready in.
@@ -27,12 +29,15 @@ pub struct Builder {
     folder: Option<TempDir>,
     has_unread_log: bool,
     open_files: Option<u32>,
+    trust: Option<Arc<ClientConfig>>,
 }
 
 /// A running server. Dropping it kills it, and with it all its processes.
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    /// What its clients trust, where connections are encrypted.
+    trust: Option<Arc<ClientConfig>>,
     stderr: Gathered,
     /// Its standard error, as long as nothing reads it.
     unread: Option<ChildStderr>,
@@ -63,6 +68,13 @@ impl Builder {
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// Encrypts its connections with a certificate of this authority.
+    pub fn encrypted(mut self, authority: &Authority, (cert, key): &(PathBuf, PathBuf)) -> Self {
+        self.trust = Some(trust_in(&authority.certificate()));
+        let (cert, key) = (cert.display(), key.display());
+        self.flag(format!("--tls-cert={cert}")).flag(format!("--tls-key={key}"))
     }
 
     /// Starts it on the files that another server left.
@@ -101,7 +113,7 @@ impl Builder {
         let address = lines
             .recv_timeout(DEADLINE)
             .ok()
-            .and_then(|line| line.strip_prefix("listening on http://")?.parse().ok());
+            .and_then(|line| line.strip_prefix("listening on ")?.split_once("://")?.1.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
             panic!(
@@ -109,7 +121,8 @@ impl Builder {
                 String::from_utf8_lossy(&stderr.lock().expect("no panic"))
             );
         };
-        Server { child, address, stderr, unread, folder: Some(folder) }
+        let trust = self.trust;
+        Server { child, address, trust, stderr, unread, folder: Some(folder) }
     }
 }
 
@@ -123,12 +136,21 @@ impl Server {
             folder: None,
             has_unread_log: false,
             open_files: None,
+            trust: None,
         }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How it is reached.
+    pub fn way(&self) -> Way {
+        match &self.trust {
+            Some(trust) => Way::Encrypted(self.address, Arc::clone(trust)),
+            None => Way::Plain(self.address),
+        }
     }
 
     /// The folder of its files, removed at the end.
@@ -144,7 +166,7 @@ impl Server {
     /// A new connection.
     #[track_caller]
     pub fn connect(&self) -> Client {
-        Client::connect(self.address).expect("the server accepts connections")
+        self.way().connect().expect("the server accepts connections")
     }
 
     /// Process number of the supervisor.

@@ -8,23 +8,9 @@ use std::time::Duration;
 use persona_storage::sqlite::real_path;
 use tracing_subscriber::EnvFilter;
 
-use super::key::{self, ValueKind};
+use super::key::ValueKind;
 use super::setting::{Origin, Setting};
-use super::{
-    Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database,
-};
-use crate::host_name::name_of;
-
-/// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may
-/// have brackets.
-fn host_of(text: &str) -> Option<String> {
-    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        return Some(address.to_string());
-    }
-    let is_name = !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    name_of(text).filter(|name| is_name && !name.is_empty())
-}
+use super::{Config, Database, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database};
 
 /// The levels of a log, and silence.
 const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
@@ -42,6 +28,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         server: reader.server("server"),
         host,
         port: reader.number("port"),
+        tls: reader.tls(),
         trusted_proxies: reader.networks("trusted_proxies"),
         allowed_hosts: reader.hosts("allowed_hosts", host),
         connections_max: reader.number("connections_max"),
@@ -81,7 +68,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
 
 /// Reads one setting after the other. A value that breaks a rule becomes a problem and a harmless
 /// stand-in, so that one run finds every problem.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     settings: &'a [Setting],
     problems: Vec<Problem>,
     /// Most workers that the database bears.
@@ -89,14 +76,19 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn setting(&self, name: &str) -> &'a Setting {
+    pub(super) fn setting(&self, name: &str) -> &'a Setting {
         self.settings
             .iter()
             .find(|setting| setting.key.name == name)
             .expect("every setting is a row of the table")
     }
 
-    fn complain(&mut self, setting: &Setting, message: impl Into<String>, hint: Option<String>) {
+    pub(super) fn complain(
+        &mut self,
+        setting: &Setting,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
         let message = message.into();
         // A file is searched by line; the line alone does not say which setting is meant.
         let message = match setting.origin {
@@ -136,56 +128,6 @@ impl<'a> Reader<'a> {
             );
             Ipv4Addr::LOCALHOST.into()
         })
-    }
-
-    fn networks(&mut self, name: &str) -> Vec<Network> {
-        let setting = self.setting(name);
-        if setting.text == key::NO_NETWORKS {
-            return Vec::new();
-        }
-        let mut networks = Vec::new();
-        for text in setting.text.split(',').map(str::trim) {
-            let Some(network) = Network::parse(text) else {
-                let hint = format!(
-                    "use a list such as 127.0.0.0/8,::1, or {} for no address; a range begins at its first address \
-                     (10.0.0.0/8, not 10.1.2.3/8), and IPv4 is written as IPv4",
-                    key::NO_NETWORKS
-                );
-                self.complain(
-                    setting,
-                    format!("must be addresses and ranges of addresses, has {text:?}"),
-                    Some(hint),
-                );
-                continue;
-            };
-            networks.push(network);
-        }
-        networks
-    }
-
-    /// The hosts that are allowed for a server on this address; `None` for all.
-    fn hosts(&mut self, name: &str, address: IpAddr) -> Option<Vec<String>> {
-        let setting = self.setting(name);
-        if setting.text == key::ANY_HOST || (setting.text.is_empty() && !address.is_loopback()) {
-            return None;
-        }
-        let mut hosts = Vec::new();
-        for text in setting.text.split(',').map(str::trim).filter(|_| !setting.text.is_empty()) {
-            let Some(host) = host_of(text) else {
-                let hint = format!(
-                    "use a list such as persona.example,10.0.0.1, or {} for every host",
-                    key::ANY_HOST
-                );
-                self.complain(
-                    setting,
-                    format!("must be names and addresses of hosts without a port, has {text:?}"),
-                    Some(hint),
-                );
-                continue;
-            };
-            hosts.push(host);
-        }
-        Some(hosts)
     }
 
     fn number<N: TryFrom<u64> + Default>(&mut self, name: &str) -> N {
@@ -297,7 +239,7 @@ impl<'a> Reader<'a> {
             })
     }
 
-    fn path(&mut self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         let text = &self.setting(name).text;
         (!text.is_empty()).then(|| text.into())
     }
@@ -310,15 +252,6 @@ impl<'a> Reader<'a> {
                 "back the database up with pg_dump or pg_basebackup, and leave backup_every out";
             self.complain(setting, "is for SQLite files only", Some(hint.into()));
         }
-    }
-
-    fn refuse_open_host(&mut self, host: IpAddr) {
-        let setting = self.setting("host");
-        let message =
-            format!("{host} is not a loopback address, and this version has no authentication");
-        let hint = "stay on 127.0.0.1 and put a reverse proxy that authenticates in front, \
-                    or add --allow-open to serve every client that can reach the port";
-        self.complain(setting, message, Some(hint.into()));
     }
 }
 

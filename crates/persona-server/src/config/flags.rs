@@ -67,6 +67,7 @@ fn argument(key: &'static Key) -> Arg {
     let help = format!("{}{default}", key.help);
     let arg = Arg::new(key.name)
         .long(key.name.replace('_', "-"))
+        .visible_aliases(key.flag_aliases)
         .help(help)
         .hide(key.is_for_tests())
         .value_parser(ValueParser::string());

@@ -1,4 +1,4 @@
-//! The one table of settings.
+//! The one table of settings; `key_listen.rs` has its first part.
 //!
 //! Flags, environment, files, `config show`, the check for unknown names and the reference all walk
 //! this table. A setting that is added here is accepted and documented everywhere; only `build.rs`
@@ -7,6 +7,8 @@
 use persona_model::DOCUMENT_BYTES_MAX_CEILING;
 
 use super::LogFormat;
+use super::key_listen::LISTEN;
+use super::value_kind::PLAIN;
 pub use super::value_kind::{Default, Key, ValueKind};
 
 /// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
@@ -43,6 +45,8 @@ pub const DOCUMENT_BYTES_MIN: u64 = 64 * 1024;
 
 /// A list of addresses without any: an empty variable counts as not set.
 pub const NO_NETWORKS: &str = "none";
+/// A list of addresses that has all of them, in the word of other servers.
+pub const ALL_NETWORKS: &str = "*";
 /// A list of hosts that has all of them.
 pub const ANY_HOST: &str = "any";
 /// The variable that names the settings file.
@@ -61,102 +65,19 @@ const FAULTS: [&str; persona_storage::fault_injection::InjectedFault::ALL.len() 
     names
 };
 
-const PLAIN: Key = Key {
-    name: "",
-    section: "",
-    member: "",
-    aliases: &[],
-    shape: ValueKind::Path,
-    default: Default::Unset,
-    unit: None,
-    help: "",
+/// Every setting, in the order in which people read them.
+pub const KEYS: &[Key] = &{
+    let mut keys = [PLAIN; LISTEN.len() + OTHERS.len()];
+    let mut at = 0;
+    while at < keys.len() {
+        keys[at] = if at < LISTEN.len() { LISTEN[at] } else { OTHERS[at - LISTEN.len()] };
+        at += 1;
+    }
+    keys
 };
 
-/// Every setting, in the order in which people read them.
-pub const KEYS: &[Key] = &[
-    Key {
-        name: "host",
-        section: "listen",
-        member: "host",
-        shape: ValueKind::Address,
-        default: Default::Text("127.0.0.1"),
-        help: "Address to listen on.",
-        ..PLAIN
-    },
-    Key {
-        name: "port",
-        section: "listen",
-        member: "port",
-        aliases: &["PORT"],
-        shape: ValueKind::Number { min: 0, max: 65_535 },
-        default: Default::Text("8000"),
-        help: "TCP port to listen on; 0 lets the system choose one.",
-        ..PLAIN
-    },
-    Key {
-        name: "allow_open",
-        section: "listen",
-        member: "allow_open",
-        shape: ValueKind::Switch,
-        default: Default::Text("false"),
-        help: "Permits a host that is not loopback: everyone who can reach the port is served, without authentication.",
-        ..PLAIN
-    },
-    Key {
-        name: "trusted_proxies",
-        section: "listen",
-        member: "trusted_proxies",
-        shape: ValueKind::Networks,
-        default: Default::Text("127.0.0.0/8,::1"),
-        help: "Proxies that are trusted to name the client in Forwarded or X-Forwarded-For: addresses and ranges, or none.",
-        ..PLAIN
-    },
-    Key {
-        name: "allowed_hosts",
-        section: "listen",
-        member: "allowed_hosts",
-        shape: ValueKind::Hosts,
-        help: "Hosts that requests may name besides those of loopback, such as the name of a proxy, or any; when not set, any where host is not loopback, else none.",
-        ..PLAIN
-    },
-    Key {
-        name: "connections_max",
-        section: "listen",
-        member: "connections_max",
-        shape: ValueKind::Number { min: 8, max: CONNECTIONS_MAX },
-        default: Default::Text("1024"),
-        unit: Some("connections"),
-        help: "Most connections of each worker; when all are taken, an idle one is closed for each new one.",
-        ..PLAIN
-    },
-    Key {
-        name: "connections_share",
-        section: "listen",
-        member: "connections_share",
-        shape: ValueKind::Number { min: 1, max: 100 },
-        default: Default::Text("50"),
-        unit: Some("percent"),
-        help: "Part of these connections that one client may hold while other clients wait; trusted proxies may hold all.",
-        ..PLAIN
-    },
-    Key {
-        name: "idle_timeout",
-        section: "listen",
-        member: "idle_timeout",
-        shape: ValueKind::Time { min_seconds: 1, max_seconds: 86_400 },
-        default: Default::Text("75s"),
-        help: "How long a connection may wait for its next request; set it longer than the idle time of a load balancer, mostly 60s.",
-        ..PLAIN
-    },
-    Key {
-        name: "expose_worker",
-        section: "listen",
-        member: "expose_worker",
-        shape: ValueKind::Switch,
-        default: Default::Text("false"),
-        help: "Names the worker and its timing in every answer (X-Persona-Worker, Server-Timing).",
-        ..PLAIN
-    },
+/// The settings of everything behind the doors; those of the doors are in `key_listen.rs`.
+const OTHERS: &[Key] = &[
     Key {
         name: "workers",
         section: "workers",
@@ -166,6 +87,7 @@ pub const KEYS: &[Key] = &[
         default: Default::Cores,
         unit: Some("processes"),
         help: "Worker processes, 1 to 4 on a SQLite file and 1 to 64 on PostgreSQL; by default one for each core, at most 4.",
+        ..PLAIN
     },
     Key {
         name: "drain_timeout_ms",

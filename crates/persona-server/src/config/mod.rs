@@ -22,6 +22,8 @@ mod environment;
 mod file;
 mod flags;
 mod key;
+mod key_listen;
+mod listen;
 mod load;
 mod log_format;
 mod problem;
@@ -65,6 +67,8 @@ pub struct Config {
     pub host: IpAddr,
     /// TCP port to listen on; 0 lets the system choose. Default 8000.
     pub port: u16,
+    /// The certificate and its key, where connections are encrypted.
+    pub tls: Option<TlsFiles>,
     /// Proxies that are believed when they say for which client they ask. Default loopback.
     pub trusted_proxies: Vec<Network>,
     /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for
@@ -139,6 +143,15 @@ pub struct Config {
     /// Default none.
     #[cfg(feature = "faults")]
     pub fault: String,
+}
+
+/// The files of a certificate.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TlsFiles {
+    /// The certificate of the server, and those of its authorities.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 impl Config {

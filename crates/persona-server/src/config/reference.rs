@@ -40,6 +40,10 @@ fn describe(text: &mut String, key: &Key) {
         .chain(key.aliases.iter().map(ToString::to_string))
         .map(|name| format!("`{name}`"))
         .collect();
+    let flags: Vec<String> = std::iter::once(key.flag())
+        .chain(key.flag_aliases.iter().map(|alias| format!("--{alias}")))
+        .map(|flag| format!("`{flag}`"))
+        .collect();
     let default = match key.default {
         Default::Text(text) => format!("`{text}`"),
         Default::Cores => format!("number of cores, at most {SQLITE_WORKERS_MAX}"),
@@ -48,10 +52,10 @@ fn describe(text: &mut String, key: &Key) {
     let unit = key.unit.map(|unit| format!(", in {unit}")).unwrap_or_default();
     write!(
         text,
-        "\n### {}\n\n{}\n\n| flag | variable | value | default |\n|---|---|---|---|\n| `{}` | {} | {}{unit} | {default} |\n",
+        "\n### {}\n\n{}\n\n| flag | variable | value | default |\n|---|---|---|---|\n| {} | {} | {}{unit} | {default} |\n",
         key.member,
         key.help,
-        key.flag(),
+        flags.join(", "),
         variables.join(", "),
         values(key.shape),
     )
@@ -62,7 +66,7 @@ fn values(shape: ValueKind) -> String {
     match shape {
         ValueKind::Address => "IP address or `localhost`".into(),
         ValueKind::Hosts => "list of names and addresses, or `any`".into(),
-        ValueKind::Networks => "list of addresses and ranges, or `none`".into(),
+        ValueKind::Networks => "list of addresses and ranges, `none`, or `*`".into(),
         ValueKind::Number { min, max } => format!("{min} to {max}"),
         ValueKind::Time { min_seconds, max_seconds } => {
             format!(

@@ -70,6 +70,8 @@ pub struct Key {
     /// Variables that other programs share; they weigh less than `PERSONA_<NAME>` and more than
     /// files.
     pub aliases: &'static [&'static str],
+    /// Flags by which other servers know it, without their dashes.
+    pub flag_aliases: &'static [&'static str],
     /// What it may hold.
     pub shape: ValueKind,
     /// What holds where nothing was chosen.
@@ -79,6 +81,19 @@ pub struct Key {
     /// What it is for, in one sentence.
     pub help: &'static str,
 }
+
+/// What most settings have.
+pub(super) const PLAIN: Key = Key {
+    name: "",
+    section: "",
+    member: "",
+    aliases: &[],
+    flag_aliases: &[],
+    shape: ValueKind::Path,
+    default: Default::Unset,
+    unit: None,
+    help: "",
+};
 
 impl Key {
     /// The flag, with its dashes.

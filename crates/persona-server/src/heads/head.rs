@@ -13,6 +13,9 @@ use super::line::{EMPTY_LINE, HOST, PLAIN, TARGET, TOKEN, VALUE, end_of_line, ru
 use persona_http::Refusal;
 use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
+/// How a client begins TLS: the type of a handshake (RFC 8446, section 5.1). No method begins so.
+const TLS_HANDSHAKE: u8 = 22;
+
 /// How far a head was read.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -78,6 +81,11 @@ impl Head {
     fn first_line(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
         if rest.starts_with(b"\r") {
             return end_of_line(rest, 0);
+        }
+        if rest.first() == Some(&TLS_HANDSHAKE) {
+            return Err(Refusal::Malformed(
+                "this port does not speak TLS, and the client began it: use http:// in place of https://",
+            ));
         }
         let method = run(rest, 0, TOKEN);
         let Some(space) = rest.get(method) else { return Ok(None) };

@@ -146,6 +146,16 @@ impl Progress {
         }
     }
 
+    /// Notes that the connection waits for its client, before it can have a head.
+    pub fn wait_for_handshake(&self) {
+        self.nothing_came();
+    }
+
+    /// Notes that heads can come from now on.
+    pub fn handshake_is_over(&self) {
+        self.since.store((self.clock)(), Relaxed);
+    }
+
     pub(super) fn nothing_came(&self) {
         if !self.was_empty.load(Relaxed) {
             self.was_empty.store(true, Relaxed);

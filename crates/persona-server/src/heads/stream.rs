@@ -35,6 +35,8 @@ pub struct Checked<S> {
     inner: S,
     progress: Arc<Progress>,
     hosts: Hosts,
+    /// Why the first request is refused, whatever it says.
+    refused: Option<Refusal>,
     state: StreamState,
     /// What came and was not handed on: `ready` bytes that were checked, then a head that is not
     /// complete.
@@ -68,6 +70,7 @@ impl<S> Checked<S> {
             inner,
             progress,
             hosts,
+            refused: None,
             state,
             held: BytesMut::new(),
             ready: 0,
@@ -75,6 +78,12 @@ impl<S> Checked<S> {
             lingering: None,
             has_ended: false,
         }
+    }
+
+    /// Refuses the first request for this reason, if there is one, whatever it says.
+    #[must_use]
+    pub fn refusing(self, refused: Option<Refusal>) -> Self {
+        Self { refused, ..self }
     }
 }
 
@@ -145,7 +154,11 @@ impl<S: AsyncRead + Unpin> Checked<S> {
             self.has_ended = true;
             return Poll::Ready(Ok(()));
         }
-        let refusal = if self.held.is_empty() {
+        let refusal = if let Some(refusal) = self.refused.take() {
+            self.held.extend_from_slice(came);
+            buffer.set_filled(before);
+            Some(refusal)
+        } else if self.held.is_empty() {
             let verdict = check(&mut self.state, &self.progress, &mut self.hosts, came);
             self.held.extend_from_slice(&came[verdict.checked..]);
             buffer.set_filled(before + verdict.checked);
@@ -261,7 +274,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        // Encryption takes an answer as a whole and waits for its client here.
+        self.progress.set_blocked(flushed.is_pending());
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -129,6 +129,17 @@ impl Scoreboard {
         self.cells()[layout::ON_SERVER].load(Relaxed) != 0
     }
 
+    /// Notes when the certificate of the server ends.
+    pub fn set_certificate_end(&self, at: Timestamp) {
+        self.cells()[layout::CERTIFICATE_END].store(at.as_micros().unsigned_abs(), Relaxed);
+    }
+
+    /// When the certificate of the server ends; `None` where it has none.
+    pub fn certificate_end(&self) -> Option<Timestamp> {
+        let micros = self.cells()[layout::CERTIFICATE_END].load(Relaxed);
+        (micros != 0).then(|| Timestamp::from_micros(micros.cast_signed()))
+    }
+
     /// Every metric, put together over the entries, in the Prometheus text format 0.0.4.
     pub fn prometheus(&self) -> String {
         prometheus::text(self)

@@ -35,6 +35,10 @@ pub(super) const ENTRIES_USED: usize = 1;
 /// and no checkpoint of this program.
 pub(super) const ON_SERVER: usize = 2;
 
+/// Header cell: when the certificate of the server ends, in microseconds since the epoch; 0 where
+/// it has none.
+pub(super) const CERTIFICATE_END: usize = 3;
+
 /// First header cell of the recent past in windows (`history.rs`).
 pub(super) const HISTORY: usize = 64;
 

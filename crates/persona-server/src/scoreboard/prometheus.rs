@@ -41,6 +41,16 @@ fn write_all(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
         "persona_start_time_seconds {}",
         seconds(scoreboard.started_at().as_micros().unsigned_abs())
     )?;
+    if let Some(end) = scoreboard.certificate_end() {
+        let name = "persona_certificate_expiry_time_seconds";
+        head(
+            out,
+            name,
+            "When the certificate of the server expires, in seconds since the epoch.",
+            "gauge",
+        )?;
+        writeln!(out, "{name} {}", seconds(end.as_micros().unsigned_abs()))?;
+    }
     write_processes(out, scoreboard)?;
     write_waits(out, scoreboard)?;
     if scoreboard.is_on_server() {

@@ -1,9 +1,9 @@
 //! What a child gets when it starts, and what it says to the supervisor.
 //!
 //! A child gets one thing: its standard input is one end of a Unix socket. Over it come the
-//! settings as one line of JSON, and with that line, as descriptors, the scoreboard and the
-//! listener. The child answers on it with lines of its own. And as long as the socket stays open
-//! the supervisor lives: the kernel closes it, whatever ends the other side.
+//! settings as one line of JSON, and with that line, as descriptors, the scoreboard, the listener
+//! and the certificate. The child answers on it with lines of its own. And as long as the socket
+//! stays open the supervisor lives: the kernel closes it, whatever ends the other side.
 //!
 //! One socket does what a settings file, two pipes and a table of fixed descriptor numbers would
 //! do, and it needs neither code between fork and exec nor the adoption of a bare number as a
@@ -26,8 +26,8 @@ use crate::backend::Prepared;
 use crate::config::Config;
 use crate::scoreboard::Scoreboard;
 
-/// Most descriptors that are handed over: the scoreboard and the listener.
-const DESCRIPTORS_MAX: usize = 2;
+/// Most descriptors that are handed over: the scoreboard, the listener and the certificate.
+const DESCRIPTORS_MAX: usize = 3;
 
 /// Longest line of settings, in bytes: two paths of 4,096 bytes each, escaped, and some numbers.
 const SETTINGS_BYTES_MAX: usize = 64 * 1024;
@@ -40,6 +40,8 @@ pub struct ChildInput {
     pub scoreboard: Arc<Scoreboard>,
     /// Where to accept connections; workers only.
     pub listener: Option<TcpListener>,
+    /// The certificate of the server, where it has one; workers only.
+    pub certificate: Option<OwnedFd>,
     /// The way back to the supervisor.
     pub channel: UnixStream,
 }
@@ -59,16 +61,27 @@ pub enum Message {
     SchemaMismatch,
 }
 
+/// What only a worker is given. One with a certificate has a listener.
+#[derive(Clone, Copy, Default)]
+pub(super) struct OfWorker<'a> {
+    /// Where to accept connections.
+    pub listener: Option<BorrowedFd<'a>>,
+    /// The certificate of the server.
+    pub certificate: Option<BorrowedFd<'a>>,
+}
+
 /// Gives a new child everything, over the supervisor's end of its socket.
 pub(super) fn give(
     channel: &UnixStream,
     config: &Config,
     scoreboard: BorrowedFd<'_>,
-    listener: Option<BorrowedFd<'_>>,
+    of_worker: OfWorker<'_>,
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(config)?;
     line.push(b'\n');
-    let descriptors: Vec<BorrowedFd<'_>> = [scoreboard].into_iter().chain(listener).collect();
+    let OfWorker { listener, certificate } = of_worker;
+    let descriptors: Vec<BorrowedFd<'_>> =
+        [scoreboard].into_iter().chain(listener).chain(certificate).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     assert!(
@@ -118,8 +131,10 @@ fn receive_from(channel: UnixStream) -> io::Result<ChildInput> {
         io::Error::new(ErrorKind::UnexpectedEof, "no supervisor at the other end")
     })?;
     let listener = descriptors.next().map(|descriptor: OwnedFd| TcpListener::from(descriptor));
+    let certificate = descriptors.next();
     let config = serde_json::from_slice(&line[..received.bytes])?;
-    Ok(ChildInput { config, scoreboard: Scoreboard::attach(scoreboard)?, listener, channel })
+    let scoreboard = Scoreboard::attach(scoreboard)?;
+    Ok(ChildInput { config, scoreboard, listener, certificate, channel })
 }
 
 /// Tells the supervisor something.
@@ -144,7 +159,7 @@ mod tests {
 
     use persona_model::Timestamp;
 
-    use super::{give, receive_from};
+    use super::{OfWorker, give, receive_from};
     use crate::scoreboard::Scoreboard;
     use crate::supervisor::tests::config;
 
@@ -154,8 +169,8 @@ mod tests {
         let scoreboard = Scoreboard::create().expect("a scoreboard");
         scoreboard.set_started_at(Timestamp::from_micros(7));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        give(&parent, &config(), scoreboard.fd(), Some(listener.as_fd()))
-            .expect("room in the socket");
+        let of_worker = OfWorker { listener: Some(listener.as_fd()), certificate: None };
+        give(&parent, &config(), scoreboard.fd(), of_worker).expect("room in the socket");
         let input = receive_from(child).expect("everything");
         assert_eq!(input.config, config());
         assert_eq!(input.scoreboard.started_at(), Timestamp::from_micros(7));

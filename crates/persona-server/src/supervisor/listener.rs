@@ -19,17 +19,23 @@ const BACKLOG: i32 = 1024;
 
 /// Where the server can be reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Address(pub SocketAddr);
+pub struct Address {
+    /// Address and port.
+    pub socket: SocketAddr,
+    /// Whether connections are encrypted.
+    pub is_encrypted: bool,
+}
 
 impl Address {
     /// The URL to visit. A wildcard address cannot be visited; its URL is that of loopback.
     pub fn url(self) -> String {
-        let ip = match self.0.ip() {
+        let ip = match self.socket.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
             ip => ip,
         };
-        format!("http://{}", SocketAddr::new(ip, self.0.port()))
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(ip, self.socket.port()))
     }
 }
 
@@ -38,7 +44,7 @@ impl Address {
 /// # Errors
 ///
 /// The address is in use, is not one of this machine, or needs more rights.
-pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, Address)> {
+pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     let address = SocketAddr::new(host, port);
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
     let socket = socket_with(
@@ -56,7 +62,7 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, Address)> {
     bind_socket(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     let listener = TcpListener::from(socket);
-    let address = Address(listener.local_addr()?);
+    let address = listener.local_addr()?;
     Ok((listener, address))
 }
 
@@ -104,7 +110,7 @@ mod tests {
 
     #[test]
     fn port_zero_is_chosen_by_the_system_and_an_address_can_be_bound_once() {
-        let (_listener, Address(address)) = bind([127, 0, 0, 1].into(), 0).expect("a port");
+        let (_listener, address) = bind([127, 0, 0, 1].into(), 0).expect("a port");
         assert_ne!(address.port(), 0);
         let again = bind(address.ip(), address.port());
         assert_eq!(again.err().map(|error| error.kind()), Some(ErrorKind::AddrInUse));
@@ -112,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_keeps_its_connections_and_takes_no_new_one() {
-        let (listener, Address(address)) = bind([127, 0, 0, 1].into(), 0).expect("a port");
+        let (listener, address) = bind([127, 0, 0, 1].into(), 0).expect("a port");
         let mut queued = TcpStream::connect(address).expect("a connection");
         close_queue(&listener).expect("a filter");
         let late = TcpStream::connect_timeout(&address, Duration::from_millis(200));
@@ -133,9 +139,13 @@ mod tests {
 
     #[test]
     fn the_url_of_a_wildcard_address_can_be_visited() {
-        let url = |text: &str| Address(text.parse().expect("an address")).url();
+        let at = |text: &str, is_encrypted| {
+            Address { socket: text.parse().expect("an address"), is_encrypted }.url()
+        };
+        let url = |text| at(text, false);
         assert_eq!(url("0.0.0.0:8000"), "http://127.0.0.1:8000");
         assert_eq!(url("[::]:8000"), "http://[::1]:8000");
         assert_eq!(url("192.0.2.7:80"), "http://192.0.2.7:80");
+        assert_eq!(at("192.0.2.7:80", true), "https://192.0.2.7:80");
     }
 }

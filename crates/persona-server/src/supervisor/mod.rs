@@ -7,6 +7,7 @@
 //!
 //! Start reading at `events.rs`, then `state.rs`.
 
+mod certificate;
 mod child_state;
 mod contention;
 mod event_log;
@@ -24,7 +25,7 @@ pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
 pub use events::{ChildKey, Role};
 pub use ipc::{ChildInput, Message, receive, say, wait_for_the_end};
 pub use listener::{Address, bind};
-pub use run::{Started, run};
+pub use run::{Doors, Started, run};
 
 #[cfg(test)]
 mod tests {
@@ -38,6 +39,7 @@ mod tests {
             server: None,
             host: [127, 0, 0, 1].into(),
             port: 0,
+            tls: None,
             database: Database::File("persona.db".into()),
             workers: 2,
             durability: Durability::Normal,

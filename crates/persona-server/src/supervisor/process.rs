@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
@@ -17,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::events::{ChildKey, Ending, Event, Role, Signal};
-use super::ipc::{self, Message};
+use super::ipc::{self, Message, OfWorker};
 use crate::backend::Prepared;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -57,17 +56,17 @@ impl Children {
     }
 
     /// Starts a child. That it failed is reported like any other end.
-    pub(super) fn spawn(&mut self, key: ChildKey, listener: Option<&TcpListener>) {
-        if let Err(error) = self.try_spawn(key, listener) {
+    pub(super) fn spawn(&mut self, key: ChildKey, of_worker: OfWorker<'_>) {
+        if let Err(error) = self.try_spawn(key, of_worker) {
             tracing::error!(child.role = key.role.as_str(), child.slot = key.slot, error = %error, "could not start a process");
             self.report_end(key, Ending::NotStarted);
         }
     }
 
-    fn try_spawn(&mut self, key: ChildKey, listener: Option<&TcpListener>) -> io::Result<()> {
+    fn try_spawn(&mut self, key: ChildKey, of_worker: OfWorker<'_>) -> io::Result<()> {
         let (ours, theirs) = UnixStream::pair()?;
-        let listener = listener.filter(|_| key.role == Role::Worker).map(AsFd::as_fd);
-        ipc::give(&ours, &self.config, self.scoreboard.fd(), listener)?;
+        let of_worker = if key.role == Role::Worker { of_worker } else { OfWorker::default() };
+        ipc::give(&ours, &self.config, self.scoreboard.fd(), of_worker)?;
         let mut command = Command::new(OWN_PROGRAM);
         command.arg0(process_table::title(key.role.as_str(), key.slot));
         command.args([

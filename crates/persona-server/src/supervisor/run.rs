@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use super::contention::{Contention, Totals};
 use super::event_log;
 use super::events::{Action, Event, LogEvent};
 use super::heartbeat::Watch;
+use super::ipc::OfWorker;
 use super::listener::close_queue;
 use super::only_one::Claim;
 use super::process::{Children, Report};
@@ -32,6 +34,7 @@ use crate::descriptors;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, say};
 use crate::scoreboard::{Measure, Scoreboard};
+use crate::tls::Certificates;
 
 /// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a
 /// second.
@@ -48,10 +51,18 @@ pub struct Started {
     pub took: Duration,
 }
 
+/// How clients come in.
+pub struct Doors {
+    /// Where they connect.
+    pub listener: TcpListener,
+    /// The certificate, where connections are encrypted.
+    pub certificates: Option<Certificates>,
+}
+
 /// The supervisor while it runs.
-struct Supervisor<'a> {
-    began: Instant,
-    state: State,
+pub(super) struct Supervisor<'a> {
+    pub(super) began: Instant,
+    pub(super) state: State,
     watch: Watch,
     contention: Contention,
     /// The database, where it is a file: only there is a write lock.
@@ -59,9 +70,13 @@ struct Supervisor<'a> {
     /// `None` before init has made the file ready.
     claim: Option<Claim>,
     children: Children,
-    scoreboard: Arc<Scoreboard>,
+    pub(super) scoreboard: Arc<Scoreboard>,
     /// `None` once the server stops.
     listener: Option<TcpListener>,
+    /// `None` where connections are not encrypted.
+    pub(super) certificates: Option<Certificates>,
+    /// Whether the certificate changed, and workers still have the old one.
+    pub(super) is_renewal_due: bool,
     log: Log,
     prepared: Prepared,
     announce: &'a dyn Fn(&Started),
@@ -77,7 +92,7 @@ struct Supervisor<'a> {
 /// The system has no memory for the scoreboard or does not deliver signals.
 pub fn run(
     mut config: Config,
-    listener: TcpListener,
+    Doors { listener, certificates }: Doors,
     log: Log,
     announce: &dyn Fn(&Started),
 ) -> io::Result<ExitCode> {
@@ -108,11 +123,14 @@ pub fn run(
             children: Children::new(config, Arc::clone(&scoreboard), sender),
             scoreboard,
             listener: Some(listener),
+            certificates,
+            is_renewal_due: false,
             log,
             prepared: Prepared::default(),
             announce,
             was_ready: false,
         };
+        supervisor.note_the_certificate();
         let mut ended = supervisor.take(Event::Begin);
         while ended.is_none() {
             match reports.recv().await.expect("the supervisor holds a sender") {
@@ -161,8 +179,10 @@ impl Supervisor<'_> {
                     });
                 events.extend(stalled.into_iter().map(Event::Stalled));
                 self.watch_the_write_lock();
+                events.extend(self.watch_the_certificate().then_some(Event::Restart));
                 self.children.reap_orphans();
             }
+            Event::Restart => self.read_the_certificate_again(),
             _ => {}
         }
         let mut ended = None;
@@ -197,7 +217,13 @@ impl Supervisor<'_> {
 
     fn perform(&mut self, action: Action) -> Option<ExitCode> {
         match action {
-            Action::Spawn(key) => self.children.spawn(key, self.listener.as_ref()),
+            Action::Spawn(key) => {
+                let of_worker = OfWorker {
+                    listener: self.listener.as_ref().map(AsFd::as_fd),
+                    certificate: self.certificates.as_ref().map(Certificates::fd),
+                };
+                self.children.spawn(key, of_worker);
+            }
             Action::Signal(key, signal) => self.children.signal(key, signal),
             Action::StopListening => self.stop_listening(),
             Action::ReopenLog => self.reopen_log(),

@@ -229,6 +229,7 @@ mod tests {
             hosts: Hosts::any(),
             trusted_proxies,
             answer_patience: DEADLINE,
+            tls: None,
         });
         let limits =
             Limits { places: 1, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };

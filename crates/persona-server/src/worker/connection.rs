@@ -20,8 +20,8 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::Drain;
+use super::handshake::{self, Tls};
 use super::places::{Entry, Lease};
-use super::stream::PatientStream;
 use crate::heads::{Checked, Hosts};
 use crate::scoreboard::ProcessEntry;
 use persona_http::contract::OperationId;
@@ -41,6 +41,8 @@ pub(super) struct Serving {
     pub trusted_proxies: Arc<[Network]>,
     /// How long a client may take without reading.
     pub answer_patience: Duration,
+    /// The certificate, where connections are encrypted.
+    pub tls: Option<Tls>,
 }
 
 /// Where a connection that has no place of its own may ask: whether the server is alive, and
@@ -53,9 +55,11 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
     // Answers are written in one piece, so waiting for more to send would only delay them. Where
     // the option cannot be set they still arrive.
     let _ = stream.set_nodelay(true);
-    let mut drain = serving.drain.clone();
-    let stream = PatientStream::new(stream, serving.answer_patience);
-    let stream = Checked::new(stream, Arc::clone(&entry.progress), serving.hosts.clone());
+    let (mut drain, patience) = (serving.drain.clone(), serving.answer_patience);
+    let opened = handshake::open(stream, patience, serving.tls.as_ref(), &entry, drain.clone());
+    let Some((channel, refused)) = opened.await else { return };
+    let stream =
+        Checked::new(channel, Arc::clone(&entry.progress), serving.hosts.clone()).refusing(refused);
     let service =
         service_fn(|request| answer(request, peer, Arc::clone(&lease), Arc::clone(&serving)));
     // How long a head may take is watched with the places. The library knows one time for an idle

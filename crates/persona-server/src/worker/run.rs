@@ -21,6 +21,7 @@ use super::accept::{self, Thread};
 use super::allocator::Freed;
 use super::connection::Serving;
 use super::drain::{Drainer, IDLE_GRACE, LAST_GRACE};
+use super::handshake::Tls;
 use super::load::Load;
 use super::places::{Limits, Places};
 use crate::backend;
@@ -31,6 +32,7 @@ use crate::heads::Hosts;
 use crate::log::Log;
 use crate::scoreboard::{ProcessEntry, ProcessState};
 use crate::supervisor::{ChildInput, ChildKey, Message, say};
+use crate::tls::received;
 use persona_http::{
     AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, PlainReads, ReadTurns,
     router,
@@ -78,7 +80,8 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     let process_entry = input.scoreboard.entry(key.slot, key.generation);
     let (store, context, freed) = open(&input, key.slot, &process_entry)?;
     let (drainer, drain) = Drain::new();
-    let serving = serving(&input, context, &process_entry, &drain);
+    let tls = input.certificate.take().map(received).transpose()?.map(Tls::new);
+    let serving = serving(&input, context, &process_entry, &drain, tls);
     let places = places(&input.config, &process_entry);
     let mut threads = Threads::start(&input, &listener, &store, &serving, &places)?;
     // Each thread has its own descriptor of the listener. With this one open the address would stay
@@ -205,6 +208,7 @@ fn serving(
     context: Context,
     process_entry: &ProcessEntry,
     drain: &Drain,
+    tls: Option<Tls>,
 ) -> Arc<Serving> {
     Arc::new(Serving {
         plain_reads: input.config.database.file().map(|_| PlainReads::new(context.clone())),
@@ -214,6 +218,7 @@ fn serving(
         hosts: hosts(&input.config),
         trusted_proxies: input.config.trusted_proxies.clone().into(),
         answer_patience: Duration::from_millis(input.config.answer_patience_ms),
+        tls,
     })
 }
 

@@ -11,3 +11,4 @@ mod restarts;
 mod signals;
 mod spread;
 mod start;
+mod tls;

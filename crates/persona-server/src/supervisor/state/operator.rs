@@ -7,6 +7,11 @@ use super::super::events::{Action, LogEvent, Role, Signal};
 use super::machine::{Phase, State};
 
 impl State {
+    /// Whether [`State::restart`] would begin to replace the workers.
+    pub(in crate::supervisor) fn can_restart(&self) -> bool {
+        self.phase == Phase::Running { announced: true } && !self.renewing
+    }
+
     pub(super) fn restart(&mut self, actions: &mut Vec<Action>) {
         let event = match self.phase {
             Phase::Running { announced: true } if self.renewing => LogEvent::RestartUnderWay,

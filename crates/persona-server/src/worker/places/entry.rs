@@ -90,6 +90,11 @@ impl Entry {
         self.is_reserved.load(Relaxed)
     }
 
+    /// The client; `None` for a proxy, which connects for many.
+    pub fn client_alone(&self) -> Option<IpAddr> {
+        (!self.is_proxy).then_some(self.client)
+    }
+
     /// Waits until the connection is to look at what it is asked.
     pub async fn asked(&self) {
         self.wake.notified().await;

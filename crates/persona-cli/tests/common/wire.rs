@@ -1,0 +1,127 @@
+//! How a test reaches a server: over TCP, encrypted or not, or over a unix socket.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::Client;
+
+/// Where a server is, and how it is spoken to.
+#[derive(Clone)]
+pub enum Way {
+    /// Over TCP as it is.
+    Plain(SocketAddr),
+    /// Over TCP, encrypted.
+    Encrypted(SocketAddr, Arc<ClientConfig>),
+}
+
+impl Way {
+    /// A new connection.
+    pub fn connect(&self) -> io::Result<Client> {
+        match self {
+            Self::Plain(address) => Client::connect(*address),
+            Self::Encrypted(address, trust) => {
+                let stream = TcpStream::connect(address)?;
+                let name = ServerName::try_from("localhost").expect("a name");
+                let session =
+                    ClientConnection::new(Arc::clone(trust), name).map_err(io::Error::other)?;
+                Client::over(Wire::Encrypted(Box::new(StreamOwned::new(session, stream))))
+            }
+        }
+    }
+}
+
+/// What a client trusts: the authority in this file.
+pub fn trust_in(authority: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(authority).expect("a certificate");
+    roots.add(certificate).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the usual versions");
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// One connection.
+pub enum Wire {
+    Plain(TcpStream),
+    Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl From<TcpStream> for Wire {
+    fn from(stream: TcpStream) -> Self {
+        Self::Plain(stream)
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(out)
+    }
+}
+
+impl Wire {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Encrypted(stream) => &stream.sock,
+        }
+    }
+
+    /// Waits no longer than this.
+    pub fn set_patience(&self, time_max: Duration) -> io::Result<()> {
+        self.socket().set_read_timeout(Some(time_max))?;
+        self.socket().set_write_timeout(Some(time_max))
+    }
+
+    /// Says that nothing more is sent.
+    pub fn close_its_half(&self) -> io::Result<()> {
+        self.socket().shutdown(Shutdown::Write)
+    }
+
+    /// Bytes that wait to be read, without waiting for any.
+    pub fn peek(&self) -> io::Result<usize> {
+        self.socket().set_nonblocking(true)?;
+        let peeked = self.socket().peek(&mut [0]);
+        self.socket().set_nonblocking(false)?;
+        peeked
+    }
+
+    /// Sends small messages at once.
+    pub fn send_at_once(&self) -> io::Result<()> {
+        self.socket().set_nodelay(true)
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(bytes),
+            Self::Encrypted(stream) => stream.read(bytes),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Encrypted(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Encrypted(stream) => stream.flush(),
+        }
+    }
+}

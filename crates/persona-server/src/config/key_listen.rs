@@ -1,0 +1,109 @@
+//! The settings of how clients come in: the first part of the table of settings.
+
+use super::key::CONNECTIONS_MAX;
+use super::value_kind::{Default, Key, PLAIN, ValueKind};
+
+/// The settings of sockets, certificates, proxies and connections.
+pub const LISTEN: &[Key] = &[
+    Key {
+        name: "host",
+        section: "listen",
+        member: "host",
+        shape: ValueKind::Address,
+        default: Default::Text("127.0.0.1"),
+        help: "Address to listen on.",
+        ..PLAIN
+    },
+    Key {
+        name: "port",
+        section: "listen",
+        member: "port",
+        aliases: &["PORT"],
+        shape: ValueKind::Number { min: 0, max: 65_535 },
+        default: Default::Text("8000"),
+        help: "TCP port to listen on; 0 lets the system choose one.",
+        ..PLAIN
+    },
+    Key {
+        name: "allow_open",
+        section: "listen",
+        member: "allow_open",
+        shape: ValueKind::Switch,
+        default: Default::Text("false"),
+        help: "Permits a host that is not loopback: everyone who can reach the port is served, without authentication.",
+        ..PLAIN
+    },
+    Key {
+        name: "trusted_proxies",
+        section: "listen",
+        member: "trusted_proxies",
+        aliases: &["FORWARDED_ALLOW_IPS"],
+        flag_aliases: &["forwarded-allow-ips"],
+        shape: ValueKind::Networks,
+        default: Default::Text("127.0.0.0/8,::1"),
+        help: "Proxies that are trusted to name the client in Forwarded or X-Forwarded-For: addresses and ranges, none, or * for all.",
+        ..PLAIN
+    },
+    Key {
+        name: "allowed_hosts",
+        section: "listen",
+        member: "allowed_hosts",
+        shape: ValueKind::Hosts,
+        help: "Hosts that requests may name besides those of loopback, such as the name of a proxy, or any; when not set, any where host is not loopback, else none.",
+        ..PLAIN
+    },
+    Key {
+        name: "connections_max",
+        section: "listen",
+        member: "connections_max",
+        shape: ValueKind::Number { min: 8, max: CONNECTIONS_MAX },
+        default: Default::Text("1024"),
+        unit: Some("connections"),
+        help: "Most connections of each worker; when all are taken, an idle one is closed for each new one.",
+        ..PLAIN
+    },
+    Key {
+        name: "connections_share",
+        section: "listen",
+        member: "connections_share",
+        shape: ValueKind::Number { min: 1, max: 100 },
+        default: Default::Text("50"),
+        unit: Some("percent"),
+        help: "Part of these connections that one client may hold while other clients wait; trusted proxies may hold all.",
+        ..PLAIN
+    },
+    Key {
+        name: "idle_timeout",
+        section: "listen",
+        member: "idle_timeout",
+        shape: ValueKind::Time { min_seconds: 1, max_seconds: 86_400 },
+        default: Default::Text("75s"),
+        help: "How long a connection may wait for its next request; set it longer than the idle time of a load balancer, mostly 60s.",
+        ..PLAIN
+    },
+    Key {
+        name: "expose_worker",
+        section: "listen",
+        member: "expose_worker",
+        shape: ValueKind::Switch,
+        default: Default::Text("false"),
+        help: "Names the worker and its timing in every answer (X-Persona-Worker, Server-Timing).",
+        ..PLAIN
+    },
+    Key {
+        name: "tls_cert",
+        section: "tls",
+        member: "cert",
+        flag_aliases: &["ssl-certfile"],
+        help: "Certificate of the server and those of its authorities, in PEM form; connections are encrypted then. Read again on HUP and when the file changes.",
+        ..PLAIN
+    },
+    Key {
+        name: "tls_key",
+        section: "tls",
+        member: "key",
+        flag_aliases: &["ssl-keyfile"],
+        help: "Private key of the certificate, in PEM form and without a passphrase, readable by its owner only.",
+        ..PLAIN
+    },
+];

@@ -1,0 +1,55 @@
+//! What the supervisor does when the files of its certificate change: every worker is replaced by
+//! one with the new certificate, as after HUP, so no request fails.
+
+use persona_model::Clock;
+
+use super::run::Supervisor;
+use crate::clock::SystemClock;
+use crate::tls::Change;
+
+impl Supervisor<'_> {
+    /// Looks at the files now and then; whether the workers are to be replaced now.
+    pub(super) fn watch_the_certificate(&mut self) -> bool {
+        let Some(certificates) = &mut self.certificates else { return false };
+        if certificates.needs_warning(SystemClock.now()) {
+            let at = certificates.ends_at();
+            tracing::warn!(expires_at = %at, "the certificate expires at {at}; renew it");
+        }
+        let change = certificates.look(self.began.elapsed(), SystemClock.now());
+        self.take_change(change);
+        // While workers start or are being replaced, some of them may have the old one.
+        self.is_renewal_due && self.state.can_restart() && std::mem::take(&mut self.is_renewal_due)
+    }
+
+    /// Reads the files for a restart that an operator asks for.
+    pub(super) fn read_the_certificate_again(&mut self) {
+        let Some(certificates) = &mut self.certificates else { return };
+        let change = certificates.read_again(SystemClock.now());
+        self.take_change(change);
+        // The restart that was asked for gives every worker the new one.
+        self.is_renewal_due &= !self.state.can_restart();
+    }
+
+    /// Tells the scoreboard when the certificate ends.
+    pub(super) fn note_the_certificate(&self) {
+        if let Some(certificates) = &self.certificates {
+            self.scoreboard.set_certificate_end(certificates.ends_at());
+        }
+    }
+
+    fn take_change(&mut self, change: Change) {
+        match change {
+            Change::None => {}
+            Change::Renewed(at) => {
+                tracing::info!(expires_at = %at, "the certificate was read again; it expires at {at}");
+                self.note_the_certificate();
+                self.is_renewal_due = true;
+            }
+            Change::Broken(problem) => tracing::error!(
+                error = %problem,
+                "the changed certificate is not used, the old one is: {problem} ({})",
+                problem.hint()
+            ),
+        }
+    }
+}

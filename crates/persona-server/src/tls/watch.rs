@@ -1,0 +1,174 @@
+//! The files of the certificate while the server runs: looked at now and then, and read again when
+//! they change.
+//!
+//! The supervisor alone reads them. Workers get the pair that was last good as a file in memory, so
+//! one that starts while the files are broken serves with the same certificate as the others.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use persona_model::Timestamp;
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustls::ServerConfig;
+
+use super::pair::server_config;
+use super::{Pair, PairProblem};
+
+/// Time between two looks at the files. A renewed certificate has days.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long before its end a certificate is warned of. Those that are renewed by a program are
+/// renewed when a third of 90 days is left.
+pub const EXPIRY_WARNING: Duration = Duration::from_hours(14 * 24);
+
+/// Largest text of a pair, in bytes: two files of the largest size.
+const PAIR_BYTES_MAX: u64 = 512 * 1024;
+
+/// What a file looked like: a change of any of it is a change of the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Look {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+    mode: u32,
+}
+
+/// The certificate of a running server.
+pub struct Certificates {
+    cert: PathBuf,
+    key: PathBuf,
+    pair: Pair,
+    /// The pair as a file without a name.
+    memory: File,
+    /// The files as they were when they were last read, and when they are looked at next.
+    seen: [Option<Look>; 2],
+    next_look: Duration,
+    /// Whether the end of the certificate was warned of.
+    was_warned: bool,
+}
+
+/// What a look at the files found.
+#[derive(Debug)]
+pub enum Change {
+    /// Nothing that has to be done.
+    None,
+    /// Another pair, which is used from now on.
+    Renewed(Timestamp),
+    /// Another pair that cannot be used; the old one is used further.
+    Broken(PairProblem),
+}
+
+impl Certificates {
+    /// Reads the pair for the first time.
+    ///
+    /// # Errors
+    ///
+    /// The pair cannot be used.
+    pub fn open(cert: &Path, key: &Path, now: Timestamp) -> Result<Self, PairProblem> {
+        // Before they are read, so that a change meanwhile is seen by the next look.
+        let seen = [look_at(cert), look_at(key)];
+        let pair = Pair::load(cert, key, now)?;
+        let memory = in_memory(&pair).map_err(|error| PairProblem::Unusable {
+            path: cert.into(),
+            reason: format!("there is no memory for it: {error}"),
+        })?;
+        Ok(Self {
+            cert: cert.into(),
+            key: key.into(),
+            pair,
+            memory,
+            seen,
+            next_look: Duration::ZERO,
+            was_warned: false,
+        })
+    }
+
+    /// The descriptor of the pair, for a worker.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.memory.as_fd()
+    }
+
+    /// When the certificate ends.
+    pub fn ends_at(&self) -> Timestamp {
+        self.pair.validity.to
+    }
+
+    /// Whether the end of the certificate is near and was not warned of before.
+    pub fn needs_warning(&mut self, now: Timestamp) -> bool {
+        let left = self.ends_at().as_micros().saturating_sub(now.as_micros());
+        let is_near = left < i64::try_from(EXPIRY_WARNING.as_micros()).unwrap_or(i64::MAX);
+        is_near && !std::mem::replace(&mut self.was_warned, true)
+    }
+
+    /// Looks at the files if it is time, and reads them again if they changed. `elapsed` is the age
+    /// of the server.
+    pub fn look(&mut self, elapsed: Duration, now: Timestamp) -> Change {
+        if elapsed < self.next_look {
+            return Change::None;
+        }
+        self.next_look = elapsed + LOOK_EVERY;
+        let seen = [look_at(&self.cert), look_at(&self.key)];
+        if seen == self.seen { Change::None } else { self.read_again(now) }
+    }
+
+    /// Reads the files again, whether they changed or not.
+    pub fn read_again(&mut self, now: Timestamp) -> Change {
+        // Noted also when the pair is broken: the same files are reported once.
+        self.seen = [look_at(&self.cert), look_at(&self.key)];
+        let read = Pair::load(&self.cert, &self.key, now).and_then(|pair| {
+            let memory = in_memory(&pair).map_err(|error| PairProblem::Unusable {
+                path: self.cert.clone(),
+                reason: format!("there is no memory for it: {error}"),
+            })?;
+            Ok((pair, memory))
+        });
+        match read {
+            Ok((pair, _)) if pair == self.pair => Change::None,
+            Ok((pair, memory)) => {
+                self.was_warned = false;
+                (self.pair, self.memory) = (pair, memory);
+                Change::Renewed(self.ends_at())
+            }
+            Err(problem) => Change::Broken(problem),
+        }
+    }
+}
+
+/// What a worker makes of the descriptor that it got.
+///
+/// # Errors
+///
+/// The descriptor is none of a pair.
+pub fn received(memory: OwnedFd) -> io::Result<Arc<ServerConfig>> {
+    let file = File::from(memory);
+    let bytes = file.metadata()?.len().min(PAIR_BYTES_MAX);
+    let mut pem = vec![0; usize::try_from(bytes).unwrap_or_default()];
+    // Its own place in the file: other workers have the same descriptor.
+    file.read_exact_at(&mut pem, 0)?;
+    server_config(&pem).map_err(io::Error::other)
+}
+
+fn in_memory(pair: &Pair) -> io::Result<File> {
+    let file = File::from(memfd_create("persona-certificate", MemfdFlags::CLOEXEC)?);
+    file.write_all_at(pair.pem(), 0)?;
+    Ok(file)
+}
+
+/// What a file looks like; `None` where there is none that can be looked at. Links are followed, as
+/// the tools that renew certificates only exchange a link.
+fn look_at(path: &Path) -> Option<Look> {
+    let facts = std::fs::metadata(path).ok()?;
+    Some(Look {
+        device: facts.dev(),
+        inode: facts.ino(),
+        bytes: facts.len(),
+        changed: (facts.ctime(), facts.ctime_nsec()),
+        mode: facts.mode(),
+    })
+}

@@ -1,0 +1,112 @@
+//! The beginning of a connection: encrypted where the server has a certificate.
+//!
+//! A handshake takes place in the place that its connection has already, and counts as waiting for
+//! the client: where places are short, one that is slow is the first to go. So slow handshakes hold
+//! up no other client.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Drain;
+use super::channel::Channel;
+use super::pace::Pace;
+use super::places::Entry;
+use super::stream::PatientStream;
+use crate::clock::coarse_millis;
+use persona_http::Refusal;
+
+/// How long a client may take for a handshake: as long as for a head. A connection in a place of
+/// the reserve has two seconds, as for a head too.
+const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// The first byte of every record that begins a handshake (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 22;
+
+/// What a client is told that sends a request as it is to a port that speaks TLS only.
+const NOT_ENCRYPTED: Refusal = Refusal::Malformed(
+    "this port speaks TLS, and the request came without it: use https:// in place of http://",
+);
+
+/// The certificate of the server in this worker.
+pub(super) struct Tls {
+    config: Arc<ServerConfig>,
+    pace: Pace,
+}
+
+impl Tls {
+    pub fn new(config: Arc<ServerConfig>) -> Self {
+        Self { config, pace: Pace::new(coarse_millis) }
+    }
+}
+
+/// A connection that can be served, and why its first request is refused, if it is.
+pub(super) type Opened = (Channel, Option<Refusal>);
+
+/// Begins a connection as its client does. `None` where it came to nothing: the client left, was
+/// too slow or spoke nonsense, or its place is wanted.
+pub(super) async fn open(
+    stream: TcpStream,
+    patience: Duration,
+    tls: Option<&Tls>,
+    entry: &Entry,
+    mut drain: Drain,
+) -> Option<Opened> {
+    let Some(tls) = tls else {
+        return Some((Channel::Plain(PatientStream::new(stream, patience)), None));
+    };
+    entry.progress.wait_for_handshake();
+    let opened = tokio::select! {
+        opened = timeout(HANDSHAKE_WAIT_MAX, begin(stream, patience, tls, entry)) => {
+            opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        }
+        () = told_to_close(entry) => Err(io::Error::other("its place was wanted")),
+        () = drain.closing() => Err(io::Error::other("the worker ends")),
+    };
+    entry.progress.handshake_is_over();
+    opened.inspect_err(|error| tracing::debug!(error = %error, "a handshake came to nothing")).ok()
+}
+
+async fn told_to_close(entry: &Entry) {
+    while !entry.is_to_close() {
+        entry.asked().await;
+    }
+}
+
+async fn begin(
+    stream: TcpStream,
+    patience: Duration,
+    tls: &Tls,
+    entry: &Entry,
+) -> io::Result<Opened> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let stream = PatientStream::new(stream, patience);
+    if first != [HANDSHAKE] {
+        return Ok((Channel::Plain(stream), Some(NOT_ENCRYPTED)));
+    }
+    let stream = encrypt(stream, tls, entry).await?;
+    Ok((Channel::Encrypted(Box::new(stream)), None))
+}
+
+async fn encrypt(
+    stream: PatientStream,
+    tls: &Tls,
+    entry: &Entry,
+) -> io::Result<TlsStream<PatientStream>> {
+    // Up to here the client has cost nothing; the answer to its hello is what costs.
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    if let Some(client) = entry.client_alone() {
+        sleep(tls.pace.count(client)).await;
+    }
+    hello.into_stream(Arc::clone(&tls.config)).await
+}
