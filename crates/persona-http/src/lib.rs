@@ -40,9 +40,9 @@ use persona_storage::Store;
 use uuid::Uuid;
 
 pub use self::problem::{Damage, Refusal};
+pub use axum::Error as BodyError;
 /// The body of an answer, and what can go wrong while it is read.
 pub use axum::body::Body;
-pub use axum::{Error as BodyError, Router};
 pub use limits::answer_memory::AnswerMemoryLimit;
 pub use limits::batch_turns::BatchTurns;
 pub use limits::body_memory::BodyMemoryLimit;
@@ -54,7 +54,7 @@ pub use limits::patience::{BYTES_PER_SECOND_MIN, Patience};
 pub use middleware::REFUSALS;
 pub use openapi::document as openapi_document;
 pub use plain_reads::PlainReads;
-pub use router::router;
+pub use router::{Router, router};
 pub use server::{Alone, Metrics, ServerFigures, ServerState};
 
 /// What every handler shares.

@@ -2,23 +2,23 @@
 //! handler panics.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::to_bytes;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::MethodRouter;
 use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use persona_model::PersonaId;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::contract::OperationId;
 use crate::limits::answer_memory::SMALL_BYTES_MAX;
 use crate::problem::{Code, Problem, Refusal, render};
+use crate::router::Answering;
 use crate::{ClientAddress, Context, personas};
 
 /// The target of the log lines about requests that break the rules of HTTP. The log never leaves
@@ -39,25 +39,48 @@ const METHOD_CHARS_MAX: usize = 32;
 /// `spawn_blocking`): the process may have no more memory or threads. The work has not begun then.
 const NO_THREAD: &str = "OS can't spawn worker thread";
 
-/// What a handler is bound to.
-#[derive(Clone)]
-pub(super) struct Bound {
-    /// What all handlers share.
-    pub context: Arc<Context>,
-    /// The pattern of its path, for the log.
-    pub route: &'static str,
-    /// Its operation, under which its requests are counted. A refusal for want of a route or a
-    /// method has none: what a client makes up must not become a series of its own.
-    pub operation: Option<OperationId>,
+/// Answers a request, with what `handle` makes of it unless it is refused for its head. `route` is
+/// the pattern of its path, for the log. A request that has no operation, for want of a route or a
+/// method, is counted under none: what a client makes up must not become a series of its own.
+pub(super) async fn finish(
+    context: &Context,
+    operation: Option<OperationId>,
+    route: &'static str,
+    mut request: Request,
+    handle: impl FnOnce(Request) -> Answering,
+) -> Response {
+    let client = request.extensions().get::<ClientAddress>().copied();
+    let begun = Begun::new(context, &request, route, client);
+    if operation == Some(OperationId::BatchPersonas) {
+        // The one answer with problems inside, which have the id too.
+        request.headers_mut().insert(REQUEST_ID, begun.id.clone());
+    }
+    let Begun { id, facts, .. } = &begun;
+    let mut response = match request.extensions_mut().remove::<Refusal>() {
+        None => {
+            let mut response = without_panic(handle(request)).await;
+            facts.note_broken(&mut response, context, id);
+            response
+        }
+        Some(refusal) => facts.refuse(refusal, id),
+    };
+    // An id that came in is visible ASCII, and so is one of ours.
+    let id_text = id.to_str().unwrap_or_default();
+    render(&mut response, id_text);
+    if response.body().size_hint().lower() > SMALL_BYTES_MAX as u64 && is_refusal(&response) {
+        response = in_memory_of_answers(response, context, facts.client, id_text).await;
+    }
+    begun.finish(context, operation, &mut response);
+    response
 }
 
-/// Wraps a handler.
-pub(super) fn around(
-    handler: MethodRouter<Arc<Context>>,
-    bound: Bound,
-) -> MethodRouter<Arc<Context>> {
-    // The last layer is the outermost, so that a panic is answered like any other problem.
-    handler.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(bound, finish))
+/// What a handler answers; where it panics, a problem like any other.
+async fn without_panic(mut answering: Answering) -> Response {
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
+        polled.unwrap_or_else(|payload| Poll::Ready(panicked(payload)))
+    })
+    .await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
@@ -77,33 +100,6 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
     }
     Problem::new(Code::Internal, "the server met a fault of its own; its log says which")
         .into_response()
-}
-
-async fn finish(State(bound): State<Bound>, mut request: Request, next: Next) -> Response {
-    let Bound { context, route, operation } = bound;
-    let client = request.extensions().get::<ClientAddress>().copied();
-    let begun = Begun::new(&context, &request, route, client);
-    if operation == Some(OperationId::BatchPersonas) {
-        // The one answer with problems inside, which have the id too.
-        request.headers_mut().insert(REQUEST_ID, begun.id.clone());
-    }
-    let Begun { id, facts, .. } = &begun;
-    let mut response = match request.extensions_mut().remove::<Refusal>() {
-        None => {
-            let mut response = next.run(request).await;
-            facts.note_broken(&mut response, &context, id);
-            response
-        }
-        Some(refusal) => facts.refuse(refusal, id),
-    };
-    // An id that came in is visible ASCII, and so is one of ours.
-    let id_text = id.to_str().unwrap_or_default();
-    render(&mut response, id_text);
-    if response.body().size_hint().lower() > SMALL_BYTES_MAX as u64 && is_refusal(&response) {
-        response = in_memory_of_answers(response, &context, facts.client, id_text).await;
-    }
-    begun.finish(&context, operation, &mut response);
-    response
 }
 
 /// A request from its beginning to its answer, whichever way it takes.
@@ -258,30 +254,20 @@ fn request_id(headers: &HeaderMap, context: &Context) -> HeaderValue {
 mod tests {
     use std::sync::Arc;
 
-    use axum::Router;
-    use axum::routing::get;
+    use axum::body::Body;
     use http::Request;
     use http_body_util::BodyExt;
     use serde_json::Value;
-    use tower::ServiceExt;
 
     use super::super::testing::{context, memory_store};
-    use super::{Bound, REQUEST_ID, SERVER_TIMING, WORKER, around};
-
-    async fn broken() {
-        panic!("on purpose");
-    }
+    use super::{REQUEST_ID, SERVER_TIMING, WORKER, finish};
 
     #[tokio::test]
     async fn a_handler_that_panics_is_answered_like_any_other_problem() {
-        let context = Arc::new(context(Arc::new(memory_store())));
-        let bound = Bound { context: Arc::clone(&context), route: "/", operation: None };
-        let handler = around(get(broken), bound);
-        let service = Router::new().route("/", handler).with_state(context);
-        let response = service
-            .oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request"))
-            .await
-            .expect("an answer");
+        let context = context(Arc::new(memory_store()));
+        let request = Request::get("/").body(Body::empty()).expect("a request");
+        let broken = |_| -> crate::router::Answering { Box::pin(async { panic!("on purpose") }) };
+        let response = finish(&context, None, "/", request, broken).await;
         assert_eq!(response.status(), 500);
         let (parts, body) = response.into_parts();
         assert!(

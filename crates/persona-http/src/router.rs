@@ -1,71 +1,176 @@
-//! The handler of each operation, bound to its row of the table of operations.
+//! The routes: which operation of the table a request is for, and the handler of each.
+//!
+//! Routes follow from the table alone, and a request costs one look at its path and one allocation
+//! for what its handler is going to do.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
-use axum::routing::{MethodFilter, MethodRouter, any, on};
-use http::header::ALLOW;
+use axum::handler::Handler;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_LENGTH};
 use http::{HeaderValue, Uri};
+use http_body::Body as _;
 use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
 use crate::contract::parameters::parse_revision;
 use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
-use crate::middleware::{Bound, around};
+use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{Context, docs, export, health, history, landing, openapi, personas, problem, status};
 
 /// The name of requests in the log that no route matches.
 const NO_ROUTE: &str = "none";
 
-/// The whole API as one service.
-pub fn router(context: Context) -> Router {
-    let context = Arc::new(context);
-    let bound = |route, operation| Bound { context: Arc::clone(&context), route, operation };
-    let mut router = Router::new();
-    for path in paths() {
-        let refuse = move |request: Request| async move { method_not_allowed(path, &request) };
-        let mut methods = around(MethodRouter::new().fallback(refuse), bound(path, None));
-        for id in operations_at(path) {
-            methods = methods.merge(around(handler(id), bound(path, Some(id))));
-        }
-        router = router.route(path, methods);
-    }
-    router.fallback(around(any(no_such_route), bound(NO_ROUTE, None))).with_state(context)
+/// What a handler will answer.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// The whole API.
+#[derive(Clone)]
+pub struct Router {
+    context: Arc<Context>,
+    routes: Arc<[Route]>,
 }
 
-/// The handler of an operation. Without a wildcard: an operation without a handler does not
-/// compile.
-fn handler(id: OperationId) -> MethodRouter<Arc<Context>> {
-    let method = match id.row().method {
-        Method::Get => MethodFilter::GET,
-        Method::Post => MethodFilter::POST,
-        Method::Put => MethodFilter::PUT,
-        Method::Patch => MethodFilter::PATCH,
-        Method::Delete => MethodFilter::DELETE,
+/// A path of the table with its operations.
+struct Route {
+    path: &'static str,
+    /// How many slashes it has: no request with another number is for it.
+    slashes: usize,
+    operations: Vec<OperationId>,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy)]
+enum Target {
+    Operation(OperationId),
+    /// A path of the table, with a method that has no row there.
+    OtherMethod(&'static str),
+    Nothing,
+}
+
+/// The whole API as one service.
+pub fn router(context: Context) -> Router {
+    let route = |path: &'static str| Route {
+        path,
+        slashes: slashes_in(path),
+        operations: operations_at(path).collect(),
     };
+    let mut routes: Vec<Route> = paths().map(route).collect();
+    // Where two fit, the one with fewer variables is meant.
+    routes.sort_by_key(|route| route.path.matches('{').count());
+    Router { context: Arc::new(context), routes: routes.into() }
+}
+
+impl Router {
+    /// Answers a request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let is_head = request.method() == http::Method::HEAD;
+        let target = self.target_of(&request);
+        let (route, operation) = match target {
+            Target::Operation(id) => (id.path(), Some(id)),
+            Target::OtherMethod(path) => (path, None),
+            Target::Nothing => (NO_ROUTE, None),
+        };
+        let answering = |request: Request| match target {
+            Target::Operation(id) => handle(id, request, Arc::clone(&self.context)),
+            Target::OtherMethod(path) => refusing(method_not_allowed(path, &request)),
+            Target::Nothing => refusing(no_such_route(request.uri())),
+        };
+        let mut response = finish(&self.context, operation, route, request, answering).await;
+        if is_head {
+            leave_out_body(&mut response);
+        }
+        response
+    }
+
+    fn target_of(&self, request: &Request) -> Target {
+        let path = request.uri().path();
+        let slashes = slashes_in(path);
+        let Some(route) =
+            self.routes.iter().find(|route| route.slashes == slashes && is_at(route.path, path))
+        else {
+            return Target::Nothing;
+        };
+        let method = method_of(request.method());
+        let mut operations = route.operations.iter();
+        match operations.find(|id| Some(id.row().method) == method) {
+            Some(id) => Target::Operation(*id),
+            None => Target::OtherMethod(route.path),
+        }
+    }
+}
+
+fn slashes_in(path: &str) -> usize {
+    path.bytes().filter(|byte| *byte == b'/').count()
+}
+
+/// Whether a path is one of a pattern with as many slashes. A variable stands for one segment that
+/// is not empty.
+fn is_at(pattern: &str, path: &str) -> bool {
+    pattern
+        .split('/')
+        .zip(path.split('/'))
+        .all(|(segment, asked)| segment == asked || (segment.starts_with('{') && !asked.is_empty()))
+}
+
+/// The method of the row that answers; `None` for those of no row.
+fn method_of(method: &http::Method) -> Option<Method> {
+    Some(match *method {
+        http::Method::GET | http::Method::HEAD => Method::Get,
+        http::Method::POST => Method::Post,
+        http::Method::PUT => Method::Put,
+        http::Method::PATCH => Method::Patch,
+        http::Method::DELETE => Method::Delete,
+        _ => return None,
+    })
+}
+
+/// Takes the body away, after saying how long it is.
+fn leave_out_body(response: &mut Response) {
+    if let Some(bytes) = response.body().size_hint().exact() {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| bytes.into());
+    }
+    *response.body_mut() = Body::empty();
+}
+
+fn refusing(problem: Problem) -> Answering {
+    Box::pin(std::future::ready(problem.into_response()))
+}
+
+/// The handler of an operation, with a request. Without a wildcard: an operation without a handler
+/// does not compile.
+fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering {
+    fn on<H, T>(handler: H, request: Request, context: Arc<Context>) -> Answering
+    where
+        H: Handler<T, Arc<Context>, Future = Answering>,
+    {
+        handler.call(request, context)
+    }
     match id {
-        OperationId::ListPersonas => on(method, personas::list::list_personas),
-        OperationId::CreatePersona => on(method, personas::create::create_persona),
-        OperationId::BatchPersonas => on(method, personas::batch::batch_personas),
-        OperationId::GetPersona => on(method, personas::get::get_persona),
-        OperationId::ReplacePersona => on(method, personas::replace::replace_persona),
-        OperationId::PatchPersona => on(method, personas::patch::patch_persona),
-        OperationId::DeletePersona => on(method, personas::delete::delete_persona),
-        OperationId::UndeletePersona => on(method, personas::undelete::undelete_persona),
-        OperationId::ListRevisions => on(method, history::list_revisions::list_revisions),
-        OperationId::GetRevision => on(method, personas::get_revision::get_revision),
-        OperationId::ImportRevision => on(method, personas::import::import_revision),
-        OperationId::GetStatus => on(method, status::get_status),
-        OperationId::ListProblems => on(method, problem::list_problems),
-        OperationId::GetOpenapi => on(method, openapi::get_openapi),
-        OperationId::Landing => on(method, landing::landing),
-        OperationId::ExportPersonas => on(method, export::export_personas),
-        OperationId::GetDocs => on(method, docs::get_docs),
-        OperationId::GetDocsFile => on(method, docs::get_docs_file),
-        OperationId::GetHealth => on(method, health::get_health),
-        OperationId::GetReadiness => on(method, health::get_readiness),
-        OperationId::GetMetrics => on(method, health::get_metrics),
+        OperationId::ListPersonas => on(personas::list::list_personas, request, context),
+        OperationId::CreatePersona => on(personas::create::create_persona, request, context),
+        OperationId::BatchPersonas => on(personas::batch::batch_personas, request, context),
+        OperationId::GetPersona => on(personas::get::get_persona, request, context),
+        OperationId::ReplacePersona => on(personas::replace::replace_persona, request, context),
+        OperationId::PatchPersona => on(personas::patch::patch_persona, request, context),
+        OperationId::DeletePersona => on(personas::delete::delete_persona, request, context),
+        OperationId::UndeletePersona => on(personas::undelete::undelete_persona, request, context),
+        OperationId::ListRevisions => on(history::list_revisions::list_revisions, request, context),
+        OperationId::GetRevision => on(personas::get_revision::get_revision, request, context),
+        OperationId::ImportRevision => on(personas::import::import_revision, request, context),
+        OperationId::GetStatus => on(status::get_status, request, context),
+        OperationId::ListProblems => on(problem::list_problems, request, context),
+        OperationId::GetOpenapi => on(openapi::get_openapi, request, context),
+        OperationId::Landing => on(landing::landing, request, context),
+        OperationId::ExportPersonas => on(export::export_personas, request, context),
+        OperationId::GetDocs => on(docs::get_docs, request, context),
+        OperationId::GetDocsFile => on(docs::get_docs_file, request, context),
+        OperationId::GetHealth => on(health::get_health, request, context),
+        OperationId::GetReadiness => on(health::get_readiness, request, context),
+        OperationId::GetMetrics => on(health::get_metrics, request, context),
     }
 }
 
@@ -81,7 +186,7 @@ fn operations_at(path: &str) -> impl Iterator<Item = OperationId> {
     OperationId::ALL.iter().copied().filter(move |id| id.path() == path)
 }
 
-async fn no_such_route(uri: Uri) -> Problem {
+fn no_such_route(uri: &Uri) -> Problem {
     let path = uri.path();
     let problem =
         Problem::new(Code::NoSuchRoute, format!("there is nothing at {}", shortened(path)));

@@ -15,7 +15,6 @@ use persona_http::{
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
 use persona_storage::memory::MemoryStore;
-use tower::ServiceExt;
 
 const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 
@@ -61,7 +60,7 @@ fn reads(criterion: &mut Criterion) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let app = app();
-    let created = runtime.block_on(app.clone().oneshot(put())).expect("an answer");
+    let created = runtime.block_on(app.answer(put()));
     assert_eq!(created.status(), StatusCode::CREATED);
     let tag = created.headers()[header::ETAG].to_str().expect("text").to_owned();
     let many =
@@ -73,8 +72,7 @@ fn reads(criterion: &mut Criterion) {
     ] {
         criterion.bench_function(name, |bencher| {
             let ask = |request: Request<Body>| {
-                let answer: http::Response<Body> =
-                    runtime.block_on(app.clone().oneshot(request)).expect("an answer");
+                let answer: http::Response<Body> = runtime.block_on(app.answer(request));
                 assert_eq!(answer.status(), status);
             };
             bencher.iter_batched(|| get(known), ask, BatchSize::SmallInput);

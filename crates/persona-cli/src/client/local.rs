@@ -15,7 +15,6 @@ use persona_server::clock::SystemClock;
 use persona_server::config::Config;
 use persona_storage::sqlite::{AtRest, is_at_rest};
 use persona_storage::{NoObserver, Store};
-use tower::ServiceExt;
 
 use super::maintenance::MaintenanceThread;
 use crate::failure::Failure;
@@ -76,10 +75,7 @@ impl Local {
 
     /// Answers a request.
     pub async fn send(&self, request: Request<Bytes>) -> Response<Body> {
-        match self.router.clone().oneshot(request.map(Body::from)).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        self.router.answer(request.map(Body::from)).await
     }
 
     /// Finishes what was accepted, and leaves one complete file.

@@ -20,7 +20,6 @@ use persona_storage::{
     RevisionRecord, Status, Store, Write, Written,
 };
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use crate::contract::{OPERATIONS, StoreUse};
 use crate::problem::Code;
@@ -218,7 +217,7 @@ fn body_for(id: &str) -> Body {
 
 /// The code of the problem that a request is answered.
 async fn answered(store: Arc<dyn Store>, request: Request<Body>) -> Option<String> {
-    let response = router(context(store)).oneshot(request).await.expect("an answer");
+    let response = router(context(store)).answer(request).await;
     if response.status() < StatusCode::BAD_REQUEST {
         return None;
     }

@@ -181,6 +181,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use persona_http::{
+        Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns,
+        router,
+    };
+    use persona_storage::memory::MemoryStore;
     use persona_test_support::wait_until;
     use tokio::io::unix::AsyncFd;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -189,7 +194,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::accept_until_drained;
-    use crate::clock::coarse_millis;
+    use crate::clock::{SystemClock, coarse_millis};
     use crate::heads::Hosts;
     use crate::scoreboard::Scoreboard;
     use crate::worker::connection::Serving;
@@ -216,13 +221,35 @@ mod tests {
         u64::from_str_radix(received, 16).expect("a number")
     }
 
+    /// An API without personas.
+    fn context() -> Context {
+        let clock = Arc::new(SystemClock);
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        Context {
+            turns: ReadTurns::of(&*store),
+            store,
+            clock,
+            metrics: Arc::new(Alone),
+            server: Arc::new(Alone),
+            expose_worker: false,
+            access_log: false,
+            write_wait_max: DEADLINE,
+            read_time_max: DEADLINE,
+            bodies: BodyMemoryLimit::default(),
+            heavy: HeavyTurns::default(),
+            batch: BatchTurns::default(),
+            document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
+            answers: AnswerMemoryLimit::new(1 << 20),
+        }
+    }
+
     /// A connection that was accepted, or waits to be, when the drain begins and there is no place.
     async fn waits_through_a_drain(drains_first: bool) {
         let process_entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
         let (drainer, drain) = Drain::new();
-        let (router, trusted_proxies) = (persona_http::Router::new(), Arc::default());
+        let trusted_proxies = Arc::default();
         let serving = Arc::new(Serving {
-            router,
+            router: router(context()),
             plain_reads: None,
             process_entry: process_entry.clone(),
             drain,
@@ -259,7 +286,7 @@ mod tests {
             drop(held);
             let mut answer = Vec::new();
             client.read_to_end(&mut answer).await.expect("no reset");
-            assert!(answer.starts_with(b"HTTP/1.1 404"), "{:?}", String::from_utf8_lossy(&answer));
+            assert!(answer.starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&answer));
         };
         timeout(DEADLINE, async { tokio::join!(accepting, answered) }).await.expect("in time");
     }

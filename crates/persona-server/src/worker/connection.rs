@@ -17,7 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use persona_http::Body;
 use tokio::net::TcpStream;
-use tower::ServiceExt;
 
 use super::Drain;
 use super::handshake::{self, Tls};
@@ -51,17 +50,16 @@ const OF_HEALTH: [&str; 2] = [OperationId::GetHealth.path(), OperationId::GetRea
 
 /// Serves a connection until either side closes it.
 pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving: Arc<Serving>) {
-    let (entry, lease) = (Arc::clone(&lease.entry), Arc::new(lease));
+    let entry = &lease.entry;
     // Answers are written in one piece, so waiting for more to send would only delay them. Where
     // the option cannot be set they still arrive.
     let _ = stream.set_nodelay(true);
     let (mut drain, patience) = (serving.drain.clone(), serving.answer_patience);
-    let opened = handshake::open(stream, patience, serving.tls.as_ref(), &entry, drain.clone());
+    let opened = handshake::open(stream, patience, serving.tls.as_ref(), entry, drain.clone());
     let Some((channel, refused)) = opened.await else { return };
     let stream =
         Checked::new(channel, Arc::clone(&entry.progress), serving.hosts.clone()).refusing(refused);
-    let service =
-        service_fn(|request| answer(request, peer, Arc::clone(&lease), Arc::clone(&serving)));
+    let service = service_fn(|request| answer(request, peer, &lease, &serving));
     // How long a head may take is watched with the places. The library knows one time for an idle
     // connection and for a head.
     let mut connection = pin!(
@@ -102,14 +100,14 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
 async fn answer(
     request: Request<Incoming>,
     peer: IpAddr,
-    lease: Arc<Lease>,
-    serving: Arc<Serving>,
+    lease: &Lease,
+    serving: &Serving,
 ) -> Result<Response<Body>, Infallible> {
     let _in_flight = InFlight::new(&serving.process_entry);
-    let Serving { router, plain_reads, drain, trusted_proxies, process_entry, .. } = &*serving;
+    let Serving { router, plain_reads, drain, trusted_proxies, process_entry, .. } = serving;
     let entry = &lease.entry;
     let client = ClientAddress::of_request(peer, request.headers(), trusted_proxies);
-    let refusal = refusal(&lease, request.uri().path(), process_entry).await;
+    let refusal = refusal(lease, request.uri().path(), process_entry).await;
     let plain_reads = plain_reads.as_ref().filter(|_| refusal.is_none());
     let plain = plain_reads.and_then(|plain_reads| plain_reads.answer(&request, client));
     let mut response = if let Some(response) = plain {
@@ -117,21 +115,21 @@ async fn answer(
     } else {
         let mut request = request.map(Body::new);
         let extensions = request.extensions_mut();
-        extensions.insert(drain.clone());
         extensions.insert(client);
         if let Some(refusal) = refusal {
             extensions.insert(refusal);
         }
-        router.clone().oneshot(request).await?
+        router.answer(request).await
     };
     if refusal.is_some() || entry.closes_with_answer() || drain.has_begun() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if response.body().size_hint().exact().is_none() {
+    let is_stream = response.body().size_hint().exact().is_none();
+    if is_stream {
         response = response.map(|body| Body::new(Streamed::new(body, entry)));
     }
     entry.progress.note_answer();
-    Ok(if is_event_stream(&response) {
+    Ok(if is_stream && is_event_stream(&response) {
         response.map(|body| Body::new(UntilDrained::new(body, drain.clone())))
     } else {
         response
@@ -227,16 +225,16 @@ impl http_body::Body for UntilDrained {
 }
 
 /// Counts a request as long as it has no answer, also when its client leaves.
-struct InFlight(ProcessEntry);
+struct InFlight<'a>(&'a ProcessEntry);
 
-impl InFlight {
-    fn new(process_entry: &ProcessEntry) -> Self {
+impl<'a> InFlight<'a> {
+    fn new(process_entry: &'a ProcessEntry) -> Self {
         process_entry.request_begun();
-        Self(process_entry.clone())
+        Self(process_entry)
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.request_ended();
     }

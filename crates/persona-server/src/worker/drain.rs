@@ -27,8 +27,7 @@ enum Stage {
     Closing,
 }
 
-/// Tells all parts of a worker that it is about to end. Also an extension of each request, for
-/// handlers that would wait for long: they can answer early.
+/// Tells all parts of a worker that it is about to end.
 #[derive(Clone, Debug)]
 pub struct Drain {
     stage: watch::Receiver<Stage>,

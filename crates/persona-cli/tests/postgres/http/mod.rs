@@ -1,6 +1,8 @@
 //! The HTTP API over PostgreSQL: the tests of `program/http`, as far as they are about personas,
 //! with the same answers.
 
+#[path = "../../program/http/both_ways.rs"]
+mod both_ways;
 #[path = "../../program/http/client.rs"]
 mod client;
 #[path = "../../program/http/export.rs"]

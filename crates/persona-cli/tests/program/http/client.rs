@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::both_ways::OtherWay;
 use crate::common::declared;
 
 /// A request to be sent.
@@ -45,28 +46,40 @@ impl Sending {
         self.body("application/json", body.to_string())
     }
 
-    /// The answer, which must be one that the OpenAPI document declares.
+    /// The answer, which must be one that the OpenAPI document declares. Of a read of one persona
+    /// it is the same over both ways.
     pub async fn send(self) -> Reply {
-        let (method, target) = (self.request.method().to_string(), self.request.uri().to_string());
-        let stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
-        let connection = tokio::spawn(connection);
-        let response = sender.send_request(self.request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        drop(sender);
-        connection.await.expect("no panic").expect("a clean end");
-        let reply = Reply { status: parts.status, headers: parts.headers, body };
-        declared::check(
-            &method,
-            &target,
-            reply.status.as_u16(),
-            reply.header("content-type"),
-            &reply.body,
-        );
+        let Self { address, request } = self;
+        let other_way = OtherWay::ask(address, &request).await;
+        let reply = exchange(address, request).await;
+        if let Some(other_way) = other_way {
+            other_way.compare(&reply).await;
+        }
         reply
     }
+}
+
+/// Sends a request over a connection of its own.
+pub async fn exchange(address: SocketAddr, request: Request<Full<Bytes>>) -> Reply {
+    let (method, target) = (request.method().to_string(), request.uri().to_string());
+    let stream = TcpStream::connect(address).await.expect("the server listens");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await.expect("an answer");
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.expect("a whole body").to_bytes();
+    drop(sender);
+    connection.await.expect("no panic").expect("a clean end");
+    let reply = Reply { status: parts.status, headers: parts.headers, body };
+    declared::check(
+        &method,
+        &target,
+        reply.status.as_u16(),
+        reply.header("content-type"),
+        &reply.body,
+    );
+    reply
 }
 
 /// What the server answered.

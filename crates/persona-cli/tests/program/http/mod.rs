@@ -1,6 +1,7 @@
 //! The HTTP API as a client sees it. The tree mirrors `src/http/router.rs`; every test talks to a
 //! server over TCP.
 
+mod both_ways;
 mod client;
 mod docs;
 mod export;

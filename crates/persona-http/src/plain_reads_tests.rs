@@ -1,0 +1,292 @@
+//! Requests of every shape, over the short way and over the router: what the short way answers is
+//! what the router answers, and it answers every plain read that ends well.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use http::header::{
+    CONTENT_LENGTH, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
+    LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tokio::runtime::Builder;
+
+use super::PlainReads;
+use crate::middleware::REQUEST_ID;
+use crate::testing::{context, memory_store};
+use crate::{ClientAddress, Router, router};
+
+const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
+/// Characters of an identity that the server makes.
+const ID_CHARS: usize = 36;
+
+/// Both ways to the same store, with a persona that is there and one that is deleted.
+struct Ways {
+    plain: PlainReads,
+    router: Router,
+    path: String,
+    deleted: String,
+    tag: String,
+    changed: String,
+}
+
+impl Ways {
+    async fn new() -> Self {
+        let context = context(Arc::new(memory_store()));
+        let (plain, router) = (PlainReads::new(context.clone()), router(context));
+        let (path, deleted) = (create(&router).await, create(&router).await);
+        let delete = request(Method::DELETE, &deleted, &[(IF_MATCH, "*".into())], false);
+        assert_eq!(router.answer(delete).await.status(), StatusCode::NO_CONTENT);
+        let first = router.answer(request(Method::GET, &path, &[], false)).await;
+        let text = |name: HeaderName| first.headers()[&name].to_str().expect("text").to_owned();
+        let (tag, changed) = (text(ETAG), text(LAST_MODIFIED));
+        Self { plain, router, path, deleted, tag, changed }
+    }
+
+    /// What both ways answer to the same request; the short one may leave it to the router.
+    async fn ask(&self, shape: &Shape) -> (Option<Answer>, Answer) {
+        let path = shape.path.of(self);
+        let made = || request(shape.method.clone(), &path, &shape.headers(self), shape.has_body);
+        let plain = match self.plain.answer(&made(), CLIENT) {
+            Some(response) => Some(Answer::of(response, &shape.method).await),
+            None => None,
+        };
+        let routed = self.router.answer(made()).await;
+        (plain, Answer::of(routed, &shape.method).await)
+    }
+}
+
+/// A new persona, as its path.
+async fn create(router: &Router) -> String {
+    let request = Request::post("/api/v1/personas")
+        .header("content-type", "application/json")
+        .body(Body::from(r#"{"name":"Ada"}"#))
+        .expect("a request");
+    let response = router.answer(request).await;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    response.headers()["location"].to_str().expect("a path").to_owned()
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    headers: &[(HeaderName, String)],
+    has_body: bool,
+) -> Request<Body> {
+    let body = if has_body { Body::from("x") } else { Body::empty() };
+    let mut request = Request::builder().method(method).uri(path).body(body).expect("a request");
+    for (name, value) in headers {
+        let value = HeaderValue::from_str(value).expect("a header value");
+        request.headers_mut().append(name, value);
+    }
+    request.extensions_mut().insert(CLIENT);
+    request
+}
+
+/// All of an answer that a client sees.
+#[derive(PartialEq, Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    async fn of(response: Response, method: &Method) -> Self {
+        let (mut parts, body) = response.into_parts();
+        let mut body = body.collect().await.expect("a body").to_bytes();
+        if method == Method::HEAD {
+            // The library sends none, and says how long it would be where the answer does not.
+            if !parts.headers.contains_key(CONTENT_LENGTH) {
+                parts.headers.insert(CONTENT_LENGTH, body.len().into());
+            }
+            body.clear();
+        }
+        let id = parts.headers.get_mut(REQUEST_ID).expect("every answer has one");
+        if id.len() == ID_CHARS {
+            *id = HeaderValue::from_static("of the server");
+        }
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// A path, before it is known what there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    There,
+    InUpperCase,
+    Deleted,
+    Absent,
+    Malformed,
+    Encoded,
+    WithEmptyQuery,
+    OfRevision(u8),
+    Below(&'static str),
+    All,
+}
+
+impl Place {
+    fn of(self, ways: &Ways) -> String {
+        let path = &ways.path;
+        match self {
+            Self::There => path.clone(),
+            Self::InUpperCase => {
+                let (folder, id) = path.rsplit_once('/').expect("a path");
+                format!("{folder}/{}", id.to_uppercase())
+            }
+            Self::Deleted => ways.deleted.clone(),
+            Self::Absent => "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001".into(),
+            Self::Malformed => "/api/v1/personas/no-id".into(),
+            Self::Encoded => path.replacen('-', "%2D", 1),
+            Self::WithEmptyQuery => format!("{path}?"),
+            Self::OfRevision(number) => format!("{path}?revision={number}"),
+            Self::Below(rest) => format!("{path}/{rest}"),
+            Self::All => "/api/v1/personas".into(),
+        }
+    }
+
+    /// Whether it is the path of a persona as nearly every client writes it.
+    fn is_plain(self) -> bool {
+        matches!(self, Self::There | Self::InUpperCase | Self::Deleted | Self::Absent)
+    }
+}
+
+/// The value of a header, before it is known what there is.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    Tag,
+    WeakTag,
+    AmongOthers,
+    Changed,
+    Text(&'static str),
+}
+
+/// A request, before it is known what there is.
+#[derive(Clone, Debug)]
+struct Shape {
+    method: Method,
+    path: Place,
+    headers: Vec<(HeaderName, Said)>,
+    has_body: bool,
+}
+
+impl Shape {
+    fn headers(&self, ways: &Ways) -> Vec<(HeaderName, String)> {
+        let of = |said: Said| match said {
+            Said::Tag => ways.tag.clone(),
+            Said::WeakTag => format!("W/{}", ways.tag),
+            Said::AmongOthers => format!("\"9-00000000\", {}", ways.tag),
+            Said::Changed => ways.changed.clone(),
+            Said::Text(text) => text.into(),
+        };
+        self.headers.iter().map(|(name, said)| (name.clone(), of(*said))).collect()
+    }
+
+    fn is_plain_read(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD) && self.path.is_plain() && !self.has_body
+    }
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let method = select(vec![Method::GET, Method::GET, Method::GET, Method::HEAD, Method::DELETE]);
+    let path = prop_oneof![
+        8 => Just(Place::There),
+        1 => select(vec![
+            Place::InUpperCase,
+            Place::Deleted,
+            Place::Absent,
+            Place::Malformed,
+            Place::Encoded,
+            Place::WithEmptyQuery,
+            Place::OfRevision(1),
+            Place::OfRevision(9),
+            Place::Below("undelete"),
+            Place::Below("revisions/1"),
+            Place::Below(""),
+            Place::All,
+        ]),
+    ];
+    let names = vec![IF_NONE_MATCH, IF_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, REQUEST_ID];
+    let said = select(vec![
+        Said::Tag,
+        Said::WeakTag,
+        Said::AmongOthers,
+        Said::Changed,
+        Said::Text("*"),
+        Said::Text("\"9-00000000\""),
+        Said::Text("Sun, 06 Nov 1994 08:49:37 GMT"),
+        Said::Text("Fri, 01 Jan 2100 00:00:00 GMT"),
+        Said::Text("nonsense of a client"),
+        Said::Text("trace/7"),
+    ]);
+    let headers = prop::collection::vec((select(names), said), 0..4);
+    let has_body = prop::bool::weighted(0.05);
+    (method, path, headers, has_body)
+        .prop_map(|(method, path, headers, has_body)| Shape { method, path, headers, has_body })
+        // A deletion would leave nothing to compare.
+        .prop_filter("a change", |shape| shape.method != Method::DELETE || shape.path == Place::All)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn a_read_is_answered_alike_over_the_short_way_and_over_the_router(
+        shapes in prop::collection::vec(shape(), 1..8),
+    ) {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let ways = Ways::new().await;
+            for shape in &shapes {
+                let (plain, routed) = ways.ask(shape).await;
+                let ends_well = matches!(routed.status, StatusCode::OK | StatusCode::NOT_MODIFIED);
+                prop_assert_eq!(
+                    plain.is_some(),
+                    shape.is_plain_read() && ends_well,
+                    "whether it takes the short way: {:?}",
+                    shape
+                );
+                if let Some(plain) = plain {
+                    prop_assert_eq!(plain, routed, "{:?}", shape);
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn the_shapes_of_requests_meet_every_answer_of_the_short_way() {
+    let ways = Ways::new().await;
+    let read = |method: Method, headers: &[(HeaderName, Said)]| Shape {
+        method,
+        path: Place::There,
+        headers: headers.to_vec(),
+        has_body: false,
+    };
+    let known = [(IF_NONE_MATCH, Said::AmongOthers)];
+    let expected = [
+        (read(Method::GET, &[]), Some(StatusCode::OK)),
+        (read(Method::HEAD, &[(IF_MATCH, Said::Tag)]), Some(StatusCode::OK)),
+        (read(Method::GET, &known), Some(StatusCode::NOT_MODIFIED)),
+        (read(Method::HEAD, &known), Some(StatusCode::NOT_MODIFIED)),
+        (
+            read(Method::GET, &[(IF_MODIFIED_SINCE, Said::Text("Fri, 01 Jan 2100 00:00:00 GMT"))]),
+            Some(StatusCode::NOT_MODIFIED),
+        ),
+        (read(Method::GET, &[(IF_MATCH, Said::WeakTag)]), None),
+        (read(Method::GET, &[(IF_NONE_MATCH, Said::Text("nonsense of a client"))]), None),
+        (Shape { path: Place::Deleted, ..read(Method::GET, &[]) }, None),
+        (Shape { path: Place::WithEmptyQuery, ..read(Method::GET, &[]) }, None),
+        (Shape { has_body: true, ..read(Method::GET, &[]) }, None),
+    ];
+    for (shape, status) in expected {
+        let (plain, _) = ways.ask(&shape).await;
+        assert_eq!(plain.map(|answer| answer.status), status, "{shape:?}");
+    }
+}
