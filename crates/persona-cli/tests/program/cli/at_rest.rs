@@ -15,7 +15,6 @@ fn a_reading_command_leaves_nothing_beside_a_file_at_rest() {
         (&["list"][..], 0),
         (&["list", "Ada", "--json"], 0),
         (&["show", "Ada"], 0),
-        (&["show", "Ada", "--history"], 0),
         (&["show", "Nobody"], 3),
         (&["export", "-o", "-"], 0),
         (&["export", "-o", "-", "--history"], 0),
