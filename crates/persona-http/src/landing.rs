@@ -1,21 +1,22 @@
 //! `GET /`: where to go from here.
 
 use axum::Json;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, VARY};
 
 use crate::contract::OperationId;
 use crate::contract::health::{Landing, Links};
+use crate::studio;
 
-/// Sends browsers to the documentation, and tells programs what there is.
+/// Gives browsers the studio, and tells programs what there is.
 pub async fn landing(headers: HeaderMap) -> Response {
     let wants_html = headers
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
     if wants_html {
-        return ([(VARY, "Accept")], Redirect::to(OperationId::GetDocs.path())).into_response();
+        return studio::page(&headers);
     }
     let links = Links {
         personas: OperationId::ListPersonas.path().into(),

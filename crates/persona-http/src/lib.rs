@@ -8,6 +8,7 @@
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request;
+//! - `studio.rs` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
 //! Nothing here knows a backend: handlers speak to [`Store`] only.
@@ -28,6 +29,7 @@ mod problem;
 mod router;
 mod server;
 mod status;
+mod studio;
 #[cfg(test)]
 mod testing;
 mod wire;

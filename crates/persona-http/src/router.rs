@@ -19,7 +19,9 @@ use crate::contract::parameters::parse_revision;
 use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
 use crate::problem::{Code, Problem};
-use crate::{Context, docs, export, health, history, landing, openapi, personas, problem, status};
+use crate::{
+    Context, docs, export, health, history, landing, openapi, personas, problem, status, studio,
+};
 
 /// The name of requests in the log that no route matches.
 const NO_ROUTE: &str = "none";
@@ -168,6 +170,7 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::ExportPersonas => on(export::export_personas, request, context),
         OperationId::GetDocs => on(docs::get_docs, request, context),
         OperationId::GetDocsFile => on(docs::get_docs_file, request, context),
+        OperationId::GetStudioFile => on(studio::get_studio_file, request, context),
         OperationId::GetHealth => on(health::get_health, request, context),
         OperationId::GetReadiness => on(health::get_readiness, request, context),
         OperationId::GetMetrics => on(health::get_metrics, request, context),

@@ -157,6 +157,7 @@ fn banner(database: &Database, workers: u16, url: &str, started: &Started) -> St
         Engine::Postgres => ("PostgreSQL", prepared.engine_version.clone()),
     };
     let lines = [
+        ("Studio", format!("{url}/")),
         ("API", format!("{url}/api/v1")),
         ("Docs", format!("{url}{}", OperationId::GetDocs.path())),
         ("Data", format!("{database} ({content})")),
@@ -201,6 +202,7 @@ mod tests {
             Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
         let expected = "\
 Persona Store 0.1.0
+  Studio     http://127.0.0.1:8000/
   API        http://127.0.0.1:8000/api/v1
   Docs       http://127.0.0.1:8000/api/v1/docs
   Data       persona.db (1.5 MiB, 1 persona)

@@ -10,6 +10,7 @@ mod clients;
 mod doctor;
 mod http;
 mod monitoring;
+mod studio;
 mod supervisor;
 mod top;
 mod verify;

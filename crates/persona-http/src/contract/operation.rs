@@ -134,6 +134,8 @@ pub enum Content {
     Empty,
     /// JSON with this schema.
     Json(BodySchema),
+    /// JSON with this schema for programs, a page for browsers.
+    JsonOrPage(BodySchema),
     /// JSON of an object without a schema.
     Object,
     /// The persona after a write, or a short form where there is no memory to show it.

@@ -45,6 +45,8 @@ fn path_parameter(name: &str) -> Value {
         "revision" => {
             ("Which revision of it.", json!({ "type": "integer", "format": "int64", "minimum": 1 }))
         }
+        "version" => ("Of which version of the files.", json!({ "type": "string" })),
+        "folder" => ("In which folder.", json!({ "type": "string" })),
         _ => ("Which file.", json!({ "type": "string" })),
     };
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
@@ -157,6 +159,10 @@ fn content(content: Content, types: &mut SchemaGenerator) -> Option<Value> {
     match content {
         Content::Empty => None,
         Content::Json(body) => of(JSON, schema(body, types)),
+        Content::JsonOrPage(body) => Some(json!({
+            JSON: { "schema": schema(body, types) },
+            "text/html": { "schema": text() },
+        })),
         Content::Object => of(JSON, json!({ "type": "object" })),
         Content::Kept => of(JSON, json!({ "anyOf": [named("Persona"), named("KeptPersona")] })),
         Content::Text(media) => of(media, text()),

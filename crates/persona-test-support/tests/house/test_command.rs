@@ -11,13 +11,14 @@ use tempfile::TempDir;
 /// Commands of the system that the script needs to run at all.
 const SYSTEM: [&str; 9] = ["sh", "dirname", "basename", "sed", "date", "ls", "mkdir", "rm", "cat"];
 /// A compiler and the tools of the tests: stand-ins that end well.
-const TOOLS: [&str; 10] = [
+const TOOLS: [&str; 11] = [
     "cc",
     "strace",
     "mkfs.ext4",
     "mkfs.xfs",
     "mkfs.btrfs",
     "bindfs",
+    "chromium",
     "node",
     "npm",
     "python3",

@@ -7,7 +7,7 @@
 //! what they named. `tools.rs` gets the generators, in the versions that `requirements.txt` and
 //! `package-lock.json` pin.
 
-mod tools;
+pub mod tools;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The generators and type checkers, installed once into the build folder and used again.
+//! Generators, type checkers and drivers, installed once into the build folder and used again.
 
 use std::fs;
 use std::io::{Write, stderr};
@@ -20,7 +20,8 @@ impl Tools {
     /// What `requirements.txt` pins, in a virtual environment; `None` where it cannot be had, which
     /// was told then.
     pub fn python() -> Option<Self> {
-        let folder = installed("python", &["requirements.txt"], |folder| {
+        let pins = [beside("requirements.txt")];
+        let folder = installed("generators of clients for python", &pins, |folder| {
             must(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
             let pip = [
                 "-m",
@@ -38,9 +39,17 @@ impl Tools {
 
     /// What `package-lock.json` pins; `None` where it cannot be had, which was told then.
     pub fn node() -> Option<Self> {
-        let folder = installed("node", &["package.json", "package-lock.json"], |folder| {
-            for name in ["package.json", "package-lock.json"] {
-                fs::copy(beside(name), folder.join(name)).map_err(|error| error.to_string())?;
+        Self::node_of("generators of clients for node", &beside(""))
+    }
+
+    /// What the `package-lock.json` of a folder pins; `None` where it cannot be had, which was told
+    /// then.
+    pub fn node_of(what: &str, place: &Path) -> Option<Self> {
+        let pins = ["package.json", "package-lock.json"].map(|name| place.join(name));
+        let folder = installed(what, &pins, |folder| {
+            for path in &pins {
+                let name = path.file_name().expect("a file");
+                fs::copy(path, folder.join(name)).map_err(|error| error.to_string())?;
             }
             must(Command::new("node").arg("--version"))?;
             must(
@@ -67,18 +76,18 @@ impl Tools {
 /// The folder with these files' contents installed. It is named by them, so that another version is
 /// another folder.
 fn installed(
-    language: &str,
-    pins: &[&str],
+    what: &str,
+    pins: &[PathBuf],
     install: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Option<PathBuf> {
     let pinned: Vec<u8> =
-        pins.iter().flat_map(|name| fs::read(beside(name)).expect("a file of the tests")).collect();
+        pins.iter().flat_map(|path| fs::read(path).expect("a file of the tests")).collect();
     let version = Sha256::digest(pinned)
         .iter()
         .take(6)
         .fold(0_u64, |version, byte| version << 8 | u64::from(*byte));
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{language}-{version:012x}"));
+    let name = what.replace(' ', "-");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{version:012x}"));
     let lock = fs::File::create(folder.with_extension("lock")).expect("a lock");
     lock.lock().expect("the other test gives it back");
     if folder.join("complete").exists() {
@@ -87,28 +96,29 @@ fn installed(
     // What an installation that was broken off left behind.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");
-    tell(&format!("installing the generators of clients for {language} into {}", folder.display()));
+    tell(&format!("installing the {what} into {}", folder.display()));
     match install(&folder) {
         Ok(()) => {
             fs::write(folder.join("complete"), "").expect("a file");
             Some(folder)
         }
         Err(why) => {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "what a developer may leave out continuous integration must not"
-            )]
-            let insists = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(
-                !insists,
-                "the generators of clients for {language} cannot be installed: {why}"
-            );
-            tell(&format!(
-                "SKIPPED: the generators of clients for {language} cannot be installed: {why}"
-            ));
+            skipped(&format!("the {what} cannot be installed: {why}"));
             None
         }
     }
+}
+
+/// Tells what is left out, which is a failure where nothing may be left out.
+#[track_caller]
+pub fn skipped(why: &str) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what a developer may leave out continuous integration must not"
+    )]
+    let insists = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!insists, "{why}");
+    tell(&format!("SKIPPED: {why}"));
 }
 
 /// To the terminal itself: what a test prints is shown only when it fails.

@@ -1,6 +1,6 @@
 //! The rows of what tells about the API.
 
-use super::row::{OPEN, answer, row};
+use super::row::{NOT_MODIFIED, OPEN, answer, row};
 use crate::contract::health::Landing;
 use crate::contract::operation::{Answer, Content, Method, OperationRow, Tag};
 use crate::contract::problem_body::ProblemPage;
@@ -25,11 +25,20 @@ pub(super) const LANDING: OperationRow = OperationRow {
     tag: Tag::Documentation,
     summary: "Find the way",
     answers: &[
-        answer(200, "Name, version and links.", Content::Json(schema_of::<Landing>())),
+        answer(
+            200,
+            "Name, version and links; a browser gets the studio.",
+            Content::JsonOrPage(schema_of::<Landing>()),
+        ),
         Answer {
             headers: &["Location"],
-            ..answer(303, "A browser is sent to the documentation.", Content::Empty)
+            ..answer(
+                303,
+                "A browser, where the program has no studio: the documentation is there.",
+                Content::Empty,
+            )
         },
+        NOT_MODIFIED,
     ],
     ..row(OPEN, "landing", Method::Get, "/")
 };
@@ -47,4 +56,12 @@ pub(super) const GET_DOCS_FILE: OperationRow = OperationRow {
     answers: &[answer(200, "The file.", Content::Files)],
     problems: &[Code::NoSuchRoute],
     ..row(OPEN, "get_docs_file", Method::Get, "/api/v1/docs/{file}")
+};
+
+pub(super) const GET_STUDIO_FILE: OperationRow = OperationRow {
+    tag: Tag::Documentation,
+    summary: "Read a file of the studio",
+    answers: &[answer(200, "The file.", Content::Files)],
+    problems: &[Code::NoSuchRoute],
+    ..row(OPEN, "get_studio_file", Method::Get, "/studio/{version}/{folder}/{file}")
 };

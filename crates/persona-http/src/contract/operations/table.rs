@@ -46,6 +46,7 @@ operations! {
     ExportPersonas => personas::EXPORT_PERSONAS,
     GetDocs => documentation::GET_DOCS,
     GetDocsFile => documentation::GET_DOCS_FILE,
+    GetStudioFile => documentation::GET_STUDIO_FILE,
     GetHealth => server::GET_HEALTH,
     GetReadiness => server::GET_READINESS,
     GetMetrics => server::GET_METRICS,

@@ -1,0 +1,111 @@
+//! The web studio in a real browser, and its types against the OpenAPI document.
+//!
+//! The stories are in `studio/tests/`, one file a subject; each starts servers of its own. Node
+//! runs them with the browser of the system, driven by playwright-core. `studio/tests/README.md`
+//! says how to run one story alone, and how to change the studio without building the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::clients::tools::{Tools, run, skipped};
+use crate::common::Server;
+
+/// Names that the browser has in distributions.
+const BROWSERS: [&str; 4] =
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+/// The oldest version of node that the driver of the browser runs on.
+const NODE_MIN: u32 = 20;
+
+/// The folder of the studio.
+fn studio() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../studio").canonicalize().expect("the studio")
+}
+
+/// A browser of the system; `None` where there is none, which was told then.
+fn browser() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the system says where programs lie")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .flat_map(|folder| BROWSERS.map(|name| folder.join(name)))
+        .find(|program| program.exists());
+    if found.is_none() {
+        skipped("there is no browser for the tests of the studio: apt-get install chromium");
+    }
+    found
+}
+
+/// What drives the browser; `None` where it cannot be had, which was told then.
+fn driver() -> Option<Tools> {
+    // Where there is no node, the installation says so.
+    let version = Command::new("node").arg("--version").output().map(|output| output.stdout);
+    let version = String::from_utf8(version.unwrap_or_default()).unwrap_or_default();
+    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
+    if major.parse::<u32>().is_ok_and(|major| major < NODE_MIN) {
+        skipped(&format!("the tests of the studio need node {NODE_MIN}, this is {version}"));
+        return None;
+    }
+    Tools::node_of("driver of the browser", &studio().join("tests"))
+}
+
+/// Runs the stories of one file.
+fn tell_stories(file: &str) {
+    let Some(browser) = browser() else { return };
+    let Some(tools) = driver() else { return };
+    let modules = tools.modules();
+    run(Command::new("node")
+        .args(["--test", "--test-reporter=spec"])
+        .arg(studio().join("tests").join(file))
+        .env("PERSONA", env!("CARGO_BIN_EXE_persona"))
+        .env("CHROMIUM", browser)
+        .env("STUDIO_MODULES", modules.parent().expect("a folder")));
+}
+
+#[test]
+fn the_gallery_finds_chooses_and_changes_personas() {
+    tell_stories("gallery.test.js");
+}
+
+#[test]
+fn the_editor_loses_nothing_that_was_typed() {
+    tell_stories("editor.test.js");
+}
+
+#[test]
+fn every_screen_keeps_the_rules_of_accessibility() {
+    tell_stories("access.test.js");
+}
+
+#[test]
+fn the_pure_modules_do_what_they_say() {
+    let Some(tools) = driver() else { return };
+    run(tools
+        .command("node")
+        .args(["--test", "--test-reporter=spec"])
+        .arg(studio().join("tests/pure.test.js")));
+}
+
+#[test]
+fn the_types_of_the_studio_fit_the_openapi_document() {
+    let Some(tools) = Tools::node() else { return };
+    let (server, folder) =
+        (Server::with_workers(1).start(), tempfile::tempdir().expect("a folder"));
+    let document = server.connect().get("/api/v1/openapi.json").expect("an answer").body;
+    let place = folder.path();
+    fs::write(place.join("openapi.json"), document).expect("a file");
+    for part in ["app", "vendor"] {
+        fs::create_dir(place.join(part)).expect("a folder");
+        for entry in fs::read_dir(studio().join(part)).expect("a folder") {
+            let path = entry.expect("readable").path();
+            let name = path.file_name().expect("a name");
+            fs::copy(&path, place.join(part).join(name)).expect("a copy");
+        }
+    }
+    fs::copy(studio().join("tsconfig.json"), place.join("tsconfig.json")).expect("a copy");
+    fs::create_dir(place.join("types")).expect("a folder");
+    run(tools
+        .command("openapi-typescript")
+        .args(["openapi.json", "--output", "types/api.d.ts"])
+        .current_dir(place));
+    run(tools.command("tsc").args(["--project", "."]).current_dir(place));
+}

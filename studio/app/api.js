@@ -1,0 +1,129 @@
+// The way to the server: the public API, and nothing else.
+
+import { signal } from '../vendor/runtime.js';
+import { settings } from './settings-store.js';
+
+/** How long an answer may take; a server gives up earlier by itself. */
+const ANSWER_MS_MAX = 40_000;
+
+/** Whether the server answered the last request. */
+export const reachable = signal(true);
+
+/** @typedef {import('./types.js').Problem} Problem */
+/** @typedef {{ query?: Record<string, any>, body?: any, type?: string, headers?: Record<string, string>,
+ *    signal?: AbortSignal, keepalive?: boolean }} Wish */
+/** @typedef {{ status: number, body: any, etag: string, headers: Headers }} Answer */
+
+/** An answer that is no success, or none at all. */
+export class Refusal extends Error {
+  /** @param {number} status 0 where there was no answer
+   *  @param {Problem} problem */
+  constructor(status, problem) {
+    super(problem.detail || problem.title || '');
+    this.status = status;
+    this.problem = problem;
+    this.code = problem.code;
+    this.retryAfterMs = 0;
+  }
+  /** Whether the same request can succeed later: the server is away, busy, or being replaced. */
+  get isPassing() {
+    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+}
+
+/** @param {string} path behind api/v1/, or an absolute one of this server
+ *  @param {Record<string, any>} [query] */
+export function address(path, query = {}) {
+  const url = path.startsWith('/') ? path.slice(1) : `api/v1/${path}`;
+  const words = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === null || value === '' || value === false) continue;
+    for (const one of Array.isArray(value) ? value : [value]) words.append(name, String(one));
+  }
+  const text = words.toString();
+  return text ? `${url}?${text}` : url;
+}
+
+/** @param {string} method @param {string} path @param {Wish} [wish] @returns {Promise<Answer>} */
+export async function call(method, path, wish = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { Accept: 'application/json', ...wish.headers };
+  if (settings.author.peek() && method !== 'GET') headers['X-Persona-Author'] = utf8(settings.author.peek());
+  let body = wish.body;
+  if (body !== undefined && !(body instanceof Blob)) {
+    headers['Content-Type'] = wish.type ?? 'application/json';
+    body = JSON.stringify(body);
+  } else if (body instanceof Blob) {
+    headers['Content-Type'] = wish.type ?? 'application/octet-stream';
+  }
+  const patience = AbortSignal.timeout(ANSWER_MS_MAX);
+  const stop = wish.signal ? AbortSignal.any([wish.signal, patience]) : patience;
+  let response;
+  try {
+    response = await fetch(address(path, wish.query), {
+      method, headers, body, signal: stop, keepalive: wish.keepalive, cache: 'no-store',
+      credentials: 'same-origin', redirect: 'error',
+    });
+  } catch (error) {
+    if (wish.signal?.aborted) throw error;
+    reachable.value = false;
+    throw new Refusal(0, { code: 'offline', title: '', status: 0 });
+  }
+  let text = '';
+  try {
+    text = await response.text();
+  } catch (error) {
+    if (wish.signal?.aborted) throw error;
+    reachable.value = false;
+    throw new Refusal(0, { code: 'offline', title: '', status: 0 });
+  }
+  reachable.value = true;
+  const read = parsed(text);
+  if (response.ok) {
+    return { status: response.status, body: read ?? text, etag: response.headers.get('etag') ?? '', headers: response.headers };
+  }
+  const refusal = new Refusal(response.status, isProblem(read) ? read : { code: 'unknown', title: response.statusText, status: response.status });
+  refusal.retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1000;
+  throw refusal;
+}
+
+/** A text as the bytes of UTF-8, which is how a header carries it. @param {string} text */
+const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+
+/** @param {string} text */
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {any} read */
+const isProblem = (read) => typeof read === 'object' && read !== null && typeof read.code === 'string';
+
+/** @param {string} path @param {Wish} [wish] */
+export const get = (path, wish) => call('GET', path, wish);
+
+/** A key for one change, so that a repetition of its request does nothing twice. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Does something with each of a list, a few at a time, in order of the list.
+ * @template T, R @param {T[]} list @param {(one: T) => Promise<R>} act @param {number} [atOnce]
+ * @returns {Promise<PromiseSettledResult<R>[]>} */
+export async function each(list, act, atOnce = 6) {
+  /** @type {PromiseSettledResult<R>[]} */
+  const results = new Array(list.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < list.length) {
+      const place = next++;
+      results[place] = (await Promise.allSettled([act(list[place])]))[0];
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, list.length) }, worker));
+  return results;
+}

@@ -1,0 +1,56 @@
+// The dialog for what two people changed at once: for each field what was there, what they wrote
+// and what you wrote, with the words that differ; take either, or write what stays.
+
+import { useState } from '../vendor/runtime.js';
+import { Dialog } from './dialog.js';
+import { fieldName } from './editor-notices.js';
+import { html } from './html.js';
+import { t } from './strings.js';
+import { wordDiff } from './words.js';
+
+/** @param {any} value */
+function asText(value) {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+}
+
+/** @param {{ session: import('./session.js').Session, onClose: () => void }} props */
+export function ConflictDialog({ session, onClose }) {
+  const by = session.server.value.updated_by || t.editor.someone;
+  return html`<${Dialog} title=${t.conflict.title} onClose=${onClose} class="conflict-dialog">
+    <p class="hint">${t.conflict.about(by)}</p>
+    ${Object.entries(session.both.value).map(([name, both]) => html`<${Decision} key=${name} session=${session} name=${name} both=${both} />`)}
+    <div class="dialog-foot"><button type="button" class="button" onClick=${onClose}>${t.conflict.later}</button></div>
+  </${Dialog}>`;
+}
+
+/** @param {{ session: import('./session.js').Session, name: string, both: import('./merge.js').Both }} props */
+function Decision({ session, name, both }) {
+  const isText = typeof both.yours === 'string';
+  const [text, setText] = useState(asText(both.yours));
+  const id = `decide-${name}`;
+  return html`<section class="decision" aria-labelledby=${id}>
+    <h3 id=${id}>${fieldName(name)}</h3>
+    <div class="sides">
+      <${Side} title=${t.conflict.theirs} base=${asText(both.base)} text=${asText(both.theirs)}><button type="button" class="button" onClick=${() => session.decide(name, both.theirs)}>${t.conflict.takeTheirs}</button></${Side}>
+      <${Side} title=${t.conflict.yours} base=${asText(both.base)} text=${asText(both.yours)}><button type="button" class="button" data-first onClick=${() => session.decide(name, both.yours)}>${t.conflict.takeYours}</button></${Side}>
+    </div>
+    <details><summary>${t.conflict.base}</summary><p class="prose" dir="auto">${asText(both.base) || '–'}</p></details>
+    ${isText && html`<label class="field"><span>${t.conflict.result}</span><textarea dir="auto" rows="4" value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)}></textarea></label>
+      <div class="dialog-foot"><button type="button" class="button primary" onClick=${() => session.decide(name, text)}>${t.conflict.keep}</button></div>`}
+  </section>`;
+}
+
+/** @param {{ title: string, base: string, text: string, children: any }} props */
+function Side({ title, base, text, children }) {
+  return html`<div class="side"><header><h4>${title}</h4>${children}</header><${Words} before=${base} after=${text} /></div>`;
+}
+
+/** A text with what was added to and taken from another, told by sign, colour and role.
+ * @param {{ before: string, after: string }} props */
+export function Words({ before, after }) {
+  return html`<p class="prose diff" dir="auto">${wordDiff(before, after).map((part, place) => {
+    if (part.kind === 'same') return part.text;
+    return part.kind === 'added' ? html`<ins key=${place}><span class="hidden">${t.conflict.added}: </span>${part.text}</ins>` : html`<del key=${place}><span class="hidden">${t.conflict.removed}: </span>${part.text}</del>`;
+  })}</p>`;
+}

@@ -1,0 +1,14 @@
+// A file for the user, made in the page.
+
+/** How long the browser has to begin with a download before its bytes may go. */
+const KEEP_MS = 60_000;
+
+/** @param {string} name @param {string} type @param {string} text */
+export function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), KEEP_MS);
+}

@@ -1,0 +1,86 @@
+// What is typed, kept in the browser (IndexedDB) from the keystroke until the server has it. A
+// draft belongs to one window; when the window is gone, the next one that opens the persona takes
+// it over.
+
+const DATABASE = 'persona-studio';
+const STORE = 'drafts';
+/** A window that does not hold its lock any more, or has not written for so long where there are no
+ * locks (pages without TLS), is gone. */
+const GONE_MS = 30_000;
+
+/** @typedef {{ key: string, base: number, changes: Record<string, any> }} Pending a request without an answer
+ *  @typedef {{ id: string, window: string, at: number, revision: number, changes: Record<string, any>,
+ *    both: Record<string, { base: any, theirs: any }>, pending: Pending | null }} Draft */
+
+const WINDOW_KEY = 'persona-studio:window';
+export const windowId = (() => {
+  const made = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  try {
+    // A duplicated tab has a copy of the session storage; the lock below tells the two apart.
+    const kept = sessionStorage.getItem(WINDOW_KEY);
+    const isReload = performance.getEntriesByType('navigation').some((one) => /** @type {any} */ (one).type === 'reload');
+    const own = kept && isReload ? kept : made;
+    sessionStorage.setItem(WINDOW_KEY, own);
+    return own;
+  } catch {
+    return made;
+  }
+})();
+const lockOf = (/** @type {string} */ window) => `persona-studio:${window}`;
+navigator.locks?.request(lockOf(windowId), () => new Promise(() => {}));
+
+/** @type {Promise<IDBDatabase> | undefined} */
+let opening;
+function open() {
+  opening ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: ['id', 'window'] });
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+    request.onblocked = () => reject(new Error('blocked'));
+  });
+  opening.catch(() => (opening = undefined));
+  return opening;
+}
+
+/** @template T @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest<T>} act @returns {Promise<T>} */
+async function within(mode, act) {
+  const database = await open();
+  return new Promise((resolve, reject) => {
+    const transaction = database.transaction(STORE, mode);
+    const request = act(transaction.objectStore(STORE));
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error('aborted'));
+  });
+}
+
+/** @param {Omit<Draft, 'window' | 'at'>} draft */
+export const keep = (draft) => within('readwrite', (store) => store.put({ ...draft, window: windowId, at: Date.now() }));
+
+/** @param {string} id @param {string} [window] */
+export const drop = (id, window = windowId) => within('readwrite', (store) => store.delete([id, window]));
+
+/** The draft of a persona that this window has, or takes over from one that is gone; the newest.
+ * @param {string} id @returns {Promise<Draft | undefined>} */
+export async function find(id) {
+  /** @type {Draft[]} */
+  const all = await within('readonly', (store) => store.getAll(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
+  const held = navigator.locks ? new Set((await navigator.locks.query()).held?.map((lock) => lock.name)) : null;
+  const isGone = (/** @type {Draft} */ draft) => draft.window === windowId || (held ? !held.has(lockOf(draft.window)) : Date.now() - draft.at > GONE_MS);
+  const found = all.filter(isGone).sort((one, other) => other.at - one.at)[0];
+  if (found && found.window !== windowId) {
+    await keep({ id, revision: found.revision, changes: found.changes, both: found.both, pending: found.pending });
+    await drop(id, found.window);
+  }
+  return found;
+}
+
+/** Calls a function when another window that has a draft of this persona is gone.
+ * @param {string} id @param {() => void} act @param {AbortSignal} signal */
+export async function whenOthersEnd(id, act, signal) {
+  if (!navigator.locks) return;
+  const all = await within('readonly', (store) => store.getAllKeys(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
+  for (const [, window] of /** @type {string[][]} */ (all)) {
+    if (window !== windowId) navigator.locks.request(lockOf(window), { mode: 'shared', signal }, act).catch(() => {});
+  }
+}

@@ -1,0 +1,103 @@
+// The fields of a persona, in sections, in the order in which its kind needs them.
+
+import { html } from './html.js';
+import { Book, Greetings, Lines, Tags } from './editor-lists.js';
+import { bytes } from './bytes.js';
+import { t } from './strings.js';
+import { PERMANENT, characters, tokens } from './tokens.js';
+
+/** @typedef {import('./session.js').Session} Session */
+/** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines'} Widget */
+
+const TEXT_BYTES_MAX = 256 * 1024;
+const KINDS = /** @type {const} */ (['character', 'user', 'agent', 'prompt']);
+
+/** @type {Record<string, [string, Widget][]>} */
+const SECTIONS = {
+  identity: [['name', 'line'], ['nickname', 'line'], ['kind', 'kind'], ['handle', 'line'], ['tags', 'tags'], ['is_active', 'flag']],
+  texts: [['description', 'text'], ['personality', 'text'], ['scenario', 'text'], ['appearance', 'text']],
+  greetings: [['first_mes', 'text'], ['alternate_greetings', 'greetings'], ['mes_example', 'text'], ['group_only_greetings', 'greetings']],
+  prompts: [['system_prompt', 'text'], ['post_history_instructions', 'text']],
+  lorebook: [['character_book', 'book']],
+  notes: [['creator_notes', 'text'], ['creator', 'line'], ['character_version', 'line'], ['license', 'line'], ['source', 'lines']],
+};
+const ORDER = ['identity', 'texts', 'greetings', 'prompts', 'lorebook', 'notes'];
+const ORDER_OF_PROMPTS = ['identity', 'prompts', 'texts', 'greetings', 'lorebook', 'notes'];
+
+/** @param {{ session: Session }} props */
+export function Form({ session }) {
+  const form = session.form.value;
+  const order = form.kind === 'prompt' || form.kind === 'agent' ? ORDER_OF_PROMPTS : ORDER;
+  const total = PERMANENT.reduce((sum, name) => sum + tokens(String(form[name] ?? '')), 0);
+  return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off">
+    ${order.map((section) => html`<section key=${section} class="section" aria-labelledby=${`section-${section}`}>
+      <header><h2 id=${`section-${section}`}>${t.editor.sections[/** @type {keyof typeof t.editor.sections} */ (section)]}</h2>
+        ${section === order[1] && total > 0 && html`<span class="hint">${t.editor.total(total)}</span>`}</header>
+      <div class="section-fields ${section}">${SECTIONS[section].map(([name, widget]) => html`<${Field} key=${name} session=${session} name=${name} widget=${widget} />`)}</div>
+    </section>`)}
+  </form>`;
+}
+
+/** @param {{ session: Session, name: string, widget: Widget }} props */
+function Field({ session, name, widget }) {
+  const value = session.form.value[name];
+  const label = t.editor.fields[/** @type {keyof typeof t.editor.fields} */ (name)];
+  const hint = t.editor.hints[/** @type {keyof typeof t.editor.hints} */ (name)];
+  const own = Object.entries(session.errors.value).filter(([pointer]) => pointer === `/${name}` || pointer.startsWith(`/${name}/`));
+  const changed = name in session.unsaved.value || name in session.both.value;
+  const id = `field-${name}`;
+  const props = { session, name, value, id, label, describedBy: `${id}-hint ${id}-error`, invalid: own.length > 0 };
+  const Widget = WIDGETS[widget];
+  const isGroup = ['tags', 'greetings', 'book', 'kind'].includes(widget);
+  return html`<div class="editor-field ${widget} ${name} ${changed ? 'changed' : ''}">
+    ${widget !== 'flag' && html`<div class="label-row">${isGroup && widget !== 'kind' && widget !== 'tags' ? html`<span class="label" id=${`${id}-label`}>${label}</span>` : html`<label class="label" for=${id}>${label}</label>`}
+      ${widget === 'text' && html`<${Counts} text=${String(value ?? '')} />`}</div>`}
+    <${Widget} ...${props} />
+    ${hint && html`<p id=${`${id}-hint`} class="hint">${hint}</p>`}
+    <p id=${`${id}-error`} class="error" role="alert">${own.map(([, message]) => message).join('; ')}</p>
+  </div>`;
+}
+
+const encoder = new TextEncoder();
+
+/** @param {{ text: string }} props */
+function Counts({ text }) {
+  if (!text) return null;
+  // A sign has at most three bytes a unit, so most texts need no count of bytes.
+  const size = text.length * 3 > TEXT_BYTES_MAX ? encoder.encode(text).length : 0;
+  const isOver = size > TEXT_BYTES_MAX;
+  return html`<span class="hint counts ${isOver ? 'over' : ''}">${isOver ? t.editor.tooLong(bytes(size), bytes(TEXT_BYTES_MAX)) : t.editor.counts(characters(text), tokens(text))}</span>`;
+}
+
+/** @typedef {{ session: Session, name: string, value: any, id: string, label: string, describedBy: string, invalid: boolean }} WidgetProps */
+
+/** @param {WidgetProps} props */
+function Line({ session, name, value, id, describedBy, invalid }) {
+  // A handle is null or a word; an empty box is no handle.
+  const read = (/** @type {string} */ text) => (name === 'handle' ? text.trim() || null : text);
+  return html`<input id=${id} type="text" dir="auto" maxlength=${name === 'handle' ? 64 : 256} spellcheck=${name !== 'handle'} value=${value ?? ''} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+    onInput=${(/** @type {any} */ event) => session.set(name, read(event.target.value))} />`;
+}
+
+/** Above so many characters a box scrolls and does not grow, so that a keystroke stays quick. */
+const GROW_CHARS_MAX = 20_000;
+
+/** @param {WidgetProps} props */
+function Text({ session, name, value, id, describedBy, invalid }) {
+  return html`<textarea id=${id} dir="auto" class=${value.length > GROW_CHARS_MAX ? 'long' : ''} rows="3" spellcheck=${value.length <= GROW_CHARS_MAX} value=${value} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+    onInput=${(/** @type {any} */ event) => session.set(name, event.target.value)}></textarea>`;
+}
+
+/** @param {WidgetProps} props */
+function Kind({ session, name, value, id }) {
+  return html`<select id=${id} value=${value} onChange=${(/** @type {any} */ event) => session.set(name, event.target.value)}>
+    ${KINDS.map((one) => html`<option key=${one} value=${one}>${t.kinds[one]}</option>`)}</select>`;
+}
+
+/** @param {WidgetProps} props */
+function Flag({ session, name, value, id, label }) {
+  return html`<label class="check" for=${id}><input id=${id} type="checkbox" checked=${value} onChange=${(/** @type {any} */ event) => session.set(name, event.target.checked)} /><span>${label}</span></label>`;
+}
+
+/** @type {Record<Widget, any>} */
+const WIDGETS = { line: Line, text: Text, kind: Kind, flag: Flag, tags: Tags, greetings: Greetings, book: Book, lines: Lines };

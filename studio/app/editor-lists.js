@@ -1,0 +1,109 @@
+// Fields that are lists: tags, greetings, sources, the entries of a lorebook. Each list can be
+// changed with the keyboard alone, and its order with buttons.
+
+import { useRef, useState } from '../vendor/runtime.js';
+import { html } from './html.js';
+import { Icon } from './icons.js';
+import { t } from './strings.js';
+
+/** @typedef {import('./editor-form.js').WidgetProps} WidgetProps */
+
+/** @param {WidgetProps} props */
+export function Tags({ session, name, value, id, describedBy, invalid }) {
+  const [text, setText] = useState('');
+  const tags = /** @type {string[]} */ (value);
+  const add = (/** @type {string} */ typed) => {
+    const has = new Set(tags.map((tag) => tag.toLowerCase()));
+    const fresh = typed.split(',').map((tag) => tag.trim()).filter((tag) => tag && !has.has(tag.toLowerCase()));
+    if (fresh.length) session.set(name, [...tags, ...new Set(fresh)]);
+    setText('');
+  };
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.isComposing) return;
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      add(text);
+    } else if (event.key === 'Backspace' && !text && tags.length) session.set(name, tags.slice(0, -1));
+  };
+  return html`<div class="tags-box"><ul>${tags.map((tag) => html`<li key=${tag} class="tag" dir="auto"><span>${tag}</span><button type="button" aria-label=${t.editor.removeTag(tag)} onClick=${() => session.set(name, tags.filter((one) => one !== tag))}><${Icon} name="close" /></button></li>`)}</ul>
+    <input id=${id} type="text" dir="auto" autocomplete="off" placeholder=${t.editor.addTag} value=${text} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+      onInput=${(/** @type {any} */ event) => (event.target.value.includes(',') && !event.isComposing ? add(event.target.value) : setText(event.target.value))} onKeyDown=${onKeyDown} onBlur=${() => text.trim() && add(text)} /></div>`;
+}
+
+/** @param {WidgetProps} props */
+export function Lines({ session, name, value, id, describedBy, invalid }) {
+  return html`<textarea id=${id} rows="2" spellcheck=${false} value=${value.join('\n')} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+    onChange=${(/** @type {any} */ event) => session.set(name, event.target.value.split('\n').map((/** @type {string} */ line) => line.trim()).filter(Boolean))}></textarea>`;
+}
+
+/** A list with one of its items moved. @template T @param {T[]} list @param {number} from @param {number} to */
+function moved(list, from, to) {
+  const next = [...list];
+  next.splice(to, 0, ...next.splice(from, 1));
+  return next;
+}
+
+/** The buttons of one item. @param {{ name: string, place: number, count: number, onMove: (to: number) => void, onRemove: () => void }} props */
+function ItemButtons({ name, place, count, onMove, onRemove }) {
+  return html`<span class="item-buttons">
+    <button type="button" class="button icon-only quiet" disabled=${place === 0} aria-label=${`${t.common.up}: ${name}`} onClick=${() => onMove(place - 1)}><${Icon} name="up" /></button>
+    <button type="button" class="button icon-only quiet" disabled=${place === count - 1} aria-label=${`${t.common.down}: ${name}`} onClick=${() => onMove(place + 1)}><${Icon} name="down" /></button>
+    <button type="button" class="button icon-only quiet" aria-label=${`${t.common.remove}: ${name}`} onClick=${onRemove}><${Icon} name="trash" /></button></span>`;
+}
+
+/** Focuses the last item of a list when it has been drawn. @param {{ current: HTMLElement | null }} list @param {string} what */
+function focusLast(list, what) {
+  requestAnimationFrame(() => {
+    const all = list.current?.querySelectorAll(what) ?? [];
+    /** @type {HTMLElement | undefined} */ (all[all.length - 1])?.focus();
+  });
+}
+
+/** @param {WidgetProps} props */
+export function Greetings({ session, name, value, id }) {
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const all = /** @type {string[]} */ (value);
+  const put = (/** @type {string[]} */ next) => session.set(name, next);
+  return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
+    ${!all.length && name === 'alternate_greetings' && html`<p class="hint">${t.editor.noGreetings}</p>`}
+    ${all.map((text, place) => html`<div key=${place} class="item"><div class="label-row"><label class="label" for=${`${id}-${place}`}>${t.editor.greeting(place + 1)}</label>
+        <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => put(moved(all, place, to))} onRemove=${() => put(all.filter((_, other) => other !== place))} /></div>
+      <textarea id=${`${id}-${place}`} dir="auto" rows="2" value=${text} onInput=${(/** @type {any} */ event) => put(all.map((one, other) => (other === place ? event.target.value : one)))}></textarea></div>`)}
+    <div><button type="button" class="button" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}><${Icon} name="plus" />${t.editor.addGreeting}</button></div>
+  </div>`;
+}
+
+/** The entries of a lorebook (Character Card V3). What this form does not show stays as it is.
+ * @param {WidgetProps} props */
+export function Book({ session, name, value, id }) {
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const entries = Array.isArray(value.entries) ? /** @type {any[]} */ (value.entries) : [];
+  const put = (/** @type {any[]} */ next) => session.set(name, { ...value, entries: next });
+  const change = (/** @type {number} */ place, /** @type {any} */ members) => put(entries.map((one, other) => (other === place ? { ...one, ...members } : one)));
+  const add = () => {
+    const order = entries.reduce((most, one) => Math.max(most, Number(one.insertion_order) || 0), 0) + 10;
+    put([...entries, { keys: [], content: '', enabled: true, insertion_order: order, extensions: {} }]);
+    focusLast(list, 'input[type="text"]');
+  };
+  return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
+    ${!entries.length && html`<p class="hint">${t.editor.noEntries}</p>`}
+    ${entries.map((entry, place) => html`<${Entry} key=${place} entry=${entry} place=${place} count=${entries.length} id=${`${id}-${place}`} onChange=${(/** @type {any} */ members) => change(place, members)}
+      onMove=${(/** @type {number} */ to) => put(moved(entries, place, to))} onRemove=${() => put(entries.filter((_, other) => other !== place))} />`)}
+    <div><button type="button" class="button" onClick=${add}><${Icon} name="plus" />${t.editor.addEntry}</button></div>
+  </div>`;
+}
+
+/** @param {{ entry: any, place: number, count: number, id: string, onChange: (members: any) => void, onMove: (to: number) => void, onRemove: () => void }} props */
+function Entry({ entry, place, count, id, onChange, onMove, onRemove }) {
+  const name = t.editor.entry(place + 1);
+  const keys = Array.isArray(entry.keys) ? entry.keys.join(', ') : '';
+  return html`<div class="item" role="group" aria-label=${name}>
+    <div class="label-row"><span class="label">${entry.name || entry.comment || name}</span>
+      <label class="check"><input type="checkbox" checked=${entry.enabled !== false} onChange=${(/** @type {any} */ event) => onChange({ enabled: event.target.checked })} /><span>${t.editor.entryEnabled}</span></label>
+      <label class="check"><input type="checkbox" checked=${entry.constant === true} onChange=${(/** @type {any} */ event) => onChange({ constant: event.target.checked })} /><span>${t.editor.entryConstant}</span></label>
+      <${ItemButtons} name=${name} place=${place} count=${count} onMove=${onMove} onRemove=${onRemove} /></div>
+    <label class="field"><span>${t.editor.entryKeys}</span><input type="text" dir="auto" value=${keys} aria-describedby=${`${id}-keys`} onChange=${(/** @type {any} */ event) => onChange({ keys: event.target.value.split(',').map((/** @type {string} */ key) => key.trim()).filter(Boolean) })} /></label>
+    <p id=${`${id}-keys`} class="hint">${t.editor.entryKeysHint}</p>
+    <label class="field"><span>${t.editor.entryContent}</span><textarea dir="auto" rows="2" value=${String(entry.content ?? '')} onInput=${(/** @type {any} */ event) => onChange({ content: event.target.value })}></textarea></label>
+  </div>`;
+}

@@ -1,0 +1,128 @@
+// The editor of one persona: its head with the state of saving, and the view that is open.
+
+import { useEffect, useRef, useState } from '../vendor/runtime.js';
+import { Refusal, reachable } from './api.js';
+import { Avatar } from './avatar.js';
+import { ConflictDialog } from './conflict.js';
+import * as drafts from './drafts.js';
+import { Form } from './editor-form.js';
+import { Menu } from './editor-menu.js';
+import { Notices } from './editor-notices.js';
+import { JsonView } from './editor-json.js';
+import { Preview } from './editor-preview.js';
+import { html } from './html.js';
+import { Icon } from './icons.js';
+import { isTyping, shortcuts } from './keys.js';
+import { onChanges } from './live.js';
+import { go, lastGallery, personaLink, route } from './route.js';
+import { Session } from './session.js';
+import { t } from './strings.js';
+import { at } from './time.js';
+import { explain } from './toast.js';
+
+const VIEWS = /** @type {const} */ (['write', 'json']);
+
+export function Editor() {
+  const id = route.value.id;
+  const [session, setSession] = useState(/** @type {Session | null} */ (null));
+  const [failure, setFailure] = useState(/** @type {any} */ (null));
+  const [attempt, setAttempt] = useState(0);
+  useEffect(() => {
+    const stop = new AbortController();
+    /** @type {Session | undefined} */
+    let own;
+    Session.open(id).then((opened) => {
+      own = opened;
+      if (stop.signal.aborted) return opened.close();
+      setFailure(null);
+      setSession(opened);
+      drafts.whenOthersEnd(id, () => !opened.isDirty.peek() && setAttempt((before) => before + 1), stop.signal).catch(() => {});
+    }, (error) => !stop.signal.aborted && setFailure(error));
+    const leave = () => own?.leave();
+    addEventListener('pagehide', leave);
+    const end = onChanges((cards) => {
+      const here = cards?.find((card) => card.id === id);
+      if (here) own?.changedElsewhere(here.revision);
+      else if (!cards) own?.refresh();
+    });
+    return () => {
+      stop.abort();
+      removeEventListener('pagehide', leave);
+      end();
+      own?.close();
+    };
+  }, [id, attempt]);
+  if (failure) return html`<${Missing} failure=${failure} retry=${() => { setFailure(null); setAttempt(attempt + 1); }} />`;
+  if (!session) return html`<div class="editor"><h1 class="hidden" tabindex="-1">${t.editor.loading}</h1><div class="editor-head ghost" aria-hidden="true"></div></div>`;
+  return html`<${Opened} key=${attempt} session=${session} />`;
+}
+
+/** @param {{ failure: any, retry: () => void }} props */
+function Missing({ failure, retry }) {
+  // A server that was away is asked again when it is back.
+  useEffect(() => (failure.status === 0 ? reachable.subscribe((is) => is && retry()) : undefined), []);
+  const isMissing = failure instanceof Refusal && failure.status === 404;
+  return html`<div class="nothing"><${Icon} name=${isMissing ? 'search' : 'cloud'} /><h1 tabindex="-1">${isMissing ? t.editor.missing : explain(failure)}</h1>
+    ${isMissing && html`<p>${t.editor.missingAbout}</p>`}
+    ${isMissing ? html`<a class="button" href=${lastGallery.value}>${t.editor.toGallery}</a>` : html`<button type="button" class="button" onClick=${retry}>${t.common.retry}</button>`}</div>`;
+}
+
+/** @param {{ session: Session }} props */
+function Opened({ session }) {
+  const [deciding, setDeciding] = useState(false);
+  const seen = useRef(0);
+  const name = String(session.form.value.name ?? '');
+  const open = Object.keys(session.both.value).length;
+  useEffect(() => {
+    document.title = `${name || session.id} · ${t.product}`;
+  }, [name]);
+  useEffect(() => {
+    // A conflict opens by itself once; "decide later" is kept until there is another one.
+    if (open > seen.current) setDeciding(true);
+    if (!open) setDeciding(false);
+    seen.current = open;
+  }, [open]);
+  useEffect(() => shortcuts([
+    { keys: 'mod+s', always: true, act: () => session.save() },
+    { keys: 'Escape', act: (event) => {
+      if (isTyping(event.target)) /** @type {HTMLElement} */ (event.target).blur();
+      else go(lastGallery.peek());
+    } },
+  ]), []);
+  const view = VIEWS.find((one) => one === route.value.view) ?? 'write';
+  return html`<div class="editor">
+    <${Head} session=${session} name=${name} view=${view} onDecide=${() => setDeciding(true)} />
+    <${Notices} session=${session} onDecide=${() => setDeciding(true)} />
+    ${view === 'write' && html`<div class="editor-panes"><${Form} session=${session} /><${Preview} session=${session} /></div>`}
+    ${view === 'json' && html`<${JsonView} session=${session} />`}
+    ${deciding && open > 0 && html`<${ConflictDialog} session=${session} onClose=${() => setDeciding(false)} />`}
+  </div>`;
+}
+
+/** @param {{ session: Session, name: string, view: string, onDecide: () => void }} props */
+function Head({ session, name, view, onDecide }) {
+  const server = session.server.value;
+  return html`<header class="editor-head">
+    <div class="editor-title">
+      <a class="button icon-only quiet" href=${lastGallery.value} aria-label=${t.editor.toGallery} title=${t.editor.toGallery}><${Icon} name="back" /></a>
+      <${Avatar} name=${name} />
+      <div class="editor-name"><h1 tabindex="-1" dir="auto">${name || '–'}</h1>
+        <p class="hint" title=${at(server.updated_at)}>${t.kinds[/** @type {keyof typeof t.kinds} */ (session.form.value.kind)]}${server.updated_by ? ` · ${server.updated_by}` : ''} · r${server.revision}</p></div>
+      <${Status} session=${session} onDecide=${onDecide} />
+      <${Menu} session=${session} />
+    </div>
+    <nav class="tabs" aria-label=${t.gallery.view}>${VIEWS.map((one) => html`<a key=${one} href=${personaLink(session.id, one === 'write' ? '' : one)} aria-current=${one === view ? 'page' : undefined}>${t.editor.views[one]}</a>`)}</nav>
+  </header>`;
+}
+
+/** @param {{ session: Session, onDecide: () => void }} props */
+function Status({ session, onDecide }) {
+  const state = session.state.value;
+  const text = state === 'saved' ? t.editor.status.saved(session.server.value.revision) : t.editor.status[state];
+  const needsSaving = state === 'dirty' || state === 'failed' || state === 'invalid';
+  return html`<div class="save-state ${state}">
+    <span class="dot" aria-hidden="true"></span><span role="status" aria-live="polite" class="save-text">${text}</span>
+    ${state === 'conflict' && html`<button type="button" class="button" onClick=${onDecide}>${t.editor.decide}</button>`}
+    ${needsSaving && html`<button type="button" class="button primary" onClick=${() => session.save()}>${t.common.save}</button>`}
+  </div>`;
+}

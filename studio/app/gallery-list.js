@@ -1,0 +1,163 @@
+// The personas of the gallery: pages that are read one after the other, as far as they are looked
+// at. A cursor leads from each page to the next, so a far place is reached over those before it.
+
+import { batch, signal } from '../vendor/runtime.js';
+import { get, Refusal } from './api.js';
+import { CARD_FIELDS, LIGHT_FIELDS, cardOf, marked } from './cards.js';
+
+/** @typedef {import('./types.js').Card} Card */
+
+const FIRST_PAGE = 60;
+const PAGE = 100;
+/** Pages on the way to a far place have many personas, without texts. */
+const FAR_PAGE = 1000;
+/** How long a card shows that it has just changed. */
+const PULSE_MS = 1800;
+
+/** @type {import('../vendor/runtime.js').Signal<Card[]>} */
+export const cards = signal(/** @type {Card[]} */ ([]));
+/** How many there are in all; null until the server said so. */
+export const total = signal(/** @type {number | null} */ (null));
+export const loading = signal(false);
+/** Why there is no list. */
+export const failure = signal(/** @type {Refusal | null} */ (null));
+/** How long the last first page took. */
+export const tookMs = signal(0);
+/** What was found in a persona, by its id. */
+export const highlights = signal(/** @type {Map<string, any>} */ (new Map()));
+/** Personas that changed a moment ago. */
+export const fresh = signal(/** @type {Set<string>} */ (new Set()));
+/** Changes elsewhere that are not in the list yet. */
+export const news = signal(0);
+
+let asked = {};
+let cursor = /** @type {string | null} */ (null);
+let stop = new AbortController();
+let wanted = 0;
+let isReading = false;
+
+/** Reads the first page of another list. What was there stays until it has come.
+ * @param {Record<string, any>} query of the API */
+export async function load(query) {
+  stop.abort();
+  stop = new AbortController();
+  const signal = stop.signal;
+  asked = query;
+  isReading = true;
+  loading.value = true;
+  const began = performance.now();
+  try {
+    const { body } = await get('personas', { signal, query: { ...query, fields: CARD_FIELDS, limit: FIRST_PAGE, count: 'exact', highlight: Boolean(query.q) } });
+    batch(() => {
+      cards.value = body.items.map(cardOf);
+      total.value = body.total;
+      highlights.value = new Map();
+      noteHighlights(body);
+      cursor = body.next_cursor;
+      wanted = 0;
+      news.value = 0;
+      failure.value = null;
+      loading.value = false;
+      tookMs.value = Math.round(performance.now() - began);
+    });
+  } catch (error) {
+    if (signal.aborted) return;
+    batch(() => {
+      loading.value = false;
+      failure.value = error instanceof Refusal ? error : new Refusal(0, { code: 'unknown', title: String(error), status: 0 });
+      // A search that has no word finds nothing, which is no reason to show the last list.
+      if (failure.value.status !== 0) [cards.value, total.value, cursor] = [[], 0, null];
+    });
+  }
+  isReading = false;
+}
+
+/** Asks for the same list again. */
+export const reload = () => load(asked);
+
+/** Reads on until there are this many, where there are as many. @param {number} count */
+export async function want(count) {
+  wanted = Math.max(wanted, count);
+  if (isReading) return;
+  isReading = true;
+  const signal = stop.signal;
+  try {
+    while (cursor && cards.peek().length < wanted) {
+      const missing = wanted - cards.peek().length;
+      const isFar = missing > 3 * PAGE;
+      const query = { ...asked, cursor, fields: isFar ? LIGHT_FIELDS : CARD_FIELDS, limit: isFar ? Math.min(FAR_PAGE, missing) : PAGE, highlight: Boolean(/** @type {any} */ (asked).q) && !isFar };
+      const { body } = await get('personas', { signal, query });
+      batch(() => {
+        cards.value = cards.peek().concat(body.items.map(cardOf));
+        noteHighlights(body);
+        cursor = body.next_cursor;
+        if (!cursor) total.value = cards.peek().length;
+      });
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    // The next look at the same place asks again.
+    wanted = 0;
+  }
+  isReading = false;
+}
+
+/** @param {any} body of a page */
+function noteHighlights(body) {
+  if (!body.highlights) return;
+  const all = new Map(highlights.peek());
+  body.items.forEach((/** @type {any} */ item, /** @type {number} */ place) => {
+    const found = body.highlights[place].find((/** @type {any} */ one) => !/^\/(name|tags)/.test(one.pointer));
+    if (found) all.set(item.id, marked(found.html));
+  });
+  highlights.value = all;
+}
+
+/** Takes changes from elsewhere in: known personas where they are, the rest as a number.
+ * @param {Card[] | null} changed @param {{ showsDeleted: boolean }} how */
+export function takeIn(changed, { showsDeleted }) {
+  if (!changed) return void (news.value += 1);
+  const byId = new Map(changed.map((card) => [card.id, card]));
+  const touched = new Set();
+  let gone = 0;
+  /** @type {Card[]} */
+  const next = [];
+  for (const card of cards.peek()) {
+    const other = byId.get(card.id);
+    if (!other) {
+      next.push(card);
+      continue;
+    }
+    byId.delete(card.id);
+    if (other.deleted_at && !showsDeleted) gone += 1;
+    else {
+      if (other.revision !== card.revision) touched.add(card.id);
+      next.push(other);
+    }
+  }
+  const unknown = [...byId.values()].filter((card) => !card.deleted_at).length;
+  batch(() => {
+    if (gone || touched.size) cards.value = next;
+    if (gone && total.peek() !== null) total.value = /** @type {number} */ (total.peek()) - gone;
+    if (unknown) news.value += unknown;
+    pulse(touched);
+  });
+}
+
+/** @param {Set<string>} ids */
+export function pulse(ids) {
+  if (!ids.size) return;
+  fresh.value = new Set([...fresh.peek(), ...ids]);
+  setTimeout(() => {
+    const rest = new Set(fresh.peek());
+    ids.forEach((id) => rest.delete(id));
+    fresh.value = rest;
+  }, PULSE_MS);
+}
+
+/** Every persona of the list as far as there are this many: for a selection of all.
+ * @param {number} most */
+export async function allOf(most) {
+  await want(most);
+  return cards.peek().slice(0, most);
+}

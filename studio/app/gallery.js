@@ -1,0 +1,85 @@
+// The gallery: all personas as cards or as a list, searched and filtered as one types.
+
+import { effect, untracked, useEffect, useRef } from '../vendor/runtime.js';
+import { BulkBar } from './gallery-bulk.js';
+import { Cards } from './gallery-cards.js';
+import { Empty, NothingFound } from './gallery-empty.js';
+import { apiQuery, filters, isFiltered, refine } from './gallery-query.js';
+import { cards, failure, load, loading, news, reload, takeIn, tookMs, total } from './gallery-list.js';
+import { Toolbar } from './gallery-toolbar.js';
+import { html } from './html.js';
+import { Icon } from './icons.js';
+import { shortcuts } from './keys.js';
+import { onChanges } from './live.js';
+import { galleryLink, lastGallery, route } from './route.js';
+import { clearSelection } from './selection.js';
+import { t } from './strings.js';
+import { explain } from './toast.js';
+
+/** How long after the last letter a search begins: shorter than two letters of a fast typist. */
+const TYPING_MS = 90;
+
+export function Gallery() {
+  const box = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => {
+    document.title = `${t.gallery.title} · ${t.product}`;
+    let before = '';
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let clock;
+    const end = effect(() => {
+      if (route.value.screen !== 'gallery') return;
+      const query = apiQuery(filters.value);
+      untracked(() => {
+        lastGallery.value = galleryLink(route.value.query);
+        const text = JSON.stringify(query);
+        if (text === before) return;
+        clearTimeout(clock);
+        // Only what is typed waits; a filter that is chosen is a wish for now.
+        const isTyping = before !== '' && document.activeElement === box.current;
+        before = text;
+        clock = setTimeout(() => {
+          clearSelection();
+          document.querySelector('main')?.scrollTo(0, 0);
+          load(query);
+        }, isTyping ? TYPING_MS : 0);
+      });
+    });
+    return () => {
+      end();
+      clearTimeout(clock);
+    };
+  }, []);
+  useEffect(() => onChanges((changed) => {
+    takeIn(changed, { showsDeleted: filters.peek().deleted });
+    // At the top of the list nothing moves under the eyes of a reader: new ones come by themselves.
+    if (news.peek() && (document.querySelector('main')?.scrollTop ?? 0) < 40 && !document.querySelector('.card:focus-within')) reload();
+  }), []);
+  useEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);
+  const isEmpty = total.value === 0 && !isFiltered(filters.value) && !failure.value;
+  return html`<div class="gallery">
+    <div class="gallery-head">
+      <div class="title-row"><h1 tabindex="-1">${t.gallery.title}</h1>
+        <p class="count" role="status" aria-live="polite">${total.value !== null && !failure.value && !isEmpty ? html`${t.gallery.total(total.value)}${filters.value.q.trim() ? html`<span class="took"> · ${t.gallery.took(tookMs.value)}</span>` : ''}` : ''}</p></div>
+      ${!isEmpty && html`<${Toolbar} box=${box} />`}
+    </div>
+    ${news.value > 0 && html`<button type="button" class="button news" onClick=${() => { document.querySelector('main')?.scrollTo(0, 0); reload(); }}>${t.gallery.news(news.value)}</button>`}
+    <${Body} isEmpty=${isEmpty} />
+    <${BulkBar} />
+  </div>`;
+}
+
+/** @param {{ isEmpty: boolean }} props */
+function Body({ isEmpty }) {
+  if (failure.value && failure.value.status !== 0) {
+    const isSearch = failure.value.code === 'bad_search';
+    return html`<div class="nothing"><h2>${isSearch ? t.gallery.badSearch : t.gallery.nothing}</h2><p role="alert">${explain(failure.value)}</p>
+      <button type="button" class="button" onClick=${() => (isSearch ? refine({ q: '' }) : reload())}>${isSearch ? t.gallery.clearSearch : t.common.retry}</button></div>`;
+  }
+  if (isEmpty) return html`<${Empty} />`;
+  if (total.value === 0) return html`<${NothingFound} />`;
+  if (!cards.value.length && !loading.value && failure.value) {
+    return html`<div class="nothing"><${Icon} name="cloud" /><h2>${t.failed.offline}</h2><button type="button" class="button" onClick=${reload}>${t.common.retry}</button></div>`;
+  }
+  return html`<${Cards} />`;
+}
+

@@ -1,0 +1,8 @@
+// Starts the studio. The order to read the rest in: route.js, api.js, shell.js, then a screen.
+
+import { render } from '../vendor/runtime.js';
+import { html } from './html.js';
+import { Shell } from './shell.js';
+
+const place = document.getElementById('app');
+if (place) render(html`<${Shell} />`, place);

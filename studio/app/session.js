@@ -1,0 +1,306 @@
+// One persona that is being edited: what the server has, what was typed, and how the second gets to
+// the first. Nothing that was typed is given up: it is in the form, in the draft of the browser, or
+// acknowledged by the server.
+
+import { batch, computed, signal } from '../vendor/runtime.js';
+import { call, get, newKey, reachable, Refusal } from './api.js';
+import * as drafts from './drafts.js';
+import { changes, editable, patchOf, reconcile } from './merge.js';
+
+/** @typedef {import('./merge.js').Members} Members */
+/** @typedef {import('./merge.js').Both} Both */
+/** @typedef {'saved' | 'dirty' | 'saving' | 'offline' | 'busy' | 'conflict' | 'invalid' | 'gone' | 'failed'} State */
+
+/** How long after the last keystroke the server gets it. */
+const IDLE_MS = 1200;
+/** Waits between attempts while the server is away, and the longest. */
+const RETRY_MS = [500, 1000, 2000, 4000];
+/** Most bytes of a request that a browser sends for a page that is being closed. */
+const LAST_BYTES_MAX = 60_000;
+
+export class Session {
+  /** @param {any} persona as the API answered @param {import('./drafts.js').Draft | undefined} draft */
+  constructor(persona, draft) {
+    this.id = persona.id;
+    /** What the server has. @type {import('../vendor/runtime.js').Signal<any>} */
+    this.server = signal(persona);
+    /** What is typed. @type {import('../vendor/runtime.js').Signal<Members>} */
+    this.form = signal(editable(persona));
+    /** Members that both sides changed, until one of them is chosen.
+     * @type {import('../vendor/runtime.js').Signal<Record<string, Both>>} */
+    this.both = signal({});
+    /** What the server refused, by pointer. @type {import('../vendor/runtime.js').Signal<Record<string, string>>} */
+    this.errors = signal({});
+    /** @type {import('../vendor/runtime.js').Signal<'' | 'saving' | 'offline' | 'busy' | 'invalid' | 'gone' | 'failed'>} */
+    this.trouble = signal('');
+    this.why = signal('');
+    this.hasDraft = signal(true);
+    /** @type {import('../vendor/runtime.js').Signal<{ text: string, by: string, fields: string[] } | null>} */
+    this.notice = signal(null);
+    this.wasRestored = signal(false);
+    this.unsaved = computed(() => {
+      const all = changes(editable(this.server.value), this.form.value);
+      return Object.fromEntries(Object.entries(all).filter(([name]) => !(name in this.both.value)));
+    });
+    this.isDirty = computed(() => Object.keys(this.unsaved.value).length > 0);
+    /** @type {import('../vendor/runtime.js').ReadonlySignal<State>} */
+    this.state = computed(() => {
+      if (this.trouble.value) return this.trouble.value;
+      if (Object.keys(this.both.value).length) return 'conflict';
+      return this.isDirty.value ? 'dirty' : 'saved';
+    });
+    /** @type {import('./drafts.js').Pending | null} */
+    this.pending = null;
+    this.isSending = false;
+    this.isClosed = false;
+    this.attempts = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.clock = undefined;
+    this.isKeeping = false;
+    this.keepAgain = false;
+    this.hasKept = false;
+    if (draft) this.restore(draft, persona);
+    this.endOfReachable = reachable.subscribe((is) => is && this.trouble.peek() === 'offline' && this.soon(0));
+  }
+
+  /** @param {import('./drafts.js').Draft} draft @param {any} persona */
+  restore(draft, persona) {
+    this.pending = draft.pending;
+    this.hasKept = true;
+    const form = { ...this.form.peek(), ...draft.changes };
+    this.form.value = form;
+    const both = Object.entries(draft.both).filter(([name]) => JSON.stringify(form[name]) !== JSON.stringify(editable(persona)[name]));
+    this.both.value = Object.fromEntries(both.map(([name, one]) => [name, { base: one.base, theirs: editable(persona)[name], yours: form[name] }]));
+    this.wasRestored.value = Object.keys(draft.changes).length > 0;
+    this.soon(0);
+  }
+
+  /** Reads the persona, and what was typed before and not saved. @param {string} id */
+  static async open(id) {
+    const draft = await drafts.find(id).catch(() => undefined);
+    let persona;
+    try {
+      persona = (await get(`personas/${id}`)).body;
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'deleted') throw error;
+      const revision = /** @type {any} */ (error.problem).current_revision;
+      persona = (await get(`personas/${id}`, { query: { revision } })).body;
+    }
+    if (!draft || draft.revision === persona.revision) return new Session(persona, draft);
+    // What was typed belongs to an older state: both are brought together from there.
+    const base = await get(`personas/${id}`, { query: { revision: draft.revision } }).then(({ body }) => body, () => null);
+    if (base) {
+      const session = new Session(base, draft);
+      // A request without an answer may be what made the newer state: it is sent again first.
+      if (!draft.pending) session.adopt(persona, editable(base));
+      return session;
+    }
+    const session = new Session(persona, { ...draft, pending: null });
+    const unknown = Object.entries(draft.changes).map(([name, yours]) => [name, { base: undefined, theirs: editable(persona)[name], yours }]);
+    session.both.value = Object.fromEntries(unknown);
+    return session;
+  }
+
+  /** The persona was changed elsewhere, and has this revision now. @param {number} revision */
+  changedElsewhere(revision) {
+    // The answer to a request under way brings the change along.
+    if (revision > this.server.peek().revision && !this.isSending && !this.pending) this.refresh();
+  }
+
+  /** Brings a deleted persona back, and then saves what was typed. */
+  async undelete() {
+    const { body } = await call('POST', `personas/${this.id}/undelete`);
+    this.trouble.value = '';
+    this.adopt('name' in body ? body : (await get(`personas/${this.id}`)).body, editable(this.server.peek()));
+    this.soon(0);
+  }
+
+  /** Takes a keystroke, or any other change of one member. @param {string} name @param {any} value */
+  set(name, value) {
+    this.setAll({ [name]: value });
+  }
+
+  /** @param {Members} members */
+  setAll(members) {
+    batch(() => {
+      this.form.value = { ...this.form.peek(), ...members };
+      const both = { ...this.both.peek() };
+      for (const name of Object.keys(members)) {
+        if (name in both) both[name] = { ...both[name], yours: members[name] };
+        for (const pointer of Object.keys(this.errors.peek())) {
+          if (pointer === `/${name}` || pointer.startsWith(`/${name}/`)) this.errors.value = without(this.errors.peek(), pointer);
+        }
+      }
+      this.both.value = both;
+      if (['invalid', 'failed'].includes(this.trouble.peek()) && !Object.keys(this.errors.peek()).length) this.trouble.value = '';
+    });
+    this.keepDraft();
+    if (!['offline', 'busy', 'gone'].includes(this.trouble.peek())) this.soon(IDLE_MS);
+  }
+
+  /** Ends a conflict: this is what stays. @param {string} name @param {any} value */
+  decide(name, value) {
+    batch(() => {
+      this.form.value = { ...this.form.peek(), [name]: value };
+      this.both.value = without(this.both.peek(), name);
+    });
+    this.keepDraft();
+    this.soon(0);
+  }
+
+  /** @param {number} ms */
+  soon(ms) {
+    clearTimeout(this.clock);
+    if (!this.isClosed) this.clock = setTimeout(() => this.save(), ms);
+  }
+
+  /** Writes the draft at once; while one is being written, the next one follows with the newest. */
+  async keepDraft() {
+    if (this.isKeeping) return void (this.keepAgain = true);
+    this.isKeeping = true;
+    try {
+      const both = Object.fromEntries(Object.entries(this.both.peek()).map(([name, one]) => [name, { base: one.base, theirs: one.theirs }]));
+      const all = changes(editable(this.server.peek()), this.form.peek());
+      if (Object.keys(all).length || this.pending) {
+        await drafts.keep({ id: this.id, revision: this.server.peek().revision, changes: all, both, pending: this.pending });
+        this.hasKept = true;
+      } else if (this.hasKept) {
+        await drafts.drop(this.id);
+        this.hasKept = false;
+      }
+      this.hasDraft.value = true;
+    } catch {
+      this.hasDraft.value = false;
+    }
+    this.isKeeping = false;
+    if (this.keepAgain) {
+      this.keepAgain = false;
+      this.keepDraft();
+    }
+  }
+
+  /** Sends what is not saved. One request at a time; one without an answer is sent again as it was,
+   * with its key, so it is kept once. */
+  async save() {
+    clearTimeout(this.clock);
+    if (this.isSending || this.trouble.peek() === 'gone') return;
+    if (!this.pending) {
+      const unsaved = this.unsaved.peek();
+      if (!Object.keys(unsaved).length) {
+        if (['saving', 'offline', 'busy', 'failed'].includes(this.trouble.peek())) this.trouble.value = '';
+        return;
+      }
+      this.pending = { key: newKey(), base: this.server.peek().revision, changes: unsaved };
+    }
+    this.isSending = true;
+    this.trouble.value = 'saving';
+    const sent = this.pending;
+    this.keepDraft();
+    try {
+      const { body } = await call('PATCH', `personas/${this.id}`, this.request(sent));
+      // A server without memory for the answer names the new revision only.
+      const persona = 'name' in body ? body : (await get(`personas/${this.id}`)).body;
+      this.pending = null;
+      this.attempts = 0;
+      this.trouble.value = '';
+      this.adopt(persona, { ...editable(this.server.peek()), ...sent.changes });
+      this.wasRestored.value = false;
+    } catch (error) {
+      await this.refused(/** @type {Refusal} */ (error));
+    }
+    this.isSending = false;
+    this.keepDraft();
+    if (this.isDirty.peek() && !this.trouble.peek()) this.soon(IDLE_MS);
+  }
+
+  /** @param {import('./drafts.js').Pending} pending */
+  request(pending) {
+    return {
+      query: { base_revision: pending.base }, body: patchOf(pending.changes), type: 'application/json-patch+json',
+      headers: { 'Idempotency-Key': pending.key },
+    };
+  }
+
+  /** @param {Refusal} error */
+  async refused(error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.isPassing || error.code === 'outcome_unknown') {
+      this.trouble.value = error.status === 0 ? 'offline' : 'busy';
+      const wait = Math.max(RETRY_MS[Math.min(this.attempts, RETRY_MS.length - 1)], error.retryAfterMs);
+      this.attempts += 1;
+      return this.soon(wait);
+    }
+    this.pending = null;
+    this.why.value = error.problem.detail ?? error.problem.title ?? '';
+    if (error.code === 'conflict' || error.code === 'unknown_base') return this.refresh();
+    if (error.status === 410) return void (this.trouble.value = 'gone');
+    const errors = (error.problem.errors ?? []).filter((one) => one.pointer !== undefined);
+    if (error.code === 'handle_taken') errors.push({ pointer: '/handle', code: error.code, message: this.why.peek() });
+    this.errors.value = Object.fromEntries(errors.map((one) => [one.pointer ?? '', one.message]));
+    this.trouble.value = errors.length ? 'invalid' : 'failed';
+  }
+
+  /** Reads what the server has now, and brings both together. */
+  async refresh() {
+    try {
+      const base = editable(this.server.peek());
+      const { body } = await get(`personas/${this.id}`);
+      if (['saving', 'gone'].includes(this.trouble.peek())) this.trouble.value = '';
+      if (body.revision !== this.server.peek().revision) this.adopt(body, base);
+    } catch (error) {
+      if (/** @type {any} */ (error).status === 410) this.trouble.value = 'gone';
+      else if (error instanceof Refusal && error.isPassing) {
+        this.trouble.value = 'offline';
+        this.soon(RETRY_MS[1]);
+      }
+    }
+  }
+
+  /** Takes over a newer state of the server. @param {any} persona @param {Members} base what the form was made from */
+  adopt(persona, base) {
+    const theirs = editable(persona);
+    const { form, both, taken } = reconcile(base, theirs, this.form.peek());
+    const undecided = { ...both };
+    for (const [name, one] of Object.entries(this.both.peek())) {
+      if (name in undecided) undecided[name].base = one.base;
+      else if (JSON.stringify(theirs[name]) !== JSON.stringify(this.form.peek()[name])) {
+        undecided[name] = { ...one, theirs: theirs[name], yours: this.form.peek()[name] };
+        form[name] = this.form.peek()[name];
+      }
+    }
+    const by = persona.updated_by ?? '';
+    batch(() => {
+      this.server.value = persona;
+      this.form.value = form;
+      this.both.value = undecided;
+      if (this.trouble.peek() === 'saving' && !this.isSending) this.trouble.value = '';
+      if (taken.length) this.notice.value = { text: this.isDirty.peek() ? 'merged' : 'changed', by, fields: taken };
+    });
+    this.keepDraft();
+  }
+
+  /** The last chance of a page that is being closed: the browser sends this without it. */
+  leave() {
+    clearTimeout(this.clock);
+    if (this.isSending || !this.isDirty.peek() || ['gone', 'invalid'].includes(this.trouble.peek())) return;
+    const pending = this.pending ?? { key: newKey(), base: this.server.peek().revision, changes: this.unsaved.peek() };
+    this.pending = pending;
+    this.keepDraft();
+    const wish = this.request(pending);
+    if (JSON.stringify(wish.body).length < LAST_BYTES_MAX) call('PATCH', `personas/${this.id}`, { ...wish, keepalive: true }).catch(() => {});
+  }
+
+  /** The editor is left, and the page stays: what is typed is saved behind it. */
+  close() {
+    this.endOfReachable();
+    if (this.isDirty.peek() || this.pending) this.save().finally(() => (this.isClosed = true));
+    else this.isClosed = true;
+    clearTimeout(this.clock);
+  }
+}
+
+/** @template T @param {Record<string, T>} all @param {string} name */
+function without(all, name) {
+  const { [name]: _gone, ...rest } = all;
+  return rest;
+}

@@ -1,0 +1,112 @@
+// The frame around every screen: the ways to the screens, what is to be known everywhere, and the
+// shortcuts that work everywhere.
+
+import { computed, useEffect, useLayoutEffect } from '../vendor/runtime.js';
+import { get, reachable } from './api.js';
+import { CreateDialog } from './create.js';
+import { Editor } from './editor.js';
+import { Gallery } from './gallery.js';
+import { Health } from './health.js';
+import { html } from './html.js';
+import { Icon } from './icons.js';
+import { isMac, shortcuts } from './keys.js';
+import { overlay } from './overlay.js';
+import { Palette } from './palette.js';
+import { go, lastGallery, route } from './route.js';
+import { settings } from './settings-store.js';
+import { Settings } from './settings.js';
+import { ShortcutSheet } from './shortcuts.js';
+import { t } from './strings.js';
+import { Toasts } from './toast.js';
+
+const close = () => (overlay.value = '');
+
+/** @type {Record<string, any>} */
+const SCREENS = { gallery: Gallery, personas: Editor, health: Health, settings: Settings };
+const screen = computed(() => (route.value.screen in SCREENS ? route.value.screen : 'gallery'));
+
+/** @type {{ to: () => string, screen: string, icon: 'people' | 'import' | 'pulse' | 'gear', text: string }[]} */
+const WAYS = [
+  { to: () => lastGallery.value, screen: 'gallery', icon: 'people', text: t.nav.gallery },
+  { to: () => '#/health', screen: 'health', icon: 'pulse', text: t.nav.health },
+  { to: () => '#/settings', screen: 'settings', icon: 'gear', text: t.nav.settings },
+];
+
+/** How often a server that is away is asked for. */
+const KNOCK_MS = 2000;
+
+export function Shell() {
+  useEffect(() => shortcuts([
+    { keys: 'mod+k', act: () => (overlay.value = 'palette'), always: true },
+    { keys: '?', act: () => (overlay.value = 'shortcuts') },
+    { keys: 'c', act: () => (overlay.value = 'create') },
+    { keys: 'g p', act: () => go(lastGallery.value) },
+    { keys: 'g h', act: () => go('#/health') },
+    { keys: 'g s', act: () => go('#/settings') },
+  ]), []);
+  useEffect(() => {
+    if (reachable.value) return undefined;
+    const clock = setInterval(() => get('/healthz').catch(() => {}), KNOCK_MS);
+    return () => clearInterval(clock);
+  }, [reachable.value]);
+  const shown = screen.value;
+  // A screen that comes is read from its heading on, and its address is the page's.
+  const place = `${shown}/${route.value.id}`;
+  useLayoutEffect(() => {
+    if (shown !== 'gallery') document.querySelector('main')?.scrollTo(0, 0);
+    if (place !== 'gallery/') /** @type {HTMLElement | null} */ (document.querySelector('main h1'))?.focus({ preventScroll: true });
+  }, [place]);
+  const Screen = SCREENS[shown];
+  return html`
+    <div class="shell">
+      <${Sidebar} shown=${shown} />
+      <main id="content" tabindex="-1">
+        ${!reachable.value && html`<div class="banner" role="alert"><${Icon} name="cloud" /><span><strong>${t.offline.title}</strong> ${t.offline.about}</span></div>`}
+        <${Screen} key=${shown === 'personas' ? route.value.id : shown} />
+      </main>
+    </div>
+    <${Toasts} />
+    ${overlay.value === 'palette' && html`<${Palette} onClose=${close} />`}
+    ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${close} />`}
+    ${overlay.value === 'create' && html`<${CreateDialog} onClose=${close} />`}`;
+}
+
+/** @param {MouseEvent} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById('content')?.focus();
+}
+
+/** @param {{ shown: string }} props */
+function Sidebar({ shown }) {
+  const here = shown === 'personas' ? 'gallery' : shown;
+  return html`<header class="sidebar">
+    <a class="skip" href=${location.hash || '#/'} onClick=${skip}>${t.nav.skip}</a>
+    <a class="brand" href="#/"><span class="brand-mark" aria-hidden="true"></span><span class="wide">${t.product}</span></a>
+    <button type="button" class="button primary new" onClick=${() => (overlay.value = 'create')}>
+      <${Icon} name="plus" /><span class="wide">${t.gallery.new}</span><kbd class="wide" aria-hidden="true">C</kbd></button>
+    <nav aria-label=${t.nav.label}><ul>
+      ${WAYS.map((way) => html`<li key=${way.screen}><a href=${way.to()} aria-current=${way.screen === here ? 'page' : undefined}>
+        <${Icon} name=${way.icon} /><span class="wide">${way.text}</span></a></li>`)}
+    </ul></nav>
+    <div class="sidebar-foot">
+      <button type="button" class="button quiet find" onClick=${() => (overlay.value = 'palette')}>
+        <${Icon} name="search" /><span class="wide">${t.palette.title}</span><kbd class="wide" aria-hidden="true">${isMac ? '⌘K' : 'Ctrl K'}</kbd></button>
+      <div class="foot-row">
+        <${ThemeButton} />
+        <button type="button" class="button icon-only quiet" aria-label=${t.shortcuts.title} title=${t.shortcuts.title} onClick=${() => (overlay.value = 'shortcuts')}><${Icon} name="keyboard" /></button>
+        <a class="button icon-only quiet" href="api/v1/docs" aria-label=${t.nav.docs} title=${t.nav.docs}><${Icon} name="book" /></a>
+      </div>
+    </div>
+  </header>`;
+}
+
+const NEXT = /** @type {Record<string, 'system' | 'light' | 'dark'>} */ ({ system: 'light', light: 'dark', dark: 'system' });
+const FACES = /** @type {Record<string, 'half' | 'sun' | 'moon'>} */ ({ system: 'half', light: 'sun', dark: 'moon' });
+
+function ThemeButton() {
+  const theme = settings.theme.value;
+  const name = t.theme.switchTo(t.theme[NEXT[theme]]);
+  return html`<button type="button" class="button icon-only quiet" aria-label=${name} title=${name}
+    onClick=${() => (settings.theme.value = NEXT[theme])}><${Icon} name=${FACES[theme]} /></button>`;
+}

@@ -1,0 +1,19 @@
+// How many tokens a model makes of a text, about: a rule of thumb that needs no tokenizer. English
+// has about four characters a token, Chinese, Japanese and Korean about one.
+
+/** @param {string} text */
+export function tokens(text) {
+  let wide = 0;
+  for (let place = 0; place < text.length; place += 1) if (text.charCodeAt(place) >= 0x2e80) wide += 1;
+  return Math.ceil((text.length - wide) / 4 + wide);
+}
+
+/** Characters as people count them, without surrogates. @param {string} text */
+export function characters(text) {
+  let halves = 0;
+  for (let place = 0; place < text.length; place += 1) if ((text.charCodeAt(place) & 0xfc00) === 0xdc00) halves += 1;
+  return text.length - halves;
+}
+
+/** The texts that are part of every prompt. */
+export const PERMANENT = ['system_prompt', 'description', 'personality', 'scenario', 'post_history_instructions'];

@@ -1,0 +1,106 @@
+// How two texts differ, word by word. Pure.
+
+/** @typedef {{ kind: 'same' | 'added' | 'removed', text: string }} Part */
+
+/** Most words that may be added and removed together; beyond, a text counts as replaced. It bounds
+ * the work to some milliseconds. */
+const EDITS_MAX = 1500;
+
+/** @param {string} text */
+const split = (text) => text.match(/[\p{L}\p{N}_'’]+|\s+|[^\p{L}\p{N}_'’\s]/gu) ?? [];
+
+/** @param {string} before @param {string} after @returns {Part[]} */
+export function wordDiff(before, after) {
+  const [a, b] = [split(before), split(after)];
+  let start = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
+  let end = 0;
+  while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  return joined([
+    ...a.slice(0, start).map((text) => ({ kind: /** @type {const} */ ('same'), text })),
+    ...middle(left, right),
+    ...a.slice(a.length - end).map((text) => ({ kind: /** @type {const} */ ('same'), text })),
+  ]);
+}
+
+/** Myers' greedy algorithm (An O(ND) Difference Algorithm, 1986).
+ * @param {string[]} a @param {string[]} b @returns {Part[]} */
+function middle(a, b) {
+  const replaced = () => [
+    ...(a.length ? [{ kind: /** @type {const} */ ('removed'), text: a.join('') }] : []),
+    ...(b.length ? [{ kind: /** @type {const} */ ('added'), text: b.join('') }] : []),
+  ];
+  if (!a.length || !b.length) return replaced();
+  const most = Math.min(EDITS_MAX, a.length + b.length);
+  const reach = new Int32Array(2 * most + 3);
+  const at = (/** @type {number} */ diagonal) => diagonal + most + 1;
+  /** @type {Int32Array[]} */
+  const trace = [];
+  for (let edits = 0; edits <= most; edits += 1) {
+    for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
+      const down = diagonal === -edits || (diagonal !== edits && reach[at(diagonal - 1)] < reach[at(diagonal + 1)]);
+      let x = down ? reach[at(diagonal + 1)] : reach[at(diagonal - 1)] + 1;
+      while (x < a.length && x - diagonal < b.length && a[x] === b[x - diagonal]) x += 1;
+      reach[at(diagonal)] = x;
+      if (x >= a.length && x - diagonal >= b.length) return walkBack(a, b, trace, edits);
+    }
+    trace.push(reach.slice(at(-edits), at(edits) + 1));
+  }
+  return replaced();
+}
+
+/** @param {string[]} a @param {string[]} b @param {Int32Array[]} trace the reaches after each number of edits
+ *  @param {number} edits @returns {Part[]} */
+function walkBack(a, b, trace, edits) {
+  /** @type {Part[]} */
+  const parts = [];
+  let [x, y] = [a.length, b.length];
+  for (let left = edits; left > 0; left -= 1) {
+    const before = trace[left - 1];
+    const reachOf = (/** @type {number} */ diagonal) => before[diagonal + left - 1] ?? -1;
+    const diagonal = x - y;
+    const down = diagonal === -left || (diagonal !== left && reachOf(diagonal - 1) < reachOf(diagonal + 1));
+    const from = down ? diagonal + 1 : diagonal - 1;
+    const startX = reachOf(from);
+    const startY = startX - from;
+    while (x > startX && y > startY && x > 0 && y > 0 && a[x - 1] === b[y - 1] && (down ? x > startX : x > startX + 1)) {
+      parts.push({ kind: 'same', text: a[x - 1] });
+      x -= 1;
+      y -= 1;
+    }
+    if (down) parts.push({ kind: 'added', text: b[startY] });
+    else parts.push({ kind: 'removed', text: a[startX] });
+    [x, y] = [startX, startY];
+  }
+  while (x > 0) {
+    parts.push({ kind: 'same', text: a[x - 1] });
+    x -= 1;
+  }
+  return parts.reverse();
+}
+
+/** Neighbours of one kind as one part; of a change what was removed comes first.
+ * @param {Part[]} parts @returns {Part[]} */
+function joined(parts) {
+  /** @type {Part[]} */
+  const out = [];
+  let [removed, added] = ['', ''];
+  const flush = () => {
+    if (removed) out.push({ kind: 'removed', text: removed });
+    if (added) out.push({ kind: 'added', text: added });
+    [removed, added] = ['', ''];
+  };
+  for (const part of parts) {
+    if (part.kind === 'removed') removed += part.text;
+    else if (part.kind === 'added') added += part.text;
+    else {
+      flush();
+      const last = out.at(-1);
+      if (last?.kind === 'same') last.text += part.text;
+      else out.push({ ...part });
+    }
+  }
+  flush();
+  return out;
+}

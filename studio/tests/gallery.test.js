@@ -1,0 +1,164 @@
+// The gallery: to find, to choose, to change many.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { story, withBrowser } from './harness.js';
+
+withBrowser();
+
+const names = (page) => page.locator('.card-link').allTextContents();
+const many = (count, more = {}) => Array.from({ length: count }, (_, place) => ({ name: `Persona ${String(place).padStart(5, '0')}`, ...more }));
+
+story('the first persona is written with the keyboard alone, and is there after a reload', async ({ server, open }) => {
+  const page = await open();
+  await page.getByRole('heading', { name: 'A home for your personas' }).waitFor();
+  await page.keyboard.press('c');
+  await page.keyboard.type('Ada Lovelace');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor();
+  const description = page.getByLabel('Description');
+  while (!(await description.evaluate((box) => box === document.activeElement))) await page.keyboard.press('Tab');
+  await page.keyboard.type('Wrote the first program.');
+  await page.getByText('Saved as r2').waitFor();
+  await page.reload();
+  assert.equal(await page.getByLabel('Description').inputValue(), 'Wrote the first program.');
+  const id = page.url().split('/').pop();
+  assert.equal((await server.read(id)).description, 'Wrote the first program.');
+});
+
+story('samples fill an empty store, and a press of Escape and the back button lead home', async ({ open }) => {
+  const page = await open();
+  await page.getByRole('button', { name: /samples/ }).click();
+  await page.getByText('6 personas added').waitFor();
+  assert.equal((await names(page)).length, 6);
+  await page.getByRole('link', { name: 'Plain Editor' }).click();
+  await page.getByRole('heading', { name: 'Plain Editor' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('heading', { name: 'Personas', exact: true }).waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Plain Editor' }).waitFor();
+});
+
+story('a search finds the beginning of a word, marks it, and is part of the address', async ({ server, open }) => {
+  await server.createAll([{ name: 'Merlin', description: 'An old wizard & a <b>friend</b>' }, { name: 'Wizardry', tags: ['Magic'] }, { name: 'Grocer' }]);
+  const page = await open();
+  await page.keyboard.press('/');
+  await page.keyboard.type('wiz');
+  await page.getByText('2 personas').waitFor();
+  assert.deepEqual(await names(page), ['Wizardry', 'Merlin']);
+  assert.equal(await page.locator('.card', { hasText: 'Merlin' }).locator('mark').textContent(), 'wizard');
+  assert.match(await page.locator('.card', { hasText: 'Merlin' }).locator('.card-excerpt').textContent(), /wizard & a <b>friend<\/b>/);
+  assert.match(page.url(), /#\/\?q=wiz$/);
+  const other = await open(new URL(page.url()).hash);
+  await other.getByText('2 personas').waitFor();
+  await page.getByLabel('Filter by tag…').fill('magic');
+  await page.keyboard.press('Enter');
+  await page.getByText('1 persona', { exact: false }).first().waitFor();
+  await page.goBack();
+  await page.getByText('2 personas').waitFor();
+  await page.getByLabel('Search personas').fill('nothing like this');
+  await page.getByRole('heading', { name: 'No persona matches' }).waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).last().click();
+  await page.getByText('3 personas').waitFor();
+});
+
+story('a range is selected, deleted, and brought back', async ({ server, open }) => {
+  await server.createAll(many(8));
+  const page = await open('#/?sort=name');
+  await page.getByText('8 personas').waitFor();
+  await page.getByLabel('Select Persona 00001').click();
+  await page.getByLabel('Select Persona 00004').click({ modifiers: ['Shift'] });
+  await page.getByText('4 selected').waitFor();
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText('4 personas deleted').waitFor();
+  assert.deepEqual(await names(page), ['Persona 00000', 'Persona 00005', 'Persona 00006', 'Persona 00007']);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('4 personas restored').waitFor();
+  await page.getByText('8 personas').waitFor();
+});
+
+story('tags of many are changed at once; what others changed meanwhile is left alone and told', async ({ server, open, problems }) => {
+  await server.createAll([{ name: 'One', tags: ['old'] }, { name: 'Two', tags: ['Old', 'kept'] }]);
+  const page = await open('#/?sort=name');
+  await page.getByText('2 personas').waitFor();
+  await page.route('**/personas?*updated_since*', (route) => route.abort());
+  await page.getByLabel('Select One').click();
+  await page.getByRole('button', { name: 'Select all' }).click();
+  await page.getByText('2 selected').waitFor();
+  const { items } = await server.api('GET', 'personas?sort=name');
+  await server.api('PATCH', `personas/${items[0].id}`, { tags: ['theirs'] });
+  await page.getByRole('button', { name: 'Tag', exact: true }).click();
+  await page.getByLabel('Tag', { exact: true }).fill('fresh, Fresh');
+  await page.keyboard.press('Enter');
+  await page.getByText('1 persona was left as they are', { exact: false }).waitFor();
+  assert.deepEqual((await server.read(items[0].id)).tags, ['theirs']);
+  assert.deepEqual((await server.read(items[1].id)).tags, ['Old', 'kept', 'fresh']);
+  problems.length = 0;
+});
+
+story('a selection is exported as lines that can be imported', async ({ server, open }) => {
+  await server.createAll(many(3, { description: 'Ünï👩‍🚀' }));
+  const page = await open('#/?sort=name');
+  await page.getByLabel('Select Persona 00000').click();
+  await page.getByLabel('Select Persona 00002').click();
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export' }).click()]);
+  const lines = fs.readFileSync(await file.path(), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map((one) => [one.name, one.description]), [['Persona 00000', 'Ünï👩‍🚀'], ['Persona 00002', 'Ünï👩‍🚀']]);
+});
+
+story('thousands of personas are a few cards, and the last one is a key away', async ({ server, open }) => {
+  await server.createAll(many(3000, { description: 'One of many.' }));
+  const page = await open('#/?sort=name');
+  await page.getByText('3,000 personas').waitFor();
+  assert.ok((await page.locator('.card').count()) < 80);
+  await page.locator('.card-link').first().focus();
+  await page.keyboard.press('End');
+  await page.locator('.card-link[data-place="2999"]:focus').waitFor();
+  assert.equal(await page.locator('.card-link:focus').textContent(), 'Persona 02999');
+  assert.ok((await page.locator('.card').count()) < 80);
+  await page.keyboard.press('ArrowLeft');
+  assert.equal(await page.locator('.card-link:focus').textContent(), 'Persona 02998');
+  await page.keyboard.press('Home');
+  await page.locator('.card-link[data-place="0"]:focus').waitFor();
+});
+
+story('markup in every field is text, and nothing of it runs', async ({ server, open }) => {
+  const evil = '<img src=x onerror="console.error(1)"><script>console.error(2)</script>"\'&amp;{{char}}';
+  const { id } = await server.create({ name: evil, nickname: evil, description: evil, first_mes: evil, tags: [evil.slice(0, 100)], alternate_greetings: [evil], character_book: { entries: [{ keys: [evil], content: evil }] } });
+  const page = await open('#/?q=img');
+  await page.getByText('1 persona').waitFor();
+  assert.equal(await page.locator('.card-link').textContent(), evil);
+  assert.match(await page.locator('.card-excerpt').textContent(), /<img src=x onerror="console/);
+  await page.goto(`${server.url}/#/personas/${id}`);
+  await page.getByLabel('Description').waitFor();
+  assert.match(await page.locator('.preview').textContent(), /<script>console.error\(2\)<\/script>/);
+  assert.equal(await page.locator('main img, main script').count(), 0);
+});
+
+story('what changes elsewhere changes here, and what is new is told', async ({ server, open }) => {
+  const { id } = await server.create({ name: 'Before' });
+  const page = await open();
+  await page.getByRole('link', { name: 'Before' }).waitFor();
+  await page.waitForResponse((answer) => answer.url().includes('updated_since'));
+  await server.api('PATCH', `personas/${id}`, { name: 'After' });
+  await page.locator('.card.fresh', { hasText: 'After' }).waitFor();
+  await server.create({ name: 'Fresh' });
+  await page.getByRole('link', { name: 'Fresh' }).waitFor();
+  await server.api('DELETE', `personas/${id}`, undefined, { 'if-match': '*' });
+  await page.getByRole('link', { name: 'After' }).waitFor({ state: 'detached' });
+});
+
+story('the palette finds personas and commands', async ({ server, open }) => {
+  await server.createAll([{ name: 'Merlin' }, { name: 'Morgana' }]);
+  const page = await open();
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('morg');
+  await page.getByRole('option', { name: 'Morgana' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Morgana' }).waitFor();
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('dark');
+  await page.getByRole('option', { name: 'Theme: Dark' }).waitFor();
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+});

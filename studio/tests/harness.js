@@ -1,0 +1,175 @@
+// A server of the built program, a browser, and pages that are watched: an error in the console, a
+// violation of the policy, or a request to another origin fails the story in which it happens.
+//
+// PERSONA          the program under test
+// STUDIO_MODULES   the folder that has node_modules with playwright-core and axe-core
+// CHROMIUM         the browser
+// STUDIO_FILES     for development: a studio/ folder to take instead of the files in the program
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import readline from 'node:readline';
+import { after, before, test } from 'node:test';
+
+const require = createRequire(path.join(process.env.STUDIO_MODULES ?? '.', 'from-here.js'));
+const { chromium } = require('playwright-core');
+
+/** How long anything that is waited for may take: far beyond what a busy machine needs. */
+export const DEADLINE_MS = 30_000;
+
+/** How long a story may take in all, below the limit at which the runner of the tests ends a program. */
+const STORY_MS_MAX = 200_000;
+
+export class Server {
+  /** @param {string} folder @param {number} port 0 for any */
+  static async start({ folder = fs.mkdtempSync(path.join(os.tmpdir(), 'studio-')), port = 0, workers = 2 } = {}) {
+    const child = spawn(process.env.PERSONA, ['serve', '--database', path.join(folder, 's.db'), '--port', String(port), '--workers', String(workers)], {
+      stdio: ['ignore', 'pipe', 'pipe'], env: {},
+    });
+    let log = '';
+    child.stderr.on('data', (text) => (log += text));
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    const url = await new Promise((resolve, reject) => {
+      readline.createInterface({ input: child.stdout }).on('line', (line) => line.startsWith('listening on ') && resolve(line.slice('listening on '.length)));
+      ended.then(() => reject(new Error(`the server ended: ${log}`)));
+    });
+    return Object.assign(new Server(), { child, ended, folder, url, port: Number(new URL(url).port) });
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async stop(signal = 'SIGTERM') {
+    this.child.kill(signal);
+    await this.ended;
+  }
+
+  async api(method, place, body, headers = {}) {
+    const answer = await fetch(`${this.url}/api/v1/${place}`, { method, headers: { 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body) });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${method} ${place}: ${answer.status} ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  }
+
+  /** @returns {Promise<any>} */
+  create(document) {
+    return this.api('POST', 'personas', document);
+  }
+
+  /** Many personas at once. @param {any[]} documents */
+  async createAll(documents) {
+    for (let from = 0; from < documents.length; from += 500) {
+      const items = documents.slice(from, from + 500).map((document) => ({ op: 'create', document }));
+      const { items: answers } = await this.api('POST', 'personas/batch', { items });
+      assert.ok(answers.every((one) => one.status === 201));
+    }
+  }
+
+  read(id) {
+    return this.api('GET', `personas/${id}`);
+  }
+
+  /** Process numbers of the workers. */
+  async workers() {
+    return (await this.api('GET', 'status')).workers.map((worker) => worker.pid);
+  }
+}
+
+/** Starts the browser. */
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM, chromiumSandbox: false, args: ['--disable-dev-shm-usage'] });
+
+let browser;
+const folders = new Set();
+
+/** Opens a browser for the stories of a file. */
+export function withBrowser() {
+  before(async () => {
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
+  });
+}
+
+/** A story with a server of its own; `open` makes a window, of the same person unless another
+ * context is asked for. @param {string} name @param {(tools: any) => Promise<void>} act */
+export function story(name, act) {
+  test(name, { timeout: STORY_MS_MAX }, async () => {
+    const server = await Server.start();
+    folders.add(server.folder);
+    const contexts = [];
+    const problems = [];
+    const person = async (options = {}) => {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, ...options });
+      context.setDefaultTimeout(DEADLINE_MS);
+      contexts.push(context);
+      await watch(context, problems, () => server.url);
+      return context;
+    };
+    let own;
+    const open = async (hash = '#/', { context } = {}) => {
+      const page = await (context ?? (own ??= await person())).newPage();
+      await page.goto(`${server.url}/${hash}`);
+      await page.locator('main h1:not(.hidden)').waitFor();
+      return page;
+    };
+    try {
+      await act({ server, open, person, problems });
+      assert.deepEqual(problems, []);
+    } finally {
+      for (const context of contexts) await context.close();
+      await server.stop('SIGKILL');
+    }
+  });
+}
+
+/** What a browser says in its console of answers that are refusals, which stories bring about. */
+const REFUSALS = /^Failed to load resource: (the server responded with a status of (404|409|410|412|422|503)|net::ERR_)/;
+const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
+
+async function watch(context, problems, url) {
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  context.on('console', (message) => {
+    if (message.type() === 'error' && !REFUSALS.test(message.text())) problems.push(`console: ${message.text()}`);
+  });
+  context.on('weberror', (error) => problems.push(`page: ${error.error().stack}`));
+  context.on('request', (request) => {
+    if (!request.url().startsWith(`${url()}/`) && !/^(blob|data):/.test(request.url())) problems.push(`request: ${request.url()}`);
+  });
+  const files = process.env.STUDIO_FILES;
+  if (!files) return;
+  await context.route(/\/studio\/[^/]+\//, (route) => {
+    const name = new URL(route.request().url()).pathname.split('/').slice(3).join('/');
+    return route.fulfill({ body: fs.readFileSync(path.join(files, name)), contentType: TYPES[name.split('.').pop()] });
+  });
+  await context.route((place) => place.pathname === '/', async (route) => {
+    if (route.request().resourceType() !== 'document') return route.continue();
+    const answer = await route.fetch();
+    const body = fs.readFileSync(path.join(files, 'index.html'), 'utf8').replaceAll('{version}', 'files');
+    return route.fulfill({ response: answer, body, headers: { ...answer.headers(), 'content-length': String(Buffer.byteLength(body)) } });
+  });
+}
+
+/** Waits until something asked of the outside is so. @template T @param {() => Promise<T | false | undefined>} ask @returns {Promise<T>} */
+export async function until(what, ask) {
+  const end = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    assert.ok(Date.now() < end, `in vain: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** The rules of accessibility (WCAG 2.2, levels A and AA, and good practice) on a page. */
+const axe = () => fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+export async function violations(page) {
+  await page.evaluate(axe());
+  const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations);
+  return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(' ')}: ${node.failureSummary.split('\n').slice(1).join('; ')}`));
+}

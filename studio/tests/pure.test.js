@@ -1,0 +1,61 @@
+// The modules without a page: words, merges, searches, figures.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytes } from '../app/bytes.js';
+import { changes, patchOf, reconcile, same } from '../app/merge.js';
+import { searchText } from '../app/search-text.js';
+import { characters, tokens } from '../app/tokens.js';
+import { wordDiff } from '../app/words.js';
+
+const side = (parts, kind) => parts.filter((part) => part.kind === 'same' || part.kind === kind).map((part) => part.text).join('');
+
+test('a difference of words contains both texts, whatever they are', () => {
+  let seed = 7;
+  const random = (below) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % below;
+  const text = () => Array.from({ length: random(14) }, () => 'ab é，👩‍🚀'.at(random(6)) + ' '.repeat(random(2))).join('');
+  for (let round = 0; round < 3000; round += 1) {
+    const [before, after] = [text(), text()];
+    const parts = wordDiff(before, after);
+    assert.deepEqual([side(parts, 'removed'), side(parts, 'added')], [before, after]);
+  }
+});
+
+test('a difference shows the words that changed and no others', () => {
+  assert.deepEqual(wordDiff('The quick brown fox', 'The slow brown foxes jump'), [
+    { kind: 'same', text: 'The ' }, { kind: 'removed', text: 'quick' }, { kind: 'added', text: 'slow' }, { kind: 'same', text: ' brown ' },
+    { kind: 'removed', text: 'fox' }, { kind: 'added', text: 'foxes jump' },
+  ]);
+  assert.deepEqual(wordDiff('', ''), []);
+});
+
+test('two long texts without a common word are one replacement', () => {
+  const [before, after] = ['a ', 'b '].map((word) => word.repeat(50_000));
+  const parts = wordDiff(before, after);
+  assert.deepEqual([side(parts, 'removed'), side(parts, 'added')], [before, after]);
+});
+
+test('what one side changed is taken, and what both changed is to be decided', () => {
+  const base = { a: 1, b: 1, c: 1, d: [1], e: { x: 1 } };
+  const { form, both, taken } = reconcile(base, { ...base, a: 2, b: 2, c: 2, e: { x: 2 } }, { ...base, b: 3, c: 2, d: [2], e: { x: 1 } });
+  assert.deepEqual(form, { a: 2, b: 3, c: 2, d: [2], e: { x: 2 } });
+  assert.deepEqual(both, { b: { base: 1, theirs: 2, yours: 3 } });
+  assert.deepEqual(taken, ['a', 'e']);
+});
+
+test('equality goes by content and not by order of members', () => {
+  assert.ok(same({ a: [1, { b: null }], c: 'x' }, { c: 'x', a: [1, { b: null }] }));
+  for (const [one, other] of [[[], {}], [null, {}], [{ a: 1 }, { b: 1 }], [[1], [1, 2]], ['1', 1], [{ a: undefined }, {}]]) assert.ok(!same(one, other));
+  assert.deepEqual(changes({ a: 1, b: [1] }, { a: 1, b: [2] }), { b: [2] });
+  assert.deepEqual(patchOf({ 'a/b~': null }), [{ op: 'add', path: '/a~1b~0', value: null }]);
+});
+
+test('the last word of a search may be unfinished, unless it is short, unwanted or quoted', () => {
+  const all = { wiz: 'wiz*', 'old wiz': 'old wiz*', w: 'w', '-wiz': '-wiz', 'a -wiz': 'a -wiz', '"old wiz': '"old wiz', 'wiz ': 'wiz', 'c++': 'c++', 'wiz*': 'wiz*', '': '', '  x1': 'x1*', ünï: 'ünï*' };
+  for (const [typed, asked] of Object.entries(all)) assert.equal(searchText(typed), asked, typed);
+});
+
+test('figures are read as people say them', () => {
+  assert.deepEqual([0, 1023, 1536, 5 * 1024 ** 3, 300 * 1024 ** 2].map(bytes), ['0 B', '1,023 B', '1.5 KiB', '5 GiB', '300 MiB']);
+  assert.deepEqual([characters('a👩‍🚀é'), tokens('word word'), tokens('你好'), tokens('')], [5, 3, 2, 0]);
+});
