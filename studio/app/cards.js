@@ -15,7 +15,8 @@ const EXCERPT_CHARS = 200;
 /** @param {any} item of a list @returns {Card} */
 export function cardOf(item) {
   const { description = '', system_prompt = '', ...card } = item;
-  card.excerpt = (description || system_prompt).slice(0, EXCERPT_CHARS).replace(/\s+/g, ' ');
+  // Signs of Markdown say nothing in one line.
+  card.excerpt = (description || system_prompt).slice(0, EXCERPT_CHARS).replace(/\s+/g, ' ').replace(/(^|\s)(#+|[-*>]) |\*\*|__|`+/g, '$1');
   return card;
 }
 

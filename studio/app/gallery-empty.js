@@ -8,6 +8,7 @@ import { html } from './html.js';
 import { Icon } from './icons.js';
 import { wake } from './live.js';
 import { overlay } from './overlay.js';
+import { go } from './route.js';
 import { t } from './strings.js';
 import { toast, toastError } from './toast.js';
 
@@ -35,6 +36,7 @@ export function Empty() {
     <h2>${words.title}</h2><p>${words.about}</p>
     <div class="welcome-ways">
       <button type="button" class="way" onClick=${() => (overlay.value = 'create')}><${Icon} name="plus" /><strong>${words.create}</strong><span>${words.createAbout}</span></button>
+      <button type="button" class="way" onClick=${() => go('#/import')}><${Icon} name="import" /><strong>${words.import}</strong><span>${words.importAbout}</span></button>
       <button type="button" class="way" disabled=${busy} onClick=${addSamples}><${Icon} name="people" /><strong>${words.samples}</strong><span>${words.samplesAbout}</span></button>
     </div>
   </div>`;

@@ -21,6 +21,7 @@ const PERSONAS_MAX = 8;
 const commands = () => [
   { id: 'create', text: t.gallery.new, icon: 'plus', act: () => (overlay.value = 'create') },
   { id: 'gallery', text: t.shortcuts.items.gallery, icon: 'people', act: () => go(lastGallery.value) },
+  { id: 'import', text: t.shortcuts.items.import, icon: 'import', act: () => go('#/import') },
   { id: 'health', text: t.shortcuts.items.health, icon: 'pulse', act: () => go('#/health') },
   { id: 'settings', text: t.shortcuts.items.settings, icon: 'gear', act: () => go('#/settings') },
   { id: 'light', text: `${t.theme.label}: ${t.theme.light}`, icon: 'sun', act: () => (settings.theme.value = 'light') },

@@ -3,7 +3,7 @@
 //
 //   #/                       the gallery, with its filters as query
 //   #/personas/{id}          the editor; /json, /history: its other views
-//   #/health, #/settings
+//   #/import, #/health, #/settings
 
 import { computed, signal } from '../vendor/runtime.js';
 

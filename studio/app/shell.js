@@ -9,6 +9,7 @@ import { Gallery } from './gallery.js';
 import { Health } from './health.js';
 import { html } from './html.js';
 import { Icon } from './icons.js';
+import { DropZone, Import } from './import.js';
 import { isMac, shortcuts } from './keys.js';
 import { overlay } from './overlay.js';
 import { Palette } from './palette.js';
@@ -22,12 +23,13 @@ import { Toasts } from './toast.js';
 const close = () => (overlay.value = '');
 
 /** @type {Record<string, any>} */
-const SCREENS = { gallery: Gallery, personas: Editor, health: Health, settings: Settings };
+const SCREENS = { gallery: Gallery, personas: Editor, import: Import, health: Health, settings: Settings };
 const screen = computed(() => (route.value.screen in SCREENS ? route.value.screen : 'gallery'));
 
 /** @type {{ to: () => string, screen: string, icon: 'people' | 'import' | 'pulse' | 'gear', text: string }[]} */
 const WAYS = [
   { to: () => lastGallery.value, screen: 'gallery', icon: 'people', text: t.nav.gallery },
+  { to: () => '#/import', screen: 'import', icon: 'import', text: t.nav.import },
   { to: () => '#/health', screen: 'health', icon: 'pulse', text: t.nav.health },
   { to: () => '#/settings', screen: 'settings', icon: 'gear', text: t.nav.settings },
 ];
@@ -41,6 +43,7 @@ export function Shell() {
     { keys: '?', act: () => (overlay.value = 'shortcuts') },
     { keys: 'c', act: () => (overlay.value = 'create') },
     { keys: 'g p', act: () => go(lastGallery.value) },
+    { keys: 'g i', act: () => go('#/import') },
     { keys: 'g h', act: () => go('#/health') },
     { keys: 'g s', act: () => go('#/settings') },
   ]), []);
@@ -66,6 +69,7 @@ export function Shell() {
       </main>
     </div>
     <${Toasts} />
+    <${DropZone} />
     ${overlay.value === 'palette' && html`<${Palette} onClose=${close} />`}
     ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${close} />`}
     ${overlay.value === 'create' && html`<${CreateDialog} onClose=${close} />`}`;

@@ -146,15 +146,14 @@ export const t = {
     open: (/** @type {number} */ count) => `${number(count, 'field', 'fields')} to decide`, added: 'added', removed: 'removed',
   },
   imports: {
-    title: 'Import', about: 'CSV, JSON and NDJSON: awesome-prompts collections, LobeHub agents, exports of this server.',
-    drop: 'Drop files here', choose: 'Choose files', dropAnywhere: 'Drop to import',
-    checking: 'Checking…', check: 'What would happen', run: (/** @type {number} */ count) => `Import ${personas(count)}`, running: 'Importing…', again: 'Import other files',
-    onDuplicate: 'Personas that exist already', skip: 'Leave as they are', update: 'Update to the file', both: 'Keep both',
-    columns: { item: 'Item', name: 'Name', result: 'Result', why: 'Notes' },
-    statuses: {
-      new: 'New', created: 'Created', unchanged: 'Same as here', differs: 'Differs here', would_update: 'Would be updated', updated: 'Updated', deleted: 'Deleted here', invalid: 'Cannot be read', failed: 'Failed',
-    },
-    done: (/** @type {number} */ count) => `${personas(count)} imported`, report: 'Download the report', tooLarge: (/** @type {string} */ name, /** @type {string} */ most) => `${name} is larger than ${most}; use the command line for it: persona import`,
+    title: 'Import', about: 'Files are looked at first: you see what would become of each item, and nothing is changed until you say so.',
+    drop: 'Drop files here', choose: 'Choose files', dropAnywhere: 'Drop to import', kinds: 'CSV, JSON and NDJSON: awesome-prompts collections, LobeHub agents, exports of this server. Up to 8 MiB each.',
+    checking: 'Looking at the files…', check: 'What would happen', happened: 'What happened', run: (/** @type {number} */ count) => `Import ${personas(count)}`, running: 'Importing…', again: 'Other files', show: 'Show them',
+    onDuplicate: 'Personas that exist with other content', policies: { skip: 'Leave as they are', update: 'Update to the file', keep_both: 'Keep both' },
+    columns: { item: 'Place', name: 'Name', result: 'Result', why: 'Notes' },
+    statuses: { new: 'New', created: 'Created', unchanged: 'Same as here', differs: 'Differs here', would_update: 'Would be updated', updated: 'Updated', deleted: 'Deleted here', failed: 'Cannot be imported' },
+    more: (/** @type {number} */ count) => `${number(count, 'more item is', 'more items are')} in the report.`,
+    done: (/** @type {number} */ count) => `${personas(count)} imported`, report: 'Download the report', tooLarge: (/** @type {string} */ name, /** @type {string} */ most) => `is larger than ${most}. The command line takes it: persona import ${name}`,
   },
   health: {
     title: 'Health', about: 'What the server does right now, every 2 seconds.',

@@ -59,7 +59,7 @@ for (const colorScheme of ['light', 'dark']) {
       await page.goto(`${server.url}/#/personas/${id}/json`);
       await page.getByLabel('The persona as JSON').waitFor();
       await check(page, `${told}: JSON`);
-      for (const [hash, name] of [['#/health', 'Health'], ['#/settings', 'Settings'], ['#/?q=nothing+here', 'Personas']]) {
+      for (const [hash, name] of [['#/import', 'Import'], ['#/health', 'Health'], ['#/settings', 'Settings'], ['#/?q=nothing+here', 'Personas']]) {
         await page.goto(`${server.url}/${hash}`);
         await page.getByRole('heading', { name, level: 1 }).waitFor();
         if (name === 'Health') await page.getByRole('heading', { name: 'Processes' }).waitFor();

@@ -155,6 +155,9 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::ListPersonas => on(personas::list::list_personas, request, context),
         OperationId::CreatePersona => on(personas::create::create_persona, request, context),
         OperationId::BatchPersonas => on(personas::batch::batch_personas, request, context),
+        OperationId::ImportPersonas => {
+            on(personas::import_personas::import_personas, request, context)
+        }
         OperationId::GetPersona => on(personas::get::get_persona, request, context),
         OperationId::ReplacePersona => on(personas::replace::replace_persona, request, context),
         OperationId::PatchPersona => on(personas::patch::patch_persona, request, context),

@@ -3,7 +3,8 @@
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
 //! - `parameters.rs`: query parameters and headers, and how their values are read.
 //! - `problems.rs`: the table of problem codes.
-//! - `problem_body.rs`, `page.rs`, `history.rs`, `status.rs`, `health.rs`: bodies of answers, as types.
+//! - `problem_body.rs`, `page.rs`, `history.rs`, `import.rs`, `status.rs`, `health.rs`: bodies of
+//!   answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
 //! - `limits.rs`: limits of a request that its sender can know.
@@ -11,6 +12,7 @@
 pub mod batch;
 pub mod health;
 pub mod history;
+pub mod import;
 pub mod limits;
 mod operation;
 mod operations;

@@ -23,6 +23,8 @@ pub struct OperationRow {
     pub headers: &'static [Header],
     /// Bodies of the request: one for each media type.
     pub bodies: &'static [Body],
+    /// Whether the body is a file; its content tells the format.
+    pub takes_file: bool,
     /// Answers other than problems.
     pub answers: &'static [Answer],
     /// Problems that it can answer with, besides those that follow from the rest of the row.
@@ -186,6 +188,7 @@ impl OperationRow {
             of(writes, OF_EVERY_WRITE),
             of(!self.headers.is_empty(), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
+            of(self.takes_file, &[Code::UnsupportedMediaType]),
             self.problems,
         ];
         let mut codes: Vec<Code> = Vec::new();

@@ -189,6 +189,42 @@ pub const HISTORY: Typed<bool> = flag(
      default.",
 );
 
+/// Whether a file is only looked at.
+pub const IMPORT_MODE: Typed<bool> = typed(
+    "mode",
+    ParameterKind::OneOf(&["run", "validate"]),
+    |_, value| match value {
+        "run" => Ok(false),
+        "validate" => Ok(true),
+        _ => Err("one of run, validate".into()),
+    },
+    "With validate nothing is imported, and the answer says what would be; run by default.",
+);
+/// What becomes of personas of a file that exist with other content.
+pub const ON_DUPLICATE: Typed<OnDuplicate> = typed(
+    "on_duplicate",
+    ParameterKind::OneOf(&["skip", "update", "keep_both"]),
+    |_, value| match value {
+        "skip" => Ok(OnDuplicate::Skip),
+        "update" => Ok(OnDuplicate::Update),
+        "keep_both" => Ok(OnDuplicate::KeepBoth),
+        _ => Err("one of skip, update, keep_both".into()),
+    },
+    "What becomes of an item whose persona exists with other content: left alone, updated to the \
+     file, or a second persona; skip by default.",
+);
+
+/// What becomes of an item where its persona exists with other content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnDuplicate {
+    /// The persona is left alone.
+    Skip,
+    /// The persona gets the content of the item, as a new revision.
+    Update,
+    /// The item becomes a second persona, without its handle.
+    KeepBoth,
+}
+
 /// The revision that a text names; `None` for what is no whole number from 1 to [`REVISION_MAX`].
 pub fn parse_revision(text: &str) -> Option<Revision> {
     whole(text).filter(|number| *number <= REVISION_MAX).and_then(Revision::new)

@@ -2,14 +2,15 @@
 //!
 //! `request.rs` takes a write apart, `body.rs` and `json.rs` read what it brings, `parameters.rs`
 //! reads the query by the rows of the contract, `conditions.rs` the headers of RFC 9110 section 13
-//! with `etag.rs` and `date.rs`, `note.rs` what the author says of a change, `past.rs` the body of an
-//! imported revision, and `batch.rs` the items of a batch.
+//! with `etag.rs` and `date.rs`, `note.rs` what the author says of a change, `past.rs` the body of
+//! an imported revision, `batch.rs` the items of a batch, and `file.rs` those of a file.
 
 pub mod batch;
 pub mod body;
 pub mod conditions;
 pub mod date;
 pub mod etag;
+pub mod file;
 pub mod json;
 pub mod note;
 pub mod parameters;

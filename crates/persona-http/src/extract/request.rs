@@ -148,6 +148,16 @@ impl WriteRequest {
         self.parts.extensions.get::<ClientAddress>().map(|client| client.0)
     }
 
+    /// The body, for what reads it by itself.
+    pub fn body(&self) -> Arc<Received> {
+        Arc::clone(&self.body)
+    }
+
+    /// Keeps a turn until the request is answered.
+    pub fn hold(&mut self, turn: Arc<Turn>) {
+        self.turn = Some(turn);
+    }
+
     /// This request as a write: the operation with author, idempotency key and deadline.
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;

@@ -71,6 +71,10 @@ fn operation(row: &OperationRow, types: &mut SchemaGenerator) -> Value {
     if !row.bodies.is_empty() {
         operation["requestBody"] = request_body(row.bodies, types);
     }
+    if row.takes_file {
+        let file = json!({ "application/octet-stream": { "schema": {} } });
+        operation["requestBody"] = json!({ "required": true, "content": file });
+    }
     operation
 }
 

@@ -8,6 +8,7 @@ pub mod get;
 pub mod get_revision;
 mod highlights;
 pub mod import;
+pub mod import_personas;
 pub mod list;
 pub mod patch;
 pub mod replace;

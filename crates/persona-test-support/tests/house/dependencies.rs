@@ -23,7 +23,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("axum", &["persona-http", "persona-bench"]),
     // Memory that processes share, and calls of the system: never in the API.
     ("memmap2", &["persona-server"]),
-    ("persona-formats", &["persona-cli"]),
+    ("persona-formats", &["persona-http", "persona-cli"]),
     ("persona-http", &["persona-server", "persona-cli"]),
     ("persona-server", &["persona-cli", "persona-bench"]),
     ("persona-cli", &[]),

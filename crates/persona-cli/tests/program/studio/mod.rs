@@ -72,6 +72,11 @@ fn the_editor_loses_nothing_that_was_typed() {
 }
 
 #[test]
+fn files_are_looked_at_before_they_are_imported() {
+    tell_stories("import.test.js");
+}
+
+#[test]
 fn every_screen_keeps_the_rules_of_accessibility() {
     tell_stories("access.test.js");
 }

@@ -6,6 +6,7 @@ use super::row::{
     CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, SCAN, WRITE, answer, body, found, kept, row,
 };
 use crate::contract::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
+use crate::contract::import::ImportReport;
 use crate::contract::operation::{Answer, Content, Method, OperationRow, StoreUse};
 use crate::contract::page::Page;
 use crate::contract::parameters as of;
@@ -56,6 +57,19 @@ pub(super) const BATCH_PERSONAS: OperationRow = OperationRow {
     answers: &[answer(207, "What became of each item.", Content::Json(schema_of::<BatchAnswer>()))],
     store: StoreUse::WritesMany,
     ..row(WRITE, "batch_personas", Method::Post, "/api/v1/personas/batch")
+};
+
+pub(super) const IMPORT_PERSONAS: OperationRow = OperationRow {
+    summary: "Import a file: CSV, NDJSON or JSON, found by its content",
+    query: &[of::IMPORT_MODE.parameter, of::ON_DUPLICATE.parameter],
+    takes_file: true,
+    answers: &[answer(
+        200,
+        "What became of each item.",
+        Content::Json(schema_of::<ImportReport>()),
+    )],
+    store: StoreUse::WritesMany,
+    ..row(WRITE, "import_personas", Method::Post, "/api/v1/import")
 };
 
 pub(super) const GET_PERSONA: OperationRow = OperationRow {

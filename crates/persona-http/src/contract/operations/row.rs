@@ -34,6 +34,7 @@ pub(super) const fn row(
         query: &[],
         headers: &[],
         bodies: &[],
+        takes_file: false,
         answers: &[],
         problems: &[],
         store: StoreUse::None,

@@ -31,6 +31,7 @@ operations! {
     ListPersonas => personas::LIST_PERSONAS,
     CreatePersona => personas::CREATE_PERSONA,
     BatchPersonas => personas::BATCH_PERSONAS,
+    ImportPersonas => personas::IMPORT_PERSONAS,
     GetPersona => personas::GET_PERSONA,
     ReplacePersona => personas::REPLACE_PERSONA,
     PatchPersona => personas::PATCH_PERSONA,

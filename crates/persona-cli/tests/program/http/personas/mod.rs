@@ -8,6 +8,7 @@ mod get;
 mod get_revision;
 mod highlights;
 mod import;
+mod import_file;
 mod list;
 mod list_revisions;
 mod patch;

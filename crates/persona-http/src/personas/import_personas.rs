@@ -1,0 +1,312 @@
+//! `POST /api/v1/import`: the items of a file, each a write of its own with an answer of its own.
+//!
+//! Items are told apart by their identities, as by `persona import`: what is there already is never
+//! overwritten unless that is asked for, and a second run over a file adds nothing. Items of one
+//! persona are done one after the other; the rest at the same time, as far as there are turns.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use persona_formats::{Bad, Item, Location};
+use persona_model::{Document, PersonaId, Precondition};
+use persona_storage::{Error, Operation, Representation, Write};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
+
+use super::responses::{ASK_FIRST, JSON};
+use crate::ClientAddress;
+use crate::Context;
+use crate::contract::OperationId;
+use crate::contract::import::{ImportItem, ImportReport, ImportStatus};
+use crate::contract::parameters::{IMPORT_MODE, ON_DUPLICATE, OnDuplicate};
+use crate::extract::batch::BatchItem;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::WriteRequest;
+use crate::extract::{conditions, file};
+use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
+use crate::problem::{Problem, note_failure};
+
+/// How often an update is tried while others change the same persona.
+const UPDATE_ATTEMPTS_MAX: usize = 5;
+
+/// Imports a file, or tells what would become of it.
+pub async fn import_personas(
+    State(context): State<Arc<Context>>,
+    mut request: WriteRequest,
+) -> Result<Response, Problem> {
+    let mut parameters = Parameters::read(&request.parts.uri, OperationId::ImportPersonas);
+    let is_dry_run = parameters.value(&IMPORT_MODE).unwrap_or(false);
+    let on_duplicate = parameters.value(&ON_DUPLICATE).unwrap_or(OnDuplicate::Skip);
+    parameters.done()?;
+    conditions::none(&request.parts.headers, "is not understood here: a file has many personas")?;
+    // Read before the body is worked on, so that a bad header changes nothing.
+    request.writes(&context, Vec::new())?;
+    let read = file::items(&mut request, &context).await?;
+    let mut reports: Vec<ImportItem> = read.iter().map(report_of).collect();
+    let mut lanes = Lanes::default();
+    let items = read.into_iter().enumerate().filter_map(|(place, item)| Some((place, item.ok()?)));
+    let items: Vec<(usize, Item)> = items.collect();
+    let writes =
+        request.writes(&context, items.iter().map(|(_, item)| Ok(creation(item))).collect())?;
+    for ((place, item), write) in items.into_iter().zip(writes) {
+        lanes.add(Placed { place, item, write: write? });
+    }
+    let import = Arc::new(Import { context: Arc::clone(&context), is_dry_run, on_duplicate });
+    let mut failures = Vec::new();
+    for (place, done) in import.run(lanes).await {
+        let Done { status, id, errors, failure } = done;
+        let report = &mut reports[place];
+        (report.status, report.errors) = (status, errors);
+        report.id = id.map(|id| id.to_string()).or(report.id.take());
+        failures.extend(failure);
+    }
+    let mut response = response_of(&context, request.client().map(ClientAddress), reports);
+    for failure in &failures {
+        note_failure(failure, &mut response, request.request_id());
+    }
+    Ok(response)
+}
+
+/// The report of an item before anything is done with it. What was not done for any reason has
+/// failed.
+fn report_of(read: &file::Read) -> ImportItem {
+    let of = |Location { line, index }: Location, name: Option<String>| ImportItem {
+        line,
+        index,
+        status: ImportStatus::Failed,
+        name,
+        id: None,
+        warnings: Vec::new(),
+        errors: Vec::new(),
+    };
+    match read {
+        Ok(item) => ImportItem {
+            id: Some(item.id.to_string()),
+            warnings: item.warnings.clone(),
+            ..of(item.location, Some(item.document.name().to_owned()))
+        },
+        Err(Bad { location, name, reasons }) => {
+            ImportItem { errors: reasons.clone(), ..of(*location, name.clone()) }
+        }
+    }
+}
+
+fn creation(item: &Item) -> BatchItem {
+    let (id, document) = (item.id, item.document.clone());
+    let text = document.text();
+    let digest = Sha256::new().chain_update("an item of an import").chain_update(text);
+    let (fingerprint, bytes) = (Some(digest.finalize().into()), text.len());
+    let operation = Operation::Create { id, document };
+    BatchItem { operation, note: None, key: None, fingerprint, bytes }
+}
+
+/// An item with its place in the file, and its creation.
+struct Placed {
+    place: usize,
+    item: Item,
+    write: Write,
+}
+
+/// The items by persona, in the order in which each persona comes first.
+#[derive(Default)]
+struct Lanes(Vec<Vec<Placed>>, HashMap<PersonaId, usize>);
+
+impl Lanes {
+    fn add(&mut self, placed: Placed) {
+        let Self(lanes, known) = self;
+        let lane = *known.entry(placed.item.id).or_insert_with(|| {
+            lanes.push(Vec::new());
+            lanes.len() - 1
+        });
+        lanes[lane].push(placed);
+    }
+}
+
+/// An import that is being done.
+struct Import {
+    context: Arc<Context>,
+    is_dry_run: bool,
+    on_duplicate: OnDuplicate,
+}
+
+/// What became of an item.
+struct Done {
+    status: ImportStatus,
+    /// The persona, where it is another one than the item says.
+    id: Option<PersonaId>,
+    errors: Vec<String>,
+    /// The problem, where there is a failure behind it, for the log.
+    failure: Option<Problem>,
+}
+
+impl From<ImportStatus> for Done {
+    fn from(status: ImportStatus) -> Self {
+        Self { status, id: None, errors: Vec::new(), failure: None }
+    }
+}
+
+impl Import {
+    /// Does all of it.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future withdraws the items that did not have their turn.
+    async fn run(self: Arc<Self>, lanes: Lanes) -> Vec<(usize, Done)> {
+        let (mut waiting, mut all) = (lanes.0.into_iter(), Vec::new());
+        let mut running: JoinSet<Vec<(usize, Done)>> = JoinSet::new();
+        loop {
+            while running.len() < ITEMS_OF_BATCH_AT_ONCE
+                && let Some(lane) = waiting.next()
+            {
+                running.spawn(Arc::clone(&self).lane(lane));
+            }
+            match running.join_next().await {
+                None => return all,
+                // What a panic took away stays told as failed.
+                Some(Err(_)) => {}
+                Some(Ok(lane)) => all.extend(lane),
+            }
+        }
+    }
+
+    async fn lane(self: Arc<Self>, lane: Vec<Placed>) -> Vec<(usize, Done)> {
+        let mut done = Vec::with_capacity(lane.len());
+        for Placed { place, item, write } in lane {
+            done.push((place, self.item(&item, write).await));
+        }
+        done
+    }
+
+    async fn item(&self, item: &Item, write: Write) -> Done {
+        if item.origin.revision.is_some() {
+            let why = "is a line of a history, which persona import reads".to_owned();
+            return Done { errors: vec![why], ..ImportStatus::Failed.into() };
+        }
+        if item.is_deleted {
+            return ImportStatus::Deleted.into();
+        }
+        let known = if self.is_dry_run { Ok(ImportStatus::New) } else { self.create(&write).await };
+        let done = match known {
+            Ok(ImportStatus::Created) => Ok(ImportStatus::Created.into()),
+            Ok(_) => self.compare(item, &write).await,
+            Err(error) => Err(error),
+        };
+        done.unwrap_or_else(|problem| refused(&problem))
+    }
+
+    /// Creates the persona of an item; `Unchanged` where its identity is in use.
+    async fn create(&self, write: &Write) -> Result<ImportStatus, Problem> {
+        match self.write(write.clone()).await? {
+            Ok(()) => Ok(ImportStatus::Created),
+            Err(Error::AlreadyExists { .. }) => Ok(ImportStatus::Unchanged),
+            Err(error) => Err(Problem::of_persona(write.operation.id(), error)),
+        }
+    }
+
+    /// Writes when its turn has come.
+    async fn write(&self, write: Write) -> Result<Result<(), Error>, Problem> {
+        let deadline = self.context.write_deadline();
+        let turn = self.context.batch.take(write.client, deadline).await?;
+        let written = self.context.store.write(Write { deadline, ..write }).await;
+        drop(turn);
+        Ok(written.map(drop))
+    }
+
+    /// Compares an item with the persona that is there, and does what is asked for.
+    async fn compare(&self, item: &Item, write: &Write) -> Result<Done, Problem> {
+        for _ in 0..UPDATE_ATTEMPTS_MAX {
+            let Some(current) = self.context.store.get(item.id).await? else {
+                return Ok(ImportStatus::New.into());
+            };
+            if current.deleted {
+                return Ok(ImportStatus::Deleted.into());
+            }
+            if has_content_of(&current, item) {
+                return Ok(ImportStatus::Unchanged.into());
+            }
+            match (self.on_duplicate, self.is_dry_run) {
+                (OnDuplicate::Skip, _) => return Ok(ImportStatus::Differs.into()),
+                (OnDuplicate::KeepBoth, true) => return Ok(ImportStatus::New.into()),
+                (OnDuplicate::Update, true) => return Ok(ImportStatus::WouldUpdate.into()),
+                (OnDuplicate::KeepBoth, false) => return self.keep_both(item, write).await,
+                (OnDuplicate::Update, false) => {}
+            }
+            let (id, document) = (item.id, item.document.clone());
+            let precondition = Precondition::at(current.tag());
+            let operation = Operation::Replace { id, precondition, document };
+            let replace = Write { operation, idempotency: None, ..write.clone() };
+            match self.write(replace).await? {
+                Ok(()) => return Ok(ImportStatus::Updated.into()),
+                // Another client was faster: what it is now is looked at again.
+                Err(Error::Stale { .. }) => {}
+                Err(error) => return Err(Problem::of_persona(id, error)),
+            }
+        }
+        let why = "other clients keep changing this persona".to_owned();
+        Ok(Done { errors: vec![why], ..ImportStatus::Failed.into() })
+    }
+
+    /// Creates a second persona with the content of an item, without its handle, which the first
+    /// one may have.
+    async fn keep_both(&self, item: &Item, write: &Write) -> Result<Done, Problem> {
+        let mut content = item.document.to_json();
+        if let Some(members) = content.as_object_mut() {
+            members.remove("handle");
+        }
+        let id = PersonaId::new(self.context.new_id());
+        let document = Document::from_json(content).map_err(Problem::from)?;
+        let operation = Operation::Create { id, document };
+        let created = self.create(&Write { operation, idempotency: None, ..write.clone() }).await?;
+        Ok(Done { id: Some(id), ..created.into() })
+    }
+}
+
+/// Made anew: the hash that a stored text states may be of an earlier rule.
+fn has_content_of(current: &Representation, item: &Item) -> bool {
+    let stored: Option<Value> = serde_json::from_slice(&current.body).ok();
+    let document = stored.and_then(|stored| Document::from_representation(&stored).ok());
+    document.is_some_and(|stored| stored.content_hash() == item.document.content_hash())
+}
+
+fn refused(problem: &Problem) -> Done {
+    let body = problem.body("");
+    let listed = body.errors.iter().map(|error| {
+        let place = error.pointer.as_deref().unwrap_or_default().trim_start_matches('/');
+        format!("{place}: {}", error.message)
+    });
+    let mut errors: Vec<String> = listed.collect();
+    if errors.is_empty() {
+        errors.push(body.detail.to_string());
+    }
+    let failure = problem.cause().is_some().then(|| problem.clone());
+    Done { errors, failure, ..ImportStatus::Failed.into() }
+}
+
+/// The answer, which says what was kept whatever memory there is.
+fn response_of(
+    context: &Context,
+    client: Option<ClientAddress>,
+    items: Vec<ImportItem>,
+) -> Response {
+    let mut report = ImportReport { items };
+    let text = |report: &ImportReport| serde_json::to_vec(report).expect("a report is JSON");
+    let whole = text(&report);
+    let memory = context.answers.reserve_after_write(client, whole.len());
+    let body = if let Some(memory) = memory {
+        memory.body(whole)
+    } else {
+        for item in &mut report.items {
+            (item.name, item.warnings, item.errors) = (None, Vec::new(), Vec::new());
+        }
+        Body::from(text(&report))
+    };
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
+    response
+}

@@ -1,0 +1,154 @@
+// Import: files are dropped or chosen, the server says what would become of each item, and only
+// then it is done. Files wait in memory; leaving the page forgets them.
+
+import { computed, signal, useEffect } from '../vendor/runtime.js';
+import { call } from './api.js';
+import { bytes } from './bytes.js';
+import { download } from './download.js';
+import { html } from './html.js';
+import { Icon } from './icons.js';
+import { wake } from './live.js';
+import { go, personaLink } from './route.js';
+import { t } from './strings.js';
+import { explain, toast } from './toast.js';
+
+/** @typedef {import('./types.js').ImportItem} ImportItem */
+/** @typedef {{ file: File, items: ImportItem[], why: string }} Looked a file, and what is known of it */
+
+/** Equal to the largest body that the API takes. */
+const FILE_BYTES_MAX = 8 * 1024 * 1024;
+/** Rows that the table has; the report has all. */
+const ROWS_MAX = 300;
+const POLICIES = /** @type {const} */ (['skip', 'update', 'keep_both']);
+/** What a person wants to see first. */
+const STATUSES = /** @type {const} */ (['failed', 'differs', 'deleted', 'would_update', 'new', 'created', 'updated', 'unchanged']);
+const GRADES = /** @type {Record<string, string>} */ ({ failed: 'danger', differs: 'warn', deleted: 'warn', would_update: 'accent', updated: 'accent', new: 'good', created: 'good' });
+
+/** @type {import('../vendor/runtime.js').Signal<Looked[]>} */
+const files = signal(/** @type {Looked[]} */ ([]));
+/** @type {import('../vendor/runtime.js').Signal<'choose' | 'checking' | 'checked' | 'running' | 'done'>} */
+const phase = signal('choose');
+/** @type {import('../vendor/runtime.js').Signal<(typeof POLICIES)[number]>} */
+const policy = signal('skip');
+const rows = computed(() => files.value.flatMap((looked) => looked.items.map((item) => ({ file: looked.file.name, item }))));
+/** Counts the runs, so that an answer to an earlier one is not taken for the last. */
+let run = 0;
+
+/** @param {Iterable<File>} chosen */
+export async function take(chosen) {
+  const all = [...chosen];
+  if (!all.length) return;
+  go('#/import');
+  files.value = all.map((file) => ({ file, items: [], why: file.size > FILE_BYTES_MAX ? t.imports.tooLarge(file.name, bytes(FILE_BYTES_MAX)) : '' }));
+  await send('validate');
+}
+
+/** @param {'validate' | 'run'} mode */
+async function send(mode) {
+  const own = ++run;
+  phase.value = mode === 'validate' ? 'checking' : 'running';
+  for (const looked of files.value.filter((one) => one.file.size <= FILE_BYTES_MAX)) {
+    let [items, why] = [/** @type {ImportItem[]} */ ([]), ''];
+    try {
+      items = (await call('POST', 'import', { body: looked.file, type: 'application/octet-stream', query: { mode, on_duplicate: policy.peek() } })).body.items;
+    } catch (error) {
+      why = explain(error);
+    }
+    if (own !== run) return;
+    files.value = files.value.map((one) => (one.file === looked.file ? { file: one.file, items: why ? one.items : items, why } : one));
+  }
+  phase.value = mode === 'validate' ? 'checked' : 'done';
+  if (mode === 'validate') return;
+  wake();
+  toast(t.imports.done(count('created') + count('updated')));
+}
+
+/** @param {string} status */
+const count = (status) => rows.peek().filter((row) => row.item.status === status).length;
+
+export function Import() {
+  useEffect(() => {
+    document.title = `${t.imports.title} · ${t.product}`;
+  }, []);
+  const now = phase.value;
+  const isBusy = now === 'checking' || now === 'running';
+  const isRetry = now === 'done' && files.value.some((one) => one.why && one.file.size <= FILE_BYTES_MAX);
+  const wanted = rows.value.filter((row) => row.item.status === 'new' || row.item.status === 'would_update').length;
+  return html`<div class="page">
+    <header class="page-head"><h1 tabindex="-1">${t.imports.title}</h1><p class="hint">${t.imports.about}</p></header>
+    ${now === 'choose' ? html`<${Chooser} />` : html`
+      ${now !== 'done' && html`<fieldset class="choices" disabled=${isBusy}><legend>${t.imports.onDuplicate}</legend>
+        ${POLICIES.map((one) => html`<label key=${one} class="choice"><input type="radio" name="policy" checked=${policy.value === one} onChange=${() => { policy.value = one; send('validate'); }} /><span>${t.imports.policies[one]}</span></label>`)}</fieldset>`}
+      <${Sum} isDone=${now === 'done'} />
+      ${files.value.filter((one) => one.why).map((one) => html`<p key=${one.file.name} class="notice danger" role="alert"><${Icon} name="warn" /><span><strong>${one.file.name}</strong> ${one.why}</span></p>`)}
+      <${Table} />
+      <div class="import-foot"><span role="status">${isBusy ? html`<span class="spinner" aria-hidden="true"></span> ${now === 'checking' ? t.imports.checking : t.imports.running}` : ''}</span>
+        <button type="button" class="button" disabled=${isBusy} onClick=${() => { files.value = []; phase.value = 'choose'; }}>${t.imports.again}</button>
+        ${now === 'done' && html`<button type="button" class="button" onClick=${report}><${Icon} name="export" />${t.imports.report}</button>`}
+        ${now === 'done' && !isRetry ? html`<a class="button primary" href="#/?sort=-created_at">${t.imports.show}</a>`
+          : html`<button type="button" class="button primary" disabled=${isBusy || (!wanted && !isRetry)} onClick=${() => send('run')}>${isRetry ? t.common.retry : t.imports.run(wanted)}</button>`}</div>`}
+  </div>`;
+}
+
+function Chooser() {
+  return html`<label class="drop"><${Icon} name="import" /><strong>${t.imports.drop}</strong><span class="button">${t.imports.choose}</span><span class="hint">${t.imports.kinds}</span>
+    <input class="hidden" type="file" multiple accept=".csv,.json,.ndjson,.jsonl" onChange=${(/** @type {any} */ event) => take(event.target.files)} /></label>`;
+}
+
+/** @param {{ isDone: boolean }} props */
+function Sum({ isDone }) {
+  const all = rows.value;
+  return html`<h2>${isDone ? t.imports.happened : t.imports.check}</h2><p class="import-sum" role="status">${STATUSES.map((status) => [status, all.filter((row) => row.item.status === status).length]).filter(([, many]) => many)
+    .map(([status, many]) => html`<span key=${status} class="badge ${GRADES[status] ?? ''}">${many.toLocaleString('en')} · ${t.imports.statuses[/** @type {keyof typeof t.imports.statuses} */ (status)]}</span>`)}</p>`;
+}
+
+function Table() {
+  const order = (/** @type {ImportItem} */ item) => STATUSES.indexOf(item.status);
+  const all = [...rows.value].sort((one, other) => order(one.item) - order(other.item));
+  if (!all.length) return null;
+  const words = t.imports.columns;
+  return html`<div class="scroller import-table" tabindex="0" role="region" aria-label=${t.imports.check}><table>
+    <thead><tr><th scope="col">${words.name}</th><th scope="col">${words.result}</th><th scope="col">${words.why}</th><th scope="col">${words.item}</th></tr></thead>
+    <tbody>${all.slice(0, ROWS_MAX).map(({ file, item }) => html`<tr key=${`${file}:${item.line}:${item.index}`}>
+      <th scope="row" dir="auto">${item.id && ['created', 'updated', 'unchanged', 'differs'].includes(item.status) ? html`<a href=${personaLink(item.id)}>${item.name}</a>` : item.name ?? '–'}</th>
+      <td><span class="badge ${GRADES[item.status] ?? ''}">${t.imports.statuses[item.status]}</span></td>
+      <td class="wraps">${[...(item.errors ?? []), ...(item.warnings ?? [])].join('; ')}</td><td class="hint">${file}:${item.line}${item.index === undefined ? '' : ` [${item.index}]`}</td></tr>`)}</tbody>
+  </table>${all.length > ROWS_MAX && html`<p class="hint import-more">${t.imports.more(all.length - ROWS_MAX)}</p>`}</div>`;
+}
+
+function report() {
+  const all = rows.peek().map(({ file, item }) => ({ file, ...item }));
+  download('import-report.json', 'application/json', JSON.stringify({ items: all }, null, 2));
+}
+
+const isDragged = signal(false);
+
+/** The whole window takes files, on every screen. */
+export function DropZone() {
+  useEffect(() => {
+    const hasFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files');
+    const over = (/** @type {DragEvent} */ event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      isDragged.value = true;
+    };
+    const out = (/** @type {DragEvent} */ event) => {
+      if (event.relatedTarget === null) isDragged.value = false;
+    };
+    const drop = (/** @type {DragEvent} */ event) => {
+      isDragged.value = false;
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      take(event.dataTransfer?.files ?? []);
+    };
+    addEventListener('dragover', over);
+    addEventListener('dragleave', out);
+    addEventListener('drop', drop);
+    return () => {
+      removeEventListener('dragover', over);
+      removeEventListener('dragleave', out);
+      removeEventListener('drop', drop);
+    };
+  }, []);
+  return isDragged.value ? html`<div class="dropping" aria-hidden="true"><div><${Icon} name="import" /><strong>${t.imports.dropAnywhere}</strong></div></div>` : null;
+}
