@@ -88,7 +88,7 @@ export async function call(method, path, wish = {}) {
 }
 
 /** A text as the bytes of UTF-8, which is how a header carries it. @param {string} text */
-const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+export const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text));
 
 /** @param {string} text */
 function parsed(text) {

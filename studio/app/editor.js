@@ -10,17 +10,19 @@ import { Menu } from './editor-menu.js';
 import { Notices } from './editor-notices.js';
 import { JsonView } from './editor-json.js';
 import { Preview } from './editor-preview.js';
+import { History } from './history.js';
 import { html } from './html.js';
 import { Icon } from './icons.js';
 import { isTyping, shortcuts } from './keys.js';
 import { onChanges } from './live.js';
+import { NoteDialog } from './note.js';
 import { go, lastGallery, personaLink, route } from './route.js';
 import { Session } from './session.js';
 import { t } from './strings.js';
 import { at } from './time.js';
 import { explain } from './toast.js';
 
-const VIEWS = /** @type {const} */ (['write', 'json']);
+const VIEWS = /** @type {const} */ (['write', 'history', 'json']);
 
 export function Editor() {
   const id = route.value.id;
@@ -70,6 +72,7 @@ function Missing({ failure, retry }) {
 /** @param {{ session: Session }} props */
 function Opened({ session }) {
   const [deciding, setDeciding] = useState(false);
+  const [noting, setNoting] = useState(false);
   const seen = useRef(0);
   const name = String(session.form.value.name ?? '');
   const open = Object.keys(session.both.value).length;
@@ -84,6 +87,7 @@ function Opened({ session }) {
   }, [open]);
   useEffect(() => shortcuts([
     { keys: 'mod+s', always: true, act: () => session.save() },
+    { keys: 'mod+Shift+s', always: true, act: () => setNoting(true) },
     { keys: 'Escape', act: (event) => {
       if (isTyping(event.target)) /** @type {HTMLElement} */ (event.target).blur();
       else go(lastGallery.peek());
@@ -94,7 +98,9 @@ function Opened({ session }) {
     <${Head} session=${session} name=${name} view=${view} onDecide=${() => setDeciding(true)} />
     <${Notices} session=${session} onDecide=${() => setDeciding(true)} />
     ${view === 'write' && html`<div class="editor-panes"><${Form} session=${session} /><${Preview} session=${session} /></div>`}
+    ${view === 'history' && html`<${History} session=${session} />`}
     ${view === 'json' && html`<${JsonView} session=${session} />`}
+    ${noting && html`<${NoteDialog} session=${session} onClose=${() => setNoting(false)} />`}
     ${deciding && open > 0 && html`<${ConflictDialog} session=${session} onClose=${() => setDeciding(false)} />`}
   </div>`;
 }

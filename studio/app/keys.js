@@ -30,7 +30,8 @@ export function isTyping(target) {
 export function nameOf(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const modified = (isMac ? event.metaKey : event.ctrlKey) ? 'mod+' : '';
-  return `${modified}${event.altKey ? 'alt+' : ''}${key}`;
+  const shift = modified && event.shiftKey ? 'Shift+' : '';
+  return `${modified}${event.altKey ? 'alt+' : ''}${shift}${key}`;
 }
 
 addEventListener('keydown', (event) => {

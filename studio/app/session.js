@@ -3,7 +3,7 @@
 // acknowledged by the server.
 
 import { batch, computed, signal } from '../vendor/runtime.js';
-import { call, get, newKey, reachable, Refusal } from './api.js';
+import { call, get, newKey, reachable, Refusal, utf8 } from './api.js';
 import * as drafts from './drafts.js';
 import { changes, editable, patchOf, reconcile } from './merge.js';
 
@@ -180,8 +180,8 @@ export class Session {
   }
 
   /** Sends what is not saved. One request at a time; one without an answer is sent again as it was,
-   * with its key, so it is kept once. */
-  async save() {
+   * with its key, so it is kept once. @param {string} [note] why the change is made */
+  async save(note = '') {
     clearTimeout(this.clock);
     if (this.isSending || this.trouble.peek() === 'gone') return;
     if (!this.pending) {
@@ -190,7 +190,7 @@ export class Session {
         if (['saving', 'offline', 'busy', 'failed'].includes(this.trouble.peek())) this.trouble.value = '';
         return;
       }
-      this.pending = { key: newKey(), base: this.server.peek().revision, changes: unsaved };
+      this.pending = { key: newKey(), base: this.server.peek().revision, changes: unsaved, note };
     }
     this.isSending = true;
     this.trouble.value = 'saving';
@@ -217,7 +217,7 @@ export class Session {
   request(pending) {
     return {
       query: { base_revision: pending.base }, body: patchOf(pending.changes), type: 'application/json-patch+json',
-      headers: { 'Idempotency-Key': pending.key },
+      headers: { 'Idempotency-Key': pending.key, ...(pending.note && { 'X-Persona-Note': utf8(pending.note) }) },
     };
   }
 

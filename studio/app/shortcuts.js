@@ -10,7 +10,7 @@ const items = t.shortcuts.items;
 const GROUPS = [
   [t.shortcuts.groups.everywhere, [['mod+k', items.palette], ['/', items.search], ['c', items.create], ['g p', items.gallery], ['g i', items.import], ['g h', items.health], ['g s', items.settings], ['?', items.help]]],
   [t.shortcuts.groups.gallery, [['ArrowUp ArrowDown', items.move], ['Enter', items.open], ['x', items.select], ['Shift+x', items.range], ['Delete', items.deleteThem], ['Escape', items.clear]]],
-  [t.shortcuts.groups.editor, [['mod+s', items.save], ['Escape', items.back]]],
+  [t.shortcuts.groups.editor, [['mod+s', items.save], ['mod+Shift+s', items.note], ['Escape', items.back]]],
 ];
 
 /** @param {{ onClose: () => void }} props */

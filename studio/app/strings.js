@@ -80,7 +80,7 @@ export const t = {
     items: {
       palette: 'Commands and personas', search: 'Search', create: 'New persona', help: 'This list', gallery: 'Go to personas', import: 'Go to import', health: 'Go to health',
       settings: 'Go to settings', move: 'Move between personas', open: 'Open', select: 'Select', range: 'Select a range', deleteThem: 'Delete the selected', clear: 'Clear the selection',
-      save: 'Save now', back: 'Back to the gallery',
+      save: 'Save now', note: 'Save with a note', back: 'Back to the gallery',
     },
   },
   editor: {
@@ -180,8 +180,8 @@ export const t = {
     about: 'About this server', version: 'Version', keyboard: 'Keyboard', letters: 'Single keys are shortcuts, such as C for a new persona',
   },
   history: {
-    title: 'History', current: 'Current', compare: 'Compare', revert: 'Restore this revision', reverted: (/** @type {number} */ revision) => `Restored as r${revision}`,
-    missing: 'This server keeps its history to itself: it has no list of revisions.', by: (/** @type {string} */ name) => `by ${name}`, changed: 'changed', from: 'from', to: 'to', nothing: 'Nothing differs.',
-    download: 'Download', created: 'Created', deleted: 'Deleted', undeleted: 'Restored', edited: 'Edited',
+    current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',
+    download: 'Download', created: 'Created', deleted: 'Deleted', undeleted: 'Brought back', unknown: 'Author not known', more: 'Older revisions', saves: (/** @type {number} */ count) => number(count, 'save', 'saves'),
   },
+  note: { title: 'Save with a note', label: 'Note', about: 'Stands in the history beside this change.', nothing: 'Everything is saved. A note goes with a change.' },
 };

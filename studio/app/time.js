@@ -5,6 +5,7 @@ import { signal } from '../vendor/runtime.js';
 const MINUTE = 60_000;
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
+const hour = new Intl.DateTimeFormat('en', { timeStyle: 'short' });
 const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
 
 /** The time of day, a minute at a time: what shows ages is drawn again with it. */
@@ -27,6 +28,9 @@ export const at = (time) => exact.format(Date.parse(time));
 
 /** @param {string} time */
 export const dayOf = (time) => day.format(Date.parse(time));
+
+/** @param {string} time */
+export const timeOf = (time) => hour.format(Date.parse(time));
 
 /** @param {number} ms */
 export function span(ms) {

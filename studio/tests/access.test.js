@@ -56,6 +56,9 @@ for (const colorScheme of ['light', 'dark']) {
       await page.getByLabel('Description').waitFor();
       await page.getByRole('button', { name: 'More' }).click();
       await check(page, `${told}: editor`);
+      await page.goto(`${server.url}/#/personas/${id}/history`);
+      await page.locator('.compared .diff').first().waitFor();
+      await check(page, `${told}: history`);
       await page.goto(`${server.url}/#/personas/${id}/json`);
       await page.getByLabel('The persona as JSON').waitFor();
       await check(page, `${told}: JSON`);

@@ -77,6 +77,11 @@ fn files_are_looked_at_before_they_are_imported() {
 }
 
 #[test]
+fn revisions_are_compared_and_restored() {
+    tell_stories("history.test.js");
+}
+
+#[test]
 fn every_screen_keeps_the_rules_of_accessibility() {
     tell_stories("access.test.js");
 }
