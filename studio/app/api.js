@@ -1,13 +1,16 @@
 // The way to the server: the public API, and nothing else.
 
 import { signal } from '../vendor/runtime.js';
-import { settings } from './settings-store.js';
+import { settings, token } from './settings-store.js';
 
 /** How long an answer may take; a server gives up earlier by itself. */
 const ANSWER_MS_MAX = 40_000;
 
 /** Whether the server answered the last request. */
 export const reachable = signal(true);
+
+/** Whether the server wants to know with which token it is spoken to. */
+export const isLocked = signal(false);
 
 /** @typedef {import('./types.js').Problem} Problem */
 /** @typedef {{ query?: Record<string, any>, body?: any, type?: string, headers?: Record<string, string>,
@@ -48,7 +51,9 @@ export function address(path, query = {}) {
 export async function call(method, path, wish = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: 'application/json', ...wish.headers };
-  if (settings.author.peek() && method !== 'GET') headers['X-Persona-Author'] = utf8(settings.author.peek());
+  const author = settings.author.peek().trim();
+  if (author && method !== 'GET') headers['X-Persona-Author'] = utf8(author);
+  if (token.peek()) headers.Authorization = `Bearer ${token.peek()}`;
   let body = wish.body;
   if (body !== undefined && !(body instanceof Blob)) {
     headers['Content-Type'] = wish.type ?? 'application/json';
@@ -82,6 +87,7 @@ export async function call(method, path, wish = {}) {
   if (response.ok) {
     return { status: response.status, body: read ?? text, etag: response.headers.get('etag') ?? '', headers: response.headers };
   }
+  if (response.status === 401) isLocked.value = true;
   const refusal = new Refusal(response.status, isProblem(read) ? read : { code: 'unknown', title: response.statusText, status: response.status });
   refusal.retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1000;
   throw refusal;

@@ -130,15 +130,20 @@ function focusCard(place, columns, rowHeight) {
   const head = document.querySelector('.gallery-head')?.clientHeight ?? 0;
   if (top < main.scrollTop + head) main.scrollTop = top - head;
   else if (top + rowHeight > main.scrollTop + main.clientHeight) main.scrollTop = top + rowHeight - main.clientHeight + 16;
-  const look = () => /** @type {HTMLElement | null} */ (document.querySelector(`.card-link[data-place="${place}"]`));
-  const found = look();
-  if (found) return found.focus({ preventScroll: true });
-  // The row is drawn with the next frame, and its page may have to come first.
-  const observer = new MutationObserver(() => {
-    const card = look();
-    if (!card) return;
-    observer.disconnect();
-    card.focus({ preventScroll: true });
-  });
-  observer.observe(list, { childList: true, subtree: true });
+  focusWhenDrawn(`.card-link[data-place="${place}"]`);
+}
+
+/** Focuses what a selector names when it is there: a row is drawn with the next frame, and its page
+ * may have to come first. The function that is answered gives up.
+ * @param {string} selector */
+export function focusWhenDrawn(selector) {
+  const look = () => {
+    const found = /** @type {HTMLElement | null} */ (document.querySelector(selector));
+    found?.focus({ preventScroll: true });
+    return found !== null;
+  };
+  if (look()) return () => {};
+  const observer = new MutationObserver(() => look() && observer.disconnect());
+  observer.observe(document.querySelector('main') ?? document.body, { childList: true, subtree: true });
+  return () => observer.disconnect();
 }

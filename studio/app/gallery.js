@@ -1,8 +1,8 @@
 // The gallery: all personas as cards or as a list, searched and filtered as one types.
 
-import { effect, untracked, useEffect, useRef } from '../vendor/runtime.js';
+import { effect, untracked, useEffect, useLayoutEffect, useRef } from '../vendor/runtime.js';
 import { BulkBar } from './gallery-bulk.js';
-import { Cards } from './gallery-cards.js';
+import { Cards, focusWhenDrawn } from './gallery-cards.js';
 import { Empty, NothingFound } from './gallery-empty.js';
 import { apiQuery, filters, isFiltered, refine } from './gallery-query.js';
 import { cards, failure, load, loading, news, reload, takeIn, tookMs, total } from './gallery-list.js';
@@ -19,10 +19,23 @@ import { explain } from './toast.js';
 /** How long after the last letter a search begins: shorter than two letters of a fast typist. */
 const TYPING_MS = 90;
 
+/** What the list was read for, and where it was left: the way back leads to the same place. */
+let shownFor = '';
+let place = { top: 0, id: '' };
+
+// Also while another screen is shown, so that the list is as it should be on the way back.
+onChanges((changed) => {
+  takeIn(changed, { showsDeleted: filters.peek().deleted });
+  // At the top of the list nothing moves under the eyes of a reader: new ones come by themselves.
+  const isSeen = route.peek().screen === 'gallery' && (document.querySelector('main')?.scrollTop ?? 0) < 40;
+  if (news.peek() && isSeen && !document.querySelector('.card:focus-within')) reload();
+});
+
 export function Gallery() {
   const box = useRef(/** @type {HTMLInputElement | null} */ (null));
   useEffect(() => {
     document.title = `${t.gallery.title} · ${t.product}`;
+    const main = /** @type {HTMLElement} */ (document.querySelector('main'));
     let before = '';
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let clock;
@@ -36,10 +49,13 @@ export function Gallery() {
         clearTimeout(clock);
         // Only what is typed waits; a filter that is chosen is a wish for now.
         const isTyping = before !== '' && document.activeElement === box.current;
+        const isBack = before === '' && text === shownFor && !failure.peek();
         before = text;
+        shownFor = text;
+        if (isBack) return;
         clock = setTimeout(() => {
           clearSelection();
-          document.querySelector('main')?.scrollTo(0, 0);
+          main.scrollTo(0, 0);
           load(query);
         }, isTyping ? TYPING_MS : 0);
       });
@@ -49,11 +65,18 @@ export function Gallery() {
       clearTimeout(clock);
     };
   }, []);
-  useEffect(() => onChanges((changed) => {
-    takeIn(changed, { showsDeleted: filters.peek().deleted });
-    // At the top of the list nothing moves under the eyes of a reader: new ones come by themselves.
-    if (news.peek() && (document.querySelector('main')?.scrollTop ?? 0) < 40 && !document.querySelector('.card:focus-within')) reload();
-  }), []);
+  useLayoutEffect(() => {
+    const main = /** @type {HTMLElement} */ (document.querySelector('main'));
+    main.scrollTo(0, place.top);
+    const stop = place.id ? focusWhenDrawn(`.card[data-id="${CSS.escape(place.id)}"] .card-link`) : () => {};
+    const note = () => (place = { top: main.scrollTop, id: '' });
+    main.addEventListener('scroll', note, { passive: true });
+    return () => {
+      stop();
+      main.removeEventListener('scroll', note);
+      place.id = route.peek().id;
+    };
+  }, []);
   useEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);
   const isEmpty = total.value === 0 && !isFiltered(filters.value) && !failure.value;
   return html`<div class="gallery">

@@ -110,8 +110,8 @@ function Table() {
   return html`<div class="scroller import-table" tabindex="0" role="region" aria-label=${t.imports.check}><table>
     <thead><tr><th scope="col">${words.name}</th><th scope="col">${words.result}</th><th scope="col">${words.why}</th><th scope="col">${words.item}</th></tr></thead>
     <tbody>${all.slice(0, ROWS_MAX).map(({ file, item }) => html`<tr key=${`${file}:${item.line}:${item.index}`}>
-      <th scope="row" dir="auto">${item.id && ['created', 'updated', 'unchanged', 'differs'].includes(item.status) ? html`<a href=${personaLink(item.id)}>${item.name}</a>` : item.name ?? '–'}</th>
-      <td><span class="badge ${GRADES[item.status] ?? ''}">${t.imports.statuses[item.status]}</span></td>
+      <th scope="row" dir="auto">${item.id && ['created', 'updated', 'unchanged', 'differs'].includes(item.status) ? html`<a href=${personaLink(item.id)}>${item.name}</a>` : item.name || '–'}</th>
+      <td><span class="badge ${GRADES[item.status] ?? ''}">${t.imports.statuses[/** @type {keyof typeof t.imports.statuses} */ (item.status)]}</span></td>
       <td class="wraps">${[...(item.errors ?? []), ...(item.warnings ?? [])].join('; ')}</td><td class="hint">${file}:${item.line}${item.index === undefined ? '' : ` [${item.index}]`}</td></tr>`)}</tbody>
   </table>${all.length > ROWS_MAX && html`<p class="hint import-more">${t.imports.more(all.length - ROWS_MAX)}</p>`}</div>`;
 }

@@ -39,6 +39,23 @@ export const settings = {
   letters: kept('letters', 'on', ['on', 'off']),
 };
 
+/** The token of this window, until the window is closed. @type {import('../vendor/runtime.js').Signal<string>} */
+export const token = signal('');
+try {
+  token.value = sessionStorage.getItem(`${PREFIX}token`) ?? '';
+} catch {
+  // The browser lets no page keep anything; the token lasts as long as the page.
+}
+effect(() => {
+  const value = token.value;
+  try {
+    if (value) sessionStorage.setItem(`${PREFIX}token`, value);
+    else sessionStorage.removeItem(`${PREFIX}token`);
+  } catch {
+    // As above.
+  }
+});
+
 // color-scheme chooses between the two values of every light-dark() of the style sheets.
 effect(() => {
   document.documentElement.dataset.theme = settings.theme.value;

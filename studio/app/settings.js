@@ -5,7 +5,7 @@ import { address, get } from './api.js';
 import { html } from './html.js';
 import { Icon } from './icons.js';
 import { overlay } from './overlay.js';
-import { settings } from './settings-store.js';
+import { settings, token } from './settings-store.js';
 import { t } from './strings.js';
 
 const THEMES = /** @type {const} */ (['system', 'light', 'dark']);
@@ -24,7 +24,7 @@ export function Settings() {
     <header class="page-head"><h1 tabindex="-1">${words.title}</h1></header>
     <section class="block"><h2>${words.you}</h2>
       <label class="field"><span>${words.author}</span><input type="text" dir="auto" autocomplete="name" maxlength=${AUTHOR_CHARS_MAX} value=${settings.author.value} aria-describedby="author-about"
-        onInput=${(/** @type {any} */ event) => (settings.author.value = event.target.value.replace(/\p{Cc}/gu, '').trim())} /></label>
+        onInput=${(/** @type {any} */ event) => (settings.author.value = event.target.value.replace(/\p{Cc}/gu, ''))} /></label>
       <p id="author-about" class="hint">${words.authorAbout}</p></section>
     <section class="block"><h2>${words.appearance}</h2>
       <fieldset class="choices"><legend>${t.theme.label}</legend>${THEMES.map((one) => html`<label key=${one} class="choice"><input type="radio" name="theme" checked=${settings.theme.value === one} onChange=${() => (settings.theme.value = one)} /><span>${t.theme[one]}</span></label>`)}</fieldset></section>
@@ -33,6 +33,7 @@ export function Settings() {
       <div><button type="button" class="button" onClick=${() => (overlay.value = 'shortcuts')}><${Icon} name="keyboard" />${t.shortcuts.title}</button></div></section>
     <section class="block"><h2>${words.data}</h2><p class="hint">${words.exportAllAbout}</p>
       <div><a class="button" href=${address('export')} download="personas.ndjson"><${Icon} name="export" />${words.exportAll}</a></div></section>
+    ${token.value && html`<section class="block"><h2>${t.signIn.title}</h2><div><button type="button" class="button" onClick=${() => (token.value = '')}>${t.signIn.out}</button></div></section>`}
     <section class="block"><h2>${words.about}</h2><p>${t.product} ${version}</p><p><a href="api/v1/docs">${t.nav.docs}</a></p></section>
   </div>`;
 }

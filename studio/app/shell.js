@@ -1,8 +1,8 @@
 // The frame around every screen: the ways to the screens, what is to be known everywhere, and the
 // shortcuts that work everywhere.
 
-import { computed, useEffect, useLayoutEffect } from '../vendor/runtime.js';
-import { get, reachable } from './api.js';
+import { computed, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
+import { get, isLocked, reachable } from './api.js';
 import { CreateDialog } from './create.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
@@ -17,6 +17,7 @@ import { go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
 import { Settings } from './settings.js';
 import { ShortcutSheet } from './shortcuts.js';
+import { SignIn } from './sign-in.js';
 import { t } from './strings.js';
 import { Toasts } from './toast.js';
 
@@ -38,6 +39,7 @@ const WAYS = [
 const KNOCK_MS = 2000;
 
 export function Shell() {
+  const [entered, setEntered] = useState(0);
   useEffect(() => shortcuts([
     { keys: 'mod+k', act: () => (overlay.value = 'palette'), always: true },
     { keys: '?', act: () => (overlay.value = 'shortcuts') },
@@ -65,11 +67,12 @@ export function Shell() {
       <${Sidebar} shown=${shown} />
       <main id="content" tabindex="-1">
         ${!reachable.value && html`<div class="banner" role="alert"><${Icon} name="cloud" /><span><strong>${t.offline.title}</strong> ${t.offline.about}</span></div>`}
-        <${Screen} key=${shown === 'personas' ? route.value.id : shown} />
+        <${Screen} key=${`${shown}/${shown === 'personas' ? route.value.id : ''}/${entered}`} />
       </main>
     </div>
     <${Toasts} />
     <${DropZone} />
+    ${isLocked.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
     ${overlay.value === 'palette' && html`<${Palette} onClose=${close} />`}
     ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${close} />`}
     ${overlay.value === 'create' && html`<${CreateDialog} onClose=${close} />`}`;

@@ -38,7 +38,7 @@ export const t = {
       '-created_at': 'Newest', created_at: 'Oldest',
     },
     view: 'View', grid: 'Grid', list: 'List',
-    filters: 'Filters', kind: 'Kind', anyKind: 'Any kind', tag: 'Tag', addTag: 'Filter by tag…', active: 'In use', inactive: 'Not in use', deleted: 'With deleted',
+    filters: 'Filters', kind: 'Kind', tag: 'Tag', addTag: 'Filter by tag…', active: 'In use', inactive: 'Not in use', deleted: 'With deleted',
     removeFilter: (/** @type {string} */ what) => `Remove the filter ${what}`,
     clear: 'Clear filters',
     results: 'Personas found',
@@ -62,7 +62,7 @@ export const t = {
   bulk: {
     label: 'Selected personas',
     count: (/** @type {number} */ count) => `${count.toLocaleString('en')} selected`,
-    all: 'Select all', none: 'Clear selection', tag: 'Tag', untag: 'Remove tag', export: 'Export', delete: 'Delete', restore: 'Restore',
+    all: 'Select all', none: 'Clear selection', tag: 'Tag', export: 'Export', delete: 'Delete', restore: 'Restore',
     tagTitle: (/** @type {number} */ count) => `Tags of ${personas(count)}`,
     tagAdd: 'Add these tags', tagRemove: 'Remove these tags', tagHint: 'Separate tags with commas',
     tagged: (/** @type {number} */ count) => `Tags of ${personas(count)} changed`,
@@ -115,7 +115,7 @@ export const t = {
     addGreeting: 'Add a greeting', noGreetings: 'One opening is enough for a start. Alternates let a conversation begin elsewhere.',
     entry: (/** @type {number} */ place) => `Entry ${place}`,
     addEntry: 'Add an entry', noEntries: 'Facts that join the prompt only when their keys are mentioned.',
-    entryKeys: 'Keys', entryKeysHint: 'Separated by commas; the entry joins the prompt when one is mentioned.', entryContent: 'Content', entryEnabled: 'In use', entryConstant: 'Always', entryOrder: 'Order',
+    entryKeys: 'Keys', entryKeysHint: 'Separated by commas; the entry joins the prompt when one is mentioned.', entryContent: 'Content', entryEnabled: 'In use', entryConstant: 'Always',
     addTag: 'Add a tag', removeTag: (/** @type {string} */ tag) => `Remove the tag ${tag}`,
     preview: 'Preview', previewAbout: 'The texts in the order in which a model reads them.', previewEmpty: 'Nothing to preview yet.',
     you: 'You',
@@ -183,5 +183,6 @@ export const t = {
     current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',
     download: 'Download', created: 'Created', deleted: 'Deleted', undeleted: 'Brought back', unknown: 'Author not known', more: 'Older revisions', saves: (/** @type {number} */ count) => number(count, 'save', 'saves'),
   },
+  signIn: { title: 'Sign in', about: 'This server answers only with a token. Ask for one where the server is run. It is kept in this window and nowhere else.', token: 'Token', enter: 'Sign in', out: 'Forget the token of this window' },
   note: { title: 'Save with a note', label: 'Note', about: 'Stands in the history beside this change.', nothing: 'Everything is saved. A note goes with a change.' },
 };

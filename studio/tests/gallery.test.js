@@ -122,6 +122,44 @@ story('thousands of personas are a few cards, and the last one is a key away', a
   await page.locator('.card-link[data-place="0"]:focus').waitFor();
 });
 
+story('the way back from the editor leads to the same place of the list', async ({ server, open }) => {
+  await server.createAll(many(400));
+  const page = await open('#/?sort=name');
+  await page.getByText('400 personas').waitFor();
+  await page.locator('main').evaluate((main) => main.scrollTo(0, 9000));
+  const link = page.locator('.card-link[data-place="160"]');
+  await link.click();
+  await page.getByRole('heading', { name: 'Persona 00160' }).waitFor();
+  await page.getByLabel('Name', { exact: true }).fill('Persona 00160 renamed');
+  await page.keyboard.press('Control+s');
+  await page.getByText('Saved as r2').waitFor();
+  await page.goBack();
+  await page.locator('.card-link:focus', { hasText: 'Persona 00160 renamed' }).waitFor();
+  assert.equal(await page.locator('main').evaluate((main) => main.scrollTop), 9000);
+});
+
+story('a server that wants a token is asked with one, which only this window keeps', async ({ server, open }) => {
+  await server.create({ name: 'Secret' });
+  const page = await open('#/settings');
+  await page.context().route('**/api/v1/**', (route) => {
+    if (route.request().headers().authorization === 'Bearer psk_right') return route.continue();
+    return route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify({ code: 'unauthorized', title: 'A token is needed', detail: 'the token is not known', status: 401 }) });
+  });
+  await page.goto(`${server.url}/#/`);
+  const dialog = page.getByRole('dialog', { name: 'Sign in' });
+  await dialog.getByLabel('Token').fill('psk_wrong');
+  await page.keyboard.press('Enter');
+  await dialog.getByText('the token is not known').waitFor();
+  await dialog.getByLabel('Token').fill('psk_right');
+  await page.keyboard.press('Enter');
+  await page.getByRole('link', { name: 'Secret' }).waitFor();
+  await page.reload();
+  await page.getByRole('link', { name: 'Secret' }).waitFor();
+  const other = await page.context().newPage();
+  await other.goto(`${server.url}/#/`);
+  await other.getByRole('dialog', { name: 'Sign in' }).waitFor();
+});
+
 story('markup in every field is text, and nothing of it runs', async ({ server, open }) => {
   const evil = '<img src=x onerror="console.error(1)"><script>console.error(2)</script>"\'&amp;{{char}}';
   const { id } = await server.create({ name: evil, nickname: evil, description: evil, first_mes: evil, tags: [evil.slice(0, 100)], alternate_greetings: [evil], character_book: { entries: [{ keys: [evil], content: evil }] } });
