@@ -6,6 +6,7 @@ mod files;
 
 mod broken_connections;
 mod contract_of_postgres;
+mod dice;
 mod differential;
 mod epoch;
 mod feed;

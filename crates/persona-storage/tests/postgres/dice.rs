@@ -1,0 +1,183 @@
+//! Requests by chance for `differential.rs`: one seed makes the same requests on every machine.
+
+use persona_model::{
+    Filter, Kind, ListRequest, Patch, PersonaId, Precondition, Revision, Search, Since, Sort,
+    Timestamp, filter_tags,
+};
+use persona_storage::conformance::{document, guess, id, idempotent, write};
+use persona_storage::{Operation, Write};
+use serde_json::{Value, json};
+
+/// Few identities, so that the operations meet each other.
+const IDENTITIES: u64 = 200;
+
+const WORDS: [&str; 26] = [
+    "ada",
+    "Bea",
+    "Crème",
+    "brûlée",
+    "日本",
+    "wiz",
+    "wizard",
+    "linux",
+    "terminal",
+    "Straße",
+    "🤖",
+    "it's 100%_\\",
+    "STRASSE",
+    "C",
+    "c++",
+    "C++17",
+    "C#",
+    ".NET",
+    "net",
+    "node.js",
+    "18+",
+    "用C++吧",
+    "ΣΊΣΥΦΟΣ",
+    "σίσυφος",
+    "ﬁne İ ı",
+    "e\u{301}",
+];
+/// The same tag in several cases, among others.
+const TAGS: [&str; 11] =
+    ["x", "X", "y", "Zebra", "ZEBRA", "ähre", "ÄHRE", "A\u{308}hre", "日本", "Straße", "STRASSE"];
+
+/// Deterministic numbers (SplitMix64): the same seed makes the same run on every machine and with
+/// every library.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    pub fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+
+    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[usize::try_from(self.below(all.len() as u64)).expect("small")]
+    }
+
+    pub fn id(&mut self) -> PersonaId {
+        id(u8::try_from(self.below(IDENTITIES)).expect("small"))
+    }
+
+    pub fn revision(&mut self) -> Revision {
+        Revision::new(self.below(12) + 1).expect("not zero")
+    }
+
+    fn text(&mut self) -> String {
+        (0..=self.below(4)).map(|_| *self.of(&WORDS)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn tags(&mut self) -> Vec<&'static str> {
+        (0..self.below(3)).map(|_| *self.of(&TAGS)).collect()
+    }
+
+    fn handle(&mut self) -> Value {
+        if self.one_in(2) { Value::Null } else { json!(format!("h{}", self.below(8))) }
+    }
+
+    pub fn members(&mut self) -> Value {
+        json!({
+            "name": self.text(), "handle": self.handle(), "kind": self.of(&["character", "agent", "user", "prompt"]),
+            "tags": self.tags(), "is_active": !self.one_in(4), "description": self.text(),
+            "extensions": { format!("k{}", self.below(4)): self.below(3) },
+        })
+    }
+
+    fn patch(&mut self) -> Patch {
+        let merge = match self.below(7) {
+            0 => json!({ "extensions": { format!("k{}", self.below(4)): self.below(3) } }),
+            1 => json!({ "description": self.text(), "scenario": self.text() }),
+            2 => json!({ "handle": self.handle() }),
+            3 => json!({ "tags": self.tags() }),
+            4 => json!({ "name": self.text() }),
+            5 => json!({ "name": null, "unknown": 1 }),
+            _ => return self.json_patch(),
+        };
+        Patch::merge(merge).expect("a merge patch")
+    }
+
+    fn json_patch(&mut self) -> Patch {
+        let operations = json!([
+            { "op": "test", "path": "/is_active", "value": !self.one_in(3) },
+            { "op": "replace", "path": "/description", "value": self.text() },
+        ]);
+        Patch::json(operations).expect("a JSON Patch")
+    }
+
+    fn precondition(&mut self) -> Precondition {
+        match self.below(8) {
+            0 => Precondition::OneOf(vec![]),
+            1..4 => guess(&[self.revision(), self.revision()]),
+            _ => Precondition::Any,
+        }
+    }
+
+    pub fn write(&mut self) -> Write {
+        let (id, precondition) = (self.id(), self.precondition());
+        let operation = match self.below(16) {
+            0..3 => Operation::Create { id, document: document(self.members()) },
+            3..6 => Operation::Replace { id, precondition, document: document(self.members()) },
+            6..12 => {
+                let base = self.one_in(3).then(|| self.revision());
+                Operation::Patch { id, precondition, patch: self.patch(), base }
+            }
+            12..14 => Operation::Delete { id, precondition },
+            _ => Operation::Undelete { id, precondition },
+        };
+        let mut request = write(operation);
+        request.author = self.one_in(2).then(|| "Zoë".to_owned());
+        if self.one_in(6) {
+            request =
+                idempotent(request, &format!("key {}", self.below(30)), u8::from(self.one_in(4)));
+        }
+        request
+    }
+
+    fn search(&mut self) -> Option<Search> {
+        let first = self.text();
+        let text = match self.below(5) {
+            0 => first,
+            1 => format!("\"{first}\""),
+            2 => format!("{}*", self.of(&WORDS)),
+            3 => format!("{first} -{}", self.of(&WORDS)),
+            _ => format!("-{}", self.of(&WORDS)),
+        };
+        Search::parse(&text).ok()
+    }
+
+    pub fn list(&mut self, now: Timestamp) -> ListRequest {
+        let filter = Filter {
+            kind: self.one_in(4).then(|| *self.of(&Kind::ALL)),
+            is_active: self.one_in(4).then(|| self.one_in(2)),
+            tags: if self.one_in(3) {
+                filter_tags(self.tags().into_iter()).expect("few")
+            } else {
+                Vec::new()
+            },
+            updated_since: self
+                .one_in(5)
+                .then(|| Since::Time(Timestamp::from_micros(now.as_micros() - 10_000))),
+            search: if self.one_in(2) { self.search() } else { None },
+            include_deleted: self.one_in(3),
+        };
+        ListRequest {
+            filter,
+            sort: self.of(&Sort::ALL).1,
+            after: None,
+            limit: usize::try_from(self.below(6) + 1).expect("small"),
+            count: self.one_in(2),
+        }
+    }
+}
