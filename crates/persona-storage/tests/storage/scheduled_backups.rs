@@ -89,7 +89,9 @@ async fn a_scheduled_backup_that_fails_is_tried_again_soon_and_removes_nothing()
     let folder = Folder::filled(PERSONAS).await;
     fs::write(folder.path("backups"), "in the way").expect("written");
     let mut schedule = schedule(&folder, 1, &Arc::default());
-    schedule.make(&mut go_on).expect_err("no folder");
+    let failed = schedule.make(&mut go_on).expect_err("no folder");
+    assert!(failed.to_string().contains("not a directory"), "{failed}");
+    assert!(!failed.hint().is_some_and(|hint| hint.contains("--force")), "{:?}", failed.hint());
     assert!(
         schedule.due_in() <= Duration::from_mins(1) && schedule.due_in() > Duration::from_secs(30),
         "{:?}",

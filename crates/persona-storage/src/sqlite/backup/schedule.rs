@@ -6,7 +6,7 @@
 //! backup of this schedule are ever removed.
 
 use std::fs::{DirBuilder, File};
-use std::io::Result as IoResult;
+use std::io::{ErrorKind, Result as IoResult};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +44,14 @@ fn make_folder(folder: &Path, database: &Path) -> IoResult<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+        // A file has its name. That it exists is no reason to replace it, as for other outputs.
+        if error.kind() == ErrorKind::AlreadyExists {
+            ErrorKind::NotADirectory.into()
+        } else {
+            error
+        }
+    })?;
     // The last part cannot be a link: this process has just made it, or another one a folder in the
     // same moment.
     Owner::of(database)?.take_ownership(File::open(folder)?);
