@@ -97,8 +97,8 @@ impl<'a> Display<'a> {
     }
 }
 
-/// How far a step is after this time, for a log. What cannot be foretold is not: one table can be
-/// nearly the whole file, and of what has not begun there is no rate.
+/// How far a step is after this time, for a log. What cannot be foretold is not: rows of the
+/// structure are estimated, and of what has not begun there is no rate.
 fn line_of(progress: Progress, elapsed: Duration) -> String {
     let Progress { step, done, total } = progress;
     let so_far = format!("{}: {done} of {total} {}", step.as_str(), step.unit());
@@ -115,7 +115,7 @@ fn line_of(progress: Progress, elapsed: Duration) -> String {
 fn template_of(step: Step) -> &'static str {
     match step {
         Step::Copying => "copying   {wide_bar} {percent}% {binary_bytes_per_sec} {eta}",
-        Step::Structure => "checking  {wide_bar} {pos}/{len} tables",
+        Step::Structure => "checking  {wide_bar} {percent}% of the structure",
         Step::Changes => "checking  {wide_bar} {percent}% {per_sec} changes {eta}",
         Step::Personas => "checking  {wide_bar} {percent}% {per_sec} personas {eta}",
         Step::Transferring => "moving    {wide_bar} {percent}% {per_sec} changes {eta}",
@@ -145,7 +145,7 @@ mod tests {
         let line = |step, done, total, seconds| {
             line_of(Progress { step, done, total }, Duration::from_secs(seconds))
         };
-        assert_eq!(line(Step::Structure, 3, 15, 100), "checking the structure: 3 of 15 tables");
+        assert_eq!(line(Step::Structure, 3, 15, 100), "checking the structure: 3 of 15 rows");
         assert_eq!(line(Step::Personas, 0, 200, 9), "checking the personas: 0 of 200 personas");
         // Slower than one in a second.
         assert_eq!(

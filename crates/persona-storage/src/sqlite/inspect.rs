@@ -209,7 +209,9 @@ fn check_in(path: &Path, presence: Presence) -> Result<CheckReport, DatabaseErro
     let watcher = &mut |_: Progress| ControlFlow::Continue(());
     match presence {
         Presence::WithLog => super::check(path, watcher),
-        Presence::AtRest => examine(path, &open_at_rest(path)?, true, Scope::WithWords, watcher),
+        Presence::AtRest => {
+            examine(path, &mut open_at_rest(path)?, true, Scope::WithWords, watcher)
+        }
     }
 }
 

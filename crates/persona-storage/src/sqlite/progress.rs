@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 pub enum Step {
     /// Pages are copied.
     Copying,
-    /// SQLite looks at the structure of the file, one table after the other.
+    /// SQLite looks at the structure of the file, table by table. Within a table the rows are
+    /// estimated.
     Structure,
     /// Lines of the feed are followed.
     Changes,
@@ -47,7 +48,7 @@ impl Step {
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Copying => "pages",
-            Self::Structure => "tables",
+            Self::Structure => "rows",
             Self::Changes | Self::Transferring | Self::Comparing => "changes",
             Self::Personas => "personas",
         }
@@ -55,4 +56,5 @@ impl Step {
 }
 
 /// Is told how far the work is, often; a break ends it with [`super::DatabaseError::Interrupted`].
-pub type Watcher<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
+/// It can be called on another thread than the one that does the work.
+pub type Watcher<'a> = dyn FnMut(Progress) -> ControlFlow<()> + Send + 'a;

@@ -6,7 +6,7 @@
 //!
 //! Start reading at [`check`] (`run.rs`). `persona.rs` compares one persona with itself, `chain.rs`
 //! its revisions, `feed.rs` the feed with both, `words.rs` the full-text indexes with documents;
-//! `source_file.rs` opens what is only read.
+//! `source_file.rs` opens what is only read, `steps.rs` counts the steps of a long statement.
 //! A running server is not disturbed: every persona and every batch of revisions, changes or words
 //! is a read transaction of its own, so none keeps the WAL from its reset for long.
 
@@ -16,6 +16,7 @@ mod persona;
 mod report;
 mod run;
 mod source_file;
+mod steps;
 mod words;
 
 pub use report::{CheckProblem, CheckReport};

@@ -9,6 +9,7 @@ use super::feed::Feed;
 use super::persona::next_after;
 use super::report::CheckReport;
 use super::source_file::SourceFile;
+use super::steps::Steps;
 use super::words::Words;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::connection;
@@ -31,8 +32,9 @@ const TELL_EVERY: u64 = 64;
 /// [`DatabaseError`] says why there was nothing to check, or that the watcher ended it.
 pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, DatabaseError> {
     library::check_library()?;
-    let source = SourceFile::open(path)?;
-    examine(path, &source, source.alone, Scope::WithWords, watcher)
+    let mut source = SourceFile::open(path)?;
+    let alone = source.alone;
+    examine(path, source.connection(), alone, Scope::WithWords, watcher)
 }
 
 /// Checks a file that no other process has open, such as a backup that was just made.
@@ -40,7 +42,7 @@ pub(crate) fn check_alone(
     path: &Path,
     watcher: &mut Watcher<'_>,
 ) -> Result<CheckReport, DatabaseError> {
-    examine(path, &connection::open_alone(path)?, true, Scope::WithoutWords, watcher)
+    examine(path, &mut connection::open_alone(path)?, true, Scope::WithoutWords, watcher)
 }
 
 /// What is compared.
@@ -56,17 +58,19 @@ pub(crate) enum Scope {
 /// Checks what a connection sees; `alone` when no server can be using the file.
 pub(crate) fn examine(
     path: &Path,
-    connection: &Connection,
+    connection: &mut Connection,
     alone: bool,
     scope: Scope,
     watcher: &mut Watcher<'_>,
 ) -> Result<CheckReport, DatabaseError> {
     let failed = |error| DatabaseError::from_driver(path, error);
+    let steps = Steps::of(connection).map_err(failed)?;
+    let connection = &*connection;
     let mut report = CheckReport {
         schema_version: migrate::version_of(connection).map_err(failed)?,
         ..CheckReport::default()
     };
-    let mut examination = Examination { path, connection, report: &mut report, watcher };
+    let mut examination = Examination { path, connection, steps, report: &mut report, watcher };
     examination.structure(alone)?;
     examination.rows(scope)?;
     Ok(report)
@@ -105,14 +109,27 @@ const FINDINGS: [Finding; 3] = [
 struct Examination<'a, 'w> {
     path: &'a Path,
     connection: &'a Connection,
+    steps: Steps,
     report: &'a mut CheckReport,
     watcher: &'a mut Watcher<'w>,
 }
 
 impl Examination<'_, '_> {
     fn tell(&mut self, step: Step, done: u64, total: u64) -> Result<(), DatabaseError> {
-        let interrupted = DatabaseError::Interrupted { path: self.path.into() };
-        (self.watcher)(Progress { step, done, total }).continue_value().ok_or(interrupted)
+        (self.watcher)(Progress { step, done, total })
+            .continue_value()
+            .ok_or_else(|| self.interrupted())
+    }
+
+    fn interrupted(&self) -> DatabaseError {
+        DatabaseError::Interrupted { path: self.path.into() }
+    }
+
+    /// The rows of a table, about: numbers of rows that were removed count as well. 0 where that
+    /// cannot be told at once.
+    fn rows_of(&self, table: &str) -> u64 {
+        let sql = format!("SELECT max(rowid) FROM \"{}\"", table.replace('"', "\"\""));
+        self.connection.query_row(&sql, [], |row| row.get(0)).map_or(0, i64::unsigned_abs)
     }
 
     /// Takes an error for a finding, or fails with it.
@@ -138,22 +155,26 @@ impl Examination<'_, '_> {
             "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
             &[],
         ))?;
-        let tables: Vec<Option<String>> =
-            if alone { vec![None] } else { tables.into_iter().flatten().map(Some).collect() };
-        for (done, table) in tables.iter().enumerate() {
-            self.tell(Step::Structure, done as u64, tables.len() as u64)?;
-            let lines = match table {
-                Some(table) => texts(
-                    self.connection,
-                    "SELECT integrity_check FROM pragma_integrity_check(?1)",
-                    &[table],
-                ),
-                None => texts(
-                    self.connection,
-                    "SELECT integrity_check FROM pragma_integrity_check",
-                    &[],
-                ),
-            };
+        let tables: Vec<(Option<String>, u64)> = {
+            let all = tables.into_iter().flatten().map(|table| (self.rows_of(&table), table));
+            if alone {
+                vec![(None, all.map(|(rows, _)| rows).sum())]
+            } else {
+                all.map(|(rows, table)| (Some(table), rows)).collect()
+            }
+        };
+        let total = tables.iter().map(|(_, rows)| rows).sum();
+        let mut done = 0;
+        for (table, rows) in &tables {
+            self.tell(Step::Structure, done, total)?;
+            let lines = self.integrity_of(table.as_ref(), &mut |looked_at| {
+                let done = done + looked_at.min(*rows);
+                Progress { step: Step::Structure, done, total }
+            });
+            if self.steps.is_ended() {
+                return Err(self.interrupted());
+            }
+            done += rows;
             for line in self.found(lines)?.into_iter().flatten().filter(|line| line != "ok") {
                 self.report.add(None, line);
             }
@@ -185,6 +206,23 @@ impl Examination<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// What SQLite says of a table, or of everything. Meanwhile the watcher is told what `progress`
+    /// makes of the number of rows that SQLite has looked at.
+    fn integrity_of(
+        &mut self,
+        table: Option<&String>,
+        progress: &mut (dyn FnMut(u64) -> Progress + Send),
+    ) -> rusqlite::Result<Vec<String>> {
+        let (connection, watcher) = (self.connection, &mut *self.watcher);
+        self.steps.told(&mut |rows| watcher(progress(rows)), || match table {
+            Some(table) => {
+                let sql = "SELECT integrity_check FROM pragma_integrity_check(?1)";
+                texts(connection, sql, &[table])
+            }
+            None => texts(connection, "SELECT integrity_check FROM pragma_integrity_check", &[]),
+        })
     }
 
     /// The feed first; then the personas, each in one snapshot with what the feed got meanwhile.

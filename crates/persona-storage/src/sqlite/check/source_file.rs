@@ -51,6 +51,13 @@ impl SourceFile {
     }
 }
 
+impl SourceFile {
+    /// The connection, for what changes its settings.
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
 impl Deref for SourceFile {
     type Target = Connection;
 
