@@ -4,17 +4,18 @@ use crate::common::{Client, DEADLINE, Server, wait_for};
 
 const WORKERS: u16 = 4;
 
-/// Connections of the test: 64 for each worker if they are spread evenly.
-const CONNECTIONS: u64 = 256;
+/// Connections of the test: 160 for each worker if they are spread evenly.
+const CONNECTIONS: u64 = 640;
 
 /// How many connections beyond an even share a worker may have.
 ///
 /// A worker that has more connections than another one lets the others go first, for a millisecond.
 /// On a busy machine that is not always long enough, but a worker that took too many lets the
-/// others go first again, so what it has too many does not grow with the number of connections: at
-/// most 5 in ten runs beside builds. Without that rule it was 19 to 55, and each of ten runs
-/// failed.
-const BEYOND_MAX: u64 = 12;
+/// others go first again, so what it has too many does not grow with the number of connections: of
+/// 256 it had at most 15 too many, in twenty runs beside so many builds that a worker could be
+/// without a processor for a while. Without that rule it had 19 to 55 too many of 256, a part that
+/// stays the same however many there are: 47 to 137 of 640.
+const BEYOND_MAX: u64 = 32;
 
 #[test]
 fn kept_connections_are_spread_over_all_workers() {
