@@ -35,8 +35,8 @@ const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Most characters of a method in the log; one can be as long as a head.
 const METHOD_CHARS_MAX: usize = 32;
 
-/// How the runtime panics that cannot start a thread for work that blocks (tokio,
-/// `spawn_blocking`): the process may have no more memory or threads. The work has not begun then.
+/// The words with which tokio panics when the system gives it no thread for work that blocks
+/// (`spawn_blocking`): the process may have no more memory or threads. The work has not begun then.
 const NO_THREAD: &str = "OS can't spawn worker thread";
 
 /// Answers a request, with what `handle` makes of it unless it is refused for its head. `route` is

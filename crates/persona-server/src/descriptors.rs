@@ -20,8 +20,9 @@ pub const RESERVE: usize = 64;
 /// and again uses up no room of clients that have a place.
 pub const LEAVING_MAX: usize = 64;
 
-/// Most descriptors that connections of a worker need beyond the ordinary places: the reserve,
-/// connections that leave either, and one that is being let in by each of many threads.
+/// Most descriptors that connections of a worker need beyond the ordinary places: connections of
+/// the reserve, connections that were told to leave an ordinary place or one of the reserve, and
+/// one connection that each thread is just accepting.
 const BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 
 /// Descriptors of a process apart from connections: its log, the page, the write lock, the writer,
@@ -36,10 +37,10 @@ const OF_THREAD: u64 = 8;
 /// The same number is the least that `connections_max` may be.
 const PLACES_MIN: u64 = 8;
 
-/// Takes as many descriptors as a program may without asking an administrator; children inherit the
-/// limit. Where they do not suffice, workers get fewer places for connections: one that cannot be
-/// accepted for want of a descriptor waits for ever, while one that finds no place has room made
-/// for it.
+/// Raises the limit of descriptors as far as a program may without an administrator; children
+/// inherit the limit. Where that is not enough, workers get fewer places for connections: a
+/// connection that cannot be accepted for want of a descriptor waits for ever, while for one that
+/// finds no place another connection makes room.
 pub fn raise_limit(config: &mut Config) {
     let limit = getrlimit(Resource::Nofile);
     let Some(current) = limit.current else { return };

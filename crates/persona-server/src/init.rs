@@ -1,4 +1,5 @@
-//! Makes the database ready for several processes, tells the supervisor what it found, and ends.
+//! The init process: makes the database ready for several processes, tells the supervisor what it
+//! found, and ends.
 
 use crate::backend;
 use crate::child::Error;

@@ -21,7 +21,7 @@ pub fn name_this_process(role: &str, slot: u16) {
     } else {
         format!("persona-{} {slot}", role.get(..4).unwrap_or(role))
     };
-    // A name is for people who look; without one the process works as well.
+    // The name is only shown; the process works without one as well.
     let _ = fs::write("/proc/self/comm", name);
 }
 

@@ -68,14 +68,14 @@ pub enum Tag {
 pub enum StoreUse {
     /// It does not ask it.
     None,
-    /// It asks whether the store can be used, and reports every failure as one problem.
+    /// The operation asks whether the store can be used, and reports every failure as one problem.
     Probes,
     /// It reads.
     Reads,
-    /// It changes something. A body is taken in also where none is wanted.
+    /// The operation changes something. A body is taken in also where none is wanted.
     Writes,
-    /// It makes many changes. What the store says of each is told in the answer, so none of it is
-    /// the problem of the whole request.
+    /// The operation makes many changes. The answer tells what the store said of each, so no error
+    /// of one change is the problem of the whole request.
     WritesMany,
 }
 

@@ -1,9 +1,10 @@
 //! Dates of HTTP, which know whole seconds (RFC 9110, sections 5.6.7 and 8.8.2).
 //!
-//! A persona changes at a microsecond, so the end of its second names its state: a date names it
-//! only if nothing changed within the same second after the date was told. Until that second is
-//! over `Last-Modified` is the time of the answer instead, as it must not be later (section
-//! 8.8.2.1); that is before the change, so a condition made of it is not met.
+//! A persona changes at a microsecond, and `Last-Modified` is the end of the second of its last
+//! change. While that second lasts, another change could follow within it, which no date could tell
+//! from the first; and `Last-Modified` must not be later than the answer (section 8.8.2.1). So
+//! until the second is over, `Last-Modified` is the time of the answer in whole seconds. That is
+//! before the change, so a condition with that date is not met.
 
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};

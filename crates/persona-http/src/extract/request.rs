@@ -29,7 +29,8 @@ use crate::{ClientAddress, Context, personas};
 
 /// Most characters of an idempotency key.
 pub(crate) const KEY_CHARS_MAX: usize = 255;
-/// Most characters of a key for all items of a batch: there is room for a place behind it.
+/// Most characters of a key for all items of a batch: behind it there is room for the number of an
+/// item.
 const KEY_OF_BATCH_CHARS_MAX: usize = KEY_CHARS_MAX - 4;
 /// Most characters of an author.
 pub(crate) const AUTHOR_CHARS_MAX: usize = 128;
@@ -99,7 +100,7 @@ impl WriteRequest {
         self.parts.headers.contains_key(IDEMPOTENCY_KEY)
     }
 
-    /// What `read` makes of the body as JSON, and of which of the accepted media types it has.
+    /// Reads the body as JSON with `read`, and tells which of the accepted media types it has.
     ///
     /// A body that is not light is read on a thread for such work, when its turn has come.
     pub async fn read<T: Send + 'static>(
@@ -224,8 +225,8 @@ impl WriteRequest {
             self.parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
             add(name.as_str().as_bytes());
         }
-        // Named only where it is there, so that keys which an older version kept are still
-        // recognised.
+        // Part of the fingerprint only where the header is there: fingerprints that an older
+        // version kept, which did not know the header, stay the same.
         for value in self.parts.headers.get_all(IF_UNMODIFIED_SINCE) {
             add(value.as_bytes());
             add(IF_UNMODIFIED_SINCE.as_str().as_bytes());

@@ -23,7 +23,7 @@ pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of all large bodies that one process holds at a time, from their first byte to their
 /// answer: eight of the largest. Without it a thousand connections could ask for gigabytes.
 const LARGE_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
-/// Of that, a quarter is the most for one client: two of the largest.
+/// One client may hold a quarter of that: two of the largest bodies.
 const BOUNDS: Bounds = Bounds { all: LARGE_BYTES_MAX, party: LARGE_BYTES_MAX / 4 };
 /// Shortest time over which the rate of a body is measured. Bytes that lay ready in the buffers of
 /// the system say nothing of the speed of the client.

@@ -45,8 +45,8 @@ impl Ledger {
     }
 
     /// Whether a party may hold this many bytes more. A party that holds nothing is not refused for
-    /// its share, and there is always room where nothing is held. So a thing that is larger than a
-    /// bound is possible, alone.
+    /// its share, and where no party holds anything there is always room. So a single body or
+    /// answer may be larger than a bound.
     pub fn check(&self, party: Party, bytes: usize, bounds: Bounds) -> Result<(), Short> {
         let exceeds = |held: usize, max: usize| held > 0 && held + bytes > max;
         if party.is_some() && exceeds(self.held_by(party), bounds.party) {

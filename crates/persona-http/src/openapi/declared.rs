@@ -242,8 +242,8 @@ async fn store_with_a_deleted_persona() -> Arc<dyn Store> {
     store
 }
 
-/// The codes that an operation is answered because of what a store answered well: there is nothing,
-/// not this, not any more, or something else.
+/// The codes of refusals that follow from a good answer of the store: there is no such persona, no
+/// such revision, the persona is deleted, or it has another state than the request says.
 async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<String> {
     let usual = || request(method, path);
     let of_revision = |number| request(method, &path.replace("revisions/1", number));

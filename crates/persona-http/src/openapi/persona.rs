@@ -123,9 +123,9 @@ fn merge_patch() -> Value {
 fn json_patch() -> Value {
     json!({
         "description": "Operations in order, all or none. A failed test is answered with 409.",
-        // Apart from the list itself: openapi-python-client makes broken code of an operation that
-        // takes an object or a list, and leaves out, with a warning, what it cannot put together.
-        // So it keeps the merge patch.
+        // A schema of its own, with the list inside. Where a body is an object or a plain list,
+        // openapi-python-client makes broken code; a body of this form it leaves out with a
+        // warning, and keeps the merge patch.
         "allOf": [named("JsonPatch"), { "maxItems": PATCH_OPERATIONS_MAX }],
     })
 }

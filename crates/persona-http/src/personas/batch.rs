@@ -28,8 +28,8 @@ use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
 use crate::problem::{Code, Problem, note_failure};
 use crate::{ClientAddress, Context};
 
-/// Most bytes of the problems of one answer; those behind it are told without their details. A
-/// conflict repeats three texts, and a thousand of them would take gigabytes.
+/// Most bytes of all problems in one answer; problems beyond are told without their details. A
+/// conflict repeats three texts, and a thousand conflicts would take gigabytes.
 const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
 /// Makes many changes, each as if it had been asked for alone.
@@ -69,7 +69,7 @@ type Placed = (usize, Write);
 struct Done {
     place: usize,
     answer: BatchItemAnswer,
-    /// The problem again where there is a failure behind it, for the log.
+    /// The problem once more, for the log, where a failure of the store caused it.
     failure: Option<Problem>,
 }
 
@@ -98,7 +98,8 @@ impl Batch {
             }
             match running.join_next().await {
                 None => break,
-                // What a panic took away is told as a fault of the program, below.
+                // Where the task of an item panicked, the item is answered as an internal error,
+                // below.
                 Some(Err(_)) => {}
                 Some(Ok(lane)) => lane.into_iter().for_each(|done| {
                     let place = done.place;

@@ -56,13 +56,13 @@ pub(crate) fn found_answer(
     client: Option<ClientAddress>,
     answer: Representation,
 ) -> Result<Response, Problem> {
-    // A past revision is asked for again before each use too: after a restore its number can belong
-    // to other content.
+    // A cache has to ask for a past revision before each use too: after a restore the number of the
+    // revision can belong to other content.
     Ok(if conditions::is_known(headers, &answer)? {
         let mut response = responses::without_body(StatusCode::NOT_MODIFIED, &answer);
         if method == Method::HEAD {
-            // Without it the library says 0, and it has to be the length of what GET answers (RFC
-            // 9110, section 8.6).
+            // Without this header the HTTP library says 0, and the answer to HEAD has to tell the
+            // length of the answer to GET (RFC 9110, section 8.6).
             response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
         }
         response
@@ -72,7 +72,7 @@ pub(crate) fn found_answer(
     })
 }
 
-/// The persona, at a revision where one is asked for. A large one is read elsewhere than on this
+/// The persona, at a revision where the request names one. A large persona is read on another
 /// thread, and clients take turns at that.
 async fn found(
     context: &Context,

@@ -1,8 +1,8 @@
 //! Where the words of a search are in the personas of a page.
 //!
-//! As much work as the search was, or more, and as long as a client likes: a small page may have a
-//! heavy search. So it is never done on a serving thread, and it ends at its time or when the
-//! client has left.
+//! To find them can take as long as the search itself, or longer, and the client chooses the query:
+//! a small page may have a heavy search. So the work is never done on a serving thread, and it ends
+//! when its time is over or the client has left.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};

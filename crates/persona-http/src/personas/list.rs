@@ -23,7 +23,7 @@ use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
-/// Stands between a cursor and the position that the first page of a list of changes told.
+/// Separates a cursor from the position in the feed that the first page of a list of changes told.
 const POSITION_BEHIND: char = '.';
 /// Most names of members in `fields`; a persona has about half as many.
 const FIELD_NAMES_MAX: usize = 64;
@@ -51,8 +51,8 @@ pub async fn list_personas(
             highlights::made(page.items.clone(), search, turn, context.read_time_max).await?
         }
     };
-    // What changed after the first page was read may be missing in the others, so all of them lead
-    // on from there.
+    // A change that was made after the first page was read may be missing in later pages. So every
+    // page names the position of the first page as the place to go on from.
     page.position = followed.or(page.position);
     let memory = context.answers.reserve(client, bytes_of(&page) + highlights.len())?;
     let is_light = fields.is_none() || bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;

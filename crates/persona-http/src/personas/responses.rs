@@ -145,8 +145,9 @@ pub(super) async fn respond_with_imported_row(
     Ok(response_of(&context.answers, client, Written { outcome, ..written }, context.clock.now()))
 }
 
-/// The answer to a write that is kept. It says so whatever memory there is: one that did not would
-/// have clients repeat the write, and without a key make it twice.
+/// The answer to a write that was committed. It tells of success also where no memory is left to
+/// show the persona: after an error clients would repeat the write, and without an idempotency key
+/// make it twice.
 fn response_of(
     answers: &AnswerMemoryLimit,
     client: Option<ClientAddress>,

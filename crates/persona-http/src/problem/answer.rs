@@ -113,7 +113,8 @@ impl Problem {
         }
     }
 
-    /// The same without what only this case has: for answers that would be too long.
+    /// The problem without the members that belong to this case alone: for answers that would be
+    /// too long otherwise.
     #[must_use]
     pub fn in_short(&self) -> Self {
         Self::new(self.code(), "the answer has no room for more of this")

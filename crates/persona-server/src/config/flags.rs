@@ -53,7 +53,7 @@ impl FromArgMatches for Flags {
     }
 }
 
-/// Settings of the server. What commands need to find one is no flag of its own start.
+/// The settings of a server. The setting with which commands find a server is none of them.
 fn of_serve() -> impl Iterator<Item = &'static Key> {
     KEYS.iter().filter(|key| key.shape != ValueKind::Server)
 }

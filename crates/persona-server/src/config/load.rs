@@ -18,7 +18,7 @@ pub struct Loaded {
     pub config: Config,
     /// Each setting and its origin, in the order of the table.
     pub settings: Vec<Setting>,
-    /// What is worth a word and does no harm, such as a mistyped variable.
+    /// Faults that do no harm and are told all the same, such as a mistyped variable.
     pub warnings: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
             Ok(Loaded { config, settings, warnings })
         }
         built => {
-            // What is mangled breaks other rules too, and one word about it is enough.
+            // A mangled value breaks other rules as well; one message about it is enough.
             let more = built.err().unwrap_or_default().into_iter();
             let more: Vec<Problem> = more
                 .filter(|problem| mangled.iter().all(|known| known.origin != problem.origin))
@@ -63,8 +63,9 @@ fn unreadable_variables(environment: &Environment) -> impl Iterator<Item = Probl
         .map(|name| Problem { origin: name, message: "is not UTF-8 text".into(), hint: None })
 }
 
-/// A value that a shell, an env file or an editor has left something at the ends of. Taken as it
-/// is, it would name another file, which would be made anew and served empty.
+/// The problem of a value with quotes or a line break around it, which a shell, an env file or an
+/// editor has left there. Taken as it is, such a value would name another file, which would be made
+/// anew and served empty.
 fn mangled(setting: &Setting) -> Option<Problem> {
     if setting.origin == Origin::Default {
         return None;
@@ -91,8 +92,8 @@ fn mangled(setting: &Setting) -> Option<Problem> {
     })
 }
 
-/// The settings files that exist, weightiest first. One of the user's that cannot be reached is a
-/// warning: a service may run as a user without a home.
+/// The settings files that exist, weightiest first. A settings file of the user that cannot be
+/// reached is a warning: a service may run as a user without a home.
 fn read_files(
     flags: &Flags,
     environment: &Environment,

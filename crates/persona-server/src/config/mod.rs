@@ -76,7 +76,8 @@ pub struct Config {
     pub allowed_hosts: Option<Vec<String>>,
     /// Most connections of each worker. Default 1,024.
     pub connections_max: usize,
-    /// Part of them that one client may hold while others want in, in percent. Default 50.
+    /// Part of the connections that one client may hold while other clients wait, in percent.
+    /// Default 50.
     pub connections_share: usize,
     /// How long a connection may wait for its next request. Default 75 s.
     pub idle_timeout: Duration,

@@ -5,7 +5,7 @@ use std::fmt;
 /// One setting that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// Where it was set, as people find it again: `--port`, `PORT`, `persona.toml:3`.
+    /// Where the setting was set: `--port`, `PORT`, `persona.toml:3`.
     pub origin: String,
     /// What is wrong, as a sentence fragment.
     pub message: String,

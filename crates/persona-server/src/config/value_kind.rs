@@ -1,12 +1,13 @@
-//! What a setting is: its names, what it may hold, and what holds when nothing was chosen. Which
-//! there are is in `key.rs`.
+//! What a setting is: its names, the values that it may have, and its default. The settings
+//! themselves are in `key.rs`.
 
 use super::SQLITE_WORKERS_MAX;
 
 /// How every variable of this program begins.
 pub const VARIABLE_PREFIX: &str = "PERSONA_";
 
-/// What a setting may hold. Every source hands in text, so that every source has the same rules.
+/// The values that a setting may have. Flags, variables and files all hand in text, so that the
+/// same rules hold for all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueKind {
     /// An IPv4 or IPv6 address, or `localhost`.

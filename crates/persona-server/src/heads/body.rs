@@ -1,5 +1,5 @@
 //! Where the body of a request ends, so that the next head is found (RFC 9112, sections 6.2 and
-//! 7.1). What it says is read by the library; here only its frame is followed.
+//! 7.1). The content of a body is read by the HTTP library; here only its frame is followed.
 
 /// How much of a body is still to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

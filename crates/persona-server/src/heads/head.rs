@@ -1,8 +1,8 @@
 //! The head of a request, checked line by line as it comes (RFC 9112, sections 2 to 7).
 //!
-//! Stricter than the library where two readers of one request could understand it differently,
-//! which is what request smuggling lives on (RFC 9112, section 11.2); exactly as strict elsewhere,
-//! so that nothing it lets through is refused later.
+//! The check is stricter than the HTTP library where two readers of one request could understand it
+//! differently, which request smuggling makes use of (RFC 9112, section 11.2). Elsewhere it is
+//! exactly as strict, so that the library refuses nothing that the check lets through.
 
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ impl Head {
     /// Reads on. `bytes` begins with the head and has at least what it had before. The length of
     /// the head and the body that follows it, once it is complete.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(usize, Body)>, Refusal> {
-        // A line that came in pieces is not looked at before its end is there.
+        // A line that comes in pieces is checked when its end has come.
         if self.searched > self.checked && !bytes[self.searched..].contains(&b'\n') {
             self.searched = bytes.len();
             return if bytes.len() < HEAD_BYTES_MAX {

@@ -49,8 +49,8 @@ impl Hosts {
     }
 }
 
-/// Whether a name is one of this machine's that no name server gives out (RFC 6761, section 6.3),
-/// or no name at all.
+/// Whether a name means this machine on every machine, so that no name server gives it out (RFC
+/// 6761, section 6.3), or is empty.
 fn is_loopback(name: &str) -> bool {
     let is_name = name.is_empty() || name == "localhost" || name.ends_with(".localhost");
     let is_v6 =

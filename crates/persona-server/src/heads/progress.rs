@@ -1,5 +1,5 @@
-//! How far a connection has come: what its own task notes, and what others look at to decide
-//! whether it may stay.
+//! How far a connection has come: its own task notes it, and the table of places reads it to decide
+//! whether the connection may stay.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,13 +21,13 @@ pub enum Stage {
     Idle,
 }
 
-/// How far a connection has come. Its own task alone writes, except for the questions that are put
-/// to it; the others read what may be a moment old.
+/// How far a connection has come. Only the task of the connection writes this, except for what the
+/// table of places asks of the connection; the table reads values that may be a moment old.
 #[derive(Debug)]
 pub struct Progress {
     clock: Millis,
-    /// Whether its task has found once that nothing has come. Before, something may wait to be
-    /// read.
+    /// Whether the task has found at least once that no bytes have come. Until then bytes may wait
+    /// to be read.
     was_empty: AtomicBool,
     /// Heads that were complete, or refused.
     heads: AtomicU32,
@@ -92,15 +92,15 @@ impl Progress {
         }
     }
 
-    /// How long it has been in its stage, in milliseconds; of one that is busy, since the stage
-    /// before began.
+    /// How long the connection has been in its stage, in milliseconds; for a busy connection, the
+    /// time since the stage before began.
     pub fn lasts_ms(&self, now: u64) -> u64 {
         now.saturating_sub(self.since.load(Relaxed))
     }
 
-    /// How long it has been busy without a pause, in milliseconds, from its first wait on: for its
-    /// client, or for the work. A request that is answered without one is over in a moment, so its
-    /// time is 0, and no clock is asked for it.
+    /// How long the connection has been busy without a pause, in milliseconds, counted from its
+    /// first wait for the client or for the work. A request that is answered without a wait is over
+    /// in a moment: its time is 0, and no clock is read for it.
     pub fn busy_ms(&self, now: u64) -> u64 {
         match self.busy_since.load(Relaxed) {
             0 => 0,
@@ -108,8 +108,8 @@ impl Progress {
         }
     }
 
-    /// Looks whether it is busy, for a connection that never waits because its client sends one
-    /// request after the other.
+    /// Notes that a connection is busy that never waits, because its client sends one request after
+    /// the other.
     pub fn look(&self) {
         if self.stage() == Stage::Busy {
             self.note_wait();

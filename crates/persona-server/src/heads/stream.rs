@@ -29,8 +29,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Most bytes that are thrown away.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
-/// A stream of a client that lets a head through when all of it was checked, and nothing after one
-/// that is refused.
+/// The stream of a client. It lets a head through when all of the head was checked, and nothing
+/// that comes after a refused head.
 pub struct Checked<S> {
     inner: S,
     progress: Arc<Progress>,
@@ -38,15 +38,15 @@ pub struct Checked<S> {
     /// Why the first request is refused, whatever it says.
     refused: Option<Refusal>,
     state: StreamState,
-    /// What came and was not handed on: `ready` bytes that were checked, then a head that is not
-    /// complete.
+    /// Bytes that came and were not handed on: first `ready` bytes that were checked, then a head
+    /// that is not complete.
     held: BytesMut,
     ready: usize,
     /// Bytes that were thrown away before the connection is closed.
     discarded: usize,
     /// Ends the wait for what the client still sends; there is one from the last answer on.
     lingering: Option<Pin<Box<Sleep>>>,
-    /// Whether nothing more comes, and what is above was told so or need not be.
+    /// Whether nothing more comes, and the HTTP library was told so or need not be.
     has_ended: bool,
 }
 
@@ -57,7 +57,8 @@ enum StreamState {
     Body(Body),
     /// The frame of a body is broken, which is told in place of the rest of it.
     Broken,
-    /// A head was refused, or a body is broken: nothing more that comes can be understood.
+    /// A head was refused, or the frame of a body is broken: where the next request begins is not
+    /// known any more.
     Lost,
 }
 

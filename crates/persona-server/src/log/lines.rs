@@ -103,7 +103,8 @@ impl Lines {
 
     fn json(&self, at: &str, level: &str, fields: Fields) -> String {
         let Writer { role, slot } = self.writer;
-        // What every line has comes first and in the same order, so that lines can also be read.
+        // The fields that every line has come first and in the same order, so that people can read
+        // the lines too.
         let every_line: [(&str, Value); 6] = [
             ("time", at.into()),
             ("level", level.to_ascii_lowercase().into()),

@@ -128,7 +128,8 @@ impl Queue {
             let (taken, untold) = self.take();
             let mut lost = write_all(&self.output, taken.into_iter());
             if untold > 0 && lost == 0 {
-                // When even this cannot be written, the lines before stay untold.
+                // Where the line about dropped lines cannot be written either, the next one counts
+                // them all.
                 lost += untold * write_all(&self.output, std::iter::once(told(untold)));
             } else {
                 lost += untold;

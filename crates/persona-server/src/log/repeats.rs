@@ -68,7 +68,7 @@ impl Repeats {
         true
     }
 
-    /// What was left out in the windows that are over; they begin anew.
+    /// Tells what was left out in windows that are over, and begins those windows anew.
     pub(super) fn look(&self, now: Instant) -> Vec<LeftOut> {
         let mut sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |site: &Site| now.duration_since(site.began) >= WINDOW;

@@ -34,8 +34,8 @@ pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> 
     runtime.block_on(async {
         let (mut terminate, mut reopen) =
             (signal(SignalKind::terminate())?, signal(SignalKind::user_defined1())?);
-        // A terminal sends both to every process, and the maintenance process ends after the
-        // workers, when the supervisor says so.
+        // A terminal sends both signals to every process. They are ignored here: the maintenance
+        // process ends after the workers, when the supervisor tells it to.
         let (_interrupt, _hangup) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
@@ -102,8 +102,9 @@ fn look_after(
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                // Its connection must not be the last one on the file: the maintenance process
-                // leaves that complete.
+                // The thread of backups has a connection too, which must not be the last one on the
+                // file: the last one to close is that of maintenance, which leaves the file
+                // complete.
                 drop(backups);
                 return maintenance.close().map_err(|error| {
                     tracing::error!(error = %error, "a sync of the disk failed at the end; the WAL stays, and the next start makes the checkpoint");

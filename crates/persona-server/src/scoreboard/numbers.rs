@@ -66,7 +66,7 @@ pub(super) enum Number {
 /// What becomes of a number when its entry is filled again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
-    /// It only grows, and keeps its value when the entry is filled again.
+    /// The number only grows, and keeps its value when the entry is filled again.
     Counter,
     /// It describes one process, and starts at zero.
     Gauge,

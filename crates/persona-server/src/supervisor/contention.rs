@@ -101,7 +101,8 @@ impl Contention {
                 return None;
             }
         };
-        // A new waiter is news, even if the log has just said that the write lock is held.
+        // A process that begins to wait is worth a line, even if the log has just said that the
+        // write lock is held.
         let kind = discriminant(&delay);
         if self.said.is_some_and(|(said, until)| said == kind && now < until) {
             return None;

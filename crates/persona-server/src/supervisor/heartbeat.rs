@@ -51,7 +51,8 @@ impl Watch {
             }
             let still = now.saturating_sub(*since);
             if *beat > 0 && (still >= STILL_MAX || still >= STOPPED_MAX && is_stopped(*key)) {
-                // Reported once in a while, not in every round, until the process is gone.
+                // The same process is reported again only after as long a time, and not in every
+                // round.
                 *since = now;
                 stalled.push(*key);
             }

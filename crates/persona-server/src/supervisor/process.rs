@@ -80,7 +80,8 @@ impl Children {
         // Standard output is for results, and children have none.
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         if key.role != Role::Init {
-            // Not after it runs: it may be ready sooner than this process gets its turn again.
+            // Before the child runs: afterwards the child could be ready before this process has
+            // the processor again.
             self.scoreboard.entry(key.slot, key.generation).prepare(SystemClock.now());
         }
         let child = command.spawn()?;

@@ -166,8 +166,8 @@ impl Supervisor<'_> {
         let mut events = vec![event];
         match event {
             Event::Exited(key, _) => self.children.forget(key),
-            // One that has not beaten yet is taken for one that still starts, so it would never be
-            // found if it hung.
+            // A process without a first heartbeat is taken for one that still starts, so a hang of
+            // it would never be noticed.
             Event::Ready(key) => debug_assert!(
                 self.children.has_beaten(key),
                 "{key:?} was ready before its first heartbeat"
@@ -300,7 +300,8 @@ fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
             while signals.recv().await.is_some() && reports.send(Report::Event(event)).is_ok() {}
         });
     }
-    // gunicorn's way to a new version. Without a handler the signal would end the server at once.
+    // With USR2 gunicorn is told to start a new version. Without a handler the signal would end
+    // this server at once.
     let mut upgrades = signal(SignalKind::user_defined2())?;
     tokio::spawn(async move {
         while upgrades.recv().await.is_some() {

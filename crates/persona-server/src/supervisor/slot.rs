@@ -1,9 +1,9 @@
 //! What is remembered of a slot between its processes: how many there were, and how they died.
 //!
-//! Two things look alike and are not. A process that cannot get ready will not get ready the next
-//! time either: after some attempts the program ends and says so. A process that was ready and is
-//! killed young, by an operator, by the system for want of memory, by a test, must be replaced
-//! however often that happens, only not in a busy loop.
+//! Two kinds of death look alike. A process that cannot get ready will not get ready the next time
+//! either: after some attempts the program ends and says so. A process that was ready and is killed
+//! soon afterwards, by an operator, by the system for want of memory, or by a test, must be
+//! replaced however often that happens, but not in a busy loop.
 
 use std::time::Duration;
 

@@ -157,8 +157,8 @@ async fn accept(
 ) -> io::Result<Accepted> {
     loop {
         let mut ready = listener.readable().await?;
-        // Where every worker is full no worker is let ahead: a new connection costs another one its
-        // place anywhere.
+        // Where every worker is full none yields to another: whichever accepts, some connection has
+        // to make room.
         if load.is_above_others() && load.others_have_room(places.count()) {
             sleep(YIELD).await;
         }
@@ -204,8 +204,8 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
-    /// Takes everything there is, the reserve too, as connections that wait for nothing; the next
-    /// one has to wait for a place.
+    /// Takes every place, those of the reserve too, for connections that wait for nothing; the next
+    /// connection has to wait for a place.
     fn take_all(places: &Arc<Places>) -> Vec<Lease> {
         let peer = [127, 0, 0, 1].into();
         std::iter::from_fn(|| places.take(peer)).collect()

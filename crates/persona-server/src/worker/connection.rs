@@ -30,7 +30,8 @@ use persona_http::{ClientAddress, Network, PlainReads, Refusal};
 /// What every connection of a worker shares.
 pub(super) struct Serving {
     pub router: persona_http::Router,
-    /// Tried before the router; `None` over PostgreSQL, where every read has to wait.
+    /// The short way of plain reads, which is tried before the router; `None` over PostgreSQL,
+    /// where every read has to wait.
     pub plain_reads: Option<PlainReads>,
     pub process_entry: ProcessEntry,
     pub drain: Drain,
@@ -78,8 +79,8 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
             biased;
             ended = connection.as_mut() => break ended,
             () = drain.closing(), if !is_closing => is_closing = true,
-            // Perhaps a head came too slowly. The stream finds that when the library asks it for
-            // more.
+            // Perhaps a head came too slowly. The stream finds that out when the HTTP library reads
+            // from it again.
             () = entry.asked() => {
                 if entry.is_cut_off() {
                     break Ok(());

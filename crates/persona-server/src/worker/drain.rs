@@ -62,7 +62,7 @@ impl Drain {
     }
 
     async fn reached(&mut self, stage: Stage) {
-        // It fails when the sender is gone, and then the end has come as well.
+        // The wait fails when the sender is gone, which means that the worker ends as well.
         let _ = self.stage.wait_for(|now| *now >= stage).await;
     }
 }

@@ -265,7 +265,7 @@ const OPEN_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The serving threads.
 struct Threads {
     pulses: Vec<Arc<AtomicBool>>,
-    /// Each thread holds a sender until it has its connection, or ends without.
+    /// Each thread holds a sender until it has its connection to the database, or ends without one.
     opened: mpsc::Receiver<()>,
     /// Each thread holds a sender until it ends, in whatever way.
     ended: mpsc::Receiver<()>,
@@ -303,7 +303,8 @@ impl Threads {
                     // Opens this thread's own connection. Later, under pressure, there may be no
                     // descriptor left for it.
                     match store.ready().await {
-                        // It comes back by itself, and until then requests are told so.
+                        // A database that is away comes back by itself; until then requests are
+                        // answered with a problem.
                         Ok(())
                         | Err(
                             StoreError::Unreachable | StoreError::Busy { .. } | StoreError::Full(_),

@@ -56,8 +56,8 @@ impl PatientStream {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 ready!(self.poll_alarm(context));
-                // Without it the system would go on offering the rest to the client, and keep it
-                // meanwhile.
+                // Without this option the system would keep the unsent rest of the answer and go on
+                // offering it to the client.
                 let _ = self.stream.set_zero_linger();
                 Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
@@ -108,8 +108,8 @@ impl AsyncWrite for PatientStream {
         self.judge(written, context)
     }
 
-    /// HTTP keeps what is written in parts instead of copying it into one: so the memory of an
-    /// answer is its own.
+    /// The HTTP library then writes the parts of an answer as they are, instead of copying them
+    /// into one buffer, the memory of which no limit would count.
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }

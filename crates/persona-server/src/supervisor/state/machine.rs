@@ -176,7 +176,8 @@ impl State {
         }
         if let Some(code) = ending.refusal().filter(|_| starting) {
             actions.push(Action::Log(LogEvent::Refused(key)));
-            // Where others have clients, these are to have an answer to what they send now.
+            // Where the other workers have served clients, those clients are to get an answer to
+            // what they send now.
             let served = self.phase == Phase::Running { announced: true };
             self.stop(now, code, if served { Signal::Drain } else { Signal::Stop }, actions);
             return;
@@ -358,7 +359,7 @@ impl State {
             actions.push(Action::Signal(key, signal));
         } else if matches!(signal, Signal::Stop | Signal::Kill) && self.processes.contains_key(&key)
         {
-            // It drains already; now there is no reason left to be patient.
+            // The child was told to end before; this signal makes its end come sooner.
             actions.push(Action::Signal(key, signal));
         }
     }

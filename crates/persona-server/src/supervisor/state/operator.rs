@@ -63,7 +63,8 @@ impl State {
         actions.push(Action::ReopenLog);
         for (key, process) in &mut self.processes {
             match process.state {
-                // Before it is ready it may not know the signal yet, and would end.
+                // A process that is not ready yet may not handle the signal yet, which would end
+                // it.
                 ChildState::Starting => process.reopens_log = true,
                 ChildState::Ready { .. } | ChildState::Ending => {
                     actions.push(Action::Signal(*key, Signal::ReopenLog));

@@ -1,5 +1,5 @@
-//! One connection as the table of places sees it: its client, how far it has come, and what it was
-//! asked.
+//! One connection as the table of places sees it: its client, how far it has come, and whether it
+//! was told to close.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -54,8 +54,8 @@ pub(in crate::worker) struct Entry {
     left_at: AtomicU64,
 }
 
-/// What a connection was asked: to stay, to close with its next answer, to close as soon as nothing
-/// is being answered, to close whatever is under way.
+/// What a connection was told: to stay, to close with its next answer, to close as soon as no
+/// request is being answered, or to close whatever is under way.
 const STAY: u8 = 0;
 const CLOSE_WITH_ANSWER: u8 = 1;
 const CLOSE: u8 = 2;
@@ -168,7 +168,7 @@ impl Entry {
         self.progress.stage() == Stage::Busy && self.progress.busy_ms(now) >= BUSY_MS_MIN
     }
 
-    /// Asks it to make room in the gentlest way that its stage allows.
+    /// Tells the connection to make room, in the way that breaks off least in its stage.
     pub(super) fn close_gently(&self, now: u64) {
         let stage = self.progress.stage();
         let is_in_use =

@@ -44,7 +44,8 @@ const PLACE_PACE: Duration = Duration::from_millis(5);
 /// How long a client may take for the head of a request that it has begun.
 const HEAD_MS_MAX: u64 = 10_000;
 
-/// The same for a connection in a place of the reserve, also where no head has begun.
+/// How long a client in a place of the reserve may take for the head of a request, also where it
+/// has not begun one.
 const RESERVE_HEAD_MS_MAX: u64 = 2_000;
 
 /// What may be chosen about places.

@@ -87,7 +87,8 @@ impl Table {
     pub fn hasten(&self, now: u64, waits_max: u64) {
         let is_over =
             |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
-        // They were left open for a request that might be under way, and none has come.
+        // These connections were left open for a request that might be under way, and none has
+        // come.
         self.entries
             .iter()
             .filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy)
