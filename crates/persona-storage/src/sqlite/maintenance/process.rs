@@ -62,9 +62,9 @@ const EXPIRED_BATCH_MAX: usize = 500;
 /// MiB of pages. Merging fills the WAL as writers do, and an export that holds its beginning would
 /// be broken off for it (`export.rs`).
 const MERGE_FRAMES_MAX: u64 = WAL_FRAMES_CEILING / 4;
-/// Steps of merging the search index in one tick, between which writers go through the write lock;
+/// Steps of merging each search index in one tick, between which writers go through the write lock;
 /// the WAL is looked at after them, because each may have let a dozen transactions in.
-const MERGE_STEPS_MAX: usize = 2;
+const MERGE_STEPS_MAX: usize = 4;
 
 /// Looks after the file while others use it.
 pub struct Maintenance {
@@ -313,12 +313,17 @@ impl Maintenance {
     /// Merges some of what the last writes added to the search index, and tells whether there is
     /// more.
     fn merge_search_index(&mut self) -> Result<bool, Error> {
-        for _ in 0..MERGE_STEPS_MAX {
-            if !self.write(search::merge)? {
-                return Ok(false);
+        // Each in a transaction of its own, so that writers go through the write lock in between.
+        let mut is_more = false;
+        for merge in [search::merge_texts, search::merge_titles] {
+            for step in 1..=MERGE_STEPS_MAX {
+                if !self.write(merge)? {
+                    break;
+                }
+                is_more |= step == MERGE_STEPS_MAX;
             }
         }
-        Ok(true)
+        Ok(is_more)
     }
 
     /// Removes parts of large texts that no document claimed, because their writer ended before.

@@ -18,8 +18,8 @@ mod stream;
 pub(super) use matches::{Matches, Selected};
 pub(super) use parts::{FIRST_ROW, has_orphans, parts_of, put_part, remove_orphans};
 pub(super) use rows::{
-    Entries, Entry, WrittenParts, fill_indexes, fill_tags, merge, put_text, put_title, remove_text,
-    remove_title, replace_text, replace_title,
+    Entries, Entry, WrittenParts, fill_indexes, fill_tags, merge_texts, merge_titles, put_text,
+    put_title, remove_text, remove_title, replace_text, replace_title,
 };
 
 /// The index of the longer texts.

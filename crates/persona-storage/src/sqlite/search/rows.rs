@@ -27,9 +27,9 @@ use crate::fault_injection;
 use crate::sqlite::tables::personas;
 use crate::sqlite::write::queue::LIGHT_BYTES_MAX;
 
-/// Pages that one step of merging writes at most: about a millisecond on an idle machine, a dozen
-/// under load.
-const MERGE_PAGES: i64 = 64;
+/// Pages that one step of merging writes at most, besides the first of each segment that it reads,
+/// which are about as many. Writers wait for one step at a time.
+const MERGE_PAGES: i64 = 32;
 
 /// What the rows of one persona in the indexes have to become.
 #[derive(Debug)]
@@ -256,20 +256,22 @@ fn for_each_document(
     Ok(())
 }
 
-/// Merges some segments of the indexes and tells whether there is more to merge (FTS5
-/// documentation, "The 'merge' Command").
-pub(in super::super) fn merge(connection: &Connection) -> rusqlite::Result<bool> {
-    let mut more = false;
-    for command in [
-        "INSERT INTO persona_texts (persona_texts, rank) VALUES ('merge', ?1)",
-        "INSERT INTO persona_titles (persona_titles, rank) VALUES ('merge', ?1)",
-    ] {
-        let before = connection.total_changes();
-        connection.prepare_cached(command)?.execute([MERGE_PAGES])?;
-        // The command itself counts as one change.
-        more |= connection.total_changes() - before >= 2;
-    }
-    Ok(more)
+/// Merges some segments of the index of texts and tells whether there is more to merge.
+pub(in super::super) fn merge_texts(connection: &Connection) -> rusqlite::Result<bool> {
+    merge(connection, "INSERT INTO persona_texts (persona_texts, rank) VALUES ('merge', ?1)")
+}
+
+/// The same of the index of names and tags.
+pub(in super::super) fn merge_titles(connection: &Connection) -> rusqlite::Result<bool> {
+    merge(connection, "INSERT INTO persona_titles (persona_titles, rank) VALUES ('merge', ?1)")
+}
+
+/// One step of merging (FTS5 documentation, "The 'merge' Command").
+fn merge(connection: &Connection, command: &str) -> rusqlite::Result<bool> {
+    let before = connection.total_changes();
+    connection.prepare_cached(command)?.execute([MERGE_PAGES])?;
+    // The command itself counts as one change.
+    Ok(connection.total_changes() - before >= 2)
 }
 
 #[cfg(test)]
