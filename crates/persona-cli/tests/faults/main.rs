@@ -38,6 +38,7 @@ mod slow_reads;
 mod stopped;
 mod storage_errors;
 mod strace;
+mod synced_ahead;
 mod traced_server;
 mod turnstile;
 mod wal_reset;

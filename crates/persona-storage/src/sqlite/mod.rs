@@ -17,6 +17,7 @@
 //! - `check/`: whether a file holds what was acknowledged.
 //! - `backup/`: copies, made and put back.
 //! - `transfer/`: a file as one side of `persona move`.
+//! - `sync.rs`: syncs of the files ahead of those that SQLite makes itself.
 //! - `wal_index.rs`: the index of the WAL: room for it, and its header, which names what was
 //!   committed last.
 //!
@@ -40,6 +41,7 @@ mod search;
 mod settings;
 mod start;
 mod store;
+mod sync;
 mod system_error;
 mod tables;
 pub(crate) mod transfer;
