@@ -58,6 +58,7 @@ mod page;
 mod past;
 mod patch;
 mod patch_form;
+mod patch_places;
 mod persona;
 mod position;
 mod rank;
@@ -91,6 +92,7 @@ pub use page::{
 };
 pub use past::{PastRevision, history_line};
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
+pub use patch_places::PatchPlaces;
 pub use persona::{Kind, Persona};
 pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};

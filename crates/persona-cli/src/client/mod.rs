@@ -20,7 +20,7 @@ pub use address::{ServerAddress, usual_address};
 pub use api::Api;
 use persona_http::contract::OperationId;
 pub use probe::server_at;
-pub use problem::{failure, reasons};
+pub use problem::{failure, reasons, reasons_of_item};
 pub use query::Query;
 pub use reply::{Reply, cut_short};
 pub use request::{request, request_with};

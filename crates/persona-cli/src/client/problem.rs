@@ -37,6 +37,20 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
     }
 }
 
+/// The same, of the only document of an item of a batch: a place is told as that in the document.
+pub fn reasons_of_item(problem: &ProblemBody) -> Vec<String> {
+    let in_document = |error: &FieldError| {
+        let place = error.pointer.as_deref().and_then(|pointer| pointer.split_once("/document"));
+        match place {
+            Some((_, place)) => {
+                reason(&FieldError { pointer: Some(place.into()), ..error.clone() })
+            }
+            None => reason(error),
+        }
+    };
+    problem.errors.iter().map(in_document).collect()
+}
+
 /// Every fault that a problem lists, as sentence fragments with the place in front.
 pub fn reasons(problem: &ProblemBody) -> Vec<String> {
     problem.errors.iter().map(reason).collect()

@@ -72,7 +72,8 @@ pub struct BatchItemAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub revision: Option<u64>,
-    /// Its entity tag, with its quotes; absent with a problem.
+    /// Its entity tag, with its quotes; with a problem that of the current state, where the problem
+    /// names its revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// true when this is the stored answer of an earlier request with the same key; else absent.

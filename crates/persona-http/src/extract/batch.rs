@@ -6,8 +6,8 @@
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{
-    Document, FieldError, Patch, PersonaId, Precondition, Revision, ValidationErrors, excerpt,
-    nearest_name,
+    Document, FieldError, Patch, PatchPlaces, PersonaId, Precondition, Revision, ValidationErrors,
+    excerpt, nearest_name,
 };
 use persona_storage::Operation;
 use serde_json::{Map, Value};
@@ -236,6 +236,23 @@ fn missing(member: &str) -> Problem {
 
 fn of_document(invalid: ValidationErrors) -> Problem {
     inside("/document", invalid)
+}
+
+/// The errors of a patched persona, with places in the patch. Of a JSON Patch that is an operation,
+/// so the message says which member of the persona is meant.
+pub(crate) fn in_patch(places: &PatchPlaces, invalid: ValidationErrors) -> Problem {
+    let ValidationErrors { errors, more } = invalid;
+    let placed = |error: FieldError| {
+        let place = places.place_of(&error.pointer);
+        let message = if place == error.pointer {
+            error.message
+        } else {
+            format!("{} of the persona: {}", error.pointer, error.message)
+        };
+        FieldError { pointer: place, message, ..error }
+    };
+    let errors = errors.into_iter().map(placed).collect();
+    inside("/patch", ValidationErrors { errors, more })
 }
 
 /// The same errors, with places in the item.

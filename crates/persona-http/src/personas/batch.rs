@@ -13,14 +13,14 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use persona_model::PersonaId;
+use persona_model::{PatchPlaces, PersonaId};
 use persona_storage::{Error, Operation, Outcome, Write, Written};
 use tokio::task::JoinSet;
 
 use super::responses::{self, ASK_FIRST, JSON};
 use crate::contract::OperationId;
 use crate::contract::batch::{BatchAnswer, BatchItemAnswer};
-use crate::extract::batch::{inside, items};
+use crate::extract::batch::{in_patch, inside, items};
 use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
@@ -85,7 +85,7 @@ impl Batch {
         for (place, write) in writes.into_iter().enumerate() {
             match write {
                 Ok(write) => lanes.add((place, write)),
-                Err(problem) => all[place] = Some(self.refused(place, &problem)),
+                Err(problem) => all[place] = Some(self.refused(place, problem)),
             }
         }
         let mut waiting = lanes.0.into_iter();
@@ -109,7 +109,7 @@ impl Batch {
         }
         let lost = || Problem::new(Code::OutcomeUnknown, "whether the item was kept is unknown");
         let of_place = |(place, done): (usize, Option<Done>)| {
-            done.unwrap_or_else(|| self.refused(place, &lost()))
+            done.unwrap_or_else(|| self.refused(place, lost()))
         };
         all.into_iter().enumerate().map(of_place).collect()
     }
@@ -126,25 +126,19 @@ impl Batch {
     async fn item(&self, place: usize, write: Write) -> Done {
         let turn = match self.context.batch.take(write.client, write.deadline).await {
             Ok(turn) => turn,
-            Err(problem) => return self.refused(place, &problem),
+            Err(problem) => return self.refused(place, problem),
         };
-        let id = write.operation.id();
-        let is_deletion = matches!(write.operation, Operation::Delete { .. });
-        let brings_document =
-            matches!(write.operation, Operation::Create { .. } | Operation::Replace { .. });
-        let names_no_state = write.operation.precondition().is_some_and(conditions::names_no_state);
+        let asked = Asked::of(&write.operation);
         let written = self.context.store.write(write).await;
         drop(turn);
         match written {
-            Ok(written) => Done { place, answer: answer_of(&written, is_deletion), failure: None },
-            Err(Error::Invalid(invalid)) if brings_document => {
-                self.refused(place, &inside("/document", invalid))
-            }
-            Err(error) => self.refused(place, &responses::refused(id, names_no_state, error)),
+            Ok(written) => Done { place, answer: asked.answer(&written), failure: None },
+            Err(error) => self.refused(place, asked.problem(error)),
         }
     }
 
-    fn refused(&self, place: usize, problem: &Problem) -> Done {
+    fn refused(&self, place: usize, problem: Problem) -> Done {
+        let problem = problem.of_item(place);
         let failure = problem.cause().is_some().then(|| problem.clone());
         let status = problem.code().facts().status.as_u16();
         let whole = problem.body(&self.request_id);
@@ -152,7 +146,11 @@ impl Batch {
         let before = self.problem_bytes.fetch_add(bytes, Ordering::Relaxed);
         let is_within = before + bytes <= PROBLEM_BYTES_MAX;
         let told = if is_within { whole } else { problem.in_short().body(&self.request_id) };
-        let answer = BatchItemAnswer { problem: Some(told), ..BatchItemAnswer::of_status(status) };
+        let answer = BatchItemAnswer {
+            etag: problem.etag().map(str::to_owned),
+            problem: Some(told),
+            ..BatchItemAnswer::of_status(status)
+        };
         Done { place, answer, failure }
     }
 }
@@ -172,19 +170,57 @@ impl Lanes {
     }
 }
 
-fn answer_of(written: &Written, is_deletion: bool) -> BatchItemAnswer {
-    let status = match written.outcome {
-        _ if is_deletion => StatusCode::NO_CONTENT,
-        Outcome::Created => StatusCode::CREATED,
-        _ => StatusCode::OK,
-    };
-    let answer = &written.representation;
-    BatchItemAnswer {
-        id: Some(answer.id.to_string()),
-        revision: Some(answer.revision.number()),
-        etag: Some(format!("\"{}\"", answer.tag())),
-        replayed: written.replayed,
-        ..BatchItemAnswer::of_status(status.as_u16())
+/// What an item asked for, as far as its answer needs to know.
+struct Asked {
+    id: PersonaId,
+    is_deletion: bool,
+    names_no_state: bool,
+    brings_document: bool,
+    /// Of a patch.
+    places: Option<PatchPlaces>,
+}
+
+impl Asked {
+    fn of(operation: &Operation) -> Self {
+        let places = match operation {
+            Operation::Patch { patch, .. } => Some(PatchPlaces::of(patch)),
+            _ => None,
+        };
+        Self {
+            id: operation.id(),
+            is_deletion: matches!(operation, Operation::Delete { .. }),
+            names_no_state: operation.precondition().is_some_and(conditions::names_no_state),
+            brings_document: matches!(
+                operation,
+                Operation::Create { .. } | Operation::Replace { .. }
+            ),
+            places,
+        }
+    }
+
+    fn answer(&self, written: &Written) -> BatchItemAnswer {
+        let status = match written.outcome {
+            _ if self.is_deletion => StatusCode::NO_CONTENT,
+            Outcome::Created => StatusCode::CREATED,
+            _ => StatusCode::OK,
+        };
+        let answer = &written.representation;
+        BatchItemAnswer {
+            id: Some(answer.id.to_string()),
+            revision: Some(answer.revision.number()),
+            etag: Some(format!("\"{}\"", answer.tag())),
+            replayed: written.replayed,
+            ..BatchItemAnswer::of_status(status.as_u16())
+        }
+    }
+
+    /// Why the item was refused, with places in the item.
+    fn problem(&self, error: Error) -> Problem {
+        match (error, &self.places) {
+            (Error::Invalid(invalid), Some(places)) => in_patch(places, invalid),
+            (Error::Invalid(invalid), None) if self.brings_document => inside("/document", invalid),
+            (error, _) => responses::refused(self.id, self.names_no_state, error),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::ValidationErrors;
 use persona_storage::Error;
@@ -16,6 +16,13 @@ use persona_storage::Error;
 use super::Code;
 use super::store::log_failure;
 use crate::contract::problem_body::{FieldError, ProblemBody};
+
+/// What a request alone says in a header, and an item of a batch in a member.
+pub(crate) const HEADERS_AS_MEMBERS: [(&str, &str); 3] = [
+    ("If-None-Match", "if_none_match"),
+    ("If-Match", "if_match"),
+    ("Idempotency-Key", "idempotency_key"),
+];
 
 /// An error answer. Boxed, because it is the rare side of every result.
 #[derive(Clone, Debug)]
@@ -95,6 +102,12 @@ impl Problem {
         self.0.code
     }
 
+    /// The entity tag of the current state, where the problem names that.
+    pub fn etag(&self) -> Option<&str> {
+        let etag = self.0.headers.iter().find(|(name, _)| *name == ETAG);
+        etag.and_then(|(_, value)| value.to_str().ok())
+    }
+
     /// What happened in this very case.
     pub fn detail(&self) -> &str {
         &self.0.body.detail
@@ -118,6 +131,29 @@ impl Problem {
     #[must_use]
     pub fn in_short(&self) -> Self {
         Self::new(self.code(), "the answer has no room for more of this")
+    }
+
+    /// The same problem of an item of a batch: places are those in the body of the request, and
+    /// what a request alone says in headers is said in members.
+    #[must_use]
+    pub fn of_item(mut self, place: usize) -> Self {
+        if self.0.code == Code::BadHeader {
+            self.0.code = Code::Invalid;
+        }
+        let body = &mut self.0.body;
+        body.detail = with_members(&body.detail).into();
+        body.hint = body.hint.take().map(|hint| with_members(&hint).into());
+        for error in &mut body.errors {
+            let of_header = error.header.take().map(|header| format!("/{}", with_members(&header)));
+            let pointer = of_header.or_else(|| error.pointer.take()).unwrap_or_default();
+            error.pointer = Some(format!("/items/{place}{pointer}"));
+            error.message = with_members(&error.message);
+        }
+        if let (Code::Invalid, [error]) = (self.0.code, body.errors.as_slice()) {
+            let pointer = error.pointer.as_deref().unwrap_or_default();
+            body.detail = format!("{pointer}: {}", error.message).into();
+        }
+        self
     }
 
     /// A header that cannot be used.
@@ -149,6 +185,12 @@ impl Problem {
         };
         Self::new(Code::BadParameter, detail).errors(errors)
     }
+}
+
+/// A text with the members of an item in place of the headers that say the same.
+fn with_members(text: &str) -> String {
+    let named = |text: String, (header, member): &(&str, &str)| text.replace(header, member);
+    HEADERS_AS_MEMBERS.iter().fold(text.to_owned(), named)
 }
 
 impl From<ValidationErrors> for Problem {

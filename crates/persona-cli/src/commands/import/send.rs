@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::batches::Batches;
 use super::report::Status;
-use crate::client::{Api, Reply, failure, persona_path, reasons, request_with};
+use crate::client::{Api, Reply, failure, persona_path, reasons, reasons_of_item, request_with};
 use crate::commands::arguments::OnDuplicate;
 use crate::failure::Failure;
 
@@ -135,7 +135,7 @@ impl Created {
         let status =
             StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let problem = answer.problem.unwrap_or_default();
-        let listed = reasons(&problem);
+        let listed = reasons_of_item(&problem);
         let reasons = if status.is_success() || !listed.is_empty() {
             listed
         } else {

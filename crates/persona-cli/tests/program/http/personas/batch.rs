@@ -72,64 +72,46 @@ async fn each_item_is_done_as_the_request_alone_would_be() {
     assert_eq!(server.get(&two).await.status, 410);
 }
 
-/// Items that are refused, with status, code and place.
-fn bad_items(id: &str) -> Vec<(Value, u16, &'static str, Value)> {
-    let none = Value::Null;
+/// Items that break a rule, each with the place in the item.
+fn invalid_items(id: &str) -> Vec<(Value, &'static str)> {
+    let delete = |more: Value| {
+        let mut item = json!({ "op": "delete", "id": id, "if_match": "*" });
+        let members = item.as_object_mut().expect("an object");
+        members.extend(more.as_object().cloned().expect("an object"));
+        item
+    };
+    let patch = |patch: Value| json!({ "op": "patch", "id": id, "patch": patch });
+    let test = json!({ "op": "test", "path": "/name", "value": "Ada" });
+    let replace = json!({ "op": "replace", "path": "/name", "value": "" });
     vec![
-        (json!({ "op": "create", "document": {} }), 422, "invalid", json!("/document/name")),
-        (
-            json!({ "op": "put", "id": id, "document": { "name": "Ada" } }),
-            428,
-            "condition_required",
-            none.clone(),
-        ),
-        (
-            json!({ "op": "delete", "id": id, "if_match": "\"7-00000000\"" }),
-            412,
-            "stale",
-            none.clone(),
-        ),
-        (
-            json!({ "op": "patch", "id": id, "patch": { "name": null } }),
-            422,
-            "invalid",
-            json!("/name"),
-        ),
-        (
-            json!({ "op": "patch", "id": id_of(ABSENT), "patch": {} }),
-            404,
-            "no_such_persona",
-            none.clone(),
-        ),
-        (json!({ "op": "patch", "id": "ada", "patch": {} }), 404, "no_such_persona", none.clone()),
-        (json!({ "op": "erase", "id": id }), 422, "invalid", json!("/op")),
-        (
-            json!({ "op": "delete", "id": id, "if_match": "*", "documnet": {} }),
-            422,
-            "invalid",
-            json!("/documnet"),
-        ),
-        (
-            json!({ "op": "delete", "id": id, "if_match": "*", "patch": {} }),
-            422,
-            "invalid",
-            json!("/patch"),
-        ),
-        (json!({ "op": "delete", "if_match": "*" }), 422, "invalid", json!("/id")),
-        (json!({ "op": "patch", "id": id, "patch": 7 }), 422, "invalid", json!("/patch")),
-        (
-            json!({ "op": "patch", "id": id, "patch": {}, "base_revision": 0 }),
-            422,
-            "invalid",
-            json!("/base_revision"),
-        ),
-        (
-            json!({ "op": "patch", "id": id, "patch": {}, "idempotency_key": "" }),
-            400,
-            "bad_header",
-            none,
-        ),
-        (json!("delete"), 422, "invalid", json!("")),
+        (json!({ "op": "create", "document": {} }), "/document/name"),
+        (patch(json!({ "name": null })), "/patch/name"),
+        (patch(json!([test, replace])), "/patch/1"),
+        (patch(json!([{ "op": "remove", "path": "/nothing" }])), "/patch/0"),
+        (patch(json!(7)), "/patch"),
+        (json!({ "op": "patch", "id": id, "patch": {}, "base_revision": 0 }), "/base_revision"),
+        (json!({ "op": "erase", "id": id }), "/op"),
+        (json!({ "op": "delete", "if_match": "*" }), "/id"),
+        (delete(json!({ "documnet": {} })), "/documnet"),
+        (delete(json!({ "patch": {} })), "/patch"),
+        (delete(json!({ "if_match": "no tag" })), "/if_match"),
+        (delete(json!({ "if_none_match": "*" })), "/if_none_match"),
+        (delete(json!({ "idempotency_key": "" })), "/idempotency_key"),
+        (json!("delete"), ""),
+    ]
+}
+
+/// Items that are refused for what is there, with status and code.
+fn refused_items(id: &str) -> [(Value, u16, &'static str); 5] {
+    let create = json!({ "op": "create", "if_match": "*", "document": { "name": "Ada" } });
+    let stale = json!({ "op": "delete", "id": id, "if_match": "\"7-00000000\"" });
+    let unknown = |id: &str| json!({ "op": "patch", "id": id, "patch": {} });
+    [
+        (stale, 412, "stale"),
+        (create, 412, "stale"),
+        (json!({ "op": "put", "id": id, "document": {} }), 428, "condition_required"),
+        (unknown(id_of(ABSENT)), 404, "no_such_persona"),
+        (unknown("ada"), 404, "no_such_persona"),
     ]
 }
 
@@ -137,24 +119,41 @@ fn bad_items(id: &str) -> Vec<(Value, u16, &'static str, Value)> {
 async fn a_bad_item_is_told_as_the_request_alone_would_be_and_stops_no_other() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let id = id_of(&path);
-    let cases = bad_items(id);
-    let mut sent: Vec<Value> = cases.iter().map(|(item, ..)| item.clone()).collect();
+    let (refused, invalid) = (refused_items(id_of(&path)), invalid_items(id_of(&path)));
+    let sent = refused.iter().map(|(item, ..)| item).chain(invalid.iter().map(|(item, _)| item));
+    let mut sent: Vec<Value> = sent.cloned().collect();
     sent.push(json!({ "op": "create", "document": { "name": "Bea" } }));
     let items = items_of(&batch(&server, &sent).await);
-    for ((item, status, code, pointer), told) in cases.iter().zip(&items) {
-        let problem = &told["problem"];
+    let (of_refused, of_invalid) = items.split_at(refused.len());
+    for ((item, status, code), told) in refused.iter().zip(of_refused) {
         assert_eq!(
-            (&told["status"], &problem["code"], &problem["errors"][0]["pointer"]),
-            (&json!(status), &json!(code), pointer),
+            (&told["status"], &told["problem"]["code"]),
+            (&json!(status), &json!(code)),
+            "{item}"
+        );
+    }
+    let mut place = refused.len();
+    for ((item, inside), told) in invalid.iter().zip(of_invalid) {
+        let error = &told["problem"]["errors"][0];
+        let pointer = format!("/items/{place}{inside}");
+        assert_eq!(
+            (&told["status"], &error["pointer"]),
+            (&json!(422), &json!(pointer)),
             "{item}: {told}"
         );
-        assert_eq!(problem["status"], told["status"]);
+        place += 1;
     }
-    assert_eq!(items[cases.len()]["status"], 201);
-    assert_eq!(items[2]["problem"]["current_revision"], 1);
-    let near = items[7]["problem"]["errors"][0]["message"].as_str().expect("a message");
-    assert!(near.contains("did you mean document?"), "{near}");
+    for told in &items[..place] {
+        assert_eq!(told["problem"]["status"], told["status"]);
+        // What a request alone says in a header is a member here.
+        let text = told.to_string();
+        assert!(!text.contains("If-") && !text.contains("Idempotency-Key"), "{text}");
+    }
+    assert_eq!(items[place]["status"], 201);
+    assert_eq!(items[0]["problem"]["current_revision"], 1);
+    assert_eq!(items[0]["etag"], server.tag(&path).await);
+    assert!(items[2].to_string().contains("if_match is missing"), "{}", items[2]);
+    assert!(items.iter().any(|item| item.to_string().contains("did you mean document?")));
     assert_eq!((server.get(&path).await.revision(), count(&server).await), (1, json!(2)));
 }
 
