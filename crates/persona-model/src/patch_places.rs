@@ -20,8 +20,8 @@ impl PatchPlaces {
                 Self::Members(members.map(|(name, _)| name.clone()).collect())
             }
             Patch::Json(patch) => {
-                let path = |operation: &json_patch::PatchOperation| operation.path().to_string();
-                Self::Operations(patch.0.iter().map(path).collect())
+                let place = |operation: &json_patch::PatchOperation| operation.path().to_string();
+                Self::Operations(patch.0.iter().map(place).collect())
             }
         }
     }

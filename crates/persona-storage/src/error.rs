@@ -76,6 +76,12 @@ pub enum Error {
         /// The most that are kept.
         max: u64,
     },
+    /// The documents of an atomic batch are too large together; the same at once is never possible.
+    #[error("the documents of an atomic batch have more than {max} bytes together")]
+    TooMuchAtOnce {
+        /// The most bytes that they may have.
+        max: usize,
+    },
     /// The queue was full, or the lock was not had before the deadline. Trying again later can
     /// succeed.
     #[error("the store is busy: {what}")]

@@ -22,8 +22,9 @@ use crate::{Operation, Representation};
 /// test.
 const WINDOW: Duration = Duration::from_millis(2);
 /// The same for the moment between the changes and the header, in which another worker has to
-/// commit: long against the pause between two commits.
-const WINDOW_OF_HEADER: Duration = Duration::from_millis(25);
+/// commit, and for that between two halves of a batch, in which they have to be read: long against
+/// the pause between two commits or lists.
+const WIDE_WINDOW: Duration = Duration::from_millis(25);
 /// One patch in so many loses a key; one read in so many is of the present; one commit in so many
 /// is hidden, and one transaction in so many leaves out its words.
 const ONCE_IN: u32 = 16;
@@ -61,12 +62,14 @@ pub enum InjectedFault {
     LeaveOutOneId,
     /// The cache of reads takes a commit of another program for one of this program.
     OverlookForeignCommit,
+    /// An atomic batch is applied in two transactions.
+    SplitBatch,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -81,6 +84,7 @@ impl InjectedFault {
         Self::HeaderAfterChanges,
         Self::LeaveOutOneId,
         Self::OverlookForeignCommit,
+        Self::SplitBatch,
     ];
 
     /// Its name in the setting `fault`.
@@ -100,6 +104,7 @@ impl InjectedFault {
             Self::HeaderAfterChanges => "header-after-changes",
             Self::LeaveOutOneId => "leave-out-one-id",
             Self::OverlookForeignCommit => "overlook-foreign-commit",
+            Self::SplitBatch => "split-batch",
         }
     }
 }
@@ -172,13 +177,25 @@ pub(crate) fn leaves_out_words() -> bool {
         && TRANSACTIONS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)
 }
 
+/// [`InjectedFault::SplitBatch`]: the items of an atomic batch that share a transaction: all of
+/// them.
+pub(crate) fn parts_of_batch(count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let middle = if is_on(InjectedFault::SplitBatch) { count / 2 } else { 0 };
+    [0..middle, middle..count].into_iter().filter(|part| !part.is_empty())
+}
+
+/// [`InjectedFault::SplitBatch`]: gives others time to see a part of a batch.
+pub(crate) fn pause_between_parts() {
+    std::thread::sleep(WIDE_WINDOW);
+}
+
 /// [`InjectedFault::HeaderAfterChanges`]: what a cache keeps as the header that it is synchronised
 /// with, taken before the changes were read or now.
 pub(crate) fn header_after_changes<T>(before: T, now: impl FnOnce() -> Option<T>) -> T {
     if !is_on(InjectedFault::HeaderAfterChanges) {
         return before;
     }
-    std::thread::sleep(WINDOW_OF_HEADER);
+    std::thread::sleep(WIDE_WINDOW);
     now().unwrap_or(before)
 }
 

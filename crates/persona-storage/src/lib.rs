@@ -6,6 +6,7 @@
 //! - Every write is one [`Write`] and one transaction: the persona, its revision, its change and
 //!   the idempotency record commit together or not at all. The check of the current revision
 //!   happens inside that transaction.
+//! - An [`AtomicBatch`] is several of them in one transaction.
 //! - Absence is `Ok(None)` on reads and [`Error::NotFound`] on writes.
 //! - A read that starts after a write was answered sees that write or something newer, in whatever
 //!   process.
@@ -16,6 +17,7 @@
 //! 2. Implement it in `sqlite/`, `postgres/` and `memory/`, SQL only under the first two.
 //! 3. Add cases to `conformance/`; they run on every backend.
 
+mod atomic;
 mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -40,6 +42,7 @@ mod turns;
 mod weights;
 mod write;
 
+pub use atomic::{ATOMIC_BYTES_MAX, ATOMIC_WRITES_MAX, AtomicBatch, NoBatch, NotApplied};
 pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};

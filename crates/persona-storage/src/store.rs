@@ -7,7 +7,7 @@ use persona_model::{
 };
 
 use crate::sqlite::Space;
-use crate::{Error, Export, Write, Written, fault_injection};
+use crate::{AtomicBatch, Error, Export, NotApplied, Write, Written, fault_injection};
 
 /// A persona as it is sent to clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -314,6 +314,26 @@ pub trait Store: Send + Sync {
     /// Dropping the future before its turn withdraws the write; after that it is applied all the
     /// same.
     async fn write(&self, write: Write) -> Result<Written, Error>;
+
+    /// Changes several things in one transaction: all of them, in their order, or nothing. No read,
+    /// on whatever worker, ever sees a part of it.
+    ///
+    /// Each write is decided by the same rules as alone, against what those before it have left.
+    /// One that repeats an earlier request is not applied again, and refuses nothing.
+    ///
+    /// When this returns `Ok`, the changes are committed, with an answer for each write, and every
+    /// read that starts later sees them.
+    ///
+    /// # Errors
+    ///
+    /// [`NotApplied`]: nothing was changed, unless its error says otherwise.
+    /// [`Error::TooMuchAtOnce`] where the documents have more than [`crate::ATOMIC_BYTES_MAX`]
+    /// together.
+    ///
+    /// # Cancellation
+    ///
+    /// As with [`Store::write`].
+    async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied>;
 
     // ---- maintenance
     // ---------------------------------------------------------------------------------------------

@@ -220,12 +220,12 @@ impl Understood {
 
 /// What a problem says of a write: that it was not kept, or nothing that can be relied on.
 fn said_by(body: &[u8]) -> Knowledge {
-    let problem = ProblemBody::read(body);
-    if NOT_KEPT.into_iter().any(|code| problem.is(code)) {
-        Knowledge::Refused
-    } else {
-        Knowledge::Unknown
-    }
+    if is_not_kept(&ProblemBody::read(body)) { Knowledge::Refused } else { Knowledge::Unknown }
+}
+
+/// Whether a problem says that nothing was changed.
+pub fn is_not_kept(problem: &ProblemBody) -> bool {
+    NOT_KEPT.into_iter().any(|code| problem.is(code))
 }
 
 fn contains_locked(body: &[u8]) -> bool {

@@ -6,20 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use http_body_util::Full;
-use persona_http::contract::OperationId;
-use persona_model::{EntityTag, Revision};
-use serde_json::json;
+use http::StatusCode;
+use persona_model::{EntityTag, PersonaId, Revision};
 
-use super::answer::{Understood, key_of};
-use super::checks::{Check, DELETED};
+use super::answer::Understood;
+use super::ask::{Ask, effect, message};
+use super::batches::{self, Change};
+use super::checks::Check;
 use super::connection::{Connection, Silence};
 use super::history::{Knowledge, Record, RequestKind};
 use super::load::Load;
-use super::random::{Random, effect_of};
-use super::search::{Written, search_name, search_word, word_of};
+use super::random::Random;
+use super::search::{Written, search_name, search_word};
 
 /// A document with more keys is replaced by one with a single key, so that documents stay small.
 const KEYS_MAX: usize = 48;
@@ -31,39 +29,19 @@ const REPEATED_ONCE_IN: u64 = 8;
 const SEARCHED_ONCE_IN: u64 = 4;
 /// Most attempts at one write, if the answers get lost.
 const ATTEMPTS_MAX: usize = 50;
+/// Most items of a batch.
+const BATCH_ITEMS: u32 = 4;
 /// Pause between two attempts to connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 /// How long a server may be away while processes are killed, and while none is.
 const AWAY_MAX_KILLING: Duration = Duration::from_mins(1);
 const AWAY_MAX: Duration = Duration::from_secs(3);
-/// What fills a document up to a usual size.
-const DESCRIPTION: &str = "Answers like an archivist with many years of practice: patiently, in whole sentences, and with the figures at hand.";
-
 /// What a client last saw of a persona.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sight {
     tag: Option<EntityTag>,
     keys: usize,
     is_deleted: bool,
-}
-
-/// One request of one client.
-#[derive(Clone, Copy, Debug)]
-struct Ask {
-    operation: RequestKind,
-    persona: u32,
-    /// 0 for reads.
-    request: u32,
-    /// The state that a condition names.
-    expected: Option<EntityTag>,
-    has_key: bool,
-}
-
-impl Ask {
-    /// The revision that a condition names; 0 without one.
-    fn expected_revision(&self) -> u32 {
-        self.expected.and_then(|tag| tag.revision.number().try_into().ok()).unwrap_or_default()
-    }
 }
 
 /// One client.
@@ -131,12 +109,76 @@ impl Client {
             _ if sight.is_deleted => self.write(RequestKind::Undelete, persona, sight.tag).await,
             _ if sight.keys > KEYS_MAX => self.read_and(RequestKind::Replace, persona).await,
             0..45 => drop(self.read(persona).await),
-            45..82 => self.write(RequestKind::Patch, persona, None).await,
+            45..76 => self.write(RequestKind::Patch, persona, None).await,
+            76..82 => self.batch(persona).await,
             82..94 => self.read_and(RequestKind::Replace, persona).await,
             94..97 => self.create().await,
             _ if is_hot => self.write(RequestKind::Patch, persona, None).await,
             _ => self.read_and(RequestKind::Delete, persona).await,
         }
+    }
+
+    /// Changes several personas in one request, every other time all of them or none.
+    async fn batch(&mut self, persona: u32) {
+        let is_atomic = self.random.once_in(2);
+        let mut personas = vec![persona];
+        for _ in 1..BATCH_ITEMS {
+            let other = self.choose();
+            if !personas.contains(&other) {
+                personas.push(other);
+            }
+        }
+        let known = self.load.personas().clone();
+        let change = |persona: u32| {
+            let id = known.get(persona as usize).copied().flatten()?;
+            Some(Change { persona, id, request: self.load.new_request(), replaces: None })
+        };
+        let changes: Vec<Change> = personas.into_iter().filter_map(change).collect();
+        let more = serde_json::json!({});
+        if let Some((done, worker)) = self.send_batch(&changes, is_atomic, &more).await {
+            for persona in done {
+                self.visit(persona, worker).await;
+            }
+        }
+    }
+
+    /// Sends a batch until it is answered: the personas that were changed, and the worker that
+    /// answered.
+    pub async fn send_batch(
+        &mut self,
+        changes: &[Change],
+        is_atomic: bool,
+        more: &serde_json::Value,
+    ) -> Option<(Vec<u32>, u8)> {
+        for _ in 0..ATTEMPTS_MAX {
+            if self.load.is_full() {
+                return None;
+            }
+            let mut connection = self.connect().await?;
+            let done = batches::send(&self.load, &mut connection, changes, is_atomic, more).await;
+            let worker = connection.worker;
+            self.home = Some(connection);
+            if let Some(done) = done {
+                return Some((done, worker));
+            }
+        }
+        None
+    }
+
+    /// Creates a persona that other clients do not know.
+    pub async fn create_hidden(&mut self) -> Option<(u32, PersonaId)> {
+        let (operation, persona) = (RequestKind::Create, self.load.new_persona()?);
+        let request = self.load.new_request();
+        let ask = Ask { operation, persona, request, expected: None, has_key: true };
+        for _ in 0..ATTEMPTS_MAX {
+            let mut connection = self.connect().await?;
+            let created = self.attempt(&ask, &mut connection).await;
+            self.home = Some(connection);
+            if let Some(id) = created.and_then(|created| created.id) {
+                return Some((persona, id));
+            }
+        }
+        None
     }
 
     fn choose(&mut self) -> u32 {
@@ -270,7 +312,7 @@ impl Client {
     /// Sends a request once and notes what came of it; `None` when it was not sent.
     async fn attempt(&mut self, ask: &Ask, connection: &mut Connection) -> Option<Understood> {
         let load = Arc::clone(&self.load);
-        let request = self.message(ask)?;
+        let request = message(&load, ask)?;
         let invoked_at = load.history.now();
         let understood = match connection.send(request).await {
             Err(Silence::NotSent) => return None,
@@ -327,51 +369,6 @@ impl Client {
         *sight = Sight { tag: understood.tag, keys, is_deleted: understood.is_deleted };
     }
 
-    fn message(&self, ask: &Ask) -> Option<Request<Full<Bytes>>> {
-        let id = self.load.personas().get(ask.persona as usize).copied().flatten();
-        let operation = match ask.operation {
-            RequestKind::Create => OperationId::CreatePersona,
-            RequestKind::Undelete => OperationId::UndeletePersona,
-            RequestKind::Patch => OperationId::PatchPersona,
-            RequestKind::Replace => OperationId::ReplacePersona,
-            RequestKind::Delete => OperationId::DeletePersona,
-            RequestKind::Read | RequestKind::Visit | RequestKind::Export => OperationId::GetPersona,
-        };
-        let path = if ask.operation == RequestKind::Create {
-            operation.path_of(&[])
-        } else {
-            operation.path_of(&[&id?.to_string()])
-        };
-        let mut request = Request::builder()
-            .method(operation.row().method.as_str())
-            .uri(format!("{}{path}", self.load.address.prefix))
-            .header(header::HOST, self.load.address.authority.as_str());
-        if let Some(tag) = ask.expected {
-            let name =
-                if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };
-            request = request.header(name, format!("\"{tag}\""));
-        }
-        if ask.has_key {
-            request = request.header(
-                "idempotency-key",
-                format!("{}/{}", self.load.tag, ask.request).replace(' ', "-"),
-            );
-        }
-        let keys = json!({ key_of(ask.request): 1 });
-        let word = word_of(ask.request);
-        let body = match ask.operation {
-            RequestKind::Create | RequestKind::Replace => {
-                json!({ "name": self.load.name_of(ask.persona), "description": DESCRIPTION, "tags": ["persona-verify"], "extensions": keys, "creator_notes": word })
-            }
-            RequestKind::Patch => json!({ "extensions": keys, "creator_notes": word }),
-            _ => return request.body(Full::default()).ok(),
-        };
-        request
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::from(body.to_string()))
-            .ok()
-    }
-
     /// The kept connection, or a new one; `None` when the server stays away.
     async fn connect(&mut self) -> Option<Connection> {
         if let Some(connection) = self.home.take().filter(Connection::is_open) {
@@ -387,14 +384,5 @@ impl Client {
             }
         }
         None
-    }
-}
-
-/// What a write adds to the state.
-fn effect(ask: &Ask) -> u64 {
-    match ask.operation {
-        RequestKind::Create | RequestKind::Patch | RequestKind::Replace => effect_of(ask.request),
-        RequestKind::Delete | RequestKind::Undelete => DELETED,
-        RequestKind::Read | RequestKind::Visit | RequestKind::Export => 0,
     }
 }

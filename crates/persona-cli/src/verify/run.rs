@@ -29,6 +29,7 @@ use super::random::Random;
 use super::refusals;
 use super::report::Report;
 use super::scratch::Scratch;
+use super::together::Together;
 use crate::client::ServerAddress;
 
 /// Pace of the progress.
@@ -39,6 +40,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const BACK_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Streams of random numbers that are not a client's.
 const STREAM_OF_CHAOS: u64 = u64::MAX;
+const STREAM_OF_TOGETHER: u64 = u64::MAX - 1;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +79,7 @@ pub async fn run(
     let follower = Follower::start(Arc::clone(&load)).await;
     let mut first = Client::new(Arc::clone(&load), Random::new(plan.seed, 0));
     first.create_many(plan.hot_keys * 2).await;
+    let together = Together::create(Arc::clone(&load), &mut first).await;
     let began = Instant::now();
     let following = tokio::spawn(follower.run());
     let mut clients = JoinSet::new();
@@ -84,6 +87,9 @@ pub async fn run(
     for number in 1..u64::from(plan.clients) {
         clients.spawn(Client::new(Arc::clone(&load), Random::new(plan.seed, number)).run());
     }
+    let writer = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_TOGETHER));
+    clients.spawn(Arc::clone(&together).write(writer));
+    clients.spawn(Arc::clone(&together).watch());
     let random = Random::new(plan.seed, STREAM_OF_CHAOS);
     let killing = async {
         let Some(scratch) = &mut scratch else { return Ok(Kills::default()) };
@@ -97,6 +103,7 @@ pub async fn run(
     let (kills, ()) = tokio::join!(killing, watch(plan, &load, began, &mut *progress, interrupted));
     let mut kills = kills?;
     while clients.join_next().await.is_some() {}
+    together.reveal();
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
     // The task ends without a result only after a panic, which was reported.

@@ -1,7 +1,7 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
-//! - `parameters.rs`: query parameters and headers, and how their values are read.
+//! - `parameters.rs`, `headers.rs`: parameters of the query and headers, and how values are read.
 //! - `problems.rs`: the table of problem codes.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `import.rs`, `status.rs`, `health.rs`: bodies of
 //!   answers, as types.
@@ -10,6 +10,7 @@
 //! - `limits.rs`: limits of a request that its sender can know.
 
 pub mod batch;
+pub mod headers;
 pub mod health;
 pub mod history;
 pub mod import;

@@ -1,6 +1,7 @@
 //! What one row of the table of operations says.
 
-use super::parameters::{Header, NOTE, OF_WRITES, Parameter};
+use super::headers::{Header, OF_WRITES};
+use super::parameters::{NOTE, Parameter};
 use super::problems::Code;
 use super::schema::BodySchema;
 
@@ -77,6 +78,9 @@ pub enum StoreUse {
     /// The operation makes many changes. The answer tells what the store said of each, so no error
     /// of one change is the problem of the whole request.
     WritesMany,
+    /// The operation makes many changes, and where they are made together an error of one is the
+    /// problem of the whole request.
+    WritesTogether,
 }
 
 /// What a client must be allowed to do.
@@ -178,7 +182,8 @@ impl OperationRow {
     pub fn all_problems(&self) -> Vec<Code> {
         let none: &[Code] = &[];
         let of = |applies: bool, codes: &'static [Code]| if applies { codes } else { none };
-        let (reads, writes) = (self.store == StoreUse::Reads, self.store == StoreUse::Writes);
+        let reads = self.store == StoreUse::Reads;
+        let writes = matches!(self.store, StoreUse::Writes | StoreUse::WritesTogether);
         let changes = self.changes_something();
         let groups = [
             OF_EVERY,
@@ -213,7 +218,7 @@ impl OperationRow {
     }
 
     fn changes_something(&self) -> bool {
-        matches!(self.store, StoreUse::Writes | StoreUse::WritesMany)
+        matches!(self.store, StoreUse::Writes | StoreUse::WritesMany | StoreUse::WritesTogether)
     }
 }
 

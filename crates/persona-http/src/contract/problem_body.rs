@@ -63,6 +63,9 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid"))]
     pub holder: Option<String>,
+    /// Of an atomic batch: the place of the item that is the reason, from 0. No item was applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<usize>,
     /// With code test_failed: what was tested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,

@@ -27,6 +27,7 @@ pub enum Code {
     Stale,
     AlreadyExists,
     BodyTooLarge,
+    BatchTooLarge,
     UnsupportedMediaType,
     ForeignHost,
     Invalid,
@@ -209,6 +210,13 @@ pub const PROBLEMS: &[Facts] = &[
         "body_too_large",
         "The body is too large",
         "send less at once",
+    ),
+    row(
+        Code::BatchTooLarge,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "batch_too_large",
+        "The batch is too large to be applied at once",
+        "divide it, or send it without atomic=true",
     ),
     row(
         Code::UnsupportedMediaType,

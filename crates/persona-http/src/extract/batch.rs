@@ -242,7 +242,7 @@ fn of_document(invalid: ValidationErrors) -> Problem {
 /// so the message says which member of the persona is meant.
 pub(crate) fn in_patch(places: &PatchPlaces, invalid: ValidationErrors) -> Problem {
     let ValidationErrors { errors, more } = invalid;
-    let placed = |error: FieldError| {
+    let told = |error: FieldError| {
         let place = places.place_of(&error.pointer);
         let message = if place == error.pointer {
             error.message
@@ -251,7 +251,7 @@ pub(crate) fn in_patch(places: &PatchPlaces, invalid: ValidationErrors) -> Probl
         };
         FieldError { pointer: place, message, ..error }
     };
-    let errors = errors.into_iter().map(placed).collect();
+    let errors = errors.into_iter().map(told).collect();
     inside("/patch", ValidationErrors { errors, more })
 }
 

@@ -162,10 +162,8 @@ impl WriteRequest {
     /// This request as a write: the operation with author, idempotency key and deadline.
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
-        let fingerprint =
-            || *self.fingerprint.get_or_init(|| finished(self.digest(), self.body.bytes()));
-        let idempotency =
-            idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: fingerprint() });
+        let idempotency = idempotency_key(headers)?
+            .map(|key| Idempotency { key, fingerprint: self.fingerprint() });
         Ok(Write {
             author: author(headers)?,
             note: note::of_request(headers, &self.parts.uri)?,
@@ -178,12 +176,14 @@ impl WriteRequest {
     }
 
     /// The good items of a batch as writes, with the author of the request and the same deadline.
-    /// An item without a note has that of the request.
-    /// Where the request has a key, an item without one has that key with its place behind it.
+    /// An item without a note has that of the request. Where the request has a key, an item without
+    /// one has that key with its place behind it; in an atomic batch it is then recognised by the
+    /// whole request, because it is nothing without the other items.
     pub fn writes(
         &self,
         context: &Context,
         items: Vec<Result<BatchItem, Problem>>,
+        is_atomic: bool,
     ) -> Result<Vec<Result<Write, Problem>>, Problem> {
         let headers = &self.parts.headers;
         let key_of_all = idempotency_key(headers)?;
@@ -194,10 +194,13 @@ impl WriteRequest {
         let (author, client) = (author(headers)?, self.client());
         let note_of_all = note::of_request(headers, &self.parts.uri)?;
         let deadline = context.write_deadline();
+        let of_whole = |item: [u8; 32]| if is_atomic { self.fingerprint() } else { item };
         let write = |place: usize, item: BatchItem| {
-            let key_by_place = || key_of_all.as_ref().map(|key| format!("{key}:{place}"));
-            let key = item.key.or_else(key_by_place);
-            let idempotency = key.zip(item.fingerprint);
+            let by_place = key_of_all.as_ref().map(|key| format!("{key}:{place}"));
+            let idempotency = match item.key {
+                Some(key) => Some(key).zip(item.fingerprint),
+                None => by_place.zip(item.fingerprint.map(of_whole)),
+            };
             Write {
                 author: author.clone(),
                 note: item.note.or_else(|| note_of_all.clone()),
@@ -210,6 +213,11 @@ impl WriteRequest {
         };
         let items = items.into_iter().enumerate();
         Ok(items.map(|(place, item)| item.map(|item| write(place, item))).collect())
+    }
+
+    /// What the whole request is recognised by.
+    fn fingerprint(&self) -> [u8; 32] {
+        *self.fingerprint.get_or_init(|| finished(self.digest(), self.body.bytes()))
     }
 
     /// SHA-256 over everything but the body that makes the request what it is, each part with its

@@ -16,8 +16,8 @@ use persona_model::{
     Change, Document, EntityTag, ListRequest, PersonaId, Precondition, Revision, ValidationErrors,
 };
 use persona_storage::{
-    Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, Representation, RevisionPage,
-    RevisionRecord, Status, Store, Write, Written,
+    AtomicBatch, Error, Export, Exported, Glance, Loss, NotApplied, Operation, Page, ReadRoom,
+    Representation, RevisionPage, RevisionRecord, Status, Store, Write, Written,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +29,9 @@ use crate::testing::{context, memory_store};
 /// The persona that every request is about.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
+
+/// The operation that makes many changes.
+const BATCH: &str = "batch_personas";
 
 /// Fails each time, and the same way.
 struct Failing(fn() -> Error);
@@ -72,6 +75,10 @@ impl Store for Failing {
         Err((self.0)())
     }
 
+    async fn write_all(&self, _: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        Err(NotApplied { place: Some(0), error: (self.0)() })
+    }
+
     async fn ready(&self) -> Result<(), Error> {
         Err((self.0)())
     }
@@ -105,6 +112,7 @@ const ERRORS: &[fn() -> Error] = &[
     || Error::UnknownPosition,
     || Error::KeyReused,
     || Error::TooManyKeys { max: 1 },
+    || Error::TooMuchAtOnce { max: 1 },
     || Error::Busy { what: "a test" },
     || Error::ReadTimedOut { limit: Duration::from_secs(1) },
     || Error::ReadGaveWay,
@@ -122,6 +130,16 @@ const ERRORS: &[fn() -> Error] = &[
 /// Which operations can meet an error, by the contract of [`Store`]. Without a wildcard: a new
 /// error has to be placed.
 fn operations_that_meet(error: &Error) -> Vec<&'static str> {
+    let mut those = single_operations_that_meet(error);
+    let is_of_reads =
+        matches!(error, Error::UnknownPosition | Error::ReadTimedOut { .. } | Error::ReadGaveWay);
+    if !is_of_reads {
+        those.push(BATCH);
+    }
+    those
+}
+
+fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
     let bodies = || vec!["create_persona", "replace_persona", "patch_persona", "import_revision"];
     match error {
         Error::NotFound | Error::Stale { .. } => {
@@ -134,6 +152,7 @@ fn operations_that_meet(error: &Error) -> Vec<&'static str> {
         Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
             vec!["patch_persona"]
         }
+        Error::TooMuchAtOnce { .. } => Vec::new(),
         Error::UnknownPosition => vec!["list_personas"],
         // An export takes as long as its client reads.
         Error::ReadTimedOut { .. } => {
@@ -286,7 +305,9 @@ async fn every_error_of_a_store_is_declared_where_it_can_be_met_and_no_other() {
     for make in ERRORS {
         for id in operations_that_meet(&make()) {
             let (method, path, declared) = &operations[id];
-            let request = request(method, path).body(body_for(id)).expect("a request");
+            let query = if id == BATCH { "?atomic=true" } else { "" };
+            let request =
+                request(method, &format!("{path}{query}")).body(body_for(id)).expect("a request");
             let code = answered(Arc::new(Failing(*make)), request).await.expect("a problem");
             assert!(declared.contains(&code), "{id} is answered {code}, which it does not declare");
             met.entry(id).or_default().insert(code);
@@ -337,7 +358,13 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
             (Code::BodyTooLarge, ask(request(&method, &path), large()).await),
             (
                 Code::ConditionRequired,
-                ask(bare().header("content-type", "application/json"), usual()).await,
+                if id == BATCH {
+                    let delete = format!(r#"{{"items":[{{"op":"delete","id":"{ID}"}}]}}"#);
+                    let atomic = format!("{path}?atomic=true");
+                    ask(request(&method, &atomic), Body::from(delete)).await
+                } else {
+                    ask(bare().header("content-type", "application/json"), usual()).await
+                },
             ),
             (Code::NoSuchRoute, ask(request(&method, &path), usual()).await),
             (

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::grammar;
 use super::ordered::Ordered;
-use crate::contract::parameters::{Header, HeaderHolds, Parameter, ParameterKind, members};
+use crate::contract::headers::{Header, HeaderHolds};
+use crate::contract::parameters::{Parameter, ParameterKind, members};
 use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
 use crate::contract::schema::{BodySchema, named};

@@ -17,9 +17,11 @@ use persona_model::{PatchPlaces, PersonaId};
 use persona_storage::{Error, Operation, Outcome, Write, Written};
 use tokio::task::JoinSet;
 
+use super::batch_atomic;
 use super::responses::{self, ASK_FIRST, JSON};
 use crate::contract::OperationId;
 use crate::contract::batch::{BatchAnswer, BatchItemAnswer};
+use crate::contract::parameters::ATOMIC;
 use crate::extract::batch::{in_patch, inside, items};
 use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
@@ -37,13 +39,18 @@ pub async fn batch_personas(
     State(context): State<Arc<Context>>,
     mut request: WriteRequest,
 ) -> Result<Response, Problem> {
-    Parameters::none(&request.parts.uri, OperationId::BatchPersonas)?;
+    let mut parameters = Parameters::read(&request.parts.uri, OperationId::BatchPersonas);
+    let is_atomic = parameters.value(&ATOMIC).unwrap_or(false);
+    parameters.done()?;
     let (ids, have_keys) = (Arc::clone(&context), request.has_key());
     let read = move |_, body| items(body, have_keys, || PersonaId::new(ids.new_id()));
     let items = request.read(&context, MediaType::PERSONA, read).await?;
     conditions::none(&request.parts.headers, "is said in each item of a batch")?;
+    if is_atomic {
+        return batch_atomic::respond(&context, &request, items).await;
+    }
     let client = request.client().map(ClientAddress);
-    let writes = request.writes(&context, items)?;
+    let writes = request.writes(&context, items, false)?;
     let request_id = request.request_id().to_owned();
     let batch = Arc::new(Batch {
         context: Arc::clone(&context),
@@ -171,7 +178,7 @@ impl Lanes {
 }
 
 /// What an item asked for, as far as its answer needs to know.
-struct Asked {
+pub(super) struct Asked {
     id: PersonaId,
     is_deletion: bool,
     names_no_state: bool,
@@ -181,7 +188,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(operation: &Operation) -> Self {
+    pub(super) fn of(operation: &Operation) -> Self {
         let places = match operation {
             Operation::Patch { patch, .. } => Some(PatchPlaces::of(patch)),
             _ => None,
@@ -198,7 +205,7 @@ impl Asked {
         }
     }
 
-    fn answer(&self, written: &Written) -> BatchItemAnswer {
+    pub(super) fn answer(&self, written: &Written) -> BatchItemAnswer {
         let status = match written.outcome {
             _ if self.is_deletion => StatusCode::NO_CONTENT,
             Outcome::Created => StatusCode::CREATED,
@@ -215,7 +222,7 @@ impl Asked {
     }
 
     /// Why the item was refused, with places in the item.
-    fn problem(&self, error: Error) -> Problem {
+    pub(super) fn problem(&self, error: Error) -> Problem {
         match (error, &self.places) {
             (Error::Invalid(invalid), Some(places)) => in_patch(places, invalid),
             (Error::Invalid(invalid), None) if self.brings_document => inside("/document", invalid),
@@ -236,6 +243,20 @@ fn response_of(
         items.push(answer);
         failures.extend(failure);
     }
+    let mut response = respond_with_items(context, client, StatusCode::MULTI_STATUS, items);
+    for failure in &failures {
+        note_failure(failure, &mut response, request_id);
+    }
+    response
+}
+
+/// The answer with what became of each item.
+pub(super) fn respond_with_items(
+    context: &Context,
+    client: Option<ClientAddress>,
+    status: StatusCode,
+    items: Vec<BatchItemAnswer>,
+) -> Response {
     let mut answer = BatchAnswer { items };
     let text = |answer: &BatchAnswer| serde_json::to_vec(answer).expect("an answer is JSON");
     let whole = text(&answer);
@@ -247,11 +268,8 @@ fn response_of(
         Body::from(text(&answer))
     };
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::MULTI_STATUS;
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
-    for failure in &failures {
-        note_failure(failure, &mut response, request_id);
-    }
     response
 }

@@ -45,14 +45,17 @@ pub async fn import_personas(
     parameters.done()?;
     conditions::none(&request.parts.headers, "is not understood here: a file has many personas")?;
     // Read before the body is worked on, so that a bad header changes nothing.
-    request.writes(&context, Vec::new())?;
+    request.writes(&context, Vec::new(), false)?;
     let read = file::items(&mut request, &context).await?;
     let mut reports: Vec<ImportItem> = read.iter().map(report_of).collect();
     let mut lanes = Lanes::default();
     let items = read.into_iter().enumerate().filter_map(|(place, item)| Some((place, item.ok()?)));
     let items: Vec<(usize, Item)> = items.collect();
-    let writes =
-        request.writes(&context, items.iter().map(|(_, item)| Ok(creation(item))).collect())?;
+    let writes = request.writes(
+        &context,
+        items.iter().map(|(_, item)| Ok(creation(item))).collect(),
+        false,
+    )?;
     for ((place, item), write) in items.into_iter().zip(writes) {
         lanes.add(Placed { place, item, write: write? });
     }

@@ -2,6 +2,7 @@
 //! what they answer with.
 
 pub mod batch;
+mod batch_atomic;
 pub mod create;
 pub mod delete;
 pub mod get;

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::ValidationErrors;
+use persona_model::{FIELD_ERRORS_MAX, ValidationErrors};
 use persona_storage::Error;
 
 use super::Code;
@@ -154,6 +154,35 @@ impl Problem {
             body.detail = format!("{pointer}: {}", error.message).into();
         }
         self
+    }
+
+    /// The same of an item for which nothing of an atomic batch was applied.
+    #[must_use]
+    pub fn not_applied(self, place: usize) -> Self {
+        self.of_item(place).with(|body| {
+            body.item = Some(place);
+            let detail = &body.detail;
+            body.detail =
+                format!("item {place}: {detail}; nothing of the batch was applied").into();
+        })
+    }
+
+    /// Adds what another problem says is wrong, where both say that rules are broken.
+    pub fn add_errors(&mut self, other: Self) {
+        let (own, other) = (&mut self.0, *other.0);
+        if own.code != Code::Invalid || other.code != Code::Invalid {
+            return;
+        }
+        let mut more = own.body.more_errors.unwrap_or_default();
+        more += other.body.more_errors.unwrap_or_default();
+        for error in other.body.errors {
+            if own.body.errors.len() < FIELD_ERRORS_MAX {
+                own.body.errors.push(error);
+            } else {
+                more += 1;
+            }
+        }
+        own.body.more_errors = (more > 0).then_some(more);
     }
 
     /// A header that cannot be used.

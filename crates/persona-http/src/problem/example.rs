@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use persona_model::{Conflict, Document, EntityTag, PersonaId, Revision, SearchError};
-use persona_storage::Error;
+use persona_storage::{ATOMIC_BYTES_MAX, Error};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -64,6 +64,7 @@ pub fn example(code: Code) -> Problem {
         | Code::KeyReused
         | Code::Busy
         | Code::TooManyKeys
+        | Code::BatchTooLarge
         | Code::ReadTimeout
         | Code::Closing => of_store(code),
     }
@@ -98,6 +99,7 @@ fn of_store(code: Code) -> Problem {
         Code::UnknownBase => Error::UnknownBase { base: Revision::FIRST },
         Code::KeyReused => Error::KeyReused,
         Code::TooManyKeys => Error::TooManyKeys { max: 10_000_000 },
+        Code::BatchTooLarge => Error::TooMuchAtOnce { max: ATOMIC_BYTES_MAX },
         Code::ReadTimeout => Error::ReadTimedOut { limit: Duration::from_secs(5) },
         Code::Closing => Error::Closed("it is closing"),
         _ => Error::Busy { what: "the write queue" },

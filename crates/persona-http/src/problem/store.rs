@@ -124,6 +124,11 @@ impl From<Error> for Problem {
             Error::TooManyKeys { max } => {
                 Self::new(Code::TooManyKeys, format!("{max} keys are kept, which is the most")).header(RETRY_AFTER, RETRY_KEY_AFTER_SECONDS)
             }
+            Error::TooMuchAtOnce { max } => Self::new(
+                Code::BatchTooLarge,
+                format!("the documents of an atomic batch may have {max} bytes together, these have more"),
+            )
+            .hint("divide the batch, or send it without atomic=true"),
             Error::Busy { what } => Self::new(Code::Busy, format!("the wait for {what} took too long")).retry(),
             Error::ReadTimedOut { limit } => {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()

@@ -21,6 +21,7 @@ pub mod replacing;
 pub mod revision_lists;
 pub mod searching;
 mod steps;
+pub mod together;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -140,6 +141,16 @@ macro_rules! conformance_suite {
             polling::the_first_list_of_a_poller_may_be_one_by_time,
             polling::a_position_of_another_history_is_refused,
             polling::a_poller_misses_nothing_of_many_writers,
+            together::a_batch_is_applied_as_a_whole_in_its_order,
+            together::a_batch_with_one_refused_write_leaves_no_trace,
+            together::a_handle_moves_within_a_batch_in_its_order,
+            together::a_repeated_batch_is_answered_as_the_first_time,
+            together::a_batch_merges_with_what_happened_since_its_bases,
+            together::a_batch_is_bounded_by_the_bytes_of_its_documents,
+            together::the_words_of_a_batch_are_found_and_those_before_are_not,
+            together::batches_beside_each_other_and_beside_writes_lose_nothing,
+            together::batches_that_create_the_same_personas_create_them_once,
+            together::the_largest_batch_is_applied_and_one_that_comes_too_late_is_not,
             limits::no_write_makes_a_document_larger_than_its_limit,
             limits::two_sides_that_fit_alone_and_not_together_are_refused,
             limits::a_document_from_before_the_limit_is_read_and_can_only_become_smaller,

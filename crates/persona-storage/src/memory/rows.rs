@@ -8,12 +8,14 @@ use persona_model::{
     join_representation, metadata_text,
 };
 
+use crate::atomic::Budget;
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
+use crate::time::{after, newest_of};
 use crate::{Error, Idempotency, Outcome, Representation, RevisionRecord, Write, Written};
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Rows {
     /// Every revision of every persona, oldest first.
     pub histories: HashMap<PersonaId, Vec<(Persona, RevisionRecord)>>,
@@ -33,6 +35,41 @@ impl Rows {
             .filter_map(|history| history.last())
             .map(|(persona, _)| persona)
             .filter(|persona| persona.deleted_at.is_none())
+    }
+
+    /// The time of a change that is made now.
+    pub fn next_time(&self, now: Timestamp) -> Timestamp {
+        let stamps = self.changes.iter().map(|change| change.at).filter(|at| *at <= newest_of(now));
+        after(stamps.max().unwrap_or_default(), now)
+    }
+
+    fn document_bytes(&self, id: PersonaId) -> usize {
+        self.current(id).map_or(0, |(persona, _)| persona.document.text().len())
+    }
+
+    /// Applies one of several writes, as far as their budget reaches.
+    pub fn apply_within(
+        &mut self,
+        write: &Write,
+        now: Timestamp,
+        keys_max: u64,
+        budget: &mut Budget,
+    ) -> Result<Written, Error> {
+        let (id, is_new) = (write.operation.id(), !self.is_known(write));
+        let before = self.document_bytes(id);
+        if is_new && before > budget.left() {
+            return Err(Budget::USED_UP);
+        }
+        let written = self.apply(write, now, keys_max)?;
+        if is_new {
+            budget.take(before, self.document_bytes(id))?;
+        }
+        Ok(written)
+    }
+
+    /// Whether there is an answer under the key of a write.
+    fn is_known(&self, write: &Write) -> bool {
+        write.idempotency.as_ref().is_some_and(|wanted| self.replays.contains_key(&wanted.key))
     }
 
     pub fn apply(

@@ -8,11 +8,12 @@ use persona_model::{Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revi
 
 use super::lists::{compare, cursor_value, meets, sort_value};
 use super::rows::Rows;
-use crate::time::{Time, after, newest_of};
+use crate::atomic::Budget;
+use crate::time::Time;
 use crate::{
-    BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, Loss,
-    Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
-    Write, Written,
+    AtomicBatch, BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance,
+    IDEMPOTENCY_KEYS_MAX, Loss, NotApplied, Page, ReadRoom, Representation, RevisionPage,
+    RevisionRecord, RevisionSummary, Status, Store, Write, Written,
 };
 
 /// Keeps personas in the memory of one process.
@@ -191,10 +192,24 @@ impl Store for MemoryStore {
             return Err(Error::Busy { what: "its turn to write" });
         }
         let mut rows = self.rows()?;
-        let now = self.time.now();
-        let stamps = rows.changes.iter().map(|change| change.at).filter(|at| *at <= newest_of(now));
-        let now = after(stamps.max().unwrap_or_default(), now);
+        let now = rows.next_time(self.time.now());
         rows.apply(&write, now, self.keys_max)
+    }
+
+    async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        if Instant::now() >= batch.deadline() {
+            return Err(Error::Busy { what: "its turn to write" }.into());
+        }
+        let mut rows = self.rows()?;
+        let (mut applied, mut budget) = (rows.clone(), Budget::WHOLE);
+        let mut written = Vec::with_capacity(batch.writes().len());
+        for (place, write) in batch.writes().iter().enumerate() {
+            let now = applied.next_time(self.time.now());
+            let one = applied.apply_within(write, now, self.keys_max, &mut budget);
+            written.push(one.map_err(NotApplied::at(place))?);
+        }
+        *rows = applied;
+        Ok(written)
     }
 
     async fn ready(&self) -> Result<(), Error> {

@@ -153,7 +153,8 @@ async fn together(
     for (index, new) in indexes.iter().zip(&rows) {
         requests[*index].note_sent(new);
     }
-    let written = write_statement::apply(connection, &rows, Waits::ForNoRow).await?;
+    let positions: Vec<i64> = (1..).take(rows.len()).collect();
+    let written = write_statement::apply(connection, &rows, &positions, Waits::ForNoRow).await?;
     for (index, new) in indexes.into_iter().zip(&rows) {
         if written.contains(&new.id) {
             let written = requests[index].written(new);

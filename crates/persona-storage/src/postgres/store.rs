@@ -18,8 +18,9 @@ use super::shares::Kind;
 use super::writer::Writer;
 use super::{DatabaseError, Settings, export, feed, list, row, start, status};
 use crate::{
-    Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Write, Written,
+    AtomicBatch, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, NotApplied, Observer,
+    Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
+    Write, Written,
 };
 
 /// What there is of a persona, without its document if that is large; the server knows the size of
@@ -187,6 +188,10 @@ impl Store for PostgresStore {
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
         self.writer.write(write).await
+    }
+
+    async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        self.writer.write_all(batch).await
     }
 
     async fn ready(&self) -> Result<(), Error> {

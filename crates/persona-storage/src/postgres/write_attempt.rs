@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::connection::Connection;
 use super::driver_error::DriverError;
 use super::error::Meaning;
-use super::load_state::{Earlier, NotRead, look};
+use super::load_state::{Current, Earlier, NotRead, look};
 use super::new_row::NewRow;
 use super::quota::Quota;
 use super::write_sql::Waits;
-use super::{migrate, write_statement};
+use super::{migrate, row, write_statement};
 use crate::decide::{self, Decision, Revised};
 use crate::time::{Time, after, newest_of};
 use crate::{Error, Operation, Outcome, Representation, Write, Written};
@@ -153,6 +153,20 @@ impl Request {
         self.operation.as_u64_pair().1
     }
 
+    /// Reads what there is for one of several writes of a transaction.
+    pub(super) async fn look(
+        &self,
+        connection: &Connection,
+        bytes_max: usize,
+    ) -> Result<Result<Current, NotRead>, DriverError> {
+        look(connection, &self.write, self.operation, None, bytes_max).await
+    }
+
+    /// What recognises it in the database.
+    pub(super) fn operation(&self) -> Uuid {
+        self.operation
+    }
+
     /// Reads what there is, decides, and writes.
     pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Attempt, Failure> {
         let tried_from = self.tried.as_ref().map(|tried| tried.from);
@@ -200,7 +214,8 @@ impl Request {
             Decision::Change(revised) => {
                 let rows = [self.row(*revised)];
                 self.note_sent(&rows[0]);
-                let written = write_statement::apply(connection, &rows, Waits::ForRows).await?;
+                let written =
+                    write_statement::apply(connection, &rows, &[1], Waits::ForRows).await?;
                 if written.is_empty() {
                     return Ok(Attempt::Raced);
                 }
@@ -269,7 +284,8 @@ impl Request {
         connection: &Connection,
     ) -> Result<Attempt, Failure> {
         connection.execute("BEGIN").await?;
-        write_statement::lock(connection, self.write.operation.id()).await?;
+        let ids = [row::uuid(self.write.operation.id())];
+        write_statement::lock(connection, &ids).await?;
         let written = self.attempt(connection).await?;
         connection.execute("COMMIT").await?;
         Ok(written)
@@ -277,7 +293,7 @@ impl Request {
 
     /// What was answered to the same request before. A record is valid for as long as it is there;
     /// only maintenance processes remove it.
-    async fn replay(
+    pub(super) async fn replay(
         &self,
         connection: &Connection,
         earlier: &Earlier,

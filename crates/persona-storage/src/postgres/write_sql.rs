@@ -12,8 +12,8 @@ const NEW: &str = "
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::boolean[],
                     $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::bytea[], $14::text[],
                     $15::text[], $16::bigint[], $17::text[], $18::uuid[], $19::text[], $20::text[], $21::text[],
-                    $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bytea[], $28::text[], $29::text[])
-             WITH ORDINALITY
+                    $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bytea[], $28::text[], $29::text[],
+                    $30::bigint[])
              AS new (id, revision, parent, name, kind, handle, is_active,
                      created_at, updated_at, deleted_at, created_by, updated_by, content_hash, head,
                      document, base, changed, operation, change, tags, title_name,
@@ -46,7 +46,7 @@ const WRITTEN: &str = "
                new.created_by, new.updated_by, new.content_hash, new.head, new.document
         FROM new
         CROSS JOIN persona_store.about AS about
-        WHERE about.schema_version = $30";
+        WHERE about.schema_version = $31";
 const OF_HELD: &str = " AND (new.parent IS NULL OR new.id IN (SELECT id FROM held))";
 const WRITTEN_OVER: &str = "
         ON CONFLICT (id) DO UPDATE

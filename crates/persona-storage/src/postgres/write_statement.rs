@@ -6,7 +6,7 @@
 //! was faster no row meets it, and then nothing at all is written of that persona, because every
 //! other part takes its rows from those that were.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use persona_model::{PersonaId, Timestamp};
 use tokio_postgres::types::Type;
@@ -35,23 +35,34 @@ const WAIT_FOR_STANDBYS: &str = "
 const HOLDER: &str =
     "SELECT id FROM persona_store.personas WHERE handle = $1 AND deleted_at IS NULL AND id <> $2";
 
+/// The same of several handles.
+const HOLDERS: &str =
+    "SELECT handle, id FROM persona_store.personas WHERE handle = ANY ($1) AND deleted_at IS NULL";
+
+/// The revision that a certain write made.
+const IS_DONE: &str = "
+    SELECT 1 FROM persona_store.revisions
+    WHERE persona = $1 AND revision = $2 AND operation = $3";
+
 /// A column of the list of new revisions.
 fn column<'a, T>(rows: &'a [NewRow], value: impl Fn(&'a NewRow) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 
 /// Writes new revisions of different personas, in the order of their identities, and tells which
-/// personas were as they had been seen. Of the others nothing is written.
+/// personas were as they had been seen. Of the others nothing is written. `positions` are the
+/// places of their lines in the part of the feed that the transaction has, from 1.
 ///
 /// Where there are several, none may wait for its row: all others would wait too, and two processes
 /// that take rows in another order would wait for each other.
 pub(super) async fn apply(
     connection: &Connection,
     rows: &[NewRow],
+    positions: &[i64],
     waits: Waits,
 ) -> Result<HashSet<Uuid>, DriverError> {
     debug_assert!(rows.len() == 1 || waits == Waits::ForNoRow, "several wait for no row");
-    let parameters: [Parameter<'_>; 30] = [
+    let parameters: [Parameter<'_>; 31] = [
         (&column(rows, |new| new.id), Type::UUID_ARRAY),
         (&column(rows, |new| new.revision), Type::INT8_ARRAY),
         (&column(rows, |new| new.parent), Type::INT8_ARRAY),
@@ -81,6 +92,7 @@ pub(super) async fn apply(
         (&column(rows, |new| Some(&new.key.as_ref()?.fingerprint[..])), Type::BYTEA_ARRAY),
         (&column(rows, |new| new.outcome.as_str()), Type::TEXT_ARRAY),
         (&column(rows, |new| new.note.as_deref()), Type::TEXT_ARRAY),
+        (&positions, Type::INT8_ARRAY),
         (&migrate::stored_version(), Type::INT4),
     ];
     let written =
@@ -134,8 +146,34 @@ pub(super) async fn holder_of(
     rows.first().map(|found| row::id(found, 0)).transpose()
 }
 
-/// Makes every other write of a persona wait, until the end of the transaction.
-pub(super) async fn lock(connection: &Connection, id: PersonaId) -> Result<(), DriverError> {
-    let sql = "SELECT 1 FROM persona_store.personas WHERE id = $1 FOR UPDATE";
-    connection.rows(Statement::Kept(sql), &[(&row::uuid(id), Type::UUID)]).await.map(drop)
+/// The holders of these handles, among the personas that are not deleted.
+pub(super) async fn holders_of(
+    connection: &Connection,
+    handles: &[&str],
+) -> Result<HashMap<String, Uuid>, DriverError> {
+    let rows = connection.rows(Statement::Kept(HOLDERS), &[(&handles, Type::TEXT_ARRAY)]).await?;
+    rows.iter()
+        .map(|found| Ok((row::driver_value(found, 0)?, row::driver_value(found, 1)?)))
+        .collect()
+}
+
+/// Whether a write is done that made this revision, if it is.
+pub(super) async fn is_done(
+    connection: &Connection,
+    made: &Representation,
+    operation: Uuid,
+) -> Result<bool, DriverError> {
+    let parameters: [Parameter<'_>; 3] = [
+        (&row::uuid(made.id), Type::UUID),
+        (&row::stored(made.revision.number()), Type::INT8),
+        (&operation, Type::UUID),
+    ];
+    Ok(!connection.rows(Statement::Kept(IS_DONE), &parameters).await?.is_empty())
+}
+
+/// Makes every other write of these personas wait, until the end of the transaction. In the order
+/// of their identities, so that no two transactions wait for each other.
+pub(super) async fn lock(connection: &Connection, ids: &[Uuid]) -> Result<(), DriverError> {
+    let sql = "SELECT 1 FROM persona_store.personas WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
+    connection.rows(Statement::Kept(sql), &[(&ids, Type::UUID_ARRAY)]).await.map(drop)
 }

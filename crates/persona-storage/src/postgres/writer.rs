@@ -10,6 +10,8 @@
 //! by a thread of its own, because reading, patching and folding such a document would hold up the
 //! thread that all connections live on.
 //!
+//! An atomic batch is a heavy write too (`together.rs`).
+//!
 //! Start reading at [`Writer::write`], then `group.rs`, then `Shared::settle` (`settle.rs`).
 
 use std::hash::{BuildHasher, RandomState};
@@ -26,12 +28,16 @@ use super::error::from_pool;
 use super::group::{self, GROUPS_AT_ONCE};
 use super::pool::{Pool, READ_WAIT_MAX};
 use super::settle::{Tries, pause};
+use super::together::Together;
 use super::write_attempt::{Common, Request};
 use super::write_queue::Queue;
 use crate::observer::Waiting;
 use crate::time::Time;
 use crate::weights::Weights;
-use crate::{Error, GLANCE_BYTES_MAX, Observer, Operation, Turn, Turns, Write, Written};
+use crate::{
+    AtomicBatch, Error, GLANCE_BYTES_MAX, NotApplied, Observer, Operation, Turn, Turns, Write,
+    Written,
+};
 
 /// Most writes of one process that are under way or wait.
 const WRITES_MAX: u32 = 1024;
@@ -119,12 +125,7 @@ impl Writer {
 
     async fn write_once(&self, write: &Arc<Write>) -> Result<Settled, Error> {
         let shared = &self.shared;
-        if shared.closing.load(Ordering::Acquire) {
-            return Err(Error::Closed("it is closing"));
-        }
-        let Ok(place) = Arc::clone(&shared.room).try_acquire_owned() else {
-            return Err(shared.gave_up("a place in the queue of writes"));
-        };
+        let place = shared.place()?;
         let began = Instant::now();
         let waiting = Waiting::begin(&shared.observer);
         let heavy = shared.heavy_turn(write).await?;
@@ -182,6 +183,35 @@ impl Writer {
         settled.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
+    /// Waits for the turn of a heavy write, and then until the batch is settled: with a connection
+    /// and a thread of its own.
+    pub(super) async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        let shared = Arc::clone(&self.shared);
+        let (began, deadline) = (Instant::now(), batch.deadline());
+        let place = shared.place()?;
+        let waiting = Waiting::begin(&shared.observer);
+        let turn = shared.heavy.take(batch.client(), deadline).await;
+        let held = (place, turn.ok_or_else(|| shared.gave_up("its turn to write"))?);
+        shared.check_not_late(&batch.writes()[0])?;
+        let connection = shared.connection(deadline, began + AWAY_MAX).await?;
+        shared.check_not_late(&batch.writes()[0])?;
+        drop(waiting);
+        shared.observer.queued(began.elapsed());
+        let together = Together::new(Arc::clone(&shared), batch)?;
+        let settling = async move {
+            let settled = together.settle(connection).await;
+            drop(held);
+            settled
+        };
+        let io_thread = self.io_thread.clone();
+        let settled = tokio::task::spawn_blocking(move || io_thread.block_on(settling)).await;
+        let written = settled.unwrap_or_else(|_| Err(Error::OutcomeUnknown.into()))?;
+        for Written { representation, .. } in &written {
+            self.learn(representation.id, representation.body.len());
+        }
+        Ok(written)
+    }
+
     /// Remembers how large a persona is, for the next write of it.
     pub(super) fn learn(&self, id: PersonaId, bytes: usize) {
         self.shared.weights.learn(id, bytes);
@@ -214,6 +244,15 @@ impl Shared {
             let answer = &written.representation;
             self.weights.learn(answer.id, answer.body.len());
         }
+    }
+
+    /// A place among the writes of the process.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(Error::Closed("it is closing"));
+        }
+        let place = Arc::clone(&self.room).try_acquire_owned();
+        place.map_err(|_| self.gave_up("a place in the queue of writes"))
     }
 
     fn check_not_late(&self, write: &Write) -> Result<(), Error> {

@@ -14,9 +14,9 @@ use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{feed, personas, revision_list, revisions};
 use crate::sqlite::write::writer::Writer;
 use crate::{
-    BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page,
-    ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Write, Written,
-    fault_injection,
+    AtomicBatch, BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss,
+    NotApplied, Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, Status,
+    Store, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -129,6 +129,11 @@ impl Store for SqliteStore {
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
         self.writer.write(write).await.inspect_err(|error| self.readers.note_damage(error))
+    }
+
+    async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        let written = self.writer.write_all(batch).await;
+        written.inspect_err(|refused| self.readers.note_damage(&refused.error))
     }
 
     async fn ready(&self) -> Result<(), Error> {

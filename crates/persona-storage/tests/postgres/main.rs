@@ -4,6 +4,7 @@
 #[path = "../common/files.rs"]
 mod files;
 
+mod atomic;
 mod broken_connections;
 mod contract_of_postgres;
 mod dice;

@@ -19,6 +19,8 @@ pub enum Check {
     Once,
     /// V: the next read on every other worker sees an acknowledged write.
     Visible,
+    /// A: an atomic batch is seen as a whole.
+    Atomic,
     /// F: a client that follows changes sees each of them.
     Followed,
     /// S: a search finds what was acknowledged before it began.
@@ -34,12 +36,13 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Durable,
         Self::Refused,
         Self::Linear,
         Self::Once,
         Self::Visible,
+        Self::Atomic,
         Self::Followed,
         Self::Found,
         Self::Restored,
@@ -55,6 +58,7 @@ impl Check {
             Self::Linear => 'L',
             Self::Once => 'X',
             Self::Visible => 'V',
+            Self::Atomic => 'A',
             Self::Followed => 'F',
             Self::Found => 'S',
             Self::Restored => 'T',
@@ -71,6 +75,7 @@ impl Check {
             Self::Linear => "every persona is linearizable",
             Self::Once => "a repeated write happens once",
             Self::Visible => "other workers see a write at once",
+            Self::Atomic => "an atomic batch is seen as a whole",
             Self::Followed => "followers see every change",
             Self::Found => "a search finds a write at once",
             Self::Restored => "no tag or position outlives a restore",

@@ -63,6 +63,8 @@ fn expected(fault: InjectedFault) -> &'static str {
         // Only the end of every process right behind the refusal brings it back.
         InjectedFault::HideCommit => "R",
         InjectedFault::TagOfRevision | InjectedFault::TrustPositions => "T",
+        // A list or an export has a part of the batch.
+        InjectedFault::SplitBatch => "A",
     }
 }
 

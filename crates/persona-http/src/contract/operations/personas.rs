@@ -9,10 +9,10 @@ use crate::contract::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
 use crate::contract::import::ImportReport;
 use crate::contract::operation::{Answer, Content, Method, OperationRow, StoreUse};
 use crate::contract::page::Page;
-use crate::contract::parameters as of;
 use crate::contract::problems::Code;
 use crate::contract::schema::BodySchema::Persona;
 use crate::contract::schema::schema_of;
+use crate::contract::{headers, parameters as of};
 
 const EXAMPLE: &str = r#"{"name":"Ada Lovelace","description":"Wrote the first program."}"#;
 const PATCH_EXAMPLE: &str = r#"{"description":"Wrote the first program."}"#;
@@ -43,7 +43,7 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
 
 pub(super) const CREATE_PERSONA: OperationRow = OperationRow {
     summary: "Create a persona",
-    headers: &[of::IF_NONE_MATCH_HOLDS],
+    headers: &[headers::IF_NONE_MATCH_HOLDS],
     bodies: &[body(JSON, Persona("PersonaCreate"), EXAMPLE)],
     answers: &[kept(201, "The new persona.", &["ETag", "LastModified", "Location", "Replayed"])],
     problems: &[Code::HandleTaken, Code::Stale],
@@ -53,9 +53,25 @@ pub(super) const CREATE_PERSONA: OperationRow = OperationRow {
 
 pub(super) const BATCH_PERSONAS: OperationRow = OperationRow {
     summary: "Make many changes in one request",
+    query: &[of::ATOMIC.parameter],
     bodies: &[body(JSON, schema_of::<Batch>(), BATCH_EXAMPLE)],
-    answers: &[answer(207, "What became of each item.", Content::Json(schema_of::<BatchAnswer>()))],
-    store: StoreUse::WritesMany,
+    answers: &[
+        answer(200, "With atomic=true: all was done.", Content::Json(schema_of::<BatchAnswer>())),
+        answer(207, "What became of each item.", Content::Json(schema_of::<BatchAnswer>())),
+    ],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::Deleted,
+        Code::Stale,
+        Code::HandleTaken,
+        Code::AlreadyExists,
+        Code::Conflict,
+        Code::TestFailed,
+        Code::UnknownBase,
+        Code::ConditionRequired,
+        Code::BatchTooLarge,
+    ],
+    store: StoreUse::WritesTogether,
     ..row(WRITE, "batch_personas", Method::Post, "/api/v1/personas/batch")
 };
 
@@ -90,7 +106,7 @@ pub(super) const GET_PERSONA: OperationRow = OperationRow {
 
 pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
     summary: "Replace a whole persona, or create it with this id",
-    headers: &[of::IF_MATCH_OR_NEW, of::IF_NONE_MATCH_NEW],
+    headers: &[headers::IF_MATCH_OR_NEW, headers::IF_NONE_MATCH_NEW],
     bodies: &[body(JSON, Persona("PersonaReplace"), EXAMPLE)],
     answers: &[
         kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"]),
@@ -111,7 +127,7 @@ pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
 pub(super) const PATCH_PERSONA: OperationRow = OperationRow {
     summary: "Change a part of a persona",
     query: &[of::BASE_REVISION.parameter],
-    headers: &[of::IF_MATCH, of::IF_UNMODIFIED_SINCE],
+    headers: &[headers::IF_MATCH, headers::IF_UNMODIFIED_SINCE],
     bodies: &[
         body("application/merge-patch+json", Persona("PersonaMergePatch"), PATCH_EXAMPLE),
         body(JSON, Persona("PersonaMergePatch"), PATCH_EXAMPLE),
@@ -133,7 +149,7 @@ pub(super) const PATCH_PERSONA: OperationRow = OperationRow {
 
 pub(super) const DELETE_PERSONA: OperationRow = OperationRow {
     summary: "Delete a persona so that it can be brought back",
-    headers: &[of::IF_MATCH_REQUIRED],
+    headers: &[headers::IF_MATCH_REQUIRED],
     answers: &[Answer {
         headers: &["ETag", "Replayed"],
         ..answer(204, "It is deleted.", Content::Empty)
@@ -145,7 +161,7 @@ pub(super) const DELETE_PERSONA: OperationRow = OperationRow {
 
 pub(super) const UNDELETE_PERSONA: OperationRow = OperationRow {
     summary: "Bring a deleted persona back",
-    headers: &[of::IF_MATCH, of::IF_UNMODIFIED_SINCE],
+    headers: &[headers::IF_MATCH, headers::IF_UNMODIFIED_SINCE],
     answers: &[kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"])],
     problems: &[Code::NoSuchPersona, Code::Stale, Code::HandleTaken],
     store: StoreUse::Writes,

@@ -1,9 +1,9 @@
 //! What the rows of the table of operations are made of.
 
+use crate::contract::headers::{self, Header};
 use crate::contract::operation::{
     Answer, Body, Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag,
 };
-use crate::contract::parameters::{self as of, Header};
 use crate::contract::schema::BodySchema;
 
 /// What a client must be allowed to do, and what a request counts against.
@@ -58,10 +58,10 @@ pub(super) const fn kept(
 
 /// The conditions of a read of one persona.
 pub(super) const CONDITIONS_OF_READ: &[Header] = &[
-    of::IF_MATCH_OF_READ,
-    of::IF_NONE_MATCH,
-    of::IF_UNMODIFIED_SINCE_OF_READ,
-    of::IF_MODIFIED_SINCE,
+    headers::IF_MATCH_OF_READ,
+    headers::IF_NONE_MATCH,
+    headers::IF_UNMODIFIED_SINCE_OF_READ,
+    headers::IF_MODIFIED_SINCE,
 ];
 
 /// The answer to a read of one persona: what was asked for.

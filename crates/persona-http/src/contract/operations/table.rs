@@ -110,7 +110,7 @@ mod tests {
                     (Scope::Read, RateClass::Scan),
                     (Scope::Admin, RateClass::Read),
                 ],
-                StoreUse::Writes | StoreUse::WritesMany => {
+                StoreUse::Writes | StoreUse::WritesMany | StoreUse::WritesTogether => {
                     &[(Scope::Write, RateClass::Write), (Scope::Admin, RateClass::Write)]
                 }
             };

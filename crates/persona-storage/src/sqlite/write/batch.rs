@@ -112,7 +112,7 @@ impl Batch<'_> {
                 let _ = reply.send(Told::IsHeavy);
                 return;
             }
-            Ok(Ok(Step::Applied(written, entry))) => {
+            Ok(Ok(Step::Applied(transaction::Applied { written, entry, .. }))) => {
                 self.weights.learn(written.representation.id, written.representation.body.len());
                 if let Some(entry) = entry {
                     batched.entries.add(entry.with_parts(parts));

@@ -25,6 +25,7 @@ use rusqlite::Connection;
 
 use super::heavy_write_lock::{HeavyWriteGuard, HeavyWriteLock};
 use super::queue::LIGHT_BYTES_MAX;
+use crate::atomic::Budget;
 use crate::decide::{Decision, decide};
 use crate::sqlite::Settings;
 use crate::sqlite::connection::{self, Purpose};
@@ -32,7 +33,7 @@ use crate::sqlite::read::Readers;
 use crate::sqlite::search::{self, WrittenParts};
 use crate::sqlite::tables::personas::{self, Found, Stored};
 use crate::sqlite::tables::{idempotency, revisions};
-use crate::{Error, NoObserver, Operation, Write, fault_injection};
+use crate::{AtomicBatch, Error, NoObserver, Operation, Write, fault_injection};
 
 /// The persona as it was seen outside of the lock, and what the write makes of it.
 #[derive(Debug)]
@@ -100,6 +101,22 @@ impl Ahead {
     }
 }
 
+/// What the items of an atomic batch will come to, with the guard that it keeps for as long as this
+/// is needed.
+#[derive(Debug)]
+pub(crate) struct AheadOfBatch {
+    /// Of each item, in their order.
+    pub foreseen: Vec<Option<Foreseen>>,
+    pub guard: HeavyWriteGuard,
+}
+
+impl AheadOfBatch {
+    /// Bytes that the batch has to read or write, as far as they are known.
+    pub(crate) fn bytes(&self) -> usize {
+        self.foreseen.iter().flatten().map(Foreseen::bytes).sum()
+    }
+}
+
 /// What is known of a write that looked light.
 pub(crate) enum Looked {
     /// It is light, with what it will come to where there is something to know.
@@ -147,6 +164,28 @@ impl Foresight {
         looked.unwrap_or(Looked::Light(None))
     }
 
+    /// Looks ahead for the items of an atomic batch, in the turn of a heavy write. Nothing is
+    /// foreseen of items with larger documents than a batch may have.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of_heavy`].
+    pub(crate) async fn of_batch(&self, batch: Arc<AtomicBatch>) -> Result<AheadOfBatch, Error> {
+        let guard = self.write_lock.enter(batch.client(), batch.deadline()).await?;
+        self.with_reader(guard, move |reader, guard| {
+            let mut budget = Budget::WHOLE;
+            let foreseen = batch.writes().iter().map(|write| {
+                prepare_own(&write.operation);
+                let found = personas::find_up_to(reader?, write.operation.id(), budget.left());
+                let Ok(Found::Whole(before)) = found else { return None };
+                let foreseen = foresee(reader?, write, *before);
+                budget.take(foreseen.bytes(), 0).ok().map(|()| foreseen)
+            });
+            AheadOfBatch { foreseen: foreseen.collect(), guard }
+        })
+        .await
+    }
+
     /// Looks ahead for a heavy write, and hands it back, with its guard where it is heavy. Nothing
     /// is foreseen where the persona is not there, where all of this is light, or where reading
     /// fails: behind the lock the same failure is told.
@@ -157,22 +196,33 @@ impl Foresight {
     /// program.
     pub(crate) async fn of_heavy(&self, write: Arc<Write>) -> Result<Option<Box<Ahead>>, Error> {
         let guard = self.write_lock.enter(write.client, write.deadline).await?;
+        self.with_reader(guard, move |reader, guard| {
+            let (foreseen, large) = reader.map(|reader| look(reader, &write)).unwrap_or_default();
+            let foreseen = foreseen.filter(Foreseen::is_heavy);
+            let is_heavy = foreseen.is_some() || write.operation.document_bytes() > LIGHT_BYTES_MAX;
+            let guard = Some(guard);
+            is_heavy.then(|| Box::new(Ahead { foreseen, large, written: None, guard }))
+        })
+        .await
+    }
+
+    /// Works on a thread for such work, with a connection where one can be had. The guard goes with
+    /// the work: that does not end when its request does.
+    async fn with_reader<T: Send + 'static>(
+        &self,
+        guard: HeavyWriteGuard,
+        work: impl FnOnce(Option<&Connection>, HeavyWriteGuard) -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let (settings, reader) = (self.settings.clone(), Arc::clone(&self.reader));
-        // The guard goes with the work: that does not end when its request does.
-        let looked = tokio::task::spawn_blocking(move || {
+        let working = tokio::task::spawn_blocking(move || {
             // A panic leaves a connection without a transaction.
             let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
             if reader.is_none() {
                 *reader = connection::open(&settings, Purpose::Read, Arc::new(NoObserver)).ok();
             }
-            let (foreseen, large) =
-                reader.as_ref().map(|reader| look(reader, &write)).unwrap_or_default();
-            let foreseen = foreseen.filter(Foreseen::is_heavy);
-            let is_heavy = foreseen.is_some() || write.operation.document_bytes() > LIGHT_BYTES_MAX;
-            let guard = Some(guard);
-            is_heavy.then(|| Box::new(Ahead { foreseen, large, written: None, guard }))
+            work(reader.as_ref(), guard)
         });
-        looked.await.map_err(|error| Error::Backend(Box::new(error)))
+        working.await.map_err(|error| Error::Backend(Box::new(error)))
     }
 }
 

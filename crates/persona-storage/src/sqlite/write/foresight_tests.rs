@@ -14,7 +14,7 @@ use crate::sqlite::read::Readers;
 use crate::sqlite::tables::personas;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
 use crate::sqlite::write::queue::LIGHT_BYTES_MAX;
-use crate::sqlite::write::transaction::{self, Step};
+use crate::sqlite::write::transaction::{self, Applied, Step};
 use crate::sqlite::{Settings, SqliteStore, initialise};
 use crate::{Error, NoObserver, Operation, Store, Write};
 
@@ -116,7 +116,7 @@ fn outcome(connection: &mut WriteConnection, write: &Write, ahead: Option<Box<Ah
     let foreseen = ahead.and_then(|ahead| ahead.foreseen);
     let now = Timestamp::from_micros(1_999_999_999_999_999);
     match transaction::apply(&transaction, write, foreseen, LIGHT_BYTES_MAX, now, 9) {
-        Ok(Step::Applied(written, words)) => format!("{written:?} {words:?}"),
+        Ok(Step::Applied(Applied { written, entry, .. })) => format!("{written:?} {entry:?}"),
         Ok(Step::IsHeavy(bytes)) => format!("{bytes} bytes"),
         Err(error) => format!("{error:?}"),
     }

@@ -1,14 +1,14 @@
 //! Writes: which process may write, one transaction for many requests, and what became of it.
 //!
 //! Start reading at [`Writer`](writer::Writer). A write goes `queue.rs` (bounded, fair to clients)
-//! -> `foresight.rs` (a write is worked out before its turn) -> `heavy_write_lock.rs` (one
-//! heavy write at a time, over all processes) -> `part.rs` (the words of a large text, each part in
-//! a transaction of its own) -> `write_lock.rs` (one writing process at a time) -> `batch.rs` (one
+//! -> `foresight.rs` (a write is worked out before its turn) -> `heavy_write_lock.rs` (one heavy
+//! write at a time, over all processes) -> `part.rs` (the words of a large text, each part in a
+//! transaction of its own) -> `write_lock.rs` (one writing process at a time) -> `batch.rs` (one
 //! transaction) -> `transaction.rs` (one request) -> `commit.rs` (whether the transaction was kept)
 //! -> `verdict.rs` (what each request is told). `claim.rs` decides whether a request is applied or
-//! withdrawn, `in_flight.rs` knows which personas are written to now, `checkpoint_throttle.rs`
-//! slows the writers down while the WAL is too long, `commit_record.rs` tells caches of reads which
-//! commits are of this program.
+//! withdrawn, `together.rs` applies an atomic batch, `in_flight.rs` knows which personas are
+//! written to now, `checkpoint_throttle.rs` slows the writers down while the WAL is too long,
+//! `commit_record.rs` tells caches of reads which commits are of this program.
 
 pub(super) mod batch;
 pub(super) mod checkpoint_throttle;
@@ -20,6 +20,7 @@ pub(super) mod heavy_write_lock;
 mod in_flight;
 pub(super) mod part;
 pub(super) mod queue;
+mod together;
 pub(super) mod transaction;
 pub(super) mod verdict;
 pub(super) mod write_lock;

@@ -14,11 +14,20 @@ use crate::{Error, Outcome, Representation, Write, Written};
 
 /// What came of a request in the running transaction.
 pub(crate) enum Step {
-    /// It was applied, with what the search indexes are to be given.
-    Applied(Written, Option<Entry>),
+    /// It was applied.
+    Applied(Applied),
     /// It was not: it changes a persona of so many bytes, and should be worked out outside of the
     /// lock first.
     IsHeavy(usize),
+}
+
+/// A request that was applied.
+pub(crate) struct Applied {
+    pub written: Written,
+    /// What the search indexes are to be given.
+    pub entry: Option<Entry>,
+    /// Bytes of its document, before or after it, whichever is larger; 0 for a repetition.
+    pub bytes: usize,
 }
 
 /// Applies one request, except for what the search indexes are to be given: the caller writes that
@@ -40,7 +49,7 @@ pub(crate) fn apply(
     if let Some(wanted) = &write.idempotency
         && let Some(replay) = idempotency::find(connection, wanted)?
     {
-        return Ok(Step::Applied(replay, None));
+        return Ok(Step::Applied(Applied { written: replay, entry: None, bytes: 0 }));
     }
     if write.idempotency.is_some()
         && idempotency::is_full(connection, keys_max).map_err(from_driver)?
@@ -60,6 +69,7 @@ pub(crate) fn apply(
         Some(decision) => decision?.at(now),
         None => decide(write, current.as_ref().map(Stored::current), now, document_at)?,
     };
+    let mut bytes = current.as_ref().map_or(0, |stored| stored.persona.document.text().len());
     let (written, entry) = match decision {
         Decision::Unchanged => {
             let answer =
@@ -69,13 +79,14 @@ pub(crate) fn apply(
         }
         Decision::Change(mut revised) => {
             fault_injection::drop_key(&write.operation, &mut revised.persona);
+            bytes = bytes.max(revised.persona.document.text().len());
             keep(connection, current.as_ref(), &revised)?
         }
     };
     if let Some(wanted) = &write.idempotency {
         idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
     }
-    Ok(Step::Applied(written, entry))
+    Ok(Step::Applied(Applied { written, entry, bytes }))
 }
 
 /// The current persona behind the lock.

@@ -21,6 +21,7 @@ use super::foresight::{Ahead, Foresight, Large, Looked};
 use super::in_flight::InFlight;
 use super::part::Part;
 use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Weight};
+use super::together::Together;
 use super::write_lock::WriteLock;
 use super::writer_thread::{Thread, refuse};
 use crate::observer::Waiting;
@@ -30,7 +31,7 @@ use crate::sqlite::search::WrittenParts;
 use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
 use crate::weights::Weights;
-use crate::{Error, Loss, Observer, Operation, Write, Written};
+use crate::{AtomicBatch, Error, Loss, NotApplied, Observer, Operation, Write, Written};
 
 /// Takes requests and has them applied, in order of arrival.
 pub(crate) struct Writer {
@@ -68,6 +69,7 @@ pub(crate) struct Job {
 /// What waits in the queue.
 pub(super) enum Task {
     Request(Box<Job>),
+    Together(Box<Together>),
     Part(Part),
 }
 
@@ -134,6 +136,28 @@ impl Writer {
         }
     }
 
+    /// Queues an atomic batch and waits until it is committed.
+    pub(crate) async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        let batch = Arc::new(batch);
+        let ids = batch.writes().iter().map(|write| write.operation.id());
+        let _flights: Vec<_> = ids.map(|id| self.in_flight.begin(id)).collect();
+        let waiting = Waiting::begin(&self.observer);
+        let ahead = self.foresight.of_batch(Arc::clone(&batch)).await;
+        let ahead = ahead.inspect_err(|error| self.note_busy(error))?;
+        let size = Together::size(&batch, &ahead);
+        let (reply, answer) = oneshot::channel();
+        let claim = Claim::new(Some(Box::new(ahead)));
+        let together = Together {
+            batch: Arc::clone(&batch),
+            queued_at: Instant::now(),
+            claim: claim.clone(),
+            waiting,
+            reply,
+        };
+        self.enqueue(batch.client(), size, Task::Together(Box::new(together)))?;
+        self.answer(claim, batch.deadline(), answer).await?
+    }
+
     async fn apply(
         &self,
         write: &Arc<Write>,
@@ -144,21 +168,27 @@ impl Writer {
         // Kept until the answer is there: to give their memory back takes the writer longer than
         // some of its statements.
         let _documents = ahead.as_ref().map(|ahead| ahead.documents());
-        let (deadline, client) = (write.deadline, write.client);
-        let (reply, mut answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let claim = Claim::new(ahead);
-        self.enqueue(
-            client,
-            size,
-            Task::Request(Box::new(Job {
-                write: Arc::clone(write),
-                queued_at: Instant::now(),
-                was_looked_at,
-                claim: claim.clone(),
-                waiting,
-                reply,
-            })),
-        )?;
+        let job = Job {
+            write: Arc::clone(write),
+            queued_at: Instant::now(),
+            was_looked_at,
+            claim: claim.clone(),
+            waiting,
+            reply,
+        };
+        self.enqueue(write.client, size, Task::Request(Box::new(job)))?;
+        self.answer(claim, write.deadline, answer).await
+    }
+
+    /// Waits for the answer to what is in the queue.
+    async fn answer<T, P>(
+        &self,
+        claim: Claim<P>,
+        deadline: Instant,
+        mut answer: oneshot::Receiver<T>,
+    ) -> Result<T, Error> {
         let withdrawal = Withdrawal(claim);
         let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
             Ok(answered) => answered,
@@ -212,16 +242,19 @@ impl Writer {
         mut size: Size,
     ) -> Result<Sized, Error> {
         let looked = self.foresight.of_heavy(Arc::clone(write)).await;
-        let mut ahead = looked.inspect_err(|error| {
-            if matches!(error, Error::Busy { .. }) {
-                self.observer.gave_up();
-            }
-        })?;
+        let mut ahead = looked.inspect_err(|error| self.note_busy(error))?;
         if let Some(ahead) = &mut ahead {
             ahead.written = self.write_parts(write, ahead.large.take()).await?;
         }
         size.cost = size.cost.max(ahead.as_ref().map_or(0, |ahead| ahead.bytes()));
         Ok(Sized { size, was_looked_at: true, ahead })
+    }
+
+    /// Counts a turn that did not come.
+    fn note_busy(&self, error: &Error) {
+        if matches!(error, Error::Busy { .. }) {
+            self.observer.gave_up();
+        }
     }
 
     /// Writes the words of a large text before the document, part by part.
@@ -263,6 +296,7 @@ impl Writer {
                 let error = Error::Busy { what: "a place in the queue of writes" };
                 match task {
                     Task::Request(job) => refuse(*job, error),
+                    Task::Together(together) => together.refuse(error),
                     Task::Part(part) => part.answer(Err(error)),
                 }
             }

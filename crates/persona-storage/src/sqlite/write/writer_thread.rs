@@ -62,6 +62,8 @@ impl Thread {
             let served = match task {
                 Task::Request(job) if job.claim.is_taken() => continue,
                 Task::Request(job) => self.serve(*job, weight),
+                Task::Together(together) if together.claim.is_taken() => continue,
+                Task::Together(together) => self.serve_together(*together),
                 Task::Part(part) => self.serve_part(part),
             };
             if let ControlFlow::Break(loss) = served {
@@ -122,7 +124,7 @@ impl Thread {
             }
             match self.tasks.next_light()? {
                 Task::Request(job) => Some(*job),
-                Task::Part(_) => unreachable!("a part is heavy"),
+                Task::Together(_) | Task::Part(_) => unreachable!("these are heavy"),
             }
         };
         let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
@@ -135,21 +137,31 @@ impl Thread {
         // Before the answers: as long as a request waits, it has the documents too, so that the
         // memory of them is given back on its side.
         drop(entries);
-        let is_long = self.connection.wal_frames() >= EMERGENCY_CHECKPOINT_PAGES;
+        let is_long = self.is_wal_long();
         // No other writer is let in while a long WAL is checkpointed, but the answers do not wait
         // for that.
         let guard = is_long.then_some(guard);
         self.observer.committed(began.elapsed(), count);
-        let result = verdict.tell(applied);
-        if result.is_continue() && !self.connection.is_autocommit() {
+        let flow = verdict.tell(applied);
+        let flow = self.go_on(flow, is_long);
+        drop(guard);
+        flow
+    }
+
+    /// Whether the WAL is so long that it is to be checkpointed before the next transaction.
+    pub(super) fn is_wal_long(&self) -> bool {
+        self.connection.wal_frames() >= EMERGENCY_CHECKPOINT_PAGES
+    }
+
+    /// What is left to do after the answers of a transaction. Breaks when nothing more may be
+    /// written through this connection.
+    pub(super) fn go_on(&self, flow: ControlFlow<Loss>, is_long: bool) -> ControlFlow<Loss> {
+        flow?;
+        if !self.connection.is_autocommit() {
             tracing::error!("a transaction could not be ended; this writer stops, which undoes it");
             return ControlFlow::Break(Loss::Writer);
         }
-        if result.is_continue() && is_long {
-            self.relieve()?;
-        }
-        drop(guard);
-        result
+        if is_long { self.relieve() } else { ControlFlow::Continue(()) }
     }
 
     /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing
@@ -180,7 +192,11 @@ impl Thread {
 }
 
 /// Ends a transaction: gives it up because of an earlier error, or writes its words and commits it.
-fn end(transaction: WriteTransaction<'_>, entries: &Entries, ended: Option<Error>) -> Verdict {
+pub(super) fn end(
+    transaction: WriteTransaction<'_>,
+    entries: &Entries,
+    ended: Option<Error>,
+) -> Verdict {
     if let Some(error) = ended {
         return Verdict::given_up(transaction, error);
     }

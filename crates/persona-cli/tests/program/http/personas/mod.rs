@@ -1,6 +1,7 @@
 //! Personas, verb by verb.
 
 mod batch;
+mod batch_atomic;
 mod conditions;
 mod create;
 mod delete;

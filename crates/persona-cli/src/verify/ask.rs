@@ -1,0 +1,90 @@
+//! One request of a client as a message.
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
+use persona_http::contract::OperationId;
+use persona_model::EntityTag;
+use serde_json::json;
+
+use super::answer::key_of;
+use super::checks::DELETED;
+use super::history::RequestKind;
+use super::load::Load;
+use super::random::effect_of;
+use super::search::word_of;
+
+/// What fills a document up to a usual size.
+const DESCRIPTION: &str = "Answers like an archivist with many years of practice: patiently, in whole sentences, and with the figures at hand.";
+
+/// One request of one client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub operation: RequestKind,
+    pub persona: u32,
+    /// 0 for reads.
+    pub request: u32,
+    /// The state that a condition names.
+    pub expected: Option<EntityTag>,
+    pub has_key: bool,
+}
+
+impl Ask {
+    /// The revision that a condition names; 0 without one.
+    pub fn expected_revision(&self) -> u32 {
+        self.expected.and_then(|tag| tag.revision.number().try_into().ok()).unwrap_or_default()
+    }
+}
+
+/// The idempotency key of a write.
+pub(super) fn idempotency_key(load: &Load, request: u32) -> String {
+    format!("{}/{request}", load.tag).replace(' ', "-")
+}
+
+/// The request.
+pub(super) fn message(load: &Load, ask: &Ask) -> Option<Request<Full<Bytes>>> {
+    let id = load.personas().get(ask.persona as usize).copied().flatten();
+    let operation = match ask.operation {
+        RequestKind::Create => OperationId::CreatePersona,
+        RequestKind::Undelete => OperationId::UndeletePersona,
+        RequestKind::Patch => OperationId::PatchPersona,
+        RequestKind::Replace => OperationId::ReplacePersona,
+        RequestKind::Delete => OperationId::DeletePersona,
+        RequestKind::Read | RequestKind::Visit | RequestKind::Export => OperationId::GetPersona,
+    };
+    let path = if ask.operation == RequestKind::Create {
+        operation.path_of(&[])
+    } else {
+        operation.path_of(&[&id?.to_string()])
+    };
+    let mut request = Request::builder()
+        .method(operation.row().method.as_str())
+        .uri(format!("{}{path}", load.address.prefix))
+        .header(header::HOST, load.address.authority.as_str());
+    if let Some(tag) = ask.expected {
+        let name = if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };
+        request = request.header(name, format!("\"{tag}\""));
+    }
+    if ask.has_key {
+        request = request.header("idempotency-key", idempotency_key(load, ask.request));
+    }
+    let keys = json!({ key_of(ask.request): 1 });
+    let word = word_of(ask.request);
+    let body = match ask.operation {
+        RequestKind::Create | RequestKind::Replace => {
+            json!({ "name": load.name_of(ask.persona), "description": DESCRIPTION, "tags": ["persona-verify"], "extensions": keys, "creator_notes": word })
+        }
+        RequestKind::Patch => json!({ "extensions": keys, "creator_notes": word }),
+        _ => return request.body(Full::default()).ok(),
+    };
+    request.header(header::CONTENT_TYPE, "application/json").body(Full::from(body.to_string())).ok()
+}
+
+/// What a write adds to the state.
+pub(super) fn effect(ask: &Ask) -> u64 {
+    match ask.operation {
+        RequestKind::Create | RequestKind::Patch | RequestKind::Replace => effect_of(ask.request),
+        RequestKind::Delete | RequestKind::Undelete => DELETED,
+        RequestKind::Read | RequestKind::Visit | RequestKind::Export => 0,
+    }
+}

@@ -1,0 +1,110 @@
+//! Headers of requests, one row each, and what they may hold.
+
+/// A header of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether a request without it is refused.
+    pub required: bool,
+    /// What it holds.
+    pub holds: HeaderHolds,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
+}
+
+/// What a header of a request holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HeaderHolds {
+    /// Entity tags, or `*`.
+    EntityTags,
+    /// `*` and nothing else.
+    AnyTag,
+    /// A date of HTTP.
+    Date,
+    /// A key for repetitions.
+    IdempotencyKey,
+    /// The name of an author.
+    Author,
+    /// What the author says of a change.
+    Note,
+}
+
+const fn header(name: &'static str, holds: HeaderHolds, about: &'static str) -> Header {
+    Header { name, required: false, holds, about }
+}
+
+/// The state that a change was made to, where a change without one is allowed.
+pub const IF_MATCH: Header = header(
+    "If-Match",
+    HeaderHolds::EntityTags,
+    "The ETag that the change was made to; * for any revision.",
+);
+/// The state that a change was made to, where a change without one is refused.
+pub const IF_MATCH_REQUIRED: Header = Header { required: true, ..IF_MATCH };
+/// The state that a replacement was made to.
+pub const IF_MATCH_OR_NEW: Header = header(
+    "If-Match",
+    HeaderHolds::EntityTags,
+    "The ETag that the change was made to; * for any revision. Required, unless If-None-Match is \
+     sent.",
+);
+/// The state that a read wants.
+pub const IF_MATCH_OF_READ: Header = header(
+    "If-Match",
+    HeaderHolds::EntityTags,
+    "ETags of which one has to be that of the answer; 412 otherwise.",
+);
+/// The states that a reader has.
+pub const IF_NONE_MATCH: Header = header(
+    "If-None-Match",
+    HeaderHolds::EntityTags,
+    "ETags that the client has; 304 when one of them is that of the answer.",
+);
+/// Creates instead of replacing.
+pub const IF_NONE_MATCH_NEW: Header =
+    header("If-None-Match", HeaderHolds::AnyTag, "* creates the persona with this id.");
+/// Holds for every creation.
+pub const IF_NONE_MATCH_HOLDS: Header = header(
+    "If-None-Match",
+    HeaderHolds::AnyTag,
+    "* holds always, because a new persona has an id that none had before.",
+);
+/// The date of the state that a change was made to.
+pub const IF_UNMODIFIED_SINCE: Header = header(
+    "If-Unmodified-Since",
+    HeaderHolds::Date,
+    "The Last-Modified that the change was made to; counts without If-Match only.",
+);
+/// The date of the state that a read wants.
+pub const IF_UNMODIFIED_SINCE_OF_READ: Header = header(
+    "If-Unmodified-Since",
+    HeaderHolds::Date,
+    "412 when the persona changed after this date; counts without If-Match only.",
+);
+/// The date of the state that a reader has.
+pub const IF_MODIFIED_SINCE: Header = header(
+    "If-Modified-Since",
+    HeaderHolds::Date,
+    "304 when the persona did not change after this date; counts without If-None-Match only.",
+);
+
+/// What every write may say of itself.
+pub const OF_WRITES: &[Header] = &[
+    header(
+        "Idempotency-Key",
+        HeaderHolds::IdempotencyKey,
+        "Makes a repetition safe: the first answer is kept for at least 24 hours during which a \
+         server runs, and given again.",
+    ),
+    header(
+        "X-Persona-Author",
+        HeaderHolds::Author,
+        "The author of the change; becomes created_by and updated_by.",
+    ),
+    header(
+        "X-Persona-Note",
+        HeaderHolds::Note,
+        "Why the change is made, in a sentence or two; kept with the revision.",
+    ),
+];

@@ -1,0 +1,188 @@
+//! Several writes as one: all of them are applied, or nothing is.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::{Error, Write};
+
+/// Most writes of an atomic batch: as many as share a transaction at most, so that nothing waits
+/// longer for an atomic batch than for a transaction of single writes.
+pub const ATOMIC_WRITES_MAX: usize = 256;
+
+/// Most bytes of all documents that an atomic batch brings, changes or makes, each counted as often
+/// as it comes. Everything else that writes waits for them: a megabyte takes about as long behind
+/// the write lock as a heavy write does, some tens of milliseconds.
+pub const ATOMIC_BYTES_MAX: usize = 1024 * 1024;
+
+/// Writes of different personas that are applied all together or not at all, in their order: each
+/// finds the handles as those before it left them.
+///
+/// Each persona comes once. So every state that an answer names is one that readers see, all of it
+/// can be worked out before the lock, and a database server takes it as one list of rows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AtomicBatch {
+    writes: Vec<Write>,
+}
+
+/// Why writes make no [`AtomicBatch`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoBatch {
+    /// There is none, or there are more than [`ATOMIC_WRITES_MAX`].
+    #[error("an atomic batch has 1 to {ATOMIC_WRITES_MAX} writes, not {0}")]
+    Count(usize),
+    /// A write is about the persona of an earlier one.
+    #[error("write {place} is about the persona of write {first}")]
+    SamePersona {
+        /// Its place, from 0.
+        place: usize,
+        /// The place of the earlier one.
+        first: usize,
+    },
+    /// A write has the idempotency key of an earlier one.
+    #[error("write {place} has the idempotency key of write {first}")]
+    SameKey {
+        /// Its place, from 0.
+        place: usize,
+        /// The place of the earlier one.
+        first: usize,
+    },
+}
+
+impl AtomicBatch {
+    /// A batch of these writes, with client and deadline of the first.
+    ///
+    /// # Errors
+    ///
+    /// See [`NoBatch`].
+    pub fn new(writes: Vec<Write>) -> Result<Self, NoBatch> {
+        if !(1..=ATOMIC_WRITES_MAX).contains(&writes.len()) {
+            return Err(NoBatch::Count(writes.len()));
+        }
+        let (mut personas, mut keys) = (HashMap::new(), HashMap::new());
+        for (place, write) in writes.iter().enumerate() {
+            if let Some(first) = personas.insert(write.operation.id(), place) {
+                return Err(NoBatch::SamePersona { place, first });
+            }
+            let key = write.idempotency.as_ref().map(|wanted| wanted.key.as_str());
+            if let Some(first) = key.and_then(|key| keys.insert(key, place)) {
+                return Err(NoBatch::SameKey { place, first });
+            }
+        }
+        drop((personas, keys));
+        Ok(Self { writes })
+    }
+
+    /// The writes, at least one, in their order.
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    /// The writes themselves.
+    pub(crate) fn into_writes(self) -> Vec<Write> {
+        self.writes
+    }
+
+    /// Until when it may wait for its turn.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.writes[0].deadline
+    }
+
+    /// Where it comes from.
+    pub(crate) fn client(&self) -> Option<IpAddr> {
+        self.writes[0].client
+    }
+
+    /// Bytes that it holds while it waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.writes.iter().map(|write| write.bytes.max(write.operation.document_bytes())).sum()
+    }
+}
+
+/// Why nothing of an [`AtomicBatch`] was applied.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing of the batch was applied: {error}")]
+pub struct NotApplied {
+    /// The place of the write that is the reason, from 0: the first one that is refused. `None`
+    /// where the reason is none of them.
+    pub place: Option<usize>,
+    /// The reason. What the error says of a write holds for all of them.
+    #[source]
+    pub error: Error,
+}
+
+impl NotApplied {
+    /// This write is the reason.
+    pub(crate) fn at(place: usize) -> impl FnOnce(Error) -> Self {
+        move |error| Self { place: Some(place), error }
+    }
+}
+
+impl From<Error> for NotApplied {
+    fn from(error: Error) -> Self {
+        Self { place: None, error }
+    }
+}
+
+/// What is left of [`ATOMIC_BYTES_MAX`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget(usize);
+
+impl Budget {
+    /// All of it.
+    pub(crate) const WHOLE: Self = Self(ATOMIC_BYTES_MAX);
+
+    /// Bytes that the next document may have.
+    pub(crate) fn left(self) -> usize {
+        self.0
+    }
+
+    /// Counts a write by the larger one of its documents, before and after.
+    pub(crate) fn take(&mut self, before: usize, after: usize) -> Result<(), Error> {
+        self.0 = self.0.checked_sub(before.max(after)).ok_or(Self::USED_UP)?;
+        Ok(())
+    }
+
+    /// The error of a write for which too little is left.
+    pub(crate) const USED_UP: Error = Error::TooMuchAtOnce { max: ATOMIC_BYTES_MAX };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use persona_model::{PersonaId, Precondition};
+
+    use super::{ATOMIC_BYTES_MAX, ATOMIC_WRITES_MAX, AtomicBatch, Budget, NoBatch};
+    use crate::{Idempotency, Operation, Write};
+
+    fn deletion(number: usize, key: Option<&str>) -> Write {
+        let id = PersonaId::from_bytes((number as u128).to_be_bytes());
+        let operation = Operation::Delete { id, precondition: Precondition::Any };
+        let idempotency = key.map(|key| Idempotency { key: key.into(), fingerprint: [7; 32] });
+        Write { idempotency, ..Write::new(operation, Instant::now()) }
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_has_each_persona_and_each_key_once() {
+        let of =
+            |count: usize| AtomicBatch::new((0..count).map(|one| deletion(one, None)).collect());
+        assert_eq!(of(ATOMIC_WRITES_MAX).map(|batch| batch.writes().len()), Ok(ATOMIC_WRITES_MAX));
+        for count in [0, ATOMIC_WRITES_MAX + 1] {
+            assert_eq!(of(count), Err(NoBatch::Count(count)));
+        }
+        let twice = vec![deletion(7, None), deletion(8, None), deletion(7, None)];
+        assert_eq!(AtomicBatch::new(twice), Err(NoBatch::SamePersona { place: 2, first: 0 }));
+        let keys = vec![deletion(7, Some("k")), deletion(8, Some("k"))];
+        assert_eq!(AtomicBatch::new(keys), Err(NoBatch::SameKey { place: 1, first: 0 }));
+    }
+
+    #[test]
+    fn documents_count_by_the_larger_side_until_nothing_is_left() {
+        let mut budget = Budget::WHOLE;
+        assert!(budget.take(7, ATOMIC_BYTES_MAX - 3).is_ok());
+        assert!(budget.take(4, 0).is_err());
+        assert!(budget.take(3, 2).is_ok());
+        assert_eq!(budget.left(), 0);
+    }
+}

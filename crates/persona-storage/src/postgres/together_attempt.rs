@@ -1,0 +1,266 @@
+//! One attempt at an atomic batch: a transaction of its own that holds all of it or is given up.
+//!
+//! It first locks the rows of all personas that are there, in the order of their identities, so
+//! what is then read and decided stays true until it ends. What is new is written with the same
+//! statement and the same conditions as every write. A condition that does not hold, which only a
+//! creation can meet, is a lost race.
+//!
+//! Start reading at [`Attempts::attempt`].
+
+use std::sync::Arc;
+
+use persona_model::Timestamp;
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::driver_error::DriverError;
+use super::load_state::{NotRead, Seen, look_at_several};
+use super::new_row::NewRow;
+use super::rounds::in_rounds;
+use super::write_attempt::{Failure, Request};
+use super::write_sql::Waits;
+use super::{migrate, row, write_statement};
+use crate::atomic::Budget;
+use crate::decide::Decision;
+use crate::fault_injection::{self, InjectedFault};
+use crate::{ATOMIC_BYTES_MAX, Error, Operation, Outcome, Representation, Write, Written};
+
+/// A batch with what was tried of it so far.
+pub(super) struct Attempts {
+    requests: Vec<Request>,
+    writes: Vec<Arc<Write>>,
+    /// Attempts of which the commit was sent.
+    committed: Vec<Committed>,
+}
+
+/// What an attempt may have done.
+struct Committed {
+    /// A revision that it made, by which it is recognised, and the identity of that write.
+    made: (Representation, Uuid),
+    written: Vec<Written>,
+}
+
+/// What became of an attempt.
+pub(super) enum Attempt {
+    /// The batch is done.
+    Written(Vec<Written>),
+    /// Another writer was faster, and everything has to be read again.
+    Raced,
+}
+
+/// Why an attempt came to nothing.
+pub(super) struct Refused {
+    /// The item that is the reason, where one is.
+    pub place: Option<usize>,
+    pub failure: Failure,
+}
+
+impl From<DriverError> for Refused {
+    fn from(error: DriverError) -> Self {
+        Self { place: None, failure: error.into() }
+    }
+}
+
+/// What the items come to.
+#[derive(Default)]
+struct Plan {
+    /// The answer of each item.
+    written: Vec<Written>,
+    /// The new revisions, each with the place of its item.
+    rows: Vec<(usize, NewRow)>,
+}
+
+impl Attempts {
+    /// A batch that was not tried yet.
+    pub(super) fn of(requests: Vec<Request>) -> Self {
+        let writes = requests.iter().map(|request| Arc::clone(&request.write)).collect();
+        Self { requests, writes, committed: Vec::new() }
+    }
+
+    /// Whether a commit was sent.
+    pub(super) fn was_committed(&self) -> bool {
+        !self.committed.is_empty()
+    }
+
+    /// A number that differs between batches: for waits that are not to end together.
+    pub(super) fn dice(&self) -> u64 {
+        self.requests[0].dice()
+    }
+
+    /// Does all of it, or tells why nothing was done. Without an error of the driver the connection
+    /// is in no transaction afterwards.
+    pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Attempt, Refused> {
+        if let Some(written) = self.done_before(connection).await? {
+            return Ok(Attempt::Written(written));
+        }
+        connection.execute("BEGIN").await?;
+        let tried = self.within_transaction(connection).await;
+        if matches!(tried, Ok(Attempt::Written(_))) || is_of_driver(&tried) {
+            return tried;
+        }
+        connection.execute("ROLLBACK").await?;
+        // An earlier attempt can have been committed while this one looked.
+        match self.done_before(connection).await? {
+            Some(written) => Ok(Attempt::Written(written)),
+            None => tried,
+        }
+    }
+
+    /// The answers of an earlier attempt that turns out to be done.
+    async fn done_before(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<Vec<Written>>, DriverError> {
+        for Committed { made: (made, operation), written } in &self.committed {
+            if write_statement::is_done(connection, made, *operation).await? {
+                write_statement::wait_for_standbys(connection, made).await?;
+                return Ok(Some(written.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn within_transaction(&mut self, connection: &Connection) -> Result<Attempt, Refused> {
+        let ids: Vec<Uuid> =
+            self.writes.iter().map(|write| row::uuid(write.operation.id())).collect();
+        write_statement::lock(connection, &ids).await?;
+        let seen = look_at_several(connection, &self.writes, ATOMIC_BYTES_MAX).await?;
+        let (plan, refused) = self.plan(connection, seen).await?;
+        // First, because these items come before the one that is refused.
+        let rounds = in_rounds(connection, plan.rows).await?;
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        for (index, round) in rounds.iter().enumerate() {
+            if index > 0 && fault_injection::is_on(InjectedFault::SplitBatch) {
+                connection.execute("COMMIT; SELECT pg_sleep(0.025); BEGIN").await?;
+            }
+            let (positions, rows) = (round.positions(), &round.rows);
+            let written =
+                write_statement::apply(connection, rows, &positions, Waits::ForNoRow).await?;
+            if written.len() < rows.len() {
+                return Ok(Attempt::Raced);
+            }
+        }
+        let made = rounds.last().and_then(|round| round.rows.last());
+        if let Some(new) = made {
+            let (made, written) = ((new.representation(), new.operation), plan.written.clone());
+            self.committed.push(Committed { made, written });
+        }
+        connection.execute("COMMIT").await?;
+        if let Some(answer) = plan.written.first().filter(|_| made.is_none()) {
+            write_statement::wait_for_standbys(connection, &answer.representation).await?;
+        }
+        for round in &rounds {
+            for (place, new) in round.places.iter().zip(&round.rows) {
+                self.requests[*place].written(new);
+            }
+        }
+        Ok(Attempt::Written(plan.written))
+    }
+
+    /// What the items come to, up to the first that is refused.
+    async fn plan(
+        &self,
+        connection: &Connection,
+        seen: Vec<Seen>,
+    ) -> Result<(Plan, Option<Refused>), DriverError> {
+        let (mut plan, mut budget, mut newest) = (Plan::default(), Budget::WHOLE, None);
+        for (place, (request, seen)) in self.requests.iter().zip(seen).enumerate() {
+            let item = ItemOfBatch { request, connection };
+            match item.decide(seen, &mut budget, newest).await {
+                Ok(Decided::Answer(written)) => plan.written.push(written),
+                Ok(Decided::Row(new)) => {
+                    newest = newest.max(Some(new.persona.updated_at));
+                    let (outcome, representation) = (new.outcome, new.representation());
+                    plan.written.push(Written { outcome, representation, replayed: false });
+                    plan.rows.push((place, *new));
+                }
+                Err(Failure::Driver(error)) => return Err(error),
+                Err(failure) => return Ok((plan, Some(Refused { place: Some(place), failure }))),
+            }
+        }
+        Ok((plan, None))
+    }
+}
+
+/// What an item comes to.
+enum Decided {
+    /// This is its answer.
+    Answer(Written),
+    /// A new revision.
+    Row(Box<NewRow>),
+}
+
+/// An item in the running transaction.
+struct ItemOfBatch<'a> {
+    request: &'a Request,
+    connection: &'a Connection,
+}
+
+impl ItemOfBatch<'_> {
+    async fn decide(
+        &self,
+        seen: Seen,
+        budget: &mut Budget,
+        newest: Option<Timestamp>,
+    ) -> Result<Decided, Failure> {
+        let Self { request, connection } = *self;
+        let is_special = matches!(seen, Seen::Special);
+        let mut base = None;
+        let mut persona = match seen {
+            Seen::Persona(persona) => persona,
+            Seen::Large(_) => return Err(Budget::USED_UP.into()),
+            Seen::Special => None,
+        };
+        if is_special || names_base(&request.write) {
+            let current = match request.look(connection, ATOMIC_BYTES_MAX).await? {
+                Ok(current) => current,
+                Err(NotRead::Large(_)) => return Err(Budget::USED_UP.into()),
+                Err(NotRead::Failed(error)) => return Err(error.into()),
+            };
+            if current.schema_version != migrate::stored_version() {
+                return Err(Failure::OtherSchema);
+            }
+            if let Some(earlier) = &current.earlier
+                && let Some(written) = request.replay(connection, earlier).await?
+            {
+                return Ok(Decided::Answer(written));
+            }
+            (persona, base) = (current.persona, current.base);
+        }
+        let before = persona.as_ref().map_or(0, |(persona, _)| persona.document.text().len());
+        if before > budget.left() {
+            return Err(Budget::USED_UP.into());
+        }
+        if !request.has_room_for_key(connection).await? {
+            return Err(request.no_room_for_key().into());
+        }
+        let now = request.now(persona.as_ref(), newest);
+        match request.decide(persona.as_ref(), now, base)? {
+            Decision::Change(revised) => {
+                budget.take(before, revised.persona.document.text().len())?;
+                Ok(Decided::Row(Box::new(request.row(*revised))))
+            }
+            Decision::Unchanged => {
+                budget.take(before, 0)?;
+                let (_, answer) = persona.ok_or(Error::NotFound)?;
+                if let Some(wanted) = &request.write.idempotency {
+                    let operation = request.operation();
+                    write_statement::keep_answer(connection, wanted, operation, &answer, now)
+                        .await?;
+                }
+                let outcome = Outcome::Unchanged;
+                Ok(Decided::Answer(Written { outcome, representation: answer, replayed: false }))
+            }
+        }
+    }
+}
+
+fn names_base(write: &Write) -> bool {
+    matches!(&write.operation, Operation::Patch { base: Some(_), .. })
+}
+
+fn is_of_driver(tried: &Result<Attempt, Refused>) -> bool {
+    matches!(tried, Err(Refused { failure: Failure::Driver(_), .. }))
+}
