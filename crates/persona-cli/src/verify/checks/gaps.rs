@@ -17,6 +17,9 @@ use crate::verify::history::RequestKind;
 /// Longest gap that is tried out. A transaction of more writes, all without keys, on one persona,
 /// is counted instead.
 const GAP_REVISIONS_MAX: usize = 8;
+/// Longest gap for which refused writes are tried out, and how many of those that were sent last.
+const REFUSED_REVISIONS_MAX: usize = 3;
+const REFUSED_TRIED_MAX: usize = 64;
 /// Most steps of trying for one gap, so that no history can hold the checker up.
 const STEPS_MAX: u32 = 200_000;
 /// How many of the writes that were sent last before the gap was seen are tried: first few, because
@@ -68,11 +71,31 @@ fn unexplained(chain: &Chain<'_>, gap: &Range<usize>) -> String {
     )
 }
 
-/// The refused write that makes the only revision of a gap.
+/// The first of the refused writes that make the revisions of a gap: a hidden transaction can have
+/// more than one of them.
 fn refused_writer<'a>(chain: &Chain<'a>, gap: &Range<usize>) -> Option<&'a Request> {
-    let (before, after) = (chain.states[gap.start - 1], chain.states[gap.start]);
-    let mut refused = chain.requests.iter().filter(|request| request.refused && gap.len() == 1);
-    refused.find(|request| after.is_some() && request.applied_to(before) == after)
+    let (before, after) = (chain.states[gap.start - 1], chain.states[gap.end - 1]?);
+    let most = if gap.len() == 1 { usize::MAX } else { REFUSED_TRIED_MAX };
+    let refused = chain.requests.iter().rev().filter(|request| request.refused);
+    let refused: Vec<&Request> = refused.take(most).collect();
+    if gap.len() > REFUSED_REVISIONS_MAX {
+        return None;
+    }
+    first_of(before, after, gap.len(), &refused)
+}
+
+/// The first of so many writes that lead from one state to another.
+fn first_of<'a>(
+    before: Option<u64>,
+    after: u64,
+    steps: usize,
+    writes: &[&'a Request],
+) -> Option<&'a Request> {
+    let leads = |write: &&&Request| match write.applied_to(before) {
+        Some(state) if steps == 1 => state == after,
+        state => state.is_some() && first_of(state, after, steps - 1, writes).is_some(),
+    };
+    writes.iter().find(leads).copied()
 }
 
 fn gaps_of(chain: &Chain<'_>) -> Vec<Range<usize>> {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use persona_cli::verify::Random;
 use persona_cli::verify::checks::{Check, check};
 use persona_cli::verify::history::{Knowledge, RECORDS_MAX, Record, RequestKind};
+use persona_cli::verify::{Random, effect_of};
 
 use crate::verify::histories::World;
 
@@ -184,6 +184,34 @@ fn a_refused_write_that_comes_back_is_caught() {
         });
         true
     });
+}
+
+#[test]
+fn a_hidden_transaction_of_several_refused_writes_is_told_as_that() {
+    let write = |request: u32, operation, outcome, revision: Option<u32>| Record {
+        invoked_at: u64::from(request) * 10,
+        returned_at: u64::from(request) * 10 + 5,
+        state: None,
+        effect: effect_of(request),
+        persona: 0,
+        revision,
+        request,
+        expected: 0,
+        worker: 1,
+        operation,
+        outcome,
+        replayed: false,
+    };
+    let state = [1, 2, 3].map(effect_of).into_iter().fold(0, |state, effect| state ^ effect);
+    let read = write(10, RequestKind::Read, Knowledge::Done, Some(3));
+    let mut history = vec![
+        write(1, RequestKind::Create, Knowledge::Done, Some(1)),
+        write(2, RequestKind::Patch, Knowledge::Refused, None),
+        write(3, RequestKind::Patch, Knowledge::Refused, None),
+        Record { request: 0, effect: 0, state: std::num::NonZeroU64::new(state), ..read },
+    ];
+    let findings = check(&mut history);
+    assert_eq!((findings.count(Check::Refused), findings.total()), (1, 1), "{findings:?}");
 }
 
 #[test]
