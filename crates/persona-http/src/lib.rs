@@ -3,6 +3,7 @@
 //! Start reading at `contract/operations/`, the table of operations; `router.rs` binds each row
 //! to its handler. What handlers share:
 //!
+//! - `auth/` decides whether a request may do what its operation does;
 //! - `extract/` takes a request apart: body, JSON, parameters, conditions;
 //! - `limits/` is what one client may hold of a worker: memory, turns, time;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
@@ -13,6 +14,7 @@
 //!
 //! Nothing here knows a backend: handlers speak to [`Store`] only.
 
+mod auth;
 pub mod contract;
 mod docs;
 mod export;
@@ -42,6 +44,7 @@ use persona_storage::Store;
 use uuid::Uuid;
 
 pub use self::problem::{Damage, Refusal};
+pub use auth::{AccessRules, TokenUses};
 pub use axum::Error as BodyError;
 /// The body of an answer, and what can go wrong while it is read.
 pub use axum::body::Body;
@@ -91,6 +94,10 @@ pub struct Context {
     pub answers: AnswerMemoryLimit,
     /// The turns of lists and exports in this process.
     pub turns: ReadTurns,
+    /// Which requests need a token.
+    pub access: AccessRules,
+    /// When tokens were used last.
+    pub token_uses: TokenUses,
 }
 
 /// The turns of long reads, shared out among clients.

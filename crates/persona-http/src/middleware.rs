@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use persona_model::PersonaId;
 
+use crate::auth::permit;
 use crate::contract::OperationId;
 use crate::limits::answer_memory::SMALL_BYTES_MAX;
 use crate::problem::{Code, Problem, Refusal, render};
@@ -58,7 +59,15 @@ pub(super) async fn finish(
     let Begun { id, facts, .. } = &begun;
     let mut response = match request.extensions_mut().remove::<Refusal>() {
         None => {
-            let mut response = without_panic(handle(request)).await;
+            let mut response = match permit(context, request.headers(), operation).await {
+                Ok(identity) => {
+                    if let Some(identity) = identity {
+                        request.extensions_mut().insert(identity);
+                    }
+                    without_panic(handle(request)).await
+                }
+                Err(problem) => problem.into_response(),
+            };
             facts.note_broken(&mut response, context, id);
             response
         }

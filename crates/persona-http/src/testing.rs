@@ -9,7 +9,8 @@ use persona_storage::Store;
 use persona_storage::memory::MemoryStore;
 
 use crate::{
-    Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns,
+    AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
+    ReadTurns, TokenUses,
 };
 
 /// A clock that stands still.
@@ -47,5 +48,7 @@ pub fn context(store: Arc<dyn Store>) -> Context {
         batch: BatchTurns::default(),
         document_bytes_max: DOCUMENT_BYTES_MAX,
         answers: AnswerMemoryLimit::new(1 << 20),
+        access: AccessRules::Trusted,
+        token_uses: TokenUses::default(),
     }
 }

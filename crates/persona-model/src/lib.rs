@@ -39,6 +39,8 @@
 //!   expired, and looks for damage.
 //! - **shared reader**: the connection to PostgreSQL that short reads of a process share.
 //! - **abandoned connection**: one to PostgreSQL on which no answer came in time.
+//! - **token**: lets requests in, within its **scope**. Its **secret** is what a client sends; only
+//!   its hash is kept.
 //! - **transfer**: everything of one database copied into another (`persona move`).
 //! - **slot**: the place of one worker; its processes follow each other in it.
 //! - **scoreboard**: the memory that all processes of a server share.

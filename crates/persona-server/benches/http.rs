@@ -10,7 +10,8 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
 use persona_http::Body;
 use persona_http::{
-    AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns,
+    TokenUses, router,
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
@@ -37,6 +38,8 @@ fn app() -> persona_http::Router {
         batch: BatchTurns::default(),
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
         answers: AnswerMemoryLimit::new(256 << 20),
+        access: AccessRules::Trusted,
+        token_uses: TokenUses::default(),
     })
 }
 

@@ -19,8 +19,8 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use persona_http::{
-    AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, ClientAddress, Context, HeavyTurns,
-    PlainReads, ReadTurns, Router, router,
+    AccessRules, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, ClientAddress, Context,
+    HeavyTurns, PlainReads, ReadTurns, Router, TokenUses, router,
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
@@ -52,6 +52,8 @@ fn context() -> Context {
         batch: BatchTurns::default(),
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
         answers: AnswerMemoryLimit::new(256 << 20),
+        access: AccessRules::Trusted,
+        token_uses: TokenUses::default(),
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Prepared {
     pub database_bytes: u64,
     /// Living personas in it; `None` where there are too many to be counted at a start.
     pub personas: Option<u64>,
+    /// Access tokens that count now.
+    pub tokens: u64,
+    /// Access tokens, ended ones too: while there is any, requests need one.
+    pub tokens_kept: u64,
 }
 
 /// What keeps the personas.
@@ -150,6 +154,8 @@ fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
         created: report.created,
         database_bytes: report.database_bytes,
         personas: report.personas,
+        tokens: report.tokens,
+        tokens_kept: report.tokens_kept,
     }
 }
 
@@ -168,6 +174,8 @@ fn prepared_server(report: postgres::InitReport) -> Prepared {
         created: report.created,
         database_bytes: report.database_bytes,
         personas: Some(report.personas),
+        tokens: report.tokens,
+        tokens_kept: report.tokens_kept,
     }
 }
 

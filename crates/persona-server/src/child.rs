@@ -1,6 +1,7 @@
 //! What every child of the supervisor needs, whatever its role: its pace, its errors, its log.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::backend::DatabaseError;
@@ -16,6 +17,12 @@ pub enum Error {
     /// The database cannot be used.
     #[error("could not start: {0}")]
     Start(#[from] DatabaseError),
+    /// Clients of other machines could do everything.
+    #[error("could not start: {host} is no loopback address, and no access token counts")]
+    NoToken {
+        /// The address that the server was to listen on.
+        host: IpAddr,
+    },
     /// The system did not give what is needed: a thread, a signal, the supervisor's socket.
     #[error("the system failed: {0}")]
     System(#[from] io::Error),
@@ -38,6 +45,11 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Start(start) => start.hint(),
+            Self::NoToken { .. } => Some(
+                "make a token: persona token create --name NAME --scope admin; \
+                 or add --allow-open to serve every client that can reach the port"
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -47,7 +59,7 @@ impl Error {
         match self {
             Self::Start(start) => start.exit_code(),
             Self::Unsynced | Self::Doubt => ExitCode::DiskFailed,
-            Self::Schema => ExitCode::Config,
+            Self::Schema | Self::NoToken { .. } => ExitCode::Config,
             Self::System(_) | Self::Thread => ExitCode::Failure,
         }
     }

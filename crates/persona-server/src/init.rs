@@ -9,8 +9,19 @@ use crate::supervisor::{ChildInput, Message, say};
 ///
 /// # Errors
 ///
-/// The database cannot be used, or the supervisor is gone.
+/// The database cannot be used, clients of other machines could do everything, or the supervisor is
+/// gone.
 pub fn run(input: &ChildInput) -> Result<(), Error> {
-    let prepared = backend::initialise(&input.config, true)?;
+    let config = &input.config;
+    let prepared = backend::initialise(config, true)?;
+    if prepared.tokens == 0 && !config.is_open_without_tokens() {
+        return Err(Error::NoToken { host: config.host });
+    }
+    if prepared.tokens_kept == 0 && !config.host.is_loopback() {
+        tracing::warn!(
+            host = %config.host,
+            "everyone who can reach the port is served, because there is no access token; `persona token create` makes one"
+        );
+    }
     Ok(say(&input.channel, &Message::Prepared(prepared))?)
 }

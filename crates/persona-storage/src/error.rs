@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use persona_model::{Conflict, EntityTag, PersonaId, Revision, ValidationErrors};
 
+use crate::TokenError;
+
 /// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -82,6 +84,9 @@ pub enum Error {
         /// The most bytes that they may have.
         max: usize,
     },
+    /// A token is not changed as asked.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The queue was full, or the lock was not had before the deadline. Trying again later can
     /// succeed.
     #[error("the store is busy: {what}")]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use persona_model::{Document, EntityTag, Persona, PersonaId};
 use serde_json::Value;
 
-use crate::{Operation, Representation};
+use crate::{Operation, Representation, TokenLook};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
@@ -64,12 +64,16 @@ pub enum InjectedFault {
     OverlookForeignCommit,
     /// An atomic batch is applied in two transactions.
     SplitBatch,
+    /// A token is believed to be what it was when this process read it first.
+    BelieveOldTokens,
+    /// No token is ever found, as if there were none.
+    OverlookTokens,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -85,6 +89,8 @@ impl InjectedFault {
         Self::LeaveOutOneId,
         Self::OverlookForeignCommit,
         Self::SplitBatch,
+        Self::BelieveOldTokens,
+        Self::OverlookTokens,
     ];
 
     /// Its name in the setting `fault`.
@@ -105,6 +111,8 @@ impl InjectedFault {
             Self::LeaveOutOneId => "leave-out-one-id",
             Self::OverlookForeignCommit => "overlook-foreign-commit",
             Self::SplitBatch => "split-batch",
+            Self::BelieveOldTokens => "believe-old-tokens",
+            Self::OverlookTokens => "overlook-tokens",
         }
     }
 }
@@ -129,6 +137,11 @@ pub(crate) fn is_on(fault: InjectedFault) -> bool {
 #[cfg(not(feature = "faults"))]
 pub(crate) const fn is_on(_fault: InjectedFault) -> bool {
     false
+}
+
+/// [`InjectedFault::OverlookTokens`]: what a look for a token finds instead.
+pub(crate) fn token_look(look: TokenLook) -> TokenLook {
+    if is_on(InjectedFault::OverlookTokens) { TokenLook::NoneKept } else { look }
 }
 
 /// Gives others time to see what they should not.

@@ -37,6 +37,7 @@ pub mod postgres;
 pub mod sqlite;
 mod store;
 mod time;
+mod token;
 pub mod transfer;
 mod turns;
 mod weights;
@@ -49,6 +50,10 @@ pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use store::{
     BackendDetails, Exported, GLANCE_BYTES_MAX, Glance, Loss, PAGE_BYTES_MAX, Page, ReadRoom,
     Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
+};
+pub use token::{
+    BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,
+    TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_token_name,
 };
 pub use turns::{Turn, Turns};
 pub use write::{

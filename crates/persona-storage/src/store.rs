@@ -7,7 +7,10 @@ use persona_model::{
 };
 
 use crate::sqlite::Space;
-use crate::{AtomicBatch, Error, Export, NotApplied, Write, Written, fault_injection};
+use crate::{
+    AtomicBatch, Error, Export, NotApplied, Token, TokenChange, TokenHash, TokenLook, Write,
+    Written, fault_injection,
+};
 
 /// A persona as it is sent to clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -334,6 +337,34 @@ pub trait Store: Send + Sync {
     ///
     /// As with [`Store::write`].
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied>;
+
+    // ---- tokens
+    // ---------------------------------------------------------------------------------------------
+
+    /// What [`Store::token`] tells, where that needs no waiting at all; `None` where it does.
+    fn token_at_once(&self, _hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {
+        None
+    }
+
+    /// The token with a secret of this hash, ended ones too; without a hash, whether there is any
+    /// token.
+    ///
+    /// A change that [`Store::change_token`] of whichever process has answered is always seen. A
+    /// backend may answer from memory only as long as it keeps that promise; where it cannot know,
+    /// this fails.
+    async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error>;
+
+    /// Every token, in the order of their names.
+    async fn tokens(&self) -> Result<Vec<Token>, Error>;
+
+    /// Changes a token, and tells what it is then, or what it was before it was forgotten. To ask
+    /// for the same once more changes nothing.
+    ///
+    /// When this returns `Ok`, the change is committed, and in force in every process on every
+    /// machine: no [`Store::token`] that begins later answers as before.
+    ///
+    /// Fails with [`Error::Token`] where the change is not possible.
+    async fn change_token(&self, change: TokenChange) -> Result<Token, Error>;
 
     // ---- maintenance
     // ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ use persona_server::config::Config;
 use persona_server::exit_code::ExitCode;
 
 use crate::failure::Failure;
+use persona_storage::TokenSecret;
 
 /// The port of a URL without one (RFC 9110, section 4.2.1).
 const HTTP_PORT: u16 = 80;
@@ -21,6 +22,8 @@ pub struct ServerAddress {
     pub authority: Authority,
     /// What the paths begin with, behind a proxy; mostly nothing.
     pub prefix: String,
+    /// The token that requests carry.
+    pub token: Option<TokenSecret>,
 }
 
 impl ServerAddress {
@@ -53,7 +56,13 @@ impl ServerAddress {
             return Err(Failure::new(ExitCode::Usage, message)
                 .hint(format!("write it like http://{authority}{base}")));
         }
-        Ok(Self { authority, prefix })
+        Ok(Self { authority, prefix, token: None })
+    }
+
+    /// The same server, for requests with a token.
+    #[must_use]
+    pub fn with_token(self, token: Option<TokenSecret>) -> Self {
+        Self { token, ..self }
     }
 
     /// Host and port, for connecting.

@@ -77,6 +77,14 @@ impl Api {
         self.send(request(method, path, headers, body)).await
     }
 
+    /// Whether requests carry a token, the name of which is their author.
+    pub fn has_token(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Remote(remote) => remote.has_token(),
+        }
+    }
+
     /// Finishes what was accepted.
     pub async fn close(self) {
         if let Self::Local(local) = self {

@@ -8,7 +8,8 @@ use http::{Request, Response};
 use persona_http::Body;
 use persona_http::Router;
 use persona_http::{
-    Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+    AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
+    ReadTurns, TokenUses, router,
 };
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
@@ -69,8 +70,15 @@ impl Local {
             document_bytes_max: config.document_bytes_max,
             answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
             turns: ReadTurns::of(&*store),
+            access: AccessRules::Trusted,
+            token_uses: TokenUses::default(),
         };
         Ok(Self { router: router(context), store, _maintenance: maintenance, _at_rest: at_rest })
+    }
+
+    /// The store, for what is no request of the API.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// Answers a request.

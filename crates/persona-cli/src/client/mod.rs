@@ -15,15 +15,18 @@ mod query;
 mod remote;
 mod reply;
 mod request;
+mod token;
 
 pub use address::{ServerAddress, usual_address};
 pub use api::Api;
+pub use local::Local;
 use persona_http::contract::OperationId;
 pub use probe::server_at;
 pub use problem::{failure, reasons, reasons_of_item};
 pub use query::Query;
 pub use reply::{Reply, cut_short};
 pub use request::{request, request_with};
+pub use token::{bearer, token_of};
 
 /// Where every route of personas begins.
 pub const PERSONAS: &str = OperationId::ListPersonas.path();

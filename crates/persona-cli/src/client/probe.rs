@@ -10,8 +10,8 @@ use persona_http::contract::OperationId;
 /// How long a server at the usual address may take for its whole answer: it is on this machine, and
 /// only a hint depends on it.
 const ANSWER_WAIT_MAX: Duration = Duration::from_millis(500);
-/// More than a server's status has.
-const STATUS_BYTES_MAX: usize = 256 * 1024;
+/// More than the landing page of a server has.
+const PAGE_BYTES_MAX: usize = 256 * 1024;
 
 /// The URL of a server of this program at an address; `None` where there is none.
 pub fn server_at(address: SocketAddr) -> Option<String> {
@@ -20,11 +20,12 @@ pub fn server_at(address: SocketAddr) -> Option<String> {
     let left = || Some(end.saturating_duration_since(Instant::now()));
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_WAIT_MAX).ok()?;
     stream.set_write_timeout(left()).ok()?;
-    let path = OperationId::GetStatus.path();
+    // It needs no token.
+    let path = OperationId::Landing.path();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
-    while answer.len() < STATUS_BYTES_MAX {
+    while answer.len() < PAGE_BYTES_MAX {
         stream.set_read_timeout(left()).ok()?;
         match stream.read(&mut part).ok()? {
             0 => break,
@@ -32,8 +33,7 @@ pub fn server_at(address: SocketAddr) -> Option<String> {
         }
     }
     let answer = String::from_utf8_lossy(&answer);
-    (answer.contains("\"schema_version\"") && answer.contains("\"durability\""))
-        .then(|| format!("http://{address}"))
+    answer.contains("\"name\":\"Persona Store\"").then(|| format!("http://{address}"))
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
             failure.hint("the same command can succeed a little later")
         }
         StatusCode::GONE => failure.hint("`persona undelete ID` brings it back"),
+        _ if problem.is(Code::TokenRequired) => {
+            failure.hint("name the file of a token with --token-file, or set PERSONA_TOKEN")
+        }
         _ if problem.is(Code::Damaged) => failure.hint(CURE_OF_DAMAGE),
         // Parameters are made of flags and arguments, so it is the command line that is wrong.
         _ if problem.is(Code::BadParameter) || problem.is(Code::BadSearch) => {

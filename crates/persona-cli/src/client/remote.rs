@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
@@ -13,6 +14,7 @@ use persona_http::Body;
 use persona_server::exit_code::ExitCode;
 
 use super::address::ServerAddress;
+use super::token::bearer;
 use crate::failure::Failure;
 
 /// Longest wait for a connection. A running server accepts one at once, also while it is busy.
@@ -37,6 +39,11 @@ impl Remote {
         Self { client: Client::builder(TokioExecutor::new()).build(connector), server }
     }
 
+    /// Whether its requests carry a token.
+    pub fn has_token(&self) -> bool {
+        self.server.token.is_some()
+    }
+
     /// Sends a request and waits for the head of the answer.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, Failure> {
         let (mut head, body) = request.into_parts();
@@ -45,6 +52,9 @@ impl Remote {
         uri.scheme = Some(Scheme::HTTP);
         uri.authority = Some(self.server.authority.clone());
         uri.path_and_query = PathAndQuery::try_from(path).ok();
+        if let Some(token) = &self.server.token {
+            head.headers.insert(AUTHORIZATION, bearer(token));
+        }
         head.uri = Uri::from_parts(uri).expect("scheme, authority and path make a URI");
         let answer = self.client.request(Request::from_parts(head, Full::new(body))).await;
         answer.map(|response| response.map(Body::new)).map_err(|error| self.unreachable(&error))

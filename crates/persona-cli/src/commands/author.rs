@@ -4,10 +4,12 @@ use http::HeaderName;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 
+use crate::client::Api;
 use crate::failure::Failure;
 
 /// The headers that name the author, the one that was given, else the login name, else none, and
-/// the note, if there is one.
+/// the note, if there is one. With a token the author is the token's name unless another one was
+/// given, which not every token permits.
 ///
 /// # Errors
 ///
@@ -15,6 +17,7 @@ use crate::failure::Failure;
 pub fn headers(
     given: Option<&str>,
     note: Option<&str>,
+    api: &Api,
     environment: &Environment,
 ) -> Result<Vec<(HeaderName, String)>, Failure> {
     let is_plain = |name: &&str| !name.trim().is_empty() && !name.chars().any(char::is_control);
@@ -26,6 +29,7 @@ pub fn headers(
             ));
         }
         Some(name) => Some(name),
+        None if api.has_token() => None,
         None => environment.login_name().filter(is_plain),
     };
     if note.is_some_and(|note| !is_plain(&note)) {

@@ -28,7 +28,7 @@ pub async fn run(
     new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
     let api = target::open(&arguments.target, Access::Create, environment, output)?;
     let author =
-        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), environment)?;
+        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), &api, environment)?;
     let reply = api
         .write(Method::POST, PERSONAS, &author, Some(&Value::Object(document)))
         .await?

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::arguments::Doctor;
 use super::config::loaded;
-use super::target::flags_of;
+use super::target::{flags_of, server_with_token};
 use crate::client::{Api, ServerAddress};
 use crate::doctor::{
     CheckResult, DatabaseFacts, Facts, FileFacts, Level, ServerFacts, address_of, examine,
@@ -37,11 +37,11 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let now = SystemClock.now();
     let facts = if let Some(url) = &arguments.target.server {
-        Facts::new(now, None, Some(ask(ServerAddress::parse(url)?).await?))
+        Facts::new(now, None, Some(ask(server_with_token(url, environment)?).await?))
     } else {
         let config = config_of(arguments, environment, output)?;
         if let Some(url) = config.server.as_ref().filter(|_| arguments.target.database.is_none()) {
-            let server = Some(ask(ServerAddress::parse(url)?).await?);
+            let server = Some(ask(server_with_token(url, environment)?).await?);
             return judge(&Facts::new(now, None, server), environment, output);
         }
         let Some(path) = config.database.file() else {
@@ -57,9 +57,13 @@ pub async fn run(
         // reason to stop here.
         let server = match address_of(&file.users) {
             Some(address) => {
-                let server = ServerAddress::parse(&address.to_string())?;
+                let server = server_with_token(&address.to_string(), environment)?;
                 let asked = tokio::time::timeout(ANSWER_WAIT_MAX, ask(server.clone())).await;
-                Some(asked.ok().and_then(Result::ok).unwrap_or_else(|| silent(&server)))
+                Some(match asked {
+                    Ok(Ok(facts)) => facts,
+                    Ok(Err(failure)) => silent(&server, failure.message),
+                    Err(_) => silent(&server, no_answer()),
+                })
             }
             None => None,
         };
@@ -120,8 +124,11 @@ async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {
     Ok(ServerFacts { url, not_ready, status: Some(status) })
 }
 
-fn silent(server: &ServerAddress) -> ServerFacts {
-    let reason = format!("no usable answer within {} s", ANSWER_WAIT_MAX.as_secs());
+fn no_answer() -> String {
+    format!("no usable answer within {} s", ANSWER_WAIT_MAX.as_secs())
+}
+
+fn silent(server: &ServerAddress, reason: String) -> ServerFacts {
     ServerFacts { url: server.to_string(), not_ready: Some(reason), status: None }
 }
 

@@ -28,9 +28,9 @@ pub async fn run(
     // Ctrl-C in the editor reaches this process too; from here on it must not take the typed text
     // with it.
     let _interruptions = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
-    let author =
-        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), environment)?;
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
+    let author =
+        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), &api, environment)?;
     let id = resolve(&api, &arguments.persona).await?;
     let mut session = Session::begin(&api, id, arguments.resume.as_deref(), output).await?;
     let reply = loop {

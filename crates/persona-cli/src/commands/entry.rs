@@ -13,7 +13,8 @@ use super::arguments::{Arguments, Command, RunRole};
 use super::usage::explain;
 use super::{
     backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
-    history, import, list, restore, serve, show, top, transfer, undelete, update, verify, version,
+    history, import, list, restore, serve, show, token, top, transfer, undelete, update, verify,
+    version,
 };
 use crate::failure::Failure;
 use crate::terminal::Output;
@@ -28,7 +29,7 @@ Examples:
   persona import prompts.csv             put a collection into persona.db
   persona edit ada                       change one in your editor
 
-Run:        serve, health, config
+Run:        serve, token, health, config
 Look:       doctor, top, bench
 Personas:   list, show, create, update, edit, delete, undelete
 History:    history
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
     };
+    let environment = environment.with_token_file(arguments.global.token_file.clone());
     let output = Output::new(arguments.global.format(&environment));
     let ended = match arguments.command {
         None if arguments.version => version::run(&output),
@@ -106,7 +108,8 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Restore(arguments) => restore::run(&arguments, environment, output),
         Command::Check(arguments) => check::run(&arguments, environment, output),
         Command::Move(arguments) => transfer::run(&arguments, output),
-        Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
+        Command::Verify(arguments) => on_runtime(verify::run(&arguments, environment, output)),
+        Command::Token(arguments) => on_runtime(token::run(&arguments.action, environment, output)),
         Command::Health(arguments) => {
             on_runtime(until_interrupted(health::run(&arguments, environment, output)))
         }

@@ -3,8 +3,8 @@
 //! What lives here: flags and arguments in, requests of the HTTP API out, answers printed. What
 //! must not: rules of personas. A command on personas speaks HTTP, either to a server (`--server`)
 //! or to the same router in this process (`--database`), so that every rule exists once, in
-//! `persona-http`. A command on the file as a whole (`backup`, `restore`, `check`, `move`) calls
-//! the storage.
+//! `persona-http`. A command on the file as a whole (`backup`, `restore`, `check`, `move`) and
+//! one on access tokens (`token`) call the storage.
 //!
 //! Start reading at `entry.rs`, which parses the command line and dispatches. `target.rs` decides
 //! which store a command works on, `../client/` reaches it, `../terminal/` prints.
@@ -35,6 +35,7 @@ mod restore;
 pub mod serve;
 mod show;
 mod target;
+mod token;
 mod top;
 mod transfer;
 mod typed;

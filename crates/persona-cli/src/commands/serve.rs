@@ -114,7 +114,10 @@ fn address_refused(config: &Config, error: &io::Error) -> Failure {
 fn announce(config: &Config, address: Address, started: &Started) {
     let url = address.url();
     if io::stderr().is_terminal() {
-        say(Stream::Error, banner(&config.database, config.workers, &url, started));
+        say(
+            Stream::Error,
+            banner(&config.database, config.workers, &url, &access(config, started), started),
+        );
     } else {
         let journal_mode = match &started.prepared.engine {
             Engine::Sqlite { journal_mode, .. } => Some(journal_mode),
@@ -131,6 +134,7 @@ fn announce(config: &Config, address: Address, started: &Started) {
             postgresql_version = journal_mode.is_none().then_some(&started.prepared.engine_version),
             durability = started.prepared.durability,
             workers = config.workers,
+            tokens = started.prepared.tokens,
             worker_pids = pids(started),
             took_ms = u64::try_from(started.took.as_millis()).unwrap_or(u64::MAX),
             "ready"
@@ -142,7 +146,7 @@ fn announce(config: &Config, address: Address, started: &Started) {
 }
 
 /// The lines for people.
-fn banner(database: &Database, workers: u16, url: &str, started: &Started) -> String {
+fn banner(database: &Database, workers: u16, url: &str, access: &str, started: &Started) -> String {
     let prepared = &started.prepared;
     let state = if prepared.created { "new".into() } else { size(prepared.database_bytes) };
     let content = match prepared.personas {
@@ -163,6 +167,7 @@ fn banner(database: &Database, workers: u16, url: &str, started: &Started) -> St
         ("Data", format!("{database} ({content})")),
         engine,
         ("Durability", format!("{}: {}", prepared.durability, prepared.durability_meaning)),
+        ("Access", access.into()),
         ("Workers", format!("{workers} (pids {})", pids(started))),
     ];
     let facts = lines.map(|(name, value)| format!("  {name:<11}{value}\n")).concat();
@@ -171,6 +176,20 @@ fn banner(database: &Database, workers: u16, url: &str, started: &Started) -> St
         env!("CARGO_PKG_VERSION"),
         started.took.as_millis()
     )
+}
+
+/// Which requests are answered, and how the first token is made.
+fn access(config: &Config, started: &Started) -> String {
+    let prepared = &started.prepared;
+    match prepared.tokens {
+        0 if prepared.tokens_kept > 0 => "with a token (none counts any more)".into(),
+        0 if config.host.is_loopback() => {
+            "open on this machine; make a token with: persona token create --name NAME --scope admin".into()
+        }
+        0 => "open to everyone who can reach the port (--allow-open)".into(),
+        1 => "with a token (1 counts)".into(),
+        count => format!("with a token ({count} count)"),
+    }
 }
 
 fn pids(started: &Started) -> String {
@@ -197,6 +216,8 @@ mod tests {
             created: false,
             database_bytes: 1_600_000,
             personas: Some(1),
+            tokens: 0,
+            tokens_kept: 0,
         };
         let started =
             Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
@@ -208,9 +229,13 @@ Persona Store 0.1.0
   Data       persona.db (1.5 MiB, 1 persona)
   SQLite     3.54.1, journal mode wal
   Durability normal: acknowledged writes survive every process crash; a power cut may take back the last moments
+  Access     open on this machine
   Workers    2 (pids 101, 102)
 Ready in 42 ms. Ctrl-C stops.
 ";
-        assert_eq!(banner(&database, 2, "http://127.0.0.1:8000", &started), expected);
+        assert_eq!(
+            banner(&database, 2, "http://127.0.0.1:8000", "open on this machine", &started),
+            expected
+        );
     }
 }

@@ -8,7 +8,7 @@ use persona_storage::sqlite::is_there;
 
 use super::arguments::Target;
 use super::config::loaded;
-use crate::client::{Api, ServerAddress, server_at, usual_address};
+use crate::client::{Api, ServerAddress, server_at, token_of, usual_address};
 use crate::failure::Failure;
 use crate::terminal::Output;
 
@@ -31,12 +31,12 @@ pub fn open(
     output: &Output,
 ) -> Result<Api, Failure> {
     if let Some(url) = &target.server {
-        return ServerAddress::parse(url).map(Api::remote);
+        return server_with_token(url, environment).map(Api::remote);
     }
     let config = loaded(&flags_of(target), environment, output)?.config;
     // A database on the command line outweighs a server in the settings.
     if let Some(url) = config.server.as_ref().filter(|_| target.database.is_none()) {
-        return ServerAddress::parse(url).map(Api::remote);
+        return server_with_token(url, environment).map(Api::remote);
     }
     if access != Access::Create && config.database.file().is_some_and(|file| !is_there(file)) {
         let message = format!("there is no database {}", config.database);
@@ -61,13 +61,17 @@ pub fn server_address(
     output: &Output,
 ) -> Result<ServerAddress, Failure> {
     if let Some(url) = server {
-        return ServerAddress::parse(url);
+        return server_with_token(url, environment);
     }
-    let values = vec![("allow_open", "true".into())];
-    let flags = Flags { config: settings_file.cloned(), values };
+    let flags = Flags { config: settings_file.cloned(), values: Vec::new() };
     let config = loaded(&flags, environment, output)?.config;
     let url = config.server.clone().unwrap_or_else(|| usual_address(&config).to_string());
-    ServerAddress::parse(&url)
+    server_with_token(&url, environment)
+}
+
+/// The server at a URL, for requests with the user's token, if there is one.
+pub fn server_with_token(url: &str, environment: &Environment) -> Result<ServerAddress, Failure> {
+    Ok(ServerAddress::parse(url)?.with_token(token_of(environment)?))
 }
 
 /// What to say when a server runs where the settings would have one.

@@ -49,7 +49,8 @@ fn failure(error: &TransferError) -> Failure {
         | TransferError::FileExists { .. }
         | TransferError::OtherSource { .. }
         | TransferError::Clash { .. }
-        | TransferError::Taken { .. } => ExitCode::Conflict,
+        | TransferError::Taken { .. }
+        | TransferError::OtherToken { .. } => ExitCode::Conflict,
         TransferError::SourceInUse { .. }
         | TransferError::Concurrent { .. }
         | TransferError::Outrun { .. }

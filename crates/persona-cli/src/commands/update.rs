@@ -21,9 +21,9 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let changes = patch(arguments)?;
-    let author =
-        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), environment)?;
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
+    let author =
+        author::headers(arguments.author.as_deref(), arguments.note.as_deref(), &api, environment)?;
     let id = resolve(&api, &arguments.persona).await?;
     let path = persona_path(id);
     let before = revision_of(&api.get(&path).await?.success()?);

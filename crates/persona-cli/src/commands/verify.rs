@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use persona_server::config::{SQLITE_WORKERS_MAX, shown};
+use persona_server::config::{Environment, SQLITE_WORKERS_MAX, shown};
 use persona_server::exit_code::ExitCode;
 use persona_storage::postgres;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{ChaosWord, Verify};
-use crate::client::ServerAddress;
+use super::target::server_with_token;
 use crate::failure::Failure;
 use crate::terminal::{Output, ProgressDisplay};
 use crate::verify::{self, Chaos, Error, Plan, Progress, ScratchPlan, ServerUnderTest};
@@ -18,8 +18,12 @@ use crate::verify::{self, Chaos, Error, Plan, Progress, ScratchPlan, ServerUnder
 const WORKERS_DEFAULT: u16 = 4;
 
 /// Runs the load, checks it, and prints the report.
-pub async fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
-    let plan = plan(arguments)?;
+pub async fn run(
+    arguments: &Verify,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let plan = plan(arguments, environment)?;
     let mut display = Display::new(output);
     let report = verify::run(&plan, &mut |progress| display.show(progress), interrupted()).await;
     // The bar is removed before anything else is written.
@@ -31,7 +35,7 @@ pub async fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     if report.is_good() { Ok(()) } else { Err(Failure::silent(ExitCode::Failure)) }
 }
 
-fn plan(arguments: &Verify) -> Result<Plan, Failure> {
+fn plan(arguments: &Verify, environment: &Environment) -> Result<Plan, Failure> {
     let chaos = match arguments.chaos {
         None => Chaos::None,
         Some(ChaosWord::Workers) => Chaos::Workers,
@@ -44,7 +48,7 @@ fn plan(arguments: &Verify) -> Result<Plan, Failure> {
             return Err(Failure::new(ExitCode::Usage, message)
                 .hint("leave --server out: then a scratch server is started and killed"));
         }
-        Some(url) => ServerUnderTest::Server(ServerAddress::parse(url)?),
+        Some(url) => ServerUnderTest::Server(server_with_token(url, environment)?),
     };
     let duration = Duration::from_secs(arguments.seconds);
     let run = getrandom::u32().map_err(|error| {

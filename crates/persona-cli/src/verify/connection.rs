@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use persona_model::EntityTag;
 use tokio::net::TcpStream;
 
-use crate::client::ServerAddress;
+use crate::client::{ServerAddress, bearer};
 
 /// Longest wait for an answer: above the 30 s that the server may wait for its turn before it
 /// answers 503.
@@ -46,6 +46,8 @@ pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// The worker that answers it; 0 as long as none has said so.
     pub worker: u8,
+    /// The token that its requests carry.
+    authorization: Option<HeaderValue>,
 }
 
 /// An answer, whole.
@@ -80,7 +82,8 @@ impl Connection {
         // Ends with the connection, which ends when the sender is dropped; what went wrong, the
         // sender is told.
         tokio::spawn(driver);
-        Ok(Self { sender, worker: 0 })
+        let authorization = address.token.as_ref().map(bearer);
+        Ok(Self { sender, worker: 0, authorization })
     }
 
     /// Whether another request can be sent.
@@ -89,7 +92,8 @@ impl Connection {
     }
 
     /// Sends a request and reads the whole answer.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Silence> {
+    pub async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, Silence> {
+        self.authorize(&mut request);
         let answering = async {
             self.sender.ready().await.map_err(|_| Silence::NotSent)?;
             let sent = self.sender.try_send_request(request).await;
@@ -114,6 +118,12 @@ impl Connection {
 }
 
 impl Connection {
+    fn authorize(&self, request: &mut Request<Full<Bytes>>) {
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        }
+    }
+
     /// Asks for something large and hands back its head with the body still to come.
     pub async fn begin(
         &mut self,
@@ -122,7 +132,8 @@ impl Connection {
     ) -> Result<Response<Incoming>, String> {
         let request = Request::get(format!("{}{path}", address.prefix))
             .header(header::HOST, address.authority.as_str());
-        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
+        let mut request = request.body(Full::default()).map_err(|error| error.to_string())?;
+        self.authorize(&mut request);
         self.sender.send_request(request).await.map_err(|error| error.to_string())
     }
 }

@@ -12,6 +12,7 @@ mod processes;
 pub mod report;
 pub mod runner;
 mod server;
+pub mod tokens;
 pub mod wire;
 
 pub use client::{Client, Reply};

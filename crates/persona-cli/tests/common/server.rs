@@ -163,6 +163,11 @@ impl Server {
         database_in(self.folder())
     }
 
+    /// The database as `--database` names it.
+    pub fn database_argument(&self) -> String {
+        if ON_POSTGRES { url_for(self.folder()) } else { self.database().display().to_string() }
+    }
+
     /// A new connection.
     #[track_caller]
     pub fn connect(&self) -> Client {

@@ -2,7 +2,7 @@
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
 //! - `parameters.rs`, `headers.rs`: parameters of the query and headers, and how values are read.
-//! - `problems.rs`: the table of problem codes.
+//! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `import.rs`, `status.rs`, `health.rs`: bodies of
 //!   answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
@@ -20,6 +20,7 @@ mod operations;
 pub mod page;
 pub mod parameters;
 pub mod problem_body;
+mod problem_table;
 pub mod problems;
 pub mod schema;
 pub mod status;

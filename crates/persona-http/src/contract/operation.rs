@@ -88,11 +88,11 @@ pub enum StoreUse {
 pub enum Scope {
     /// Nothing: for clients without a token too.
     Open,
-    /// To read personas.
+    /// To read personas, and the state of the server.
     Read,
     /// To change personas.
     Write,
-    /// To see the state of the server, and to write the past.
+    /// Everything, such as to write the past.
     Admin,
 }
 
@@ -174,6 +174,9 @@ const OF_CHANGES: &[Code] =
     &[Code::BadHeader, Code::BodyCutOff, Code::BodyTooSlow, Code::BodyTooLarge];
 /// What the store can answer to any write.
 const OF_EVERY_WRITE: &[Code] = &[Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
+/// What any request that needs a token can be answered for it. Whether a token counts is asked of
+/// the store.
+const OF_TOKENS: &[Code] = &[Code::TokenRequired, Code::TokenRefused];
 /// What a body can be answered.
 const OF_BODIES: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid];
 
@@ -187,9 +190,13 @@ impl OperationRow {
         let changes = self.changes_something();
         let groups = [
             OF_EVERY,
+            of(self.scope != Scope::Open, OF_TOKENS),
+            // Every token may read.
+            of(matches!(self.scope, Scope::Write | Scope::Admin), &[Code::ScopeTooSmall]),
             of(reads || changes, OF_QUERIES),
-            of(reads || writes, OF_STORE),
+            of(reads || writes || self.scope != Scope::Open, OF_STORE),
             of(changes, OF_CHANGES),
+            of(changes, &[Code::AuthorRefused]),
             of(writes, OF_EVERY_WRITE),
             of(!self.headers.is_empty(), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),

@@ -19,6 +19,7 @@ use persona_storage::{Idempotency, Operation, Write};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::auth::Identity;
 use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
 use crate::extract::{json, note};
@@ -165,7 +166,7 @@ impl WriteRequest {
         let idempotency = idempotency_key(headers)?
             .map(|key| Idempotency { key, fingerprint: self.fingerprint() });
         Ok(Write {
-            author: author(headers)?,
+            author: self.author()?,
             note: note::of_request(headers, &self.parts.uri)?,
             idempotency,
             client: self.client(),
@@ -173,6 +174,15 @@ impl WriteRequest {
             document_bytes_max: context.document_bytes_max,
             ..Write::new(operation, context.write_deadline())
         })
+    }
+
+    /// The author of its changes: the token's name, or the author that the request names.
+    fn author(&self) -> Result<Option<String>, Problem> {
+        let named = author(&self.parts.headers)?;
+        match self.parts.extensions.get::<Identity>() {
+            Some(identity) => Ok(Some(identity.author(named)?)),
+            None => Ok(named),
+        }
     }
 
     /// The good items of a batch as writes, with the author of the request and the same deadline.
@@ -191,7 +201,7 @@ impl WriteRequest {
             let message = format!("must have at most {KEY_OF_BATCH_CHARS_MAX} characters here");
             return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
         }
-        let (author, client) = (author(headers)?, self.client());
+        let (author, client) = (self.author()?, self.client());
         let note_of_all = note::of_request(headers, &self.parts.uri)?;
         let deadline = context.write_deadline();
         let of_whole = |item: [u8; 32]| if is_atomic { self.fingerprint() } else { item };

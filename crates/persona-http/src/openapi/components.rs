@@ -20,6 +20,18 @@ pub(super) fn schemas(types: &mut SchemaGenerator) -> Value {
     schemas.into()
 }
 
+/// How clients say on behalf of which token they ask.
+pub(super) fn security_schemes() -> Value {
+    json!({
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "psk_ and 49 letters and digits",
+            "description": "A token that `persona token create` made. A server without any token on a loopback address needs none.",
+        },
+    })
+}
+
 /// Every named header of an answer.
 pub(super) fn headers() -> Value {
     let text = |about: &str| json!({ "description": about, "schema": { "type": "string" } });
@@ -29,6 +41,7 @@ pub(super) fn headers() -> Value {
         "Location": text("The path of the new persona."),
         "RequestId": text("The id of the request: the X-Request-Id that came in, or a new one."),
         "Replayed": text("true when this is the stored answer of an earlier request with the same Idempotency-Key."),
+        "Authenticate": text("Bearer, and what is wrong with the token that was sent (RFC 6750)."),
         "RetryAfter": { "description": "After how many seconds to try again.", "schema": { "type": "integer" } },
         "AcceptPatch": text("The media types that a patch may have."),
         "Accept": text("The media types that the body may have."),

@@ -8,132 +8,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use axum::body::Body;
+use axum::response::Response;
+use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use persona_model::{
-    Change, Document, EntityTag, ListRequest, PersonaId, Precondition, Revision, ValidationErrors,
-};
+use persona_model::{Document, PersonaId, Precondition, Timestamp};
 use persona_storage::{
-    AtomicBatch, Error, Export, Exported, Glance, Loss, NotApplied, Operation, Page, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, Status, Store, Write, Written,
+    Error, Operation, Store, Token, TokenChange, TokenScope, TokenSecret, Write,
 };
 use serde_json::{Value, json};
 
-use crate::contract::{OPERATIONS, StoreUse};
+use super::failing::{ERRORS, Failing};
+use crate::contract::{OPERATIONS, Scope, StoreUse};
 use crate::problem::Code;
 use crate::router;
 use crate::testing::{context, memory_store};
+use crate::{AccessRules, Context};
 
 /// The persona that every request is about.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
-const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
 
 /// The operation that makes many changes.
 const BATCH: &str = "batch_personas";
-
-/// Fails each time, and the same way.
-struct Failing(fn() -> Error);
-
-#[async_trait]
-impl Store for Failing {
-    async fn glance(&self, _: PersonaId, _: Option<Revision>) -> Result<Glance, Error> {
-        Err((self.0)())
-    }
-
-    async fn get(&self, _: PersonaId) -> Result<Option<Representation>, Error> {
-        Err((self.0)())
-    }
-
-    async fn list(&self, _: ListRequest) -> Result<Page, Error> {
-        Err((self.0)())
-    }
-
-    async fn revision(&self, _: PersonaId, _: Revision) -> Result<Option<RevisionRecord>, Error> {
-        Err((self.0)())
-    }
-
-    async fn revisions(
-        &self,
-        _: PersonaId,
-        _: Option<Revision>,
-        _: usize,
-    ) -> Result<Option<RevisionPage>, Error> {
-        Err((self.0)())
-    }
-
-    async fn changes_after(&self, _: u64, _: usize) -> Result<Vec<Change>, Error> {
-        Err((self.0)())
-    }
-
-    async fn export(&self, _: Exported) -> Result<Export, Error> {
-        Err((self.0)())
-    }
-
-    async fn write(&self, _: Write) -> Result<Written, Error> {
-        Err((self.0)())
-    }
-
-    async fn write_all(&self, _: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
-        Err(NotApplied { place: Some(0), error: (self.0)() })
-    }
-
-    async fn ready(&self) -> Result<(), Error> {
-        Err((self.0)())
-    }
-
-    fn read_room(&self) -> ReadRoom {
-        ReadRoom { lists: 1, exports: 1, large: 1 }
-    }
-
-    async fn status(&self) -> Result<Status, Error> {
-        Err((self.0)())
-    }
-
-    async fn lost(&self) -> Loss {
-        Loss::Writer
-    }
-
-    async fn close(&self) {}
-}
-
-/// One error of each kind.
-const ERRORS: &[fn() -> Error] = &[
-    || Error::NotFound,
-    || Error::Deleted { current: TAG },
-    || Error::AlreadyExists { current: TAG },
-    || Error::Stale { current: TAG },
-    || Error::HandleTaken { handle: "ada".into(), holder: PersonaId::from_bytes([7; 16]) },
-    || Error::Invalid(ValidationErrors { errors: Vec::new(), more: 0 }),
-    || Error::TestFailed { pointer: "/name".into(), current: TAG },
-    || Error::UnknownBase { base: Revision::FIRST },
-    || Error::Conflicts { conflicts: Vec::new(), current: TAG },
-    || Error::UnknownPosition,
-    || Error::KeyReused,
-    || Error::TooManyKeys { max: 1 },
-    || Error::TooMuchAtOnce { max: 1 },
-    || Error::Busy { what: "a test" },
-    || Error::ReadTimedOut { limit: Duration::from_secs(1) },
-    || Error::ReadGaveWay,
-    || Error::OutOfMemory,
-    || Error::Unreachable,
-    || Error::OutcomeUnknown,
-    || Error::Full("a test".into()),
-    || Error::Damaged("a test".into()),
-    || Error::Closed("a test"),
-    || Error::Disk("a test".into()),
-    || Error::Unsynced("a test".into()),
-    || Error::Backend("a test".into()),
-];
 
 /// Which operations can meet an error, by the contract of [`Store`]. Without a wildcard: a new
 /// error has to be placed.
 fn operations_that_meet(error: &Error) -> Vec<&'static str> {
     let mut those = single_operations_that_meet(error);
-    let is_of_reads =
-        matches!(error, Error::UnknownPosition | Error::ReadTimedOut { .. } | Error::ReadGaveWay);
-    if !is_of_reads {
+    let is_of_others = matches!(
+        error,
+        Error::UnknownPosition | Error::ReadTimedOut { .. } | Error::ReadGaveWay | Error::Token(_)
+    );
+    if !is_of_others {
         those.push(BATCH);
     }
     those
@@ -152,13 +59,14 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
         Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
             vec!["patch_persona"]
         }
-        Error::TooMuchAtOnce { .. } => Vec::new(),
         Error::UnknownPosition => vec!["list_personas"],
         // An export takes as long as its client reads.
         Error::ReadTimedOut { .. } => {
             that_use(StoreUse::Reads).filter(|id| *id != "export_personas").collect()
         }
         Error::ReadGaveWay => that_use(StoreUse::Reads).collect(),
+        // No operation of one persona makes several changes, and none changes a token.
+        Error::TooMuchAtOnce { .. } | Error::Token(_) => Vec::new(),
         Error::KeyReused
         | Error::TooManyKeys { .. }
         | Error::OutcomeUnknown
@@ -176,12 +84,31 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
     }
 }
 
+/// Whether a look for a token can fail so.
+fn can_keep_a_token_from_being_found(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Busy { .. }
+            | Error::Full(_)
+            | Error::OutOfMemory
+            | Error::Unreachable
+            | Error::Damaged(_)
+            | Error::Closed(_)
+            | Error::Disk(_)
+            | Error::Backend(_)
+    )
+}
+
 fn that_use(store: StoreUse) -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().filter(move |row| row.store == store).map(|row| row.name)
 }
 
 /// What is decided before a store is asked.
 const AT_THE_DOOR: &[Code] = &[
+    Code::TokenRequired,
+    Code::TokenRefused,
+    Code::ScopeTooSmall,
+    Code::AuthorRefused,
     Code::MalformedRequest,
     Code::ForeignHost,
     Code::HeadTooSlow,
@@ -237,12 +164,63 @@ fn body_for(id: &str) -> Body {
 /// The code of the problem that a request is answered.
 async fn answered(store: Arc<dyn Store>, request: Request<Body>) -> Option<String> {
     let response = router(context(store)).answer(request).await;
+    code_of(response).await
+}
+
+async fn code_of(response: Response) -> Option<String> {
     if response.status() < StatusCode::BAD_REQUEST {
         return None;
     }
     let body = response.into_body().collect().await.expect("a body").to_bytes();
     let problem: Value = serde_json::from_slice(&body).expect("a problem");
     problem["code"].as_str().map(str::to_owned)
+}
+
+/// The same, of a server that wants a token; with the secret of one, if any.
+async fn answered_for_a_token(
+    store: Arc<dyn Store>,
+    request: Request<Body>,
+    secret: Option<&TokenSecret>,
+) -> Option<String> {
+    let access = AccessRules::Clients { open_without_tokens: false, open_monitoring: false };
+    let mut request = request;
+    if let Some(secret) = secret {
+        let value = format!("Bearer {}", secret.expose()).parse().expect("a value");
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    let context = Context { access, ..context(store) };
+    let response = router(context).answer(request).await;
+    code_of(response).await
+}
+
+/// What is refused for its token: the code of the refusal, and what the operation is answered.
+async fn refused_for_its_token(
+    method: &str,
+    path: &str,
+    body: impl Fn() -> Body,
+) -> [(Code, Option<String>); 4] {
+    let secrets = [(); 3].map(|()| TokenSecret::random().expect("random numbers"));
+    let [unknown, reading, writing] = &secrets;
+    let store = store_with_a_persona().await;
+    for (name, secret, scope) in
+        [("r", reading, TokenScope::Read), ("a", writing, TokenScope::Admin)]
+    {
+        let token = Token::new(name.into(), secret.hash(), scope, Timestamp::from_micros(0));
+        let create = TokenChange::Create(token.expect("random numbers"));
+        store.change_token(create).await.expect("kept");
+    }
+    let usual = || request(method, path).body(body()).expect("a request");
+    let other_author = || {
+        let request = request(method, path).header("x-persona-author", "ada");
+        request.body(body()).expect("a request")
+    };
+    let ask = |request, secret| answered_for_a_token(Arc::clone(&store), request, secret);
+    [
+        (Code::TokenRequired, ask(usual(), None).await),
+        (Code::TokenRefused, ask(usual(), Some(unknown)).await),
+        (Code::ScopeTooSmall, ask(usual(), Some(reading)).await),
+        (Code::AuthorRefused, ask(other_author(), Some(writing)).await),
+    ]
 }
 
 async fn store_with_a_persona() -> Arc<dyn Store> {
@@ -313,6 +291,19 @@ async fn every_error_of_a_store_is_declared_where_it_can_be_met_and_no_other() {
             met.entry(id).or_default().insert(code);
         }
     }
+    // Whether a token counts is asked of the store.
+    let secret = TokenSecret::random().expect("random numbers");
+    for row in OPERATIONS.iter().filter(|row| row.scope != Scope::Open) {
+        let (method, path, declared) = &operations[row.name];
+        for make in ERRORS.iter().filter(|make| can_keep_a_token_from_being_found(&make())) {
+            let request = request(method, path).body(body_for(row.name)).expect("a request");
+            let store = Arc::new(Failing(*make));
+            let code = answered_for_a_token(store, request, Some(&secret)).await;
+            let code = code.expect("a problem");
+            assert!(declared.contains(&code), "{} is answered {code}", row.name);
+            met.entry(row.name).or_default().insert(code);
+        }
+    }
     for (id, (method, path, declared)) in &operations {
         for code in refused_for_what_is_there(id, method, path).await {
             assert!(declared.contains(&code), "{id} is answered {code}, which it does not declare");
@@ -376,7 +367,8 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
                 },
             ),
         ];
-        for (code, answered) in probes {
+        let of_tokens = refused_for_its_token(&method, &path, usual).await;
+        for (code, answered) in probes.into_iter().chain(of_tokens) {
             let word = code.facts().word;
             let is_answered = answered.as_deref() == Some(word);
             assert_eq!(

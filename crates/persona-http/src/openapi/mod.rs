@@ -11,6 +11,8 @@
 mod components;
 #[cfg(test)]
 mod declared;
+#[cfg(test)]
+mod failing;
 mod grammar;
 mod ordered;
 mod paths;
@@ -42,7 +44,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
             "license": { "name": "MIT", "identifier": "MIT" },
         }),
         servers: json!([{ "url": "/", "description": "This server." }]),
-        // There are no logins: a client that reaches the server may use all of it.
+        // Each operation that can need a token says so.
         security: json!([]),
         tags: json!([
             { "name": "personas", "description": "Read and change personas." },
@@ -51,6 +53,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
         ]),
         paths,
         components: json!({
+            "securitySchemes": components::security_schemes(),
             "schemas": components::schemas(&mut types),
             "headers": components::headers(),
             "examples": components::examples(),

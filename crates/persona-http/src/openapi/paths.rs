@@ -13,7 +13,7 @@ use crate::contract::parameters::{Parameter, ParameterKind, members};
 use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
 use crate::contract::schema::{BodySchema, named};
-use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow};
+use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow, Scope};
 use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
@@ -69,6 +69,9 @@ fn operation(row: &OperationRow, types: &mut SchemaGenerator) -> Value {
         "parameters": parameters,
         "responses": responses,
     });
+    if row.scope != Scope::Open {
+        operation["security"] = json!([{ "token": [] }, {}]);
+    }
     if !row.bodies.is_empty() {
         operation["requestBody"] = request_body(row.bodies, types);
     }
@@ -191,6 +194,7 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
     let spelled = |name: &str| match name {
         "RequestId" => "X-Request-Id".to_owned(),
         "Replayed" => "Idempotency-Replayed".to_owned(),
+        "Authenticate" => "WWW-Authenticate".to_owned(),
         "RetryAfter" => "Retry-After".to_owned(),
         "AcceptPatch" => "Accept-Patch".to_owned(),
         "LastModified" => "Last-Modified".to_owned(),
@@ -214,6 +218,7 @@ fn problem_answers(codes: &[Code], schema: &Value) -> impl Iterator<Item = (Stri
 
 fn problem_answer(status: u16, codes: &[Code], schema: &Value) -> Value {
     let headers: &[&str] = match status {
+        401 => &["Authenticate"],
         409 | 410 | 412 => &["ETag"],
         415 => &["Accept", "AcceptPatch"],
         503 => &["RetryAfter"],

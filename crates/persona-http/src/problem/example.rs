@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use persona_model::{Conflict, Document, EntityTag, PersonaId, Revision, SearchError};
-use persona_storage::{ATOMIC_BYTES_MAX, Error};
+use persona_storage::{ATOMIC_BYTES_MAX, Error, TokenScope};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Code, FieldError, Problem, Refusal};
+use crate::auth::Denial;
 use crate::extract::json::read;
 
 /// The persona that the examples are about.
@@ -35,6 +36,10 @@ pub fn example(code: Code) -> Problem {
             ..FieldError::default()
         }]),
         Code::BadHeader => Problem::bad_header("Idempotency-Key", "bad_value", "must be 1 to 255 visible ASCII characters"),
+        Code::TokenRequired => Denial::Missing.into(),
+        Code::TokenRefused => Denial::Revoked.into(),
+        Code::ScopeTooSmall => Denial::Scope { needed: TokenScope::Write, has: TokenScope::Read }.into(),
+        Code::AuthorRefused => Denial::Author { name: "ci".into() }.into(),
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
         Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with(|body| body.current_revision = Some(1)),
         Code::NoSuchRoute => new("there is nothing at /api/v1/persona").hint("did you mean /api/v1/personas?"),

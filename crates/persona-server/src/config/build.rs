@@ -29,6 +29,8 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         host,
         port: reader.number("port"),
         tls: reader.tls(),
+        allow_open: reader.switch("allow_open"),
+        open_monitoring: reader.switch("open_monitoring"),
         trusted_proxies: reader.networks("trusted_proxies"),
         allowed_hosts: reader.hosts("allowed_hosts", host),
         connections_max: reader.number("connections_max"),
@@ -59,10 +61,6 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         #[cfg(feature = "faults")]
         fault: reader.word("fault"),
     };
-    let allow_open = reader.switch("allow_open");
-    if !config.host.is_loopback() && !allow_open {
-        reader.refuse_open_host(config.host);
-    }
     if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
 }
 

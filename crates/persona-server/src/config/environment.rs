@@ -5,22 +5,57 @@ use std::path::PathBuf;
 
 use persona_model::nearest_name;
 
-use super::key::{CONFIG_VARIABLE, KEYS};
+use super::key::{CONFIG_VARIABLE, KEYS, TOKEN_VARIABLE};
 use super::renamed::setting_of_earlier_name;
 use super::value_kind::VARIABLE_PREFIX;
 
 /// The variables of the process.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
     /// Variables with a value that is not UTF-8. If they were ignored silently, another file than
     /// the one meant would be used.
     not_utf8: Vec<String>,
+    /// The file of the token that was named on the command line.
+    token_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values may be secrets.
+        out.debug_set().entries(self.variables.keys()).finish()
+    }
 }
 
 /// How the value begins that Kubernetes gives to `<NAME>_PORT` for a service of that name
 /// (Kubernetes documentation, "Service", "Environment variables").
 const KUBERNETES_PORT: &str = "tcp://";
+
+/// The folder of credentials that systemd gives to a service (systemd.exec, `LoadCredential=`).
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+/// The credential that is the token for servers.
+const TOKEN_CREDENTIAL: &str = "persona-token";
+
+/// Where the access token for servers is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TokenPlace {
+    /// Nowhere.
+    None,
+    /// In a file; `-` is standard input.
+    File(PathBuf),
+    /// In the variable [`TOKEN_VARIABLE`], which has this value.
+    Variable(Hidden),
+}
+
+/// A secret, which is not in a debug text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("(hidden)")
+    }
+}
 
 impl Environment {
     /// Reads the variables of this process.
@@ -38,6 +73,27 @@ impl Environment {
             }
         }
         read
+    }
+
+    /// The same, with the file of a token that was named on the command line.
+    #[must_use]
+    pub fn with_token_file(self, token_file: Option<PathBuf>) -> Self {
+        Self { token_file, ..self }
+    }
+
+    /// Where the access token for servers is, the strongest first: the file that was named on the
+    /// command line, the variable, the credentials of systemd.
+    pub fn token(&self) -> TokenPlace {
+        if let Some(file) = &self.token_file {
+            return TokenPlace::File(file.clone());
+        }
+        if let Some(text) = self.get(TOKEN_VARIABLE) {
+            return TokenPlace::Variable(Hidden(text.to_owned()));
+        }
+        let credential = self
+            .get(CREDENTIALS_VARIABLE)
+            .map(|folder| PathBuf::from(folder).join(TOKEN_CREDENTIAL));
+        credential.filter(|file| file.exists()).map_or(TokenPlace::None, TokenPlace::File)
     }
 
     /// The value of a variable; an empty one counts as not set, as usual in shells and containers.
@@ -89,8 +145,11 @@ impl Environment {
 
     /// A warning for each variable that looks like ours and is not.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let known: Vec<String> =
-            KEYS.iter().map(super::Key::variable).chain([CONFIG_VARIABLE.into()]).collect();
+        let known: Vec<String> = KEYS
+            .iter()
+            .map(super::Key::variable)
+            .chain([CONFIG_VARIABLE, TOKEN_VARIABLE].map(String::from))
+            .collect();
         let unknown = |name: &&String| {
             name.starts_with(VARIABLE_PREFIX)
                 && !known.contains(name)
@@ -118,6 +177,6 @@ impl Environment {
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self { variables: variables.into_iter().collect(), not_utf8: Vec::new() }
+        Self { variables: variables.into_iter().collect(), ..Self::default() }
     }
 }

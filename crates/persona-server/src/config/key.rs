@@ -51,6 +51,9 @@ pub const ALL_NETWORKS: &str = "*";
 pub const ANY_HOST: &str = "any";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
+/// The variable that holds the access token for servers. No setting: settings are shown, and may be
+/// flags, and a token may not.
+pub const TOKEN_VARIABLE: &str = "PERSONA_TOKEN";
 
 /// The faults that can be chosen, and none.
 #[cfg(feature = "faults")]

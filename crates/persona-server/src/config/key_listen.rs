@@ -30,7 +30,16 @@ pub const LISTEN: &[Key] = &[
         member: "allow_open",
         shape: ValueKind::Switch,
         default: Default::Text("false"),
-        help: "Permits a host that is not loopback: everyone who can reach the port is served, without authentication.",
+        help: "Permits a host that is not loopback while there is no access token: everyone who can reach the port is served, without authentication.",
+        ..PLAIN
+    },
+    Key {
+        name: "open_monitoring",
+        section: "listen",
+        member: "open_monitoring",
+        shape: ValueKind::Switch,
+        default: Default::Text("false"),
+        help: "Answers /metrics and /api/v1/status without an access token, also where other requests need one.",
         ..PLAIN
     },
     Key {

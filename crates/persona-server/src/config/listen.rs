@@ -88,13 +88,4 @@ impl Reader<'_> {
         }
         Some(hosts)
     }
-
-    pub(super) fn refuse_open_host(&mut self, host: IpAddr) {
-        let setting = self.setting("host");
-        let message =
-            format!("{host} is not a loopback address, and this version has no authentication");
-        let hint = "stay on 127.0.0.1 and put a reverse proxy that authenticates in front, \
-                    or add --allow-open to serve every client that can reach the port";
-        self.complain(setting, message, Some(hint.into()));
-    }
 }

@@ -33,9 +33,9 @@ mod setting;
 mod value_kind;
 
 pub use database::{Database, shown};
-pub use environment::Environment;
+pub use environment::{Environment, Hidden, TokenPlace};
 pub use flags::Flags;
-pub use key::{KEYS, Key, ValueKind};
+pub use key::{KEYS, Key, TOKEN_VARIABLE, ValueKind};
 pub use load::{Loaded, load};
 pub use log_format::LogFormat;
 pub use problem::{ConfigError, Problem};
@@ -59,9 +59,11 @@ enum DurabilityWords {
 }
 
 /// Everything that a user may choose, checked.
-///
-/// The key `allow_open` is no member: it permits a `host`, and has no use once the host is checked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting, and they are independent of each other"
+)]
 pub struct Config {
     /// Address to listen on. Default 127.0.0.1.
     pub host: IpAddr,
@@ -69,6 +71,11 @@ pub struct Config {
     pub port: u16,
     /// The certificate and its key, where connections are encrypted.
     pub tls: Option<TlsFiles>,
+    /// Whether every client is served while there is no access token, also where `host` is not
+    /// loopback. Default false.
+    pub allow_open: bool,
+    /// Whether the state of the server and its metrics need no access token. Default false.
+    pub open_monitoring: bool,
     /// Proxies that are believed when they say for which client they ask. Default loopback.
     pub trusted_proxies: Vec<Network>,
     /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for
@@ -162,6 +169,12 @@ impl Config {
             Database::File(_) => SQLITE_WORKERS_MAX,
             Database::Server(_) => POSTGRES_WORKERS_MAX,
         }
+    }
+
+    /// Whether requests need no access token as long as the database has none, not even one that
+    /// has ended.
+    pub fn is_open_without_tokens(&self) -> bool {
+        self.host.is_loopback() || self.allow_open
     }
 
     /// Memory for large answers of one worker that are not sent yet, in bytes.

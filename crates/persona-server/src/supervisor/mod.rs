@@ -38,6 +38,8 @@ mod tests {
         Config {
             server: None,
             host: [127, 0, 0, 1].into(),
+            allow_open: false,
+            open_monitoring: false,
             port: 0,
             tls: None,
             database: Database::File("persona.db".into()),

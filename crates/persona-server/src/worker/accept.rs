@@ -182,8 +182,8 @@ mod tests {
     use std::time::Duration;
 
     use persona_http::{
-        Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns,
-        router,
+        AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
+        ReadTurns, TokenUses, router,
     };
     use persona_storage::memory::MemoryStore;
     use persona_test_support::wait_until;
@@ -240,6 +240,8 @@ mod tests {
             batch: BatchTurns::default(),
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
             answers: AnswerMemoryLimit::new(1 << 20),
+            access: AccessRules::Trusted,
+            token_uses: TokenUses::default(),
         }
     }
 

@@ -34,8 +34,8 @@ use crate::scoreboard::{ProcessEntry, ProcessState};
 use crate::supervisor::{ChildInput, ChildKey, Message, say};
 use crate::tls::received;
 use persona_http::{
-    AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, PlainReads, ReadTurns,
-    router,
+    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, PlainReads,
+    ReadTurns, TokenUses, router,
 };
 
 /// Runs a worker until it has drained, or cannot go on.
@@ -255,6 +255,11 @@ fn open(
         bodies,
         answers,
         turns: ReadTurns::of(&*store),
+        access: AccessRules::Clients {
+            open_without_tokens: config.is_open_without_tokens(),
+            open_monitoring: config.open_monitoring,
+        },
+        token_uses: TokenUses::default(),
     };
     Ok((store, context, freed))
 }

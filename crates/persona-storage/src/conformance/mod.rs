@@ -22,6 +22,7 @@ pub mod revision_lists;
 pub mod searching;
 mod steps;
 pub mod together;
+pub mod tokens;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -151,6 +152,11 @@ macro_rules! conformance_suite {
             together::batches_beside_each_other_and_beside_writes_lose_nothing,
             together::batches_that_create_the_same_personas_create_them_once,
             together::the_largest_batch_is_applied_and_one_that_comes_too_late_is_not,
+            tokens::a_token_is_found_by_its_secret_and_by_no_other,
+            tokens::a_token_that_is_made_twice_is_one_and_its_name_is_taken,
+            tokens::a_revoked_token_has_ended_when_its_revocation_is_answered,
+            tokens::a_rotated_token_has_two_secrets_and_a_deleted_one_is_gone,
+            tokens::the_use_of_a_token_is_noted_once_an_hour,
             limits::no_write_makes_a_document_larger_than_its_limit,
             limits::two_sides_that_fit_alone_and_not_together_are_refused,
             limits::a_document_from_before_the_limit_is_read_and_can_only_become_smaller,

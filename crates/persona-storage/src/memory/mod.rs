@@ -3,10 +3,12 @@
 //!
 //! - `store.rs`: the contract, over the rows.
 //! - `rows.rs`: what is kept, and how a write changes it.
+//! - `tokens.rs`: access tokens.
 //! - `lists.rs`: which personas a list has, and in which order.
 
 mod lists;
 mod rows;
 mod store;
+mod tokens;
 
 pub use store::MemoryStore;

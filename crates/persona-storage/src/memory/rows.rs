@@ -12,7 +12,7 @@ use crate::atomic::Budget;
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{after, newest_of};
-use crate::{Error, Idempotency, Outcome, Representation, RevisionRecord, Write, Written};
+use crate::{Error, Idempotency, Outcome, Representation, RevisionRecord, Token, Write, Written};
 
 /// See the module.
 #[derive(Clone, Default)]
@@ -20,6 +20,7 @@ pub(super) struct Rows {
     /// Every revision of every persona, oldest first.
     pub histories: HashMap<PersonaId, Vec<(Persona, RevisionRecord)>>,
     pub changes: Vec<Change>,
+    pub tokens: Vec<Token>,
     replays: HashMap<String, (Idempotency, Written)>,
     pub closed: bool,
 }

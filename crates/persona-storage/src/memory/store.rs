@@ -8,12 +8,14 @@ use persona_model::{Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revi
 
 use super::lists::{compare, cursor_value, meets, sort_value};
 use super::rows::Rows;
+use super::tokens;
 use crate::atomic::Budget;
 use crate::time::Time;
 use crate::{
     AtomicBatch, BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance,
     IDEMPOTENCY_KEYS_MAX, Loss, NotApplied, Page, ReadRoom, Representation, RevisionPage,
-    RevisionRecord, RevisionSummary, Status, Store, Write, Written,
+    RevisionRecord, RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook,
+    Write, Written,
 };
 
 /// Keeps personas in the memory of one process.
@@ -210,6 +212,22 @@ impl Store for MemoryStore {
         }
         *rows = applied;
         Ok(written)
+    }
+
+    fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {
+        Some(self.rows().map(|rows| tokens::look(&rows.tokens, hash)))
+    }
+
+    async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        Ok(tokens::look(&self.rows()?.tokens, hash))
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        Ok(tokens::all(&self.rows()?.tokens))
+    }
+
+    async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {
+        Ok(tokens::change(&mut self.rows()?.tokens, &change)?)
     }
 
     async fn ready(&self) -> Result<(), Error> {

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0002_epoch.sql"),
     include_str!("../../migrations/postgres/0003_words.sql"),
     include_str!("../../migrations/postgres/0004_two_indexes.sql"),
+    include_str!("../../migrations/postgres/0005_tokens.sql"),
 ];
 
 /// The schema version that this build knows.
@@ -26,11 +27,13 @@ pub(super) const EPOCH_SINCE: u32 = 2;
 /// The first version that keeps the words of titles and of texts apart.
 pub(super) const TWO_INDEXES_SINCE: u32 = 4;
 
-/// Whether a schema has the table of version 2, in it the row of version 3, and a table of version
-/// 4. A schema that a transfer is still filling does not say its version, so these tell it.
+/// Whether a schema has the table of version 2, in it the row of version 3, and a table each of
+/// versions 4 and 5. A schema that a transfer is still filling does not say its version, so these
+/// tell it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
 const HAS_TITLES: &str = "SELECT to_regclass('persona_store.persona_titles') IS NOT NULL";
+const HAS_TOKENS: &str = "SELECT to_regclass('persona_store.tokens') IS NOT NULL";
 
 /// The end of version 4. Searches of an earlier version wait from here to the commit, so everything
 /// that takes long comes before.
@@ -223,14 +226,18 @@ pub(super) async fn apply(
     for sql in &MIGRATIONS[from as usize..] {
         connection.execute(sql).await.map_err(failed)?;
     }
-    // The part of the newest migration that SQL cannot say.
+    if from >= TWO_INDEXES_SINCE {
+        return Ok(());
+    }
+    // The part of version 4 that SQL cannot say.
     found_by::fill_all(connection, settings).await?;
     connection.execute(DROP_COMMON_INDEX).await.map_err(failed)
 }
 
 /// The version of a schema by what it has, where its number says only that it is being filled.
 pub(super) async fn version_by_content(connection: &Connection) -> Result<u32, DriverError> {
-    for (version, has_next) in [(1, HAS_META), (2, HAS_WORDS), (3, HAS_TITLES)] {
+    let next = [HAS_META, HAS_WORDS, HAS_TITLES, HAS_TOKENS];
+    for (version, has_next) in (1..).zip(next) {
         let rows = connection.rows(Statement::Once(has_next), &[]).await?;
         if !rows.first().map_or(Ok(false), |found| row::driver_value(found, 0))? {
             return Ok(version);

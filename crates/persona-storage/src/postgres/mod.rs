@@ -51,6 +51,8 @@ mod store;
 mod tls;
 mod together;
 mod together_attempt;
+mod token_lease;
+mod tokens;
 pub(crate) mod transfer;
 mod url_parameters;
 mod write_attempt;

@@ -44,6 +44,10 @@ pub struct InitReport {
     pub personas: u64,
     /// Bytes of the database.
     pub database_bytes: u64,
+    /// Access tokens that count now.
+    pub tokens: u64,
+    /// Access tokens, ended ones too.
+    pub tokens_kept: u64,
 }
 
 /// Makes a database ready: checks the server, creates the schema or brings it up to date.
@@ -89,6 +93,8 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, Databas
         durability_meaning: facts.durability.meaning(),
         personas: facts.personas,
         database_bytes: facts.database_bytes,
+        tokens: facts.tokens,
+        tokens_kept: facts.tokens_kept,
     })
 }
 

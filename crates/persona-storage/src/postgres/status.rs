@@ -17,7 +17,10 @@ const FACTS: &str = "
            pg_database_size(current_database()),
            (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),
            current_setting('max_connections')::bigint,
-           current_setting('fsync'), current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
+           current_setting('fsync'), current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
+           (SELECT count(*) FROM persona_store.tokens),
+           (SELECT count(*) FROM persona_store.tokens
+            WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint))";
 
 /// What an acknowledged write survives, by the server's own settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +74,8 @@ pub(super) struct Facts {
     connections: u64,
     pub connections_max: u64,
     pub durability: Durability,
+    pub tokens: u64,
+    pub tokens_kept: u64,
 }
 
 /// Reads them from a database that has the schema.
@@ -88,6 +93,8 @@ fn facts(found: &Row) -> Result<Facts, DriverError> {
         connections: number(3)?,
         connections_max: number(4)?,
         durability: Durability::of(found.try_get(5)?, found.try_get(6)?, found.try_get(7)?),
+        tokens: number(9)?,
+        tokens_kept: number(8)?,
     })
 }
 

@@ -15,12 +15,13 @@ use super::pool::Pool;
 use super::readiness::Readiness;
 use super::shared_reader::SharedReader;
 use super::shares::Kind;
+use super::tokens::Tokens;
 use super::writer::Writer;
 use super::{DatabaseError, Settings, export, feed, list, row, start, status};
 use crate::{
     AtomicBatch, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, NotApplied, Observer,
     Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
-    Write, Written,
+    Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
 /// What there is of a persona, without its document if that is large; the server knows the size of
@@ -63,6 +64,7 @@ pub struct PostgresStore {
     leases: Leases,
     writer: Writer,
     readiness: Readiness,
+    tokens: Tokens,
     /// Declared last and so dropped last: the connections live there.
     io_thread: IoThread,
 }
@@ -96,12 +98,14 @@ impl PostgresStore {
             Arc::new(SharedReader::new(pool.clone(), &settings)),
             Leases::new(pool.clone(), &settings),
         );
+        let tokens =
+            Tokens::new(pool.clone(), Arc::clone(&shared_reader), io_thread.handle().clone());
         let short_reads = Arc::clone(&shared_reader);
         // Where it cannot be made just now, the first read makes it.
         let _ = io_thread.wait_for(async move { short_reads.connect().await });
         let readiness =
             Readiness::new(pool.clone(), Arc::clone(&shared_reader), io_thread.handle().clone());
-        Ok(Self { settings, pool, shared_reader, leases, writer, readiness, io_thread })
+        Ok(Self { settings, pool, shared_reader, leases, writer, readiness, tokens, io_thread })
     }
 }
 
@@ -192,6 +196,22 @@ impl Store for PostgresStore {
 
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         self.writer.write_all(batch).await
+    }
+
+    fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {
+        self.tokens.believed(hash).map(Ok)
+    }
+
+    async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        self.tokens.look(hash).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        self.tokens.all().await
+    }
+
+    async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {
+        self.tokens.change(change).await
     }
 
     async fn ready(&self) -> Result<(), Error> {

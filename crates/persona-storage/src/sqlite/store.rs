@@ -11,12 +11,12 @@ use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::{self, Readers, export, list};
 use crate::sqlite::start::migrate;
-use crate::sqlite::tables::{feed, personas, revision_list, revisions};
+use crate::sqlite::tables::{feed, personas, revision_list, revisions, tokens};
 use crate::sqlite::write::writer::Writer;
 use crate::{
     AtomicBatch, BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss,
     NotApplied, Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, Status,
-    Store, Write, Written, fault_injection,
+    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -134,6 +134,22 @@ impl Store for SqliteStore {
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         let written = self.writer.write_all(batch).await;
         written.inspect_err(|refused| self.readers.note_damage(&refused.error))
+    }
+
+    fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {
+        Some(self.readers.token(hash))
+    }
+
+    async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        self.readers.token(hash)
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        self.readers.long(|connection| tokens::all(connection).map_err(from_driver)).await
+    }
+
+    async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {
+        self.writer.change_token(change).await
     }
 
     async fn ready(&self) -> Result<(), Error> {

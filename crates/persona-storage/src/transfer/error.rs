@@ -57,6 +57,14 @@ pub enum TransferError {
         /// What both have.
         what: String,
     },
+    /// A target without personas has an access token that the source has not.
+    #[error("{place} has an access token of its own: {name}")]
+    OtherToken {
+        /// The target.
+        place: String,
+        /// The name of the token.
+        name: String,
+    },
     /// Something that came while the transfer was under way meets something in the target.
     #[error("{place} does not take a persona: {reason}")]
     Taken {
@@ -143,6 +151,7 @@ impl TransferError {
             Self::FileExists { .. } => "name another file; nothing was changed".into(),
             Self::OtherSource { .. } => "add --start-over to throw the unfinished move away".into(),
             Self::Clash { .. } => "name an empty database, or free what both have in one of the two".into(),
+            Self::OtherToken { .. } => "name an empty database, or delete the token there with `persona token delete`".into(),
             Self::Taken { .. } => "add --start-over, which first takes out what was moved".into(),
             Self::Concurrent { .. } => "wait until it is done".into(),
             Self::DamagedSource { .. } => "find all that is wrong with `persona check`, and restore a backup".into(),

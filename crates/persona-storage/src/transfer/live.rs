@@ -37,6 +37,7 @@ impl Work<'_, '_> {
                 && self.compare_rest(compared_to, limit)?
                 && self.copy_keys(keys, Some(limit))?;
             if is_all && Instant::now() < limit {
+                self.move_tokens()?;
                 self.target.complete()?;
                 if self.source.retire(&self.plan.to.to_string(), self.position)? {
                     return Ok(began.elapsed());

@@ -177,6 +177,7 @@ impl Work<'_, '_> {
         self.start = self.target.look(&origin)?;
         self.look_for_clashes()?;
         self.start = self.target.begin(&origin, &mut *self.source)?;
+        self.refuse_other_tokens()?;
         self.position = self.start.position;
         self.total = self.source.side().counts()?.changes;
         let began = Instant::now();
@@ -195,6 +196,7 @@ impl Work<'_, '_> {
         if self.plan.live {
             fence = Some(self.catch_up(compared_to, &mut keys)?);
         } else {
+            self.move_tokens()?;
             verify::counts(self.source.side(), self.target.side(), self.start.before)?;
         }
         let transferred = self.target.side().counts()?.since(self.start.before);
@@ -316,6 +318,36 @@ impl Work<'_, '_> {
             verify::keys(self.target.side(), &records)?;
             keys.add(&records);
         }
+    }
+
+    /// Refuses a target without personas that has access tokens of its own: they would be replaced.
+    fn refuse_other_tokens(&mut self) -> Result<(), TransferError> {
+        if self.start.before != Counts::default() {
+            return Ok(());
+        }
+        let sent = self.source.side().tokens()?;
+        let there = self.target.side().tokens()?;
+        match there.iter().find(|token| sent.iter().all(|known| known.id != token.id)) {
+            Some(token) => Err(TransferError::OtherToken {
+                place: self.plan.to.to_string(),
+                name: token.name.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the target the access tokens of the source, and compares them. Only while no process
+    /// writes to the source: a token that ends there meanwhile must not live on in the target.
+    ///
+    /// A database that had personas before keeps the tokens that it has, and gets no others: they
+    /// would let requests in to what was there.
+    pub(super) fn move_tokens(&mut self) -> Result<(), TransferError> {
+        if self.start.before != Counts::default() {
+            return Ok(());
+        }
+        let sent = self.source.side().tokens()?;
+        self.target.put_tokens(&sent)?;
+        verify::tokens(self.target.side(), &sent)
     }
 
     /// Compares the lines after one, up to the last that was transferred, and tells which that is.

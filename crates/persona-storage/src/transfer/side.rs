@@ -4,6 +4,7 @@ use persona_model::PersonaId;
 
 use super::TransferError;
 use super::rows::{Entry, KeyRecord, Line, PersonaDigest};
+use crate::Token;
 
 /// How many rows a side has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -59,6 +60,9 @@ pub(crate) trait Side {
 
     /// Records of these keys, as far as they are there, in any order.
     fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError>;
+
+    /// Every access token, in the order of their names.
+    fn tokens(&mut self) -> Result<Vec<Token>, TransferError>;
 }
 
 /// The database that is read. Nothing in it is changed until a live transfer ends.
@@ -134,6 +138,9 @@ pub(crate) trait Target {
 
     /// Adds records of keys, or replaces those with the same keys.
     fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError>;
+
+    /// Has exactly these access tokens from then on.
+    fn put_tokens(&mut self, tokens: &[Token]) -> Result<(), TransferError>;
 
     /// Puts in order what bulk work leaves behind. Reading is quicker after it.
     fn tidy(&mut self) -> Result<(), TransferError>;

@@ -9,6 +9,7 @@ use persona_model::PersonaId;
 use super::TransferError;
 use super::rows::{KeyRecord, PersonaDigest};
 use super::side::{Counts, Side, Target};
+use crate::Token;
 
 /// Lines that are compared at once: their digests are small, and a database reads them in one go.
 const LINES_AT_ONCE: i64 = 2000;
@@ -121,6 +122,15 @@ pub(super) fn keys(target: &mut dyn Side, sent: &[KeyRecord]) -> Result<(), Tran
             "the record of a repeated request is not as it was".into(),
         )),
         None => Ok(()),
+    }
+}
+
+/// Compares access tokens that were just transferred.
+pub(super) fn tokens(target: &mut dyn Side, sent: &[Token]) -> Result<(), TransferError> {
+    if target.tokens()? == sent {
+        Ok(())
+    } else {
+        Err(differs(target, None, "its access tokens are not as they were".into()))
     }
 }
 

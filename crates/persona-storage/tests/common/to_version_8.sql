@@ -1,5 +1,6 @@
--- Makes a file of version 9 look as version 8 left it. Foreign keys are to be off while it runs.
+-- Makes a file of version 10 look as version 8 left it. Foreign keys are to be off while it runs.
 
+DROP TABLE tokens;
 PRAGMA legacy_alter_table = ON;
 ALTER TABLE revisions RENAME TO newer_revisions;
 ALTER TABLE personas RENAME TO newer_personas;

@@ -27,5 +27,6 @@ mod transfer;
 mod transfer_existing;
 mod transfer_killed;
 mod transfer_live;
+mod transfer_tokens;
 mod transfers;
 mod upgrade;

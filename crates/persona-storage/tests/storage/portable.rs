@@ -100,10 +100,12 @@ const TABLES: &[(&str, Spread)] = &[
     ("revisions", Spread::ByPersona("persona")),
     ("changes", Spread::Apart),
     ("idempotency", Spread::Apart),
+    ("tokens", Spread::Everywhere),
 ];
 
 /// What is to be unique over all personas, and so cannot be checked by the node of one of them.
-const UNIQUE_OVER_ALL: &[&str] = &["personas_by_handle"];
+const UNIQUE_OVER_ALL: &[&str] =
+    &["personas_by_handle", "tokens_by_name", "tokens_by_hash", "tokens_by_previous_hash"];
 
 fn files(folder: &Path, ending: &str) -> Vec<(String, String)> {
     fn walk(folder: &Path, root: &Path, ending: &str, found: &mut Vec<(String, String)>) {

@@ -9,7 +9,7 @@ use persona_server::process_table::RUN_ROLE;
 
 use super::{
     Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, History, Import, List,
-    Move, Restore, Show, Top, Undelete, Update, Verify,
+    Move, Restore, Show, Token, Top, Undelete, Update, Verify,
 };
 use crate::commands::completions::Shell;
 use crate::terminal::Format;
@@ -45,6 +45,10 @@ pub struct Global {
     /// Print results and errors only.
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
+    /// File with the access token for a server, - for standard input; also the variable
+    /// `PERSONA_TOKEN`.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Where", help = TOKEN_FILE_HELP)]
+    pub token_file: Option<PathBuf>,
     /// When to use colours.
     #[arg(
         long,
@@ -86,6 +90,9 @@ pub enum Color {
 /// Written apart from the comment, because the marks of a comment mean nothing on a terminal.
 const SERVER_HELP: &str =
     "Server to talk to, such as http://127.0.0.1:8000; also the variable PERSONA_SERVER";
+
+/// As for [`SERVER_HELP`].
+const TOKEN_FILE_HELP: &str = "File with the access token for a server, - for standard input; also the variable PERSONA_TOKEN";
 
 /// Where the personas are.
 #[derive(Args, Clone, Debug, Default)]
@@ -149,6 +156,8 @@ pub enum Command {
     Move(Move),
     /// Put a server under load and prove that nothing is lost, stale or locked.
     Verify(Verify),
+    /// Make, list and end the access tokens of a database.
+    Token(Token),
     /// Ask a running server whether it is ready.
     Health(Health),
     /// Find out what is wrong with a database or a server, and what to do about it.

@@ -4,9 +4,11 @@ mod command;
 mod count;
 mod operate;
 mod personas;
+mod token;
 
 pub use command::{Arguments, Command, ConfigAction, DatabaseFile, RunRole, Target};
 pub use operate::{Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Restore, Top, Verify};
 pub use personas::{
     Create, Delete, Edit, Export, History, Import, List, OnDuplicate, Show, Undelete, Update,
 };
+pub use token::{Token, TokenAction, TokenCreate};

@@ -1,6 +1,8 @@
-//! The HTTP API over PostgreSQL: the tests of `program/http`, as far as they are about personas,
-//! with the same answers.
+//! The HTTP API over PostgreSQL: the tests of `program/http`, as far as they are about personas
+//! and access, with the same answers.
 
+#[path = "../../program/http/access.rs"]
+mod access;
 #[path = "../../program/http/both_ways.rs"]
 mod both_ways;
 #[path = "../../program/http/client.rs"]
@@ -15,6 +17,8 @@ mod personas;
 mod request;
 #[path = "../../program/http/server.rs"]
 mod server;
+#[path = "../../program/http/tokens.rs"]
+mod tokens;
 #[path = "../../program/http/weapons.rs"]
 mod weapons;
 #[path = "../../program/http/workers.rs"]

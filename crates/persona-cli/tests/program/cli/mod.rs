@@ -14,4 +14,5 @@ mod import;
 mod personas;
 mod readme;
 mod server;
+mod tokens;
 mod which_store;

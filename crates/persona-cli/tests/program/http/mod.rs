@@ -1,6 +1,7 @@
 //! The HTTP API as a client sees it. The tree mirrors `src/http/router.rs`; every test talks to a
 //! server over TCP.
 
+mod access;
 mod both_ways;
 mod client;
 mod docs;
@@ -17,5 +18,6 @@ mod request;
 mod router;
 mod server;
 mod status;
+mod tokens;
 mod weapons;
 mod workers;

@@ -13,7 +13,7 @@ pub(super) const GET_STATUS: OperationRow = OperationRow {
     answers: &[answer(200, "The state.", Content::Json(schema_of::<Status>()))],
     problems: &[Code::ReadTimeout],
     store: StoreUse::Reads,
-    ..row((Scope::Admin, RateClass::Read), "get_status", Method::Get, "/api/v1/status")
+    ..row((Scope::Read, RateClass::Read), "get_status", Method::Get, "/api/v1/status")
 };
 
 pub(super) const GET_HEALTH: OperationRow = OperationRow {
@@ -36,5 +36,5 @@ pub(super) const GET_METRICS: OperationRow = OperationRow {
     tag: Tag::Server,
     summary: "Read the metrics of all processes, for Prometheus",
     answers: &[answer(200, "The metrics.", Content::Text("text/plain"))],
-    ..row((Scope::Admin, RateClass::Exempt), "get_metrics", Method::Get, "/metrics")
+    ..row((Scope::Read, RateClass::Exempt), "get_metrics", Method::Get, "/metrics")
 };

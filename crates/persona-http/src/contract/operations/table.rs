@@ -103,7 +103,7 @@ mod tests {
         for row in OPERATIONS {
             let allowed: &[(Scope, RateClass)] = match row.store {
                 StoreUse::None | StoreUse::Probes => {
-                    &[(Scope::Open, RateClass::Exempt), (Scope::Admin, RateClass::Exempt)]
+                    &[(Scope::Open, RateClass::Exempt), (Scope::Read, RateClass::Exempt)]
                 }
                 StoreUse::Reads => &[
                     (Scope::Read, RateClass::Read),

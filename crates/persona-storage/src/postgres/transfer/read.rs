@@ -5,11 +5,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::super::{migrate, row};
+use super::super::{migrate, row, tokens};
 use super::digest;
 use super::session::Session;
-use crate::Error;
 use crate::transfer::{Counts, KeyRecord, Line, PersonaDigest, Side, TransferError};
+use crate::{Error, Token};
 
 const COUNTS: &str = "
     SELECT (SELECT count(*) FROM persona_store.personas),
@@ -72,6 +72,12 @@ impl Side for Session {
         let rows =
             self.read(&format!("{KEY} WHERE key = ANY ($1)"), &[(&keys, Type::TEXT_ARRAY)])?;
         self.keys(&rows)
+    }
+
+    fn tokens(&mut self) -> Result<Vec<Token>, TransferError> {
+        let sql = format!("SELECT {} FROM persona_store.tokens ORDER BY name", tokens::COLUMNS);
+        let rows = self.read(&sql, &[])?;
+        self.each(&rows, |found| tokens::token(found, 0))
     }
 }
 

@@ -23,10 +23,14 @@ const BATCH_KEYS: i64 = 5000;
 const BATCH_ORDER: i64 = 10_000;
 
 /// Everything that any write adds to. Readers are not in the way and are not held up.
-const FENCE: &str = "LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency IN EXCLUSIVE MODE";
-/// From its commit on every write of a server fails as a whole, because it adds a line to the feed.
+const FENCE: &str =
+    "LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency,
+           persona_store.tokens IN EXCLUSIVE MODE";
+/// From its commit on every write of a server fails as a whole, because it adds a line to the feed,
+/// and every change of a token.
 const RETIRE: &str =
-    "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
+    "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID;
+     ALTER TABLE persona_store.tokens ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
 
 /// The sessions of servers in this database, by the name that they give themselves. Without the
 /// right to see the sessions of other roles, a role sees its own sessions only; a server and a

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use persona_model::PersonaId;
 use tokio_postgres::types::Type;
 
-use super::super::{Settings, migrate, row};
+use super::super::{Settings, migrate, row, tokens};
 use super::session::{BEGIN, Session};
+use crate::Token;
 use crate::transfer::{Counts, Entry, KeyRecord, Side, Source, Start, Target, TransferError};
 
 const STATE: &str = "
@@ -228,6 +229,19 @@ impl Target for ServerTarget {
 
     fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
         self.session.put_keys(records)
+    }
+
+    fn put_tokens(&mut self, tokens: &[Token]) -> Result<(), TransferError> {
+        self.session.execute(&format!("{BEGIN}; DELETE FROM persona_store.tokens"))?;
+        let sql = format!(
+            "INSERT INTO persona_store.tokens ({}) VALUES ({})",
+            tokens::COLUMNS,
+            tokens::VALUES
+        );
+        for token in tokens {
+            self.session.rows(&sql, &tokens::values_of(token).parameters())?;
+        }
+        self.session.execute("COMMIT")
     }
 
     fn tidy(&mut self) -> Result<(), TransferError> {

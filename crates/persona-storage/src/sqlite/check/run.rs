@@ -15,7 +15,7 @@ use crate::sqlite::DatabaseError;
 use crate::sqlite::connection;
 use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::{library, migrate};
-use crate::sqlite::tables::meta;
+use crate::sqlite::tables::{meta, tokens};
 
 /// Personas between two words to the watcher: a few milliseconds.
 const TELL_EVERY: u64 = 64;
@@ -202,6 +202,12 @@ impl Examination<'_, '_> {
         if self.report.schema_version >= meta::EPOCH_SINCE {
             let fault = meta::fault_of_epoch(self.connection);
             if let Some(fault) = self.found(fault)?.flatten() {
+                self.report.add(None, fault);
+            }
+        }
+        if self.report.schema_version >= tokens::TOKENS_SINCE {
+            let faults = tokens::faults(self.connection);
+            for fault in self.found(faults)?.into_iter().flatten() {
                 self.report.add(None, fault);
             }
         }

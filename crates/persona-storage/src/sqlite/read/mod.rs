@@ -9,6 +9,7 @@
 //!
 //! - `cache.rs`: the answers that are kept, and how it is known that they hold (ADR 0054);
 //!   `cached_answers.rs`: how many of them.
+//! - `token_cache.rs`: the tokens that were seen lately.
 //! - `pool.rs`: the few threads of long reads and the queue before them.
 //! - `lease.rs`: which long reads are under way, and what ends them.
 //! - `damage.rs`: what reads and writes met of damage.
@@ -21,6 +22,7 @@ pub(super) mod export;
 mod lease;
 pub(super) mod list;
 mod pool;
+mod token_cache;
 mod wal_watch;
 
 use std::sync::Arc;
@@ -35,13 +37,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::cache::ReadCache;
 use self::damage::Damage;
 use self::pool::{Pool, PoolSettings, TURN_WAIT_MAX};
+use self::token_cache::TokenCache;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::error::{explain_read, from_driver};
-use crate::sqlite::tables::personas;
+use crate::sqlite::tables::{personas, tokens};
 use crate::sqlite::write::commit_record::CommitRecord;
 use crate::sqlite::write::write_lock::WriteLock;
 use crate::sqlite::{DatabaseError, Settings};
-use crate::{Error, Glance, NoObserver, Observer, ReadRoom};
+use crate::{Error, Glance, NoObserver, Observer, ReadRoom, TokenHash, TokenLook, fault_injection};
 
 pub(super) use lease::{Held, Leases, Reason};
 pub(super) use wal_watch::{LOOK_EVERY, WalWatch};
@@ -58,6 +61,7 @@ pub(super) struct Readers {
     settings: Settings,
     short: ThreadLocal<Connection>,
     cache: Option<ReadCache>,
+    tokens: TokenCache,
     leases: Arc<Leases>,
     long: Pool,
     /// Large documents: they last too long for a thread that serves, and far shorter than lists,
@@ -99,7 +103,8 @@ impl Readers {
         let status = pool("status", 1, false);
         let exports = Arc::new(Semaphore::new(EXPORTS_MAX));
         let short = ThreadLocal::new();
-        Ok(Self { settings, short, cache, leases, long, large, status, exports, damage })
+        let tokens = TokenCache::default();
+        Ok(Self { settings, short, cache, tokens, leases, long, large, status, exports, damage })
     }
 
     /// How many long reads run at once.
@@ -135,6 +140,13 @@ impl Readers {
             Some(cache) => cache.glance(connection, id, select),
             None => select(connection),
         })
+    }
+
+    /// The token with a secret of this hash, or whether there is any.
+    pub(super) fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        let select = |connection: &Connection| tokens::look(connection, hash).map_err(from_driver);
+        let look = self.short(|connection| self.tokens.look(connection, hash, select))?;
+        Ok(fault_injection::token_look(look))
     }
 
     /// Runs a long read on another thread.

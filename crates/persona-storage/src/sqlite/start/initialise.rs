@@ -13,7 +13,7 @@ use crate::sqlite::files::header::{Header, holder_of};
 use crate::sqlite::files::own_files;
 use crate::sqlite::files::ownership::open_or_make;
 use crate::sqlite::files::paths;
-use crate::sqlite::tables::{meta, personas};
+use crate::sqlite::tables::{meta, personas, tokens};
 use crate::sqlite::{DatabaseError, FileSystem, Settings, WriteLock};
 
 /// From this many personas on they are not counted: reading a million entries of an index from a
@@ -41,6 +41,10 @@ pub struct InitReport {
     pub personas: Option<u64>,
     /// Bytes of the database file.
     pub database_bytes: u64,
+    /// Access tokens that count now.
+    pub tokens: u64,
+    /// Access tokens, ended ones too.
+    pub tokens_kept: u64,
 }
 
 /// Makes the file ready for several processes: checks it, creates or converts it, brings its schema
@@ -167,6 +171,7 @@ fn measure(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseE
     report.schema_version = migrate::version_of(&connection).map_err(failed)?;
     report.personas = personas::count_living_up_to(&connection, COUNT_MAX).map_err(failed)?;
     report.database_bytes = connection::database_bytes(&connection).map_err(failed)?;
+    (report.tokens, report.tokens_kept) = tokens::counts(&connection).map_err(failed)?;
     Ok(())
 }
 

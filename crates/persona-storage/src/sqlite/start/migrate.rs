@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0009_chained_revisions.sql"),
         then: chain_revisions,
     },
+    Migration { sql: include_str!("../../../migrations/sqlite/0010_tokens.sql"), then: |_| Ok(()) },
 ];
 
 /// The schema version that this build knows.

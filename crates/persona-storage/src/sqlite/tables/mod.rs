@@ -12,3 +12,4 @@ pub(super) mod personas;
 pub(super) mod revision_list;
 pub(super) mod revisions;
 pub(super) mod row;
+pub(super) mod tokens;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use persona_model::{Document, PersonaId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::Token;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::error::damage;
-use crate::sqlite::tables::{checksum, row};
+use crate::sqlite::tables::{checksum, row, tokens};
 use crate::transfer::{
     Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, TransferError, line_digest,
     persona_digest,
@@ -171,6 +172,10 @@ impl Side for File {
         keys.iter()
             .filter_map(|key| read(key).map_err(|error| self.failed(error)).transpose())
             .collect()
+    }
+
+    fn tokens(&mut self) -> Result<Vec<Token>, TransferError> {
+        tokens::all(&self.connection).map_err(|error| self.failed(error))
     }
 }
 

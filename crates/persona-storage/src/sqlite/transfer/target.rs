@@ -14,12 +14,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use super::order;
 use super::put::{put_entries, put_persona};
 use super::read::File;
+use crate::Token;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::FileSystem;
 use crate::sqlite::backup::snapshot;
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths;
 use crate::sqlite::start::{library, migrate};
+use crate::sqlite::tables::tokens;
 use crate::transfer::{Entry, KeyRecord, Side, Source, Start, Target, TransferError};
 
 /// Page cache in KiB: rows come in no order of most indexes.
@@ -256,6 +258,16 @@ impl Target for FileTarget {
                 ];
                 transaction.prepare_cached(sql)?.execute(values)?;
             }
+            transaction.commit()
+        };
+        write().map_err(|error| self.failed(error))
+    }
+
+    fn put_tokens(&mut self, tokens: &[Token]) -> Result<(), TransferError> {
+        let write = || -> rusqlite::Result<()> {
+            let transaction = self.connection().unchecked_transaction()?;
+            tokens::remove_all(&transaction)?;
+            tokens.iter().try_for_each(|token| tokens::put(&transaction, token))?;
             transaction.commit()
         };
         write().map_err(|error| self.failed(error))

@@ -6,10 +6,12 @@
 //! transaction of its own) -> `write_lock.rs` (one writing process at a time) -> `batch.rs` (one
 //! transaction) -> `transaction.rs` (one request) -> `commit.rs` (whether the transaction was kept)
 //! -> `verdict.rs` (what each request is told). `claim.rs` decides whether a request is applied or
-//! withdrawn, `together.rs` applies an atomic batch, `in_flight.rs` knows which personas are
+//! withdrawn, `together.rs` applies an atomic batch, `alone.rs` does what has a transaction of its
+//! own, such as a change of a token (`token_task.rs`). `in_flight.rs` knows which personas are
 //! written to now, `checkpoint_throttle.rs` slows the writers down while the WAL is too long,
 //! `commit_record.rs` tells caches of reads which commits are of this program.
 
+mod alone;
 pub(super) mod batch;
 pub(super) mod checkpoint_throttle;
 pub(super) mod claim;
@@ -21,6 +23,7 @@ mod in_flight;
 pub(super) mod part;
 pub(super) mod queue;
 mod together;
+mod token_task;
 pub(super) mod transaction;
 pub(super) mod verdict;
 pub(super) mod write_lock;

@@ -9,11 +9,10 @@ use std::ops::{ControlFlow, Range};
 use persona_model::Document;
 use tokio::sync::oneshot;
 
+use super::alone::alone;
 use super::commit::WriteConnection;
 use super::queue::{LIGHT_BYTES_MAX, Size};
-use super::verdict::Verdict;
 use super::write_lock::WriteLock;
-use super::writer_thread::check_schema;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search;
 use crate::sqlite::system_error::explained;
@@ -49,38 +48,12 @@ impl Part {
         if self.reply.is_closed() {
             return ControlFlow::Continue(());
         }
-        let _guard = match write_lock.lock() {
-            Ok(guard) => guard,
-            Err(error) => {
-                self.answer(Err(Error::Backend(Box::new(error))));
-                return ControlFlow::Continue(());
-            }
-        };
-        let transaction = match connection.begin() {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                self.answer(Err(from_driver(error)));
-                return ControlFlow::Continue(());
-            }
-        };
-        if let Err((error, loss)) = check_schema(&transaction) {
-            self.answer(Err(error));
-            return loss.map_or(ControlFlow::Continue(()), ControlFlow::Break);
-        }
         let words = &self.document.text_words().as_str()[self.words.clone()];
-        let (verdict, part) = match search::put_part(&transaction, None, words) {
-            Ok(part) => (Verdict::of(transaction.commit()), part),
-            Err(error) => {
-                let error = from_driver(explained(&transaction, error));
-                (Verdict::given_up(transaction, error), 0)
-            }
-        };
-        let (result, flow) = verdict.judge(part);
+        let (result, flow) = alone(write_lock, connection, |transaction| {
+            search::put_part(transaction, None, words)
+                .map_err(|error| from_driver(explained(transaction, error)))
+        });
         self.answer(result);
-        if flow.is_continue() && !connection.is_autocommit() {
-            tracing::error!("a transaction could not be ended; this writer stops, which undoes it");
-            return ControlFlow::Break(Loss::Writer);
-        }
         flow
     }
 }

@@ -22,6 +22,7 @@ use super::in_flight::InFlight;
 use super::part::Part;
 use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Weight};
 use super::together::Together;
+use super::token_task::TokenTask;
 use super::write_lock::WriteLock;
 use super::writer_thread::{Thread, refuse};
 use crate::observer::Waiting;
@@ -31,7 +32,9 @@ use crate::sqlite::search::WrittenParts;
 use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
 use crate::weights::Weights;
-use crate::{AtomicBatch, Error, Loss, NotApplied, Observer, Operation, Write, Written};
+use crate::{
+    AtomicBatch, Error, Loss, NotApplied, Observer, Operation, Token, TokenChange, Write, Written,
+};
 
 /// Takes requests and has them applied, in order of arrival.
 pub(crate) struct Writer {
@@ -71,6 +74,7 @@ pub(super) enum Task {
     Request(Box<Job>),
     Together(Box<Together>),
     Part(Part),
+    Token(Box<TokenTask>),
 }
 
 /// How large a write is, and what it will come to.
@@ -279,6 +283,15 @@ impl Writer {
         Ok(Some(WrittenParts { document, parts: written }))
     }
 
+    /// Queues a change of a token and waits until it is committed.
+    pub(crate) async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {
+        let (reply, answer) = oneshot::channel();
+        let task = Box::new(TokenTask { change, reply });
+        self.enqueue(None, TokenTask::size(), Task::Token(task))?;
+        // Where the writer ends in the middle of it, the change may have been kept.
+        answer.await.unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
     /// Remembers how large a persona is, for the next write of it.
     pub(crate) fn learn(&self, id: PersonaId, bytes: usize) {
         if bytes > LIGHT_BYTES_MAX {
@@ -298,6 +311,7 @@ impl Writer {
                     Task::Request(job) => refuse(*job, error),
                     Task::Together(together) => together.refuse(error),
                     Task::Part(part) => part.answer(Err(error)),
+                    Task::Token(task) => task.answer(Err(error)),
                 }
             }
             Err(Refused::Closed(_)) => return Err(Error::Closed("it takes no more writes")),

@@ -12,6 +12,7 @@ use super::commit::{WriteConnection, WriteTransaction};
 use super::heavy_write_lock::HeavyWriteGuard;
 use super::part::Part;
 use super::queue::{Taker, Weight};
+use super::token_task::TokenTask;
 use super::verdict::Verdict;
 use super::write_lock::WriteLock;
 use super::writer::{Job, Task, Told};
@@ -65,6 +66,7 @@ impl Thread {
                 Task::Together(together) if together.claim.is_taken() => continue,
                 Task::Together(together) => self.serve_together(*together),
                 Task::Part(part) => self.serve_part(part),
+                Task::Token(task) => self.serve_token(*task),
             };
             if let ControlFlow::Break(loss) = served {
                 self.gives_up.send_replace(Some(loss));
@@ -80,6 +82,15 @@ impl Thread {
             return ControlFlow::Continue(());
         }
         part.serve(&self.write_lock, &mut self.connection)
+    }
+
+    fn serve_token(&mut self, task: TokenTask) -> ControlFlow<Loss> {
+        let space = self.disk.space();
+        if space.is_short() && !task.is_urgent() {
+            task.answer(Err(space.shortage()));
+            return ControlFlow::Continue(());
+        }
+        task.serve(&self.write_lock, &mut self.connection)
     }
 
     /// Serves the first request together with all light ones that wait behind it, in one
@@ -124,7 +135,9 @@ impl Thread {
             }
             match self.tasks.next_light()? {
                 Task::Request(job) => Some(*job),
-                Task::Together(_) | Task::Part(_) => unreachable!("these are heavy"),
+                Task::Together(_) | Task::Part(_) | Task::Token(_) => {
+                    unreachable!("these count as heavy")
+                }
             }
         };
         let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);

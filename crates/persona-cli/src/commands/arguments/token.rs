@@ -1,0 +1,126 @@
+//! Flags of `persona token`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use persona_storage::{TokenScope, is_token_name};
+
+use super::DatabaseFile;
+
+/// Longest time that a token may live, in days: ten years. Longer is no limit.
+const DAYS_MAX: u64 = 3_660;
+
+/// Arguments of `token`.
+#[derive(Args, Debug)]
+pub struct Token {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TokenAction,
+}
+
+/// What to do with tokens.
+#[derive(Subcommand, Debug)]
+pub enum TokenAction {
+    /// Make a token and print it; it cannot be printed again.
+    Create(TokenCreate),
+    /// List tokens: names, scopes and times; never the tokens themselves.
+    List(DatabaseFile),
+    /// End a token: when this returns, no server accepts it any more.
+    Revoke(TokenSubject),
+    /// Give a token a new secret and print it; the old one counts for a while.
+    Rotate(TokenRotate),
+    /// Forget a token, which ends it too. Without any token a server on loopback is open.
+    Delete(TokenSubject),
+}
+
+/// Arguments of `token create`.
+#[derive(Args, Debug)]
+pub struct TokenCreate {
+    /// Its name, which is the author of what is changed with it.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: String,
+    /// What it permits: read, write (to change personas too) or admin (everything).
+    #[arg(long, value_name = "WORD", value_parser = ["read", "write", "admin"])]
+    pub scope: String,
+    /// For how long it counts, such as 90d or 12h; for ever when not given.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub expires: Option<Duration>,
+    /// Let its requests name other authors.
+    #[arg(long)]
+    pub act_as: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseFile,
+}
+
+impl TokenCreate {
+    /// What it permits.
+    pub fn scope(&self) -> TokenScope {
+        self.scope.parse().unwrap_or(TokenScope::Read)
+    }
+}
+
+/// Which token.
+#[derive(Args, Debug)]
+pub struct TokenSubject {
+    /// Name or id of the token.
+    pub token: String,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseFile,
+}
+
+/// Arguments of `token rotate`.
+#[derive(Args, Debug)]
+pub struct TokenRotate {
+    /// Which token.
+    #[command(flatten)]
+    pub subject: TokenSubject,
+    /// For how long the old secret counts, such as 24h; 0s to end it now.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "24h")]
+    pub keep: Duration,
+}
+
+/// Reads the name of a token.
+fn name(text: &str) -> Result<String, String> {
+    if is_token_name(text) {
+        return Ok(text.into());
+    }
+    Err("a name has 1 to 64 letters, digits, dots, underscores and hyphens, and begins with a letter or digit".into())
+}
+
+/// Reads a time with its unit.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong =
+        || format!("a time is a number of s, m, h or d, such as 90d, and at most {DAYS_MAX}d");
+    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let time = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds));
+    let within = time.filter(|time| *time <= DAYS_MAX * 86_400);
+    within.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::time;
+
+    #[test]
+    fn a_time_has_a_unit_and_an_end() {
+        for (text, seconds) in [("0s", 0), ("5m", 300), ("24h", 86_400), ("3660d", 316_224_000)] {
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in
+            ["", "9", "d", "-1d", "1.5d", "1 d", "3661d", "99999999999999999999d", "1w", "1ä"]
+        {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

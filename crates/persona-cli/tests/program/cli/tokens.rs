@@ -1,0 +1,93 @@
+//! `persona token`, and commands that speak to a server with a token.
+
+use crate::common::Server;
+use crate::common::runner::Folder;
+use crate::common::tokens::{create, run};
+
+#[test]
+fn a_token_is_made_listed_rotated_revoked_and_deleted_on_a_file() {
+    let folder = Folder::with_personas(&[&["Ada"]]);
+    let token = |arguments: &[&str]| {
+        folder.run(&[&["token"], arguments, &["--database", "persona.db"]].concat())
+    };
+    let made = token(&["create", "--name", "ci", "--scope", "write", "--expires", "90d"]);
+    assert_eq!(made.code, 0, "{made}");
+    assert!(made.stdout.starts_with("psk_") && made.stdout.len() == 54, "{made}");
+    assert!(made.stderr.contains("shown only now"), "{made}");
+    let again = token(&["create", "--name", "ci", "--scope", "read"]);
+    assert_eq!(again.code, 4, "{again}");
+    let listed = token(&["list"]);
+    assert!(listed.stdout.contains("ci") && !listed.stdout.contains("psk_"), "{listed}");
+    let rotated = token(&["rotate", "ci", "--keep", "0s"]);
+    assert!(rotated.stdout.starts_with("psk_") && rotated.stdout != made.stdout, "{rotated}");
+    assert_eq!(token(&["revoke", "ci"]).code, 0);
+    assert!(token(&["list"]).stdout.contains("revoked"));
+    assert_eq!(token(&["rotate", "ci"]).code, 4, "it has ended");
+    assert_eq!(token(&["revoke", "unknown"]).code, 3);
+    assert_eq!(token(&["delete", "ci"]).code, 0);
+    assert!(token(&["list"]).stdout.is_empty());
+    for wrong in [
+        &["create", "--name", "-ci", "--scope", "read"][..],
+        &["create", "--name", "a b", "--scope", "read"],
+        &["create", "--name", "ci", "--scope", "all"],
+        &["create", "--name", "ci", "--scope", "read", "--expires", "9"],
+    ] {
+        assert_eq!(token(wrong).code, 2, "{wrong:?}");
+    }
+    let elsewhere = folder.run(&["token", "list", "--database", "none.db"]);
+    assert_eq!(elsewhere.code, 3, "{elsewhere}");
+    assert!(!folder.files().contains(&"none.db".into()), "nothing was made");
+}
+
+#[test]
+fn a_database_with_tokens_is_sound_and_so_is_a_damaged_one_not() {
+    let folder = Folder::with_personas(&[&["Ada"]]);
+    let made = folder.run(&["token", "create", "--name=ci", "--scope=read"]);
+    assert_eq!(made.code, 0, "{made}");
+    assert_eq!(folder.run(&["check"]).code, 0);
+    let backed_up = folder.run(&["backup", "copy.db"]);
+    assert_eq!(backed_up.code, 0, "{backed_up}");
+    let listed = folder.run(&["token", "list", "--json", "--database", "copy.db"]);
+    assert!(listed.stdout.contains("\"name\":\"ci\""), "{listed}");
+    let file = rusqlite::Connection::open(folder.path("persona.db")).expect("it opens");
+    assert_eq!(file.execute("UPDATE tokens SET scope = 'admin'", []), Ok(1));
+    drop(file);
+    let checked = folder.run(&["check"]);
+    assert_eq!(checked.code, 1, "{checked}");
+    assert!(checked.stdout.contains("the token \"ci\" does not fit its checksum"), "{checked}");
+}
+
+#[test]
+fn commands_send_the_token_that_they_find_and_say_what_is_missing() {
+    let server = Server::with_workers(1).start();
+    let secret = create(&server, &["--name=ci", "--scope=write"]);
+    let url = format!("http://{}", server.address());
+    let folder = Folder::new().file("token", format!("{secret}\n"));
+    let without = folder.run(&["list", "--server", &url]);
+    assert_eq!(without.code, 1, "{without}");
+    assert!(
+        without.stderr.contains("no token") && without.stderr.contains("--token-file"),
+        "{without}"
+    );
+    let made = ["create", "--name", "Ada", "--server", &url, "--token-file", "token"];
+    let created = folder.run(&made);
+    assert_eq!(created.code, 0, "{created}");
+    let piped = folder.run_with(
+        &["list", "--server", &url, "--token-file", "-"],
+        format!("{secret}\n").as_bytes(),
+    );
+    assert!(piped.code == 0 && piped.stdout.contains("Ada"), "{piped}");
+    let by_variable = folder.variable("PERSONA_TOKEN", &secret).variable("LOGNAME", "ada");
+    let shown = by_variable.run(&["list", "--json", "--server", &url]);
+    assert!(shown.stdout.contains("\"created_by\":\"ci\""), "the token is the author: {shown}");
+    let named = ["create", "--name", "Bea", "--author", "ada", "--server", &url];
+    let refused = by_variable.run(&named);
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("another author than ci"), "{refused}");
+    run(&server, &["revoke", "ci"]);
+    let revoked = by_variable.run(&["list", "--server", &url]);
+    assert!(revoked.code == 1 && revoked.stderr.contains("was revoked"), "{revoked}");
+    for text in [&without, &created, &piped, &shown, &refused, &revoked] {
+        assert!(!text.stdout.contains(&secret) && !text.stderr.contains(&secret), "{text}");
+    }
+}

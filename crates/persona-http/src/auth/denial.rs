@@ -1,0 +1,101 @@
+//! Why a request is refused for its token, or for want of one.
+//!
+//! Each reason has its own sentence, so that a client knows what to do. None of them helps to guess
+//! a token: what is told of a text that is no token follows from the text, and a token that has
+//! ended is told of only to a client that has it.
+
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderName, HeaderValue};
+use persona_storage::{BadSecret, TokenScope};
+
+use crate::problem::{Code, Problem};
+
+/// See the module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Denial {
+    /// The request has no token.
+    Missing,
+    /// It has something in a header that is not for tokens.
+    Elsewhere(HeaderName),
+    /// It has `Authorization` more than once.
+    Twice,
+    /// `Authorization` has another scheme.
+    OtherScheme,
+    /// What it has is no token.
+    Malformed(BadSecret),
+    /// No token has this secret.
+    Unknown,
+    /// The time of the token is over.
+    Expired,
+    /// The token was revoked.
+    Revoked,
+    /// The token permits less.
+    Scope {
+        /// What the operation needs.
+        needed: TokenScope,
+        /// What the token permits.
+        has: TokenScope,
+    },
+    /// The request names another author than its token.
+    Author {
+        /// The name of the token.
+        name: String,
+    },
+}
+
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        let challenge = denial.challenge();
+        let problem = match denial {
+            Denial::Missing => Self::new(Code::TokenRequired, "the request has no token"),
+            Denial::Elsewhere(name) => Self::new(
+                Code::TokenRequired,
+                format!("the request has no token in Authorization; {name} is not looked at"),
+            ),
+            Denial::OtherScheme => {
+                Self::new(Code::TokenRequired, "Authorization has another scheme than Bearer")
+            }
+            Denial::Twice => Self::new(Code::TokenRefused, "Authorization is there more than once"),
+            Denial::Malformed(bad) => {
+                Self::new(Code::TokenRefused, format!("what Authorization has {bad}"))
+            }
+            Denial::Unknown => Self::new(Code::TokenRefused, "the token is not known here"),
+            Denial::Expired => Self::new(Code::TokenRefused, "the token has run out"),
+            Denial::Revoked => Self::new(Code::TokenRefused, "the token was revoked"),
+            Denial::Scope { needed, has } => Self::new(
+                Code::ScopeTooSmall,
+                format!("this needs the scope {needed}, and the token has {has}"),
+            ),
+            Denial::Author { name } => Self::new(
+                Code::AuthorRefused,
+                format!("X-Persona-Author names another author than {name}, the token's"),
+            ),
+        };
+        challenge.into_iter().fold(problem, |problem, challenge| {
+            problem.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        })
+    }
+}
+
+impl Denial {
+    /// What `WWW-Authenticate` says (RFC 6750, section 3); nothing where another token of the same
+    /// client would not help.
+    const fn challenge(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Missing | Self::Elsewhere(_) | Self::OtherScheme => "Bearer realm=\"persona\"",
+            Self::Twice | Self::Malformed(_) | Self::Unknown | Self::Expired | Self::Revoked => {
+                "Bearer realm=\"persona\", error=\"invalid_token\""
+            }
+            Self::Scope { needed: TokenScope::Read, .. } => {
+                "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"read\""
+            }
+            Self::Scope { needed: TokenScope::Write, .. } => {
+                "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"write\""
+            }
+            Self::Scope { needed: TokenScope::Admin, .. } => {
+                "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"admin\""
+            }
+            Self::Author { .. } => return None,
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! Whether a request may do what its operation does: the tokens of clients.
+//!
+//! What lives here: how a token is read out of a request, and what the table of operations and the
+//! store make of it. What must not: status codes (`problem/`), and how tokens are kept
+//! (`persona-storage`).
+//!
+//! - `permit.rs`: start here; the one check that every request passes, on both ways.
+//! - `credential.rs`: the token that a request carries.
+//! - `denial.rs`: why a request is refused.
+//! - `identity.rs`: on behalf of which token a request is, and the author of its changes.
+//! - `token_uses.rs`: when tokens were used last.
+
+mod credential;
+mod denial;
+mod identity;
+mod permit;
+mod token_uses;
+
+pub use permit::AccessRules;
+pub use token_uses::TokenUses;
+
+pub(crate) use denial::Denial;
+pub(crate) use identity::Identity;
+pub(crate) use permit::{is_permitted_at_once, permit};

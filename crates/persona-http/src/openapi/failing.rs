@@ -1,0 +1,120 @@
+//! Tests: a store that has no other answers than an error.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use persona_model::{Change, EntityTag, ListRequest, PersonaId, Revision, ValidationErrors};
+use persona_storage::{
+    AtomicBatch, Error, Export, Exported, Glance, Loss, NotApplied, Page, ReadRoom, Representation,
+    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError, TokenHash,
+    TokenLook, Write, Written,
+};
+
+const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
+
+/// Fails each time, and the same way.
+pub struct Failing(pub fn() -> Error);
+
+#[async_trait]
+impl Store for Failing {
+    async fn glance(&self, _: PersonaId, _: Option<Revision>) -> Result<Glance, Error> {
+        Err((self.0)())
+    }
+
+    async fn get(&self, _: PersonaId) -> Result<Option<Representation>, Error> {
+        Err((self.0)())
+    }
+
+    async fn list(&self, _: ListRequest) -> Result<Page, Error> {
+        Err((self.0)())
+    }
+
+    async fn revision(&self, _: PersonaId, _: Revision) -> Result<Option<RevisionRecord>, Error> {
+        Err((self.0)())
+    }
+
+    async fn revisions(
+        &self,
+        _: PersonaId,
+        _: Option<Revision>,
+        _: usize,
+    ) -> Result<Option<RevisionPage>, Error> {
+        Err((self.0)())
+    }
+
+    async fn changes_after(&self, _: u64, _: usize) -> Result<Vec<Change>, Error> {
+        Err((self.0)())
+    }
+
+    async fn export(&self, _: Exported) -> Result<Export, Error> {
+        Err((self.0)())
+    }
+
+    async fn write(&self, _: Write) -> Result<Written, Error> {
+        Err((self.0)())
+    }
+
+    async fn write_all(&self, _: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        Err(NotApplied { place: Some(0), error: (self.0)() })
+    }
+
+    async fn token(&self, _: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        Err((self.0)())
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        Err((self.0)())
+    }
+
+    async fn change_token(&self, _: TokenChange) -> Result<Token, Error> {
+        Err((self.0)())
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        Err((self.0)())
+    }
+
+    fn read_room(&self) -> ReadRoom {
+        ReadRoom { lists: 1, exports: 1, large: 1 }
+    }
+
+    async fn status(&self) -> Result<Status, Error> {
+        Err((self.0)())
+    }
+
+    async fn lost(&self) -> Loss {
+        Loss::Writer
+    }
+
+    async fn close(&self) {}
+}
+
+/// One error of each kind.
+pub const ERRORS: &[fn() -> Error] = &[
+    || Error::NotFound,
+    || Error::Deleted { current: TAG },
+    || Error::AlreadyExists { current: TAG },
+    || Error::Stale { current: TAG },
+    || Error::HandleTaken { handle: "ada".into(), holder: PersonaId::from_bytes([7; 16]) },
+    || Error::Invalid(ValidationErrors { errors: Vec::new(), more: 0 }),
+    || Error::TestFailed { pointer: "/name".into(), current: TAG },
+    || Error::UnknownBase { base: Revision::FIRST },
+    || Error::Conflicts { conflicts: Vec::new(), current: TAG },
+    || Error::UnknownPosition,
+    || Error::KeyReused,
+    || Error::TooManyKeys { max: 1 },
+    || Error::TooMuchAtOnce { max: 1 },
+    || Error::Token(TokenError::Unknown),
+    || Error::Busy { what: "a test" },
+    || Error::ReadTimedOut { limit: Duration::from_secs(1) },
+    || Error::ReadGaveWay,
+    || Error::OutOfMemory,
+    || Error::Unreachable,
+    || Error::OutcomeUnknown,
+    || Error::Full("a test".into()),
+    || Error::Damaged("a test".into()),
+    || Error::Closed("a test"),
+    || Error::Disk("a test".into()),
+    || Error::Unsynced("a test".into()),
+    || Error::Backend("a test".into()),
+];

@@ -1,0 +1,38 @@
+//! Tokens, in a list.
+
+use std::sync::Arc;
+
+use crate::token::{Decision, decide};
+use crate::{Token, TokenChange, TokenError, TokenHash, TokenLook};
+
+pub(super) fn look(tokens: &[Token], hash: Option<&TokenHash>) -> TokenLook {
+    let has = |token: &&Token, hash: &TokenHash| {
+        token.hash.is(hash) || token.previous.is_some_and(|(previous, _)| previous.is(hash))
+    };
+    match hash.and_then(|hash| tokens.iter().find(|token| has(token, hash))) {
+        Some(token) => TokenLook::Known(Arc::new(token.clone())),
+        None if tokens.is_empty() => TokenLook::NoneKept,
+        None => TokenLook::Unknown,
+    }
+}
+
+/// All tokens, in the order of their names.
+pub(super) fn all(tokens: &[Token]) -> Vec<Token> {
+    let mut all = tokens.to_vec();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
+}
+
+pub(super) fn change(tokens: &mut Vec<Token>, change: &TokenChange) -> Result<Token, TokenError> {
+    let (name, id) = change.subject();
+    let place = tokens.iter().position(|token| Some(&*token.name) == name || Some(token.id) == id);
+    let found = place.map(|place| tokens[place].clone());
+    let decision = decide(change, found, tokens.len() as u64)?;
+    match (&decision, place) {
+        (Decision::Insert(token), _) => tokens.push(token.clone()),
+        (Decision::Update(token), Some(place)) => tokens[place] = token.clone(),
+        (Decision::Remove(_), Some(place)) => drop(tokens.remove(place)),
+        (Decision::Unchanged(_) | Decision::Update(_) | Decision::Remove(_), _) => {}
+    }
+    Ok(decision.into_token())
+}

@@ -1,0 +1,314 @@
+//! Access tokens: how they are read, and changed by one statement each.
+//!
+//! What a process has read of a token it believes for [`LEASE`] (`token_lease.rs`). So a change
+//! that takes something away is answered only when that time is over everywhere: every process on
+//! every machine has then read it, or refuses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use persona_model::{Timestamp, UnknownWord};
+use tokio::runtime::Handle;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::connection::{Parameter, Statement};
+use super::error::damaged;
+use super::pool::Pool;
+use super::shared_reader::SharedReader;
+use super::token_lease::{LEASE, Lease, TokenLeases};
+use super::{row, status};
+use crate::token::{Decision, decide};
+use crate::{Error, Token, TokenChange, TokenError, TokenHash, TokenLook, fault_injection};
+
+/// How much longer than [`LEASE`] a change is waited for: the clocks of two machines may differ by
+/// a few seconds in an hour, which is a hundredth of this in so short a time.
+const LEASE_MARGIN: Duration = Duration::from_millis(500);
+/// How often a change is tried while others change the same token.
+const ATTEMPTS_MAX: u32 = 5;
+
+pub(super) const COLUMNS: &str =
+    "id, name, hash, previous_hash, previous_until, scope, act_as, owner, shared,
+           created_at, expires_at, revoked_at, used_at";
+
+/// A token with the values in the order of [`COLUMNS`].
+pub(super) const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13";
+
+/// A change is for the schema that this program knows; one of a database that was moved away meets
+/// the constraint of its table.
+const IN_KNOWN_SCHEMA: &str = "(SELECT schema_version FROM persona_store.about) = $";
+
+/// The tokens of one process.
+pub(super) struct Tokens {
+    pool: Pool,
+    reader: Arc<Reader>,
+    io_thread: Handle,
+}
+
+/// Reads tokens, and notes when it did.
+struct Reader {
+    shared_reader: Arc<SharedReader>,
+    leases: TokenLeases,
+}
+
+impl Tokens {
+    pub(super) fn new(pool: Pool, shared_reader: Arc<SharedReader>, io_thread: Handle) -> Self {
+        let reader = Arc::new(Reader { shared_reader, leases: TokenLeases::default() });
+        Self { pool, reader, io_thread }
+    }
+
+    /// What is known of a secret, while it may be believed; `None` where it has to be read.
+    pub(super) fn believed(&self, hash: Option<&TokenHash>) -> Option<TokenLook> {
+        match self.reader.leases.look(hash) {
+            Lease::None => None,
+            Lease::Fresh(look) => Some(look),
+            Lease::Ageing(look) => {
+                let (reader, hash) = (Arc::clone(&self.reader), hash.copied());
+                self.io_thread.spawn(async move {
+                    if reader.read(hash.as_ref()).await.is_err() {
+                        reader.leases.not_read(hash.as_ref());
+                    }
+                });
+                Some(look)
+            }
+        }
+    }
+
+    /// What there is of a secret.
+    pub(super) async fn look(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        match self.believed(hash) {
+            Some(look) => Ok(look),
+            None => self.reader.read(hash).await,
+        }
+    }
+
+    /// Every token.
+    pub(super) async fn all(&self) -> Result<Vec<Token>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM persona_store.tokens ORDER BY name");
+        let rows = self.pool.read(Statement::Once(&sql), &[]).await?;
+        rows.iter().map(|found| token(found, 0)).collect()
+    }
+
+    /// Changes a token, and waits until the change is in force everywhere.
+    pub(super) async fn change(&self, change: TokenChange) -> Result<Token, Error> {
+        let (token, count) = self.apply(&change).await?;
+        // Before the first token there was none that requests had to have.
+        let closes = matches!(change, TokenChange::Create(_)) && count <= 1;
+        if change.withdraws() || closes {
+            tokio::time::sleep(LEASE + LEASE_MARGIN).await;
+        }
+        Ok(token)
+    }
+
+    /// Commits a change; tells also how many tokens there were when it was decided. Each statement
+    /// may be repeated: what it did is found when the token is read again.
+    async fn apply(&self, change: &TokenChange) -> Result<(Token, u64), Error> {
+        let mut removed = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let (found, count) = self.find(change).await?;
+            if let (None, Some(removed)) = (&found, removed.take()) {
+                return Ok((removed, count));
+            }
+            let before = found.clone();
+            let decision = decide(change, found, count)?;
+            let rows = match (&decision, &before) {
+                (Decision::Unchanged(token), _) => return Ok((token.clone(), count)),
+                (Decision::Insert(token), _) => self.insert(token).await?,
+                (Decision::Update(token), Some(before)) => self.update(before, token).await?,
+                (Decision::Remove(token), _) => {
+                    removed = Some(token.clone());
+                    self.remove(token.id).await?
+                }
+                (Decision::Update(_), None) => return Err(TokenError::Unknown.into()),
+            };
+            if !rows.is_empty() {
+                return Ok((decision.into_token(), count));
+            }
+            if !status::knows_the_schema(&self.pool).await? {
+                return Err(Error::Closed("the schema has another version"));
+            }
+        }
+        Err(Error::Busy { what: "others that change the same token" })
+    }
+
+    async fn find(&self, change: &TokenChange) -> Result<(Option<Token>, u64), Error> {
+        let (name, id) = change.subject();
+        let sql = format!(
+            "SELECT kept.tokens, {COLUMNS}
+             FROM (SELECT count(*) AS tokens FROM persona_store.tokens) AS kept
+             LEFT JOIN persona_store.tokens ON name = $1 OR id = $2"
+        );
+        let values: [Parameter<'_>; 2] = [(&name, Type::TEXT), (&id, Type::UUID)];
+        let rows = self.pool.read(Statement::Once(&sql), &values).await?;
+        let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
+        Ok((optional(found, 1)?, row::number(found, 0)?))
+    }
+
+    async fn insert(&self, token: &Token) -> Result<Vec<Row>, Error> {
+        let values = values_of(token);
+        let sql = format!(
+            "INSERT INTO persona_store.tokens ({COLUMNS})
+             SELECT {VALUES}
+             WHERE {IN_KNOWN_SCHEMA}14
+             ON CONFLICT DO NOTHING
+             RETURNING id"
+        );
+        let mut parameters = values.parameters();
+        let version = super::migrate::stored_version();
+        parameters.push((&version, Type::INT4));
+        self.pool.read(Statement::Once(&sql), &parameters).await
+    }
+
+    /// Writes what can change of a token, if it is still as it was read.
+    async fn update(&self, before: &Token, token: &Token) -> Result<Vec<Row>, Error> {
+        let values = values_of(token);
+        let sql = format!(
+            "UPDATE persona_store.tokens
+             SET hash = $2, previous_hash = $3, previous_until = $4, revoked_at = $5, used_at = $6
+             WHERE id = $1 AND hash = $7 AND revoked_at IS NOT DISTINCT FROM $8 AND {IN_KNOWN_SCHEMA}9
+             RETURNING id"
+        );
+        let (hash, revoked) = (&before.hash.as_bytes()[..], before.revoked_at.map(micros));
+        let version = super::migrate::stored_version();
+        let parameters: [Parameter<'_>; 9] = [
+            (&values.id, Type::UUID),
+            (&values.hash, Type::BYTEA),
+            (&values.previous_hash, Type::BYTEA),
+            (&values.previous_until, Type::INT8),
+            (&values.revoked_at, Type::INT8),
+            (&values.used_at, Type::INT8),
+            (&hash, Type::BYTEA),
+            (&revoked, Type::INT8),
+            (&version, Type::INT4),
+        ];
+        self.pool.read(Statement::Once(&sql), &parameters).await
+    }
+
+    async fn remove(&self, id: Uuid) -> Result<Vec<Row>, Error> {
+        let version = super::migrate::stored_version();
+        let sql = format!(
+            "DELETE FROM persona_store.tokens WHERE id = $1 AND {IN_KNOWN_SCHEMA}2 RETURNING id"
+        );
+        let parameters: [Parameter<'_>; 2] = [(&id, Type::UUID), (&version, Type::INT4)];
+        self.pool.read(Statement::Once(&sql), &parameters).await
+    }
+}
+
+impl Reader {
+    /// Reads a token, and believes it from before it asked.
+    async fn read(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        let asked = self.leases.now();
+        let sql = format!(
+            "SELECT kept.tokens, {COLUMNS}
+             FROM (SELECT EXISTS (SELECT 1 FROM persona_store.tokens) AS tokens) AS kept
+             LEFT JOIN persona_store.tokens ON hash = $1 OR previous_hash = $1"
+        );
+        let wanted = hash.map(|hash| &hash.as_bytes()[..]);
+        let rows = self.shared_reader.read(&sql, &[(&wanted, Type::BYTEA)]).await?;
+        let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
+        let look = match (optional(found, 1)?, row::value(found, 0)?) {
+            (Some(token), _) => TokenLook::Known(Arc::new(token)),
+            (None, true) => TokenLook::Unknown,
+            (None, false) => TokenLook::NoneKept,
+        };
+        let look = fault_injection::token_look(look);
+        self.leases.keep(asked, hash, &look);
+        Ok(look)
+    }
+}
+
+fn micros(at: Timestamp) -> i64 {
+    at.as_micros()
+}
+
+/// The columns of a token, as the driver takes them.
+pub(super) struct Values<'a> {
+    id: Uuid,
+    name: &'a str,
+    hash: &'a [u8],
+    previous_hash: Option<&'a [u8]>,
+    previous_until: Option<i64>,
+    scope: &'static str,
+    act_as: bool,
+    owner: Option<&'a str>,
+    shared: bool,
+    created_at: i64,
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    used_at: Option<i64>,
+}
+
+pub(super) fn values_of(token: &Token) -> Values<'_> {
+    let previous = token.previous.as_ref();
+    Values {
+        id: token.id,
+        name: &token.name,
+        hash: token.hash.as_bytes(),
+        previous_hash: previous.map(|(hash, _)| &hash.as_bytes()[..]),
+        previous_until: previous.map(|(_, until)| micros(*until)),
+        scope: token.scope.as_str(),
+        act_as: token.act_as,
+        owner: token.owner.as_deref(),
+        shared: token.shared,
+        created_at: micros(token.created_at),
+        expires_at: token.expires_at.map(micros),
+        revoked_at: token.revoked_at.map(micros),
+        used_at: token.used_at.map(micros),
+    }
+}
+
+impl Values<'_> {
+    /// In the order of [`COLUMNS`].
+    pub(super) fn parameters(&self) -> Vec<Parameter<'_>> {
+        vec![
+            (&self.id, Type::UUID),
+            (&self.name, Type::TEXT),
+            (&self.hash, Type::BYTEA),
+            (&self.previous_hash, Type::BYTEA),
+            (&self.previous_until, Type::INT8),
+            (&self.scope, Type::TEXT),
+            (&self.act_as, Type::BOOL),
+            (&self.owner, Type::TEXT),
+            (&self.shared, Type::BOOL),
+            (&self.created_at, Type::INT8),
+            (&self.expires_at, Type::INT8),
+            (&self.revoked_at, Type::INT8),
+            (&self.used_at, Type::INT8),
+        ]
+    }
+}
+
+/// A token from neighbouring columns that are null where there is none.
+fn optional(found: &Row, first: usize) -> Result<Option<Token>, Error> {
+    let id: Option<Uuid> = row::value(found, first)?;
+    id.map(|_| token(found, first)).transpose()
+}
+
+/// A token from neighbouring columns, in the order of [`COLUMNS`].
+pub(super) fn token(found: &Row, first: usize) -> Result<Token, Error> {
+    let time = |column: usize| -> Result<_, Error> {
+        Ok(row::value::<Option<i64>>(found, first + column)?.map(Timestamp::from_micros))
+    };
+    let scope: &str = row::value(found, first + 5)?;
+    let previous: Option<&[u8]> = row::value(found, first + 3)?;
+    Ok(Token {
+        id: row::value(found, first)?,
+        name: row::value(found, first + 1)?,
+        hash: hash(row::value(found, first + 2)?)?,
+        previous: previous.map(hash).transpose()?.zip(time(4)?),
+        scope: scope.parse().map_err(|UnknownWord| damaged(&"the scope of a token is none"))?,
+        act_as: row::value(found, first + 6)?,
+        owner: row::value(found, first + 7)?,
+        shared: row::value(found, first + 8)?,
+        created_at: row::time(found, first + 9)?,
+        expires_at: time(10)?,
+        revoked_at: time(11)?,
+        used_at: time(12)?,
+    })
+}
+
+fn hash(bytes: &[u8]) -> Result<TokenHash, Error> {
+    let bytes = bytes.try_into().map_err(|_| damaged(&"the hash of a token is none"))?;
+    Ok(TokenHash::from_bytes(bytes))
+}

@@ -1,0 +1,177 @@
+//! Rows of `tokens`: what is kept of access tokens. Each row has a checksum, which is verified when
+//! the row is read: a damaged row lets no request in.
+
+use persona_model::{Timestamp, UnknownWord};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use uuid::Uuid;
+
+use super::row;
+use crate::sqlite::error::{damage, from_driver};
+use crate::token::{Decision, decide};
+use crate::{Error, Token, TokenChange, TokenHash, TokenLook};
+
+/// The first schema version with tokens.
+pub(crate) const TOKENS_SINCE: u32 = 10;
+
+const COLUMNS: &str = "id, name, hash, previous_hash, previous_until, scope, act_as, owner, shared,
+                       created_at, expires_at, revoked_at, used_at, checksum";
+
+/// The token with a secret of this hash, or whether there is any.
+pub(crate) fn look(
+    connection: &Connection,
+    hash: Option<&TokenHash>,
+) -> rusqlite::Result<TokenLook> {
+    let found = match hash {
+        Some(hash) => connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM tokens WHERE hash = ?1 OR previous_hash = ?1"
+            ))?
+            .query_row([hash.as_bytes()], token)
+            .optional()?,
+        None => None,
+    };
+    if let Some(found) = found {
+        return Ok(TokenLook::Known(found.into()));
+    }
+    let is_any = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tokens)")?
+        .query_row([], |found| found.get(0))?;
+    Ok(if is_any { TokenLook::Unknown } else { TokenLook::NoneKept })
+}
+
+/// Every token, in the order of their names.
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Token>> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM tokens ORDER BY name"))?;
+    statement.query_map([], token)?.collect()
+}
+
+/// How many tokens count, by the clock of the system, and how many there are.
+pub(crate) fn counts(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    connection.query_row(
+        "SELECT count(*) FILTER (WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > unixepoch() * 1000000)),
+                count(*)
+         FROM tokens",
+        [],
+        |found| Ok((row::number(found, 0)?, row::number(found, 1)?)),
+    )
+}
+
+/// Changes a token, in the transaction that is open.
+pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<Token, Error> {
+    let (name, id) = change.subject();
+    let found = find(connection, name, id).map_err(from_driver)?;
+    let decision = decide(change, found, count(connection).map_err(from_driver)?)?;
+    let write = || match &decision {
+        Decision::Unchanged(_) => Ok(()),
+        Decision::Insert(token) | Decision::Update(token) => put(connection, token),
+        Decision::Remove(token) => remove(connection, token.id),
+    };
+    write().map_err(from_driver)?;
+    Ok(decision.into_token())
+}
+
+/// Keeps a token as it is, in place of the one with its identity.
+pub(crate) fn put(connection: &Connection, token: &Token) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO tokens (id, name, hash, previous_hash, previous_until, scope, act_as, owner, shared,
+                                 created_at, expires_at, revoked_at, used_at, checksum)
+             VALUES (:id, :name, :hash, :previous_hash, :previous_until, :scope, :act_as, :owner, :shared,
+                     :created_at, :expires_at, :revoked_at, :used_at, :checksum)
+             ON CONFLICT (id) DO UPDATE
+             SET name = excluded.name, hash = excluded.hash, previous_hash = excluded.previous_hash,
+                 previous_until = excluded.previous_until, scope = excluded.scope, act_as = excluded.act_as,
+                 owner = excluded.owner, shared = excluded.shared, created_at = excluded.created_at,
+                 expires_at = excluded.expires_at, revoked_at = excluded.revoked_at, used_at = excluded.used_at,
+                 checksum = excluded.checksum",
+        )?
+        .execute(named_params! {
+            ":id": token.id.as_bytes(),
+            ":name": token.name,
+            ":hash": token.hash.as_bytes(),
+            ":previous_hash": token.previous.as_ref().map(|(hash, _)| hash.as_bytes()),
+            ":previous_until": token.previous.as_ref().map(|(_, until)| until.as_micros()),
+            ":scope": token.scope.as_str(),
+            ":act_as": token.act_as,
+            ":owner": token.owner,
+            ":shared": token.shared,
+            ":created_at": token.created_at.as_micros(),
+            ":expires_at": token.expires_at.map(Timestamp::as_micros),
+            ":revoked_at": token.revoked_at.map(Timestamp::as_micros),
+            ":used_at": token.used_at.map(Timestamp::as_micros),
+            ":checksum": token.checksum(),
+        })
+        .map(drop)
+}
+
+/// Forgets all tokens.
+pub(crate) fn remove_all(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM tokens", []).map(drop)
+}
+
+/// What is wrong with tokens, one line for each.
+pub(crate) fn faults(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        connection.prepare(&format!("SELECT {COLUMNS} FROM tokens ORDER BY row_id"))?;
+    let mut rows = statement.query([])?;
+    let mut faults = Vec::new();
+    while let Some(found) = rows.next()? {
+        if let Err(error) = token(found) {
+            faults.push(error.to_string());
+        }
+    }
+    Ok(faults)
+}
+
+fn remove(connection: &Connection, id: Uuid) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM tokens WHERE id = ?1")?
+        .execute([id.as_bytes()])
+        .map(drop)
+}
+
+fn find(
+    connection: &Connection,
+    name: Option<&str>,
+    id: Option<Uuid>,
+) -> rusqlite::Result<Option<Token>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM tokens WHERE name = ?1 OR id = ?2"))?
+        .query_row(params![name, id.map(Uuid::into_bytes)], token)
+        .optional()
+}
+
+fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM tokens")?
+        .query_row([], |found| row::number(found, 0))
+}
+
+fn token(found: &Row<'_>) -> rusqlite::Result<Token> {
+    let time = |column| -> rusqlite::Result<_> {
+        Ok(found.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros))
+    };
+    let scope: String = found.get(5)?;
+    let unknown = |UnknownWord| rusqlite::Error::InvalidColumnType(5, "scope".into(), Type::Text);
+    let token = Token {
+        id: Uuid::from_bytes(found.get(0)?),
+        name: found.get(1)?,
+        hash: TokenHash::from_bytes(found.get(2)?),
+        previous: found.get::<_, Option<_>>(3)?.map(TokenHash::from_bytes).zip(time(4)?),
+        scope: scope.parse().map_err(unknown)?,
+        act_as: found.get(6)?,
+        owner: found.get(7)?,
+        shared: found.get(8)?,
+        created_at: row::time(found, 9)?,
+        expires_at: time(10)?,
+        revoked_at: time(11)?,
+        used_at: time(12)?,
+    };
+    if token.checksum() == found.get::<_, u32>(13)? {
+        Ok(token)
+    } else {
+        Err(damage(format!("the token {:?} does not fit its checksum", token.name)))
+    }
+}

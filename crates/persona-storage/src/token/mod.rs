@@ -1,0 +1,18 @@
+//! Access tokens: the text of a secret, what is kept of it, and what changes it.
+//!
+//! What lives here: pure rules, the same for all backends. What must not: SQL, which is in
+//! `sqlite/tables/tokens.rs` and `postgres/tokens.rs`, and what a token permits, which is in
+//! `persona-http`.
+//!
+//! - `secret.rs`: the text that a client sends, and its hash.
+//! - `record.rs`: a token as it is kept.
+//! - `change.rs`: what can be done to a token, and what that comes to.
+
+mod change;
+mod record;
+mod secret;
+
+pub(crate) use change::{Decision, decide};
+pub use change::{TOKEN_USE_EVERY, TOKENS_MAX, TokenChange, TokenError};
+pub use record::{TOKEN_NAME_CHARS_MAX, Token, TokenLook, TokenScope, TokenState, is_token_name};
+pub use secret::{BadSecret, TokenHash, TokenSecret};
