@@ -20,6 +20,9 @@
 //! - **patch**: a partial change, applied inside the write transaction.
 //! - **conflict**: a field that two sides changed differently since their common base.
 //! - **change**: one line of the global **feed**: which persona got which revision.
+//! - **diff**: what differs between two documents. A **hunk** is some neighbouring lines of a text,
+//!   of which some differ.
+//! - **revert**: a new revision with the content of an earlier one.
 //! - **undelete**: the undoing of a deletion. A **restore** puts a backup back.
 //! - **search**: what a search text asks for; its **terms** are runs of folded words.
 //! - **snippet**: a short part of a text that shows where the words of a search are.
@@ -50,6 +53,7 @@
 mod canonical;
 mod change;
 mod clock;
+mod diff;
 mod document;
 mod entity_tag;
 mod field;
@@ -76,6 +80,10 @@ mod validation_errors;
 pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};
+pub use diff::{
+    DIFF_WORK_MAX, DocumentDiff, Hunk, HunkLine, LineSide, Span, TEXT_CONTEXT_LINES, TextDiff,
+    diff_documents,
+};
 pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX_CEILING, Document};
 pub use entity_tag::EntityTag;
 pub use field::{

@@ -59,8 +59,8 @@ pub(crate) struct Current<'a> {
 
 /// Decides what a write makes of the current persona.
 ///
-/// `document_at` looks an older revision's document up; it is asked for the base of a three-way
-/// merge only.
+/// `document_at` looks a revision's document up; it is asked for the base of a three-way merge and
+/// for what is reverted to only.
 pub(crate) fn decide(
     write: &Write,
     current: Option<Current<'_>>,
@@ -93,6 +93,14 @@ pub(crate) fn decide(
             check_precondition(precondition, current)?;
             let document = patched(patch, *base, current, document_at)?;
             next.with_document(document, *base, write.document_bytes_max)
+        }
+        Operation::Revert { precondition, revision, .. } => {
+            check_not_deleted(current)?;
+            check_precondition(precondition, current)?;
+            let (revision, current) = (*revision, current.tag);
+            let document = document_at(revision)?;
+            let document = document.ok_or(Error::UnknownRevision { revision, current })?;
+            next.with_document(document, Some(revision), write.document_bytes_max)
         }
         Operation::Delete { precondition, .. } => {
             if current.persona.deleted_at.is_some() {

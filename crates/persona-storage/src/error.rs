@@ -55,6 +55,14 @@ pub enum Error {
         /// The revision that was named.
         base: Revision,
     },
+    /// The persona never had this revision.
+    #[error("there is no revision {revision}")]
+    UnknownRevision {
+        /// The revision that was named.
+        revision: Revision,
+        /// The current state.
+        current: EntityTag,
+    },
     /// Both sides of a three-way merge changed the same units differently.
     #[error("{} units were changed on both sides", conflicts.len())]
     Conflicts {

@@ -69,6 +69,17 @@ pub enum Operation {
         /// What the writer believes its revision to be.
         precondition: Precondition,
     },
+    /// Gives the persona the document of an earlier revision, as a new revision.
+    ///
+    /// Fails with [`crate::Error::UnknownRevision`] where there is no such revision.
+    Revert {
+        /// Which persona.
+        id: PersonaId,
+        /// What the writer believes its revision to be.
+        precondition: Precondition,
+        /// The revision with the document.
+        revision: Revision,
+    },
     /// Keeps a revision that another store made as it was, times and authors too: the first
     /// revision of a new persona, or the revision after the current one. To import the current
     /// revision again changes nothing.
@@ -92,6 +103,7 @@ impl Operation {
             Self::Replace { precondition, .. }
             | Self::Patch { precondition, .. }
             | Self::Delete { precondition, .. }
+            | Self::Revert { precondition, .. }
             | Self::Undelete { precondition, .. } => Some(precondition),
         }
     }
@@ -101,7 +113,19 @@ impl Operation {
         match self {
             Self::Create { document, .. } | Self::Replace { document, .. } => document.text().len(),
             Self::Import { past, .. } => past.document.text().len(),
-            Self::Patch { .. } | Self::Delete { .. } | Self::Undelete { .. } => 0,
+            Self::Patch { .. }
+            | Self::Delete { .. }
+            | Self::Undelete { .. }
+            | Self::Revert { .. } => 0,
+        }
+    }
+
+    /// The earlier revision of which the rules need the document.
+    pub(crate) fn looks_back_to(&self) -> Option<Revision> {
+        match self {
+            Self::Patch { base, .. } => *base,
+            Self::Revert { revision, .. } => Some(*revision),
+            _ => None,
         }
     }
 
@@ -113,6 +137,7 @@ impl Operation {
             | Self::Patch { id, .. }
             | Self::Delete { id, .. }
             | Self::Undelete { id, .. }
+            | Self::Revert { id, .. }
             | Self::Import { id, .. } => *id,
         }
     }

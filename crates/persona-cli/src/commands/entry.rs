@@ -12,8 +12,8 @@ use persona_server::run_role;
 use super::arguments::{Arguments, Command, RunRole};
 use super::usage::explain;
 use super::{
-    backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
-    history, import, list, restore, serve, show, token, top, transfer, undelete, update, verify,
+    backup, bench, check, completions, config, create, delete, diff, doctor, edit, export, health,
+    history, import, list, restore, revert, serve, show, token, top, transfer, undelete, update, verify,
     version,
 };
 use crate::failure::Failure;
@@ -32,7 +32,7 @@ Examples:
 Run:        serve, token, health, config
 Look:       doctor, top, bench
 Personas:   list, show, create, update, edit, delete, undelete
-History:    history
+History:    history, diff, revert
 Collect:    import, export
 File:       backup, restore, check, move, verify
 Shell:      completions, man, version, help
@@ -90,6 +90,12 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         }
         Command::History(arguments) => {
             on_runtime(until_interrupted(history::run(&arguments, environment, output)))
+        }
+        Command::Diff(arguments) => {
+            on_runtime(until_interrupted(diff::run(&arguments, environment, output)))
+        }
+        Command::Revert(arguments) => {
+            on_runtime(until_interrupted(revert::run(&arguments, environment, output)))
         }
         Command::Create(arguments) => {
             on_runtime(until_interrupted(create::run(&arguments, environment, output)))

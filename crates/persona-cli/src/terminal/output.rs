@@ -24,6 +24,14 @@ pub enum Tone {
     Strong,
     /// What matters less.
     Dim,
+    /// What a change took away.
+    Removed,
+    /// What a change brought.
+    Added,
+    /// The words that a change took away, in a line of others.
+    RemovedWord,
+    /// The words that a change brought, in a line of others.
+    AddedWord,
 }
 
 /// How results and messages are written.
@@ -157,6 +165,10 @@ impl Output {
             Tone::Hint => "1;36",
             Tone::Strong => "1",
             Tone::Dim => "2",
+            Tone::Removed => "31",
+            Tone::Added => "32",
+            Tone::RemovedWord => "1;7;31",
+            Tone::AddedWord => "1;7;32",
         };
         if self.format.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
     }

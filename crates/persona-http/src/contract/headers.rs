@@ -1,4 +1,4 @@
-//! Headers of requests, one row each, and what they may hold.
+//! Headers of requests, one row each: what they hold, and what they are for.
 
 /// A header of a request.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,9 @@
 //! The bodies of what tells about the history of a persona.
 
-use schemars::JsonSchema;
+use persona_model::{DocumentDiff, PATCH_OPERATIONS_MAX, Revision};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Time;
 
@@ -35,4 +37,126 @@ pub struct RevisionEntry {
     pub deleted: bool,
     /// Bytes of its document as JSON.
     pub size: u64,
+}
+
+/// What differs between two revisions of a persona, or between a revision and a document.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RevisionDiff {
+    /// The revision that was started from.
+    #[schemars(range(min = 1))]
+    pub from: u64,
+    /// The revision that it was compared with; null where that is a document of the client.
+    #[schemars(range(min = 1))]
+    pub to: Option<u64>,
+    /// The names of the members that differ.
+    pub changed: Vec<String>,
+    /// A JSON Patch (RFC 6902) that makes the second of the first.
+    #[schemars(schema_with = "operations")]
+    pub patch: Vec<Value>,
+    /// The texts that are in both and differ.
+    pub texts: Vec<TextDiff>,
+}
+
+/// What differs between two texts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TextDiff {
+    /// Which text: a JSON Pointer (RFC 6901), such as /alternate_greetings/1.
+    pub pointer: String,
+    /// Whether the texts were too large to be compared line by line: then one hunk has everything
+    /// between what they begin and end with in common.
+    pub coarse: bool,
+    /// What differs, with up to three lines around.
+    pub hunks: Vec<Hunk>,
+}
+
+/// Some neighbouring lines of a text, of which some differ.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Hunk {
+    /// Number of its first line in the first text, from 1.
+    #[schemars(range(min = 1))]
+    pub from_line: usize,
+    /// Number of its first line in the second text, from 1.
+    #[schemars(range(min = 1))]
+    pub to_line: usize,
+    /// Its lines: where some differ, those of the first text before those of the second.
+    pub lines: Vec<HunkLine>,
+}
+
+/// A line of a hunk.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HunkLine {
+    /// In which of the texts it is.
+    pub side: LineSide,
+    /// Its parts, without the end of the line; none for an empty line.
+    pub spans: Vec<Span>,
+}
+
+/// In which of two texts a line is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum LineSide {
+    /// In both.
+    Both,
+    /// In the first.
+    From,
+    /// In the second.
+    To,
+}
+
+/// A part of a line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Span {
+    /// The text.
+    pub text: String,
+    /// Whether the other text does not have it.
+    pub changed: bool,
+}
+
+/// The operations of a JSON Patch, not by name: some generators leave that schema out.
+fn operations(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": { "type": "object", "additionalProperties": true },
+        "maxItems": PATCH_OPERATIONS_MAX,
+    })
+}
+
+impl RevisionDiff {
+    /// What was found between a revision and another, or a document.
+    pub fn of(from: Revision, to: Option<Revision>, diff: DocumentDiff) -> Self {
+        Self {
+            from: from.number(),
+            to: to.map(Revision::number),
+            changed: diff.changed.into_iter().map(String::from).collect(),
+            patch: diff.patch,
+            texts: diff.texts.into_iter().map(TextDiff::from).collect(),
+        }
+    }
+}
+
+impl From<persona_model::TextDiff> for TextDiff {
+    fn from(text: persona_model::TextDiff) -> Self {
+        let persona_model::TextDiff { pointer, is_coarse, hunks } = text;
+        Self { pointer, coarse: is_coarse, hunks: hunks.into_iter().map(Hunk::from).collect() }
+    }
+}
+
+impl From<persona_model::Hunk> for Hunk {
+    fn from(hunk: persona_model::Hunk) -> Self {
+        let persona_model::Hunk { from_line, to_line, lines } = hunk;
+        Self { from_line, to_line, lines: lines.into_iter().map(HunkLine::from).collect() }
+    }
+}
+
+impl From<persona_model::HunkLine> for HunkLine {
+    fn from(line: persona_model::HunkLine) -> Self {
+        let side = match line.side {
+            persona_model::LineSide::Both => LineSide::Both,
+            persona_model::LineSide::From => LineSide::From,
+            persona_model::LineSide::To => LineSide::To,
+        };
+        let span = |span: persona_model::Span| Span { text: span.text, changed: span.is_changed };
+        Self { side, spans: line.spans.into_iter().map(span).collect() }
+    }
 }

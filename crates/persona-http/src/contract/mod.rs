@@ -1,7 +1,7 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
-//! - `parameters.rs`, `headers.rs`: parameters of the query and headers, and how values are read.
+//! - `parameters.rs`: query parameters, and how their values are read; `headers.rs`: headers.
 //! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `import.rs`, `status.rs`, `health.rs`: bodies of
 //!   answers, as types.

@@ -169,7 +169,7 @@ const OF_QUERIES: &[Code] = &[Code::BadParameter];
 /// well.
 const OF_STORE: &[Code] =
     &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed, Code::StorageFull];
-/// What any request to change something can be answered before the store is asked.
+/// What any request to change something, or with a body, can be answered before the store is asked.
 const OF_CHANGES: &[Code] =
     &[Code::BadHeader, Code::BodyCutOff, Code::BodyTooSlow, Code::BodyTooLarge];
 /// What the store can answer to any write.
@@ -195,7 +195,7 @@ impl OperationRow {
             of(matches!(self.scope, Scope::Write | Scope::Admin), &[Code::ScopeTooSmall]),
             of(reads || changes, OF_QUERIES),
             of(reads || writes || self.scope != Scope::Open, OF_STORE),
-            of(changes, OF_CHANGES),
+            of(changes || !self.bodies.is_empty(), OF_CHANGES),
             of(changes, &[Code::AuthorRefused]),
             of(writes, OF_EVERY_WRITE),
             of(!self.headers.is_empty(), &[Code::BadHeader]),

@@ -1,4 +1,4 @@
-//! Query parameters of requests, one row each: what they may hold, and how they are read.
+//! Query parameters of requests, one row each: what they may hold, and how it is read.
 //!
 //! A handler reads a parameter through its row, so what the OpenAPI document says of a parameter is
 //! what the server takes.
@@ -8,6 +8,8 @@ use std::str::FromStr;
 use persona_model::{Kind, PAGE_LIMIT_MAX, Revision, Since, Sort};
 
 use crate::wire;
+
+pub use super::headers::*;
 
 /// A query parameter, as the OpenAPI document shows it.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +107,15 @@ pub const BASE_REVISION: Typed<Revision> = revision(
     "base_revision",
     "The revision that the change was made to; it is merged with what happened since.",
 );
+/// The first of two revisions that are compared.
+pub const FROM: Typed<Revision> =
+    revision("from", "The revision to start from; the one before by default.");
+/// The second one.
+pub const TO: Typed<Revision> =
+    revision("to", "The revision to compare it with; the current one by default.");
+/// What a document is compared with.
+pub const FROM_CURRENT: Typed<Revision> =
+    revision("from", "The revision to compare it with; the current one by default.");
 /// Size of a page.
 pub const LIMIT: Typed<u64> = typed(
     "limit",

@@ -38,7 +38,11 @@ fn operations_that_meet(error: &Error) -> Vec<&'static str> {
     let mut those = single_operations_that_meet(error);
     let is_of_others = matches!(
         error,
-        Error::UnknownPosition | Error::ReadTimedOut { .. } | Error::ReadGaveWay | Error::Token(_)
+        Error::UnknownPosition
+            | Error::UnknownRevision { .. }
+            | Error::ReadTimedOut { .. }
+            | Error::ReadGaveWay
+            | Error::Token(_)
     );
     if !is_of_others {
         those.push(BATCH);
@@ -47,15 +51,17 @@ fn operations_that_meet(error: &Error) -> Vec<&'static str> {
 }
 
 fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
-    let bodies = || vec!["create_persona", "replace_persona", "patch_persona", "import_revision"];
     match error {
         Error::NotFound | Error::Stale { .. } => {
             that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()
         }
-        Error::Deleted { .. } => vec!["replace_persona", "patch_persona"],
+        Error::Deleted { .. } => vec!["replace_persona", "patch_persona", "revert_persona"],
         Error::AlreadyExists { .. } => vec!["replace_persona"],
-        Error::HandleTaken { .. } => bodies().into_iter().chain(["undelete_persona"]).collect(),
-        Error::Invalid(_) => bodies(),
+        Error::HandleTaken { .. } => {
+            MAKE_DOCUMENTS.into_iter().chain(["undelete_persona"]).collect()
+        }
+        Error::Invalid(_) => MAKE_DOCUMENTS.to_vec(),
+        Error::UnknownRevision { .. } => vec!["revert_persona"],
         Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
             vec!["patch_persona"]
         }
@@ -98,6 +104,10 @@ fn can_keep_a_token_from_being_found(error: &Error) -> bool {
             | Error::Backend(_)
     )
 }
+
+/// What ends in a document that may break a rule.
+const MAKE_DOCUMENTS: [&str; 5] =
+    ["create_persona", "replace_persona", "patch_persona", "import_revision", "revert_persona"];
 
 fn that_use(store: StoreUse) -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().filter(move |row| row.store == store).map(|row| row.name)
@@ -250,6 +260,7 @@ async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<St
         (store_with_a_persona().await, of_revision("revisions/9")),
         (store_with_a_persona().await, of_revision("revisions/x")),
         (store_with_a_persona().await, request(method, &format!("{path}?revision=9"))),
+        (store_with_a_persona().await, request(method, &format!("{path}?from=9"))),
         (store_with_a_persona().await, usual().header("if-match", "\"9-00000000\"")),
     ];
     let mut codes = Vec::new();
@@ -262,7 +273,8 @@ async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<St
 /// A request with the condition that it needs; the import of a revision takes none.
 fn on_condition(method: &str, path: &str) -> http::request::Builder {
     let request = Request::builder().method(method).uri(path);
-    let is_needed = ["PUT", "DELETE"].contains(&method) && !path.contains("/revisions/");
+    let is_needed = path.ends_with("/revert")
+        || ["PUT", "DELETE"].contains(&method) && !path.contains("/revisions/");
     if is_needed { request.header("if-match", "*") } else { request }
 }
 
@@ -370,6 +382,10 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
         let of_tokens = refused_for_its_token(&method, &path, usual).await;
         for (code, answered) in probes.into_iter().chain(of_tokens) {
             let word = code.facts().word;
+            // It brings no document: the rules may have become stricter since that was stored.
+            if id == "revert_persona" && code == Code::Invalid {
+                continue;
+            }
             let is_answered = answered.as_deref() == Some(word);
             assert_eq!(
                 declared.contains(word),

@@ -99,6 +99,7 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::Invalid(ValidationErrors { errors: Vec::new(), more: 0 }),
     || Error::TestFailed { pointer: "/name".into(), current: TAG },
     || Error::UnknownBase { base: Revision::FIRST },
+    || Error::UnknownRevision { revision: Revision::FIRST, current: TAG },
     || Error::Conflicts { conflicts: Vec::new(), current: TAG },
     || Error::UnknownPosition,
     || Error::KeyReused,

@@ -72,6 +72,19 @@ pub(crate) fn found_answer(
     })
 }
 
+/// The persona at this revision.
+pub(crate) async fn at_revision(
+    context: &Context,
+    client: Option<ClientAddress>,
+    id: PersonaId,
+    revision: Revision,
+) -> Result<Representation, Problem> {
+    match found(context, client, id, Some(revision)).await? {
+        Some(answer) => Ok(answer),
+        None => Err(no_such_revision(context, client, id, revision).await?),
+    }
+}
+
 /// The persona, at a revision where the request names one. A large persona is read on another
 /// thread, and clients take turns at that.
 async fn found(

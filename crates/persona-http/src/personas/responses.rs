@@ -44,7 +44,7 @@ pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
 const REVISIONS: &str = "/revisions/";
 
 /// The revision of this persona that a path names.
-pub(super) fn revision_in(path: &str, id: PersonaId) -> Result<Revision, Problem> {
+pub(crate) fn revision_in(path: &str, id: PersonaId) -> Result<Revision, Problem> {
     let behind = path.split_once(REVISIONS).map_or("", |(_, behind)| behind);
     let segment = plain(behind.split('/').next().unwrap_or_default());
     parse_revision(&segment).ok_or_else(|| {
@@ -102,7 +102,15 @@ pub(crate) fn json<T: Serialize>(
     client: Option<ClientAddress>,
     body: &T,
 ) -> Result<Response, Problem> {
-    let text = serde_json::to_vec(body).expect("a body is JSON");
+    json_text(context, client, serde_json::to_vec(body).expect("a body is JSON"))
+}
+
+/// The same for what is text already.
+pub(crate) fn json_text(
+    context: &Context,
+    client: Option<ClientAddress>,
+    text: Vec<u8>,
+) -> Result<Response, Problem> {
     let memory = context.answers.reserve(client, text.len())?;
     let mut response = Response::new(memory.body(text));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -126,7 +134,7 @@ pub(super) fn prepared(document: Document) -> Document {
 }
 
 /// Has the store make a change, and answers with the committed row.
-pub(super) async fn respond_with_row(context: &Context, write: Write) -> Result<Response, Problem> {
+pub(crate) async fn respond_with_row(context: &Context, write: Write) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
     let written = commit(context, write).await?;
     Ok(response_of(&context.answers, client, written, context.clock.now()))

@@ -111,6 +111,11 @@ impl From<Error> for Problem {
                 "updated_since is of another database, or of a state that was given up when a backup was restored",
             )
             .hint("begin again with updated_since=1, or with a time, and go on with next_updated_since of that list"),
+            Error::UnknownRevision { revision, current } => Self::at(
+                Code::NoSuchRevision,
+                current,
+                format!("there is no revision {revision}, the current one is {}", current.revision),
+            ),
             Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
             Error::Conflicts { conflicts, current } => {
                 let detail = format!("{} changed on both sides since the base revision", counted(conflicts.len()));

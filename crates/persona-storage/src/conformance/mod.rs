@@ -18,6 +18,7 @@ pub mod polling;
 pub mod races;
 pub mod repetition;
 pub mod replacing;
+pub mod reverting;
 pub mod revision_lists;
 pub mod searching;
 mod steps;
@@ -112,6 +113,8 @@ macro_rules! conformance_suite {
             history::every_revision_stays_readable_with_author_and_changed_fields,
             history::a_large_document_is_not_read_at_a_glance,
             history::a_tag_names_the_same_state_wherever_it_is_answered,
+            reverting::reverting_makes_a_new_revision_with_the_earlier_document,
+            reverting::a_revert_is_refused_like_any_other_write,
             revision_lists::a_list_of_revisions_tells_what_each_change_was,
             revision_lists::a_list_of_revisions_pages_through_each_once_while_more_come,
             importing::a_history_is_kept_as_it_was,

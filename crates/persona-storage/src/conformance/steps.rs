@@ -53,7 +53,8 @@ pub async fn with_real_tags(store: &dyn Store, mut write: Write) -> Write {
     if let Operation::Replace { precondition: Precondition::OneOf(tags), .. }
     | Operation::Patch { precondition: Precondition::OneOf(tags), .. }
     | Operation::Delete { precondition: Precondition::OneOf(tags), .. }
-    | Operation::Undelete { precondition: Precondition::OneOf(tags), .. } = &mut write.operation
+    | Operation::Undelete { precondition: Precondition::OneOf(tags), .. }
+    | Operation::Revert { precondition: Precondition::OneOf(tags), .. } = &mut write.operation
     {
         for tag in tags {
             if let Some(record) = store.revision(id, tag.revision).await.expect("readable") {

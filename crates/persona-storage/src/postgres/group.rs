@@ -24,7 +24,7 @@ use super::write_sql::Waits;
 use super::write_statement;
 use super::writer::{Settled, Shared};
 use crate::decide::Decision;
-use crate::{Error, GLANCE_BYTES_MAX, Operation, Write};
+use crate::{Error, GLANCE_BYTES_MAX, Write};
 
 /// Transactions of one process that are shared at a time: while the server works on one of them,
 /// the other one is put together.
@@ -164,9 +164,10 @@ async fn together(
     Ok(members)
 }
 
-/// Whether a write may share a transaction. A merge needs the document of another revision.
+/// Whether a write may share a transaction. A merge or a revert needs the document of another
+/// revision.
 fn shares_transactions(write: &Write) -> bool {
-    !matches!(&write.operation, Operation::Patch { base: Some(_), .. })
+    write.operation.looks_back_to().is_none()
 }
 
 /// The row that a write makes of what it has seen, or what becomes of it otherwise.

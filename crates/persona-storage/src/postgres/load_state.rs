@@ -14,7 +14,7 @@ use super::connection::{Connection, Statement};
 use super::driver_error::DriverError;
 use super::error::damaged;
 use super::{migrate, row};
-use crate::{Error, Operation, Outcome, Representation, Write};
+use crate::{Error, Outcome, Representation, Write};
 
 /// The columns of the persona itself.
 macro_rules! persona {
@@ -25,8 +25,8 @@ macro_rules! persona {
     };
 }
 
-/// The persona, the base revision that the write names, what was answered under its key, and what
-/// itself abandoned if it was done and no client was told.
+/// The persona, the earlier revision that the write names, what was answered under its key, and
+/// what itself abandoned if it was done and no client was told.
 const LOOK: &str = concat!(
     persona!(),
     "
@@ -78,7 +78,7 @@ const LOOK_AT_SEVERAL: &str = "
 pub(super) struct Current {
     /// The persona and its answer.
     pub persona: Option<(Persona, Representation)>,
-    /// The document of the revision that the write was made to.
+    /// The document of the earlier revision that the write names.
     pub base: Option<Document>,
     /// What is kept under the write's key.
     pub earlier: Option<Earlier>,
@@ -145,10 +145,7 @@ pub(super) async fn look(
     bytes_max: usize,
 ) -> Result<Result<Current, NotRead>, DriverError> {
     let id = write.operation.id();
-    let base = match &write.operation {
-        Operation::Patch { base, .. } => base.map(|base| row::stored(base.number())),
-        _ => None,
-    };
+    let base = write.operation.looks_back_to().map(|base| row::stored(base.number()));
     let key = write.idempotency.as_ref().map(|wanted| wanted.key.as_str());
     let tried_from = tried_from.map(|revision| row::stored(revision.number()));
     let is_plain = base.is_none() && key.is_none() && tried_from.is_none();

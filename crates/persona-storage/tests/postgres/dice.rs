@@ -134,6 +134,7 @@ impl Dice {
                 Operation::Patch { id, precondition, patch: self.patch(), base }
             }
             12..14 => Operation::Delete { id, precondition },
+            14 => Operation::Revert { id, precondition, revision: self.revision() },
             _ => Operation::Undelete { id, precondition },
         };
         let mut request = write(operation);

@@ -64,6 +64,10 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(id, precondition)| Operation::Delete { id, precondition }),
         (number(), precondition())
             .prop_map(|(id, precondition)| Operation::Undelete { id, precondition }),
+        (number(), precondition(), 1..5_u64).prop_map(|(id, precondition, number)| {
+            let revision = Revision::new(number).expect("not zero");
+            Operation::Revert { id, precondition, revision }
+        }),
     ]
 }
 

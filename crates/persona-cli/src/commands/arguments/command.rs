@@ -8,8 +8,8 @@ use persona_server::config::{Environment, Flags};
 use persona_server::process_table::RUN_ROLE;
 
 use super::{
-    Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, History, Import, List,
-    Move, Restore, Show, Token, Top, Undelete, Update, Verify,
+    Backup, Bench, Check, Create, Delete, Diff, Doctor, Edit, Export, Health, History, Import,
+    List, Move, Restore, Revert, Show, Token, Top, Undelete, Update, Verify,
 };
 use crate::commands::completions::Shell;
 use crate::terminal::Format;
@@ -136,6 +136,10 @@ pub enum Command {
     Show(Show),
     /// List the revisions of a persona, the newest first.
     History(History),
+    /// Show what changed between two revisions.
+    Diff(Diff),
+    /// Give a persona the content of an earlier revision.
+    Revert(Revert),
     /// Create a persona.
     Create(Create),
     /// Change some fields of a persona.

@@ -9,6 +9,7 @@ mod token;
 pub use command::{Arguments, Command, ConfigAction, DatabaseFile, RunRole, Target};
 pub use operate::{Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Restore, Top, Verify};
 pub use personas::{
-    Create, Delete, Edit, Export, History, Import, List, OnDuplicate, Show, Undelete, Update,
+    Create, Delete, Diff, Edit, Export, History, Import, List, OnDuplicate, Revert, Show, Undelete,
+    Update,
 };
 pub use token::{Token, TokenAction, TokenCreate};

@@ -125,6 +125,41 @@ pub struct History {
     pub target: Target,
 }
 
+/// Arguments of `diff`.
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// Identity, handle or name.
+    pub persona: String,
+    /// Revision to start from; by default the one before.
+    #[arg(long, value_name = "REVISION", value_parser = at_least_one)]
+    pub from: Option<u64>,
+    /// Revision to compare it with; by default the current one.
+    #[arg(long, value_name = "REVISION", value_parser = at_least_one)]
+    pub to: Option<u64>,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `revert`.
+#[derive(Args, Debug)]
+pub struct Revert {
+    /// Identity, handle or name.
+    pub persona: String,
+    /// Revision of which the persona gets the content.
+    #[arg(value_parser = at_least_one)]
+    pub revision: u64,
+    /// Author of the change; by default the login name.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
+    /// Why the change is made, in a sentence or two; `persona history` shows it.
+    #[arg(long, value_name = "TEXT", help = NOTE_HELP)]
+    pub note: Option<String>,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
 /// Arguments of `create`.
 #[derive(Args, Debug)]
 pub struct Create {

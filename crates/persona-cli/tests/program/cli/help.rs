@@ -4,13 +4,15 @@ use insta::assert_snapshot;
 
 use crate::common::runner::Folder;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 26] = [
     "serve",
     "import",
     "export",
     "list",
     "show",
     "history",
+    "diff",
+    "revert",
     "create",
     "update",
     "edit",

@@ -38,6 +38,31 @@ fn a_history_is_listed_with_its_notes_newest_first() {
     assert_eq!(folder.run(&["history", "Bob"]).code, 3);
 }
 
+#[test]
+fn a_persona_is_compared_and_reverted() {
+    let folder = Folder::with_personas(&[&["Ada", "--set=description=one\ntwo\nthree"]]);
+    let changed = ["update", "Ada", "--set=description=one\n2\nthree", "--set=tags=a"];
+    assert_eq!(folder.run(&changed).code, 0);
+    let diff = folder.run(&["diff", "Ada"]);
+    let expected = "revision 1 -> revision 2\n+ /tags/0 \"a\"\n\n/description\nline 1 -> 1\n  one\n- two\n+ 2\n  three\n";
+    assert_eq!((diff.code, diff.stdout.as_str()), (0, expected), "{diff}");
+    let json: Value =
+        serde_json::from_str(&folder.results(&["diff", "Ada", "--from=2", "--to=1", "--json"]))
+            .expect("JSON");
+    assert_eq!((&json["from"], &json["to"]), (&2.into(), &1.into()));
+    let reverted = folder.run(&["revert", "Ada", "1"]);
+    assert_eq!(reverted.code, 0, "{reverted}");
+    assert!(reverted.stderr.contains("revision 3, with the content of revision 1"), "{reverted}");
+    let same = folder.run(&["diff", "Ada", "--from=1"]);
+    assert!(same.code == 0 && same.stderr.contains("the same content"), "{same}");
+    let again = folder.run(&["revert", "Ada", "1", "--note=once more"]);
+    assert!(again.stderr.contains("nothing changed"), "{again}");
+    let unknown = folder.run(&["revert", "Ada", "9"]);
+    assert_eq!(unknown.code, 3, "{unknown}");
+    assert!(folder.results(&["history", "Ada"]).contains("revert to 1"));
+    assert_eq!(folder.run(&["check"]).code, 0);
+}
+
 /// A folder with a database that has had every kind of change.
 fn lived_in() -> Folder {
     let folder =

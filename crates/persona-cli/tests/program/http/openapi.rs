@@ -172,7 +172,7 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
             }
         }
     }
-    assert_eq!(sent, 8, "every body of the document");
+    assert_eq!(sent, 9, "every body of the document");
 }
 
 #[tokio::test]

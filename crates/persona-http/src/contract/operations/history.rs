@@ -1,9 +1,9 @@
 //! The rows of revisions.
 
 use super::row::{
-    CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, SCAN, answer, body, found, kept, row,
+    CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, SCAN, WRITE, answer, body, found, kept, row,
 };
-use crate::contract::history::RevisionPage;
+use crate::contract::history::{RevisionDiff, RevisionPage};
 use crate::contract::operation::{Content, Method, OperationRow, RateClass, Scope, StoreUse};
 use crate::contract::parameters as of;
 use crate::contract::problems::Code;
@@ -15,6 +15,9 @@ const PAST_EXAMPLE: &str = r#"{
     "created_at": "2026-11-24T12:00:00Z",
     "updated_at": "2026-11-24T12:00:00Z"
 }"#;
+
+const DOCUMENT_EXAMPLE: &str =
+    r#"{"name":"Ada Lovelace","description":"Wrote the first program."}"#;
 
 pub(super) const LIST_REVISIONS: OperationRow = OperationRow {
     summary: "List the revisions of a persona, the newest first",
@@ -32,6 +35,48 @@ pub(super) const GET_REVISION: OperationRow = OperationRow {
     problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::Stale, Code::ReadTimeout],
     store: StoreUse::Reads,
     ..row(READ, "get_revision", Method::Get, "/api/v1/personas/{id}/revisions/{revision}")
+};
+
+pub(super) const REVERT_PERSONA: OperationRow = OperationRow {
+    summary: "Give a persona the content of an earlier revision, as a new revision",
+    headers: &[of::IF_MATCH_REQUIRED],
+    answers: &[kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"])],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::NoSuchRevision,
+        Code::Deleted,
+        Code::Stale,
+        Code::HandleTaken,
+        // Rules may have become stricter since.
+        Code::Invalid,
+        Code::ConditionRequired,
+    ],
+    store: StoreUse::Writes,
+    ..row(
+        WRITE,
+        "revert_persona",
+        Method::Post,
+        "/api/v1/personas/{id}/revisions/{revision}/revert",
+    )
+};
+
+pub(super) const DIFF_REVISIONS: OperationRow = OperationRow {
+    summary: "Compare two revisions of a persona",
+    query: &[of::FROM.parameter, of::TO.parameter],
+    answers: &[answer(200, "What differs.", Content::Json(schema_of::<RevisionDiff>()))],
+    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::ReadTimeout],
+    store: StoreUse::Reads,
+    ..row(SCAN, "diff_revisions", Method::Get, "/api/v1/personas/{id}/diff")
+};
+
+pub(super) const DIFF_DOCUMENT: OperationRow = OperationRow {
+    summary: "Compare a revision of a persona with a document",
+    query: &[of::FROM_CURRENT.parameter],
+    bodies: &[body(JSON, Persona("PersonaReplace"), DOCUMENT_EXAMPLE)],
+    answers: &[answer(200, "What differs.", Content::Json(schema_of::<RevisionDiff>()))],
+    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::ReadTimeout],
+    store: StoreUse::Reads,
+    ..row(SCAN, "diff_document", Method::Post, "/api/v1/personas/{id}/diff")
 };
 
 pub(super) const IMPORT_REVISION: OperationRow = OperationRow {

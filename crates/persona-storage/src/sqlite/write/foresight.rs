@@ -263,7 +263,10 @@ fn prepare_own(operation: &Operation) {
             document.prepare();
         }
         Operation::Import { past, .. } => past.document.prepare(),
-        Operation::Patch { .. } | Operation::Delete { .. } | Operation::Undelete { .. } => {}
+        Operation::Patch { .. }
+        | Operation::Delete { .. }
+        | Operation::Undelete { .. }
+        | Operation::Revert { .. } => {}
     }
 }
 
@@ -312,6 +315,7 @@ fn is_of_the_rules(decided: &Result<Decision, Error>) -> bool {
         Error::Invalid(_)
             | Error::TestFailed { .. }
             | Error::UnknownBase { .. }
+            | Error::UnknownRevision { .. }
             | Error::Conflicts { .. }
             | Error::AlreadyExists { .. }
             | Error::Deleted { .. }

@@ -1,0 +1,117 @@
+//! `GET` and `POST /api/v1/personas/{id}/diff`: what differs between two revisions, or between a
+//! revision and a document of the client.
+//!
+//! Comparing takes up to a tenth of a second, so it is never done on a serving thread, and clients
+//! take turns at it as they do at large bodies.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use persona_model::{Document, PersonaId, Revision, diff_documents};
+use persona_storage::{Error, Representation};
+
+use crate::contract::OperationId;
+use crate::contract::history::RevisionDiff;
+use crate::contract::parameters::{FROM, FROM_CURRENT, TO};
+use crate::extract::conditions;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::{MediaType, WriteRequest};
+use crate::limits::heavy::Weight;
+use crate::personas::{self, get, responses};
+use crate::problem::{Code, Problem};
+use crate::{ClientAddress, Context, wire};
+
+/// Compares two revisions: by default the current one with the one before.
+pub async fn diff_revisions(
+    State(context): State<Arc<Context>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let client = request.extensions().get::<ClientAddress>().copied();
+    let id = personas::id_in(request.uri().path())?;
+    let mut query = Parameters::read(request.uri(), OperationId::DiffRevisions);
+    let (from, to) = (query.value(&FROM), query.value(&TO));
+    query.done()?;
+    let to = match to {
+        Some(to) => to,
+        None => current(&context, id).await?,
+    };
+    let before = || Revision::new(to.number() - 1);
+    let from = from.or_else(before).ok_or_else(|| {
+        Problem::new(Code::NoSuchRevision, format!("revision {to} of {id} is the first"))
+            .hint("name the revision to start from with from")
+    })?;
+    let before = get::at_revision(&context, client, id, from).await?;
+    let after = get::at_revision(&context, client, id, to).await?;
+    let bytes = before.body.len() + after.body.len();
+    let work = move || {
+        let (before, after) = (document(&before)?, document(&after)?);
+        Ok(RevisionDiff::of(from, Some(to), diff_documents(&before, &after)))
+    };
+    compared(&context, client, bytes, work).await
+}
+
+/// Compares a revision, by default the current one, with the document that was sent.
+pub async fn diff_document(
+    State(context): State<Arc<Context>>,
+    mut request: WriteRequest,
+) -> Result<Response, Problem> {
+    let client = request.client().map(ClientAddress);
+    let id = request.persona_id()?;
+    let mut query = Parameters::read(&request.parts.uri, OperationId::DiffDocument);
+    let from = query.value(&FROM_CURRENT);
+    query.done()?;
+    conditions::none(&request.parts.headers, "is not understood here: nothing is changed")?;
+    let read = move |_, body| Ok(wire::document_of_put(id, body)?);
+    let after = request.read(&context, MediaType::PERSONA, read).await?;
+    let from = match from {
+        Some(from) => from,
+        None => current(&context, id).await?,
+    };
+    let before = get::at_revision(&context, client, id, from).await?;
+    // What was sent has about as many bytes as its text, which is not made for this.
+    let bytes = before.body.len() * 2;
+    let work =
+        move || Ok(RevisionDiff::of(from, None, diff_documents(&document(&before)?, &after)));
+    compared(&context, client, bytes, work).await
+}
+
+/// The current revision, also of a deleted persona.
+async fn current(context: &Context, id: PersonaId) -> Result<Revision, Problem> {
+    let page = context.store.revisions(id, None, 1).await?;
+    let newest = page.and_then(|page| page.items.first().map(|entry| entry.revision));
+    newest.ok_or_else(|| Problem::no_such_persona(&id.to_string()))
+}
+
+fn document(answer: &Representation) -> Result<Document, Error> {
+    let damaged = |what: &dyn std::fmt::Display| {
+        Error::Damaged(format!("a stored revision cannot be read: {what}"))
+    };
+    let answer = serde_json::from_slice(&answer.body).map_err(|error| damaged(&error))?;
+    Document::from_representation(&answer).map_err(|invalid| damaged(&invalid))
+}
+
+/// Does the work elsewhere, in the turn of the client, and answers with what came of it.
+async fn compared(
+    context: &Context,
+    client: Option<ClientAddress>,
+    bytes: usize,
+    work: impl FnOnce() -> Result<RevisionDiff, Error> + Send + 'static,
+) -> Result<Response, Problem> {
+    let weight = match Weight::of(bytes) {
+        Weight::Large => Weight::Large,
+        // Short texts of many short lines take long too.
+        Weight::Light | Weight::Medium => Weight::Medium,
+    };
+    let client_of_turn = client.map(|client| client.0);
+    let turn = context.heavy.take(weight, client_of_turn, context.write_deadline()).await?;
+    let worked = tokio::task::spawn_blocking(move || {
+        let text = work().map(|diff| serde_json::to_vec(&diff).expect("a body is JSON"));
+        drop(turn);
+        text
+    });
+    let text = worked
+        .await
+        .map_err(|_| Problem::new(Code::Internal, "the revisions could not be compared"))??;
+    responses::json_text(context, client, text)
+}

@@ -1,0 +1,152 @@
+//! Laws of differences: what they are made of gives the second document of the first.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{DocumentDiff, TextDiff, diff_documents};
+use crate::diff::{Hunk, LineSide, TEXT_CONTEXT_LINES};
+use crate::{Document, PATCH_OPERATIONS_MAX, Patch, TEXT_BYTES_MAX};
+
+fn document(members: Value) -> Document {
+    Document::from_json(members).expect("a document")
+}
+
+/// Texts with lines in common.
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec("[ab]{0,2}( [abc中]{1,3}){0,3}", 0..12).prop_map(|lines| lines.join("\n"))
+}
+
+fn free_form() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<i32>().prop_map(Value::from),
+        "[ab]{0,3}".prop_map(Value::from)
+    ];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map("[ab/~]{0,2}", inner, 0..4)
+                .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+fn documents() -> impl Strategy<Value = Document> {
+    (text(), prop::collection::vec(text(), 0..4), prop::collection::vec("[a-d]", 0..5), free_form(), any::<bool>()).prop_map(
+        |(description, greetings, tags, free, has_handle)| {
+            let tags: std::collections::BTreeSet<String> = tags.into_iter().collect();
+            document(json!({
+                "name": "Ada", "description": description, "alternate_greetings": greetings, "tags": tags,
+                "handle": if has_handle { json!("ada") } else { Value::Null }, "extensions": { "free": free },
+            }))
+        },
+    )
+}
+
+/// The lines of one side of a hunk.
+fn side(hunk: &Hunk, other: LineSide) -> Vec<String> {
+    let lines = hunk.lines.iter().filter(|line| line.side != other);
+    lines.map(|line| line.spans.iter().map(|span| span.text.as_str()).collect()).collect()
+}
+
+/// Puts the second side of each hunk in the place of the first.
+fn patched(text: &str, of_text: &TextDiff) -> String {
+    let before: Vec<&str> = text.split('\n').collect();
+    let (mut after, mut place) = (Vec::new(), 0);
+    for hunk in &of_text.hunks {
+        after.extend(before[place..hunk.from_line - 1].iter().map(ToString::to_string));
+        assert_eq!(after.len() + 1, hunk.to_line, "{hunk:?}");
+        let old = side(hunk, LineSide::To);
+        place = hunk.from_line - 1 + old.len();
+        assert_eq!(old, before[hunk.from_line - 1..place], "{hunk:?}");
+        after.extend(side(hunk, LineSide::From));
+    }
+    after.extend(before[place..].iter().map(ToString::to_string));
+    after.join("\n")
+}
+
+fn check(from: &Document, to: &Document) -> DocumentDiff {
+    let diff = diff_documents(from, to);
+    let patch = Patch::json(Value::from(diff.patch.clone())).expect("a patch");
+    assert_eq!(patch.apply(from).as_ref(), Ok(to), "{:?}", diff.patch);
+    assert_eq!(diff.changed, from.changed_fields(to));
+    let (before, after) = (from.to_json(), to.to_json());
+    for of_text in &diff.texts {
+        let text = |document: &Value| {
+            let found = document.pointer(&of_text.pointer).and_then(Value::as_str);
+            found.expect("a text").to_owned()
+        };
+        assert_eq!(patched(&text(&before), of_text), text(&after), "{of_text:?}");
+    }
+    diff
+}
+
+proptest! {
+    #[test]
+    fn patch_and_hunks_make_the_second_document_of_the_first(from in documents(), to in documents()) {
+        check(&from, &to);
+        prop_assert_eq!(diff_documents(&from, &from), DocumentDiff { changed: vec![], patch: vec![], texts: vec![] });
+    }
+}
+
+#[test]
+fn a_changed_word_is_marked_in_its_line_with_the_lines_around() {
+    let lines = |changed: &str| {
+        (1..=20)
+            .map(|number| if number == 10 { changed.to_owned() } else { format!("line {number}") })
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let of = |text: String| document(json!({ "name": "Ada", "description": text }));
+    let diff = check(&of(lines("the old word stays")), &of(lines("the new word stays")));
+    let [TextDiff { pointer, is_coarse: false, hunks }] = &diff.texts[..] else {
+        panic!("{diff:?}")
+    };
+    let [hunk] = &hunks[..] else { panic!("{hunks:?}") };
+    assert_eq!((pointer.as_str(), hunk.from_line, hunk.to_line), ("/description", 7, 7));
+    assert_eq!(hunk.lines.len(), 2 * TEXT_CONTEXT_LINES + 2);
+    let marked = |line: usize| {
+        let spans = hunk.lines[line].spans.iter();
+        spans.map(|span| (span.text.as_str(), span.is_changed)).collect::<Vec<_>>()
+    };
+    assert_eq!(marked(2), [("line 9", false)]);
+    assert_eq!(marked(3), [("the ", false), ("old", true), (" word stays", false)]);
+    assert_eq!(marked(4), [("the ", false), ("new", true), (" word stays", false)]);
+}
+
+#[test]
+fn texts_with_too_many_lines_that_differ_are_told_as_a_whole() {
+    let text = |words: &str| {
+        let lines = words.chars().cycle().flat_map(|char| [char, '\n']);
+        let text: String = lines.take(TEXT_BYTES_MAX - 20).collect();
+        format!("begin\n{text}\nend")
+    };
+    let of = |text: String| document(json!({ "name": "Ada", "description": text }));
+    let diff = check(&of(text("abc")), &of(text("xyzw")));
+    let [TextDiff { is_coarse: true, hunks, .. }] = &diff.texts[..] else { panic!("not coarse") };
+    assert_eq!((hunks.len(), hunks[0].from_line), (1, 1));
+    // One line of many words is not taken apart either.
+    let words = |word: &str| word.repeat(TEXT_BYTES_MAX / word.len());
+    let diff = check(&of(words("a b ")), &of(words("c d ")));
+    let [TextDiff { is_coarse: false, hunks, .. }] = &diff.texts[..] else { panic!("{diff:?}") };
+    assert!(hunks[0].lines.iter().all(|line| line.spans.len() == 1));
+}
+
+#[test]
+fn a_field_with_too_many_changes_is_replaced_as_a_whole_and_the_others_are_not() {
+    let keys = |value: u32| {
+        let members = (0..=PATCH_OPERATIONS_MAX).map(|key| (format!("k{key}"), json!(value)));
+        Value::from(members.collect::<serde_json::Map<_, _>>())
+    };
+    let of = |value: u32, style: &str| {
+        document(json!({
+            "name": "Ada", "extensions": keys(value), "style_preferences": { "a": style, "b": 1 },
+        }))
+    };
+    let diff = check(&of(1, "x"), &of(2, "y"));
+    let paths: Vec<&str> =
+        diff.patch.iter().filter_map(|operation| operation["path"].as_str()).collect();
+    assert_eq!(paths, ["/style_preferences/a", "/extensions"]);
+    let few = check(&of(1, "x"), &of(1, "y"));
+    assert_eq!(few.patch.len(), 1);
+}
