@@ -1,16 +1,21 @@
 //! `GET /`: where to go from here.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, VARY};
 
+use crate::Context;
 use crate::contract::OperationId;
 use crate::contract::health::{Landing, Links};
 use crate::studio;
 
 /// Gives browsers the studio, and tells programs what there is.
-pub async fn landing(headers: HeaderMap) -> Response {
+pub async fn landing(State(context): State<Arc<Context>>, headers: HeaderMap) -> Response {
     let wants_html = headers
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())
@@ -18,15 +23,16 @@ pub async fn landing(headers: HeaderMap) -> Response {
     if wants_html {
         return studio::page(&headers);
     }
+    let link = |id: OperationId| Cow::from(format!("{}{}", context.root_path, id.path()));
     let links = Links {
-        personas: OperationId::ListPersonas.path().into(),
-        documentation: OperationId::GetDocs.path().into(),
-        openapi: OperationId::GetOpenapi.path().into(),
-        problems: OperationId::ListProblems.path().into(),
-        status: OperationId::GetStatus.path().into(),
-        health: OperationId::GetHealth.path().into(),
-        readiness: OperationId::GetReadiness.path().into(),
-        metrics: OperationId::GetMetrics.path().into(),
+        personas: link(OperationId::ListPersonas),
+        documentation: link(OperationId::GetDocs),
+        openapi: link(OperationId::GetOpenapi),
+        problems: link(OperationId::ListProblems),
+        status: link(OperationId::GetStatus),
+        health: link(OperationId::GetHealth),
+        readiness: link(OperationId::GetReadiness),
+        metrics: link(OperationId::GetMetrics),
     };
     let (name, version) = ("Persona Store".into(), env!("CARGO_PKG_VERSION").into());
     ([(VARY, "Accept")], Json(Landing { name, version, links })).into_response()

@@ -8,7 +8,7 @@
 //! - `limits/` is what one client may hold of a worker: memory, turns, time;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `wire.rs` is what the JSON of a persona has besides its document;
-//! - `middleware.rs` is what happens to every request;
+//! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
 //! - `studio.rs` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
@@ -25,6 +25,7 @@ mod landing;
 mod limits;
 mod middleware;
 mod openapi;
+mod origins;
 mod personas;
 mod plain_reads;
 mod problem;
@@ -58,6 +59,7 @@ pub use limits::network::Network;
 pub use limits::patience::{BYTES_PER_SECOND_MIN, Patience};
 pub use middleware::REFUSALS;
 pub use openapi::document as openapi_document;
+pub use origins::{ANY_ORIGIN, Origins};
 pub use plain_reads::PlainReads;
 pub use router::{Router, router};
 pub use server::{Alone, Metrics, ServerFigures, ServerState};
@@ -73,6 +75,10 @@ pub struct Context {
     pub metrics: Arc<dyn Metrics>,
     /// What all processes of the server say of themselves.
     pub server: Arc<dyn ServerState>,
+    /// The pages of other sites that may use the server.
+    pub origins: Origins,
+    /// What a proxy has in front of every path, such as `/personas`; mostly nothing.
+    pub root_path: Arc<str>,
     /// Whether answers name the worker and its timing.
     pub expose_worker: bool,
     /// Whether each request gets a line in the log.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use persona_model::PersonaId;
@@ -18,8 +18,9 @@ use persona_model::PersonaId;
 use crate::auth::permit;
 use crate::contract::OperationId;
 use crate::limits::answer_memory::SMALL_BYTES_MAX;
+use crate::origins::{PageVerdict, preflight};
 use crate::problem::{Code, Problem, Refusal, render};
-use crate::router::Answering;
+use crate::router::{Answering, methods_at};
 use crate::{ClientAddress, Context, personas};
 
 /// The target of the log lines about requests that break the rules of HTTP. The log never leaves
@@ -31,6 +32,11 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(super) const WORKER: HeaderName = HeaderName::from_static("x-persona-worker");
 /// Tells how long the server took.
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// Says which sites may load an answer without asking for permission to read it.
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// The policy of an answer that is no page (Content Security Policy, level 3).
+const NOTHING_MAY_LOAD: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// Most characters of a request id that a client or proxy chose.
 const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Most characters of a method in the log; one can be as long as a head.
@@ -58,19 +64,26 @@ pub(super) async fn finish(
     }
     let Begun { id, facts, .. } = &begun;
     let mut response = match request.extensions_mut().remove::<Refusal>() {
-        None => {
-            let mut response = match permit(context, request.headers(), operation).await {
-                Ok(identity) => {
-                    if let Some(identity) = identity {
-                        request.extensions_mut().insert(identity);
+        None => match verdict(context, &request, operation, route) {
+            PageVerdict::Serve => {
+                let mut response = match permit(context, request.headers(), operation).await {
+                    Ok(identity) => {
+                        if let Some(identity) = identity {
+                            request.extensions_mut().insert(identity);
+                        }
+                        without_panic(handle(request)).await
                     }
-                    without_panic(handle(request)).await
-                }
-                Err(problem) => problem.into_response(),
-            };
-            facts.note_broken(&mut response, context, id);
-            response
-        }
+                    Err(problem) => problem.into_response(),
+                };
+                facts.note_broken(&mut response, context, id);
+                response
+            }
+            PageVerdict::Preflight => preflight(methods_at(route)),
+            PageVerdict::Refuse(problem) => {
+                facts.log_refusal(&problem, id);
+                problem.into_response()
+            }
+        },
         Some(refusal) => facts.refuse(refusal, id),
     };
     // An id that came in is visible ASCII, and so is one of ours.
@@ -111,10 +124,27 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
         .into_response()
 }
 
+/// What is done with a request of a page. Where a path has no such operation nothing can change,
+/// and the answer is the same for every client.
+fn verdict(
+    context: &Context,
+    request: &Request,
+    operation: Option<OperationId>,
+    route: &str,
+) -> PageVerdict {
+    match context.origins.judge(request) {
+        PageVerdict::Refuse(_) if operation.is_none() => PageVerdict::Serve,
+        PageVerdict::Preflight if methods_at(route).is_empty() => PageVerdict::Serve,
+        verdict => verdict,
+    }
+}
+
 /// A request from its beginning to its answer, whichever way it takes.
 pub(super) struct Begun {
     started: Instant,
     id: HeaderValue,
+    /// The origin of the page that asks, where pages of other sites may.
+    origin: Option<HeaderValue>,
     facts: RequestFacts,
 }
 
@@ -130,7 +160,9 @@ impl Begun {
         let persona =
             if context.access_log { personas::id_in(request.uri().path()).ok() } else { None };
         let facts = RequestFacts { method: request.method().clone(), route, client, persona };
-        Self { started, id: request_id(request.headers(), context), facts }
+        let may_ask = !context.origins.is_empty();
+        let origin = if may_ask { request.headers().get(ORIGIN).cloned() } else { None };
+        Self { started, id: request_id(request.headers(), context), origin, facts }
     }
 
     /// Counts and logs the answer, and gives it the headers that every answer has.
@@ -151,6 +183,14 @@ impl Begun {
         // What is JSON or text must not be taken for a page or a script (Fetch standard, section
         // 3.6).
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // No page of another site may have it in a frame, or read it by way of an image or script
+        // (Fetch standard, section 3.7). A page of ours has a policy of its own.
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(NOTHING_MAY_LOAD);
+        headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+        context.origins.admit(self.origin.as_ref(), headers);
+        if !context.root_path.is_empty() {
+            put_root_before_location(headers, &context.root_path);
+        }
         if context.expose_worker {
             headers.insert(WORKER, HeaderValue::from(context.server.slot()));
             let timing = format!("total;dur={:.3}", took.as_secs_f64() * 1000.0);
@@ -159,6 +199,16 @@ impl Begun {
                 HeaderValue::try_from(timing).expect("a number is visible ASCII"),
             );
         }
+    }
+}
+
+/// Makes a path that names something new one that a client behind the proxy can use.
+fn put_root_before_location(headers: &mut HeaderMap, root: &str) {
+    let Some(Ok(path)) = headers.get(LOCATION).map(HeaderValue::to_str) else { return };
+    if path.starts_with('/')
+        && let Ok(full) = HeaderValue::try_from(format!("{root}{path}"))
+    {
+        headers.insert(LOCATION, full);
     }
 }
 
@@ -226,7 +276,7 @@ impl RequestFacts {
             code = problem.code().facts().word,
             detail = problem.detail(),
             request.id = id.to_str().unwrap_or_default(),
-            client.address = self.client.map(|client| tracing::field::display(client.0)),
+            client.address = self.client.map(tracing::field::display),
             "refused a request by its head or the frame of its body"
         );
     }
@@ -239,7 +289,7 @@ impl RequestFacts {
             http.status = status,
             duration_ms = took.as_secs_f64() * 1000.0,
             request.id = id.to_str().unwrap_or_default(),
-            client.address = self.client.map(|client| tracing::field::display(client.0)),
+            client.address = self.client.map(tracing::field::display),
             persona.id = self.persona.map(tracing::field::display),
             "answered a request"
         );

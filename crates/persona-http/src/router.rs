@@ -215,6 +215,11 @@ fn method_not_allowed(pattern: &str, request: &Request) -> Problem {
         .header(ALLOW, allow(&methods))
 }
 
+/// The methods of a pattern, as `Allow` has them; empty where there are none.
+pub(crate) fn methods_at(pattern: &str) -> HeaderValue {
+    allow(&operations_at(pattern).map(|id| id.row().method.as_str()).collect::<Vec<_>>())
+}
+
 /// The value of `Allow` for a path with these methods.
 fn allow(methods: &[&str]) -> HeaderValue {
     let with_head = methods.join(",").replace("GET", "GET,HEAD");

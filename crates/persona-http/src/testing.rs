@@ -39,6 +39,8 @@ pub fn context(store: Arc<dyn Store>) -> Context {
         clock: Arc::new(FixedClock),
         metrics: Arc::new(Alone),
         server: Arc::new(Alone),
+        origins: crate::Origins::default(),
+        root_path: "".into(),
         expose_worker: false,
         access_log: true,
         write_wait_max: Duration::from_secs(10),

@@ -43,6 +43,8 @@ fn context() -> Context {
         clock,
         metrics: Arc::new(entry.clone()),
         server: Arc::new(entry),
+        origins: persona_http::Origins::default(),
+        root_path: "".into(),
         expose_worker: false,
         access_log: false,
         write_wait_max: Duration::from_secs(1),

@@ -15,6 +15,7 @@ pub mod file_size_limit;
 pub mod heads;
 pub mod host_name;
 mod init;
+pub mod listen;
 pub mod log;
 mod maintenance;
 pub mod process_table;

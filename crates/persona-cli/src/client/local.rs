@@ -9,7 +9,7 @@ use persona_http::Body;
 use persona_http::Router;
 use persona_http::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-    ReadTurns, TokenUses, router,
+    Origins, ReadTurns, TokenUses, router,
 };
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
@@ -60,6 +60,8 @@ impl Local {
             clock,
             metrics: Arc::new(Alone),
             server: Arc::new(Alone),
+            origins: Origins::default(),
+            root_path: "".into(),
             expose_worker: false,
             access_log: false,
             write_wait_max: Duration::from_millis(config.busy_timeout_ms),

@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
             return ExitCode::Usage;
         }
         Some(Command::Serve(flags)) => match config::loaded(&flags, &environment, &output) {
-            Ok(loaded) => return serve::run(loaded.config, &output),
+            Ok(loaded) => return serve::run(loaded.config, &environment, &output),
             Err(failure) => Err(failure),
         },
         Some(command) => run(command, &environment, &output),

@@ -8,11 +8,12 @@ use persona_http::contract::OperationId;
 use persona_model::Clock;
 use persona_server::backend::Engine;
 use persona_server::clock::SystemClock;
-use persona_server::config::{Config, Database, TlsFiles};
+use persona_server::config::{Config, Database, Environment, TlsFiles};
 use persona_server::exit_code::ExitCode;
+use persona_server::listen::{Address, Doors, Inherited, NoDoor, NoUnixSocket};
 use persona_server::log::{Log, Stream, Writer, say};
 use persona_server::scoreboard::NotMade;
-use persona_server::supervisor::{self, Address, Doors, Started};
+use persona_server::supervisor::{self, Started};
 use persona_server::tls::Certificates;
 use persona_server::units::size;
 use persona_storage::sqlite::{is_there, refuse_output};
@@ -25,8 +26,8 @@ use crate::terminal::Output;
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 /// Runs the server until it is told to stop.
-pub fn run(config: Config, output: &Output) -> ExitCode {
-    match serve(config) {
+pub fn run(config: Config, environment: &Environment, output: &Output) -> ExitCode {
+    match serve(config, environment) {
         Ok(code) => code,
         Err(failure) => {
             // Not with `Output::fail`: a full pipe without a reader must not hold up the end.
@@ -36,7 +37,7 @@ pub fn run(config: Config, output: &Output) -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<ExitCode, Failure> {
+fn serve(config: Config, environment: &Environment) -> Result<ExitCode, Failure> {
     if let Some(log_file) = &config.log_file
         && let Err(error) = refuse_output(config.database.file(), log_file)
     {
@@ -48,13 +49,11 @@ fn serve(config: Config) -> Result<ExitCode, Failure> {
         Failure::new(ExitCode::Config, format!("could not open the log: {error}"))
     })?;
     let certificates = certificates(&config)?;
-    let (listener, socket) = supervisor::bind(config.host, config.port)
-        .map_err(|error| address_refused(&config, &error))?;
+    let doors = doors(&config, environment, certificates)?;
     note_other_server(&config);
-    let (facts, address) =
-        (config.clone(), Address { socket, is_encrypted: certificates.is_some() });
-    let announce = |started: &Started| announce(&facts, address, started);
-    let doors = Doors { listener, certificates };
+    let (facts, urls) =
+        (config.clone(), doors.addresses.iter().map(Address::url).collect::<Vec<_>>());
+    let announce = |started: &Started| announce(&facts, &urls, started);
     let ended = supervisor::run(config, doors, log.clone(), &announce);
     log.finish();
     match ended {
@@ -80,6 +79,18 @@ fn certificates(config: &Config) -> Result<Option<Certificates>, Failure> {
         .map_err(|problem| Failure::new(ExitCode::Config, problem.to_string()).hint(problem.hint()))
 }
 
+/// The sockets that clients come in by.
+fn doors(
+    config: &Config,
+    environment: &Environment,
+    certificates: Option<Certificates>,
+) -> Result<Doors, Failure> {
+    let inherited = Inherited::of(config.fd, environment).map_err(|message| {
+        Failure::new(ExitCode::Config, message).hint("systemd sets it; unset it for other starts")
+    })?;
+    Doors::open(config, &inherited, certificates).map_err(|error| refused(config, &error))
+}
+
 /// Says that another server runs, where a new database would be made beside it.
 fn note_other_server(config: &Config) {
     let is_new = config.database.file().is_some_and(|file| !is_there(file));
@@ -89,6 +100,25 @@ fn note_other_server(config: &Config) {
         Stream::Error,
         format!("note: {database} will be a new database; another server runs at {url}\n"),
     );
+}
+
+/// Why there is no way in, and what to do about it.
+fn refused(config: &Config, error: &NoDoor) -> Failure {
+    let failure = |code| Failure::new(code, error.to_string());
+    match error {
+        NoDoor::Tcp { source, .. } => address_refused(config, source),
+        NoDoor::Unix(NoUnixSocket::InUse(_)) => failure(ExitCode::Unavailable)
+            .hint("end the other program, or choose another path with --uds"),
+        NoDoor::Unix(NoUnixSocket::System { .. }) => failure(ExitCode::Unavailable)
+            .hint("choose a path in a folder that exists and that this user may write to, with --uds"),
+        NoDoor::Unix(NoUnixSocket::NoGroup(_)) => failure(ExitCode::Config)
+            .hint("name a group of this machine with --uds-group: getent group"),
+        NoDoor::Unix(_) => failure(ExitCode::Config).hint("choose another path with --uds"),
+        NoDoor::NotInherited { .. } => failure(ExitCode::Config)
+            .hint("hand over a socket of TCP or a unix socket that listens already, and name its descriptor with --fd"),
+        NoDoor::OpenToOthers(_) => failure(ExitCode::Config)
+            .hint("have it listen on 127.0.0.1, or add --allow-open to serve every client that can reach the port"),
+    }
 }
 
 fn address_refused(config: &Config, error: &io::Error) -> Failure {
@@ -104,19 +134,22 @@ fn address_refused(config: &Config, error: &io::Error) -> Failure {
             failure(format!("the address {address} is in use by another program")).hint(hint)
         }
         ErrorKind::PermissionDenied => failure(format!("this user may not listen on {address}"))
-            .hint("ports below 1024 need more rights; choose another one with --port"),
+            .hint(
+                "ports below 1024 need more rights: choose another one with --port, let systemd listen and hand the socket over, \
+                 or give the program the right: setcap cap_net_bind_service=+ep PATH_OF_PERSONA",
+            ),
         _ => failure(format!("could not listen on {address}: {error}")),
     }
 }
 
 /// Tells that everything is ready: people with a few aligned lines, the log with one event, and
 /// scripts with one line on standard output that names the URL.
-fn announce(config: &Config, address: Address, started: &Started) {
-    let url = address.url();
+fn announce(config: &Config, urls: &[String], started: &Started) {
+    let url = urls.first().map_or("", String::as_str);
     if io::stderr().is_terminal() {
         say(
             Stream::Error,
-            banner(&config.database, config.workers, &url, &access(config, started), started),
+            banner(&config.database, config.workers, url, &access(config, started), started),
         );
     } else {
         let journal_mode = match &started.prepared.engine {
@@ -124,7 +157,7 @@ fn announce(config: &Config, address: Address, started: &Started) {
             Engine::Postgres => None,
         };
         tracing::info!(
-            url,
+            url = urls.join(", "),
             version = env!("CARGO_PKG_VERSION"),
             database = %config.database,
             database_bytes = started.prepared.database_bytes,
@@ -141,7 +174,8 @@ fn announce(config: &Config, address: Address, started: &Started) {
         );
     }
     if !(io::stderr().is_terminal() && io::stdout().is_terminal()) {
-        say(Stream::Output, format!("listening on {url}\n"));
+        let lines = urls.iter().map(|url| format!("listening on {url}\n"));
+        say(Stream::Output, lines.collect::<Vec<_>>().concat());
     }
 }
 

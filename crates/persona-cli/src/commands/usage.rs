@@ -27,6 +27,44 @@ pub fn explain(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok }
 }
 
+/// Flags of uvicorn and gunicorn that `serve` does not have, and what does their work here.
+const OF_OTHER_SERVERS: [(&str, &str); 20] = [
+    ("bind", "name the address with --host and --port, or the socket with --uds"),
+    ("certfile", "the certificate is named with --tls-cert"),
+    ("keyfile", "the key is named with --tls-key"),
+    (
+        "ssl-keyfile-password",
+        "the key has to be written without a passphrase: openssl pkey -in KEY -out PLAIN",
+    ),
+    ("ssl-ca-certs", "certificates of clients are not asked for; a proxy in front can"),
+    ("ssl-cert-reqs", "certificates of clients are not asked for; a proxy in front can"),
+    ("ssl-version", "connections have TLS 1.3 or 1.2"),
+    ("ssl-ciphers", "the ciphers are those of rustls and need no choice"),
+    ("proxy-headers", "headers of the proxies that --forwarded-allow-ips names are read"),
+    ("no-proxy-headers", "--forwarded-allow-ips=none has the same effect"),
+    ("timeout-keep-alive", "the time is set with --idle-timeout, such as 75s"),
+    ("keep-alive", "the time is set with --idle-timeout, such as 75s"),
+    ("timeout-graceful-shutdown", "the time is set with --drain-timeout-ms"),
+    ("graceful-timeout", "the time is set with --drain-timeout-ms"),
+    ("limit-concurrency", "connections are bounded with --connections-max, for each worker"),
+    ("worker-class", "there is one kind of worker"),
+    ("reload", "nothing has to be loaded again while you work: the program is one file"),
+    ("no-access-log", "there is no access log unless --access-log is given"),
+    ("backlog", "the queue of the socket has 1,024 places, or net.core.somaxconn"),
+    ("umask", "the rights of the unix socket are set with --uds-mode"),
+];
+
+/// What to say of a flag that another server has.
+fn of_other_servers(argument: &str, name: &str, words: &[String]) -> Option<Failure> {
+    let name = name.split('=').next().unwrap_or(name);
+    let (_, advice) = OF_OTHER_SERVERS
+        .iter()
+        .find(|(other, _)| *other == name)
+        .filter(|_| words.get(1).is_some_and(|command| command == "serve"))?;
+    let message = format!("{argument} is a flag of other servers");
+    Some(Failure::new(ExitCode::Usage, message).hint(*advice))
+}
+
 /// A failure for what the parser calls an unknown argument and this program knows better.
 fn better_words(error: &clap::Error, words: &[String]) -> Option<Failure> {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
@@ -36,6 +74,9 @@ fn better_words(error: &clap::Error, words: &[String]) -> Option<Failure> {
         return None;
     }
     if let Some(name) = argument.strip_prefix("--") {
+        if let Some(failure) = of_other_servers(argument, name, words) {
+            return Some(failure);
+        }
         let key = setting_of_earlier_name(&name.replace('-', "_"))?;
         return Some(Failure::new(
             ExitCode::Usage,
@@ -79,6 +120,12 @@ mod tests {
         );
         let absent = said(&["persona", "list", "-excel"]).expect("better words");
         assert!(absent.contains("'-excel'") && absent.contains("'WORD -excel'"), "{absent}");
+        let other = said(&["persona", "serve", "--proxy-headers"]).expect("better words");
+        assert!(
+            other.contains("a flag of other servers") && other.contains("--forwarded-allow-ips"),
+            "{other}"
+        );
+        assert_eq!(said(&["persona", "list", "--proxy-headers"]), None);
         assert_eq!(said(&["persona", "list", "--limt", "3"]), None);
         assert_eq!(said(&["persona", "list", "-x"]), None);
     }

@@ -7,15 +7,18 @@
 
 mod client;
 pub mod declared;
+mod load;
 pub mod personas;
 mod processes;
 pub mod report;
 pub mod runner;
 mod server;
+mod shell;
 pub mod tokens;
 pub mod wire;
 
 pub use client::{Client, Reply};
+pub use load::Load;
 pub use persona_test_support::{Stop, wait_at_most, wait_for};
 pub use processes::{Process, signal};
 pub use server::{ON_POSTGRES, Server, refused};

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::shell::{with_descriptor, with_open_files};
 use super::wire::{Way, trust_in};
 use super::{Client, DEADLINE, Process, signal, wait_for};
 use persona_test_support::{Authority, Cluster};
@@ -30,14 +32,14 @@ pub struct Builder {
     has_unread_log: bool,
     open_files: Option<u32>,
     trust: Option<Arc<ClientConfig>>,
+    handed_over: Option<(OwnedFd, String)>,
 }
 
 /// A running server. Dropping it kills it, and with it all its processes.
 pub struct Server {
     child: Child,
-    address: SocketAddr,
-    /// What its clients trust, where connections are encrypted.
-    trust: Option<Arc<ClientConfig>>,
+    /// How it is reached: by the first address that it names.
+    way: Way,
     stderr: Gathered,
     /// Its standard error, as long as nothing reads it.
     unread: Option<ChildStderr>,
@@ -77,6 +79,13 @@ impl Builder {
         self.flag(format!("--tls-cert={cert}")).flag(format!("--tls-key={key}"))
     }
 
+    /// Hands it this socket as descriptor 3, and sets variables in the words of a shell, in which
+    /// `$$` is its process number.
+    pub fn handed_over(mut self, socket: impl Into<OwnedFd>, variables: &str) -> Self {
+        self.handed_over = Some((socket.into(), variables.into()));
+        self
+    }
+
     /// Starts it on the files that another server left.
     pub fn in_folder(mut self, folder: TempDir) -> Self {
         self.folder = Some(folder);
@@ -101,6 +110,9 @@ impl Builder {
         let folder = self.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let mut program = command(folder.path(), self.workers, &flags);
+        if let Some((socket, variables)) = self.handed_over {
+            program = with_descriptor(&program, socket, &variables);
+        }
         if let Some(most) = self.open_files {
             program = with_open_files(&program, most);
         }
@@ -113,16 +125,15 @@ impl Builder {
         let address = lines
             .recv_timeout(DEADLINE)
             .ok()
-            .and_then(|line| line.strip_prefix("listening on ")?.split_once("://")?.1.parse().ok());
-        let Some(address) = address else {
+            .and_then(|line| way_of(line.strip_prefix("listening on ")?, self.trust));
+        let Some(way) = address else {
             let _ = child.kill();
             panic!(
                 "the server did not get ready; it said:\n{}",
                 String::from_utf8_lossy(&stderr.lock().expect("no panic"))
             );
         };
-        let trust = self.trust;
-        Server { child, address, trust, stderr, unread, folder: Some(folder) }
+        Server { child, way, stderr, unread, folder: Some(folder) }
     }
 }
 
@@ -137,20 +148,21 @@ impl Server {
             has_unread_log: false,
             open_files: None,
             trust: None,
+            handed_over: None,
         }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        match &self.way {
+            Way::Plain(address) | Way::Encrypted(address, _) => *address,
+            Way::Unix(path) => panic!("{} is no address of TCP", path.display()),
+        }
     }
 
     /// How it is reached.
     pub fn way(&self) -> Way {
-        match &self.trust {
-            Some(trust) => Way::Encrypted(self.address, Arc::clone(trust)),
-            None => Way::Plain(self.address),
-        }
+        self.way.clone()
     }
 
     /// The folder of its files, removed at the end.
@@ -171,7 +183,7 @@ impl Server {
     /// A new connection.
     #[track_caller]
     pub fn connect(&self) -> Client {
-        self.way().connect().expect("the server accepts connections")
+        self.way.connect().expect("the server accepts connections")
     }
 
     /// Process number of the supervisor.
@@ -303,7 +315,8 @@ fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
         });
     }
     command.args(["--workers", &workers.to_string()]).args(flags);
-    if !flags.iter().any(|flag| flag.starts_with("--port")) {
+    let has_a_socket = ["--port", "--uds", "--fd"];
+    if !flags.iter().any(|flag| has_a_socket.iter().any(|own| flag.starts_with(own))) {
         command.arg("--port=0");
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -354,18 +367,14 @@ fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// The same program, started by a shell that lowers the limit first: the limit of a process that
-/// runs already comes too late.
-fn with_open_files(program: &Command, most: u32) -> Command {
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .arg("-c")
-        .arg(format!("ulimit -n {most} && exec \"$0\" \"$@\""))
-        .arg(program.get_program())
-        .args(program.get_args());
-    if let Some(folder) = program.get_current_dir() {
-        shell.current_dir(folder);
+/// How a server is reached that names this URL.
+fn way_of(url: &str, trust: Option<Arc<ClientConfig>>) -> Option<Way> {
+    if let Some(path) = url.strip_prefix("unix:") {
+        return Some(Way::Unix(path.into()));
     }
-    shell.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    shell
+    let address = url.split_once("://")?.1.parse().ok()?;
+    Some(match trust {
+        Some(trust) => Way::Encrypted(address, trust),
+        None => Way::Plain(address),
+    })
 }

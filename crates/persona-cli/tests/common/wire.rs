@@ -1,15 +1,17 @@
 //! How a test reaches a server: over TCP, encrypted or not, or over a unix socket.
 
-use std::fmt;
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::SockRef;
 
 use super::Client;
 
@@ -20,6 +22,8 @@ pub enum Way {
     Plain(SocketAddr),
     /// Over TCP, encrypted.
     Encrypted(SocketAddr, Arc<ClientConfig>),
+    /// Over a unix socket.
+    Unix(PathBuf),
 }
 
 impl Way {
@@ -27,6 +31,7 @@ impl Way {
     pub fn connect(&self) -> io::Result<Client> {
         match self {
             Self::Plain(address) => Client::connect(*address),
+            Self::Unix(path) => Client::over(Wire::Unix(UnixStream::connect(path)?)),
             Self::Encrypted(address, trust) => {
                 let stream = TcpStream::connect(address)?;
                 let name = ServerName::try_from("localhost").expect("a name");
@@ -54,6 +59,7 @@ pub fn trust_in(authority: &Path) -> Arc<ClientConfig> {
 pub enum Wire {
     Plain(TcpStream),
     Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Unix(UnixStream),
 }
 
 impl From<TcpStream> for Wire {
@@ -62,17 +68,12 @@ impl From<TcpStream> for Wire {
     }
 }
 
-impl fmt::Debug for Wire {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket().fmt(out)
-    }
-}
-
 impl Wire {
-    fn socket(&self) -> &TcpStream {
+    fn socket(&self) -> SockRef<'_> {
         match self {
-            Self::Plain(stream) => stream,
-            Self::Encrypted(stream) => &stream.sock,
+            Self::Plain(stream) => SockRef::from(stream),
+            Self::Encrypted(stream) => SockRef::from(&stream.sock),
+            Self::Unix(stream) => SockRef::from(stream),
         }
     }
 
@@ -90,14 +91,17 @@ impl Wire {
     /// Bytes that wait to be read, without waiting for any.
     pub fn peek(&self) -> io::Result<usize> {
         self.socket().set_nonblocking(true)?;
-        let peeked = self.socket().peek(&mut [0]);
+        let peeked = self.socket().peek(&mut [MaybeUninit::uninit()]);
         self.socket().set_nonblocking(false)?;
         peeked
     }
 
     /// Sends small messages at once.
     pub fn send_at_once(&self) -> io::Result<()> {
-        self.socket().set_nodelay(true)
+        match self {
+            Self::Unix(_) => Ok(()),
+            _ => self.socket().set_tcp_nodelay(true),
+        }
     }
 }
 
@@ -106,6 +110,7 @@ impl Read for Wire {
         match self {
             Self::Plain(stream) => stream.read(bytes),
             Self::Encrypted(stream) => stream.read(bytes),
+            Self::Unix(stream) => stream.read(bytes),
         }
     }
 }
@@ -115,6 +120,7 @@ impl Write for Wire {
         match self {
             Self::Plain(stream) => stream.write(bytes),
             Self::Encrypted(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
         }
     }
 
@@ -122,6 +128,7 @@ impl Write for Wire {
         match self {
             Self::Plain(stream) => stream.flush(),
             Self::Encrypted(stream) => stream.flush(),
+            Self::Unix(stream) => stream.flush(),
         }
     }
 }

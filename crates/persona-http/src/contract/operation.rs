@@ -171,7 +171,7 @@ const OF_STORE: &[Code] =
     &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed, Code::StorageFull];
 /// What any request to change something, or with a body, can be answered before the store is asked.
 const OF_CHANGES: &[Code] =
-    &[Code::BadHeader, Code::BodyCutOff, Code::BodyTooSlow, Code::BodyTooLarge];
+    &[Code::BadHeader, Code::BodyCutOff, Code::CrossSite, Code::BodyTooSlow, Code::BodyTooLarge];
 /// What the store can answer to any write.
 const OF_EVERY_WRITE: &[Code] = &[Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
 /// What any request that needs a token can be answered for it. Whether a token counts is asked of

@@ -80,6 +80,13 @@ pub const PROBLEMS: &[Facts] = &[
         "leave X-Persona-Author out, or use a token that was made with --act-as",
     ),
     row(
+        Code::CrossSite,
+        StatusCode::FORBIDDEN,
+        "cross_site",
+        "A page of another site asks",
+        "ask from a page of this server; the operator can allow others",
+    ),
+    row(
         Code::NoSuchPersona,
         StatusCode::NOT_FOUND,
         "no_such_persona",

@@ -19,6 +19,7 @@ pub enum Code {
     TokenRefused,
     ScopeTooSmall,
     AuthorRefused,
+    CrossSite,
     NoSuchPersona,
     NoSuchRevision,
     NoSuchRoute,

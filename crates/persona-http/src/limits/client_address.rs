@@ -1,6 +1,7 @@
 //! Which client a request comes from, as far as limits for each client go: the other end of the
 //! connection, or what a trusted proxy says of it (RFC 7239 `Forwarded`, and `X-Forwarded-For`).
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::header::FORWARDED;
@@ -17,6 +18,10 @@ const HOPS_MAX: usize = 16;
 /// (RFC 6177).
 const IPV6_CLIENT_MASK: u128 = u128::MAX << 64;
 
+/// What an address begins with that stands for a user, at the other end of a unix socket: a network
+/// that no packet comes from (RFC 6666).
+const OF_USERS: u128 = 0x0100 << 112;
+
 /// The client of a request, an extension of every request that came over a socket. Limits for each
 /// client count by it.
 ///
@@ -26,8 +31,23 @@ const IPV6_CLIENT_MASK: u128 = u128::MAX << 64;
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
+    /// The client at the other end of a unix socket: what runs as this user of this machine.
+    pub fn of_user(user: u32) -> Self {
+        Self(IpAddr::V6(Ipv6Addr::from_bits(OF_USERS | u128::from(user))))
+    }
+
+    /// The user at the other end of a unix socket.
+    fn user(self) -> Option<u32> {
+        let IpAddr::V6(address) = self.0 else { return None };
+        let bits = address.to_bits();
+        u32::try_from(bits & !IPV6_CLIENT_MASK).ok().filter(|_| bits & IPV6_CLIENT_MASK == OF_USERS)
+    }
+
     /// The client at this end of a connection.
     pub fn of_peer(peer: IpAddr) -> Self {
+        if Self(peer).user().is_some() {
+            return Self(peer);
+        }
         Self(match peer.to_canonical() {
             IpAddr::V6(address) => {
                 IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & IPV6_CLIENT_MASK))
@@ -54,6 +74,15 @@ impl ClientAddress {
             (Some(address), None) | (None, Some(address)) => Self::of_peer(address),
             (Some(one), Some(other)) if one == other => Self::of_peer(one),
             _ => Self::of_peer(peer),
+        }
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.user() {
+            Some(user) => write!(out, "user {user}"),
+            None => self.0.fmt(out),
         }
     }
 }
@@ -89,6 +118,8 @@ fn address_of_entry(entry: &str) -> Option<IpAddr> {
     let address = entry.parse().ok().or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()));
     // `[2001:db8::1]`, without a port.
     let address = address.or_else(|| entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok());
+    // No proxy sees a user of this machine.
+    let address = address.filter(|address| ClientAddress(*address).user().is_none());
     address.map(|address| address.to_canonical())
 }
 
@@ -121,6 +152,28 @@ mod tests {
         }
         let peer: IpAddr = peer.parse().expect("an address");
         ClientAddress::of_request(peer, &map, &trusted).0.to_string()
+    }
+
+    #[test]
+    fn a_user_of_a_unix_socket_is_told_from_others_and_named_by_no_header() {
+        let unix = Network::parse(Network::UNIX).expect("a network");
+        let (one, other) = (ClientAddress::of_user(0), ClientAddress::of_user(u32::MAX));
+        assert_eq!(
+            (one.to_string(), other.to_string()),
+            ("user 0".into(), "user 4294967295".into())
+        );
+        for user in [one, other] {
+            assert_eq!(ClientAddress::of_peer(user.0), user);
+            assert!(unix.contains(user.0));
+        }
+        assert!(!unix.contains("::1".parse().expect("an address")));
+        let named = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_str(value).expect("a value"));
+            ClientAddress::of_request(one.0, &headers, &[unix])
+        };
+        assert_eq!(named("198.51.100.7").to_string(), "198.51.100.7");
+        assert_eq!(named(&other.0.to_string()), one);
     }
 
     #[test]

@@ -4,8 +4,13 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::client_address::ClientAddress;
+
 /// Bits that all IPv4 addresses in the form of IPv6 begin with.
 const MAPPED_PREFIX: u8 = 96;
+
+/// Bits that the addresses of all users of this machine begin with.
+const UNIX_PREFIX: u8 = 64;
 
 /// The addresses that begin with the same bits as this one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -16,10 +21,17 @@ pub struct Network {
 }
 
 impl Network {
+    /// The word for all clients of unix sockets.
+    pub const UNIX: &str = "unix";
+
     /// Reads `address` or `address/bits`. Bits beyond those are refused, because one of both
     /// numbers is wrong; and so are IPv4 addresses as IPv6 ones (`::ffff:10.0.0.0/104`), because
     /// addresses are compared as what they are.
     pub fn parse(text: &str) -> Option<Self> {
+        if text == Self::UNIX {
+            let address = ClientAddress::of_user(0).0;
+            return Some(Self { address, prefix: UNIX_PREFIX });
+        }
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),

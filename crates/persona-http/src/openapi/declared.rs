@@ -127,6 +127,7 @@ const AT_THE_DOOR: &[Code] = &[
     Code::OldProtocol,
     Code::Internal,
     Code::Busy,
+    Code::CrossSite,
     Code::BodyCutOff,
     Code::BodyTooSlow,
     Code::BodyTooLarge,

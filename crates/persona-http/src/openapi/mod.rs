@@ -18,8 +18,9 @@ mod ordered;
 mod paths;
 mod persona;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderValue;
@@ -28,10 +29,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::ordered::Ordered;
+use crate::Context;
 use crate::contract::schema;
 
 /// The document as text; it is the same for the life of the process.
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| written("/"));
+
+/// The document of a server behind a proxy, with what the proxy has in front of every path.
+static BEHIND_PROXY: OnceLock<Bytes> = OnceLock::new();
+
+/// The document of the API at this path.
+fn written(root: &str) -> Bytes {
     // Each body that an operation has brings the schemas of its type.
     let mut types = schema::generator();
     let paths = paths::paths(&mut types);
@@ -43,7 +51,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
             "description": ABOUT,
             "license": { "name": "MIT", "identifier": "MIT" },
         }),
-        servers: json!([{ "url": "/", "description": "This server." }]),
+        servers: json!([{ "url": root, "description": "This server." }]),
         // Each operation that can need a token says so.
         security: json!([]),
         tags: json!([
@@ -60,7 +68,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
         }),
     };
     Bytes::from(serde_json::to_vec(&document).expect("a document is JSON"))
-});
+}
 
 /// Members in the order of the specification (OpenAPI 3.1, section 4.8.1).
 #[derive(Serialize)]
@@ -83,12 +91,18 @@ const ABOUT: &str = "Keeps personas: characters, users, agents and prompts.\n\n\
     --expose-worker adds X-Persona-Worker and Server-Timing.";
 
 /// Answers with the document.
-pub async fn get_openapi() -> Response {
+pub async fn get_openapi(State(context): State<Arc<Context>>) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
     ];
-    (headers, document()).into_response()
+    let root = &*context.root_path;
+    let document = if root.is_empty() {
+        document()
+    } else {
+        BEHIND_PROXY.get_or_init(|| written(root)).clone()
+    };
+    (headers, document).into_response()
 }
 
 /// The document, as JSON.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Code, FieldError, Problem, Refusal};
 use crate::auth::Denial;
 use crate::extract::json::read;
+use crate::origins::refusal;
 
 /// The persona that the examples are about.
 const ID: PersonaId = PersonaId::new(Uuid::from_u128(0x0193_b0c2_7f3e_7a10_8c1d_0000_0000_0001));
@@ -40,6 +41,7 @@ pub fn example(code: Code) -> Problem {
         Code::TokenRefused => Denial::Revoked.into(),
         Code::ScopeTooSmall => Denial::Scope { needed: TokenScope::Write, has: TokenScope::Read }.into(),
         Code::AuthorRefused => Denial::Author { name: "ci".into() }.into(),
+        Code::CrossSite => refusal("https://app.example"),
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
         Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with(|body| body.current_revision = Some(1)),
         Code::NoSuchRoute => new("there is nothing at /api/v1/persona").hint("did you mean /api/v1/personas?"),

@@ -28,11 +28,16 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         server: reader.server("server"),
         host,
         port: reader.number("port"),
+        is_tcp_chosen: reader.is_chosen("host") || reader.is_chosen("port"),
+        uds: reader.unix_socket(),
+        fd: reader.descriptor("fd"),
         tls: reader.tls(),
         allow_open: reader.switch("allow_open"),
         open_monitoring: reader.switch("open_monitoring"),
         trusted_proxies: reader.networks("trusted_proxies"),
         allowed_hosts: reader.hosts("allowed_hosts", host),
+        cors_origins: reader.origins("cors_origins"),
+        root_path: reader.root_path("root_path"),
         connections_max: reader.number("connections_max"),
         connections_share: reader.number("connections_share"),
         idle_timeout: reader.time("idle_timeout").unwrap_or_default(),
@@ -79,6 +84,11 @@ impl<'a> Reader<'a> {
             .iter()
             .find(|setting| setting.key.name == name)
             .expect("every setting is a row of the table")
+    }
+
+    /// Whether a source has a value for it.
+    pub(super) fn is_chosen(&self, name: &str) -> bool {
+        self.setting(name).origin != Origin::Default
     }
 
     pub(super) fn complain(

@@ -80,12 +80,17 @@ fn argument(key: &'static Key) -> Arg {
             .hide_possible_values(true),
         ValueKind::Networks => arg.value_name("ADDRESSES"),
         ValueKind::Hosts => arg.value_name("HOSTS"),
+        ValueKind::Origins => arg.value_name("ORIGINS"),
         ValueKind::Address => arg.value_name("ADDRESS"),
-        ValueKind::Number { .. } | ValueKind::Workers => arg.value_name("NUMBER"),
+        ValueKind::Mode => arg.value_name("MODE"),
+        ValueKind::Group => arg.value_name("GROUP"),
+        ValueKind::Number { .. } | ValueKind::Workers | ValueKind::Descriptor => {
+            arg.value_name("NUMBER")
+        }
         ValueKind::Time { .. } => arg.value_name("TIME"),
         ValueKind::Word(_) | ValueKind::LogFilter => arg.value_name("WORD"),
         ValueKind::Server => arg.value_name("URL"),
-        ValueKind::Database | ValueKind::Path => arg.value_name("PATH"),
+        ValueKind::Database | ValueKind::Path | ValueKind::UrlPath => arg.value_name("PATH"),
     }
 }
 

@@ -25,6 +25,38 @@ pub const LISTEN: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "uds",
+        section: "listen",
+        member: "uds",
+        help: "Path of a unix socket to listen on, in place of TCP unless host or port is set as well.",
+        ..PLAIN
+    },
+    Key {
+        name: "uds_mode",
+        section: "listen",
+        member: "uds_mode",
+        shape: ValueKind::Mode,
+        default: Default::Text("600"),
+        help: "Rights of the unix socket: 600 lets its owner connect, 660 its group too, 666 everyone on this machine.",
+        ..PLAIN
+    },
+    Key {
+        name: "uds_group",
+        section: "listen",
+        member: "uds_group",
+        shape: ValueKind::Group,
+        help: "Group of the unix socket; that of the process when not set.",
+        ..PLAIN
+    },
+    Key {
+        name: "fd",
+        section: "listen",
+        member: "fd",
+        shape: ValueKind::Descriptor,
+        help: "Descriptor of a socket that the parent process listens on, to be served in place of TCP; those of systemd (LISTEN_FDS) are found by themselves.",
+        ..PLAIN
+    },
+    Key {
         name: "allow_open",
         section: "listen",
         member: "allow_open",
@@ -49,8 +81,8 @@ pub const LISTEN: &[Key] = &[
         aliases: &["FORWARDED_ALLOW_IPS"],
         flag_aliases: &["forwarded-allow-ips"],
         shape: ValueKind::Networks,
-        default: Default::Text("127.0.0.0/8,::1"),
-        help: "Proxies that are trusted to name the client in Forwarded or X-Forwarded-For: addresses and ranges, none, or * for all.",
+        default: Default::Text("127.0.0.0/8,::1,unix"),
+        help: "Proxies that are trusted to name the client in Forwarded or X-Forwarded-For: addresses and ranges, unix for those on the unix socket, none, or * for all.",
         ..PLAIN
     },
     Key {
@@ -59,6 +91,23 @@ pub const LISTEN: &[Key] = &[
         member: "allowed_hosts",
         shape: ValueKind::Hosts,
         help: "Hosts that requests may name besides those of loopback, such as the name of a proxy, or any; when not set, any where host is not loopback, else none.",
+        ..PLAIN
+    },
+    Key {
+        name: "cors_origins",
+        section: "listen",
+        member: "cors_origins",
+        flag_aliases: &["cors-origin"],
+        shape: ValueKind::Origins,
+        help: "Origins whose pages may use the server in a browser, such as https://app.example; with * any page may read, and may write only with a token. None when not set.",
+        ..PLAIN
+    },
+    Key {
+        name: "root_path",
+        section: "listen",
+        member: "root_path",
+        shape: ValueKind::UrlPath,
+        help: "What a proxy has in front of every path, such as /personas: it is part of Location and of the OpenAPI document, and taken off paths that have it.",
         ..PLAIN
     },
     Key {

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use super::build::Reader;
 use super::key;
-use super::{Network, TlsFiles};
+use super::{Network, TlsFiles, UnixSocket};
 use crate::host_name::name_of;
+use persona_http::ANY_ORIGIN;
 
 /// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may
 /// have brackets.
@@ -18,7 +19,106 @@ fn host_of(text: &str) -> Option<String> {
     name_of(text).filter(|name| is_name && !name.is_empty())
 }
 
+/// An origin as browsers write it (RFC 6454, section 6.2): a scheme, a host, and a port unless that
+/// is the usual one.
+fn origin_of(text: &str) -> Option<String> {
+    let (scheme, host) = text.split_once("://")?;
+    let usual_port = match scheme.to_ascii_lowercase().as_str() {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return None,
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let host = host.strip_suffix(usual_port).unwrap_or(host);
+    let is_right = !host.is_empty() && host.bytes().all(is_host);
+    is_right.then(|| format!("{scheme}://{host}").to_ascii_lowercase())
+}
+
 impl Reader<'_> {
+    /// The unix socket, with its rights and its group.
+    pub(super) fn unix_socket(&mut self) -> Option<UnixSocket> {
+        let path = self.path("uds");
+        for name in ["uds_mode", "uds_group"] {
+            if path.is_none() && self.is_chosen(name) {
+                let setting = self.setting(name);
+                self.complain(setting, "needs --uds as well", None);
+            }
+        }
+        let (mode, group) = (self.setting("uds_mode"), self.setting("uds_group"));
+        let bits = u32::from_str_radix(&mode.text, 8).ok();
+        let bits = bits.filter(|bits| (0o600..=0o777).contains(bits) && mode.text.len() <= 4);
+        if bits.is_none() {
+            let message = format!("must be rights from 600 to 777, is {:?}", mode.text);
+            let hint =
+                "600 lets its owner connect, 660 its group too, 666 everyone on this machine";
+            self.complain(mode, message, Some(hint.into()));
+        }
+        let group = (!group.text.is_empty()).then(|| group.text.clone());
+        Some(UnixSocket { path: path?, mode: bits?, group })
+    }
+
+    /// A descriptor that was handed over.
+    pub(super) fn descriptor(&mut self, name: &str) -> Option<u32> {
+        let setting = self.setting(name);
+        if setting.text.is_empty() {
+            return None;
+        }
+        let number =
+            setting.text.parse::<u32>().ok().filter(|number| (3..=65_535).contains(number));
+        if number.is_none() {
+            let message =
+                format!("must be the number of a descriptor from 3 on, is {:?}", setting.text);
+            let hint =
+                "0 to 2 are standard input, output and error; systemd hands sockets over by itself";
+            self.complain(setting, message, Some(hint.into()));
+        }
+        number
+    }
+
+    /// The origins of the pages that may use the server.
+    pub(super) fn origins(&mut self, name: &str) -> Vec<String> {
+        let setting = self.setting(name);
+        if setting.text == ANY_ORIGIN {
+            return vec![ANY_ORIGIN.into()];
+        }
+        let mut origins = Vec::new();
+        for text in setting.text.split(',').map(str::trim).filter(|_| !setting.text.is_empty()) {
+            let Some(origin) = origin_of(text) else {
+                let hint = format!(
+                    "use a list such as https://app.example,http://localhost:3000, or {ANY_ORIGIN} alone: \
+                     then pages may read, and change something only with a token"
+                );
+                let message =
+                    format!("must be origins: a scheme and a host without a path, has {text:?}");
+                self.complain(setting, message, Some(hint));
+                continue;
+            };
+            origins.push(origin);
+        }
+        origins
+    }
+
+    /// What a proxy has in front of every path.
+    pub(super) fn root_path(&mut self, name: &str) -> String {
+        let setting = self.setting(name);
+        let path = setting.text.trim_end_matches('/');
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let is_path = path.starts_with('/')
+            && !path.contains("//")
+            && path.bytes().all(is_plain)
+            && path.split('/').all(|part| part != "." && part != "..");
+        if path.is_empty() || is_path {
+            return path.into();
+        }
+        let message = format!("must be a path such as /personas, is {:?}", setting.text);
+        self.complain(
+            setting,
+            message,
+            Some("write it as the proxy has it in front of /api/v1".into()),
+        );
+        String::new()
+    }
+
     /// The files of the certificate; both or none.
     pub(super) fn tls(&mut self) -> Option<TlsFiles> {
         let [cert, key] = ["tls_cert", "tls_key"].map(|name| (self.setting(name), self.path(name)));
@@ -41,7 +141,10 @@ impl Reader<'_> {
             return Vec::new();
         }
         if setting.text == key::ALL_NETWORKS {
-            return ["0.0.0.0/0", "::/0"].into_iter().filter_map(Network::parse).collect();
+            return ["0.0.0.0/0", "::/0", Network::UNIX]
+                .into_iter()
+                .filter_map(Network::parse)
+                .collect();
         }
         let mut networks = Vec::new();
         for text in setting.text.split(',').map(str::trim) {

@@ -60,15 +60,19 @@ enum DurabilityWords {
 
 /// Everything that a user may choose, checked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a setting, and they are independent of each other"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// Address to listen on. Default 127.0.0.1.
     pub host: IpAddr,
     /// TCP port to listen on; 0 lets the system choose. Default 8000.
     pub port: u16,
+    /// Whether the settings choose `host` or `port`: then there is a socket of TCP beside a unix
+    /// socket or one that was handed over.
+    pub is_tcp_chosen: bool,
+    /// The unix socket to make.
+    pub uds: Option<UnixSocket>,
+    /// The descriptor of a socket that was handed over.
+    pub fd: Option<u32>,
     /// The certificate and its key, where connections are encrypted.
     pub tls: Option<TlsFiles>,
     /// Whether every client is served while there is no access token, also where `host` is not
@@ -81,6 +85,10 @@ pub struct Config {
     /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for
     /// every host. Default none of them where `host` is loopback, and every host elsewhere.
     pub allowed_hosts: Option<Vec<String>>,
+    /// Origins of the pages that may use the server, or `*` alone. Default none.
+    pub cors_origins: Vec<String>,
+    /// What a proxy has in front of every path, such as `/personas`; empty where it has nothing.
+    pub root_path: String,
     /// Most connections of each worker. Default 1,024.
     pub connections_max: usize,
     /// Part of the connections that one client may hold while other clients wait, in percent.
@@ -151,6 +159,17 @@ pub struct Config {
     /// Default none.
     #[cfg(feature = "faults")]
     pub fault: String,
+}
+
+/// A unix socket to make.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UnixSocket {
+    /// Where.
+    pub path: PathBuf,
+    /// Its rights.
+    pub mode: u32,
+    /// Its group, by name or number; that of the process when not set.
+    pub group: Option<String>,
 }
 
 /// The files of a certificate.

@@ -66,6 +66,8 @@ fn values(shape: ValueKind) -> String {
     match shape {
         ValueKind::Address => "IP address or `localhost`".into(),
         ValueKind::Hosts => "list of names and addresses, or `any`".into(),
+        ValueKind::Origins => "list of origins, or `*`".into(),
+        ValueKind::UrlPath => "path of URLs such as `/personas`".into(),
         ValueKind::Networks => "list of addresses and ranges, `none`, or `*`".into(),
         ValueKind::Number { min, max } => format!("{min} to {max}"),
         ValueKind::Time { min_seconds, max_seconds } => {
@@ -84,6 +86,9 @@ fn values(shape: ValueKind) -> String {
         ValueKind::LogFilter => "level or filter".into(),
         ValueKind::Database => "path, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
         ValueKind::Server => "URL such as `http://127.0.0.1:8000`".into(),
+        ValueKind::Mode => "rights from `600` to `777`".into(),
+        ValueKind::Descriptor => "number from 3 on".into(),
+        ValueKind::Group => "name or number of a group".into(),
         ValueKind::Path => "path".into(),
     }
 }

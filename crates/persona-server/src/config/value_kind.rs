@@ -16,6 +16,10 @@ pub enum ValueKind {
     Networks,
     /// Names and addresses of hosts without a port, such as `persona.example,10.0.0.1`, or `any`.
     Hosts,
+    /// Origins of pages, such as `https://app.example`, or `*`.
+    Origins,
+    /// A part of a path of URLs, such as `/personas`.
+    UrlPath,
     /// A whole number within bounds, both included.
     Number {
         /// Smallest.
@@ -43,6 +47,12 @@ pub enum ValueKind {
     Database,
     /// The URL of a server.
     Server,
+    /// The rights of a file in octal digits, such as `660`.
+    Mode,
+    /// The number of a descriptor.
+    Descriptor,
+    /// A group of this machine, by name or number.
+    Group,
     /// A path of a file; relative ones in a settings file are relative to that file.
     Path,
 }

@@ -5,12 +5,12 @@ use persona_model::Clock;
 
 use super::run::Supervisor;
 use crate::clock::SystemClock;
-use crate::tls::Change;
+use crate::tls::PairChange;
 
 impl Supervisor<'_> {
     /// Looks at the files now and then; whether the workers are to be replaced now.
     pub(super) fn watch_the_certificate(&mut self) -> bool {
-        let Some(certificates) = &mut self.certificates else { return false };
+        let Some(certificates) = &mut self.doors.certificates else { return false };
         if certificates.needs_warning(SystemClock.now()) {
             let at = certificates.ends_at();
             tracing::warn!(expires_at = %at, "the certificate expires at {at}; renew it");
@@ -23,7 +23,7 @@ impl Supervisor<'_> {
 
     /// Reads the files for a restart that an operator asks for.
     pub(super) fn read_the_certificate_again(&mut self) {
-        let Some(certificates) = &mut self.certificates else { return };
+        let Some(certificates) = &mut self.doors.certificates else { return };
         let change = certificates.read_again(SystemClock.now());
         self.take_change(change);
         // The restart that was asked for gives every worker the new one.
@@ -32,20 +32,20 @@ impl Supervisor<'_> {
 
     /// Tells the scoreboard when the certificate ends.
     pub(super) fn note_the_certificate(&self) {
-        if let Some(certificates) = &self.certificates {
+        if let Some(certificates) = &self.doors.certificates {
             self.scoreboard.set_certificate_end(certificates.ends_at());
         }
     }
 
-    fn take_change(&mut self, change: Change) {
+    fn take_change(&mut self, change: PairChange) {
         match change {
-            Change::None => {}
-            Change::Renewed(at) => {
+            PairChange::None => {}
+            PairChange::Renewed(at) => {
                 tracing::info!(expires_at = %at, "the certificate was read again; it expires at {at}");
                 self.note_the_certificate();
                 self.is_renewal_due = true;
             }
-            Change::Broken(problem) => tracing::error!(
+            PairChange::Broken(problem) => tracing::error!(
                 error = %problem,
                 "the changed certificate is not used, the old one is: {problem} ({})",
                 problem.hint()

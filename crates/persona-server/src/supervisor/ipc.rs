@@ -1,9 +1,9 @@
 //! What a child gets when it starts, and what it says to the supervisor.
 //!
 //! A child gets one thing: its standard input is one end of a Unix socket. Over it come the
-//! settings as one line of JSON, and with that line, as descriptors, the scoreboard, the listener
-//! and the certificate. The child answers on it with lines of its own. And as long as the socket
-//! stays open the supervisor lives: the kernel closes it, whatever ends the other side.
+//! settings as one line of JSON, and with that line, as descriptors, the scoreboard, the
+//! certificate and the listeners. The child answers on it with lines of its own. And as long as the
+//! socket stays open the supervisor lives: the kernel closes it, whatever ends the other side.
 //!
 //! One socket does what a settings file, two pipes and a table of fixed descriptor numbers would
 //! do, and it needs neither code between fork and exec nor the adoption of a bare number as a
@@ -11,7 +11,6 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -24,10 +23,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Prepared;
 use crate::config::Config;
+use crate::listen::{LISTENERS_MAX, Listener};
 use crate::scoreboard::Scoreboard;
 
-/// Most descriptors that are handed over: the scoreboard, the listener and the certificate.
-const DESCRIPTORS_MAX: usize = 3;
+/// Most descriptors that are handed over: the scoreboard, the certificate and the listeners.
+const DESCRIPTORS_MAX: usize = 2 + LISTENERS_MAX;
 
 /// Longest line of settings, in bytes: two paths of 4,096 bytes each, escaped, and some numbers.
 const SETTINGS_BYTES_MAX: usize = 64 * 1024;
@@ -39,7 +39,7 @@ pub struct ChildInput {
     /// The scoreboard that all processes share.
     pub scoreboard: Arc<Scoreboard>,
     /// Where to accept connections; workers only.
-    pub listener: Option<TcpListener>,
+    pub listeners: Vec<Listener>,
     /// The certificate of the server, where it has one; workers only.
     pub certificate: Option<OwnedFd>,
     /// The way back to the supervisor.
@@ -61,13 +61,21 @@ pub enum Message {
     SchemaMismatch,
 }
 
-/// What only a worker is given. One with a certificate has a listener.
+/// What only a worker is given.
 #[derive(Clone, Copy, Default)]
 pub(super) struct OfWorker<'a> {
     /// Where to accept connections.
-    pub listener: Option<BorrowedFd<'a>>,
+    pub listeners: &'a [BorrowedFd<'a>],
     /// The certificate of the server.
     pub certificate: Option<BorrowedFd<'a>>,
+}
+
+/// The line that a child is given.
+#[derive(Serialize, Deserialize)]
+struct FirstLine<C> {
+    config: C,
+    /// Whether the certificate is among the descriptors, behind the scoreboard.
+    has_certificate: bool,
 }
 
 /// Gives a new child everything, over the supervisor's end of its socket.
@@ -77,11 +85,12 @@ pub(super) fn give(
     scoreboard: BorrowedFd<'_>,
     of_worker: OfWorker<'_>,
 ) -> io::Result<()> {
-    let mut line = serde_json::to_vec(config)?;
+    let OfWorker { listeners, certificate } = of_worker;
+    let has_certificate = certificate.is_some();
+    let mut line = serde_json::to_vec(&FirstLine { config, has_certificate })?;
     line.push(b'\n');
-    let OfWorker { listener, certificate } = of_worker;
     let descriptors: Vec<BorrowedFd<'_>> =
-        [scoreboard].into_iter().chain(listener).chain(certificate).collect();
+        [scoreboard].into_iter().chain(certificate).chain(listeners.iter().copied()).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     assert!(
@@ -130,11 +139,11 @@ fn receive_from(channel: UnixStream) -> io::Result<ChildInput> {
     let scoreboard = descriptors.next().ok_or_else(|| {
         io::Error::new(ErrorKind::UnexpectedEof, "no supervisor at the other end")
     })?;
-    let listener = descriptors.next().map(|descriptor: OwnedFd| TcpListener::from(descriptor));
-    let certificate = descriptors.next();
-    let config = serde_json::from_slice(&line[..received.bytes])?;
+    let FirstLine { config, has_certificate } = serde_json::from_slice(&line[..received.bytes])?;
+    let certificate = if has_certificate { descriptors.next() } else { None };
+    let listeners = descriptors.map(Listener::from_descriptor).collect::<io::Result<_>>()?;
     let scoreboard = Scoreboard::attach(scoreboard)?;
-    Ok(ChildInput { config, scoreboard, listener, certificate, channel })
+    Ok(ChildInput { config, scoreboard, listeners, certificate, channel })
 }
 
 /// Tells the supervisor something.
@@ -153,6 +162,7 @@ pub fn wait_for_the_end(channel: &UnixStream) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::net::TcpListener;
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
@@ -160,6 +170,7 @@ mod tests {
     use persona_model::Timestamp;
 
     use super::{OfWorker, give, receive_from};
+    use crate::listen::Listener;
     use crate::scoreboard::Scoreboard;
     use crate::supervisor::tests::config;
 
@@ -169,13 +180,22 @@ mod tests {
         let scoreboard = Scoreboard::create().expect("a scoreboard");
         scoreboard.set_started_at(Timestamp::from_micros(7));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let of_worker = OfWorker { listener: Some(listener.as_fd()), certificate: None };
+        let (file, second) = (File::open("/dev/null"), listener.try_clone());
+        let (file, second) = (file.expect("a file"), second.expect("a descriptor"));
+        let of_worker = OfWorker {
+            listeners: &[listener.as_fd(), second.as_fd()],
+            certificate: Some(file.as_fd()),
+        };
         give(&parent, &config(), scoreboard.fd(), of_worker).expect("room in the socket");
         let input = receive_from(child).expect("everything");
         assert_eq!(input.config, config());
         assert_eq!(input.scoreboard.started_at(), Timestamp::from_micros(7));
-        let address = input.listener.expect("a listener").local_addr().expect("an address");
-        assert_eq!(address, listener.local_addr().expect("an address"));
+        assert!(input.certificate.is_some());
+        let [Listener::Tcp(first), Listener::Tcp(_)] = input.listeners.as_slice() else {
+            panic!("{:?}", input.listeners)
+        };
+        let addresses = [first, &listener].map(|one| one.local_addr().expect("an address"));
+        assert_eq!(addresses[0], addresses[1]);
         drop(parent);
         super::wait_for_the_end(&input.channel);
     }

@@ -14,7 +14,6 @@ mod event_log;
 mod events;
 mod heartbeat;
 mod ipc;
-mod listener;
 mod only_one;
 mod process;
 mod run;
@@ -24,8 +23,7 @@ mod state;
 pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
 pub use events::{ChildKey, Role};
 pub use ipc::{ChildInput, Message, receive, say, wait_for_the_end};
-pub use listener::{Address, bind};
-pub use run::{Doors, Started, run};
+pub use run::{Started, run};
 
 #[cfg(test)]
 mod tests {
@@ -41,6 +39,9 @@ mod tests {
             allow_open: false,
             open_monitoring: false,
             port: 0,
+            is_tcp_chosen: true,
+            uds: None,
+            fd: None,
             tls: None,
             database: Database::File("persona.db".into()),
             workers: 2,
@@ -54,6 +55,8 @@ mod tests {
             write_lock_warn_ms: 1_000,
             trusted_proxies: Vec::new(),
             allowed_hosts: Some(Vec::new()),
+            cors_origins: Vec::new(),
+            root_path: String::new(),
             connections_max: 1_024,
             connections_share: 50,
             idle_timeout: std::time::Duration::from_secs(75),

@@ -7,7 +7,6 @@
 //! into futures without a line of `unsafe`.
 
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +22,6 @@ use super::event_log;
 use super::events::{Action, Event, LogEvent};
 use super::heartbeat::Watch;
 use super::ipc::OfWorker;
-use super::listener::close_queue;
 use super::only_one::Claim;
 use super::process::{Children, Report};
 use super::state::State;
@@ -32,6 +30,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::descriptors;
 use crate::exit_code::ExitCode;
+use crate::listen::Doors;
 use crate::log::{Log, Stream, say};
 use crate::scoreboard::{Measure, Scoreboard};
 use crate::tls::Certificates;
@@ -51,14 +50,6 @@ pub struct Started {
     pub took: Duration,
 }
 
-/// How clients come in.
-pub struct Doors {
-    /// Where they connect.
-    pub listener: TcpListener,
-    /// The certificate, where connections are encrypted.
-    pub certificates: Option<Certificates>,
-}
-
 /// The supervisor while it runs.
 pub(super) struct Supervisor<'a> {
     pub(super) began: Instant,
@@ -71,10 +62,8 @@ pub(super) struct Supervisor<'a> {
     claim: Option<Claim>,
     children: Children,
     pub(super) scoreboard: Arc<Scoreboard>,
-    /// `None` once the server stops.
-    listener: Option<TcpListener>,
-    /// `None` where connections are not encrypted.
-    pub(super) certificates: Option<Certificates>,
+    /// Without sockets once the server stops.
+    pub(super) doors: Doors,
     /// Whether the certificate changed, and workers still have the old one.
     pub(super) is_renewal_due: bool,
     log: Log,
@@ -92,7 +81,7 @@ pub(super) struct Supervisor<'a> {
 /// The system has no memory for the scoreboard or does not deliver signals.
 pub fn run(
     mut config: Config,
-    Doors { listener, certificates }: Doors,
+    doors: Doors,
     log: Log,
     announce: &dyn Fn(&Started),
 ) -> io::Result<ExitCode> {
@@ -122,8 +111,7 @@ pub fn run(
             claim: None,
             children: Children::new(config, Arc::clone(&scoreboard), sender),
             scoreboard,
-            listener: Some(listener),
-            certificates,
+            doors,
             is_renewal_due: false,
             log,
             prepared: Prepared::default(),
@@ -218,11 +206,9 @@ impl Supervisor<'_> {
     fn perform(&mut self, action: Action) -> Option<ExitCode> {
         match action {
             Action::Spawn(key) => {
-                let of_worker = OfWorker {
-                    listener: self.listener.as_ref().map(AsFd::as_fd),
-                    certificate: self.certificates.as_ref().map(Certificates::fd),
-                };
-                self.children.spawn(key, of_worker);
+                let listeners: Vec<_> = self.doors.listeners.iter().map(AsFd::as_fd).collect();
+                let certificate = self.doors.certificates.as_ref().map(Certificates::fd);
+                self.children.spawn(key, OfWorker { listeners: &listeners, certificate });
             }
             Action::Signal(key, signal) => self.children.signal(key, signal),
             Action::StopListening => self.stop_listening(),
@@ -246,9 +232,7 @@ impl Supervisor<'_> {
     }
 
     fn stop_listening(&mut self) {
-        if let Some(listener) = self.listener.take()
-            && let Err(error) = close_queue(&listener)
-        {
+        if let Err(error) = self.doors.close() {
             tracing::warn!(error = %error, "new clients cannot be held off; a few may find their connection reset");
         }
     }

@@ -10,6 +10,6 @@ mod pair;
 mod problem;
 mod watch;
 
-pub use pair::Pair;
+pub use pair::{Pair, Validity};
 pub use problem::PairProblem;
-pub use watch::{Certificates, Change, EXPIRY_WARNING, received};
+pub use watch::{Certificates, EXPIRY_WARNING, PairChange, received};

@@ -31,7 +31,7 @@ const PAIR_BYTES_MAX: u64 = 512 * 1024;
 
 /// What a file looked like: a change of any of it is a change of the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Look {
+struct FileState {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -47,7 +47,7 @@ pub struct Certificates {
     /// The pair as a file without a name.
     memory: File,
     /// The files as they were when they were last read, and when they are looked at next.
-    seen: [Option<Look>; 2],
+    seen: [Option<FileState>; 2],
     next_look: Duration,
     /// Whether the end of the certificate was warned of.
     was_warned: bool,
@@ -55,7 +55,7 @@ pub struct Certificates {
 
 /// What a look at the files found.
 #[derive(Debug)]
-pub enum Change {
+pub enum PairChange {
     /// Nothing that has to be done.
     None,
     /// Another pair, which is used from now on.
@@ -108,17 +108,17 @@ impl Certificates {
 
     /// Looks at the files if it is time, and reads them again if they changed. `elapsed` is the age
     /// of the server.
-    pub fn look(&mut self, elapsed: Duration, now: Timestamp) -> Change {
+    pub fn look(&mut self, elapsed: Duration, now: Timestamp) -> PairChange {
         if elapsed < self.next_look {
-            return Change::None;
+            return PairChange::None;
         }
         self.next_look = elapsed + LOOK_EVERY;
         let seen = [look_at(&self.cert), look_at(&self.key)];
-        if seen == self.seen { Change::None } else { self.read_again(now) }
+        if seen == self.seen { PairChange::None } else { self.read_again(now) }
     }
 
     /// Reads the files again, whether they changed or not.
-    pub fn read_again(&mut self, now: Timestamp) -> Change {
+    pub fn read_again(&mut self, now: Timestamp) -> PairChange {
         // Noted also when the pair is broken: the same files are reported once.
         self.seen = [look_at(&self.cert), look_at(&self.key)];
         let read = Pair::load(&self.cert, &self.key, now).and_then(|pair| {
@@ -129,13 +129,13 @@ impl Certificates {
             Ok((pair, memory))
         });
         match read {
-            Ok((pair, _)) if pair == self.pair => Change::None,
+            Ok((pair, _)) if pair == self.pair => PairChange::None,
             Ok((pair, memory)) => {
                 self.was_warned = false;
                 (self.pair, self.memory) = (pair, memory);
-                Change::Renewed(self.ends_at())
+                PairChange::Renewed(self.ends_at())
             }
-            Err(problem) => Change::Broken(problem),
+            Err(problem) => PairChange::Broken(problem),
         }
     }
 }
@@ -162,9 +162,9 @@ fn in_memory(pair: &Pair) -> io::Result<File> {
 
 /// What a file looks like; `None` where there is none that can be looked at. Links are followed, as
 /// the tools that renew certificates only exchange a link.
-fn look_at(path: &Path) -> Option<Look> {
+fn look_at(path: &Path) -> Option<FileState> {
     let facts = std::fs::metadata(path).ok()?;
-    Some(Look {
+    Some(FileState {
         device: facts.dev(),
         inode: facts.ino(),
         bytes: facts.len(),

@@ -1,4 +1,4 @@
-//! One thread of a worker: accepts connections from the listener that all workers share, until it
+//! One thread of a worker: accepts connections from the listeners that all workers share, until it
 //! drains.
 //!
 //! The kernel wakes every thread that waits, and the quickest one takes the connection. On its own
@@ -6,20 +6,22 @@
 //! (`load.rs`) first yields to the others.
 
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::connection::{self, Serving};
 use super::load::Load;
 use super::places::{Lease, Places};
+use super::socket::Socket;
+use crate::listen::Listener;
 
 /// How long a thread with more connections than another one yields to the others: the finest pause
 /// that the runtime's timer knows, and longer than an idle process needs to wake up.
@@ -38,7 +40,7 @@ const PULSE: Duration = Duration::from_millis(400);
 
 /// What one thread needs.
 pub(super) struct Thread {
-    pub listener: TcpListener,
+    pub listeners: Vec<Listener>,
     pub serving: Arc<Serving>,
     pub load: Load,
     pub places: Arc<Places>,
@@ -48,17 +50,27 @@ pub(super) struct Thread {
 
 /// Accepts and serves until the drain is over and the last connection is closed.
 pub(super) async fn run(thread: Thread) -> io::Result<()> {
-    let Thread { listener, serving, load, places, pulse } = thread;
+    let Thread { listeners, serving, load, places, pulse } = thread;
     let beating = tokio::spawn(beat(pulse));
     // Every connection holds a sender; when the last one is gone, there are no connections left.
     let (open, mut all_closed) = mpsc::channel::<()>(1);
-    #[expect(
-        deprecated,
-        reason = "its danger are types that change their descriptor, which a std listener does not; the new way is unsafe"
-    )]
-    let listener = AsyncFd::new(listener)?;
-    accept_until_drained(listener, &serving, &load, &places, &open).await;
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        #[expect(
+            deprecated,
+            reason = "its danger are types that change their descriptor, which a std listener does not; the new way is unsafe"
+        )]
+        let listener = AsyncFd::new(listener)?;
+        let (serving, load) = (Arc::clone(&serving), load.clone());
+        let (places, open) = (Arc::clone(&places), open.clone());
+        accepting.spawn(async move {
+            accept_until_drained(listener, &serving, &load, &places, &open).await;
+        });
+    }
     drop(open);
+    while let Some(ended) = accepting.join_next().await {
+        ended.map_err(io::Error::other)?;
+    }
     // Nothing is ever sent, so this waits for the senders to go.
     let _ = all_closed.recv().await;
     beating.abort();
@@ -74,21 +86,21 @@ async fn beat(pulse: Arc<AtomicBool>) {
     }
 }
 
-/// Owns the listener, so that this thread's descriptor of it is closed when the drain begins.
+/// Owns a listener, so that this thread's descriptor of it is closed when the drain begins.
 async fn accept_until_drained(
-    listener: AsyncFd<TcpListener>,
+    listener: AsyncFd<Listener>,
     serving: &Arc<Serving>,
     load: &Load,
     places: &Arc<Places>,
     open: &mpsc::Sender<()>,
 ) {
     let mut drain = serving.drain.clone();
-    let serve = |(stream, peer): Accepted, lease: Lease| {
+    let serve = |(socket, peer): Accepted, lease: Lease| {
         // Counted here and not in its task, which runs later: the next comparison must know of it.
         let held = (load.open(), open.clone());
         let serving = Arc::clone(serving);
         tokio::spawn(async move {
-            connection::serve(stream, peer, lease, serving).await;
+            connection::serve(socket, peer, lease, serving).await;
             drop(held);
         });
     };
@@ -139,19 +151,18 @@ async fn place(places: &Arc<Places>, peer: IpAddr) -> Lease {
 }
 
 /// A connection, and the address of its other end.
-type Accepted = (TcpStream, IpAddr);
+type Accepted = (Socket, IpAddr);
 
 /// Takes a connection from the queue, if one waits there.
-fn accept_waiting(listener: &TcpListener) -> io::Result<Accepted> {
-    let (stream, peer) = listener.accept()?;
-    stream.set_nonblocking(true)?;
-    Ok((TcpStream::from_std(stream)?, peer.ip()))
+fn accept_waiting(listener: &Listener) -> io::Result<Accepted> {
+    let (socket, peer) = listener.accept()?;
+    Ok((socket.try_into()?, peer))
 }
 
 /// Waits for a connection. Nothing is waited for once it is taken from the queue, so that none is
 /// lost when the wait is given up.
 async fn accept(
-    listener: &AsyncFd<TcpListener>,
+    listener: &AsyncFd<Listener>,
     load: &Load,
     places: &Places,
 ) -> io::Result<Accepted> {
@@ -183,7 +194,7 @@ mod tests {
 
     use persona_http::{
         AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-        ReadTurns, TokenUses, router,
+        Origins, ReadTurns, TokenUses, router,
     };
     use persona_storage::memory::MemoryStore;
     use persona_test_support::wait_until;
@@ -196,6 +207,7 @@ mod tests {
     use super::accept_until_drained;
     use crate::clock::{SystemClock, coarse_millis};
     use crate::heads::Hosts;
+    use crate::listen::Listener;
     use crate::scoreboard::Scoreboard;
     use crate::worker::connection::Serving;
     use crate::worker::drain::Drain;
@@ -231,6 +243,8 @@ mod tests {
             clock,
             metrics: Arc::new(Alone),
             server: Arc::new(Alone),
+            origins: Origins::default(),
+            root_path: "".into(),
             expose_worker: false,
             access_log: false,
             write_wait_max: DEADLINE,
@@ -256,8 +270,10 @@ mod tests {
             process_entry: process_entry.clone(),
             drain,
             hosts: Hosts::any(),
+            hosts_of_unix: Hosts::any(),
             trusted_proxies,
             answer_patience: DEADLINE,
+            root_path: "".into(),
             tls: None,
         });
         let limits =
@@ -279,7 +295,7 @@ mod tests {
         }
         let (open, _closed) = mpsc::channel(1);
         #[expect(deprecated, reason = "the same as in `run`")]
-        let listener = AsyncFd::new(listener).expect("a descriptor");
+        let listener = AsyncFd::new(Listener::Tcp(listener)).expect("a descriptor");
         let accepting = accept_until_drained(listener, &serving, &load, &places, &open);
         let answered = async {
             // From here on it waits for a place.

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use persona_http::Body;
-use tokio::net::TcpStream;
 
 use super::Drain;
 use super::handshake::{self, Tls};
 use super::places::{Entry, Lease};
+use super::socket::Socket;
 use crate::heads::{Checked, Hosts};
 use crate::scoreboard::ProcessEntry;
 use persona_http::contract::OperationId;
@@ -37,10 +37,14 @@ pub(super) struct Serving {
     pub drain: Drain,
     /// The hosts that it answers for.
     pub hosts: Hosts,
+    /// The same over a unix socket.
+    pub hosts_of_unix: Hosts,
     /// Proxies that are believed when they name a client.
     pub trusted_proxies: Arc<[Network]>,
     /// How long a client may take without reading.
     pub answer_patience: Duration,
+    /// What a proxy has in front of every path; mostly nothing.
+    pub root_path: Arc<str>,
     /// The certificate, where connections are encrypted.
     pub tls: Option<Tls>,
 }
@@ -50,16 +54,16 @@ pub(super) struct Serving {
 const OF_HEALTH: [&str; 2] = [OperationId::GetHealth.path(), OperationId::GetReadiness.path()];
 
 /// Serves a connection until either side closes it.
-pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving: Arc<Serving>) {
+pub(super) async fn serve(socket: Socket, peer: IpAddr, lease: Lease, serving: Arc<Serving>) {
     let entry = &lease.entry;
-    // Answers are written in one piece, so waiting for more to send would only delay them. Where
-    // the option cannot be set they still arrive.
-    let _ = stream.set_nodelay(true);
     let (mut drain, patience) = (serving.drain.clone(), serving.answer_patience);
-    let opened = handshake::open(stream, patience, serving.tls.as_ref(), entry, drain.clone());
+    let hosts = match &socket {
+        Socket::Tcp(_) => serving.hosts.clone(),
+        Socket::Unix(_) => serving.hosts_of_unix.clone(),
+    };
+    let opened = handshake::open(socket, patience, serving.tls.as_ref(), entry, drain.clone());
     let Some((channel, refused)) = opened.await else { return };
-    let stream =
-        Checked::new(channel, Arc::clone(&entry.progress), serving.hosts.clone()).refusing(refused);
+    let stream = Checked::new(channel, Arc::clone(&entry.progress), hosts).refusing(refused);
     let service = service_fn(|request| answer(request, peer, &lease, &serving));
     // How long a head may take is watched with the places. The library knows one time for an idle
     // connection and for a head.
@@ -99,7 +103,7 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
 }
 
 async fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     peer: IpAddr,
     lease: &Lease,
     serving: &Serving,
@@ -107,6 +111,7 @@ async fn answer(
     let _in_flight = InFlight::new(&serving.process_entry);
     let Serving { router, plain_reads, drain, trusted_proxies, process_entry, .. } = serving;
     let entry = &lease.entry;
+    strip_root(&mut request, &serving.root_path);
     let client = ClientAddress::of_request(peer, request.headers(), trusted_proxies);
     let refusal = refusal(lease, request.uri().path(), process_entry).await;
     let plain_reads = plain_reads.as_ref().filter(|_| refusal.is_none());
@@ -135,6 +140,27 @@ async fn answer(
     } else {
         response
     })
+}
+
+/// Takes what a proxy has in front of every path off a path that has it, so that a proxy may pass
+/// paths on as they are, or without it.
+fn strip_root<B>(request: &mut Request<B>, root: &str) {
+    if root.is_empty() {
+        return;
+    }
+    let Some(full) = request.uri().path_and_query() else { return };
+    let Some(rest) = full.as_str().strip_prefix(root) else { return };
+    let rest = match rest.bytes().next() {
+        Some(b'/') => rest.to_owned(),
+        Some(b'?') | None => format!("/{rest}"),
+        Some(_) => return,
+    };
+    // What is left of a path is one, with the host of the target if it has one.
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = rest.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
 }
 
 /// Why a request is refused whatever it asks for, if it is.
@@ -253,7 +279,24 @@ mod tests {
     use http_body_util::BodyExt;
     use persona_http::Body;
 
-    use super::{Drain, UntilDrained, is_event_stream};
+    use super::{Drain, UntilDrained, is_event_stream, strip_root};
+
+    #[test]
+    fn the_prefix_of_a_proxy_is_taken_off_where_it_is_there() {
+        let stripped = |root: &str, uri: &str| {
+            let mut request = http::Request::builder().uri(uri).body(()).expect("a request");
+            strip_root(&mut request, root);
+            request.uri().to_string()
+        };
+        assert_eq!(stripped("/store", "/store/healthz?a=/store"), "/healthz?a=/store");
+        assert_eq!(stripped("/store", "http://a/store/healthz"), "http://a/healthz");
+        assert_eq!(stripped("/store", "/store"), "/");
+        assert_eq!(stripped("/store", "/store?a"), "/?a");
+        for uri in ["/healthz", "/stores", "/storehouse/x", "/a/store/x"] {
+            assert_eq!(stripped("/store", uri), uri);
+        }
+        assert_eq!(stripped("", "/store"), "/store");
+    }
 
     #[test]
     fn only_event_streams_are_cut_short() {

@@ -19,6 +19,7 @@ use super::Drain;
 use super::channel::Channel;
 use super::pace::Pace;
 use super::places::Entry;
+use super::socket::Socket;
 use super::stream::PatientStream;
 use crate::clock::coarse_millis;
 use persona_http::Refusal;
@@ -53,14 +54,16 @@ pub(super) type Opened = (Channel, Option<Refusal>);
 /// Begins a connection as its client does. `None` where it came to nothing: the client left, was
 /// too slow or spoke nonsense, or its place is wanted.
 pub(super) async fn open(
-    stream: TcpStream,
+    socket: Socket,
     patience: Duration,
     tls: Option<&Tls>,
     entry: &Entry,
     mut drain: Drain,
 ) -> Option<Opened> {
-    let Some(tls) = tls else {
-        return Some((Channel::Plain(PatientStream::new(stream, patience)), None));
+    // A unix socket does not leave the machine, so there is nothing to encrypt.
+    let (tls, stream) = match (tls, socket) {
+        (Some(tls), Socket::Tcp(stream)) => (tls, stream),
+        (_, socket) => return Some((Channel::Plain(PatientStream::new(socket, patience)), None)),
     };
     entry.progress.wait_for_handshake();
     let opened = tokio::select! {
@@ -90,7 +93,7 @@ async fn begin(
     if stream.peek(&mut first).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let stream = PatientStream::new(stream, patience);
+    let stream = PatientStream::new(Socket::Tcp(stream), patience);
     if first != [HANDSHAKE] {
         return Ok((Channel::Plain(stream), Some(NOT_ENCRYPTED)));
     }

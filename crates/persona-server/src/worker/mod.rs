@@ -18,6 +18,7 @@ mod load;
 mod pace;
 mod places;
 mod run;
+mod socket;
 mod stream;
 
 pub use drain::Drain;

@@ -29,13 +29,14 @@ use crate::child::{Error, HEARTBEAT, reopen_log};
 use crate::clock::{SystemClock, coarse_millis};
 use crate::config::Config;
 use crate::heads::Hosts;
+use crate::listen::Listener;
 use crate::log::Log;
 use crate::scoreboard::{ProcessEntry, ProcessState};
 use crate::supervisor::{ChildInput, ChildKey, Message, say};
 use crate::tls::received;
 use persona_http::{
-    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, PlainReads,
-    ReadTurns, TokenUses, router,
+    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, Origins,
+    PlainReads, ReadTurns, TokenUses, router,
 };
 
 /// Runs a worker until it has drained, or cannot go on.
@@ -73,8 +74,10 @@ impl Signals {
 }
 
 async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Error> {
-    let listener =
-        input.listener.take().ok_or_else(|| io::Error::other("a worker needs a listener"))?;
+    let listeners = std::mem::take(&mut input.listeners);
+    if listeners.is_empty() {
+        return Err(io::Error::other("a worker needs a listener").into());
+    }
     // Before anything else: the default of a signal that comes early ends the process.
     let signals = Signals::new()?;
     let process_entry = input.scoreboard.entry(key.slot, key.generation);
@@ -83,10 +86,10 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     let tls = input.certificate.take().map(received).transpose()?.map(Tls::new);
     let serving = serving(&input, context, &process_entry, &drain, tls);
     let places = places(&input.config, &process_entry);
-    let mut threads = Threads::start(&input, &listener, &store, &serving, &places)?;
-    // Each thread has its own descriptor of the listener. With this one open the address would stay
+    let mut threads = Threads::start(&input, &listeners, &store, &serving, &places)?;
+    // Each thread has its own descriptor of each listener. With these open the addresses would stay
     // taken while the worker drains.
-    drop(listener);
+    drop(listeners);
     threads.opened().await;
     // The supervisor watches the worker from its first heartbeat on. Without this one it would not
     // find a worker that stops before its threads first tick.
@@ -186,6 +189,15 @@ fn hosts(config: &Config) -> Hosts {
     config.allowed_hosts.clone().map_or_else(Hosts::any, Hosts::loopback_and)
 }
 
+/// The same over a unix socket, which no page of a browser reaches: every host, unless the settings
+/// name some.
+fn hosts_of_unix(config: &Config) -> Hosts {
+    match &config.allowed_hosts {
+        Some(names) if !names.is_empty() => Hosts::loopback_and(names.clone()),
+        _ => Hosts::any(),
+    }
+}
+
 /// The places for connections that the settings allow.
 fn places(config: &Config, process_entry: &ProcessEntry) -> Arc<Places> {
     let limits = Limits {
@@ -216,8 +228,10 @@ fn serving(
         process_entry: process_entry.clone(),
         drain: drain.clone(),
         hosts: hosts(&input.config),
+        hosts_of_unix: hosts_of_unix(&input.config),
         trusted_proxies: input.config.trusted_proxies.clone().into(),
         answer_patience: Duration::from_millis(input.config.answer_patience_ms),
+        root_path: input.config.root_path.as_str().into(),
         tls,
     })
 }
@@ -245,6 +259,8 @@ fn open(
         clock,
         metrics: Arc::new(process_entry.clone()),
         server: Arc::new(process_entry.clone()),
+        origins: Origins::new(config.cors_origins.clone()),
+        root_path: config.root_path.as_str().into(),
         expose_worker: config.expose_worker,
         access_log: config.access_log,
         write_wait_max: Duration::from_millis(config.busy_timeout_ms),
@@ -280,7 +296,7 @@ impl Threads {
     /// Starts this worker's share of the machine's cores, at least one.
     fn start(
         input: &ChildInput,
-        listener: &std::net::TcpListener,
+        listeners: &[Listener],
         store: &Arc<dyn Store>,
         serving: &Arc<Serving>,
         places: &Arc<Places>,
@@ -294,7 +310,7 @@ impl Threads {
             let pulse = Arc::new(AtomicBool::new(true));
             pulses.push(Arc::clone(&pulse));
             let thread = Thread {
-                listener: listener.try_clone()?,
+                listeners: listeners.iter().map(Listener::try_clone).collect::<io::Result<_>>()?,
                 serving: Arc::clone(serving),
                 load,
                 places: Arc::clone(places),

@@ -9,21 +9,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::socket::Socket;
 use persona_http::Patience;
-
-/// Most bytes that the system keeps of one connection and has not sent yet (`TCP_NOTSENT_LOWAT`,
-/// tcp(7)). It would take up to 4 MiB, outside of what this process can bound; bytes that are on
-/// their way are not counted, so it costs no speed.
-const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// A stream that fails when its other end does not read.
 pub(super) struct PatientStream {
-    stream: TcpStream,
+    stream: Socket,
     patience: Patience,
     /// Since when the system takes nothing.
     stuck_since: Option<Instant>,
@@ -33,9 +27,9 @@ pub(super) struct PatientStream {
 
 impl PatientStream {
     /// Waits for its client for so long without progress, or at less than the least rate.
-    pub fn new(stream: TcpStream, patience: Duration) -> Self {
-        // A system without this option keeps more bytes; the limit on waiting holds there too.
-        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    pub fn new(stream: Socket, patience: Duration) -> Self {
+        // The limit on waiting holds also where the system keeps more bytes.
+        stream.tune();
         Self { stream, patience: Patience::new(patience), stuck_since: None, alarm: None }
     }
 
@@ -56,9 +50,7 @@ impl PatientStream {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 ready!(self.poll_alarm(context));
-                // Without this option the system would keep the unsent rest of the answer and go on
-                // offering it to the client.
-                let _ = self.stream.set_zero_linger();
+                self.stream.forget_what_is_unread();
                 Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "the client does not read its answer",
@@ -132,7 +124,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::timeout;
 
-    use super::PatientStream;
+    use super::{PatientStream, Socket};
 
     const PATIENCE: Duration = Duration::from_millis(500);
     /// Far longer than the limit, so that a limit that is missing fails the test and does not hang
@@ -146,7 +138,8 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("an address"))
             .await
             .expect("it listens");
-        (PatientStream::new(listener.accept().await.expect("a connection").0, PATIENCE), client)
+        let socket = Socket::Tcp(listener.accept().await.expect("a connection").0);
+        (PatientStream::new(socket, PATIENCE), client)
     }
 
     #[tokio::test]

@@ -5,10 +5,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread;
-use std::time::Duration;
 
 use persona_model::{Clock, Timestamp};
 use persona_server::clock::SystemClock;
@@ -16,7 +12,7 @@ use persona_test_support::Authority;
 use rustix::process::Signal;
 
 use crate::common::wire::trust_in;
-use crate::common::{Client, DEADLINE, Server, Stop, Way, refused, wait_for};
+use crate::common::{Client, DEADLINE, Load, Server, Way, refused, wait_for};
 
 /// A folder with an authority and a pair of it.
 struct Place {
@@ -146,58 +142,6 @@ fn files_that_cannot_be_used_are_refused_before_anything_starts() {
     let ended = refused(folder.path(), &[&flags(cert, key)[0]]);
     assert_eq!(ended.code, Some(5));
     assert!(ended.stderr.contains("--tls-cert: needs --tls-key as well"), "{}", ended.stderr);
-}
-
-/// Clients that ask again and again: on kept connections, and on a new one for each request.
-struct Load {
-    stop: Stop,
-    answers: Arc<AtomicU64>,
-    clients: Vec<thread::JoinHandle<Vec<String>>>,
-}
-
-impl Load {
-    fn start(ways: Vec<Way>) -> Self {
-        let (stop, answers) = (Stop::default(), Arc::<AtomicU64>::default());
-        let client = |(number, way): (usize, Way)| {
-            let (stop, answers) = (stop.clone(), Arc::clone(&answers));
-            thread::spawn(move || {
-                let (mut kept, mut failures) = (None::<Client>, Vec::new());
-                while !stop.comes_within(Duration::from_millis(2)) {
-                    let client = match kept.take() {
-                        Some(client) => Ok(client),
-                        None => way.connect(),
-                    };
-                    let asked = client.and_then(|mut client| {
-                        let status = client.get("/healthz")?.status;
-                        Ok((client, status))
-                    });
-                    match asked {
-                        Ok((client, 200)) => {
-                            answers.fetch_add(1, Relaxed);
-                            kept = (number % 2 == 0 && !client.closes).then_some(client);
-                        }
-                        Ok((_, status)) => failures.push(format!("status {status}")),
-                        Err(error) => failures.push(error.to_string()),
-                    }
-                }
-                failures
-            })
-        };
-        let clients = ways.into_iter().enumerate().map(client).collect();
-        Self { stop, answers, clients }
-    }
-
-    /// Waits until each client has had some answers from now on.
-    fn wait_for_more(&self) {
-        let before = self.answers.load(Relaxed);
-        let wanted = before + 20 * self.clients.len() as u64;
-        wait_for("more answers", DEADLINE, || (self.answers.load(Relaxed) > wanted).then_some(()));
-    }
-
-    fn end(self) -> Vec<String> {
-        self.stop.now();
-        self.clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
-    }
 }
 
 #[test]

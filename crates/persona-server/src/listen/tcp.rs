@@ -1,8 +1,4 @@
-//! The address that the server listens on: bound once, by the supervisor, and inherited by every
-//! worker.
-//!
-//! One socket for all workers, rather than one each: connections that wait in its queue belong to
-//! no worker yet. So none is lost when a worker ends, and a new worker finds them at once.
+//! A socket of TCP: bound once, by the supervisor.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -13,31 +9,7 @@ use rustix::net::{
 };
 use socket2::{SockFilter, SockRef};
 
-/// Connections that may wait to be accepted. The kernel lowers it to `net.core.somaxconn`, 4,096 by
-/// default.
-const BACKLOG: i32 = 1024;
-
-/// Where the server can be reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Address {
-    /// Address and port.
-    pub socket: SocketAddr,
-    /// Whether connections are encrypted.
-    pub is_encrypted: bool,
-}
-
-impl Address {
-    /// The URL to visit. A wildcard address cannot be visited; its URL is that of loopback.
-    pub fn url(self) -> String {
-        let ip = match self.socket.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-            ip => ip,
-        };
-        let scheme = if self.is_encrypted { "https" } else { "http" };
-        format!("{scheme}://{}", SocketAddr::new(ip, self.socket.port()))
-    }
-}
+use super::BACKLOG;
 
 /// Binds the address and begins to queue connections.
 ///
@@ -106,7 +78,7 @@ mod tests {
     use std::net::TcpStream;
     use std::time::Duration;
 
-    use super::{Address, bind, close_queue};
+    use super::{bind, close_queue};
 
     #[test]
     fn port_zero_is_chosen_by_the_system_and_an_address_can_be_bound_once() {
@@ -135,17 +107,5 @@ mod tests {
         assert_eq!((&question, answer.as_str()), (b"question", "answer"));
         let refused = TcpStream::connect_timeout(&address, Duration::from_secs(5));
         assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::ConnectionRefused));
-    }
-
-    #[test]
-    fn the_url_of_a_wildcard_address_can_be_visited() {
-        let at = |text: &str, is_encrypted| {
-            Address { socket: text.parse().expect("an address"), is_encrypted }.url()
-        };
-        let url = |text| at(text, false);
-        assert_eq!(url("0.0.0.0:8000"), "http://127.0.0.1:8000");
-        assert_eq!(url("[::]:8000"), "http://[::1]:8000");
-        assert_eq!(url("192.0.2.7:80"), "http://192.0.2.7:80");
-        assert_eq!(at("192.0.2.7:80", true), "https://192.0.2.7:80");
     }
 }

@@ -1,0 +1,164 @@
+//! Which sockets a server has: those that were handed over, a unix socket, an address of TCP.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use super::unix::{self, NoUnixSocket, SocketFile};
+use super::{Inherited, Listener, tcp};
+use crate::config::Config;
+use crate::tls::Certificates;
+
+/// Where the server can be reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Address {
+    /// Over TCP.
+    Tcp {
+        /// Address and port.
+        socket: SocketAddr,
+        /// Whether connections are encrypted.
+        is_encrypted: bool,
+    },
+    /// Within this machine, under this path; empty for a socket without a name.
+    Unix(PathBuf),
+}
+
+/// How clients come in.
+pub struct Doors {
+    /// The sockets, in the order of their addresses.
+    pub listeners: Vec<Listener>,
+    /// Where each of them can be reached.
+    pub addresses: Vec<Address>,
+    /// The certificate, where connections over TCP are encrypted.
+    pub certificates: Option<Certificates>,
+    /// The one that this process made; its queue is closed at the end. Those that were handed over
+    /// belong to the program that made them, and go on.
+    own_tcp: Option<TcpListener>,
+    /// The name of the unix socket that this process made.
+    name: Option<SocketFile>,
+}
+
+/// Why a server cannot be reached.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say what each one means")]
+pub enum NoDoor {
+    #[error("could not listen on {address}: {source}")]
+    Tcp { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Unix(#[from] NoUnixSocket),
+    #[error("descriptor {number} was not handed over: {source}")]
+    NotInherited { number: u32, source: io::Error },
+    #[error("the socket that was handed over listens on {0}, which is not a loopback address")]
+    OpenToOthers(SocketAddr),
+}
+
+impl Address {
+    /// The URL to visit. A wildcard address cannot be visited; its URL is that of loopback.
+    pub fn url(&self) -> String {
+        let (socket, is_encrypted) = match self {
+            Self::Tcp { socket, is_encrypted } => (socket, is_encrypted),
+            Self::Unix(path) => return format!("unix:{}", path.display()),
+        };
+        let ip = match socket.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+            ip => ip,
+        };
+        let scheme = if *is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(ip, socket.port()))
+    }
+}
+
+impl Doors {
+    /// Makes the sockets of the settings and takes those over that were handed over. There is one
+    /// of TCP where no other one is, or where the settings choose its address.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be used; those that were made are closed again.
+    pub fn open(
+        config: &Config,
+        inherited: &Inherited,
+        certificates: Option<Certificates>,
+    ) -> Result<Self, NoDoor> {
+        let mut doors = Self {
+            listeners: Vec::new(),
+            addresses: Vec::new(),
+            certificates,
+            own_tcp: None,
+            name: None,
+        };
+        let handed_over =
+            inherited.take().map_err(|(number, source)| NoDoor::NotInherited { number, source })?;
+        for listener in handed_over {
+            doors.add(listener, config)?;
+        }
+        if let Some(wanted) = &config.uds {
+            let (listener, name) = unix::make(wanted)?;
+            doors.listeners.push(Listener::Unix(listener));
+            doors.addresses.push(Address::Unix(name.path().into()));
+            doors.name = Some(name);
+        }
+        if doors.listeners.is_empty() || config.is_tcp_chosen {
+            let address = SocketAddr::new(config.host, config.port);
+            let failed = |source| NoDoor::Tcp { address, source };
+            let (listener, socket) = tcp::bind(config.host, config.port).map_err(failed)?;
+            doors.own_tcp = Some(listener.try_clone().map_err(failed)?);
+            doors.listeners.push(Listener::Tcp(listener));
+            let is_encrypted = doors.certificates.is_some();
+            doors.addresses.push(Address::Tcp { socket, is_encrypted });
+        }
+        Ok(doors)
+    }
+
+    /// Adds a socket that was handed over.
+    fn add(&mut self, listener: Listener, config: &Config) -> Result<(), NoDoor> {
+        let address = match &listener {
+            Listener::Tcp(listener) => {
+                let unknown = |source| NoDoor::Tcp { address: ([0, 0, 0, 0], 0).into(), source };
+                let socket = listener.local_addr().map_err(unknown)?;
+                if !socket.ip().to_canonical().is_loopback() && !config.allow_open {
+                    return Err(NoDoor::OpenToOthers(socket));
+                }
+                Address::Tcp { socket, is_encrypted: self.certificates.is_some() }
+            }
+            Listener::Unix(listener) => {
+                let name = listener.local_addr().ok();
+                let path = name.as_ref().and_then(|name| name.as_pathname());
+                Address::Unix(path.map_or_else(PathBuf::new, Into::into))
+            }
+        };
+        self.listeners.push(listener);
+        self.addresses.push(address);
+        Ok(())
+    }
+
+    /// Lets no new connection in and closes the sockets of this process. What waits in their queues
+    /// is served by the workers.
+    ///
+    /// # Errors
+    ///
+    /// The queue of TCP cannot be closed; the sockets are closed all the same.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.name = None;
+        self.listeners.clear();
+        self.own_tcp.take().map_or(Ok(()), |listener| tcp::close_queue(&listener))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn the_url_of_an_address_can_be_visited() {
+        let at = |text: &str, is_encrypted| {
+            Address::Tcp { socket: text.parse().expect("an address"), is_encrypted }.url()
+        };
+        assert_eq!(at("0.0.0.0:8000", false), "http://127.0.0.1:8000");
+        assert_eq!(at("[::]:8000", false), "http://[::1]:8000");
+        assert_eq!(at("192.0.2.7:80", false), "http://192.0.2.7:80");
+        assert_eq!(at("192.0.2.7:80", true), "https://192.0.2.7:80");
+        assert_eq!(Address::Unix("/run/persona.sock".into()).url(), "unix:/run/persona.sock");
+    }
+}
