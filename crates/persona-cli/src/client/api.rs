@@ -26,7 +26,7 @@ pub enum Api {
     /// The router in this process, over a database.
     Local(Local),
     /// A server.
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl Api {
@@ -38,7 +38,7 @@ impl Api {
 
     /// A client of a server; nothing is sent yet.
     pub fn remote(server: ServerAddress) -> Self {
-        Self::Remote(Remote::new(server))
+        Self::Remote(Box::new(Remote::new(server)))
     }
 
     /// Sends a request and returns the answer as a stream.

@@ -1,12 +1,13 @@
 //! How commands reach personas: requests of the HTTP API, to a server or to the same router in this
 //! process.
 //!
-//! What lives here: the address of a server, requests, whole answers and what their problems mean.
-//! What must not: flags and settings; `commands/target.rs` says which server or file is meant.
-//! Start reading at `api.rs`.
+//! What lives here: the address of a server and what it has to prove, the token, requests, whole
+//! answers and what their problems mean. What must not: flags and settings; `commands/target.rs`
+//! says which server or file is meant. Start reading at `api.rs`.
 
 mod address;
 mod api;
+mod credentials;
 mod local;
 mod maintenance;
 mod probe;
@@ -15,10 +16,13 @@ mod query;
 mod remote;
 mod reply;
 mod request;
+mod stream;
 mod token;
+mod trust;
 
-pub use address::{ServerAddress, usual_address};
+pub use address::{ServerAddress, usual_address, usual_url};
 pub use api::Api;
+pub use credentials::Credentials;
 pub use local::Local;
 use persona_http::contract::OperationId;
 pub use probe::server_at;
@@ -26,7 +30,8 @@ pub use problem::{failure, reasons, reasons_of_item};
 pub use query::Query;
 pub use reply::{Reply, cut_short};
 pub use request::{request, request_with};
-pub use token::{bearer, token_of};
+pub use stream::ServerStream;
+pub use token::Token;
 
 /// Where every route of personas begins.
 pub const PERSONAS: &str = OperationId::ListPersonas.path();

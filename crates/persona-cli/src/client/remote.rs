@@ -1,47 +1,59 @@
-//! A server, over TCP.
+//! A server, over a network or a unix socket.
 
-use std::time::Duration;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use persona_http::Body;
 use persona_server::exit_code::ExitCode;
+use tower_service::Service;
 
 use super::address::ServerAddress;
-use super::token::bearer;
+use super::stream::ServerStream;
 use crate::failure::Failure;
-
-/// Longest wait for a connection. A running server accepts one at once, also while it is busy.
-const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// A client of one server; connections are kept and shared.
 #[derive(Clone)]
 pub struct Remote {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     server: ServerAddress,
+}
+
+/// Makes connections to the server, whatever a request is for.
+#[derive(Clone)]
+struct Connector(ServerAddress);
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<ServerStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<ServerStream>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let server = self.0.clone();
+        Box::pin(async move { ServerStream::open(&server).await.map(TokioIo::new) })
+    }
 }
 
 impl Remote {
     /// A client of this server; nothing is sent yet.
     pub fn new(server: ServerAddress) -> Self {
-        let mut connector = HttpConnector::new();
-        // Without a limit of its own the connector waits as long as the kernel does, which is two
-        // minutes for a host that drops every packet.
-        connector.set_connect_timeout(Some(CONNECT_WAIT_MAX));
-        // Each small request waits for its answer, so Nagle's algorithm would only add latency.
-        connector.set_nodelay(true);
+        let connector = Connector(server.clone());
         Self { client: Client::builder(TokioExecutor::new()).build(connector), server }
     }
 
     /// Whether its requests carry a token.
     pub fn has_token(&self) -> bool {
-        self.server.token.is_some()
+        self.server.token().is_some()
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -49,22 +61,21 @@ impl Remote {
         let (mut head, body) = request.into_parts();
         let path = format!("{}{}", self.server.prefix, head.uri);
         let mut uri = http::uri::Parts::default();
+        // The connector knows whether it is encrypted; the library only makes a `Host` of it.
         uri.scheme = Some(Scheme::HTTP);
         uri.authority = Some(self.server.authority.clone());
         uri.path_and_query = PathAndQuery::try_from(path).ok();
-        if let Some(token) = &self.server.token {
-            head.headers.insert(AUTHORIZATION, bearer(token));
-        }
         head.uri = Uri::from_parts(uri).expect("scheme, authority and path make a URI");
+        if let Some(token) = self.server.token() {
+            head.headers.insert(header::AUTHORIZATION, token.header());
+        }
         let answer = self.client.request(Request::from_parts(head, Full::new(body))).await;
         answer.map(|response| response.map(Body::new)).map_err(|error| self.unreachable(&error))
     }
 
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
-        let mut failure = Failure::new(
-            ExitCode::Unavailable,
-            format!("could not reach http://{}", self.server.authority),
-        );
+        let mut failure =
+            Failure::new(ExitCode::Unavailable, format!("could not reach {}", self.server));
         let mut cause: Option<&dyn std::error::Error> = Some(error);
         while let Some(error) = cause {
             failure = failure.because(error);

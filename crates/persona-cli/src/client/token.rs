@@ -2,6 +2,7 @@
 //! or the credentials of systemd. Never from the value of a flag, which every user of the machine
 //! can read in the list of processes.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -16,25 +17,52 @@ use crate::failure::Failure;
 /// Most bytes that are read to find a token: more than one has, with blanks around it.
 const TOKEN_BYTES_MAX: u64 = 256;
 
-/// The token for servers; `None` where there is none.
-///
-/// # Errors
-///
-/// What is there is no token, or cannot be read.
-pub fn token_of(environment: &Environment) -> Result<Option<TokenSecret>, Failure> {
-    match environment.token() {
-        TokenPlace::None => Ok(None),
-        TokenPlace::Variable(Hidden(text)) => parse(&text, TOKEN_VARIABLE).map(Some),
-        TokenPlace::File(file) => token_in(&file).map(Some),
+/// A token, ready to be sent. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(HeaderValue);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Token(..)")
+    }
+}
+
+impl Token {
+    /// The token that a command has for a server; `None` where there is none. A server with a name
+    /// in the settings may have a file of its own.
+    ///
+    /// # Errors
+    ///
+    /// A file that is named cannot be read, or what is found is no token.
+    pub fn find(
+        of_profile: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Option<Self>, Failure> {
+        let secret = match environment.token(of_profile) {
+            TokenPlace::None => return Ok(None),
+            TokenPlace::Variable(Hidden(text)) => parse(&text, TOKEN_VARIABLE)?,
+            TokenPlace::File(file) => token_in(&file)?,
+        };
+        Ok(Some(Self::of(&secret)))
+    }
+
+    /// A token to send.
+    pub(super) fn of(secret: &TokenSecret) -> Self {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", secret.expose()))
+            .expect("a token is visible ASCII");
+        // Not in debug texts of requests.
+        value.set_sensitive(true);
+        Self(value)
+    }
+
+    /// The value of `Authorization` (RFC 6750, section 2.1).
+    pub fn header(&self) -> HeaderValue {
+        self.0.clone()
     }
 }
 
 /// The token in a file; `-` is standard input.
-///
-/// # Errors
-///
-/// As for [`token_of`].
-pub fn token_in(file: &Path) -> Result<TokenSecret, Failure> {
+fn token_in(file: &Path) -> Result<TokenSecret, Failure> {
     let shown = format!("the token file {}", file.display());
     let unreadable = |error| Failure::io(format!("could not read {shown}"), &error);
     if file == Path::new("-") {
@@ -46,15 +74,6 @@ pub fn token_in(file: &Path) -> Result<TokenSecret, Failure> {
     let opened = File::open(file).map_err(unreadable)?;
     opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
     parse(&text, &shown)
-}
-
-/// The value of `Authorization` with this token.
-pub fn bearer(token: &TokenSecret) -> HeaderValue {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-        .expect("a token is visible ASCII");
-    // Not in debug texts of requests.
-    value.set_sensitive(true);
-    value
 }
 
 fn parse(text: &str, place: &str) -> Result<TokenSecret, Failure> {
@@ -76,10 +95,12 @@ fn line_of(mut input: impl Read) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use persona_server::config::Environment;
     use persona_storage::TokenSecret;
 
-    use super::{bearer, line_of, token_of};
+    use super::{Token, line_of};
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -88,27 +109,33 @@ mod tests {
     #[test]
     fn the_strongest_place_counts_and_no_text_of_an_error_has_a_token() {
         let folder = tempfile::tempdir().expect("a folder");
-        let [flag, variable, credential] =
-            [(); 3].map(|()| TokenSecret::random().expect("random numbers"));
-        let file = folder.path().join("token");
-        std::fs::write(&file, format!("{}\n", flag.expose())).expect("written");
-        std::fs::write(folder.path().join("persona-token"), credential.expose()).expect("written");
-        let credentials = folder.path().to_str().expect("UTF-8");
-        let none = environment(&[]);
-        assert_eq!(token_of(&none), Ok(None));
-        let systemd = environment(&[("CREDENTIALS_DIRECTORY", credentials)]);
-        assert_eq!(token_of(&systemd), Ok(Some(credential)));
-        let both = environment(&[
-            ("CREDENTIALS_DIRECTORY", credentials),
-            ("PERSONA_TOKEN", variable.expose()),
-        ]);
-        assert_eq!(token_of(&both), Ok(Some(variable.clone())));
-        let all = both.clone().with_token_file(Some(file));
-        assert_eq!(token_of(&all), Ok(Some(flag)));
+        let [flag, profile, variable, credential] =
+            [(); 4].map(|()| TokenSecret::random().expect("random numbers"));
+        let file = |name: &str, secret: &TokenSecret| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("{}\n", secret.expose())).expect("written");
+            path
+        };
+        let (of_flag, of_profile) = (file("flag", &flag), file("profile", &profile));
+        file("persona-token", &credential);
+        let credentials = ("CREDENTIALS_DIRECTORY", folder.path().to_str().expect("UTF-8"));
+        let is = |profile: Option<&Path>, environment: &Environment, secret: &TokenSecret| {
+            let found = Token::find(profile, environment).expect("a token");
+            assert_eq!(found, Some(Token::of(secret)));
+        };
+        assert_eq!(Token::find(None, &environment(&[])), Ok(None));
+        is(None, &environment(&[credentials]), &credential);
+        let both = environment(&[credentials, ("PERSONA_TOKEN", variable.expose())]);
+        is(None, &both, &variable);
+        is(Some(&of_profile), &both, &profile);
+        is(Some(&of_profile), &both.clone().with_token_file(Some(of_flag)), &flag);
+        assert!(Token::find(Some(&folder.path().join("none")), &both).is_err());
         let broken = format!("{}0", variable.expose());
-        let failure =
-            token_of(&environment(&[("PERSONA_TOKEN", &broken)])).expect_err("it is too long");
-        let texts = format!("{failure:?} {both:?} {:?} {:?}", both.token(), bearer(&variable));
+        let failure = Token::find(None, &environment(&[("PERSONA_TOKEN", &broken)]))
+            .expect_err("it is too long");
+        let token = Token::of(&variable);
+        let texts = format!("{failure:?} {both:?} {:?} {token:?}", both.token(None));
+        let texts = format!("{texts} {:?}", token.header());
         assert!(!texts.contains(variable.expose()), "{texts}");
     }
 

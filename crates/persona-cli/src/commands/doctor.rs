@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use persona_http::contract::OperationId;
-use persona_model::Clock;
+use persona_model::{Clock, Timestamp};
 use persona_server::backend;
 use persona_server::clock::SystemClock;
-use persona_server::config::{Config, Environment};
+use persona_server::config::{Config, Environment, TlsFiles};
 use persona_server::exit_code::ExitCode;
+use persona_server::tls::Pair;
 use persona_storage::NoObserver;
 use serde_json::{Value, json};
 
 use super::arguments::Doctor;
 use super::config::loaded;
-use super::target::{flags_of, server_with_token};
+use super::target::{flags_of, named_server, own_server, server_of};
 use crate::client::{Api, ServerAddress};
 use crate::doctor::{
-    CheckResult, DatabaseFacts, Facts, FileFacts, Level, ServerFacts, address_of, examine,
+    CertificateFacts, CheckResult, DatabaseFacts, Facts, FileFacts, Level, ServerFacts, address_of,
+    examine,
 };
 use crate::failure::Failure;
 use crate::terminal::{Output, Tone, harmless};
@@ -36,16 +38,21 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let now = SystemClock.now();
+    let (credentials, settings_file) =
+        (&arguments.target.credentials, arguments.target.config.as_ref());
     let facts = if let Some(url) = &arguments.target.server {
-        Facts::new(now, None, Some(ask(server_with_token(url, environment)?).await?))
+        let server = named_server(url, credentials, settings_file, environment, output)?;
+        Facts::new(now, None, Some(ask(server).await?))
     } else {
-        let config = config_of(arguments, environment, output)?;
+        let loaded = loaded(&flags_of(&arguments.target), environment, output)?;
+        let config = &loaded.config;
         if let Some(url) = config.server.as_ref().filter(|_| arguments.target.database.is_none()) {
-            let server = Some(ask(server_with_token(url, environment)?).await?);
+            let server = server_of(url, credentials, &loaded.profiles, environment)?;
+            let server = Some(ask(server).await?);
             return judge(&Facts::new(now, None, server), environment, output);
         }
         let Some(path) = config.database.file() else {
-            let database = Some(look_at_server(&config).await);
+            let database = Some(look_at_server(config).await);
             return judge(&Facts { database, ..Facts::new(now, None, None) }, environment, output);
         };
         let mut file = FileFacts::look(
@@ -57,7 +64,7 @@ pub async fn run(
         // reason to stop here.
         let server = match address_of(&file.users) {
             Some(address) => {
-                let server = server_with_token(&address.to_string(), environment)?;
+                let server = own_server(address, config, credentials, environment)?;
                 let asked = tokio::time::timeout(ANSWER_WAIT_MAX, ask(server.clone())).await;
                 Some(match asked {
                     Ok(Ok(facts)) => facts,
@@ -68,7 +75,7 @@ pub async fn run(
             None => None,
         };
         file.look_inside(arguments.full);
-        Facts::new(now, Some(file), server)
+        Facts { certificate: certificate_of(config, now), ..Facts::new(now, Some(file), server) }
     };
     judge(&facts, environment, output)
 }
@@ -83,12 +90,13 @@ fn judge(facts: &Facts, environment: &Environment, output: &Output) -> Result<()
     }
 }
 
-fn config_of(
-    arguments: &Doctor,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Config, Failure> {
-    Ok(loaded(&flags_of(&arguments.target), environment, output)?.config)
+/// When the certificate that the settings name ends, or why it cannot be used.
+fn certificate_of(config: &Config, now: Timestamp) -> Option<CertificateFacts> {
+    let TlsFiles { cert, key } = config.tls.as_ref()?;
+    let ends_at = Pair::load(cert, key, now)
+        .map(|pair| pair.validity.to)
+        .map_err(|problem| (problem.to_string(), problem.hint()));
+    Some(CertificateFacts { ends_at })
 }
 
 /// Looks at a database on a server, and makes nothing ready there.

@@ -13,8 +13,8 @@ use super::arguments::{Arguments, Command, RunRole};
 use super::usage::explain;
 use super::{
     backup, bench, check, completions, config, create, delete, diff, doctor, edit, export, health,
-    history, import, list, restore, revert, serve, show, token, top, transfer, undelete, update, verify,
-    version,
+    history, import, list, restore, revert, serve, show, token, top, transfer, undelete, update,
+    verify, version,
 };
 use crate::failure::Failure;
 use crate::terminal::Output;

@@ -18,7 +18,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let (named, settings_file) = (arguments.server.as_deref(), arguments.config.as_ref());
-    let server = server_address(named, settings_file, environment, output)?;
+    let server = server_address(named, &arguments.credentials, settings_file, environment, output)?;
     let url = server.to_string();
     let reply = Api::remote(server).get(OperationId::GetReadiness.path()).await?;
     if !reply.status.is_success() {

@@ -1,14 +1,15 @@
 //! Which store a command works on: what the flags name, else what the settings say.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use persona_server::config::{Config, Environment, Flags};
+use persona_server::config::{Config, Environment, Flags, Loaded, Profile};
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::is_there;
 
-use super::arguments::Target;
+use super::arguments::{CredentialFlags, Target};
 use super::config::loaded;
-use crate::client::{Api, ServerAddress, server_at, token_of, usual_address};
+use crate::client::{Api, Credentials, ServerAddress, Token, server_at, usual_address, usual_url};
 use crate::failure::Failure;
 use crate::terminal::Output;
 
@@ -30,21 +31,24 @@ pub fn open(
     environment: &Environment,
     output: &Output,
 ) -> Result<Api, Failure> {
-    if let Some(url) = &target.server {
-        return server_with_token(url, environment).map(Api::remote);
+    let flags = &target.credentials;
+    if let Some(named) = &target.server {
+        let server = named_server(named, flags, target.config.as_ref(), environment, output)?;
+        return Ok(Api::remote(server));
     }
-    let config = loaded(&flags_of(target), environment, output)?.config;
+    let loaded = loaded(&flags_of(target), environment, output)?;
+    let config = &loaded.config;
     // A database on the command line outweighs a server in the settings.
-    if let Some(url) = config.server.as_ref().filter(|_| target.database.is_none()) {
-        return server_with_token(url, environment).map(Api::remote);
+    if let Some(named) = config.server.as_ref().filter(|_| target.database.is_none()) {
+        return Ok(Api::remote(server_of(named, flags, &loaded.profiles, environment)?));
     }
     if access != Access::Create && config.database.file().is_some_and(|file| !is_there(file)) {
         let message = format!("there is no database {}", config.database);
         let hint = "name one with --database, or a running server with --server; `persona import FILE --create` makes one";
         let failure = Failure::new(ExitCode::NotFound, message).hint(hint);
-        return Err(server_hint(&config).into_iter().fold(failure, Failure::hint));
+        return Err(server_hint(config).into_iter().fold(failure, Failure::hint));
     }
-    Api::local(&config, access != Access::Read)
+    Api::local(config, access != Access::Read)
 }
 
 /// The settings that a target stands for.
@@ -56,22 +60,90 @@ pub fn flags_of(target: &Target) -> Flags {
 /// The server that the user named, or the one that the settings describe.
 pub fn server_address(
     server: Option<&str>,
+    flags: &CredentialFlags,
     settings_file: Option<&PathBuf>,
     environment: &Environment,
     output: &Output,
 ) -> Result<ServerAddress, Failure> {
-    if let Some(url) = server {
-        return server_with_token(url, environment);
+    if let Some(named) = server {
+        return named_server(named, flags, settings_file, environment, output);
     }
-    let flags = Flags { config: settings_file.cloned(), values: Vec::new() };
-    let config = loaded(&flags, environment, output)?.config;
-    let url = config.server.clone().unwrap_or_else(|| usual_address(&config).to_string());
-    server_with_token(&url, environment)
+    let loaded = settings(settings_file, environment, output)?;
+    if let Some(named) = &loaded.config.server {
+        return server_of(named, flags, &loaded.profiles, environment);
+    }
+    // The server of these settings, on this machine: the certificate that they name is its own,
+    // whatever name it is for.
+    let own_certificate = loaded.config.tls.as_ref().map(|files| files.cert.clone());
+    let credentials = Credentials { own_certificate, ..credentials(flags, None, environment)? };
+    ServerAddress::parse(&usual_url(&loaded.config), &credentials)
 }
 
-/// The server at a URL, for requests with the user's token, if there is one.
-pub fn server_with_token(url: &str, environment: &Environment) -> Result<ServerAddress, Failure> {
-    Ok(ServerAddress::parse(url)?.with_token(token_of(environment)?))
+/// The server of these settings that was found at this address of this machine.
+pub fn own_server(
+    address: SocketAddr,
+    config: &Config,
+    flags: &CredentialFlags,
+    environment: &Environment,
+) -> Result<ServerAddress, Failure> {
+    let own_certificate = config.tls.as_ref().map(|files| files.cert.clone());
+    let scheme = if own_certificate.is_some() { "https" } else { "http" };
+    let credentials = Credentials { own_certificate, ..credentials(flags, None, environment)? };
+    ServerAddress::parse(&format!("{scheme}://{address}"), &credentials)
+}
+
+/// The server of a URL, or of a name in the settings file.
+pub fn named_server(
+    named: &str,
+    flags: &CredentialFlags,
+    settings_file: Option<&PathBuf>,
+    environment: &Environment,
+    output: &Output,
+) -> Result<ServerAddress, Failure> {
+    // The settings are not needed for a URL, and may be broken.
+    let profiles = if Profile::can_be_name(named) {
+        settings(settings_file, environment, output)?.profiles
+    } else {
+        Vec::new()
+    };
+    server_of(named, flags, &profiles, environment)
+}
+
+/// The server of a URL, or of one of these names.
+pub fn server_of(
+    named: &str,
+    flags: &CredentialFlags,
+    profiles: &[Profile],
+    environment: &Environment,
+) -> Result<ServerAddress, Failure> {
+    let profile = profiles.iter().find(|profile| profile.name == named);
+    let url = profile.map_or(named, |profile| profile.url.as_str());
+    ServerAddress::parse(url, &credentials(flags, profile, environment)?)
+}
+
+fn credentials(
+    flags: &CredentialFlags,
+    profile: Option<&Profile>,
+    environment: &Environment,
+) -> Result<Credentials, Failure> {
+    let of_profile = profile.and_then(|profile| profile.token_file.as_deref());
+    let ca_file = flags.ca_file.clone();
+    Ok(Credentials {
+        token: Token::find(of_profile, environment)?,
+        ca_file: ca_file.or_else(|| profile.and_then(|profile| profile.ca_file.clone())),
+        own_certificate: None,
+        token_over_http: flags.token_over_http,
+    })
+}
+
+/// The settings, of a server that may be open to others: this is a client of it.
+fn settings(
+    settings_file: Option<&PathBuf>,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Loaded, Failure> {
+    let values = vec![("allow_open", "true".into())];
+    loaded(&Flags { config: settings_file.cloned(), values }, environment, output)
 }
 
 /// What to say when a server runs where the settings would have one.

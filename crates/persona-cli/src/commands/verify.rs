@@ -9,7 +9,7 @@ use persona_storage::postgres;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{ChaosWord, Verify};
-use super::target::server_with_token;
+use super::target::named_server;
 use crate::failure::Failure;
 use crate::terminal::{Output, ProgressDisplay};
 use crate::verify::{self, Chaos, Error, Plan, Progress, ScratchPlan, ServerUnderTest};
@@ -23,7 +23,7 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let plan = plan(arguments, environment)?;
+    let plan = plan(arguments, environment, output)?;
     let mut display = Display::new(output);
     let report = verify::run(&plan, &mut |progress| display.show(progress), interrupted()).await;
     // The bar is removed before anything else is written.
@@ -35,7 +35,7 @@ pub async fn run(
     if report.is_good() { Ok(()) } else { Err(Failure::silent(ExitCode::Failure)) }
 }
 
-fn plan(arguments: &Verify, environment: &Environment) -> Result<Plan, Failure> {
+fn plan(arguments: &Verify, environment: &Environment, output: &Output) -> Result<Plan, Failure> {
     let chaos = match arguments.chaos {
         None => Chaos::None,
         Some(ChaosWord::Workers) => Chaos::Workers,
@@ -48,7 +48,13 @@ fn plan(arguments: &Verify, environment: &Environment) -> Result<Plan, Failure> 
             return Err(Failure::new(ExitCode::Usage, message)
                 .hint("leave --server out: then a scratch server is started and killed"));
         }
-        Some(url) => ServerUnderTest::Server(server_with_token(url, environment)?),
+        Some(named) => ServerUnderTest::Server(named_server(
+            named,
+            &arguments.credentials,
+            None,
+            environment,
+            output,
+        )?),
     };
     let duration = Duration::from_secs(arguments.seconds);
     let run = getrandom::u32().map_err(|error| {

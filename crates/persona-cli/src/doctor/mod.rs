@@ -16,5 +16,5 @@ mod registry;
 mod tests;
 
 pub use check::{CheckResult, Level};
-pub use facts::{DatabaseFacts, Facts, FileFacts, ServerFacts, address_of};
+pub use facts::{CertificateFacts, DatabaseFacts, Facts, FileFacts, ServerFacts, address_of};
 pub use registry::examine;

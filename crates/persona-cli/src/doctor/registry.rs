@@ -1,11 +1,13 @@
 //! The list of all checks, and how they are run.
 
 use super::check::{CheckResult, Group, Level};
-use super::checks::{connections, content, database, file, library, processes, server, system};
+use super::checks::{
+    certificate, connections, content, database, file, library, processes, server, system,
+};
 use super::facts::Facts;
 
 /// Every check.
-const GROUPS: [&Group; 8] = [
+const GROUPS: [&Group; 9] = [
     &library::GROUP,
     &database::GROUP,
     &file::GROUP,
@@ -13,6 +15,7 @@ const GROUPS: [&Group; 8] = [
     &content::GROUP,
     &system::GROUP,
     &processes::GROUP,
+    &certificate::GROUP,
     &server::GROUP,
 ];
 

@@ -5,21 +5,18 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use persona_model::EntityTag;
-use tokio::net::TcpStream;
 
-use crate::client::{ServerAddress, bearer};
+use crate::client::{ServerAddress, ServerStream};
 
 /// Longest wait for an answer: above the 30 s that the server may wait for its turn before it
 /// answers 503.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
-/// Longest wait for a connection.
-const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Sends one request on a connection of its own.
 pub async fn ask(
@@ -30,10 +27,7 @@ pub async fn ask(
     body: Bytes,
 ) -> Result<Answer, Silence> {
     let mut connection = Connection::open(server).await.map_err(|_| Silence::NotSent)?;
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("{}{path}", server.prefix))
-        .header(header::HOST, server.authority.as_str());
+    let request = server.request(method, path);
     let request =
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body));
@@ -46,8 +40,6 @@ pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// The worker that answers it; 0 as long as none has said so.
     pub worker: u8,
-    /// The token that its requests carry.
-    authorization: Option<HeaderValue>,
 }
 
 /// An answer, whole.
@@ -73,17 +65,12 @@ pub enum Silence {
 impl Connection {
     /// Connects.
     pub async fn open(address: &ServerAddress) -> io::Result<Self> {
-        let connecting = TcpStream::connect(address.host_and_port());
-        let stream = tokio::time::timeout(CONNECT_WAIT_MAX, connecting)
-            .await
-            .map_err(|_| io::ErrorKind::TimedOut)??;
-        stream.set_nodelay(true)?;
+        let stream = ServerStream::open(address).await?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         // Ends with the connection, which ends when the sender is dropped; what went wrong, the
         // sender is told.
         tokio::spawn(driver);
-        let authorization = address.token.as_ref().map(bearer);
-        Ok(Self { sender, worker: 0, authorization })
+        Ok(Self { sender, worker: 0 })
     }
 
     /// Whether another request can be sent.
@@ -92,8 +79,7 @@ impl Connection {
     }
 
     /// Sends a request and reads the whole answer.
-    pub async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, Silence> {
-        self.authorize(&mut request);
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Silence> {
         let answering = async {
             self.sender.ready().await.map_err(|_| Silence::NotSent)?;
             let sent = self.sender.try_send_request(request).await;
@@ -118,22 +104,14 @@ impl Connection {
 }
 
 impl Connection {
-    fn authorize(&self, request: &mut Request<Full<Bytes>>) {
-        if let Some(authorization) = &self.authorization {
-            request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
-        }
-    }
-
     /// Asks for something large and hands back its head with the body still to come.
     pub async fn begin(
         &mut self,
         address: &ServerAddress,
         path: &str,
     ) -> Result<Response<Incoming>, String> {
-        let request = Request::get(format!("{}{path}", address.prefix))
-            .header(header::HOST, address.authority.as_str());
-        let mut request = request.body(Full::default()).map_err(|error| error.to_string())?;
-        self.authorize(&mut request);
+        let request = address.request(Method::GET, path);
+        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
         self.sender.send_request(request).await.map_err(|error| error.to_string())
     }
 }

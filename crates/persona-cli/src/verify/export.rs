@@ -25,7 +25,7 @@ const QUERY: &str = "include_deleted=true";
 /// A persona that is not in it is recorded as not there, so that an acknowledged one that is gone
 /// is found.
 pub async fn read(load: &Load) -> Result<(), Error> {
-    let gone = |what: String| Error::Gone { server: load.address.authority.to_string(), why: what };
+    let gone = |what: String| Error::Gone { server: load.address.to_string(), why: what };
     let invoked_at = load.history.now();
     let mut connection =
         Connection::open(&load.address).await.map_err(|error| gone(error.to_string()))?;

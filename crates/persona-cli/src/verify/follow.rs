@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use http::Method;
 use http_body_util::Full;
 use persona_http::contract::OperationId;
 use persona_http::contract::page::Page;
@@ -118,8 +118,7 @@ impl Follower {
             "include_deleted=true&fields=name,revision&limit=1000&updated_since={since}{cursor}"
         );
         let path = OperationId::ListPersonas.path();
-        let request = Request::get(format!("{}{path}?{query}", address.prefix))
-            .header("host", address.authority.as_str());
+        let request = address.request(Method::GET, &format!("{path}?{query}"));
         let request =
             request.body(Full::default()).map_err(|error| Failure::Wrong(error.to_string()))?;
         let answer = connection.send(request).await.map_err(|_| Failure::Silence)?;

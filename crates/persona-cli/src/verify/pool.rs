@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::Request;
+use http::Method;
 use http_body_util::Full;
 
 use super::connection::Connection;
@@ -37,10 +37,8 @@ impl Pool {
         }
         for _ in 0..ATTEMPTS_MAX {
             let mut connection = Connection::open(&self.address).await.ok()?;
-            let path = format!("{}/healthz", self.address.prefix);
-            let request = Request::get(path)
-                .header("host", self.address.authority.as_str())
-                .body(Full::<Bytes>::default());
+            let request =
+                self.address.request(Method::GET, "/healthz").body(Full::<Bytes>::default());
             connection.send(request.ok()?).await.ok()?;
             if connection.worker == worker {
                 return Some(connection);

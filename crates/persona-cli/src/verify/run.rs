@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::Method;
 use http_body_util::Full;
 use persona_http::contract::OperationId;
 use persona_http::contract::problem_body::ProblemBody;
@@ -226,7 +226,7 @@ async fn read_all(load: &Load) -> Result<(), Error> {
 }
 
 fn gone(address: &ServerAddress, why: &dyn Display) -> Error {
-    Error::Gone { server: address.authority.to_string(), why: why.to_string() }
+    Error::Gone { server: address.to_string(), why: why.to_string() }
 }
 
 async fn get(address: &ServerAddress, path: &str) -> Result<Answer, Error> {
@@ -238,7 +238,7 @@ async fn get(address: &ServerAddress, path: &str) -> Result<Answer, Error> {
 
 /// The slots of the workers; 0 alone when the server does not name the worker that answers.
 async fn workers_of(address: &ServerAddress) -> Result<Vec<u8>, Error> {
-    let foreign = |why: String| Error::Foreign { server: address.authority.to_string(), why };
+    let foreign = |why: String| Error::Foreign { server: address.to_string(), why };
     let answer = get(address, OperationId::GetStatus.path()).await?;
     let status: Status = serde_json::from_slice(&answer.body)
         .map_err(|error| foreign(format!("its status cannot be read: {error}")))?;
@@ -274,9 +274,9 @@ async fn remove_personas(load: &Load) {
     let ids: Vec<_> = load.personas().iter().copied().flatten().collect();
     for id in ids {
         let path = OperationId::DeletePersona.path_of(&[&id.to_string()]);
-        let request = Request::delete(format!("{}{path}", load.address.prefix));
-        let request = request
-            .header("host", load.address.authority.as_str())
+        let request = load
+            .address
+            .request(Method::DELETE, &path)
             .header("if-match", "*")
             .body(Full::default());
         let Ok(request) = request else { return };

@@ -17,7 +17,7 @@ use super::dump;
 use super::error::Error;
 use super::plan::ScratchPlan;
 use super::processes::Process;
-use crate::client::ServerAddress;
+use crate::client::{Credentials, ServerAddress};
 
 /// How long a server may take to start, or to end, on a slow and busy machine.
 const START_WAIT_MAX: Duration = Duration::from_mins(1);
@@ -261,7 +261,9 @@ async fn launch(
         .and_then(Result::ok)
         .flatten();
     let url = line.as_deref().and_then(|line| line.strip_prefix("listening on "));
-    if let Some(address) = url.and_then(|url| ServerAddress::parse(url).ok()) {
+    if let Some(address) =
+        url.and_then(|url| ServerAddress::parse(url, &Credentials::default()).ok())
+    {
         return Ok((child, address));
     }
     let code = match tokio::time::timeout(RESTART_PAUSE, child.wait()).await {

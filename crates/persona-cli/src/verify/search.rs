@@ -5,7 +5,7 @@
 //! whichever worker. It may miss it only if the persona was written again meanwhile, and then its
 //! revision tells that.
 
-use http::Request;
+use http::Method;
 use http_body_util::Full;
 use persona_http::contract::page::Page;
 use persona_model::PersonaId;
@@ -81,8 +81,7 @@ async fn get<T: DeserializeOwned>(
     connection: &mut Connection,
     path: &str,
 ) -> Option<T> {
-    let uri = format!("{}/api/v1/personas{path}", load.address.prefix);
-    let request = Request::get(uri).header("host", load.address.authority.as_str());
+    let request = load.address.request(Method::GET, &format!("/api/v1/personas{path}"));
     let Answer { status, body, .. } =
         connection.send(request.body(Full::default()).ok()?).await.ok()?;
     (status == 200).then(|| serde_json::from_slice(&body).ok()).flatten()

@@ -111,8 +111,10 @@ impl<'a> Reader<'a> {
         if setting.text.is_empty() {
             return None;
         }
-        if setting.text.contains("://") && !setting.text.starts_with("http://") {
-            let hint = "use a URL such as http://127.0.0.1:8000; the server speaks plain HTTP";
+        let is_known =
+            ["http://", "https://"].iter().any(|scheme| setting.text.starts_with(scheme));
+        if setting.text.contains("://") && !is_known {
+            let hint = "use a URL such as https://persona.example, unix:PATH, or the name of a [server.NAME]";
             self.complain(
                 setting,
                 format!("must be the URL of a server, is {:?}", setting.text),

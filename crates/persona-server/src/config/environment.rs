@@ -1,7 +1,7 @@
 //! The environment of the process, read once. Nothing else in the program reads it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use persona_model::nearest_name;
 
@@ -82,10 +82,11 @@ impl Environment {
     }
 
     /// Where the access token for servers is, the strongest first: the file that was named on the
-    /// command line, the variable, the credentials of systemd.
-    pub fn token(&self) -> TokenPlace {
-        if let Some(file) = &self.token_file {
-            return TokenPlace::File(file.clone());
+    /// command line, the one of the server's name in the settings, the variable, the credentials of
+    /// systemd.
+    pub fn token(&self, of_profile: Option<&Path>) -> TokenPlace {
+        if let Some(file) = self.token_file.as_deref().or(of_profile) {
+            return TokenPlace::File(file.to_owned());
         }
         if let Some(text) = self.get(TOKEN_VARIABLE) {
             return TokenPlace::Variable(Hidden(text.to_owned()));

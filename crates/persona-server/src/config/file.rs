@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Problem;
 use super::key::{KEYS, Key};
+use super::profile::{self, Profile};
 use super::renamed::setting_of_earlier_name;
 
 /// Most bytes of a settings file; every setting and its comments fit many times over.
@@ -17,6 +18,8 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct SettingsFile {
     /// The settings that it has: name, text, line.
     pub values: Vec<(&'static str, String, usize)>,
+    /// The servers that it has a name for.
+    pub profiles: Vec<Profile>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
@@ -27,8 +30,8 @@ impl SettingsFile {
         let failed = |error: std::io::Error| {
             let message = format!("could not be read: {error}");
             Self {
-                values: Vec::new(),
                 problems: vec![Problem { origin: path.display().to_string(), message, hint: None }],
+                ..Self::default()
             }
         };
         match std::fs::metadata(path) {
@@ -57,10 +60,16 @@ impl SettingsFile {
         for (section, value) in &table {
             let line = line_of(text, section.span().start);
             match value.get_ref() {
+                DeValue::Table(servers) if section.get_ref() == profile::SECTION => {
+                    file.read_profiles(path, text, servers);
+                }
                 DeValue::Table(members) if sections().any(|known| known == section.get_ref()) => {
                     file.read_section(path, text, section.get_ref(), members);
                 }
-                _ => file.complain_unknown(path, line, section.get_ref(), sections()),
+                _ => {
+                    let known = sections().chain([profile::SECTION]);
+                    file.complain_unknown(path, line, section.get_ref(), known);
+                }
             }
         }
         // TOML tables come sorted by name; people look for problems from the top of the file down.
@@ -68,6 +77,25 @@ impl SettingsFile {
             problem.origin.rsplit(':').next().and_then(|line| line.parse::<usize>().ok())
         });
         file
+    }
+
+    fn read_profiles(&mut self, path: &Path, text: &str, servers: &DeTable<'_>) {
+        let mut wrong = Vec::new();
+        for (name, value) in servers {
+            let (at, mut complain) =
+                (name.span().start, |at: usize, message| wrong.push((at, message)));
+            let name = name.get_ref();
+            match value.get_ref() {
+                DeValue::Table(table) => {
+                    let profile = Profile::read(path, name, table, at, &mut complain);
+                    self.profiles.extend(profile);
+                }
+                _ => complain(at, format!("{}.{name} must be a table", profile::SECTION)),
+            }
+        }
+        for (at, message) in wrong {
+            self.complain(path, line_of(text, at), message);
+        }
     }
 
     fn read_section(&mut self, path: &Path, text: &str, section: &str, members: &DeTable<'_>) {

@@ -6,7 +6,7 @@ use super::build::build;
 use super::file::SettingsFile;
 use super::key::{CONFIG_VARIABLE, KEYS, Key};
 use super::setting::{Origin, Setting};
-use super::{Config, ConfigError, Environment, Flags, Problem};
+use super::{Config, ConfigError, Environment, Flags, Problem, Profile};
 
 /// The settings file that is used when none is named.
 const PROJECT_FILE: &str = "persona.toml";
@@ -18,6 +18,9 @@ pub struct Loaded {
     pub config: Config,
     /// Each setting and its origin, in the order of the table.
     pub settings: Vec<Setting>,
+    /// The servers that the settings files have a name for; of several with one name the weightiest
+    /// comes first.
+    pub profiles: Vec<Profile>,
     /// Faults that do no harm and are told all the same, such as a mistyped variable.
     pub warnings: Vec<String>,
 }
@@ -38,7 +41,8 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     settings.iter_mut().for_each(Setting::resolve_path);
     match build(&settings) {
         Ok(config) if problems.is_empty() && mangled.is_empty() => {
-            Ok(Loaded { config, settings, warnings })
+            let profiles = files.into_iter().flat_map(|(_, file)| file.profiles).collect();
+            Ok(Loaded { config, settings, profiles, warnings })
         }
         built => {
             // A mangled value breaks other rules as well; one message about it is enough.

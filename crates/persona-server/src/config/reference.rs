@@ -15,6 +15,8 @@ The first of these sources that has a value wins: flags, `PERSONA_` variables, s
 
 - The project file is `persona.toml` in the current folder, or the file that `--config` or `PERSONA_CONFIG` names.
 - `PERSONA_SERVER`, or `server` in `[client]`, names the server that commands use when the command line names neither a server nor a database. Its flag belongs to those commands, and not to `persona serve`.
+- A table `[server.NAME]` of a file gives a server a name for `--server` and `PERSONA_SERVER`: `url`, and if needed `token_file` and `ca_file`.
+- `PERSONA_TOKEN` holds the token of commands; no file holds it, and nothing shows it.
 - The user file is `$XDG_CONFIG_HOME/persona/config.toml`, or `~/.config/persona/config.toml`.
 - Relative paths in a file are relative to that file.
 - An empty variable counts as not set.
@@ -85,7 +87,10 @@ fn values(shape: ValueKind) -> String {
         }
         ValueKind::LogFilter => "level or filter".into(),
         ValueKind::Database => "path, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
-        ValueKind::Server => "URL such as `http://127.0.0.1:8000`".into(),
+        ValueKind::Server => {
+            "URL such as `http://127.0.0.1:8000`, `unix:PATH`, or a name of the settings file"
+                .into()
+        }
         ValueKind::Mode => "rights from `600` to `777`".into(),
         ValueKind::Descriptor => "number from 3 on".into(),
         ValueKind::Group => "name or number of a group".into(),

@@ -88,8 +88,20 @@ pub enum Color {
 }
 
 /// Written apart from the comment, because the marks of a comment mean nothing on a terminal.
-const SERVER_HELP: &str =
-    "Server to talk to, such as http://127.0.0.1:8000; also the variable PERSONA_SERVER";
+const SERVER_HELP: &str = "Server to talk to: a URL such as https://persona.example, unix:PATH, or a name of the settings \
+                           file; also the variable PERSONA_SERVER";
+
+/// What a command comes to a server with.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CredentialFlags {
+    /// Certificates of the authorities that may vouch for the server, in place of those of this
+    /// machine.
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub ca_file: Option<PathBuf>,
+    /// Send the token to another machine without encryption.
+    #[arg(long, help_heading = "Where")]
+    pub token_over_http: bool,
+}
 
 /// As for [`SERVER_HELP`].
 const TOKEN_FILE_HELP: &str = "File with the access token for a server, - for standard input; also the variable PERSONA_TOKEN";
@@ -107,6 +119,9 @@ pub struct Target {
     /// Settings file to use in place of persona.toml.
     #[arg(long, value_name = "FILE", help_heading = "Where")]
     pub config: Option<PathBuf>,
+    /// What it comes to a server with.
+    #[command(flatten)]
+    pub credentials: CredentialFlags,
 }
 
 /// Which database file. Commands that take this open the file themselves, also beside a running

@@ -6,7 +6,9 @@ mod operate;
 mod personas;
 mod token;
 
-pub use command::{Arguments, Command, ConfigAction, DatabaseFile, RunRole, Target};
+pub use command::{
+    Arguments, Command, ConfigAction, CredentialFlags, DatabaseFile, RunRole, Target,
+};
 pub use operate::{Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Restore, Top, Verify};
 pub use personas::{
     Create, Delete, Diff, Edit, Export, History, Import, List, OnDuplicate, Revert, Show, Undelete,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::count::at_least_one;
-use super::{DatabaseFile, Target};
+use super::{CredentialFlags, DatabaseFile, Target};
 
 /// Arguments of `backup`.
 #[derive(Args, Debug)]
@@ -83,6 +83,9 @@ pub struct Verify {
     /// Running server to verify in place of a scratch one; start it with --expose-worker.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
+    /// What it comes to that server with.
+    #[command(flatten)]
+    pub credentials: CredentialFlags,
     /// Workers of the scratch server, 1 to 4, on PostgreSQL up to 64; by default 4.
     #[arg(long, value_name = "NUMBER", conflicts_with = "server", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
@@ -133,6 +136,9 @@ pub struct Health {
     /// Settings file to use in place of persona.toml.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What it comes to the server with.
+    #[command(flatten)]
+    pub credentials: CredentialFlags,
 }
 
 /// Arguments of `doctor`.
@@ -159,6 +165,9 @@ pub struct Top {
     /// Settings file to use in place of persona.toml.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What it comes to the server with.
+    #[command(flatten)]
+    pub credentials: CredentialFlags,
 }
 
 /// Arguments of `bench`.
@@ -170,6 +179,9 @@ pub struct Bench {
     /// Settings file to use in place of persona.toml.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What it comes to the server with.
+    #[command(flatten)]
+    pub credentials: CredentialFlags,
     /// Connections to send requests over.
     #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub connections: u16,

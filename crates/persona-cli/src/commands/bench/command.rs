@@ -32,7 +32,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let (named, settings_file) = (arguments.server.as_deref(), arguments.config.as_ref());
-    let server = server_address(named, settings_file, environment, output)?;
+    let server = server_address(named, &arguments.credentials, settings_file, environment, output)?;
     let api = Api::remote(server.clone());
     let (paths, created) = subjects::create(&api, arguments.personas).await;
     let paths = Arc::new(paths);

@@ -1,6 +1,7 @@
 //! The checks: pure functions over the facts, one file for each group.
 
 mod beside;
+pub(super) mod certificate;
 pub(super) mod connections;
 pub(super) mod content;
 pub(super) mod database;

@@ -3,8 +3,9 @@
 //!
 //! Start reading at [`Facts`]. `file.rs` is the file, `neighbours.rs` what lies beside it,
 //! `processes.rs` the processes that have it open, `server.rs` the answers of a running server,
-//! `database.rs` a database on a server of its own.
+//! `database.rs` a database on a server of its own, `certificate.rs` the files of its encryption.
 
+mod certificate;
 mod database;
 mod file;
 mod neighbours;
@@ -14,6 +15,7 @@ mod server;
 use persona_model::Timestamp;
 use persona_storage::sqlite::{inspect, library_version};
 
+pub use certificate::CertificateFacts;
 pub use database::DatabaseFacts;
 pub use file::FileFacts;
 #[cfg(test)]
@@ -36,6 +38,8 @@ pub struct Facts {
     pub file: Option<FileFacts>,
     /// The database, where it is on a server of its own.
     pub database: Option<DatabaseFacts>,
+    /// The certificate that the settings name, if they name one.
+    pub certificate: Option<CertificateFacts>,
     /// The server, if one was found or named.
     pub server: Option<ServerFacts>,
 }
@@ -50,6 +54,7 @@ impl Facts {
             compile_options,
             file,
             database: None,
+            certificate: None,
             server,
         }
     }

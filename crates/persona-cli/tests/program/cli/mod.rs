@@ -15,4 +15,5 @@ mod personas;
 mod readme;
 mod server;
 mod tokens;
+mod transport;
 mod which_store;

@@ -89,7 +89,6 @@ fn a_server_that_cannot_be_reached_is_unavailable() {
     let folder = Folder::new();
     // Port 9 (discard) has no listener on any machine that runs tests.
     assert_snapshot!("unreachable", folder.run(&["health", "--server", "http://127.0.0.1:9"]));
-    assert_snapshot!("https", folder.run(&["list", "--server", "https://127.0.0.1"]));
     assert_snapshot!(
         "url_of_the_api",
         folder.run(&["list", "--server", "http://127.0.0.1:9/base/api/v1/"])

@@ -114,7 +114,7 @@ fn a_server_of_the_settings_is_what_commands_talk_to_and_one_that_runs_is_hinted
     );
     assert!(typed(&folder, &["config", "show", "--origin"]).1.contains("persona.toml:2"));
     assert_eq!(folder.files(), ["persona.toml"]);
-    let folder = Folder::new().file("persona.toml", "[client]\nserver = \"https://127.0.0.1\"\n");
+    let folder = Folder::new().file("persona.toml", "[client]\nserver = \"ftp://127.0.0.1\"\n");
     let (code, said) = typed(&folder, &["list"]);
     assert_eq!(code, Some(5), "{said}");
     assert!(said.contains("client.server must be the URL of a server"), "{said}");
