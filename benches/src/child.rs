@@ -19,17 +19,19 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether its connections are encrypted.
+    is_encrypted: bool,
     /// From the start of the process until it said that it is ready.
     pub took: Duration,
 }
 
 impl Server {
-    /// Starts a server that prints `listening on http://ADDRESS` when it is ready.
+    /// Starts a server that prints `listening on http://ADDRESS`, or `https://`, when it is ready.
     pub fn start(mut command: Command) -> Result<Self> {
         let began = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().expect("it is a pipe")).lines();
-        let address = loop {
+        let (scheme, address) = loop {
             let Some(line) = lines.next().transpose()? else {
                 return Err(format!(
                     "{} ended before it was ready: {}",
@@ -38,18 +40,20 @@ impl Server {
                 )
                 .into());
             };
-            if let Some(address) = line.strip_prefix("listening on http://") {
-                break address.parse()?;
+            let url = line.strip_prefix("listening on ").and_then(|url| url.split_once("://"));
+            if let Some((scheme, address)) = url {
+                break (scheme.to_owned(), address.parse()?);
             }
         };
-        Ok(Self { child, address, took: began.elapsed() })
+        let is_encrypted = scheme == "https";
+        Ok(Self { child, address, is_encrypted, took: began.elapsed() })
     }
 
     /// Starts a server that says nothing, and waits until it answers at this address.
     pub fn start_at(mut command: Command, address: SocketAddr, path: &str) -> Result<Self> {
         let began = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-        let mut server = Self { child, address, took: Duration::ZERO };
+        let mut server = Self { child, address, is_encrypted: false, took: Duration::ZERO };
         while crate::client::Client::connect(address)
             .and_then(|mut client| client.get(path))
             .is_err()
@@ -76,7 +80,8 @@ impl Server {
 
     /// Where it listens, as a URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Persona Store itself, as its users run it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -26,6 +27,16 @@ pub struct Ours {
 impl Ours {
     /// Serves a file on a port that the system chooses.
     pub fn start(database: &Path, workers: u16, durability: &str) -> Result<Self> {
+        Self::start_with(database, workers, durability, &[])
+    }
+
+    /// The same with more flags.
+    pub fn start_with(
+        database: &Path,
+        workers: u16,
+        durability: &str,
+        flags: &[OsString],
+    ) -> Result<Self> {
         let persona = Place::persona();
         let mut command = Command::new(&persona);
         command.args(["serve", "--port", "0", "--log-level", "warn", "--durability", durability]);
@@ -33,6 +44,7 @@ impl Ours {
         // apart from others.
         command.args(["--trusted-proxies", "none"]);
         command.arg("--database").arg(database).args(["--workers", &workers.to_string()]);
+        command.args(flags);
         Ok(Self { server: Server::start(command)?, persona })
     }
 

@@ -9,4 +9,5 @@ pub mod reads;
 pub mod reference;
 pub mod start;
 pub mod store;
+pub mod tls;
 pub mod writes;
