@@ -105,8 +105,8 @@ async fn a_parameter_or_a_condition_is_refused() {
         reply.problem(),
         json!({
             "code": "bad_parameter",
-            "detail": "dry_run: unknown parameter; this route takes none",
-            "errors": [{ "parameter": "dry_run", "code": "unknown_parameter", "message": "unknown parameter; this route takes none" }],
+            "detail": "dry_run: unknown parameter; known are note",
+            "errors": [{ "parameter": "dry_run", "code": "unknown_parameter", "message": "unknown parameter; known are note" }],
         })
     );
 }
