@@ -85,6 +85,11 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
         number += 1;
         create(&store, number).await;
         patch(&store, 1, &json!({ "extensions": { "number": number } })).await;
+        // What the check has read of the index before is then no longer there.
+        let merged = rusqlite::Connection::open(&path)
+            .expect("it opens")
+            .execute("INSERT INTO persona_titles (persona_titles) VALUES ('optimize')", []);
+        merged.expect("merged");
         drop(written);
         // The check is over when it asks for no more.
         written = match asked.recv() {

@@ -127,7 +127,15 @@ impl Examination<'_, '_> {
 
     /// The rows of a table, about: numbers of rows that were removed count as well. 0 where that
     /// cannot be told at once.
+    ///
+    /// A virtual table is not asked: an index of FTS5 keeps what was read of its structure, and its
+    /// integrity check takes what other processes have written since then for damage.
     fn rows_of(&self, table: &str) -> u64 {
+        let is_stored = "SELECT rootpage > 0 FROM sqlite_schema WHERE name = ?1";
+        let is_stored = self.connection.query_row(is_stored, [table], |row| row.get(0));
+        if !is_stored.unwrap_or(false) {
+            return 0;
+        }
         let sql = format!("SELECT max(rowid) FROM \"{}\"", table.replace('"', "\"\""));
         self.connection.query_row(&sql, [], |row| row.get(0)).map_or(0, i64::unsigned_abs)
     }
