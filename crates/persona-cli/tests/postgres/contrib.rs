@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::Server;
-use persona_test_support::Cluster;
+use persona_test_support::{Authority, Cluster};
 
 /// What histograms add to their name.
 const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
@@ -21,12 +21,15 @@ fn named_in(text: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("persona_")).map(str::to_owned).collect()
 }
 
-/// Every name that a server gives, over a file and over PostgreSQL.
+/// Every name that a server gives, over a file, encrypted, and over PostgreSQL.
 fn given() -> BTreeSet<String> {
     let cluster = Cluster::shared();
-    ["persona.db".to_owned(), cluster.url(&cluster.database())]
+    let place = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(place.path());
+    let on = |database: String| Server::with_workers(1).flag(format!("--database={database}"));
+    let file = on("persona.db".into()).encrypted(&authority, &authority.issue("server"));
+    [file, on(cluster.url(&cluster.database()))]
         .into_iter()
-        .map(|database| Server::with_workers(1).flag(format!("--database={database}")))
         .flat_map(|server| given_by(&server.start()))
         .collect()
 }
