@@ -11,6 +11,7 @@ pub mod conditions;
 pub mod date;
 pub mod etag;
 pub mod file;
+pub mod fingerprint;
 pub mod json;
 pub mod note;
 pub mod parameters;

@@ -8,21 +8,17 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequest, Request};
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH,
-    IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
-};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{PersonaId, excerpt};
 use persona_storage::{Idempotency, Operation, Write};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::auth::Identity;
 use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
-use crate::extract::{json, note};
+use crate::extract::{fingerprint, json, note};
 use crate::limits::heavy::{Turn, Weight};
 use crate::middleware::REQUEST_ID;
 use crate::problem::{Code, Problem};
@@ -126,9 +122,10 @@ impl WriteRequest {
         let turn = context.heavy.take(weight, self.client(), context.write_deadline()).await?;
         let turn = Arc::new(turn);
         self.turn = (weight == Weight::Large).then(|| Arc::clone(&turn));
-        let (body, digest) = (Arc::clone(&self.body), self.has_key().then(|| self.digest()));
+        let (body, digest) =
+            (Arc::clone(&self.body), self.has_key().then(|| fingerprint::begun(&self.parts)));
         let work = tokio::task::spawn_blocking(move || {
-            let fingerprint = digest.map(|digest| finished(digest, body.bytes()));
+            let fingerprint = digest.map(|digest| fingerprint::finished(digest, body.bytes()));
             let result = json::read(body.bytes()).and_then(|value| read(media_type, value));
             drop(turn);
             (result, fingerprint)
@@ -227,44 +224,9 @@ impl WriteRequest {
 
     /// What the whole request is recognised by.
     fn fingerprint(&self) -> [u8; 32] {
-        *self.fingerprint.get_or_init(|| finished(self.digest(), self.body.bytes()))
+        let make = || fingerprint::finished(fingerprint::begun(&self.parts), self.body.bytes());
+        *self.fingerprint.get_or_init(make)
     }
-
-    /// SHA-256 over everything but the body that makes the request what it is, each part with its
-    /// length before it.
-    fn digest(&self) -> Sha256 {
-        let target =
-            personas::plain(self.parts.uri.path_and_query().map_or("", |target| target.as_str()));
-        let mut digest = Sha256::new();
-        let mut add = |part: &[u8]| add_part(&mut digest, part);
-        add(self.parts.method.as_str().as_bytes());
-        add(target.as_bytes());
-        for name in [IF_MATCH, IF_NONE_MATCH, CONTENT_TYPE] {
-            self.parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
-            add(name.as_str().as_bytes());
-        }
-        // Part of the fingerprint only where the header is there: fingerprints that an older
-        // version kept, which did not know the header, stay the same.
-        for value in self.parts.headers.get_all(IF_UNMODIFIED_SINCE) {
-            add(value.as_bytes());
-            add(IF_UNMODIFIED_SINCE.as_str().as_bytes());
-        }
-        for value in self.parts.headers.get_all(&note::HEADER) {
-            add(value.as_bytes());
-            add(note::HEADER.as_str().as_bytes());
-        }
-        digest
-    }
-}
-
-fn finished(mut digest: Sha256, body: &[u8]) -> [u8; 32] {
-    add_part(&mut digest, body);
-    digest.finalize().into()
-}
-
-fn add_part(digest: &mut Sha256, part: &[u8]) {
-    digest.update((part.len() as u64).to_be_bytes());
-    digest.update(part);
 }
 
 fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaType, Problem> {
