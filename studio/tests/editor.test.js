@@ -53,11 +53,24 @@ story('two people who change one field see both texts, word by word, and lose ne
   await dialog.waitFor({ state: 'detached' });
 });
 
-story('what was typed in a window that was closed at once is there in the next one', async ({ server, open }) => {
+/** Whether the browser has a draft on its disk. */
+const hasDraft = () => new Promise((resolve, reject) => {
+  const request = indexedDB.open('persona-studio');
+  request.onerror = () => reject(request.error);
+  request.onsuccess = () => {
+    const count = request.result.transaction('drafts').objectStore('drafts').count();
+    count.onsuccess = () => resolve(count.result > 0);
+    count.onerror = () => reject(count.error);
+    count.transaction.oncomplete = () => request.result.close();
+  };
+});
+
+story('what was typed in a window that was closed before it was saved is there in the next one', async ({ server, open }) => {
   const { id } = await server.create({ name: 'Ada' });
   const page = await open(edit(id));
   await page.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
   await page.getByLabel('Description').fill('Typed and gone.');
+  await until('the browser has it', () => page.evaluate(hasDraft));
   await page.close({ runBeforeUnload: false });
   const next = await open(edit(id));
   await next.getByText('What you had typed and not saved is back.').waitFor();
