@@ -68,11 +68,13 @@ async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have
         // these comes when those before it have theirs.
         for number in 1..=pool_max + 2 {
             let store = Arc::clone(&bench.store);
-            let write = create(u8::try_from(number).expect("few"), "waits");
+            let mut write = create(u8::try_from(number).expect("few"), "waits");
+            // These come one after the other, which takes long on a busy machine.
+            write.deadline = Instant::now() + 10 * LONG;
             writes.spawn(async move { store.write(write).await });
             let holders = number.min(pool_max - 1);
             wait_until("the write holds a connection, if one is left", LONG, || {
-                bench.sessions("wait_event_type = 'Lock'") == holders
+                bench.sessions("wait_event_type = 'Lock'") >= holders
             })
             .await;
         }
