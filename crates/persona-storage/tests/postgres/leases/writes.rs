@@ -74,7 +74,7 @@ async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have
             writes.spawn(async move { store.write(write).await });
             let holders = number.min(pool_max - 1);
             wait_until("the write holds a connection, if one is left", LONG, || {
-                bench.sessions("wait_event_type = 'Lock'") >= holders
+                bench.sessions("wait_event_type = 'Lock'") == holders
             })
             .await;
         }
