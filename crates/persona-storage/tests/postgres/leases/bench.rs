@@ -2,14 +2,15 @@
 //! wait.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use persona_model::{Filter, ListRequest, Patch, Precondition, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
-use persona_storage::{NoObserver, Operation, Store, Write};
-use persona_test_support::Cluster;
+use persona_storage::{Error, NoObserver, Operation, Store, Write, Written};
+use persona_test_support::{Cluster, wait_until};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 /// Longest wait for something that happens by itself; a write is refused after as long a wait.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -78,6 +79,22 @@ impl<'a> Bench<'a> {
         self.sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE {of_store} AND {condition}"))
             .parse()
             .expect("a number")
+    }
+
+    /// Waits until so many writes wait in the server for a lock. None of them may end before.
+    pub async fn holds_writes(&self, writes: &mut JoinSet<Result<Written, Error>>, holders: usize) {
+        let began = Instant::now();
+        let waiting = wait_until("the writes wait for a lock", LONG, || {
+            let found = self.sessions("wait_event_type = 'Lock'");
+            if found != holders && began.elapsed() >= LONG {
+                println!("{found}, not {holders}: {}", self.sql("SELECT * FROM pg_stat_activity"));
+            }
+            found == holders
+        });
+        tokio::select! {
+            () = waiting => {}
+            Some(ended) = writes.join_next() => panic!("a write ended: {ended:?}"),
+        }
     }
 
     /// Patches the first persona.

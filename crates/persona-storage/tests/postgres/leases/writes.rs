@@ -62,6 +62,8 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
 async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have() {
     for pool_max in [3, 10] {
         let bench = Bench::with(&format!("pool_max={pool_max}"), LIST_TIME).await;
+        // A read makes the connection of short reads, should it be missing.
+        bench.store.glance(id(0), None).await.expect("read");
         let held = Held::writes_of(&bench).await;
         let mut writes = JoinSet::new();
         // One for short reads is left. Writes that come together share a transaction, so each of
@@ -72,11 +74,7 @@ async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have
             // These come one after the other, which takes long on a busy machine.
             write.deadline = Instant::now() + 10 * LONG;
             writes.spawn(async move { store.write(write).await });
-            let holders = number.min(pool_max - 1);
-            wait_until("the write holds a connection, if one is left", LONG, || {
-                bench.sessions("wait_event_type = 'Lock'") == holders
-            })
-            .await;
+            bench.holds_writes(&mut writes, number.min(pool_max - 1)).await;
         }
         bench.store.ready().await.expect("reads work");
         held.release().await;
@@ -100,10 +98,7 @@ async fn a_write_waits_for_a_busy_connection_until_its_deadline() {
         write.deadline = Instant::now() + LONG;
         let store = Arc::clone(&bench.store);
         writes.spawn(async move { store.write(write).await });
-        wait_until("the write holds a connection, if one is left", LONG, || {
-            bench.sessions("wait_event_type = 'Lock'") == usize::from(number.min(2))
-        })
-        .await;
+        bench.holds_writes(&mut writes, usize::from(number.min(2))).await;
     }
     let began = Instant::now();
     wait_until("the database has been busy for long", LONG, || began.elapsed() > BUSY_FOR).await;
