@@ -46,6 +46,8 @@ pub struct Aim {
     pub personas: u64,
     /// The entity tag of the first persona, with its quotes.
     pub tag: String,
+    /// The access token that is sent; empty for none.
+    pub token: String,
 }
 
 /// What wrk measured.
@@ -89,7 +91,7 @@ pub fn run(
     command.arg("-s").arg(place.path("benches/load.lua")).arg(&aim.url);
     command.args(["--", kind, aim.base, &aim.personas.to_string(), aim.id_format]);
     // What a new persona says; its name differs from one to the next.
-    command.arg(personas::prompt(0, personas::USUAL_BYTES)).arg(&aim.tag);
+    command.arg(personas::prompt(0, personas::USUAL_BYTES)).args([&aim.tag, &aim.token]);
     parse(&output(&mut command)?)
 }
 
@@ -121,6 +123,7 @@ impl Aim {
             id_format: personas::ID_FORMAT,
             personas,
             tag: String::new(),
+            token: String::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The comparisons, one file for each group.
 
+pub mod access;
 pub mod attacks;
 pub mod durability;
 pub mod files;
@@ -9,5 +10,4 @@ pub mod reads;
 pub mod reference;
 pub mod start;
 pub mod store;
-pub mod tls;
 pub mod writes;

@@ -1,0 +1,74 @@
+//! Reads with a token, and reads over encrypted connections, each beside reads without: what they
+//! cost a kept connection.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use persona_model::Clock;
+use persona_server::clock::SystemClock;
+use persona_storage::sqlite::{Settings, SqliteStore};
+use persona_storage::{NoObserver, Store, Token, TokenChange, TokenScope, TokenSecret};
+use persona_test_support::Authority;
+
+use super::reads::row;
+use crate::Result;
+use crate::rivals::ours::Ours;
+use crate::row::{Row, Target};
+use crate::table::Session;
+use crate::wrk::{Aim, Load, Measured};
+
+/// Tokens in the store beside the one that is used.
+const OTHER_TOKENS: usize = 10_000;
+
+pub fn compare(session: &Session) -> Result<Vec<Row>> {
+    let (options, folder) = (&session.options, tempfile::tempdir()?);
+    let start = |name, flags: &[_]| -> Result<_> {
+        let database = session.store(name)?;
+        let ours = Ours::start_with(&database, options.workers(), "normal", flags)?;
+        Ok((database, ours))
+    };
+    let (cert, key) = Authority::new(folder.path()).issue("server");
+    let flags = ["--tls-cert".into(), cert.into(), "--tls-key".into(), key.into()];
+    // Each server has a copy of the store, so that none waits for the write lock of another; only
+    // one is under load at a time.
+    let (_, plain) = start("access-plain", &[])?;
+    let (database, guarded) = start("access-token", &[])?;
+    let (_, encrypted) = start("access-tls", &flags)?;
+    let token = add_tokens(&database)?;
+    let plain = Aim::api(plain.server.url(), options.personas);
+    let guarded = Aim { url: guarded.server.url(), token, ..plain.clone() };
+    let encrypted = Aim { url: encrypted.server.url(), ..plain.clone() };
+    let tokens = beside(session, &guarded, &plain)?;
+    let tls = beside(session, &encrypted, &plain)?;
+    let requests = |what: &str, target, pairs: &[(Measured, Measured)]| {
+        row(what, "requests/s", Target::RatioAtLeast(target), pairs, |load| load.rate)
+    };
+    Ok(vec![
+        requests("GET by id with one of 10,001 tokens, beside none", 0.95, &tokens),
+        requests("GET by id over TLS on kept connections, beside plain ones", 0.8, &tls),
+        row("p99 of GET over TLS beside plain", "ms", Target::None, &tls, |load| load.p99),
+    ])
+}
+
+/// Reads in pairs. The first pair warms both servers up and is thrown away.
+fn beside(session: &Session, one: &Aim, other: &Aim) -> Result<Vec<(Measured, Measured)>> {
+    session.load(one, Load::Get)?;
+    session.load(other, Load::Get)?;
+    session.pairs(|| session.load(one, Load::Get), || session.load(other, Load::Get))
+}
+
+/// Makes tokens in the store of a running server, and tells the secret of the last.
+fn add_tokens(database: &Path) -> Result<String> {
+    let store =
+        SqliteStore::open(Settings::new(database), Arc::new(SystemClock), Arc::new(NoObserver))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut last = String::new();
+    for number in 0..=OTHER_TOKENS {
+        let secret = TokenSecret::random()?;
+        let name = format!("client {number}");
+        let token = Token::new(name, secret.hash(), TokenScope::Read, SystemClock.now())?;
+        runtime.block_on(store.change_token(TokenChange::Create(token)))?;
+        secret.expose().clone_into(&mut last);
+    }
+    Ok(last)
+}
