@@ -1,6 +1,6 @@
 -- The load of every comparison, for wrk. Arguments after --: what to send, the start of the path, how many personas,
--- the format of an identity, the text of a new persona, the entity tag of the first persona, an access
--- token (nothing is sent for an empty one).
+-- the format of an identity, the text of a new persona, the entity tag of the first persona, name
+-- and value of a further header field (nothing is sent for an empty name).
 --   get        reads a random persona
 --   zipf       reads a random persona; the one of rank n is read as often as 1/n (Zipf, exponent 1)
 --   known      reads the first persona, which the client has already (304)
@@ -25,7 +25,7 @@ function init(arguments)
    known = { ["If-None-Match"] = arguments[6] }
    if arguments[7] and arguments[7] ~= "" then
       for _, fields in ipairs({ headers, known, wrk.headers }) do
-         fields["Authorization"] = "Bearer " .. arguments[7]
+         fields[arguments[7]] = arguments[8]
       end
    end
    if kind == "zipf" then

@@ -46,8 +46,8 @@ pub struct Aim {
     pub personas: u64,
     /// The entity tag of the first persona, with its quotes.
     pub tag: String,
-    /// The access token that is sent; empty for none.
-    pub token: String,
+    /// A further header field that is sent, its name and its value; no name for none.
+    pub field: [String; 2],
 }
 
 /// What wrk measured.
@@ -91,7 +91,7 @@ pub fn run(
     command.arg("-s").arg(place.path("benches/load.lua")).arg(&aim.url);
     command.args(["--", kind, aim.base, &aim.personas.to_string(), aim.id_format]);
     // What a new persona says; its name differs from one to the next.
-    command.arg(personas::prompt(0, personas::USUAL_BYTES)).args([&aim.tag, &aim.token]);
+    command.arg(personas::prompt(0, personas::USUAL_BYTES)).arg(&aim.tag).args(&aim.field);
     parse(&output(&mut command)?)
 }
 
@@ -115,6 +115,11 @@ fn parse(text: &str) -> Result<Measured> {
 }
 
 impl Aim {
+    /// The same with a further header field.
+    pub fn with(self, name: &str, value: &str) -> Self {
+        Self { field: [name.into(), value.into()], ..self }
+    }
+
     /// Ours, or the bare server.
     pub fn api(url: String, personas: u64) -> Self {
         Self {
@@ -123,7 +128,7 @@ impl Aim {
             id_format: personas::ID_FORMAT,
             personas,
             tag: String::new(),
-            token: String::new(),
+            field: Default::default(),
         }
     }
 }
