@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::connection::{self, Serving};
 use super::load::Load;
 use super::places::{Lease, Places};
-use super::socket::Socket;
+use super::socket::{self, Socket};
 use crate::listen::Listener;
 
 /// How long a thread with more connections than another one yields to the others: the finest pause
@@ -156,7 +156,7 @@ type Accepted = (Socket, IpAddr);
 /// Takes a connection from the queue, if one waits there.
 fn accept_waiting(listener: &Listener) -> io::Result<Accepted> {
     let (socket, peer) = listener.accept()?;
-    Ok((socket.try_into()?, peer))
+    Ok((socket::in_runtime(socket)?, peer))
 }
 
 /// Waits for a connection. Nothing is waited for once it is taken from the queue, so that none is

@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use persona_http::Body;
+use tokio_util::either::Either;
 
 use super::Drain;
 use super::handshake::{self, Tls};
@@ -58,8 +59,8 @@ pub(super) async fn serve(socket: Socket, peer: IpAddr, lease: Lease, serving: A
     let entry = &lease.entry;
     let (mut drain, patience) = (serving.drain.clone(), serving.answer_patience);
     let hosts = match &socket {
-        Socket::Tcp(_) => serving.hosts.clone(),
-        Socket::Unix(_) => serving.hosts_of_unix.clone(),
+        Either::Left(_) => serving.hosts.clone(),
+        Either::Right(_) => serving.hosts_of_unix.clone(),
     };
     let opened = handshake::open(socket, patience, serving.tls.as_ref(), entry, drain.clone());
     let Some((channel, refused)) = opened.await else { return };

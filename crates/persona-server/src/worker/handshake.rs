@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::Drain;
-use super::channel::Channel;
 use super::pace::Pace;
 use super::places::Entry;
 use super::socket::Socket;
@@ -48,6 +48,12 @@ impl Tls {
     }
 }
 
+/// What carries the bytes of a connection: its socket on the left, encryption over it on the right.
+///
+/// The limit on the wait for a client is below the encryption: there the bytes leave the process.
+/// Encryption itself keeps at most 64 KiB of them, the default of its library.
+pub(super) type Channel = Either<PatientStream, Box<TlsStream<PatientStream>>>;
+
 /// A connection that can be served, and why its first request is refused, if it is.
 pub(super) type Opened = (Channel, Option<Refusal>);
 
@@ -62,8 +68,8 @@ pub(super) async fn open(
 ) -> Option<Opened> {
     // A unix socket does not leave the machine, so there is nothing to encrypt.
     let (tls, stream) = match (tls, socket) {
-        (Some(tls), Socket::Tcp(stream)) => (tls, stream),
-        (_, socket) => return Some((Channel::Plain(PatientStream::new(socket, patience)), None)),
+        (Some(tls), Either::Left(stream)) => (tls, stream),
+        (_, socket) => return Some((Either::Left(PatientStream::new(socket, patience)), None)),
     };
     entry.progress.wait_for_handshake();
     let opened = tokio::select! {
@@ -93,12 +99,12 @@ async fn begin(
     if stream.peek(&mut first).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let stream = PatientStream::new(Socket::Tcp(stream), patience);
+    let stream = PatientStream::new(Either::Left(stream), patience);
     if first != [HANDSHAKE] {
-        return Ok((Channel::Plain(stream), Some(NOT_ENCRYPTED)));
+        return Ok((Either::Left(stream), Some(NOT_ENCRYPTED)));
     }
     let stream = encrypt(stream, tls, entry).await?;
-    Ok((Channel::Encrypted(Box::new(stream)), None))
+    Ok((Either::Right(Box::new(stream)), None))
 }
 
 async fn encrypt(

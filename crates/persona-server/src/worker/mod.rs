@@ -10,7 +10,6 @@
 
 mod accept;
 mod allocator;
-mod channel;
 mod connection;
 mod drain;
 mod handshake;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::socket::Socket;
+use super::socket::{self, Socket};
 use persona_http::Patience;
 
 /// A stream that fails when its other end does not read.
@@ -29,7 +29,7 @@ impl PatientStream {
     /// Waits for its client for so long without progress, or at less than the least rate.
     pub fn new(stream: Socket, patience: Duration) -> Self {
         // The limit on waiting holds also where the system keeps more bytes.
-        stream.tune();
+        socket::tune(&stream);
         Self { stream, patience: Patience::new(patience), stuck_since: None, alarm: None }
     }
 
@@ -50,7 +50,7 @@ impl PatientStream {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 ready!(self.poll_alarm(context));
-                self.stream.forget_what_is_unread();
+                socket::forget_what_is_unread(&self.stream);
                 Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "the client does not read its answer",
@@ -123,8 +123,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::timeout;
+    use tokio_util::either::Either;
 
-    use super::{PatientStream, Socket};
+    use super::PatientStream;
 
     const PATIENCE: Duration = Duration::from_millis(500);
     /// Far longer than the limit, so that a limit that is missing fails the test and does not hang
@@ -138,7 +139,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("an address"))
             .await
             .expect("it listens");
-        let socket = Socket::Tcp(listener.accept().await.expect("a connection").0);
+        let socket = Either::Left(listener.accept().await.expect("a connection").0);
         (PatientStream::new(socket, PATIENCE), client)
     }
 
