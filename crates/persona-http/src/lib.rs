@@ -29,6 +29,8 @@ mod origins;
 mod personas;
 mod plain_reads;
 mod problem;
+#[cfg(test)]
+mod request_fuzz;
 mod router;
 mod server;
 mod status;

@@ -88,6 +88,15 @@ impl Router {
         response
     }
 
+    /// The operation that a request is for.
+    #[cfg(test)]
+    pub(crate) fn operation_of(&self, request: &Request) -> Option<OperationId> {
+        match self.target_of(request) {
+            Target::Operation(id) => Some(id),
+            Target::OtherMethod(_) | Target::Nothing => None,
+        }
+    }
+
     fn target_of(&self, request: &Request) -> Target {
         let path = request.uri().path();
         let slashes = slashes_in(path);
