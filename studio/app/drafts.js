@@ -1,9 +1,12 @@
-// What is typed, kept in the browser (IndexedDB) from the keystroke until the server has it. A
+// What is typed, kept in the browser (IndexedDB) from the keystroke until the server has it. A page
+// that is closed while a draft is on its way there puts it into the local storage, which is written
+// before the page is gone; the next page moves it. A
 // draft belongs to one window; when the window is gone, the next one that opens the persona takes
 // it over.
 
 const DATABASE = 'persona-studio';
 const STORE = 'drafts';
+const LATE = 'persona-studio:late:';
 /** A window that does not hold its lock any more, or has not written for so long where there are no
  * locks (pages without TLS), is gone. */
 const GONE_MS = 30_000;
@@ -57,12 +60,40 @@ async function within(mode, act) {
 /** @param {Omit<Draft, 'window' | 'at'>} draft */
 export const keep = (draft) => within('readwrite', (store) => store.put({ ...draft, window: windowId, at: Date.now() }));
 
+/** Keeps a draft while the page is being closed: nothing that takes a moment would be done any more.
+ * @param {Omit<Draft, 'window' | 'at'>} draft */
+export function keepLate(draft) {
+  try {
+    localStorage.setItem(`${LATE}${draft.id}:${windowId}`, JSON.stringify({ ...draft, window: windowId, at: Date.now() }));
+  } catch {
+    // A full storage leaves the draft to the write that is under way.
+  }
+}
+
+// A page that comes back as it was goes on with its own form.
+addEventListener('pageshow', (event) => {
+  if (!event.persisted) return;
+  for (const key of Object.keys(localStorage)) if (key.startsWith(LATE) && key.endsWith(`:${windowId}`)) localStorage.removeItem(key);
+});
+
+/** Moves what was kept late of a persona to the other drafts. @param {string} id */
+async function moveLate(id) {
+  const keys = Object.keys(localStorage).filter((key) => key.startsWith(`${LATE}${id}:`));
+  for (const key of keys) {
+    const draft = JSON.parse(localStorage.getItem(key) ?? 'null');
+    const kept = draft && await within('readonly', (store) => store.get([draft.id, draft.window]));
+    if (draft && (kept?.at ?? 0) <= draft.at) await within('readwrite', (store) => store.put(draft));
+    localStorage.removeItem(key);
+  }
+}
+
 /** @param {string} id @param {string} [window] */
 export const drop = (id, window = windowId) => within('readwrite', (store) => store.delete([id, window]));
 
 /** The draft of a persona that this window has, or takes over from one that is gone; the newest.
  * @param {string} id @returns {Promise<Draft | undefined>} */
 export async function find(id) {
+  await moveLate(id).catch(() => {});
   /** @type {Draft[]} */
   const all = await within('readonly', (store) => store.getAll(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
   const held = navigator.locks ? new Set((await navigator.locks.query()).held?.map((lock) => lock.name)) : null;

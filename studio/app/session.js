@@ -154,15 +154,28 @@ export class Session {
     if (!this.isClosed) this.clock = setTimeout(() => this.save(), ms);
   }
 
+  /** What is typed and not saved, and what was sent and not answered; `null` for neither. */
+  draft() {
+    const both = Object.fromEntries(Object.entries(this.both.peek()).map(([name, one]) => [name, { base: one.base, theirs: one.theirs }]));
+    const all = changes(editable(this.server.peek()), this.form.peek());
+    if (!Object.keys(all).length && !this.pending) return null;
+    return { id: this.id, revision: this.server.peek().revision, changes: all, both, pending: this.pending };
+  }
+
+  /** Keeps a draft that is on its way to the disk while the page is being closed. */
+  keepLate() {
+    const draft = this.isKeeping ? this.draft() : null;
+    if (draft) drafts.keepLate(draft);
+  }
+
   /** Writes the draft at once; while one is being written, the next one follows with the newest. */
   async keepDraft() {
     if (this.isKeeping) return void (this.keepAgain = true);
     this.isKeeping = true;
     try {
-      const both = Object.fromEntries(Object.entries(this.both.peek()).map(([name, one]) => [name, { base: one.base, theirs: one.theirs }]));
-      const all = changes(editable(this.server.peek()), this.form.peek());
-      if (Object.keys(all).length || this.pending) {
-        await drafts.keep({ id: this.id, revision: this.server.peek().revision, changes: all, both, pending: this.pending });
+      const draft = this.draft();
+      if (draft) {
+        await drafts.keep(draft);
         this.hasKept = true;
       } else if (this.hasKept) {
         await drafts.drop(this.id);
@@ -282,10 +295,11 @@ export class Session {
   /** The last chance of a page that is being closed: the browser sends this without it. */
   leave() {
     clearTimeout(this.clock);
-    if (this.isSending || !this.isDirty.peek() || ['gone', 'invalid'].includes(this.trouble.peek())) return;
+    if (this.isSending || !this.isDirty.peek() || ['gone', 'invalid'].includes(this.trouble.peek())) return this.keepLate();
     const pending = this.pending ?? { key: newKey(), base: this.server.peek().revision, changes: this.unsaved.peek() };
     this.pending = pending;
     this.keepDraft();
+    this.keepLate();
     const wish = this.request(pending);
     if (JSON.stringify(wish.body).length < LAST_BYTES_MAX) call('PATCH', `personas/${this.id}`, { ...wish, keepalive: true }).catch(() => {});
   }

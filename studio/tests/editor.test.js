@@ -77,6 +77,23 @@ story('what was typed in a window that was closed before it was saved is there i
   await until('it is saved', async () => (await server.read(id)).description === 'Typed and gone.');
 });
 
+story('what was typed in the moment in which a window is closed is there in the next one', async ({ server, open }) => {
+  const { id } = await server.create({ name: 'Ada' });
+  const page = await open(edit(id));
+  await page.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
+  await page.getByLabel('Description').evaluate((field) => {
+    field.value = 'The last words.';
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    // No task of the page runs between this and its end.
+    location.href = 'about:blank';
+  });
+  await page.waitForURL('about:blank');
+  await page.close();
+  const next = await open(edit(id));
+  await next.getByText('What you had typed and not saved is back.').waitFor();
+  await until('it is saved', async () => (await server.read(id)).description === 'The last words.');
+});
+
 story('a worker that is killed while one types loses nothing', async ({ server, open }) => {
   const { id } = await server.create({ name: 'Ada' });
   const page = await open(edit(id));

@@ -15,7 +15,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { after, before, test } from 'node:test';
 
-const require = createRequire(path.join(process.env.STUDIO_MODULES ?? '.', 'from-here.js'));
+const require = createRequire(path.resolve(process.env.STUDIO_MODULES ?? '.', 'from-here.js'));
 const { chromium } = require('playwright-core');
 
 /** How long anything that is waited for may take: far beyond what a busy machine needs. */
