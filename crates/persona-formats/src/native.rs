@@ -141,7 +141,7 @@ pub fn typed(row: Map<String, Value>) -> Result<Map<String, Value>, String> {
         let value = match field.shape {
             FieldKind::Name | FieldKind::Line | FieldKind::Text => cell,
             _ if text.is_empty() => continue,
-            FieldKind::OneOf(_) | FieldKind::Handle => cell,
+            FieldKind::OneOf(_) | FieldKind::Handle | FieldKind::Owner => cell,
             FieldKind::Flag { .. } => {
                 serde_json::from_str(&text.to_ascii_lowercase()).unwrap_or(cell)
             }

@@ -11,10 +11,12 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, Version};
 use http_body::Frame;
-use persona_storage::{Error, Export, Exported};
+use persona_model::Reach;
+use persona_storage::{Error, Export, ExportRequest, Exported};
 
+use crate::auth::viewer_of;
 use crate::contract::OperationId;
-use crate::contract::parameters::{HISTORY, INCLUDE_DELETED};
+use crate::contract::parameters::{HISTORY, INCLUDE_DELETED, OWNER};
 use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context, Turn};
@@ -34,6 +36,7 @@ pub async fn export_personas(
         (_, Some(true)) => Exported::All,
         _ => Exported::Living,
     };
+    let owned = parameters.value(&OWNER);
     parameters.done()?;
     if request.version() < Version::HTTP_11 {
         // Without chunks the end of the connection is the end of the body, so that half an export
@@ -42,7 +45,9 @@ pub async fn export_personas(
     }
     let turn =
         context.turns.exports.try_turn(request.extensions().get::<ClientAddress>().copied())?;
-    let export = context.store.export(exported).await?;
+    let wanted = ExportRequest { exported, owned, reach: Reach::default() };
+    let view = context.store.view(viewer_of(request.extensions())?);
+    let export = view.export(wanted).await?;
     let mut response = Response::new(Body::new(Lines { export, _turn: Some(turn) }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));

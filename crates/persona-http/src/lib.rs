@@ -12,7 +12,8 @@
 //! - `studio.rs` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
-//! Nothing here knows a backend: handlers speak to [`Store`] only.
+//! Nothing here knows a backend: handlers speak to the [`View`](persona_storage::View) of their
+//! client only.
 
 mod auth;
 pub mod contract;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use persona_model::Clock;
-use persona_storage::Store;
+use persona_storage::{GuardedStore, Store};
 use uuid::Uuid;
 
 pub use self::problem::{Damage, Refusal};
@@ -69,8 +70,8 @@ pub use server::{Alone, Metrics, ServerFigures, ServerState};
 /// What every handler shares.
 #[derive(Clone)]
 pub struct Context {
-    /// Where personas are kept.
-    pub store: Arc<dyn Store>,
+    /// Where personas are kept. What there is of them depends on the client.
+    pub store: GuardedStore,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Where this process counts its answers.

@@ -67,10 +67,8 @@ pub(super) async fn finish(
         None => match verdict(context, &request, operation, route) {
             PageVerdict::Serve => {
                 let mut response = match permit(context, request.headers(), operation).await {
-                    Ok(identity) => {
-                        if let Some(identity) = identity {
-                            request.extensions_mut().insert(identity);
-                        }
+                    Ok(permit) => {
+                        permit.enter(request.extensions_mut());
                         without_panic(handle(request)).await
                     }
                     Err(problem) => problem.into_response(),

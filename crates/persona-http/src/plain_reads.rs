@@ -13,7 +13,7 @@ use http::{Method, Request};
 use http_body::Body;
 use persona_model::PersonaId;
 
-use crate::auth::is_permitted_at_once;
+use crate::auth::permit_at_once;
 use crate::contract::OperationId;
 use crate::middleware::Begun;
 use crate::personas::get::found_answer;
@@ -37,10 +37,8 @@ impl PlainReads {
         let operation = OperationId::GetPersona;
         let begun = Begun::new(context, request, operation.path(), client);
         let read = || {
-            if !is_permitted_at_once(context, request.headers(), operation) {
-                return None;
-            }
-            let answer = context.store.glance_at_once(id)?.ok()??;
+            let viewer = permit_at_once(context, request.headers(), operation)?;
+            let answer = context.store.view(&viewer).glance_at_once(id)?.ok()??;
             if answer.deleted {
                 return None;
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use persona_model::{Clock, DOCUMENT_BYTES_MAX, Timestamp};
-use persona_storage::Store;
 use persona_storage::memory::MemoryStore;
+use persona_storage::{GuardedStore, Store};
 
 use crate::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
@@ -35,7 +35,7 @@ pub fn memory_store() -> MemoryStore {
 pub fn context(store: Arc<dyn Store>) -> Context {
     Context {
         turns: ReadTurns::of(&*store),
-        store,
+        store: GuardedStore::new(store),
         clock: Arc::new(FixedClock),
         metrics: Arc::new(Alone),
         server: Arc::new(Alone),

@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
+use crate::field::OWNER;
+
 /// The canonical text of a JSON value (RFC 8785): sorted members, ECMAScript numbers, no blanks.
 ///
 /// Numbers are written as IEEE 754 doubles, as the RFC demands; the stored document keeps larger
@@ -21,14 +23,23 @@ pub fn canonical_json(value: &Value) -> String {
 /// text. Here whole numbers of 64 bits keep every digit, and so does a double with such a value.
 /// Two numbers have the same text exactly when they have the same value: 1, 1.0 and 1e0 do,
 /// 9007199254740992 and 9007199254740993 do not.
-fn exact_json(members: &Map<String, Value>) -> Vec<u8> {
+fn exact_json<'a>(members: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Vec<u8> {
     let mut text = Vec::new();
     write_object(&mut text, members);
     text
 }
 
-fn write_object(text: &mut Vec<u8>, members: &Map<String, Value>) {
-    let mut members: Vec<(&String, &Value)> = members.iter().collect();
+/// What of a document is hashed. One without an owner has the hash that it had before there were
+/// owners.
+fn hashed(members: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    members.iter().filter(|(name, value)| *name != OWNER || !value.is_null())
+}
+
+fn write_object<'a>(
+    text: &mut Vec<u8>,
+    members: impl IntoIterator<Item = (&'a String, &'a Value)>,
+) {
+    let mut members: Vec<(&String, &Value)> = members.into_iter().collect();
     // The order of RFC 8785 section 3.2.3: by UTF-16 code units, which is not that of the bytes.
     members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
     text.push(b'{');
@@ -94,13 +105,15 @@ pub struct ContentHash([u8; 32]);
 impl ContentHash {
     /// Hashes the canonical form of an object with these members.
     pub fn of_members(members: &Map<String, Value>) -> Self {
-        Self(Sha256::digest(exact_json(members)).into())
+        Self(Sha256::digest(exact_json(hashed(members))).into())
     }
 
     /// The same with numbers as doubles, as RFC 8785 has them: whole numbers beyond 2^53 are
     /// rounded. Personas that were written before schema version 6 have this hash.
     pub(crate) fn of_rounded_members(members: &Map<String, Value>) -> Self {
-        let text = serde_json_canonicalizer::to_vec(members)
+        let members: serde_json::Map<_, _> =
+            hashed(members).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let text = serde_json_canonicalizer::to_vec(&members)
             .expect("no number of a JSON object is not finite");
         Self(Sha256::digest(text).into())
     }

@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-use crate::field::FIELDS;
+use crate::field::{FIELDS, OWNER};
 use crate::representation::object_text;
 use crate::search::folded_tag;
-use crate::{ContentHash, Kind, TextWords, TitleWords, ValidationErrors, validate};
+use crate::{ContentHash, Kind, Owner, TextWords, TitleWords, ValidationErrors, validate};
 
 /// Most bytes of a document, as [`Document::text`] has it, unless another limit was chosen.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -108,15 +108,34 @@ impl Document {
 
     /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as they
     /// came in.
+    ///
+    /// The owner comes first, so that it stands at the same place in every answer ([`crate::owner_word_in`]);
+    /// where there is none, the text has no such member, as before there were owners.
     pub fn text(&self) -> &str {
         let members = || {
-            FIELDS.iter().filter_map(|field| self.get(field.name).map(|value| (field.name, value)))
+            let others = FIELDS.iter().map(|field| field.name).filter(|name| *name != OWNER);
+            let owner = self.get(OWNER).filter(|owner| !owner.is_null()).map(|_| OWNER);
+            owner
+                .into_iter()
+                .chain(others)
+                .filter_map(|name| self.get(name).map(|value| (name, value)))
         };
         self.0.text.get_or_init(|| object_text(members()))
     }
 
+    /// The same document with another owner.
+    #[must_use]
+    pub fn owned_by(&self, owner: &Owner) -> Self {
+        if self.owner().as_ref() == Some(owner) {
+            return self.clone();
+        }
+        let mut members = self.0.members.clone();
+        members.insert(OWNER.into(), owner.as_str().into());
+        Self::of(members)
+    }
+
     /// SHA-256 of the canonical JSON (RFC 8785) with whole numbers in all their digits: documents
-    /// that differ in a number have different ones.
+    /// that differ in a number have different ones. An owner counts where there is one.
     pub fn content_hash(&self) -> ContentHash {
         *self.0.content_hash.get_or_init(|| ContentHash::of_members(&self.0.members))
     }
@@ -192,6 +211,16 @@ impl Document {
     /// The unique short name, if it has one.
     pub fn handle(&self) -> Option<&str> {
         self.get("handle").and_then(Value::as_str)
+    }
+
+    /// Whose it is, if it has an owner.
+    pub fn owner(&self) -> Option<Owner> {
+        self.get(OWNER).and_then(Value::as_str).map(Owner::stored)
+    }
+
+    /// The same as stores keep it: empty where there is none.
+    pub fn owner_word(&self) -> &str {
+        self.str_of(OWNER)
     }
 
     /// The tags, in the order in which they were given.

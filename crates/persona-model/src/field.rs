@@ -37,6 +37,9 @@ pub const OBJECT_DEPTH_MAX: usize = 64;
 /// The content ratings, mildest first.
 pub const RATINGS: [&str; 3] = ["sfw", "moderate", "nsfw"];
 
+/// The name of the field that says whose a persona is.
+pub(crate) const OWNER: &str = "owner";
+
 /// What a field may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FieldKind {
@@ -50,6 +53,8 @@ pub enum FieldKind {
     OneOf(&'static [&'static str]),
     /// Null, or 1 to [`HANDLE_CHARS_MAX`] of `a-z`, `0-9` and `-`.
     Handle,
+    /// Null, or the name of an [`crate::Owner`].
+    Owner,
     /// At most this many items, each a text.
     Texts {
         /// Most items.
@@ -103,7 +108,7 @@ impl Field {
             FieldKind::Name => return None,
             FieldKind::Line | FieldKind::Text => json!(""),
             FieldKind::OneOf(words) => json!(words[0]),
-            FieldKind::Handle => Value::Null,
+            FieldKind::Handle | FieldKind::Owner => Value::Null,
             FieldKind::Texts { .. } | FieldKind::Lines { .. } | FieldKind::Assets => json!([]),
             FieldKind::TextByLanguage | FieldKind::Object { .. } => json!({}),
             FieldKind::Rating => json!({ "default": RATINGS[0], "allowed": [RATINGS[0]] }),
@@ -130,7 +135,12 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: "handle",
         shape: FieldKind::Handle,
-        about: "A unique short name for URLs and tools.",
+        about: "A short name for URLs and tools, unique among those of its owner.",
+    },
+    Field {
+        name: OWNER,
+        shape: FieldKind::Owner,
+        about: "Whose it is: a user, a team or a tenant of the application. A token can be bound to one.",
     },
     Field { name: "description", shape: FieldKind::Text, about: "Who or what the persona is." },
     Field { name: "appearance", shape: FieldKind::Text, about: "What the persona looks like." },

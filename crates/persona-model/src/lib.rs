@@ -24,6 +24,7 @@
 //!   of which some differ.
 //! - **revert**: a new revision with the content of an earlier one.
 //! - **undelete**: the undoing of a deletion. A **restore** puts a backup back.
+//! - **owner**: whose a persona is. A client **reaches** the personas of one owner, or all of them.
 //! - **search**: what a search text asks for; its **terms** are runs of folded words.
 //! - **snippet**: a short part of a text that shows where the words of a search are.
 //! - **cursor**: where the next page of a list starts.
@@ -60,6 +61,7 @@ mod field;
 mod id;
 mod merge;
 mod operations;
+mod owner;
 mod page;
 mod past;
 mod patch;
@@ -96,6 +98,7 @@ pub use merge::{Conflict, Merged, merge_three_way};
 pub use operations::{
     PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX,
 };
+pub use owner::{OWNER_CHARS_MAX, OWNER_SIGNS, Owned, Owner, Reach, owner_word_in};
 pub use page::{
     Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX,
     Sort, SortKey, TooManyTags, filter_tags,

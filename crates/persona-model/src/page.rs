@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::search::folded_tag;
-use crate::{Kind, PersonaId, Rank, Search, Since, Term, UnknownWord};
+use crate::{Kind, Owned, PersonaId, Rank, Reach, Search, Since, Term, UnknownWord};
 
 /// Items of a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -36,6 +36,10 @@ pub struct Filter {
     pub search: Option<Search>,
     /// Soft-deleted ones too.
     pub include_deleted: bool,
+    /// Only those of this owner, or of none.
+    pub owned: Option<Owned>,
+    /// Only those that the client reaches. No part of what was asked for, and none of a cursor.
+    pub reach: Reach,
 }
 
 /// A filter with more different tags than [`FILTER_TAGS_MAX`]; holds how many.
@@ -208,7 +212,8 @@ impl Cursor {
 /// of this program is read by the next, which can run beside it while workers are replaced one by
 /// one.
 fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
-    let Filter { kind, is_active, tags, updated_since, search, include_deleted } = filter;
+    let Filter { kind, is_active, tags, updated_since, search, include_deleted, owned, reach: _ } =
+        filter;
     let since = updated_since.map(|since| match since {
         Since::Time(time) => json!(time.as_micros()),
         Since::Position(position) => json!(position.to_string()),
@@ -218,15 +223,21 @@ fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
     };
     let search =
         search.as_ref().map(|search| json!([terms(&search.wanted), terms(&search.unwanted)]));
-    let parts = json!([
-        sort.as_str(),
-        kind.map(Kind::as_str),
-        is_active,
-        tags,
-        since,
-        search,
-        include_deleted
-    ]);
+    let mut parts = vec![
+        json!(sort.as_str()),
+        json!(kind.map(Kind::as_str)),
+        json!(is_active),
+        json!(tags),
+        json!(since),
+        json!(search),
+        json!(include_deleted),
+    ];
+    // Only where it is asked for, as in all versions before there were owners.
+    parts.extend(owned.as_ref().map(|owned| match owned {
+        Owned::By(owner) => json!(owner.as_str()),
+        Owned::ByNone => json!(null),
+    }));
+    let parts = Value::from(parts);
     let digest = Sha256::digest(parts.to_string());
     let mut print = [0; FINGERPRINT_BYTES];
     print.copy_from_slice(&digest[..FINGERPRINT_BYTES]);
@@ -252,7 +263,7 @@ mod tests {
     use super::{
         Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags, fingerprint,
     };
-    use crate::{Kind, PersonaId, Position, Search, Since, Timestamp};
+    use crate::{Kind, Owned, PersonaId, Position, Search, Since, Timestamp};
 
     #[test]
     fn a_filter_has_each_tag_once_and_at_most_sixteen_of_them() {
@@ -313,6 +324,8 @@ mod tests {
             search("\"ada lovelace\""),
             search("ada lovelace*"),
             search("ada -lovelace"),
+            Filter { owned: Some(Owned::By("ada".parse().expect("a name"))), ..Filter::default() },
+            Filter { owned: Some(Owned::ByNone), ..Filter::default() },
         ]
     }
 
@@ -331,11 +344,8 @@ mod tests {
     #[test]
     fn a_cursor_of_an_earlier_version_is_read() {
         let text = "991c8a12b5d759a807070707070707070707070707070707416461";
-        let filter = Filter {
-            kind: Some(Kind::Agent),
-            include_deleted: true,
-            ..filters().pop().expect("one")
-        };
+        let filter =
+            Filter { kind: Some(Kind::Agent), include_deleted: true, ..filters().swap_remove(15) };
         let cursor = Cursor { key: "Ada".into(), id: PersonaId::from_bytes([7; 16]) };
         let sort = "name".parse::<Sort>().expect("an order");
         assert_eq!(

@@ -19,6 +19,11 @@ use crate::{Persona, Timestamp};
 /// checksum covers it.
 const FORMER_LABELS: &str = r#","labels":{}}"#;
 
+/// How the text of a document with an owner begins.
+const OWNED: &str = "{\"owner\":";
+/// What the representation of a document without one has in its place.
+const NO_OWNER: &str = "\"owner\":null,";
+
 /// The store-managed members of a persona as a JSON object, in the order in which people look for
 /// them.
 pub fn metadata_text(persona: &Persona) -> String {
@@ -87,7 +92,8 @@ const UPDATED_AT_QUOTE: usize = 11;
 
 /// Joins metadata and document into the representation: one object with the members of both.
 ///
-/// Labels that an earlier version put into the metadata are left out.
+/// Labels that an earlier version put into the metadata are left out, and a document that has no
+/// owner gets the member that says so: every representation has every field.
 ///
 /// # Panics
 ///
@@ -103,9 +109,12 @@ pub fn join_representation(metadata: &str, document: &str) -> Vec<u8> {
     );
     let members =
         metadata.strip_suffix(FORMER_LABELS).unwrap_or_else(|| &metadata[..metadata.len() - 1]);
-    let mut representation = Vec::with_capacity(members.len() + 1 + document.len());
+    let no_owner = if document.starts_with(OWNED) { "" } else { NO_OWNER };
+    let bytes = members.len() + 1 + no_owner.len() + document.len();
+    let mut representation = Vec::with_capacity(bytes);
     representation.extend_from_slice(members.as_bytes());
     representation.push(b',');
+    representation.extend_from_slice(no_owner.as_bytes());
     representation.extend_from_slice(&document.as_bytes()[1..]);
     representation
 }

@@ -6,6 +6,7 @@ use crate::field::{
     ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
     NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, TEXT_BYTES_MAX, nearest_field,
 };
+use crate::owner::{OWNER_CHARS_MAX, OWNER_SIGNS, is_owner};
 use crate::validation_errors::{FIELD_ERRORS_MAX, excerpt};
 use crate::{FieldError, ValidationErrors, operations};
 
@@ -108,6 +109,7 @@ impl Faults {
             FieldKind::Text => self.check_text(at, value),
             FieldKind::OneOf(words) => self.check_word(at, value, words),
             FieldKind::Handle => self.check_handle(at, value),
+            FieldKind::Owner => self.check_owner(at, value),
             FieldKind::Texts { items_max } => {
                 self.check_items(at, value, items_max, Self::check_text);
             }
@@ -200,6 +202,22 @@ impl Faults {
                 at,
                 "bad_handle",
                 format!("must be 1 to {HANDLE_CHARS_MAX} of a-z, 0-9 and -"),
+            );
+        }
+    }
+
+    fn check_owner(&mut self, at: &str, value: &Value) {
+        let Some(owner) = value.as_str() else {
+            return self.wrong_type(at, value, "a string or null");
+        };
+        if !is_owner(owner) {
+            self.add(
+                at,
+                "bad_owner",
+                format!(
+                    "must be 1 to {OWNER_CHARS_MAX} of A-Z, a-z, 0-9 and {OWNER_SIGNS}, \
+                     a letter or digit first"
+                ),
             );
         }
     }

@@ -15,6 +15,7 @@ use persona_http::{
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
+use persona_storage::GuardedStore;
 use persona_storage::memory::MemoryStore;
 
 const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
@@ -25,7 +26,7 @@ fn app() -> persona_http::Router {
     let entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
     router(Context {
         turns: ReadTurns::of(&*store),
-        store,
+        store: GuardedStore::new(store),
         clock,
         metrics: Arc::new(entry.clone()),
         server: Arc::new(entry),

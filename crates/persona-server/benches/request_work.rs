@@ -24,6 +24,7 @@ use persona_http::{
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
+use persona_storage::GuardedStore;
 use persona_storage::memory::MemoryStore;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -39,7 +40,7 @@ fn context() -> Context {
     let entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
     Context {
         turns: ReadTurns::of(&*store),
-        store,
+        store: GuardedStore::new(store),
         clock,
         metrics: Arc::new(entry.clone()),
         server: Arc::new(entry),

@@ -73,6 +73,12 @@ impl AtomicBatch {
         Ok(Self { writes })
     }
 
+    /// The same batch with each write changed. Neither its persona nor what tells its key from those
+    /// of the others may change.
+    pub(crate) fn each(self, change: impl Fn(Write) -> Write) -> Self {
+        Self { writes: self.writes.into_iter().map(change).collect() }
+    }
+
     /// The writes, at least one, in their order.
     pub fn writes(&self) -> &[Write] {
         &self.writes

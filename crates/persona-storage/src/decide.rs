@@ -2,11 +2,12 @@
 //! backend.
 
 use persona_model::{
-    ChangeKind, Document, EntityTag, FIELDS, Merged, Patch, PatchError, Persona, PersonaId,
-    Precondition, Revision, Timestamp, merge_three_way,
+    ChangeKind, Document, EntityTag, FIELDS, Merged, PastRevision, Patch, PatchError, Persona,
+    PersonaId, Precondition, Revision, Timestamp, merge_three_way,
 };
 
-use crate::{Error, Operation, Outcome, Write, decide_import};
+use crate::fault_injection::{InjectedFault, is_on};
+use crate::{Error, IdentityOrigin, Operation, Outcome, Write, decide_import};
 
 /// What a write makes of the current persona.
 #[derive(Debug)]
@@ -67,15 +68,18 @@ pub(crate) fn decide(
     now: Timestamp,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
 ) -> Result<Decision, Error> {
+    check_reach(write, current)?;
     if let Operation::Create { id, document } = &write.operation {
         if let Some(current) = current {
             return Err(Error::AlreadyExists { current: current.tag });
         }
         document.check_bytes(write.document_bytes_max, None)?;
-        return Ok(created(*id, document, write, now));
+        return Ok(created(*id, &owned(document.clone(), write)?, write, now));
     }
     if let Operation::Import { id, past } = &write.operation {
-        return decide_import::decide(*id, past, current, now, write.document_bytes_max);
+        let document = owned(past.document.clone(), write)?;
+        let past = PastRevision { document, ..(**past).clone() };
+        return decide_import::decide(*id, &past, current, now, write.document_bytes_max);
     }
     let current = current.ok_or(Error::NotFound)?;
     let next = Next { current: current.persona, write, now };
@@ -116,6 +120,33 @@ pub(crate) fn decide(
             check_precondition(precondition, current)?;
             Ok(next.with_deletion(None, Outcome::Undeleted, ChangeKind::Undeleted))
         }
+    }
+}
+
+/// Refuses to change a persona that the viewer does not reach, and to make one with an identity of
+/// the viewer's choice, as if there were no such persona: whether an identity is in use tells of
+/// personas of others.
+fn check_reach(write: &Write, current: Option<Current<'_>>) -> Result<(), Error> {
+    let is_hidden = match current {
+        Some(current) => write.hides(current.persona.document.owner_word()),
+        None => {
+            let is_new = matches!(write.operation, Operation::Create { .. })
+                && write.identity == IdentityOrigin::New;
+            write.viewer.is_bound() && !is_new
+        }
+    };
+    if is_hidden { Err(Error::NotFound) } else { Ok(()) }
+}
+
+/// The document as the viewer may leave it: of its own owner, who is put in where there is none.
+fn owned(document: Document, write: &Write) -> Result<Document, Error> {
+    let Some(owner) = write.viewer.reach().owner() else { return Ok(document) };
+    match document.owner_word() {
+        // To take the owner away is a change.
+        "" if !matches!(write.operation, Operation::Patch { .. }) => Ok(document.owned_by(owner)),
+        word if word == owner.as_str() => Ok(document),
+        _ if is_on(InjectedFault::OverlookOwnersOfWrites) => Ok(document),
+        _ => Err(Error::OwnerRefused { owner: owner.clone() }),
     }
 }
 
@@ -199,6 +230,7 @@ impl Next<'_> {
         base: Option<Revision>,
         bytes_max: usize,
     ) -> Result<Decision, Error> {
+        let document = owned(document, self.write)?;
         let changed = self.current.document.changed_fields(&document);
         if changed.is_empty() {
             return Ok(Decision::Unchanged);

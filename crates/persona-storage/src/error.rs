@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use persona_model::{Conflict, EntityTag, PersonaId, Revision, ValidationErrors};
+use persona_model::{Conflict, EntityTag, Owner, PersonaId, Revision, ValidationErrors};
 
 use crate::TokenError;
 
 /// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No persona with this identity was ever created.
+    /// No persona with this identity was ever created, or the client does not reach it.
     #[error("no such persona")]
     NotFound,
     /// The persona is soft-deleted; it can be undeleted.
@@ -37,6 +37,12 @@ pub enum Error {
         handle: String,
         /// The persona that has it.
         holder: PersonaId,
+    },
+    /// The client is bound to this owner, and the persona would get another one, or none.
+    #[error("the persona would not be one of {owner}")]
+    OwnerRefused {
+        /// The owner that the client is bound to.
+        owner: Owner,
     },
     /// The patched or merged document breaks rules.
     #[error(transparent)]

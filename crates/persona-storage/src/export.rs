@@ -11,7 +11,46 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use persona_model::{Owned, Reach};
+
 use crate::{Error, Representation};
+
+/// What an export holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exported {
+    /// Every living persona.
+    Living,
+    /// Soft-deleted ones too.
+    All,
+    /// Every revision of every persona, deleted ones too: each as a line of
+    /// [`persona_model::history_line`], in the order of the feed.
+    History,
+}
+
+/// Which personas an export is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExportRequest {
+    /// What it holds.
+    pub exported: Exported,
+    /// Only those of this owner, or of none.
+    pub owned: Option<Owned>,
+    /// Only those that the client reaches.
+    pub reach: Reach,
+}
+
+impl From<Exported> for ExportRequest {
+    fn from(exported: Exported) -> Self {
+        Self { exported, owned: None, reach: Reach::Everything }
+    }
+}
+
+impl ExportRequest {
+    /// Whose personas it has; `None` for those of all. The empty word is that of those without an
+    /// owner.
+    pub(crate) fn owners(&self) -> Option<Vec<&str>> {
+        self.reach.owners(self.owned.as_ref())
+    }
+}
 
 /// Bytes of personas that wait for the client at most, unless one persona alone has more.
 pub const EXPORT_BYTES_MAX: usize = 1024 * 1024;

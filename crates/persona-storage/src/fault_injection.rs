@@ -68,12 +68,18 @@ pub enum InjectedFault {
     BelieveOldTokens,
     /// No token is ever found, as if there were none.
     OverlookTokens,
+    /// Clients that are bound to an owner read the personas of all.
+    OverlookOwners,
+    /// Clients that are bound to an owner change the personas of all.
+    OverlookOwnersOfWrites,
+    /// The idempotency keys of all tokens are the same.
+    ShareKeys,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -91,6 +97,9 @@ impl InjectedFault {
         Self::SplitBatch,
         Self::BelieveOldTokens,
         Self::OverlookTokens,
+        Self::OverlookOwners,
+        Self::OverlookOwnersOfWrites,
+        Self::ShareKeys,
     ];
 
     /// Its name in the setting `fault`.
@@ -113,6 +122,9 @@ impl InjectedFault {
             Self::SplitBatch => "split-batch",
             Self::BelieveOldTokens => "believe-old-tokens",
             Self::OverlookTokens => "overlook-tokens",
+            Self::OverlookOwners => "overlook-owners",
+            Self::OverlookOwnersOfWrites => "overlook-owners-of-writes",
+            Self::ShareKeys => "share-keys",
         }
     }
 }

@@ -30,6 +30,7 @@ mod export;
 pub mod fault_injection;
 #[cfg(not(feature = "faults"))]
 mod fault_injection;
+mod handle;
 mod history_count;
 pub mod memory;
 mod observer;
@@ -40,22 +41,25 @@ mod time;
 mod token;
 pub mod transfer;
 mod turns;
+mod view;
 mod weights;
 mod write;
 
 pub use atomic::{ATOMIC_BYTES_MAX, ATOMIC_WRITES_MAX, AtomicBatch, NoBatch, NotApplied};
 pub use error::Error;
-pub use export::{EXPORT_BYTES_MAX, Export};
+pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use store::{
-    BackendDetails, Exported, GLANCE_BYTES_MAX, Glance, Loss, PAGE_BYTES_MAX, Page, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
+    BackendDetails, GLANCE_BYTES_MAX, Glance, Loss, PAGE_BYTES_MAX, Page, ReadRoom, Representation,
+    RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
 };
 pub use token::{
     BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,
     TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_token_name,
 };
 pub use turns::{Turn, Turns};
+pub use view::{GuardedStore, View, Viewer};
 pub use write::{
-    IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, Operation, Outcome, Write, Written,
+    IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, IdentityOrigin, Operation, Outcome, Write,
+    Written,
 };

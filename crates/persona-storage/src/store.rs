@@ -8,8 +8,8 @@ use persona_model::{
 
 use crate::sqlite::Space;
 use crate::{
-    AtomicBatch, Error, Export, NotApplied, Token, TokenChange, TokenHash, TokenLook, Write,
-    Written, fault_injection,
+    AtomicBatch, Error, Export, ExportRequest, Exported, NotApplied, Token, TokenChange, TokenHash,
+    TokenLook, Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -57,18 +57,6 @@ pub enum Glance {
 /// A page ends after the persona that fills it up to this many bytes, however many were asked for:
 /// a thousand of the largest personas would otherwise take gigabytes.
 pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// What an export holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Exported {
-    /// Every living persona.
-    Living,
-    /// Soft-deleted ones too.
-    All,
-    /// Every revision of every persona, deleted ones too: each as a line of
-    /// [`persona_model::history_line`], in the order of the feed.
-    History,
-}
 
 /// One page of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -265,6 +253,10 @@ pub trait Store: Send + Sync {
     /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error>;
 
+    /// Whose a persona is, also when it is soft-deleted: empty where it has no owner. `None` where
+    /// there is no such persona.
+    async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error>;
+
     /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed
     /// [`PAGE_BYTES_MAX`].
     ///
@@ -302,7 +294,13 @@ pub trait Store: Send + Sync {
     /// A reader that takes nothing for 30 seconds, or that is slow while the WAL
     /// outgrows its bound, loses the export with [`Error::Busy`], so that no snapshot holds the WAL
     /// for ever. Dropping the receiver ends it.
-    async fn export(&self, exported: Exported) -> Result<Export, Error>;
+    async fn export(&self, exported: Exported) -> Result<Export, Error> {
+        self.export_some(exported.into()).await
+    }
+
+    /// The same for the personas of some owners: these come in order of creation in any case. A
+    /// history has the revisions of those that are theirs now.
+    async fn export_some(&self, request: ExportRequest) -> Result<Export, Error>;
 
     // ---- writes
     // ---------------------------------------------------------------------------------------------

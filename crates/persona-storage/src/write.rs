@@ -9,7 +9,8 @@ use persona_model::{
     UnknownWord,
 };
 
-use crate::Representation;
+use crate::fault_injection::{InjectedFault, is_on};
+use crate::{Representation, Viewer};
 
 /// How long the answer to a request with an idempotency key is kept and replayed, at least: 24
 /// hours of elapsed time that a maintenance process saw (`time.rs`).
@@ -153,11 +154,25 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+/// Where the identity of a new persona comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IdentityOrigin {
+    /// The client chose it. A client that is bound to an owner may not: whether the identity is in
+    /// use would tell of personas of others.
+    Chosen,
+    /// It was made for this persona, so that no other one has it.
+    New,
+}
+
 /// One request to change something.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Write {
     /// What is to be changed.
     pub operation: Operation,
+    /// On whose behalf it is. A persona that the viewer may not change is not there for it.
+    pub viewer: Viewer,
+    /// Where the identity of a new persona comes from.
+    pub identity: IdentityOrigin,
     /// Its author, where known.
     pub author: Option<String>,
     /// What its author says of it, kept with the revision; an import brings its own.
@@ -177,11 +192,14 @@ pub struct Write {
 }
 
 impl Write {
-    /// A write without author, idempotency key and client, and with the usual limit.
+    /// A write of a trusted program without author, idempotency key and client, and with the usual
+    /// limit.
     pub fn new(operation: Operation, deadline: Instant) -> Self {
         let document_bytes_max = DOCUMENT_BYTES_MAX;
         Self {
             operation,
+            viewer: Viewer::trusted(),
+            identity: IdentityOrigin::Chosen,
             author: None,
             note: None,
             idempotency: None,
@@ -190,6 +208,13 @@ impl Write {
             bytes: 0,
             document_bytes_max,
         }
+    }
+}
+
+impl Write {
+    /// Whether a persona of this owner is not there for the viewer: it may not be changed.
+    pub(crate) fn hides(&self, owner: &str) -> bool {
+        !self.viewer.reach().changes(owner) && !is_on(InjectedFault::OverlookOwnersOfWrites)
     }
 }
 

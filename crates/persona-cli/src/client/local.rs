@@ -15,7 +15,7 @@ use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
 use persona_server::config::Config;
 use persona_storage::sqlite::{AtRest, is_at_rest};
-use persona_storage::{NoObserver, Store};
+use persona_storage::{GuardedStore, NoObserver, Store};
 
 use super::maintenance::MaintenanceThread;
 use crate::failure::Failure;
@@ -56,7 +56,7 @@ impl Local {
         let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver))
             .map_err(failed)?;
         let context = Context {
-            store: Arc::clone(&store),
+            store: GuardedStore::new(Arc::clone(&store)),
             clock,
             metrics: Arc::new(Alone),
             server: Arc::new(Alone),

@@ -52,7 +52,9 @@ pub async fn run(
         refuse_output(None, &arguments.output).map_err(|error| Failure::start(&error.into()))?;
     }
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let query = Query::new(EXPORT).with_some("history", arguments.history.then_some("true"));
+    let query = Query::new(EXPORT)
+        .with_some("history", arguments.history.then_some("true"))
+        .with_some("owner", arguments.owner.as_deref());
     let response = api.stream(request(Method::GET, &query.into_path(), &[], None)).await?;
     if !response.status().is_success() {
         return Reply::read(response).await?.success().map(drop);

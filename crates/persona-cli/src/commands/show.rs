@@ -62,6 +62,7 @@ fn is_long(field: &Field) -> bool {
             | FieldKind::Line
             | FieldKind::OneOf(_)
             | FieldKind::Handle
+            | FieldKind::Owner
             | FieldKind::Flag { .. }
             | FieldKind::Lines { .. }
             | FieldKind::Rating

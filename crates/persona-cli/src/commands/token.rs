@@ -99,11 +99,18 @@ async fn close(local: Local, done: Result<(), Failure>) -> Result<(), Failure> {
 async fn create(arguments: &TokenCreate, local: &Local, output: &Output) -> Result<(), Failure> {
     let secret = random()?;
     let made_at = now();
-    let (name, scope) = (arguments.name.clone(), arguments.scope());
+    let (name, scope) = (arguments.name.clone(), arguments.scope);
+    if scope.with_shared && arguments.owner.is_none() {
+        let message =
+            "+shared is for tokens that are bound to an owner: the others read everything";
+        return Err(Failure::new(ExitCode::Usage, message).hint("name the owner with --owner"));
+    }
     let token = Token {
+        owner: arguments.owner.as_ref().map(ToString::to_string),
+        shared: scope.with_shared,
         act_as: arguments.act_as,
         expires_at: arguments.expires.map(|length| after(made_at, length)),
-        ..Token::new(name, secret.hash(), scope, made_at).map_err(no_random_numbers)?
+        ..Token::new(name, secret.hash(), scope.scope, made_at).map_err(no_random_numbers)?
     };
     let token = change_token(local, TokenChange::Create(token)).await?;
     let said =
@@ -140,13 +147,15 @@ async fn list(local: &Local, output: &Output) -> Result<(), Failure> {
         output.note("there is no token; `persona token create` makes one");
         return Ok(());
     }
-    let mut table = Table::new(["NAME", "SCOPE", "STATE", "EXPIRES", "LAST USED", "ID"]);
+    let mut table = Table::new(["NAME", "OWNER", "SCOPE", "STATE", "EXPIRES", "LAST USED", "ID"]);
     for token in &tokens {
-        let scope = if token.act_as { "+act-as" } else { "" };
+        let shared = if token.shared { "+shared" } else { "" };
+        let act_as = if token.act_as { "+act-as" } else { "" };
         let time = |time: Option<Timestamp>| time.map_or_else(|| "-".into(), seconds);
         table.row([
             token.name.clone(),
-            format!("{}{scope}", token.scope),
+            token.owner.clone().unwrap_or_else(|| "-".into()),
+            format!("{}{shared}{act_as}", token.scope),
             state(token).into(),
             time(token.expires_at),
             time(token.used_at),
@@ -175,7 +184,9 @@ fn as_json(token: &Token) -> Value {
     json!({
         "id": token.id.to_string(),
         "name": token.name,
+        "owner": token.owner,
         "scope": token.scope.as_str(),
+        "shared": token.shared,
         "act_as": token.act_as,
         "state": state(token),
         "created_at": token.created_at.to_string(),

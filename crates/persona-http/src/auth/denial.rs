@@ -36,6 +36,8 @@ pub(crate) enum Denial {
         /// What the token permits.
         has: TokenScope,
     },
+    /// The operation tells of the whole server, and the token is bound to an owner.
+    Bound,
     /// The request names another author than its token.
     Author {
         /// The name of the token.
@@ -66,6 +68,10 @@ impl From<Denial> for Problem {
                 Code::ScopeTooSmall,
                 format!("this needs the scope {needed}, and the token has {has}"),
             ),
+            Denial::Bound => Self::new(
+                Code::OwnerRefused,
+                "this tells of the whole server, and the token is bound to an owner",
+            ),
             Denial::Author { name } => Self::new(
                 Code::AuthorRefused,
                 format!("X-Persona-Author names another author than {name}, the token's"),
@@ -95,7 +101,7 @@ impl Denial {
             Self::Scope { needed: TokenScope::Admin, .. } => {
                 "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"admin\""
             }
-            Self::Author { .. } => return None,
+            Self::Bound | Self::Author { .. } => return None,
         })
     }
 }

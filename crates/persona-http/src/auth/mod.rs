@@ -7,7 +7,8 @@
 //! - `permit.rs`: start here; the one check that every request passes, on both ways.
 //! - `credential.rs`: the token that a request carries.
 //! - `denial.rs`: why a request is refused.
-//! - `identity.rs`: on behalf of which token a request is, and the author of its changes.
+//! - `identity.rs`: on behalf of which token a request is, which personas there are for it, and the
+//!   author of its changes.
 //! - `token_uses.rs`: when tokens were used last.
 
 mod credential;
@@ -20,5 +21,5 @@ pub use permit::AccessRules;
 pub use token_uses::TokenUses;
 
 pub(crate) use denial::Denial;
-pub(crate) use identity::Identity;
-pub(crate) use permit::{is_permitted_at_once, permit};
+pub(crate) use identity::{Identity, viewer_of};
+pub(crate) use permit::{permit, permit_at_once};

@@ -5,10 +5,11 @@
 //! both ask the same question and judge the same answer.
 
 use http::HeaderMap;
-use persona_storage::{Error, TokenHash, TokenLook, TokenScope, TokenState};
+use persona_storage::{Error, TokenHash, TokenLook, TokenScope, TokenState, Viewer};
 
+use super::Denial;
 use super::credential::hash_in;
-use super::{Denial, Identity};
+use super::identity::{Identity, Permit};
 use crate::Context;
 use crate::contract::{OperationId, Scope, StoreUse, Tag};
 use crate::problem::Problem;
@@ -30,6 +31,8 @@ pub enum AccessRules {
 /// What has to be known of a request's token.
 struct Question {
     needed: TokenScope,
+    /// Whether the operation tells of the whole server, and so of the personas of all owners.
+    is_of_server: bool,
     /// Whether the operation never asks the store.
     is_without_store: bool,
     /// The token, or why there is none that could be asked for.
@@ -49,22 +52,21 @@ impl Question {
             Scope::Admin => TokenScope::Admin,
         };
         let is_without_store = row.store == StoreUse::None;
-        Some(Self { needed, is_without_store, hash: hash_in(headers) })
+        let is_of_server = row.tag == Tag::Server;
+        Some(Self { needed, is_of_server, is_without_store, hash: hash_in(headers) })
     }
 
-    fn judge(
-        self,
-        context: &Context,
-        look: Result<TokenLook, Error>,
-    ) -> Result<Option<Identity>, Problem> {
+    fn judge(self, context: &Context, look: Result<TokenLook, Error>) -> Result<Permit, Problem> {
         let look = match look {
             // The metrics are wanted most while the database is away, and have no persona in them.
             // Only of a server that would be open without a token.
-            Err(_) if self.is_without_store && is_open(context.access) => return Ok(None),
+            Err(_) if self.is_without_store && is_open(context.access) => {
+                return Ok(Permit::without_token());
+            }
             look => look?,
         };
         if look == TokenLook::NoneKept && is_open(context.access) {
-            return Ok(None);
+            return Ok(Permit::without_token());
         }
         let hash = self.hash?;
         let TokenLook::Known(token) = look else { return Err(Denial::Unknown.into()) };
@@ -75,15 +77,16 @@ impl Question {
             TokenState::Revoked => return Err(Denial::Revoked.into()),
             TokenState::Foreign => return Err(Denial::Unknown.into()),
         }
-        if token.owner.is_some() {
-            // This version knows nothing that such a token could be permitted.
-            return Err(Denial::Unknown.into());
-        }
+        // A token that is bound to what no owner can be called permits nothing.
+        let viewer = Viewer::of(&token).ok_or(Denial::Unknown)?;
         if token.scope < self.needed {
             return Err(Denial::Scope { needed: self.needed, has: token.scope }.into());
         }
+        if viewer.is_bound() && self.is_of_server {
+            return Err(Denial::Bound.into());
+        }
         context.token_uses.note(&context.store, &token, now);
-        Ok(Some(Identity(token)))
+        Ok(Permit { identity: Some(Identity(token)), viewer })
     }
 }
 
@@ -100,10 +103,12 @@ pub(crate) async fn permit(
     context: &Context,
     headers: &HeaderMap,
     operation: Option<OperationId>,
-) -> Result<Option<Identity>, Problem> {
+) -> Result<Permit, Problem> {
     // A path or a method that is not there tells nothing but what the API is.
-    let Some(operation) = operation else { return Ok(None) };
-    let Some(question) = Question::of(context.access, headers, operation) else { return Ok(None) };
+    let Some(operation) = operation else { return Ok(Permit::without_token()) };
+    let Some(question) = Question::of(context.access, headers, operation) else {
+        return Ok(Permit::without_token());
+    };
     let hash = match &question.hash {
         Ok(hash) => Some(*hash),
         Err(_) if is_open(context.access) => None,
@@ -116,19 +121,21 @@ pub(crate) async fn permit(
     question.judge(context, look)
 }
 
-/// Whether a request may do this, where that is known without waiting. `false` where it is not, and
-/// for every refusal: then [`permit`] tells.
-pub(crate) fn is_permitted_at_once(
+/// On whose behalf a request that may do this is, where that is known without waiting. `None` where
+/// it is not, and for every refusal: then [`permit`] tells.
+pub(crate) fn permit_at_once(
     context: &Context,
     headers: &HeaderMap,
     operation: OperationId,
-) -> bool {
-    let Some(question) = Question::of(context.access, headers, operation) else { return true };
+) -> Option<Viewer> {
+    let Some(question) = Question::of(context.access, headers, operation) else {
+        return Some(Viewer::trusted());
+    };
     let hash = match &question.hash {
         Ok(hash) => Some(*hash),
         Err(_) if is_open(context.access) => None,
-        Err(_) => return false,
+        Err(_) => return None,
     };
     let look = context.store.token_at_once(hash.as_ref());
-    look.is_some_and(|look| question.judge(context, look).is_ok())
+    question.judge(context, look?).ok().map(|permit| permit.viewer)
 }

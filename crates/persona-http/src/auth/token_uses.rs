@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use persona_model::Timestamp;
-use persona_storage::{Store, TOKEN_USE_EVERY, Token, TokenChange};
+use persona_storage::{GuardedStore, TOKEN_USE_EVERY, Token, TokenChange};
 use uuid::Uuid;
 
 /// What this process has tried to note: one entry for each token at most.
@@ -15,11 +15,11 @@ pub struct TokenUses(Arc<Mutex<HashMap<Uuid, Timestamp>>>);
 impl TokenUses {
     /// Notes a use, where none was noted for an hour. The request does not wait for it, and one
     /// that could not be kept is left out: it is tried again after an hour.
-    pub(super) fn note(&self, store: &Arc<dyn Store>, token: &Token, now: Timestamp) {
+    pub(super) fn note(&self, store: &GuardedStore, token: &Token, now: Timestamp) {
         if !token.use_is_due(now) || !self.is_first(token.id, now) {
             return;
         }
-        let (store, change) = (Arc::clone(store), TokenChange::Use { id: token.id, at: now });
+        let (store, change) = (store.clone(), TokenChange::Use { id: token.id, at: now });
         tokio::spawn(async move {
             if let Err(error) = store.change_token(change).await {
                 tracing::debug!(%error, "the use of a token could not be noted");

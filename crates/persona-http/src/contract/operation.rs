@@ -191,8 +191,9 @@ impl OperationRow {
         let groups = [
             OF_EVERY,
             of(self.scope != Scope::Open, OF_TOKENS),
-            // Every token may read.
+            // Every token may read, but what tells of the whole server tells of all owners.
             of(matches!(self.scope, Scope::Write | Scope::Admin), &[Code::ScopeTooSmall]),
+            of(self.tag == Tag::Server && self.scope != Scope::Open, &[Code::OwnerRefused]),
             of(reads || changes, OF_QUERIES),
             of(reads || writes || self.scope != Scope::Open, OF_STORE),
             of(changes || !self.bodies.is_empty(), OF_CHANGES),

@@ -5,7 +5,9 @@
 
 use std::str::FromStr;
 
-use persona_model::{Kind, PAGE_LIMIT_MAX, Revision, Since, Sort};
+use persona_model::{
+    Kind, OWNER_CHARS_MAX, OWNER_SIGNS, Owned, PAGE_LIMIT_MAX, Revision, Since, Sort,
+};
 
 use crate::wire;
 
@@ -35,6 +37,8 @@ pub enum ParameterKind {
     OneOf(&'static [&'static str]),
     /// A tag.
     Tag,
+    /// An owner, or nothing for none.
+    Owner,
     /// What a search looks for.
     Search,
     /// A cursor that a list handed out.
@@ -154,6 +158,13 @@ pub const TAG: Parameter = text(
     true,
     "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
 );
+/// Whose the personas of a list or an export are.
+pub const OWNER: Typed<Owned> = typed(
+    "owner",
+    ParameterKind::Owner,
+    read_owned,
+    "Only personas of this owner; without a value, those that have none.",
+);
 /// Which kind the personas of a list are of.
 pub const KIND: Typed<Kind> =
     typed("kind", ParameterKind::OneOf(KIND_WORDS), one_of, "Only personas of this kind.");
@@ -265,6 +276,18 @@ fn read_number(row: &Parameter, value: &str) -> Result<u64, String> {
 fn read_revision(_: &Parameter, value: &str) -> Result<Revision, String> {
     parse_revision(value)
         .ok_or_else(|| format!("a revision: a whole number from 1 to {REVISION_MAX}"))
+}
+
+fn read_owned(_: &Parameter, value: &str) -> Result<Owned, String> {
+    if value.is_empty() {
+        return Ok(Owned::ByNone);
+    }
+    value.parse().map(Owned::By).map_err(|_| {
+        format!(
+            "an owner: 1 to {OWNER_CHARS_MAX} of A-Z, a-z, 0-9 and {OWNER_SIGNS}, a letter or \
+             digit first, with + written as %2B; or empty"
+        )
+    })
 }
 
 fn read_since(_: &Parameter, value: &str) -> Result<Since, String> {

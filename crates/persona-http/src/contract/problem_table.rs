@@ -80,6 +80,13 @@ pub const PROBLEMS: &[Facts] = &[
         "leave X-Persona-Author out, or use a token that was made with --act-as",
     ),
     row(
+        Code::OwnerRefused,
+        StatusCode::FORBIDDEN,
+        "owner_refused",
+        "The token is bound to an owner",
+        "leave out owner, or use a token that is bound to none",
+    ),
+    row(
         Code::CrossSite,
         StatusCode::FORBIDDEN,
         "cross_site",

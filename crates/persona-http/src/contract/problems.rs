@@ -19,6 +19,7 @@ pub enum Code {
     TokenRefused,
     ScopeTooSmall,
     AuthorRefused,
+    OwnerRefused,
     CrossSite,
     NoSuchPersona,
     NoSuchRevision,

@@ -9,7 +9,7 @@ use persona_model::{
     Document, FieldError, Patch, PatchPlaces, PersonaId, Precondition, Revision, ValidationErrors,
     excerpt, nearest_name,
 };
-use persona_storage::Operation;
+use persona_storage::{IdentityOrigin, Operation};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +37,8 @@ const MEMBERS: [&str; 9] = [
 pub(crate) struct BatchItem {
     /// What is to be changed.
     pub operation: Operation,
+    /// Where the identity of a new persona comes from.
+    pub identity: IdentityOrigin,
     /// Its own note.
     pub note: Option<String>,
     /// Its own key.
@@ -112,6 +114,8 @@ impl Members {
         let operation = self.text("op")?.ok_or_else(|| missing("op"))?;
         let headers = self.headers()?;
         let note = self.note()?;
+        let identity =
+            if operation == "create" { IdentityOrigin::New } else { IdentityOrigin::Chosen };
         let (operation, bytes) = match operation.as_str() {
             "create" => self.creation(&headers, new_id())?,
             "put" => self.replacement(&headers)?,
@@ -132,7 +136,7 @@ impl Members {
             return Err(ValidationErrors::one(pointer_of(name), "not_here", message).into());
         }
         let key = idempotency_key(&headers)?;
-        Ok(BatchItem { operation, note, key, fingerprint: self.fingerprint, bytes })
+        Ok(BatchItem { operation, identity, note, key, fingerprint: self.fingerprint, bytes })
     }
 
     fn creation(&mut self, headers: &HeaderMap, id: PersonaId) -> Read {

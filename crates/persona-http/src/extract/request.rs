@@ -12,10 +12,10 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CON
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{PersonaId, excerpt};
-use persona_storage::{Idempotency, Operation, Write};
+use persona_storage::{Idempotency, Operation, Viewer, Write};
 use serde_json::Value;
 
-use crate::auth::Identity;
+use crate::auth::{Identity, viewer_of};
 use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
 use crate::extract::{fingerprint, json, note};
@@ -142,6 +142,11 @@ impl WriteRequest {
         self.parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
     }
 
+    /// On whose behalf it is.
+    pub fn viewer(&self) -> Result<&Viewer, Problem> {
+        viewer_of(&self.parts.extensions)
+    }
+
     /// The address of the client.
     pub fn client(&self) -> Option<IpAddr> {
         self.parts.extensions.get::<ClientAddress>().map(|client| client.0)
@@ -209,6 +214,7 @@ impl WriteRequest {
                 None => by_place.zip(item.fingerprint.map(of_whole)),
             };
             Write {
+                identity: item.identity,
                 author: author.clone(),
                 note: item.note.or_else(|| note_of_all.clone()),
                 idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),

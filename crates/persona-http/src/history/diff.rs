@@ -9,8 +9,9 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use persona_model::{Document, PersonaId, Revision, diff_documents};
-use persona_storage::{Error, Representation};
+use persona_storage::{Error, Representation, View};
 
+use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::history::RevisionDiff;
 use crate::contract::parameters::{FROM, FROM_CURRENT, TO};
@@ -28,21 +29,22 @@ pub async fn diff_revisions(
     request: Request,
 ) -> Result<Response, Problem> {
     let client = request.extensions().get::<ClientAddress>().copied();
+    let view = context.store.view(viewer_of(request.extensions())?);
     let id = personas::id_in(request.uri().path())?;
     let mut query = Parameters::read(request.uri(), OperationId::DiffRevisions);
     let (from, to) = (query.value(&FROM), query.value(&TO));
     query.done()?;
     let to = match to {
         Some(to) => to,
-        None => current(&context, id).await?,
+        None => current(view, id).await?,
     };
     let before = || Revision::new(to.number() - 1);
     let from = from.or_else(before).ok_or_else(|| {
         Problem::new(Code::NoSuchRevision, format!("revision {to} of {id} is the first"))
             .hint("name the revision to start from with from")
     })?;
-    let before = get::at_revision(&context, client, id, from).await?;
-    let after = get::at_revision(&context, client, id, to).await?;
+    let before = get::at_revision(&context, view, client, id, from).await?;
+    let after = get::at_revision(&context, view, client, id, to).await?;
     let bytes = before.body.len() + after.body.len();
     let work = move || {
         let (before, after) = (document(&before)?, document(&after)?);
@@ -58,6 +60,8 @@ pub async fn diff_document(
 ) -> Result<Response, Problem> {
     let client = request.client().map(ClientAddress);
     let id = request.persona_id()?;
+    let viewer = request.viewer()?.clone();
+    let view = context.store.view(&viewer);
     let mut query = Parameters::read(&request.parts.uri, OperationId::DiffDocument);
     let from = query.value(&FROM_CURRENT);
     query.done()?;
@@ -66,9 +70,9 @@ pub async fn diff_document(
     let after = request.read(&context, MediaType::PERSONA, read).await?;
     let from = match from {
         Some(from) => from,
-        None => current(&context, id).await?,
+        None => current(view, id).await?,
     };
-    let before = get::at_revision(&context, client, id, from).await?;
+    let before = get::at_revision(&context, view, client, id, from).await?;
     // What was sent has about as many bytes as its text, which is not made for this.
     let bytes = before.body.len() * 2;
     let work =
@@ -77,8 +81,8 @@ pub async fn diff_document(
 }
 
 /// The current revision, also of a deleted persona.
-async fn current(context: &Context, id: PersonaId) -> Result<Revision, Problem> {
-    let page = context.store.revisions(id, None, 1).await?;
+async fn current(view: View<'_>, id: PersonaId) -> Result<Revision, Problem> {
+    let page = view.revisions(id, None, 1).await?;
     let newest = page.and_then(|page| page.items.first().map(|entry| entry.revision));
     newest.ok_or_else(|| Problem::no_such_persona(&id.to_string()))
 }

@@ -7,6 +7,7 @@ use axum::response::Response;
 use persona_model::{PAGE_LIMIT_DEFAULT, Revision};
 use persona_storage::RevisionSummary;
 
+use crate::auth::viewer_of;
 use crate::contract::history::{RevisionEntry, RevisionPage};
 use crate::contract::parameters::{LIMIT, REVISION_CURSOR};
 use crate::contract::{OperationId, Time};
@@ -27,7 +28,8 @@ pub async fn list_revisions(
     let before = query.value(&REVISION_CURSOR);
     query.done()?;
     let turn = context.turns.lists.turn(client).await?;
-    let page = context.store.revisions(id, before, limit.unwrap_or(PAGE_LIMIT_DEFAULT)).await?;
+    let view = context.store.view(viewer_of(request.extensions())?);
+    let page = view.revisions(id, before, limit.unwrap_or(PAGE_LIMIT_DEFAULT)).await?;
     drop(turn);
     let page = page.ok_or_else(|| Problem::no_such_persona(&id.to_string()))?;
     let last = page.items.last().filter(|_| page.has_more);

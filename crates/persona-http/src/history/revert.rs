@@ -28,5 +28,5 @@ pub async fn revert_persona(
     let operation = Operation::Revert { id, precondition, revision };
     let mut write = request.write(&context, operation)?;
     write.note.get_or_insert_with(|| format!("revert to {revision}"));
-    responses::respond_with_row(&context, write).await
+    responses::respond_with_row(&context, request.viewer()?, write).await
 }

@@ -60,7 +60,7 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
         Error::HandleTaken { .. } => {
             MAKE_DOCUMENTS.into_iter().chain(["undelete_persona"]).collect()
         }
-        Error::Invalid(_) => MAKE_DOCUMENTS.to_vec(),
+        Error::OwnerRefused { .. } | Error::Invalid(_) => MAKE_DOCUMENTS.to_vec(),
         Error::UnknownRevision { .. } => vec!["revert_persona"],
         Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
             vec!["patch_persona"]

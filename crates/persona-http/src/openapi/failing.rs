@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use persona_model::{Change, EntityTag, ListRequest, PersonaId, Revision, ValidationErrors};
 use persona_storage::{
-    AtomicBatch, Error, Export, Exported, Glance, Loss, NotApplied, Page, ReadRoom, Representation,
-    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError, TokenHash,
-    TokenLook, Write, Written,
+    AtomicBatch, Error, Export, ExportRequest, Glance, Loss, NotApplied, Page, ReadRoom,
+    Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError,
+    TokenHash, TokenLook, Write, Written,
 };
 
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
@@ -22,6 +22,10 @@ impl Store for Failing {
     }
 
     async fn get(&self, _: PersonaId) -> Result<Option<Representation>, Error> {
+        Err((self.0)())
+    }
+
+    async fn owner_of(&self, _: PersonaId) -> Result<Option<String>, Error> {
         Err((self.0)())
     }
 
@@ -46,7 +50,7 @@ impl Store for Failing {
         Err((self.0)())
     }
 
-    async fn export(&self, _: Exported) -> Result<Export, Error> {
+    async fn export_some(&self, _: ExportRequest) -> Result<Export, Error> {
         Err((self.0)())
     }
 
@@ -96,6 +100,7 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::AlreadyExists { current: TAG },
     || Error::Stale { current: TAG },
     || Error::HandleTaken { handle: "ada".into(), holder: PersonaId::from_bytes([7; 16]) },
+    || Error::OwnerRefused { owner: "ada".parse().expect("a name") },
     || Error::Invalid(ValidationErrors { errors: Vec::new(), more: 0 }),
     || Error::TestFailed { pointer: "/name".into(), current: TAG },
     || Error::UnknownBase { base: Revision::FIRST },

@@ -4,6 +4,7 @@
 //! The server takes everything that these say, and little else: a client that keeps to them is
 //! never refused for its form.
 
+use persona_model::OWNER_CHARS_MAX;
 use serde_json::{Value, json};
 
 /// Entity tags, or `*` (RFC 9110, section 13.1.1).
@@ -22,6 +23,9 @@ const SINCE: &str = r"^([0-9]+-[0-9a-f]{16}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{
 const CURSOR: &str = r"^([0-9a-f]{2}){24,}(\.[0-9]+-[0-9a-f]{16})?$";
 /// The hyphenated form of a UUID, in either case.
 const ID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
+
+/// A letter or digit, then also the signs of identities of other systems.
+const OWNER: &str = "[0-9A-Za-z][0-9A-Za-z._:@|/+-]*";
 
 /// No control characters.
 pub(super) const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -68,6 +72,16 @@ pub(super) fn cursor() -> Value {
 /// Where a page of revisions starts.
 pub(super) fn revision_cursor() -> Value {
     json!({ "type": "string", "pattern": "^[0-9]+$" })
+}
+
+/// The name of an owner.
+pub(super) fn owner() -> Value {
+    json!({ "type": "string", "maxLength": OWNER_CHARS_MAX, "pattern": format!("^{OWNER}$") })
+}
+
+/// The same, or nothing.
+pub(super) fn owner_or_none() -> Value {
+    json!({ "type": "string", "maxLength": OWNER_CHARS_MAX, "pattern": format!("^({OWNER})?$") })
 }
 
 /// The identity of a persona in a path.

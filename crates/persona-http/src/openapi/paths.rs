@@ -107,6 +107,7 @@ fn query_schema(holds: ParameterKind) -> Value {
         ParameterKind::Search => {
             json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX })
         }
+        ParameterKind::Owner => grammar::owner_or_none(),
         ParameterKind::Cursor => grammar::cursor(),
         ParameterKind::RevisionCursor => grammar::revision_cursor(),
         ParameterKind::Note => grammar::line(NOTE_CHARS_MAX),

@@ -279,6 +279,7 @@ fn shape(shape: FieldKind) -> Value {
         FieldKind::Handle => or_null(
             json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{HANDLE_CHARS_MAX}}}$") }),
         ),
+        FieldKind::Owner => or_null(grammar::owner()),
         FieldKind::Texts { items_max } => {
             json!({ "type": "array", "maxItems": items_max, "items": text })
         }

@@ -14,7 +14,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_model::{PatchPlaces, PersonaId};
-use persona_storage::{Error, Operation, Outcome, Write, Written};
+use persona_storage::{Error, Operation, Outcome, Viewer, Write, Written};
 use tokio::task::JoinSet;
 
 use super::batch_atomic;
@@ -54,6 +54,7 @@ pub async fn batch_personas(
     let request_id = request.request_id().to_owned();
     let batch = Arc::new(Batch {
         context: Arc::clone(&context),
+        viewer: request.viewer()?.clone(),
         request_id: request_id.clone(),
         problem_bytes: AtomicUsize::new(0),
     });
@@ -63,6 +64,7 @@ pub async fn batch_personas(
 /// A batch that is being done.
 struct Batch {
     context: Arc<Context>,
+    viewer: Viewer,
     /// The id of the request.
     request_id: String,
     /// Bytes of the problems so far.
@@ -136,7 +138,7 @@ impl Batch {
             Err(problem) => return self.refused(place, problem),
         };
         let asked = Asked::of(&write.operation);
-        let written = self.context.store.write(write).await;
+        let written = self.context.store.view(&self.viewer).write(write).await;
         drop(turn);
         match written {
             Ok(written) => Done { place, answer: asked.answer(&written), failure: None },

@@ -27,7 +27,7 @@ pub(super) async fn respond(
     let writes = all_or_problem(request.writes(context, items, true)?)?;
     let asked: Vec<Asked> = writes.iter().map(|write| Asked::of(&write.operation)).collect();
     let batch = AtomicBatch::new(writes).map_err(of_no_batch)?;
-    let written = context.store.write_all(batch).await;
+    let written = context.store.view(request.viewer()?).write_all(batch).await;
     let written = written.map_err(|NotApplied { place, error }| match place {
         None => Problem::from(error),
         Some(place) => match asked.get(place) {

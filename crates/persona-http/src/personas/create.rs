@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use persona_model::{Document, PersonaId};
-use persona_storage::Operation;
+use persona_storage::{IdentityOrigin, Operation, Write};
 
 use super::responses;
 use crate::Context;
@@ -28,5 +28,6 @@ pub async fn create_persona(
         .await?;
     conditions::judge_creation(&request.parts.headers)?;
     let operation = Operation::Create { id: PersonaId::new(context.new_id()), document };
-    responses::respond_with_row(&context, request.write(&context, operation)?).await
+    let write = Write { identity: IdentityOrigin::New, ..request.write(&context, operation)? };
+    responses::respond_with_row(&context, request.viewer()?, write).await
 }

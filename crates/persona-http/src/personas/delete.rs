@@ -23,9 +23,6 @@ pub async fn delete_persona(
     Parameters::none(&request.parts.uri, OperationId::DeletePersona)?;
     etag::reject_if_none_match(&request.parts.headers)?;
     let precondition = conditions::required_precondition(&request.parts.headers)?;
-    responses::respond_no_content(
-        &context,
-        request.write(&context, Operation::Delete { id, precondition })?,
-    )
-    .await
+    let write = request.write(&context, Operation::Delete { id, precondition })?;
+    responses::respond_no_content(&context, request.viewer()?, write).await
 }

@@ -7,9 +7,10 @@ use axum::response::Response;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode};
 use persona_model::{PersonaId, Revision};
-use persona_storage::{Glance, Representation};
+use persona_storage::{Glance, Representation, View};
 
 use super::responses;
+use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::parameters::REVISION;
 use crate::extract::conditions;
@@ -37,12 +38,13 @@ pub(super) async fn respond(
     revision: Option<Revision>,
 ) -> Result<Response, Problem> {
     let client = request.extensions().get().copied();
-    let answer = match (found(context, client, id, revision).await?, revision) {
+    let view = context.store.view(viewer_of(request.extensions())?);
+    let answer = match (found(context, view, client, id, revision).await?, revision) {
         (Some(answer), None) if answer.deleted => return Err(Problem::deleted(id, answer.tag())),
         (Some(answer), _) => answer,
         (None, None) => return Err(Problem::no_such_persona(&id.to_string())),
         (None, Some(revision)) => {
-            return Err(no_such_revision(context, client, id, revision).await?);
+            return Err(no_such_revision(context, view, client, id, revision).await?);
         }
     };
     found_answer(context, request.method(), request.headers(), client, answer)
@@ -75,13 +77,14 @@ pub(crate) fn found_answer(
 /// The persona at this revision.
 pub(crate) async fn at_revision(
     context: &Context,
+    view: View<'_>,
     client: Option<ClientAddress>,
     id: PersonaId,
     revision: Revision,
 ) -> Result<Representation, Problem> {
-    match found(context, client, id, Some(revision)).await? {
+    match found(context, view, client, id, Some(revision)).await? {
         Some(answer) => Ok(answer),
-        None => Err(no_such_revision(context, client, id, revision).await?),
+        None => Err(no_such_revision(context, view, client, id, revision).await?),
     }
 }
 
@@ -89,29 +92,29 @@ pub(crate) async fn at_revision(
 /// thread, and clients take turns at that.
 async fn found(
     context: &Context,
+    view: View<'_>,
     client: Option<ClientAddress>,
     id: PersonaId,
     revision: Option<Revision>,
 ) -> Result<Option<Representation>, Problem> {
-    if let Glance::Whole(answer) = context.store.glance(id, revision).await? {
+    if let Glance::Whole(answer) = view.glance(id, revision).await? {
         return Ok(answer);
     }
     let _turn = context.turns.large.turn(client).await?;
     Ok(match revision {
-        None => context.store.get(id).await?,
-        Some(revision) => {
-            context.store.revision(id, revision).await?.map(|record| record.representation)
-        }
+        None => view.get(id).await?,
+        Some(revision) => view.revision(id, revision).await?.map(|record| record.representation),
     })
 }
 
 async fn no_such_revision(
     context: &Context,
+    view: View<'_>,
     client: Option<ClientAddress>,
     id: PersonaId,
     revision: Revision,
 ) -> Result<Problem, Problem> {
-    let Some(current) = found(context, client, id, None).await? else {
+    let Some(current) = found(context, view, client, id, None).await? else {
         return Ok(Problem::no_such_persona(&id.to_string()));
     };
     let detail =

@@ -31,9 +31,6 @@ pub async fn import_revision(
         Ok(read)
     };
     let past = Box::new(request.read(&context, MediaType::PERSONA, read).await?);
-    responses::respond_with_imported_row(
-        &context,
-        request.write(&context, Operation::Import { id, past })?,
-    )
-    .await
+    let write = request.write(&context, Operation::Import { id, past })?;
+    responses::respond_with_imported_row(&context, request.viewer()?, write).await
 }

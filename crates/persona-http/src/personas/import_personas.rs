@@ -13,7 +13,7 @@ use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_formats::{Bad, Item, Location};
 use persona_model::{Document, PersonaId, Precondition};
-use persona_storage::{Error, Operation, Representation, Write};
+use persona_storage::{Error, IdentityOrigin, Operation, Representation, View, Viewer, Write};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
@@ -47,10 +47,14 @@ pub async fn import_personas(
     // Read before the body is worked on, so that a bad header changes nothing.
     request.writes(&context, Vec::new(), false)?;
     let read = file::items(&mut request, &context).await?;
+    let viewer = request.viewer()?;
     let mut reports: Vec<ImportItem> = read.iter().map(report_of).collect();
     let mut lanes = Lanes::default();
     let items = read.into_iter().enumerate().filter_map(|(place, item)| Some((place, item.ok()?)));
-    let items: Vec<(usize, Item)> = items.collect();
+    let items = own_items(context.store.view(viewer), items).await?;
+    for (place, item) in &items {
+        reports[*place].id = Some(item.id.to_string());
+    }
     let writes = request.writes(
         &context,
         items.iter().map(|(_, item)| Ok(creation(item))).collect(),
@@ -59,7 +63,8 @@ pub async fn import_personas(
     for ((place, item), write) in items.into_iter().zip(writes) {
         lanes.add(Placed { place, item, write: write? });
     }
-    let import = Arc::new(Import { context: Arc::clone(&context), is_dry_run, on_duplicate });
+    let (context_of_items, viewer) = (Arc::clone(&context), viewer.clone());
+    let import = Arc::new(Import { context: context_of_items, viewer, is_dry_run, on_duplicate });
     let mut failures = Vec::new();
     for (place, done) in import.run(lanes).await {
         let Done { status, id, errors, failure } = done;
@@ -99,13 +104,39 @@ fn report_of(read: &file::Read) -> ImportItem {
     }
 }
 
+/// The items as the client may keep them. One that is bound to an owner does not choose identities:
+/// an item that is no persona of its own gets an identity that follows from both, so that a second
+/// run over the file adds nothing either. And its documents are its owner's.
+async fn own_items(
+    view: View<'_>,
+    items: impl Iterator<Item = (usize, Item)>,
+) -> Result<Vec<(usize, Item)>, Problem> {
+    let Some(owner) = view.viewer().reach().owner() else { return Ok(items.collect()) };
+    let mut own = Vec::new();
+    for (place, mut item) in items {
+        if !view.owns(item.id).await? {
+            let digest =
+                Sha256::new().chain_update(owner.as_str()).chain_update(item.id.as_bytes());
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&digest.finalize()[..16]);
+            item.id = PersonaId::new(uuid::Builder::from_custom_bytes(bytes).into_uuid());
+        }
+        if item.document.owner_word().is_empty() {
+            item.document = item.document.owned_by(owner);
+        }
+        own.push((place, item));
+    }
+    Ok(own)
+}
+
 fn creation(item: &Item) -> BatchItem {
     let (id, document) = (item.id, item.document.clone());
     let text = document.text();
     let digest = Sha256::new().chain_update("an item of an import").chain_update(text);
     let (fingerprint, bytes) = (Some(digest.finalize().into()), text.len());
     let operation = Operation::Create { id, document };
-    BatchItem { operation, note: None, key: None, fingerprint, bytes }
+    let identity = IdentityOrigin::New;
+    BatchItem { operation, identity, note: None, key: None, fingerprint, bytes }
 }
 
 /// An item with its place in the file, and its creation.
@@ -133,6 +164,7 @@ impl Lanes {
 /// An import that is being done.
 struct Import {
     context: Arc<Context>,
+    viewer: Viewer,
     is_dry_run: bool,
     on_duplicate: OnDuplicate,
 }
@@ -211,11 +243,15 @@ impl Import {
         }
     }
 
+    fn view(&self) -> View<'_> {
+        self.context.store.view(&self.viewer)
+    }
+
     /// Writes when its turn has come.
     async fn write(&self, write: Write) -> Result<Result<(), Error>, Problem> {
         let deadline = self.context.write_deadline();
         let turn = self.context.batch.take(write.client, deadline).await?;
-        let written = self.context.store.write(Write { deadline, ..write }).await;
+        let written = self.view().write(Write { deadline, ..write }).await;
         drop(turn);
         Ok(written.map(drop))
     }
@@ -223,7 +259,7 @@ impl Import {
     /// Compares an item with the persona that is there, and does what is asked for.
     async fn compare(&self, item: &Item, write: &Write) -> Result<Done, Problem> {
         for _ in 0..UPDATE_ATTEMPTS_MAX {
-            let Some(current) = self.context.store.get(item.id).await? else {
+            let Some(current) = self.view().get(item.id).await? else {
                 return Ok(ImportStatus::New.into());
             };
             if current.deleted {

@@ -8,14 +8,15 @@ use axum::response::Response;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_model::{
-    Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, Position, Search, Sort, excerpt,
-    filter_tags, nearest_name,
+    Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, Position, Reach, Search, Sort,
+    excerpt, filter_tags, nearest_name,
 };
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
 
 use super::highlights;
 use super::responses::{ASK_FIRST, JSON};
+use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::page::Page as PageBody;
 use crate::contract::parameters as row;
@@ -39,9 +40,10 @@ pub async fn list_personas(
     request: Request,
 ) -> Result<Response, Problem> {
     let client = request.extensions().get::<ClientAddress>().copied();
-    let Asked { request, fields, highlight, followed } = asked(request.uri())?;
+    let viewer = viewer_of(request.extensions())?;
+    let Asked { request: wanted, fields, highlight, followed } = asked(request.uri())?;
     let turn = context.turns.lists.turn(client).await?;
-    let mut page = context.store.list(request).await?;
+    let mut page = context.store.view(viewer).list(wanted).await?;
     let highlights = match highlight {
         None => {
             drop(turn);
@@ -103,6 +105,8 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
         updated_since: query.value(&row::UPDATED_SINCE),
         search: search.clone().unwrap_or_default(),
         include_deleted: query.value(&row::INCLUDE_DELETED).unwrap_or(false),
+        owned: query.value(&row::OWNER),
+        reach: Reach::default(),
     };
     let (after, followed) = cursor(&mut query, &filter, sort).unzip();
     let followed = followed.flatten();

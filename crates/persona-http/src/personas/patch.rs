@@ -36,5 +36,6 @@ pub async fn patch_persona(
     };
     let patch = request.read(&context, MediaType::PATCH, read).await?;
     let operation = Operation::Patch { id, precondition, patch, base };
-    responses::respond_with_row(&context, request.write(&context, operation)?).await
+    let write = request.write(&context, operation)?;
+    responses::respond_with_row(&context, request.viewer()?, write).await
 }

@@ -29,5 +29,6 @@ pub async fn replace_persona(
         None => Operation::Create { id, document },
         Some(precondition) => Operation::Replace { id, precondition, document },
     };
-    responses::respond_with_row(&context, request.write(&context, operation)?).await
+    let write = request.write(&context, operation)?;
+    responses::respond_with_row(&context, request.viewer()?, write).await
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use persona_model::{Document, PersonaId, Revision, Timestamp, excerpt};
-use persona_storage::{Error, Outcome, Representation, Write, Written};
+use persona_storage::{Error, Outcome, Representation, Viewer, Write, Written};
 use serde::Serialize;
 use serde_json::json;
 
@@ -134,9 +134,13 @@ pub(super) fn prepared(document: Document) -> Document {
 }
 
 /// Has the store make a change, and answers with the committed row.
-pub(crate) async fn respond_with_row(context: &Context, write: Write) -> Result<Response, Problem> {
+pub(crate) async fn respond_with_row(
+    context: &Context,
+    viewer: &Viewer,
+    write: Write,
+) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
-    let written = commit(context, write).await?;
+    let written = commit(context, viewer, write).await?;
     Ok(response_of(&context.answers, client, written, context.clock.now()))
 }
 
@@ -144,10 +148,11 @@ pub(crate) async fn respond_with_row(context: &Context, write: Write) -> Result<
 /// it is there already.
 pub(super) async fn respond_with_imported_row(
     context: &Context,
+    viewer: &Viewer,
     write: Write,
 ) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
-    let written = commit(context, write).await?;
+    let written = commit(context, viewer, write).await?;
     let outcome =
         if written.outcome == Outcome::Unchanged { Outcome::Unchanged } else { Outcome::Created };
     Ok(response_of(&context.answers, client, Written { outcome, ..written }, context.clock.now()))
@@ -190,18 +195,19 @@ fn in_short(status: StatusCode, answer: &Representation) -> Response {
 /// Has the store make a change, and answers that it is done.
 pub(super) async fn respond_no_content(
     context: &Context,
+    viewer: &Viewer,
     write: Write,
 ) -> Result<Response, Problem> {
-    let Written { representation: answer, replayed, .. } = commit(context, write).await?;
+    let Written { representation: answer, replayed, .. } = commit(context, viewer, write).await?;
     let mut response = without_body(StatusCode::NO_CONTENT, &answer);
     mark_replay(&mut response, replayed);
     Ok(response)
 }
 
-async fn commit(context: &Context, write: Write) -> Result<Written, Problem> {
+async fn commit(context: &Context, viewer: &Viewer, write: Write) -> Result<Written, Problem> {
     let id = write.operation.id();
     let names_no_state = write.operation.precondition().is_some_and(conditions::names_no_state);
-    let written = context.store.write(write).await;
+    let written = context.store.view(viewer).write(write).await;
     written.map_err(|error| refused(id, names_no_state, error))
 }
 

@@ -25,9 +25,6 @@ pub async fn undelete_persona(
     etag::reject_if_none_match(&request.parts.headers)?;
     let precondition =
         conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);
-    responses::respond_with_row(
-        &context,
-        request.write(&context, Operation::Undelete { id, precondition })?,
-    )
-    .await
+    let write = request.write(&context, Operation::Undelete { id, precondition })?;
+    responses::respond_with_row(&context, request.viewer()?, write).await
 }

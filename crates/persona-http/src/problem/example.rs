@@ -41,6 +41,7 @@ pub fn example(code: Code) -> Problem {
         Code::TokenRefused => Denial::Revoked.into(),
         Code::ScopeTooSmall => Denial::Scope { needed: TokenScope::Write, has: TokenScope::Read }.into(),
         Code::AuthorRefused => Denial::Author { name: "ci".into() }.into(),
+        Code::OwnerRefused => Denial::Bound.into(),
         Code::CrossSite => refusal("https://app.example"),
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
         Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with(|body| body.current_revision = Some(1)),

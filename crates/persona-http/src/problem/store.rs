@@ -103,6 +103,10 @@ impl From<Error> for Problem {
             Error::HandleTaken { handle, holder } => {
                 Self::new(Code::HandleTaken, format!("the handle {handle} is taken by {holder}")).with(|body| body.holder = Some(holder.to_string()))
             }
+            Error::OwnerRefused { owner } => Self::new(
+                Code::OwnerRefused,
+                format!("the token is bound to {owner}, and the persona would have another owner, or none"),
+            ),
             Error::TestFailed { pointer, current } => {
                 Self::at(Code::TestFailed, current, format!("the test at {pointer} failed")).with(|body| body.pointer = Some(pointer))
             }

@@ -27,12 +27,13 @@ fn nested(depth: usize) -> Value {
 fn every_limit_accepts_its_edge_and_refuses_one_more() {
     let lines = |count: usize, chars: usize| json!(vec!["t".repeat(chars); count]);
     let bytes = |count: usize| json!({ "a": "x".repeat(count - r#"{"a":""}"#.len()) });
-    let cases: [(&str, Value, Value, &str); 14] = [
+    let cases: [(&str, Value, Value, &str); 15] = [
         ("name", json!("é".repeat(256)), json!("é".repeat(257)), "too_long"),
         ("creator", json!("é".repeat(256)), json!("é".repeat(257)), "too_long"),
         ("description", json!("x".repeat(262_144)), json!("x".repeat(262_145)), "too_long"),
         ("system_prompt", json!("é".repeat(131_072)), json!("é".repeat(131_073)), "too_long"),
         ("handle", json!("a".repeat(64)), json!("a".repeat(65)), "bad_handle"),
+        ("owner", json!("a".repeat(128)), json!("a".repeat(129)), "bad_owner"),
         ("tags", lines(256, 128), lines(257, 128), "too_many"),
         ("tags", lines(1, 128), lines(1, 129), "too_long"),
         ("source", lines(64, 2048), lines(65, 1), "too_many"),
@@ -59,9 +60,11 @@ fn every_field_refuses_every_wrong_type() {
     for field in FIELDS {
         for value in &values {
             let fits = match field.shape {
-                FieldKind::Name | FieldKind::Line | FieldKind::Text | FieldKind::Handle => {
-                    value.is_string()
-                }
+                FieldKind::Name
+                | FieldKind::Line
+                | FieldKind::Text
+                | FieldKind::Handle
+                | FieldKind::Owner => value.is_string(),
                 FieldKind::Object { .. } => value.is_object(),
                 FieldKind::Flag { .. } => value.is_boolean(),
                 FieldKind::OneOf(_)

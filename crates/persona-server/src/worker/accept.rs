@@ -196,6 +196,7 @@ mod tests {
         AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
         Origins, ReadTurns, TokenUses, router,
     };
+    use persona_storage::GuardedStore;
     use persona_storage::memory::MemoryStore;
     use persona_test_support::wait_until;
     use tokio::io::unix::AsyncFd;
@@ -239,7 +240,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new(clock.clone()));
         Context {
             turns: ReadTurns::of(&*store),
-            store,
+            store: GuardedStore::new(store),
             clock,
             metrics: Arc::new(Alone),
             server: Arc::new(Alone),

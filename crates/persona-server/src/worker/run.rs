@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use persona_model::Clock;
-use persona_storage::{Error as StoreError, Loss, Store};
+use persona_storage::{Error as StoreError, GuardedStore, Loss, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -255,7 +255,7 @@ fn open(
         (AnswerMemoryLimit::new(config.answer_memory_bytes()), BodyMemoryLimit::default());
     let freed = Freed::by(answers.clone(), bodies.clone());
     let context = Context {
-        store: Arc::clone(&store),
+        store: GuardedStore::new(Arc::clone(&store)),
         clock,
         metrics: Arc::new(process_entry.clone()),
         server: Arc::new(process_entry.clone()),

@@ -13,9 +13,11 @@ pub mod importing;
 pub mod limits;
 pub mod lists;
 pub mod moved_handles;
+pub mod owners;
 pub mod patching;
 pub mod polling;
 pub mod races;
+pub mod reach;
 pub mod repetition;
 pub mod replacing;
 pub mod reverting;
@@ -155,6 +157,16 @@ macro_rules! conformance_suite {
             together::batches_beside_each_other_and_beside_writes_lose_nothing,
             together::batches_that_create_the_same_personas_create_them_once,
             together::the_largest_batch_is_applied_and_one_that_comes_too_late_is_not,
+            owners::a_handle_is_unique_among_the_personas_of_an_owner,
+            owners::a_handle_goes_from_owner_to_owner_within_a_batch,
+            owners::a_list_of_an_owner_has_its_personas_in_every_order,
+            owners::the_other_conditions_of_a_list_hold_for_an_owner_too,
+            owners::an_export_of_an_owner_has_its_personas_only,
+            reach::a_bound_viewer_reads_its_own_personas_and_no_others,
+            reach::a_write_of_a_bound_viewer_finds_no_persona_of_others,
+            reach::what_a_bound_viewer_writes_is_of_its_owner,
+            reach::a_persona_that_is_given_away_is_gone_for_its_former_owner,
+            reach::a_key_counts_for_its_token_only,
             tokens::a_token_is_found_by_its_secret_and_by_no_other,
             tokens::a_token_that_is_made_twice_is_one_and_its_name_is_taken,
             tokens::a_revoked_token_has_ended_when_its_revocation_is_answered,

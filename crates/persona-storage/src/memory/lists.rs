@@ -42,9 +42,11 @@ pub(super) fn cursor_value(cursor: &Cursor, key: SortKey) -> (i64, &str) {
 pub(super) fn meets(persona: &Persona, request: &ListRequest) -> bool {
     let filter = &request.filter;
     let tags = persona.document.folded_tags();
+    let owners = filter.reach.owners(filter.owned.as_ref());
     (filter.include_deleted || persona.deleted_at.is_none())
         && filter.kind.is_none_or(|kind| persona.document.kind() == kind)
         && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
         && filter.search.as_ref().is_none_or(|search| search.is_met_by(&persona.document))
+        && owners.is_none_or(|owners| owners.contains(&persona.document.owner_word()))
         && filter.tags.iter().all(|tag| tags.contains(tag))
 }

@@ -44,8 +44,16 @@ impl Rows {
         after(stamps.max().unwrap_or_default(), now)
     }
 
-    fn document_bytes(&self, id: PersonaId) -> usize {
-        self.current(id).map_or(0, |(persona, _)| persona.document.text().len())
+    /// Bytes of the document of a persona, if the write may change it.
+    fn document_bytes(&self, write: &Write) -> usize {
+        let reached = self.reached(write);
+        reached.map_or(0, |(persona, _)| persona.document.text().len())
+    }
+
+    /// The persona of a write, if the write may change it.
+    fn reached(&self, write: &Write) -> Option<&(Persona, RevisionRecord)> {
+        let is_reached = |(persona, _): &&(Persona, _)| !write.hides(persona.document.owner_word());
+        self.current(write.operation.id()).filter(is_reached)
     }
 
     /// Applies one of several writes, as far as their budget reaches.
@@ -56,14 +64,14 @@ impl Rows {
         keys_max: u64,
         budget: &mut Budget,
     ) -> Result<Written, Error> {
-        let (id, is_new) = (write.operation.id(), !self.is_known(write));
-        let before = self.document_bytes(id);
+        let is_new = !self.is_known(write);
+        let before = self.document_bytes(write);
         if is_new && before > budget.left() {
             return Err(Budget::USED_UP);
         }
         let written = self.apply(write, now, keys_max)?;
         if is_new {
-            budget.take(before, self.document_bytes(id))?;
+            budget.take(before, self.document_bytes(write))?;
         }
         Ok(written)
     }
@@ -96,8 +104,8 @@ impl Rows {
                 .find(|(persona, _)| persona.revision == revision)
                 .map(|(persona, _)| persona.document.clone()))
         };
-        let current = history
-            .last()
+        let current = self
+            .reached(write)
             .map(|(persona, record)| Current { persona, tag: record.representation.tag() });
         let written = match decide(write, current, now, document_at)? {
             Decision::Unchanged => {
@@ -176,8 +184,13 @@ impl Rows {
         else {
             return Ok(());
         };
-        match self.living().find(|other| other.id != id && other.document.handle() == Some(handle))
-        {
+        let owner = persona.document.owner();
+        let is_other = |other: &&Persona| {
+            other.id != id
+                && other.document.handle() == Some(handle)
+                && other.document.owner() == owner
+        };
+        match self.living().find(is_other) {
             Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder: holder.id }),
             None => Ok(()),
         }

@@ -12,7 +12,7 @@ use super::tokens;
 use crate::atomic::Budget;
 use crate::time::Time;
 use crate::{
-    AtomicBatch, BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance,
+    AtomicBatch, BackendDetails, Error, Export, ExportRequest, Exported, GLANCE_BYTES_MAX, Glance,
     IDEMPOTENCY_KEYS_MAX, Loss, NotApplied, Page, ReadRoom, Representation, RevisionPage,
     RevisionRecord, RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook,
     Write, Written,
@@ -75,6 +75,11 @@ impl Store for MemoryStore {
 
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
         Ok(self.rows()?.current(id).map(|(_, record)| record.representation.clone()))
+    }
+
+    async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {
+        let rows = self.rows()?;
+        Ok(rows.current(id).map(|(persona, _)| persona.document.owner_word().to_owned()))
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
@@ -173,10 +178,18 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    async fn export(&self, exported: Exported) -> Result<Export, Error> {
-        let rows = self.rows()?;
+    async fn export_some(&self, request: ExportRequest) -> Result<Export, Error> {
+        let (rows, exported, owners) = (self.rows()?, request.exported, request.owners());
+        let is_of_owners = |persona: &Persona| {
+            let owner = persona.document.owner_word();
+            owners.as_ref().is_none_or(|owners| owners.contains(&owner))
+        };
         if exported == Exported::History {
-            let lines = rows.changes.iter().filter_map(|change| rows.history_line(change));
+            let is_wanted = |change: &&Change| {
+                rows.current(change.persona).is_some_and(|(persona, _)| is_of_owners(persona))
+            };
+            let lines = rows.changes.iter().filter(is_wanted);
+            let lines = lines.filter_map(|change| rows.history_line(change));
             return Ok(Export::of(lines.collect::<Vec<_>>(), Ok(())));
         }
         let mut all: Vec<_> =
@@ -184,6 +197,7 @@ impl Store for MemoryStore {
         all.sort_by_key(|(persona, _)| (persona.created_at, persona.id));
         let wanted = all
             .into_iter()
+            .filter(|(persona, _)| is_of_owners(persona))
             .filter(|(persona, _)| exported == Exported::All || persona.deleted_at.is_none())
             .map(|(_, record)| record.representation.clone());
         Ok(Export::of(wanted.collect::<Vec<_>>(), Ok(())))

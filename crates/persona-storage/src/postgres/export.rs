@@ -19,7 +19,7 @@ use super::row;
 use super::shares::Kind;
 use crate::export::Outlet;
 use crate::history_count::HistoryCount;
-use crate::{Error, Export, Exported, Representation};
+use crate::{Error, Export, ExportRequest, Exported, Representation};
 
 /// Rows of one fetch. They are read one by one, so their number is no bound of memory.
 const FETCH_ROWS: usize = 256;
@@ -59,7 +59,7 @@ impl From<Error> for Ended {
 }
 
 /// Starts an export as a task of its own, with a connection of its own.
-pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export, Error> {
+pub(super) async fn start(leases: &Leases, request: ExportRequest) -> Result<Export, Error> {
     let place = leases.place(Kind::Export, PLACE_WAIT_MAX).await?;
     // Where the task is ended from outside, the outlet says that not everything came.
     let (outlet, export) = Export::channel();
@@ -68,11 +68,11 @@ pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export,
     // All of it in one task: a connection in the middle of a transaction must not go back to the
     // pool, also when the client gives up.
     leases.pool.io_thread().spawn(async move {
-        match open(&exporting, exported).await {
+        match open(&exporting, &request).await {
             Ok(connection) => {
                 // A client that has gone does not receive either, and that ends the export.
                 let _ = opened.send(Ok(()));
-                run(&exporting, connection, place, outlet, exported).await;
+                run(&exporting, connection, place, outlet, &request).await;
             }
             Err(error) => drop(opened.send(Err(error))),
         }
@@ -83,12 +83,12 @@ pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export,
 
 /// Opens the cursor: the snapshot is that of now. A fetch takes as long as its reader does, so the
 /// server has no limit for it; the queue has.
-async fn open(leases: &Leases, exported: Exported) -> Result<Connection, Error> {
+async fn open(leases: &Leases, request: &ExportRequest) -> Result<Connection, Error> {
     let sql = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
          SET LOCAL statement_timeout = 0;
          DECLARE everything NO SCROLL CURSOR FOR {}",
-        sql_of(exported)
+        sql_of(request)
     );
     let mut attempts = 0;
     loop {
@@ -107,27 +107,40 @@ async fn open(leases: &Leases, exported: Exported) -> Result<Connection, Error> 
     }
 }
 
-const fn sql_of(exported: Exported) -> &'static str {
-    match exported {
-        Exported::Living => {
-            "SELECT id, revision, deleted_at IS NOT NULL, head, document
-             FROM persona_store.personas
-             WHERE deleted_at IS NULL
-             ORDER BY created_at, id"
-        }
-        Exported::All => {
-            "SELECT id, revision, deleted_at IS NOT NULL, head, document
-             FROM persona_store.personas
-             ORDER BY created_at, id"
-        }
-        Exported::History => {
+fn sql_of(request: &ExportRequest) -> String {
+    let of_owners = of_owners(request);
+    match request.exported {
+        Exported::Living => format!(
+            "SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document
+             FROM persona_store.personas AS p
+             WHERE p.deleted_at IS NULL AND {of_owners}
+             ORDER BY p.created_at, p.id"
+        ),
+        Exported::All => format!(
+            "SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document
+             FROM persona_store.personas AS p
+             WHERE {of_owners}
+             ORDER BY p.created_at, p.id"
+        ),
+        Exported::History => format!(
             "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base, r.note
              FROM persona_store.changes AS c
              JOIN persona_store.personas AS p ON p.id = c.persona
              JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
+             WHERE {of_owners}
              ORDER BY c.sequence"
-        }
+        ),
     }
+}
+
+/// What must hold of the owner of a persona `p`. A cursor takes no parameters, so the owners stand
+/// in the statement: their names have neither quotes nor backslashes.
+fn of_owners(request: &ExportRequest) -> String {
+    let Some(owners) = request.owners() else { return "true".into() };
+    let is_plain = |owner: &&&str| !owner.contains(['\'', '\\']);
+    let owners: Vec<String> =
+        owners.iter().filter(is_plain).map(|owner| format!("'{owner}'")).collect();
+    if owners.is_empty() { "false".into() } else { format!("p.owner IN ({})", owners.join(", ")) }
 }
 
 /// The same answer as a line of a history.
@@ -151,9 +164,9 @@ async fn run(
     connection: Connection,
     place: OwnedSemaphorePermit,
     outlet: Outlet,
-    exported: Exported,
+    request: &ExportRequest,
 ) {
-    let ended = match send_all(&connection, &outlet, exported).await {
+    let ended = match send_all(&connection, &outlet, request).await {
         Ok(()) => {
             drop((connection, place));
             return outlet.end(Ok(()));
@@ -172,7 +185,7 @@ async fn run(
 async fn send_all(
     connection: &Connection,
     outlet: &Outlet,
-    exported: Exported,
+    request: &ExportRequest,
 ) -> Result<(), Ended> {
     let (leave, mut left) = oneshot::channel();
     outlet.on_left(move || {
@@ -180,6 +193,7 @@ async fn send_all(
         let _ = leave.send(());
     });
     let fetch = format!("FETCH {FETCH_ROWS} FROM everything");
+    let is_history = request.exported == Exported::History;
     let mut lag = Lag::default();
     let mut history = HistoryCount::default();
     loop {
@@ -193,11 +207,8 @@ async fn send_all(
             let Some(found) = found else { break };
             count += 1;
             let answer = row::answer(&found, 1, row::id(&found, 0)?)?;
-            let answer = if exported == Exported::History {
-                in_history(&found, &answer, &mut history)?
-            } else {
-                answer
-            };
+            let answer =
+                if is_history { in_history(&found, &answer, &mut history)? } else { answer };
             let (bytes, began) = (answer.body.len(), Instant::now());
             match tokio::time::timeout(lag.left(), outlet.send(answer)).await {
                 Ok(sent) => sent.map_err(|_| Ended::Dropped)?,
@@ -208,8 +219,8 @@ async fn send_all(
             lag.pass(began.elapsed(), bytes);
         }
         if count < FETCH_ROWS {
-            if exported == Exported::History {
-                history.end(personas(connection).await?)?;
+            if is_history {
+                history.end(personas(connection, request).await?)?;
             }
             return Ok(connection.execute("COMMIT").await?);
         }
@@ -217,9 +228,10 @@ async fn send_all(
 }
 
 /// How many personas there are, in the snapshot of the export.
-async fn personas(connection: &Connection) -> Result<u64, Ended> {
-    let count = Statement::Once("SELECT count(*) FROM persona_store.personas");
-    let rows = connection.rows(count, &[]).await?;
+async fn personas(connection: &Connection, request: &ExportRequest) -> Result<u64, Ended> {
+    let sql =
+        format!("SELECT count(*) FROM persona_store.personas AS p WHERE {}", of_owners(request));
+    let rows = connection.rows(Statement::Once(&sql), &[]).await?;
     let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
     Ok(row::number(found, 0)?)
 }

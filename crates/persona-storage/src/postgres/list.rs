@@ -241,6 +241,20 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
             search.unwanted.iter().map(|term| format!("NOT {}", is_in(parts(term), term, values))),
         );
     }
+    match filter.reach.owners(filter.owned.as_ref()).as_deref() {
+        None => {}
+        Some([]) => conditions.push("false".into()),
+        Some([""]) => conditions.push("p.owner = ''".into()),
+        Some([owner, rest @ ..]) => {
+            let owner = values.add((*owner).to_owned(), Type::TEXT);
+            // The second half says that the indexes of owners have the row.
+            conditions.push(if rest.is_empty() {
+                format!("p.owner = {owner} AND p.owner <> ''")
+            } else {
+                format!("p.owner IN ({owner}, '')")
+            });
+        }
+    }
     if !filter.include_deleted {
         conditions.push("p.deleted_at IS NULL".into());
     }

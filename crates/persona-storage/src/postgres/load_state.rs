@@ -34,7 +34,7 @@ const LOOK: &str = concat!(
            i.key IS NOT NULL, i.fingerprint, i.outcome, i.persona, i.at, i.operation,
            r.revision, r.deleted, r.head, r.document,
            o.revision, o.deleted, o.head, o.document,
-           about.schema_version
+           about.schema_version, p.owner
     FROM persona_store.about AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1
     LEFT JOIN persona_store.revisions AS b ON b.persona = $1 AND b.revision = $2
@@ -52,7 +52,7 @@ const LOOK_AT_PERSONA: &str = concat!(
            false, NULL::bytea, NULL::text, NULL::uuid, NULL::bigint, NULL::uuid,
            NULL::bigint, NULL::boolean, NULL::text, NULL::text,
            NULL::bigint, NULL::boolean, NULL::text, NULL::text,
-           about.schema_version
+           about.schema_version, p.owner
     FROM persona_store.about AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1"
 );
@@ -63,7 +63,7 @@ const LOOK_AT_PERSONA: &str = concat!(
 const LOOK_AT_SEVERAL: &str = "
     SELECT p.revision, p.deleted_at IS NOT NULL, p.head, CASE WHEN octet_length(p.document) <= $3 THEN p.document END,
            p.created_at, p.updated_at, p.deleted_at, p.created_by, p.updated_by, p.content_hash,
-           octet_length(p.document)::bigint, i.key IS NOT NULL, about.schema_version
+           octet_length(p.document)::bigint, i.key IS NOT NULL, about.schema_version, p.owner
     FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS wanted (id, key, position)
     CROSS JOIN persona_store.about AS about
     LEFT JOIN LATERAL (
@@ -118,7 +118,9 @@ impl Earlier {
 }
 
 /// Columns with the text of a document.
-const DOCUMENTS: [usize; 4] = [3, 10, 20, 24];
+const DOCUMENTS: [usize; 4] = [3, 10, OF_EARLIER, 24];
+/// The one that was answered under the same key.
+const OF_EARLIER: usize = 20;
 
 /// Why nothing is known of the persona.
 pub(super) enum NotRead {
@@ -165,11 +167,17 @@ pub(super) async fn look(
         .first()
         .ok_or_else(|| damaged(&"a row that is always there is missing").into())
         .and_then(|found| {
-            let bytes = largest_document(found)?;
+            let is_hidden = is_hidden(found, 26, write)?;
+            let bytes = largest_document(found, is_hidden)?;
             if bytes > bytes_max {
                 return Err(NotRead::Large(bytes));
             }
-            current_from(found, id).map_err(NotRead::Failed)
+            let mut current = current_from(found, id)?;
+            if is_hidden {
+                // What this very write made before stays its answer.
+                (current.persona, current.base) = (None, None);
+            }
+            Ok(current)
         }))
 }
 
@@ -191,29 +199,42 @@ pub(super) async fn look_at_several(
         (&row::stored(bytes_max as u64) as _, Type::INT8),
     ];
     let rows = connection.rows(Statement::Kept(LOOK_AT_SEVERAL), &parameters).await?;
-    let seen = rows.iter().zip(writes).map(|(found, write)| {
-        seen_from(found, write.operation.id(), bytes_max).unwrap_or(Seen::Special)
-    });
+    let seen = rows
+        .iter()
+        .zip(writes)
+        .map(|(found, write)| seen_from(found, write, bytes_max).unwrap_or(Seen::Special));
     Ok(seen.collect())
 }
 
-fn seen_from(found: &Row, id: PersonaId, bytes_max: usize) -> Result<Seen, Error> {
+fn seen_from(found: &Row, write: &Write, bytes_max: usize) -> Result<Seen, Error> {
     let (has_earlier, version): (bool, i32) = (row::value(found, 11)?, row::value(found, 12)?);
     if has_earlier || version != migrate::stored_version() {
         return Ok(Seen::Special);
+    }
+    if is_hidden(found, 13, write)? {
+        return Ok(Seen::Persona(None));
     }
     let bytes = row::value::<Option<i64>>(found, 10)?;
     Ok(match bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)) {
         None => Seen::Persona(None),
         Some(bytes) if bytes > bytes_max => Seen::Large(bytes),
-        Some(_) => Seen::Persona(Some(persona_from(found, id)?)),
+        Some(_) => Seen::Persona(Some(persona_from(found, write.operation.id())?)),
     })
 }
 
-/// Bytes of the largest document of a row.
-fn largest_document(found: &Row) -> Result<usize, Error> {
+/// Whether a column has the owner of a persona that the write may not change: then the persona is
+/// not there.
+fn is_hidden(found: &Row, column: usize, write: &Write) -> Result<bool, Error> {
+    let owner: Option<&str> = row::value(found, column)?;
+    Ok(owner.is_some_and(|owner| write.hides(owner)))
+}
+
+/// Bytes of the largest document of a row. Of a persona that is not there only what was answered
+/// earlier counts.
+fn largest_document(found: &Row, is_hidden: bool) -> Result<usize, Error> {
     let mut largest = 0;
-    for column in DOCUMENTS {
+    let columns = if is_hidden { &[OF_EARLIER][..] } else { &DOCUMENTS };
+    for &column in columns {
         largest = largest.max(row::value::<Option<&str>>(found, column)?.map_or(0, str::len));
     }
     Ok(largest)

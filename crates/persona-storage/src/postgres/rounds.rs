@@ -16,6 +16,7 @@ use super::write_attempt::Failure;
 use super::{row, write_statement};
 use crate::Error;
 use crate::fault_injection;
+use crate::handle::Handle;
 
 /// The rows of one statement, in the order of their identities.
 #[derive(Default)]
@@ -32,7 +33,7 @@ pub(super) async fn in_rounds(
     connection: &Connection,
     rows: Vec<(usize, NewRow)>,
 ) -> Result<Vec<Round>, Refused> {
-    let wanted: Vec<&str> = rows.iter().filter_map(|(_, new)| handle_of(new)).collect();
+    let wanted: Vec<Handle> = rows.iter().filter_map(|(_, new)| Handle::of(&new.persona)).collect();
     let holders = if wanted.is_empty() {
         HashMap::new()
     } else {
@@ -70,41 +71,36 @@ impl Round {
 
 /// The holders of the handles that the items want.
 struct Handles {
-    holders: HashMap<String, Uuid>,
+    holders: HashMap<Handle, Uuid>,
     /// Those that an item of the running round gave up.
-    released: HashSet<String>,
+    released: HashSet<Handle>,
 }
 
 impl Handles {
     /// Gives a row the handle that it wants, and takes from it what it had; tells whether the
     /// handle was given up in this round.
     fn give(&mut self, new: &NewRow) -> Result<bool, Error> {
-        let wanted = handle_of(new);
-        let is_of_released = wanted.is_some_and(|handle| self.released.contains(handle));
+        let wanted = Handle::of(&new.persona);
+        let is_of_released = wanted.as_ref().is_some_and(|handle| self.released.contains(handle));
         if is_of_released {
             self.released.clear();
         }
         let had = self.holders.iter().filter(|(_, holder)| **holder == new.id);
-        let given_up: Vec<String> = had
+        let given_up: Vec<Handle> = had
             .map(|(handle, _)| handle.clone())
-            .filter(|handle| Some(handle.as_str()) != wanted)
+            .filter(|handle| Some(handle) != wanted.as_ref())
             .collect();
         for handle in given_up {
             self.holders.remove(&handle);
             self.released.insert(handle);
         }
         let Some(handle) = wanted else { return Ok(false) };
-        match self.holders.insert(handle.to_owned(), new.id) {
+        match self.holders.insert(handle.clone(), new.id) {
             Some(holder) if holder != new.id => Err(Error::HandleTaken {
-                handle: handle.into(),
+                handle: handle.handle,
                 holder: PersonaId::from_bytes(holder.into_bytes()),
             }),
             _ => Ok(is_of_released),
         }
     }
-}
-
-/// The handle that a row takes or keeps.
-fn handle_of(new: &NewRow) -> Option<&str> {
-    new.persona.document.handle().filter(|_| new.persona.deleted_at.is_none())
 }

@@ -158,7 +158,7 @@ impl Shared {
             return Ok(());
         };
         match write_statement::holder_of(&self.pool, handle, request.write.operation.id()).await? {
-            Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder }),
+            Some(holder) => Err(Error::HandleTaken { handle: handle.handle.clone(), holder }),
             None => Ok(()),
         }
     }

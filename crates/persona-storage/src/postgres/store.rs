@@ -19,9 +19,9 @@ use super::tokens::Tokens;
 use super::writer::Writer;
 use super::{DatabaseError, Settings, export, feed, list, row, start, status};
 use crate::{
-    AtomicBatch, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, NotApplied, Observer,
-    Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
-    Token, TokenChange, TokenHash, TokenLook, Write, Written,
+    AtomicBatch, Error, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, Loss, NotApplied,
+    Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
 /// What there is of a persona, without its document if that is large; the server knows the size of
@@ -40,6 +40,9 @@ const GLANCE_AT: &str = "
 
 /// The ready answer of a persona.
 const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FROM persona_store.personas WHERE id = $1";
+
+/// Whose a persona is.
+const OWNER: &str = "SELECT owner FROM persona_store.personas WHERE id = $1";
 
 /// One entry of a persona's history.
 const REVISION: &str = "
@@ -148,6 +151,11 @@ impl Store for PostgresStore {
         rows.first().map(|found| row::answer(found, 0, id)).transpose()
     }
 
+    async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {
+        let rows = self.shared_reader.read(OWNER, &[(&row::uuid(id), Type::UUID)]).await?;
+        rows.first().map(|found| row::value(found, 0)).transpose()
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         list::page(&self.leases, &request).await
     }
@@ -186,8 +194,8 @@ impl Store for PostgresStore {
         feed::after(&self.leases, sequence, limit).await
     }
 
-    async fn export(&self, exported: Exported) -> Result<Export, Error> {
-        export::start(&self.leases, exported).await
+    async fn export_some(&self, request: ExportRequest) -> Result<Export, Error> {
+        export::start(&self.leases, request).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

@@ -16,6 +16,7 @@ use super::quota::Quota;
 use super::write_sql::Waits;
 use super::{migrate, row, write_statement};
 use crate::decide::{self, Decision, Revised};
+use crate::handle::Handle;
 use crate::time::{Time, after, newest_of};
 use crate::{Error, Operation, Outcome, Representation, Write, Written};
 
@@ -44,7 +45,7 @@ struct Tried {
     /// The first revision that it can have made.
     from: Revision,
     outcome: Outcome,
-    handle: Option<String>,
+    handle: Option<Handle>,
 }
 
 /// What became of an attempt.
@@ -144,8 +145,8 @@ impl Request {
     }
 
     /// The handle that was asked for last.
-    pub(super) fn handle(&self) -> Option<&str> {
-        self.tried.as_ref()?.handle.as_deref()
+    pub(super) fn handle(&self) -> Option<&Handle> {
+        self.tried.as_ref()?.handle.as_ref()
     }
 
     /// A number that differs between writes: for waits that are not to end together.
@@ -266,7 +267,7 @@ impl Request {
     pub(super) fn note_sent(&mut self, new: &NewRow) {
         let persona = &new.persona;
         let from = self.tried.as_ref().map_or(persona.revision, |tried| tried.from);
-        let handle = persona.document.handle().map(str::to_owned);
+        let handle = Handle::of(persona);
         self.tried = Some(Tried { from, outcome: new.outcome, handle });
     }
 

@@ -13,12 +13,12 @@ const NEW: &str = "
                     $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::bytea[], $14::text[],
                     $15::text[], $16::bigint[], $17::text[], $18::uuid[], $19::text[], $20::text[], $21::text[],
                     $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bytea[], $28::text[], $29::text[],
-                    $30::bigint[])
+                    $30::bigint[], $31::text[])
              AS new (id, revision, parent, name, kind, handle, is_active,
                      created_at, updated_at, deleted_at, created_by, updated_by, content_hash, head,
                      document, base, changed, operation, change, tags, title_name,
                      title_tags, title_words, text, text_words, key, fingerprint, outcome,
-                     note, position)
+                     note, position, owner)
     ),";
 
 /// The rows of those that were there, where no other transaction holds them. Each row is looked up
@@ -40,18 +40,18 @@ const HELD: &str = "
 /// however small the table was when this was planned.
 const WRITTEN: &str = "
     written AS (
-        INSERT INTO persona_store.personas AS p (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+        INSERT INTO persona_store.personas AS p (id, revision, name, kind, handle, owner, is_active, created_at, updated_at, deleted_at,
                                                  created_by, updated_by, content_hash, head, document)
-        SELECT new.id, new.revision, new.name, new.kind, new.handle, new.is_active, new.created_at, new.updated_at, new.deleted_at,
+        SELECT new.id, new.revision, new.name, new.kind, new.handle, new.owner, new.is_active, new.created_at, new.updated_at, new.deleted_at,
                new.created_by, new.updated_by, new.content_hash, new.head, new.document
         FROM new
         CROSS JOIN persona_store.about AS about
-        WHERE about.schema_version = $31";
+        WHERE about.schema_version = $32";
 const OF_HELD: &str = " AND (new.parent IS NULL OR new.id IN (SELECT id FROM held))";
 const WRITTEN_OVER: &str = "
         ON CONFLICT (id) DO UPDATE
         SET revision = excluded.revision, name = excluded.name, kind = excluded.kind, handle = excluded.handle,
-            is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
+            owner = excluded.owner, is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
             updated_by = excluded.updated_by, content_hash = excluded.content_hash, head = excluded.head,
             document = excluded.document
         WHERE p.revision = excluded.revision - 1

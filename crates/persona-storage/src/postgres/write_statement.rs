@@ -18,6 +18,7 @@ use super::new_row::NewRow;
 use super::pool::Pool;
 use super::write_sql::{StatementParts, Waits, sql};
 use super::{migrate, row};
+use crate::handle::Handle;
 use crate::{Error, Idempotency, Outcome, Representation};
 
 /// Keeps the answer to a request that changed nothing.
@@ -31,13 +32,15 @@ const WAIT_FOR_STANDBYS: &str = "
     UPDATE persona_store.revisions SET operation = operation
     WHERE persona = $1 AND revision = $2 AND current_setting('synchronous_standby_names') <> ''";
 
-/// The other persona that has a handle, among those that are not deleted.
-const HOLDER: &str =
-    "SELECT id FROM persona_store.personas WHERE handle = $1 AND deleted_at IS NULL AND id <> $2";
+/// The other persona of an owner that has a handle, among those that are not deleted.
+const HOLDER: &str = "
+    SELECT id FROM persona_store.personas
+    WHERE owner = $1 AND handle = $2 AND deleted_at IS NULL AND id <> $3";
 
 /// The same of several handles.
-const HOLDERS: &str =
-    "SELECT handle, id FROM persona_store.personas WHERE handle = ANY ($1) AND deleted_at IS NULL";
+const HOLDERS: &str = "
+    SELECT owner, handle, id FROM persona_store.personas
+    WHERE (owner, handle) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND deleted_at IS NULL";
 
 /// The revision that a certain write made.
 const IS_DONE: &str = "
@@ -62,7 +65,7 @@ pub(super) async fn apply(
     waits: Waits,
 ) -> Result<HashSet<Uuid>, DriverError> {
     debug_assert!(rows.len() == 1 || waits == Waits::ForNoRow, "several wait for no row");
-    let parameters: [Parameter<'_>; 31] = [
+    let parameters: [Parameter<'_>; 32] = [
         (&column(rows, |new| new.id), Type::UUID_ARRAY),
         (&column(rows, |new| new.revision), Type::INT8_ARRAY),
         (&column(rows, |new| new.parent), Type::INT8_ARRAY),
@@ -93,6 +96,7 @@ pub(super) async fn apply(
         (&column(rows, |new| new.outcome.as_str()), Type::TEXT_ARRAY),
         (&column(rows, |new| new.note.as_deref()), Type::TEXT_ARRAY),
         (&positions, Type::INT8_ARRAY),
+        (&column(rows, |new| new.persona.document.owner_word()), Type::TEXT_ARRAY),
         (&migrate::stored_version(), Type::INT4),
     ];
     let written =
@@ -137,24 +141,33 @@ pub(super) async fn wait_for_standbys(
 /// The other persona that has a handle, among those that are not deleted.
 pub(super) async fn holder_of(
     pool: &Pool,
-    handle: &str,
+    handle: &Handle,
     except: PersonaId,
 ) -> Result<Option<PersonaId>, Error> {
-    let rows = pool
-        .read(Statement::Kept(HOLDER), &[(&handle, Type::TEXT), (&row::uuid(except), Type::UUID)])
-        .await?;
+    let parameters: [Parameter<'_>; 3] = [
+        (&handle.owner, Type::TEXT),
+        (&handle.handle, Type::TEXT),
+        (&row::uuid(except), Type::UUID),
+    ];
+    let rows = pool.read(Statement::Kept(HOLDER), &parameters).await?;
     rows.first().map(|found| row::id(found, 0)).transpose()
 }
 
 /// The holders of these handles, among the personas that are not deleted.
 pub(super) async fn holders_of(
     connection: &Connection,
-    handles: &[&str],
-) -> Result<HashMap<String, Uuid>, DriverError> {
-    let rows = connection.rows(Statement::Kept(HOLDERS), &[(&handles, Type::TEXT_ARRAY)]).await?;
-    rows.iter()
-        .map(|found| Ok((row::driver_value(found, 0)?, row::driver_value(found, 1)?)))
-        .collect()
+    handles: &[Handle],
+) -> Result<HashMap<Handle, Uuid>, DriverError> {
+    let owners: Vec<&str> = handles.iter().map(|handle| handle.owner.as_str()).collect();
+    let words: Vec<&str> = handles.iter().map(|handle| handle.handle.as_str()).collect();
+    let parameters: [Parameter<'_>; 2] = [(&owners, Type::TEXT_ARRAY), (&words, Type::TEXT_ARRAY)];
+    let rows = connection.rows(Statement::Kept(HOLDERS), &parameters).await?;
+    let holder = |found| -> Result<(Handle, Uuid), DriverError> {
+        let owner = row::driver_value(found, 0)?;
+        let handle = row::driver_value(found, 1)?;
+        Ok((Handle { owner, handle }, row::driver_value(found, 2)?))
+    };
+    rows.iter().map(holder).collect()
 }
 
 /// Whether a write is done that made this revision, if it is.

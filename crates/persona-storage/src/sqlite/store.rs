@@ -14,7 +14,7 @@ use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{feed, personas, revision_list, revisions, tokens};
 use crate::sqlite::write::writer::Writer;
 use crate::{
-    AtomicBatch, BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss,
+    AtomicBatch, BackendDetails, Error, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, Loss,
     NotApplied, Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, Status,
     Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
@@ -90,6 +90,10 @@ impl Store for SqliteStore {
         read.map(|answer| fault_injection::answer(id, answer))
     }
 
+    async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {
+        self.readers.short(|connection| personas::owner_of(connection, id).map_err(from_driver))
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         self.readers.long(move |connection| list::page(connection, &request)).await
     }
@@ -123,8 +127,8 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn export(&self, exported: Exported) -> Result<Export, Error> {
-        export::start(&self.readers, exported).await
+    async fn export_some(&self, request: ExportRequest) -> Result<Export, Error> {
+        export::start(&self.readers, request).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

@@ -10,6 +10,8 @@ use std::fmt::Write;
 use persona_model::{ContentHash, Document, PersonaId};
 use sha2::{Digest, Sha256};
 
+use crate::handle::Handle;
+
 /// A line of the feed with the revision that it stands for.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -56,6 +58,7 @@ impl Entry {
             name: document.name().into(),
             kind: document.kind().as_str().into(),
             handle: document.handle().map(str::to_owned),
+            owner: document.owner_word().into(),
             is_active: document.is_active(),
             created_at: self.created_at,
             updated_at: self.made_at,
@@ -79,6 +82,8 @@ pub(crate) struct PersonaRow {
     pub name: String,
     pub kind: String,
     pub handle: Option<String>,
+    /// Empty where it has no owner.
+    pub owner: String,
     pub is_active: bool,
     pub created_at: i64,
     pub updated_at: i64,
@@ -119,8 +124,8 @@ pub(crate) struct Line {
 pub(crate) struct PersonaDigest {
     pub id: PersonaId,
     pub revision: i64,
-    /// What it is called by, where it is alive.
-    pub handle: Option<String>,
+    /// What it is called by among those of its owner, where it is alive.
+    pub handle: Option<Handle>,
     pub digest: Vec<u8>,
 }
 
@@ -188,6 +193,7 @@ pub(crate) fn persona_digest(row: &PersonaRow) -> Vec<u8> {
     text.text(Some(&row.name));
     text.text(Some(&row.kind));
     text.text(row.handle.as_deref());
+    text.text(Some(&row.owner));
     text.text(row.created_by.as_deref());
     text.text(row.updated_by.as_deref());
     text.text(Some(&row.tags.join("\n")));

@@ -5,6 +5,7 @@ use persona_model::PersonaId;
 use super::TransferError;
 use super::rows::{Entry, KeyRecord, Line, PersonaDigest};
 use crate::Token;
+use crate::handle::Handle;
 
 /// How many rows a side has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -124,7 +125,7 @@ pub(crate) trait Target {
     fn clear(&mut self) -> Result<(), TransferError>;
 
     /// Which of these handles living personas have.
-    fn handles_taken(&mut self, handles: &[String]) -> Result<Vec<String>, TransferError>;
+    fn handles_taken(&mut self, handles: &[Handle]) -> Result<Vec<Handle>, TransferError>;
 
     /// Looks whether it can take a transfer, and how far an earlier attempt came. Changes nothing.
     fn look(&mut self, origin: &str) -> Result<Start, TransferError>;

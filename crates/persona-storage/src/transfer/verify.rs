@@ -152,7 +152,7 @@ pub(super) fn clash(
     }
     let handles: Vec<_> = sent.iter().filter_map(|persona| persona.handle.clone()).collect();
     let taken = target.handles_taken(&handles)?;
-    Ok(taken.first().map(|handle| format!("a persona with the handle {handle}")))
+    Ok(taken.first().map(|taken| format!("a persona with the handle {}", taken.handle)))
 }
 
 /// Tells the first of these records with a key that the target has for another request. Of a

@@ -1,8 +1,8 @@
 //! Requests by chance for `differential.rs`: one seed makes the same requests on every machine.
 
 use persona_model::{
-    Filter, Kind, ListRequest, Patch, PersonaId, Precondition, Revision, Search, Since, Sort,
-    Timestamp, filter_tags,
+    Filter, Kind, ListRequest, Owned, Patch, PersonaId, Precondition, Reach, Revision, Search,
+    Since, Sort, Timestamp, filter_tags,
 };
 use persona_storage::conformance::{document, guess, id, idempotent, write};
 use persona_storage::{Operation, Write};
@@ -87,9 +87,22 @@ impl Dice {
         if self.one_in(2) { Value::Null } else { json!(format!("h{}", self.below(8))) }
     }
 
+    fn owner(&mut self) -> Value {
+        let owner = *self.of(&["", "ada", "bea"]);
+        if owner.is_empty() { Value::Null } else { owner.into() }
+    }
+
+    fn reach(&mut self) -> Reach {
+        if self.one_in(2) {
+            return Reach::Everything;
+        }
+        let owner = "ada".parse().expect("a name");
+        Reach::Owner { owner, with_shared: self.one_in(2) }
+    }
+
     pub fn members(&mut self) -> Value {
         json!({
-            "name": self.text(), "handle": self.handle(), "kind": self.of(&["character", "agent", "user", "prompt"]),
+            "name": self.text(), "handle": self.handle(), "owner": self.owner(), "kind": self.of(&["character", "agent", "user", "prompt"]),
             "tags": self.tags(), "is_active": !self.one_in(4), "description": self.text(),
             "extensions": { format!("k{}", self.below(4)): self.below(3) },
         })
@@ -99,7 +112,7 @@ impl Dice {
         let merge = match self.below(7) {
             0 => json!({ "extensions": { format!("k{}", self.below(4)): self.below(3) } }),
             1 => json!({ "description": self.text(), "scenario": self.text() }),
-            2 => json!({ "handle": self.handle() }),
+            2 => json!({ "handle": self.handle(), "owner": self.owner() }),
             3 => json!({ "tags": self.tags() }),
             4 => json!({ "name": self.text() }),
             5 => json!({ "name": null, "unknown": 1 }),
@@ -172,6 +185,11 @@ impl Dice {
                 .then(|| Since::Time(Timestamp::from_micros(now.as_micros() - 10_000))),
             search: if self.one_in(2) { self.search() } else { None },
             include_deleted: self.one_in(3),
+            owned: self.one_in(4).then(|| match self.of(&["", "ada", "bea"]).parse() {
+                Ok(owner) => Owned::By(owner),
+                Err(_) => Owned::ByNone,
+            }),
+            reach: self.reach(),
         };
         ListRequest {
             filter,

@@ -99,6 +99,8 @@ fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_
     cluster.sql(
         &database,
         "DROP TABLE persona_store.meta, persona_store.persona_titles, persona_store.persona_texts, persona_store.tokens;
+         ALTER TABLE persona_store.personas DROP COLUMN owner;
+         CREATE UNIQUE INDEX personas_by_handle ON persona_store.personas (handle);
          UPDATE persona_store.about SET schema_version = 1",
     );
     assert_eq!(initialise_server(&url).migrated_from, Some(1));

@@ -33,7 +33,7 @@ fn an_empty_database_is_made_ready_once() {
     let first = start(&url).expect("an empty database");
     assert_eq!(
         (first.created, first.migrated_from, first.schema_version, first.personas),
-        (true, None, 5, 0)
+        (true, None, 6, 0)
     );
     assert_eq!((first.durability, first.feed_advanced), ("none", false), "fsync is off in tests");
     let second = start(&url).expect("a ready one");

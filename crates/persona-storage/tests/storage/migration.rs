@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::files::{Folder, check, settings};
-use persona_model::{Filter, ListRequest, Patch, Precondition, Revision, Search, Sort};
-use persona_storage::conformance::{TestClock, id, write};
-use persona_storage::sqlite::{DatabaseError, SqliteStore, initialise};
+use crate::files::{Folder, bodies, check, open, patch, settings};
+use persona_model::{Filter, ListRequest, Owned, Patch, Precondition, Revision, Search, Sort};
+use persona_storage::conformance::{TestClock, document, id, write};
+use persona_storage::sqlite::{CheckReport, DatabaseError, SqliteStore, initialise};
 use persona_storage::{NoObserver, Operation, Store};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -34,14 +34,14 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     let report = initialise(&settings(&path)).expect("migrated");
     assert_eq!(
         (report.migrated_from, report.schema_version, report.converted_from),
-        (Some(1), 10, None)
+        (Some(1), 11, None)
     );
     let backup = report.backup.expect("a backup");
     let names: Vec<String> =
         folder.names().into_iter().filter(|name| name.contains("before")).collect();
     assert_eq!(
         names,
-        ["persona.db-before-version-10"],
+        ["persona.db-before-version-11"],
         "one complete file, and nothing is left of making it"
     );
     let kept: u32 = Connection::open(backup)
@@ -104,7 +104,7 @@ async fn a_file_of_version_8_keeps_every_revision_and_finds_each_one_without_an_
     let before = [REVISIONS_OF_VERSION_8, ROWS_OF_PERSONAS, TAGS].map(|sql| rows(&path, sql));
     assert_eq!(before.each_ref().map(Vec::len), [34, 5, 2]);
     let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!((report.migrated_from, report.schema_version), (Some(8), 10));
+    assert_eq!((report.migrated_from, report.schema_version), (Some(8), 11));
     assert_eq!(
         [REVISIONS_OF_VERSION_9, ROWS_OF_PERSONAS, TAGS].map(|sql| rows(&path, sql)),
         before
@@ -139,6 +139,41 @@ async fn a_file_of_version_8_keeps_every_revision_and_finds_each_one_without_an_
         checked.as_ref().is_ok_and(|report| report.is_sound() && report.revisions == 35),
         "{checked:?}"
     );
+}
+
+#[tokio::test]
+async fn a_file_from_before_owners_keeps_every_answer_and_every_tag() {
+    let folder = Folder::filled(12).await;
+    let path = folder.database();
+    let before = bodies(&path, 12).await;
+    let rows_before = rows(&path, ROWS_OF_PERSONAS);
+    Connection::open(&path)
+        .expect("it opens")
+        .execute_batch(include_str!("../common/before_owners.sql"))
+        .expect("as the version before left it");
+    let report = initialise(&settings(&path)).expect("migrated");
+    assert_eq!((report.migrated_from, report.schema_version), (Some(10), 11));
+    assert_eq!(bodies(&path, 12).await, before, "an entity tag covers the stored text");
+    assert_eq!(rows(&path, ROWS_OF_PERSONAS), rows_before);
+    let checked = check(&path);
+    assert!(checked.as_ref().is_ok_and(CheckReport::is_sound), "{checked:?}");
+
+    let store = open(&path);
+    let filter = Filter { owned: Some(Owned::ByNone), ..Filter::default() };
+    let request = ListRequest { filter, sort: Sort::DEFAULT, after: None, limit: 50, count: true };
+    // Every fifth one is deleted.
+    assert_eq!(store.list(request).await.expect("listed").total, Some(10));
+    patch(&store, 1, &json!({ "owner": "ada" })).await;
+    let second = document(json!({ "name": "x", "handle": "handle-1" }));
+    let create = Operation::Create { id: id(99), document: second };
+    store.write(write(create)).await.expect("the handle is free among those without an owner");
+    store.close().await;
+    drop(store);
+    let checked = check(&path);
+    assert!(checked.as_ref().is_ok_and(CheckReport::is_sound), "{checked:?}");
+    folder.change("UPDATE personas SET owner = 'bea' WHERE row_id = 1");
+    let checked = check(&path).expect("readable");
+    assert!(!checked.is_sound(), "a column that lists read differs from the document: {checked:?}");
 }
 
 #[test]

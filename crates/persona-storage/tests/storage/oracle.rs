@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use persona_model::{
-    Cursor, Filter, Kind, ListRequest, Patch, Precondition, Revision, Search, Sort,
+    Cursor, Filter, Kind, ListRequest, Owned, Patch, Precondition, Reach, Revision, Search, Sort,
 };
 use persona_storage::conformance::{
     TestClock, document, guess, id, idempotent, with_real_tags, write,
@@ -17,13 +17,18 @@ use serde_json::{Value, json};
 /// Few identities, names and revisions, so that the operations meet each other.
 fn members() -> impl Strategy<Value = Value> {
     let handle = prop_oneof![Just(json!(null)), Just(json!("ada")), Just(json!("bea"))];
+    let owner = prop_oneof![Just(json!(null)), Just(json!("ada")), Just(json!("bea"))];
     let kind = prop_oneof![Just("character"), Just("agent")];
-    ("[ab]", handle, kind, prop::collection::vec("[xyz]", 0..3), any::<bool>(), prop::option::of(0..3_u8)).prop_map(
-        |(name, handle, kind, tags, is_active, key)| {
+    ("[ab]", (handle, owner), kind, prop::collection::vec("[xyz]", 0..3), any::<bool>(), prop::option::of(0..3_u8)).prop_map(
+        |(name, (handle, owner), kind, tags, is_active, key)| {
             let extensions = key.map_or_else(|| json!({}), |key| json!({ format!("key{key}"): key }));
-            json!({ "name": name, "handle": handle, "kind": kind, "tags": tags, "is_active": is_active, "extensions": extensions })
+            json!({ "name": name, "handle": handle, "owner": owner, "kind": kind, "tags": tags, "is_active": is_active, "extensions": extensions })
         },
     )
+}
+
+fn bound(with_shared: bool) -> Reach {
+    Reach::Owner { owner: "ada".parse().expect("a name"), with_shared }
 }
 
 fn precondition() -> impl Strategy<Value = Precondition> {
@@ -39,8 +44,9 @@ fn merge() -> impl Strategy<Value = Patch> {
         .prop_map(|(key, value)| json!({ "extensions": { format!("key{key}"): value } }));
     let text = "[ab]{0,2}".prop_map(|text| json!({ "description": text }));
     let handle = prop_oneof![Just(json!({ "handle": null })), Just(json!({ "handle": "ada" }))];
+    let owner = prop_oneof![Just(json!({ "owner": null })), Just(json!({ "owner": "ada" }))];
     let bad = Just(json!({ "name": null, "unknown": 1 }));
-    prop_oneof![key, text, handle, bad]
+    prop_oneof![key, text, handle, owner, bad]
         .prop_map(|value| Patch::merge(value).expect("a merge patch"))
 }
 
@@ -93,6 +99,9 @@ fn lists() -> Vec<ListRequest> {
         Filter { search: Search::parse("a* -x").ok(), ..Filter::default() },
         Filter { search: Search::parse("-b").ok(), include_deleted: true, ..Filter::default() },
         Filter { search: Search::parse("b").ok(), ..Filter::default() },
+        Filter { owned: Some(Owned::ByNone), ..Filter::default() },
+        Filter { reach: bound(false), include_deleted: true, ..Filter::default() },
+        Filter { reach: bound(true), search: Search::parse("a*").ok(), ..Filter::default() },
         Filter {
             search: Search::parse("a x").ok(),
             kind: Some(Kind::Character),

@@ -56,6 +56,9 @@ pub struct Export {
     /// Every revision of every persona, deleted ones too; `import` reads them back as they were.
     #[arg(long, help = HISTORY_HELP)]
     pub history: bool,
+    /// Only personas of this owner; with an empty NAME, those without one.
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
@@ -75,6 +78,9 @@ pub struct List {
     /// Only those that have this tag, in any letter case; repeat for several.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
+    /// Only those of this owner; with an empty NAME, those without one.
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
     /// Only this kind: character, user, agent or prompt.
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use persona_model::{OWNER_CHARS_MAX, OWNER_SIGNS, Owner};
 use persona_storage::{TokenScope, is_token_name};
 
 use super::DatabaseFile;
 
 /// Longest time that a token may live, in days: ten years. Longer is no limit.
 const DAYS_MAX: u64 = 3_660;
+
+/// What stands behind the scope of a token that reads personas without an owner too.
+const SHARED: &str = "+shared";
 
 /// Arguments of `token`.
 #[derive(Args, Debug)]
@@ -39,9 +43,14 @@ pub struct TokenCreate {
     /// Its name, which is the author of what is changed with it.
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: String,
-    /// What it permits: read, write (to change personas too) or admin (everything).
-    #[arg(long, value_name = "WORD", value_parser = ["read", "write", "admin"])]
-    pub scope: String,
+    /// What it permits: read, write (to change personas too) or admin (everything). With --owner,
+    /// read+shared and so on let it read personas without an owner too.
+    #[arg(long, value_name = "WORD", value_parser = scope)]
+    pub scope: ScopeOfToken,
+    /// Bind it to this owner: it reads and changes the personas of this owner, and there are no
+    /// others for it.
+    #[arg(long, value_name = "NAME", value_parser = owner)]
+    pub owner: Option<Owner>,
     /// For how long it counts, such as 90d or 12h; for ever when not given.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub expires: Option<Duration>,
@@ -53,11 +62,13 @@ pub struct TokenCreate {
     pub database: DatabaseFile,
 }
 
-impl TokenCreate {
+/// The scope of a token as it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ScopeOfToken {
     /// What it permits.
-    pub fn scope(&self) -> TokenScope {
-        self.scope.parse().unwrap_or(TokenScope::Read)
-    }
+    pub scope: TokenScope,
+    /// Whether it reads personas without an owner too.
+    pub with_shared: bool,
 }
 
 /// Which token.
@@ -89,6 +100,27 @@ fn name(text: &str) -> Result<String, String> {
     Err("a name has 1 to 64 letters, digits, dots, underscores and hyphens, and begins with a letter or digit".into())
 }
 
+/// Reads a scope, with `+shared` behind it or not.
+fn scope(text: &str) -> Result<ScopeOfToken, String> {
+    let (word, with_shared) = match text.strip_suffix(SHARED) {
+        Some(word) => (word, true),
+        None => (text, false),
+    };
+    let words = TokenScope::ALL.map(TokenScope::as_str).join(", ");
+    let scope = word.parse().map_err(|_| format!("a scope is one of {words}, or with {SHARED}"))?;
+    Ok(ScopeOfToken { scope, with_shared })
+}
+
+/// Reads the name of an owner.
+fn owner(text: &str) -> Result<Owner, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "an owner has 1 to {OWNER_CHARS_MAX} letters, digits and {OWNER_SIGNS}, and begins with a \
+             letter or digit"
+        )
+    })
+}
+
 /// Reads a time with its unit.
 fn time(text: &str) -> Result<Duration, String> {
     let wrong =
@@ -110,7 +142,20 @@ fn time(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::time;
+    use persona_storage::TokenScope;
+
+    use super::{ScopeOfToken, scope, time};
+
+    #[test]
+    fn a_scope_is_a_word_that_may_have_shared_behind_it() {
+        let of = |scope, with_shared| Ok(ScopeOfToken { scope, with_shared });
+        assert_eq!(scope("read"), of(TokenScope::Read, false));
+        assert_eq!(scope("write+shared"), of(TokenScope::Write, true));
+        for text in ["", "+shared", "shared", "read+", "read+act-as", "Read", "read+shared+shared"]
+        {
+            assert!(scope(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_time_has_a_unit_and_an_end() {

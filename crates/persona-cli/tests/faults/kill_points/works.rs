@@ -31,7 +31,7 @@ pub struct Work {
     complete: fn(usize) -> bool,
 }
 
-pub const WORKS: [Work; 8] = [
+pub const WORKS: [Work; 9] = [
     Work {
         name: "first start: creation, WAL, migration, first write",
         prepare: |_| {},
@@ -90,6 +90,18 @@ pub const WORKS: [Work; 8] = [
         prepare: |folder| {
             let old = include_bytes!("../../../../persona-storage/tests/storage/version-8.sqlite");
             fs::write(folder.join("persona.db"), old).expect("a copy");
+        },
+        arguments: &["list", "--database", "persona.db"],
+        allowed: |count| count == FOUND,
+        complete: |count| count == FOUND,
+    },
+    Work {
+        name: "migration of a file from before owners",
+        prepare: |folder| {
+            make(folder, FOUND, "wal");
+            let tables = include_str!("../../../../persona-storage/tests/common/before_owners.sql");
+            let file = Connection::open(folder.join("persona.db")).expect("it opens");
+            file.execute_batch(tables).expect("the version before");
         },
         arguments: &["list", "--database", "persona.db"],
         allowed: |count| count == FOUND,

@@ -11,6 +11,8 @@ mod client;
 mod export;
 #[path = "../../program/http/fields.rs"]
 mod fields;
+#[path = "../../program/http/owners/mod.rs"]
+mod owners;
 #[path = "../../program/http/personas/mod.rs"]
 mod personas;
 #[path = "../../program/http/request.rs"]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use persona_http::contract::{OPERATIONS, OperationRow, Scope};
+use persona_http::contract::{OPERATIONS, OperationRow, Scope, Tag};
 use serde_json::Value;
 
 use crate::common::tokens::{bearer, create, random_secret, run};
@@ -20,19 +20,33 @@ struct Kind {
     permits: Option<Scope>,
     /// The code of its refusals.
     refusal: &'static str,
+    /// Whether it is bound to an owner, and so may not ask about the whole server.
+    is_bound: bool,
 }
 
 /// One of each kind. The last two have ended.
 fn kinds(server: &Server) -> Vec<Kind> {
     let made =
         |name: &str, flags: &[&str]| bearer(&create(server, &[&["--name", name], flags].concat()));
-    let kind = |name, header, permits, refusal| Kind { name, header, permits, refusal };
+    let kind = |name, header, permits, refusal| Kind {
+        name,
+        header,
+        permits,
+        refusal,
+        is_bound: name == "owned",
+    };
     let kinds = vec![
         kind("none", None, None, "token_required"),
         kind("unknown", Some(bearer(&random_secret())), None, "token_refused"),
         kind("read", Some(made("r", &["--scope=read"])), Some(Scope::Read), "scope_too_small"),
         kind("write", Some(made("w", &["--scope=write"])), Some(Scope::Write), "scope_too_small"),
         kind("admin", Some(made("a", &["--scope=admin"])), Some(Scope::Admin), ""),
+        kind(
+            "owned",
+            Some(made("o", &["--scope=admin", "--owner=ada"])),
+            Some(Scope::Admin),
+            "owner_refused",
+        ),
         kind("expired", Some(made("e", &["--scope=admin", "--expires=0s"])), None, "token_refused"),
         kind("revoked", Some(made("x", &["--scope=admin"])), None, "token_refused"),
     ];
@@ -87,8 +101,10 @@ fn wrong_cells(server: &Server, opened: &[&str]) -> Vec<String> {
             .expect("a string");
         for kind in &kinds {
             let (status, code) = ask(&mut server.connect(), row, kind);
+            let is_within = !kind.is_bound || row.tag != Tag::Server;
             let is_permitted = needed == Scope::Open
-                || kind.permits.is_some_and(|permitted| rank(permitted) >= rank(needed));
+                || kind.permits.is_some_and(|permitted| rank(permitted) >= rank(needed))
+                    && is_within;
             write!(matrix, "{:<9}", if code.is_some() { status.to_string() } else { "yes".into() })
                 .expect("a string");
             let expected = (!is_permitted).then(|| kind.refusal.to_owned());

@@ -58,6 +58,11 @@ fn value_of(field: &'static Field) -> BoxedStrategy<Value> {
         FieldKind::Handle => {
             prop_oneof![Just(Value::Null), "[a-z0-9-]{1,64}".prop_map(Value::from)].boxed()
         }
+        FieldKind::Owner => prop_oneof![
+            Just(Value::Null),
+            "[A-Za-z0-9][A-Za-z0-9._:@|/+-]{0,127}".prop_map(Value::from)
+        ]
+        .boxed(),
         FieldKind::Texts { .. } => list(text.boxed()),
         FieldKind::Lines { .. } => list(line(1, 20).prop_map(Value::from).boxed()),
         FieldKind::TextByLanguage => object(text).boxed(),

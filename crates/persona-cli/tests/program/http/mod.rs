@@ -11,6 +11,7 @@ mod health;
 mod landing;
 mod middleware;
 mod openapi;
+mod owners;
 mod personas;
 mod problems;
 mod read_cache;

@@ -53,8 +53,12 @@ fn expected(fault: InjectedFault) -> &'static str {
         | InjectedFault::HeaderAfterChanges
         | InjectedFault::LeaveOutOneId => "V",
         InjectedFault::OverlookForeignCommit => unreachable!("it needs another program"),
-        InjectedFault::BelieveOldTokens | InjectedFault::OverlookTokens => {
-            unreachable!("tests of access prove these (`http/tokens.rs`, `http/access.rs`)")
+        InjectedFault::BelieveOldTokens
+        | InjectedFault::OverlookTokens
+        | InjectedFault::OverlookOwners
+        | InjectedFault::OverlookOwnersOfWrites
+        | InjectedFault::ShareKeys => {
+            unreachable!("tests of access prove these (`http/tokens.rs`, `access.rs`, `owners/`)")
         }
         // A revision is not what its write makes of the one before.
         InjectedFault::ReadOutsideTransaction | InjectedFault::DropKey => "D",
@@ -78,6 +82,9 @@ fn assert_each_is_caught(runs: u64) {
             InjectedFault::OverlookForeignCommit
                 | InjectedFault::BelieveOldTokens
                 | InjectedFault::OverlookTokens
+                | InjectedFault::OverlookOwners
+                | InjectedFault::OverlookOwnersOfWrites
+                | InjectedFault::ShareKeys
         )
     };
     for fault in InjectedFault::ALL.into_iter().filter(|fault| !is_proved_elsewhere(fault)) {

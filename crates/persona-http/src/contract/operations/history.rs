@@ -47,6 +47,7 @@ pub(super) const REVERT_PERSONA: OperationRow = OperationRow {
         Code::Deleted,
         Code::Stale,
         Code::HandleTaken,
+        Code::OwnerRefused,
         // Rules may have become stricter since.
         Code::Invalid,
         Code::ConditionRequired,
@@ -86,7 +87,13 @@ pub(super) const IMPORT_REVISION: OperationRow = OperationRow {
         kept(200, "It is the current one already.", &["ETag", "Replayed"]),
         kept(201, "The persona, which is at this revision now.", &["ETag", "Location", "Replayed"]),
     ],
-    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::Stale, Code::HandleTaken],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::NoSuchRevision,
+        Code::Stale,
+        Code::HandleTaken,
+        Code::OwnerRefused,
+    ],
     store: StoreUse::Writes,
     // It writes times and authors of the past.
     ..row(

@@ -26,6 +26,7 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
         of::CURSOR,
         of::SORT.parameter,
         of::TAG,
+        of::OWNER.parameter,
         of::KIND.parameter,
         of::IS_ACTIVE.parameter,
         of::UPDATED_SINCE.parameter,
@@ -46,7 +47,7 @@ pub(super) const CREATE_PERSONA: OperationRow = OperationRow {
     headers: &[headers::IF_NONE_MATCH_HOLDS],
     bodies: &[body(JSON, Persona("PersonaCreate"), EXAMPLE)],
     answers: &[kept(201, "The new persona.", &["ETag", "LastModified", "Location", "Replayed"])],
-    problems: &[Code::HandleTaken, Code::Stale],
+    problems: &[Code::HandleTaken, Code::OwnerRefused, Code::Stale],
     store: StoreUse::Writes,
     ..row(WRITE, "create_persona", Method::Post, "/api/v1/personas")
 };
@@ -64,6 +65,7 @@ pub(super) const BATCH_PERSONAS: OperationRow = OperationRow {
         Code::Deleted,
         Code::Stale,
         Code::HandleTaken,
+        Code::OwnerRefused,
         Code::AlreadyExists,
         Code::Conflict,
         Code::TestFailed,
@@ -117,6 +119,7 @@ pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
         Code::Deleted,
         Code::Stale,
         Code::HandleTaken,
+        Code::OwnerRefused,
         Code::AlreadyExists,
         Code::ConditionRequired,
     ],
@@ -139,6 +142,7 @@ pub(super) const PATCH_PERSONA: OperationRow = OperationRow {
         Code::Deleted,
         Code::Stale,
         Code::HandleTaken,
+        Code::OwnerRefused,
         Code::Conflict,
         Code::TestFailed,
         Code::UnknownBase,
@@ -170,7 +174,7 @@ pub(super) const UNDELETE_PERSONA: OperationRow = OperationRow {
 
 pub(super) const EXPORT_PERSONAS: OperationRow = OperationRow {
     summary: "Read every persona of one snapshot",
-    query: &[of::INCLUDE_DELETED.parameter, of::HISTORY.parameter],
+    query: &[of::INCLUDE_DELETED.parameter, of::HISTORY.parameter, of::OWNER.parameter],
     answers: &[answer(
         200,
         "One persona a line, in order of creation.",

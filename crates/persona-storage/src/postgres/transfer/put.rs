@@ -26,9 +26,9 @@ const RELEASE: &str =
     "UPDATE persona_store.personas SET handle = NULL WHERE id = ANY ($1) AND handle IS NOT NULL";
 
 const UNFOLDED: &str = "unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bigint[], $8::bigint[],
-                $9::bigint[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::text[])
+                $9::bigint[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::text[], $15::text[])
          AS new (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
-                 content_hash, head, document)";
+                 content_hash, head, document, owner)";
 
 const UNTAG: &str = "DELETE FROM persona_store.persona_tags WHERE persona = ANY ($1)";
 
@@ -100,7 +100,7 @@ impl Session {
                 "UPDATE persona_store.personas AS p
                  SET revision = new.revision, name = new.name, kind = new.kind, handle = new.handle, is_active = new.is_active,
                      updated_at = new.updated_at, deleted_at = new.deleted_at, updated_by = new.updated_by,
-                     content_hash = new.content_hash, head = new.head, document = new.document
+                     content_hash = new.content_hash, head = new.head, document = new.document, owner = new.owner
                  FROM {UNFOLDED}
                  WHERE p.id = new.id"
             );
@@ -109,7 +109,7 @@ impl Session {
         if !new.is_empty() {
             let insert = format!(
                 "INSERT INTO persona_store.personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
-                                                     created_by, updated_by, content_hash, head, document)
+                                                     created_by, updated_by, content_hash, head, document, owner)
                  SELECT * FROM {UNFOLDED}"
             );
             self.put_rows(&insert, new)?;
@@ -128,7 +128,7 @@ impl Session {
     }
 
     fn put_rows(&mut self, sql: &str, rows: &[PersonaRow]) -> Result<(), TransferError> {
-        let values: [Parameter<'_>; 14] = [
+        let values: [Parameter<'_>; 15] = [
             (&column(rows, |row| identity(row.id)), Type::UUID_ARRAY),
             (&column(rows, |row| row.revision), Type::INT8_ARRAY),
             (&column(rows, |row| row.name.as_str()), Type::TEXT_ARRAY),
@@ -143,6 +143,7 @@ impl Session {
             (&column(rows, |row| row.content_hash.as_slice()), Type::BYTEA_ARRAY),
             (&column(rows, |row| row.metadata.as_str()), Type::TEXT_ARRAY),
             (&column(rows, |row| row.document.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.owner.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(sql, &values).map(drop)
     }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::super::{migrate, row, tokens};
 use super::digest;
 use super::session::Session;
+use crate::handle::Handle;
 use crate::transfer::{Counts, KeyRecord, Line, PersonaDigest, Side, TransferError};
 use crate::{Error, Token};
 
@@ -112,7 +113,10 @@ impl Session {
             Ok(PersonaDigest {
                 id: row::id(found, 0)?,
                 revision: row::value(found, 1)?,
-                handle: row::value(found, 2)?,
+                handle: match row::value::<Option<String>>(found, 2)? {
+                    Some(handle) => Some(Handle { owner: row::value(found, 4)?, handle }),
+                    None => None,
+                },
                 digest: row::value(found, 3)?,
             })
         })
@@ -128,16 +132,18 @@ impl Session {
     }
 
     /// Reads personas with digests. A target of an earlier version, which is looked at before it is
-    /// brought up to date, has the words of titles and texts in one table.
+    /// brought up to date, has the words of titles and texts in one table, and no owners.
     fn persona_sql(&mut self, which: &str) -> Result<String, TransferError> {
-        let [titles, texts] = if self.version_by_content()? >= migrate::TWO_INDEXES_SINCE {
+        let version = self.version_by_content()?;
+        let [titles, texts] = if version >= migrate::TWO_INDEXES_SINCE {
             ["persona_titles", "persona_texts"]
         } else {
             ["persona_search"; 2]
         };
+        let owner = if version >= migrate::OWNERS_SINCE { "" } else { ", '' AS owner" };
         Ok(format!(
-            "SELECT p.id, p.revision, CASE WHEN p.deleted_at IS NULL THEN p.handle END, {}
-             FROM (SELECT * FROM persona_store.personas {which}) AS p
+            "SELECT p.id, p.revision, CASE WHEN p.deleted_at IS NULL THEN p.handle END, {}, p.owner
+             FROM (SELECT *{owner} FROM persona_store.personas {which}) AS p
              LEFT JOIN persona_store.{titles} AS titles ON titles.persona = p.id
              LEFT JOIN persona_store.{texts} AS texts ON texts.persona = p.id
              CROSS JOIN LATERAL (

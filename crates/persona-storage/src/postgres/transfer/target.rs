@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use persona_model::PersonaId;
 use tokio_postgres::types::Type;
 
+use super::super::connection::Parameter;
 use super::super::{Settings, migrate, row, tokens};
 use super::session::{BEGIN, Session};
-use crate::Token;
+use crate::handle::Handle;
 use crate::transfer::{Counts, Entry, KeyRecord, Side, Source, Start, Target, TransferError};
+use crate::{Error, Token};
 
 const STATE: &str = "
     CREATE TABLE persona_store.move_state (
@@ -139,14 +141,25 @@ impl Target for ServerTarget {
         self.session.execute("COMMIT")
     }
 
-    fn handles_taken(&mut self, handles: &[String]) -> Result<Vec<String>, TransferError> {
-        let handles = handles.to_vec();
-        let sql = "SELECT handle FROM persona_store.personas
-                   WHERE handle = ANY ($1) AND handle IS NOT NULL AND deleted_at IS NULL
-                   ORDER BY handle";
-        let rows = self.session.read(sql, &[(&handles, Type::TEXT_ARRAY)])?;
+    fn handles_taken(&mut self, handles: &[Handle]) -> Result<Vec<Handle>, TransferError> {
+        let owners: Vec<&str> = handles.iter().map(|handle| handle.owner.as_str()).collect();
+        let words: Vec<&str> = handles.iter().map(|handle| handle.handle.as_str()).collect();
+        let has_owners = self.session.version_by_content()? >= migrate::OWNERS_SINCE;
+        let owner = if has_owners { "owner" } else { "''" };
+        let sql = format!(
+            "SELECT {owner}, handle FROM persona_store.personas
+             WHERE ({owner}, handle) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+                   AND handle IS NOT NULL AND deleted_at IS NULL
+             ORDER BY 1, 2"
+        );
+        let parameters: [Parameter<'_>; 2] =
+            [(&owners, Type::TEXT_ARRAY), (&words, Type::TEXT_ARRAY)];
+        let rows = self.session.read(&sql, &parameters)?;
+        let taken = |found| -> Result<Handle, Error> {
+            Ok(Handle { owner: row::value(found, 0)?, handle: row::value(found, 1)? })
+        };
         rows.iter()
-            .map(|found| row::value(found, 0).map_err(|error| self.session.unreadable(&error)))
+            .map(|found| taken(found).map_err(|error| self.session.unreadable(&error)))
             .collect()
     }
 

@@ -43,13 +43,14 @@ pub(crate) fn next_after(
     let checksums = version >= migrate::CHECKSUMS_SINCE;
     let sql = format!(
         "SELECT row_id, id, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
-                content_hash, revision, deleted_at IS NOT NULL, head, document, {}, {}
+                content_hash, revision, deleted_at IS NOT NULL, head, document, {}, {}, {}
          FROM personas
          WHERE row_id > ?1
          ORDER BY row_id
          LIMIT 1",
         if checksums { "checksum" } else { "NULL" },
         if version >= migrate::CHAINED_SINCE { "history" } else { "NULL" },
+        if version >= migrate::OWNERS_SINCE { "owner" } else { "''" },
     );
     let current = connection
         .prepare_cached(&sql)?
@@ -99,12 +100,13 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     let text: String = found.get(15).map_err(unreadable)?;
     let document = Document::from_stored(&text)
         .map_err(|invalid| format!("its document cannot be read: {invalid}"))?;
-    let members = || -> rusqlite::Result<(Persona, String, [bool; 4])> {
+    let members = || -> rusqlite::Result<(Persona, String, [bool; 5])> {
         let same = [
             found.get_ref(2)?.as_str()? == document.name(),
             found.get_ref(3)?.as_str()? == document.kind().as_str(),
             found.get_ref(4)?.as_str_or_null()? == document.handle(),
             found.get::<_, bool>(5)? == document.is_active(),
+            found.get_ref(18)?.as_str()? == document.owner_word(),
         ];
         let persona = Persona {
             id,
@@ -121,7 +123,7 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     };
     let (persona, metadata, same) = members().map_err(unreadable)?;
     let mut faults = Vec::new();
-    for (column, same) in ["name", "kind", "handle", "is_active"].into_iter().zip(same) {
+    for (column, same) in ["name", "kind", "handle", "is_active", "owner"].into_iter().zip(same) {
         if !same {
             faults.push(format!("the column {column} differs from the document"));
         }

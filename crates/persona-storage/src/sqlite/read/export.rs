@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use persona_model::{Revision, history_line};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params_from_iter};
 use tokio::sync::oneshot;
 
 use super::{ExportPermit, Held, LOOK_EVERY, Readers, Reason};
@@ -13,7 +13,7 @@ use crate::history_count::HistoryCount;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::system_error::told;
 use crate::sqlite::tables::row;
-use crate::{Error, Export, Exported, Representation};
+use crate::{Error, Export, ExportRequest, Exported, Representation};
 
 /// A client that takes nothing for this long loses the export.
 const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -28,11 +28,11 @@ const CLIENT_GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// [`Error::Busy`] when as many exports as may run are under way, or the WAL has to be reset first.
-pub(crate) async fn start(readers: &Readers, exported: Exported) -> Result<Export, Error> {
+pub(crate) async fn start(readers: &Readers, request: ExportRequest) -> Result<Export, Error> {
     let permit = readers.permit_for_export()?;
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
-    let work = move || run(permit, outlet, opened, exported);
+    let work = move || run(permit, outlet, opened, &request);
     thread::Builder::new()
         .name("export".into())
         .spawn(work)
@@ -53,7 +53,7 @@ fn run(
     permit: ExportPermit,
     outlet: Outlet,
     opened: oneshot::Sender<Result<(), Error>>,
-    exported: Exported,
+    request: &ExportRequest,
 ) {
     let (connection, held) = match permit.begin(|| !opened.is_closed()) {
         Ok(begun) => begun,
@@ -64,7 +64,7 @@ fn run(
     // A request that has gone meanwhile has dropped the other end of the queue too.
     let _ = opened.send(Ok(()));
     let mut client = Pace { outlet, waited: Duration::ZERO };
-    let end = match send_all(&connection, exported, &mut client, &held) {
+    let end = match send_all(&connection, request, &mut client, &held) {
         Err(Ended::Failed(error)) => {
             permit.damage.note(&error);
             Some(held.judge(Err(error)))
@@ -81,6 +81,46 @@ fn run(
         client.outlet.end(end);
     }
 }
+
+/// A statement, with the owners that it is about as its parameters.
+struct Query {
+    sql: String,
+    owners: Vec<String>,
+}
+
+impl Query {
+    fn of(request: &ExportRequest) -> Self {
+        let sql = sql_of(request.exported);
+        let Some(asked) = request.owners() else {
+            return Self { sql: sql.into(), owners: Vec::new() };
+        };
+        if request.exported == Exported::History {
+            let sql = sql.replace("p.id = c.persona", OF_OWNERS);
+            let owners = serde_json::to_string(&asked).expect("a list of texts is JSON");
+            return Self { sql, owners: vec![owners] };
+        }
+        let living = if request.exported == Exported::Living { "deleted_at IS NULL" } else { "1" };
+        // An index has those of each owner in this order, so that lists are merged and nothing is
+        // sorted.
+        let of_owner = |place: usize| {
+            format!(
+                "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum, created_at
+                 FROM personas
+                 WHERE owner = ?{place} AND {living}"
+            )
+        };
+        let lists: Vec<String> = match asked.len() {
+            0 => vec![of_owner(1) + " AND 0"],
+            count => (1..=count).map(of_owner).collect(),
+        };
+        let owners = if asked.is_empty() { vec![""] } else { asked };
+        let sql = format!("{} ORDER BY created_at, id", lists.join(" UNION ALL "));
+        Self { sql, owners: owners.into_iter().map(str::to_owned).collect() }
+    }
+}
+
+/// Of the lines of a history, those of the personas of some owners.
+const OF_OWNERS: &str = "p.id = c.persona AND p.owner IN (SELECT value FROM json_each(?1))";
 
 const fn sql_of(exported: Exported) -> &'static str {
     match exported {
@@ -166,7 +206,7 @@ fn too_slow() -> Ended {
 
 fn send_all(
     connection: &Connection,
-    exported: Exported,
+    request: &ExportRequest,
     client: &mut Pace,
     held: &Held,
 ) -> Result<(), Ended> {
@@ -174,8 +214,10 @@ fn send_all(
     // One snapshot for both statements. Row numbers grow in the order in which this file got its
     // personas.
     let snapshot = connection.unchecked_transaction().map_err(failed)?;
-    let mut statement = connection.prepare(sql_of(exported)).map_err(failed)?;
-    let mut rows = statement.query([]).map_err(failed)?;
+    let Query { sql, owners } = Query::of(request);
+    let exported = request.exported;
+    let mut statement = connection.prepare(&sql).map_err(failed)?;
+    let mut rows = statement.query(params_from_iter(&owners)).map_err(failed)?;
     let mut count = HistoryCount::default();
     while let Some(found) = rows.next().map_err(failed)? {
         let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
@@ -187,8 +229,14 @@ fn send_all(
         client.send(answer, held)?;
     }
     if exported == Exported::History {
+        let counted = match owners.is_empty() {
+            true => "SELECT count(*) FROM personas",
+            false => {
+                "SELECT count(*) FROM personas WHERE owner IN (SELECT value FROM json_each(?1))"
+            }
+        };
         let personas = snapshot
-            .query_row("SELECT count(*) FROM personas", [], |found| row::number(found, 0))
+            .query_row(counted, params_from_iter(&owners), |found| row::number(found, 0))
             .map_err(failed)?;
         count.end(personas).map_err(Ended::Failed)?;
     }

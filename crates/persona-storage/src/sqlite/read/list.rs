@@ -2,13 +2,11 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{
-    Filter, ListRequest, Nearness, PersonaId, Rank, Search, Since, SortKey, Timestamp,
-};
+use persona_model::{ListRequest, Nearness, PersonaId, Rank, Search, SortKey, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::fault_injection;
+use super::conditions::Conditions;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::{Matches, Selected};
 use crate::sqlite::tables::{feed, meta, row};
@@ -50,7 +48,8 @@ fn rows_and_total(
         _ => None,
     };
     let conditions = || Conditions::of(&request.filter, selected.as_ref());
-    let total = request.count.then(|| count(connection, conditions())).transpose()?;
+    let total = || count(connection, conditions().of_any_owner(&request.filter));
+    let total = request.count.then(total).transpose()?;
     let mut rows = Rows { found: Vec::new(), bytes: 0, full: false, most: request.limit + 1 };
     match by_relevance {
         Some(search) => by_nearness(connection, request, search, &mut rows)?,
@@ -87,6 +86,7 @@ fn by_column(
         }
     }
     let order = format!("{key} {direction}, p.id {}", if newest_first { "DESC" } else { "ASC" });
+    let conditions = conditions.of_owners(&request.filter, &order, rows.most);
     rows.read(connection, &key, "personas AS p", conditions, &order, |value| match value {
         Value::Text(text) => text,
         Value::Integer(number) => number.to_string(),
@@ -201,6 +201,7 @@ impl Walk<'_> {
         }
         conditions.add_rows("IN", found);
         conditions.add_plain(&self.request.filter);
+        let conditions = conditions.of_any_owner_among_rows(&self.request.filter);
         let nearness = self.nearness;
         let rank = |value| match value {
             Value::Integer(micros) => {
@@ -279,74 +280,6 @@ fn key_sql(key: SortKey) -> String {
     }
 }
 
-/// What must hold of a row, with the values in the order of their question marks.
-#[derive(Default)]
-struct Conditions {
-    sql: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// Everything that a filter asks for; the indexes of words only tell which rows count.
-    fn of(filter: &Filter, selected: Option<&Selected>) -> Self {
-        let mut conditions = Self::default();
-        match selected {
-            Some(Selected::Only(rows)) => conditions.add_rows("IN", rows),
-            Some(Selected::Except(rows)) => conditions.add_rows("NOT IN", rows),
-            None => {}
-        }
-        conditions.add_plain(filter);
-        conditions
-    }
-
-    /// Only these rows, or only others.
-    fn add_rows(&mut self, is_in: &str, rows: &[i64]) {
-        let rows = serde_json::to_string(rows).expect("a list of numbers is JSON");
-        self.add(
-            &format!("p.row_id {is_in} (SELECT value FROM json_each(?))"),
-            [Value::Text(rows)],
-        );
-    }
-
-    /// Everything that a filter asks for but the search.
-    fn add_plain(&mut self, filter: &Filter) {
-        if !filter.include_deleted {
-            self.add("p.deleted_at IS NULL", []);
-        }
-        if let Some(kind) = filter.kind {
-            self.add("p.kind = ?", [Value::Text(kind.as_str().into())]);
-        }
-        if let Some(active) = filter.is_active {
-            self.add("p.is_active = ?", [Value::Integer(active.into())]);
-        }
-        match filter.updated_since {
-            None => {}
-            Some(Since::Time(time)) => {
-                self.add("p.updated_at >= ?", [Value::Integer(time.as_micros())]);
-            }
-            Some(Since::Position(after)) => {
-                let sequence =
-                    Value::Integer(feed::stored(fault_injection::followed_from(after.sequence)));
-                self.add("p.id IN (SELECT persona FROM changes WHERE sequence > ?)", [sequence]);
-            }
-        }
-        for tag in &filter.tags {
-            let has =
-                "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";
-            self.add(has, [Value::Text(tag.clone())]);
-        }
-    }
-
-    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
-        self.sql.push(condition.into());
-        self.values.extend(values);
-    }
-
-    fn clause(&self) -> String {
-        if self.sql.is_empty() {
-            String::new()
-        } else {
-            format!("WHERE {}", self.sql.join(" AND "))
-        }
-    }
-}
+#[cfg(test)]
+#[path = "list_plans.rs"]
+mod plans;

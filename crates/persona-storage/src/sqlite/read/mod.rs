@@ -17,6 +17,7 @@
 
 mod cache;
 mod cached_answers;
+mod conditions;
 mod damage;
 pub(super) mod export;
 mod lease;

@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = &[
         then: chain_revisions,
     },
     Migration { sql: include_str!("../../../migrations/sqlite/0010_tokens.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../../migrations/sqlite/0011_owners.sql"), then: |_| Ok(()) },
 ];
 
 /// The schema version that this build knows.
@@ -68,6 +69,9 @@ pub(crate) const PARTS_SINCE: u32 = 8;
 
 /// The first version in which revisions are found from their persona, without an index.
 pub(crate) const CHAINED_SINCE: u32 = 9;
+
+/// The first version in which personas have owners.
+pub(crate) const OWNERS_SINCE: u32 = 11;
 
 /// Stands in place of the version after a transfer has copied everything to another database while
 /// a server used the file. Writers look at the version in every transaction, so from this commit on

@@ -8,6 +8,7 @@ pub(super) mod feed;
 pub(super) mod history;
 pub(super) mod idempotency;
 pub(super) mod meta;
+mod persona_counts;
 pub(super) mod personas;
 pub(super) mod revision_list;
 pub(super) mod revisions;

@@ -9,7 +9,9 @@ use super::meta;
 use super::row;
 use crate::decide::Current;
 use crate::sqlite::error::{damage, damaged, from_driver};
-use crate::{Error, Glance, Representation, fault_injection};
+use crate::{Error, Glance, Representation, Write, fault_injection};
+
+pub(crate) use super::persona_counts::{count_deleted, count_living, count_living_up_to};
 
 /// A persona with the number of its row.
 #[derive(Debug)]
@@ -89,9 +91,17 @@ pub(crate) fn tag_of(
         .optional()
 }
 
+/// Whose a persona is; empty where it has no owner.
+pub(crate) fn owner_of(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT owner FROM personas WHERE id = ?1")?
+        .query_row([id.as_bytes()], |found| found.get(0))
+        .optional()
+}
+
 /// What a writer finds.
 pub(crate) enum Found {
-    /// No such persona.
+    /// No such persona for the writer.
     Nothing,
     /// All of it.
     Whole(Box<Stored>),
@@ -100,20 +110,25 @@ pub(crate) enum Found {
 }
 
 /// The whole persona, for a writer.
-pub(crate) fn find(connection: &Connection, id: PersonaId) -> Result<Option<Stored>, Error> {
-    match find_up_to(connection, id, usize::MAX)? {
+pub(crate) fn find(connection: &Connection, write: &Write) -> Result<Option<Stored>, Error> {
+    match find_up_to(connection, write, usize::MAX)? {
         Found::Whole(stored) => Ok(Some(*stored)),
         Found::Nothing | Found::Larger(_) => Ok(None),
     }
 }
 
-/// The whole persona where its document has at most so many bytes.
+/// The whole persona where its document has at most so many bytes. One that the write may not
+/// change is not there, however large it is.
 pub(crate) fn find_up_to(
     connection: &Connection,
-    id: PersonaId,
+    write: &Write,
     bytes_max: usize,
 ) -> Result<Found, Error> {
+    let id = write.operation.id();
     let whole_or_larger = |found: &Row<'_>| -> rusqlite::Result<Result<Found, Error>> {
+        if write.hides(found.get_ref(14)?.as_str()?) {
+            return Ok(Ok(Found::Nothing));
+        }
         // SQLite reads the length from the header of the record, without the text.
         let bytes = row::number(found, 12)?.try_into().unwrap_or(usize::MAX);
         Ok(if bytes > bytes_max {
@@ -125,7 +140,7 @@ pub(crate) fn find_up_to(
     connection
         .prepare_cached(
             "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
-                    revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document), history
+                    revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document), history, owner
              FROM personas
              WHERE id = ?1",
         )
@@ -183,17 +198,18 @@ pub(crate) fn history_from(
     })
 }
 
-/// The other persona that has a handle, among those that are not deleted.
+/// The other persona of an owner that has a handle, among those that are not deleted.
 pub(crate) fn holder_of(
     connection: &Connection,
+    owner: &str,
     handle: &str,
     except: PersonaId,
 ) -> rusqlite::Result<Option<PersonaId>> {
     connection
         .prepare_cached(
-            "SELECT id FROM personas WHERE handle = ?1 AND deleted_at IS NULL AND id <> ?2",
+            "SELECT id FROM personas WHERE owner = ?1 AND handle = ?2 AND deleted_at IS NULL AND id <> ?3",
         )?
-        .query_row(params![handle, except.as_bytes()], |found| row::id(found, 0))
+        .query_row(params![owner, handle, except.as_bytes()], |found| row::id(found, 0))
         .optional()
 }
 
@@ -205,6 +221,7 @@ struct Columns<'a> {
     name: &'a str,
     kind: &'static str,
     handle: Option<&'a str>,
+    owner: &'a str,
     is_active: bool,
     deleted_at: Option<i64>,
 }
@@ -215,6 +232,7 @@ impl<'a> Columns<'a> {
             name: persona.document.name(),
             kind: persona.document.kind().as_str(),
             handle: persona.document.handle(),
+            owner: persona.document.owner_word(),
             is_active: persona.document.is_active(),
             deleted_at: persona.deleted_at.map(Timestamp::as_micros),
         }
@@ -222,8 +240,8 @@ impl<'a> Columns<'a> {
 
     fn update(&self, connection: &Connection, row_id: i64) -> rusqlite::Result<()> {
         connection
-            .prepare_cached("UPDATE personas SET name = ?2, kind = ?3, handle = ?4, is_active = ?5, deleted_at = ?6 WHERE row_id = ?1")?
-            .execute(params![row_id, self.name, self.kind, self.handle, self.is_active, self.deleted_at])
+            .prepare_cached("UPDATE personas SET name = ?2, kind = ?3, handle = ?4, owner = ?5, is_active = ?6, deleted_at = ?7 WHERE row_id = ?1")?
+            .execute(params![row_id, self.name, self.kind, self.handle, self.owner, self.is_active, self.deleted_at])
             .map(drop)
     }
 }
@@ -237,9 +255,9 @@ pub(crate) fn insert(
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
-            "INSERT INTO personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+            "INSERT INTO personas (id, revision, name, kind, handle, owner, is_active, created_at, updated_at, deleted_at,
                                    created_by, updated_by, content_hash, checksum, history, head, document)
-             VALUES (:id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
+             VALUES (:id, :revision, :name, :kind, :handle, :owner, :is_active, :created_at, :updated_at, :deleted_at,
                      :created_by, :updated_by, :content_hash, :checksum, :history, :head, :document)",
         )?
         .execute(named_params! {
@@ -248,6 +266,7 @@ pub(crate) fn insert(
             ":name": persona.document.name(),
             ":kind": persona.document.kind().as_str(),
             ":handle": persona.document.handle(),
+            ":owner": persona.document.owner_word(),
             ":is_active": persona.document.is_active(),
             ":created_at": persona.created_at.as_micros(),
             ":updated_at": persona.updated_at.as_micros(),
@@ -335,59 +354,4 @@ pub(crate) fn insert_tags(
         .folded_tags()
         .iter()
         .try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
-}
-
-/// How many personas are alive; `None` where more than so many would have to be counted.
-pub(crate) fn count_living_up_to(
-    connection: &Connection,
-    most: u64,
-) -> rusqlite::Result<Option<u64>> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM personas LIMIT ?1)";
-    let counted = connection
-        .prepare_cached(sql)?
-        .query_row([row::stored(most + 1)], |found| row::number(found, 0))?;
-    if counted > most { Ok(None) } else { count_living(connection).map(Some) }
-}
-
-/// How many personas are alive.
-pub(crate) fn count_living(connection: &Connection) -> rusqlite::Result<u64> {
-    // Two narrow indexes instead of one look at every row.
-    connection
-        .prepare_cached("SELECT (SELECT count(*) FROM personas) - (SELECT count(*) FROM personas WHERE deleted_at IS NOT NULL)")?
-        .query_row([], |found| row::number(found, 0))
-}
-
-/// How many personas are soft-deleted.
-pub(crate) fn count_deleted(connection: &Connection) -> rusqlite::Result<u64> {
-    let sql = "SELECT count(*) FROM personas WHERE deleted_at IS NOT NULL";
-    connection.prepare_cached(sql)?.query_row([], |found| row::number(found, 0))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::{count_living, count_living_up_to};
-    use crate::NoObserver;
-    use crate::sqlite::connection::{Purpose, open};
-    use crate::sqlite::{Settings, initialise};
-
-    #[test]
-    fn the_living_are_counted_as_long_as_there_are_not_too_many() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings = Settings::new(folder.path().join("persona.db"));
-        initialise(&settings).expect("a new file");
-        let connection = open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
-        let add = "INSERT INTO personas (id, revision, name, kind, is_active, created_at, updated_at, deleted_at, content_hash, checksum,
-                                         history, head, document)
-                   VALUES (randomblob(16), 1, 'Ada', 'agent', 1, 0, 0, ?1, randomblob(32), 0, randomblob(8), '{}', '{}')";
-        for deleted_at in [None, None, Some(1)] {
-            connection.execute(add, [deleted_at]).expect("added");
-        }
-        assert_eq!(count_living(&connection), Ok(2));
-        assert_eq!(
-            [2, 3, 4].map(|most| count_living_up_to(&connection, most).expect("counted")),
-            [None, Some(2), Some(2)]
-        );
-    }
 }

@@ -30,13 +30,13 @@ pub(super) fn put_persona(
     };
     transaction
         .prepare_cached(
-            "INSERT INTO personas (row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+            "INSERT INTO personas (row_id, id, revision, name, kind, handle, owner, is_active, created_at, updated_at, deleted_at,
                                    created_by, updated_by, content_hash, checksum, history, head, document)
-             VALUES (:row_id, :id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
+             VALUES (:row_id, :id, :revision, :name, :kind, :handle, :owner, :is_active, :created_at, :updated_at, :deleted_at,
                      :created_by, :updated_by, :content_hash, :checksum, :history, :head, :document)
              ON CONFLICT (row_id) DO UPDATE
              SET revision = excluded.revision, name = excluded.name, kind = excluded.kind, handle = excluded.handle,
-                 is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
+                 owner = excluded.owner, is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
                  updated_by = excluded.updated_by, content_hash = excluded.content_hash,
                  checksum = excluded.checksum, history = excluded.history, head = excluded.head, document = excluded.document",
         )?
@@ -47,6 +47,7 @@ pub(super) fn put_persona(
             ":name": persona.name,
             ":kind": persona.kind,
             ":handle": persona.handle,
+            ":owner": persona.owner,
             ":is_active": persona.is_active,
             ":created_at": persona.created_at,
             ":updated_at": persona.updated_at,

@@ -6,6 +6,7 @@ use persona_model::{Document, PersonaId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::Token;
+use crate::handle::Handle;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::error::damage;
 use crate::sqlite::tables::{checksum, row, tokens};
@@ -72,6 +73,7 @@ impl File {
             name: found.get(3)?,
             kind: found.get(4)?,
             handle: found.get(5)?,
+            owner: found.get(15)?,
             is_active: found.get(6)?,
             created_at: found.get(7)?,
             updated_at: found.get(8)?,
@@ -87,7 +89,9 @@ impl File {
             found_by: read,
         };
         let digest = persona_digest(&persona);
-        let handle = persona.handle.filter(|_| persona.deleted_at.is_none());
+        let PersonaRow { owner, handle, deleted_at, .. } = persona;
+        let handle = handle.filter(|_| deleted_at.is_none());
+        let handle = handle.map(|handle| Handle { owner, handle });
         Ok(PersonaDigest { id, revision: persona.revision, handle, digest })
     }
 
@@ -180,7 +184,7 @@ impl Side for File {
 }
 
 const PERSONA: &str = "SELECT row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
-                              created_by, updated_by, content_hash, head, document
+                              created_by, updated_by, content_hash, head, document, owner
                        FROM personas";
 const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at FROM idempotency";
 

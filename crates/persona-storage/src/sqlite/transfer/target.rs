@@ -15,6 +15,7 @@ use super::order;
 use super::put::{put_entries, put_persona};
 use super::read::File;
 use crate::Token;
+use crate::handle::Handle;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::FileSystem;
 use crate::sqlite::backup::snapshot;
@@ -158,7 +159,7 @@ impl Target for FileTarget {
         Ok(())
     }
 
-    fn handles_taken(&mut self, _handles: &[String]) -> Result<Vec<String>, TransferError> {
+    fn handles_taken(&mut self, _handles: &[Handle]) -> Result<Vec<Handle>, TransferError> {
         // It is always a new file.
         Ok(Vec::new())
     }

@@ -147,9 +147,8 @@ impl Foresight {
             return Looked::Light(None);
         }
         prepare_own(&write.operation);
-        let id = write.operation.id();
         let looked = self.readers.short(|reader| {
-            Ok(match personas::find_up_to(reader, id, LIGHT_BYTES_MAX)? {
+            Ok(match personas::find_up_to(reader, write, LIGHT_BYTES_MAX)? {
                 Found::Nothing => Looked::Light(None),
                 Found::Larger(bytes) => Looked::Heavy(bytes),
                 Found::Whole(before) => {
@@ -176,7 +175,7 @@ impl Foresight {
             let mut budget = Budget::WHOLE;
             let foreseen = batch.writes().iter().map(|write| {
                 prepare_own(&write.operation);
-                let found = personas::find_up_to(reader?, write.operation.id(), budget.left());
+                let found = personas::find_up_to(reader?, write, budget.left());
                 let Ok(Found::Whole(before)) = found else { return None };
                 let foreseen = foresee(reader?, write, *before);
                 budget.take(foreseen.bytes(), 0).ok().map(|()| foreseen)
@@ -228,7 +227,7 @@ impl Foresight {
 
 fn look(reader: &Connection, write: &Write) -> (Option<Foreseen>, Option<Large>) {
     prepare_own(&write.operation);
-    let before = personas::find(reader, write.operation.id()).ok().flatten();
+    let before = personas::find(reader, write).ok().flatten();
     let foreseen = before.map(|before| foresee(reader, write, before));
     let large = large_text(reader, write, foreseen.as_ref());
     (foreseen, large)
@@ -312,7 +311,9 @@ fn is_of_the_rules(decided: &Result<Decision, Error>) -> bool {
     let Err(error) = decided else { return true };
     matches!(
         error,
-        Error::Invalid(_)
+        Error::NotFound
+            | Error::OwnerRefused { .. }
+            | Error::Invalid(_)
             | Error::TestFailed { .. }
             | Error::UnknownBase { .. }
             | Error::UnknownRevision { .. }

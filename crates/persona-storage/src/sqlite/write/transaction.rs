@@ -1,6 +1,6 @@
 //! One request inside a running write transaction.
 
-use persona_model::{PersonaId, Revision, Timestamp};
+use persona_model::{Revision, Timestamp};
 use rusqlite::Connection;
 
 use super::foresight::Foreseen;
@@ -57,7 +57,7 @@ pub(crate) fn apply(
         return Err(Error::TooManyKeys { max: keys_max });
     }
     let id = write.operation.id();
-    let (current, decision) = match seen(connection, id, foreseen, bytes_max)? {
+    let (current, decision) = match seen(connection, write, foreseen, bytes_max)? {
         Seen::Whole(current, decision) => (current, decision),
         Seen::Larger(bytes) => return Ok(Step::IsHeavy(bytes)),
     };
@@ -101,18 +101,19 @@ enum Seen {
 
 fn seen(
     connection: &Connection,
-    id: PersonaId,
+    write: &Write,
     foreseen: Option<Foreseen>,
     bytes_max: usize,
 ) -> Result<Seen, Error> {
     let mut outdated = None;
     if let Some(Foreseen { before, decision }) = foreseen {
-        if personas::tag_of(connection, id).map_err(from_driver)? == Some(before.tag) {
+        let tag = personas::tag_of(connection, write.operation.id()).map_err(from_driver)?;
+        if tag == Some(before.tag) {
             return Ok(Seen::Whole(Some(before), decision));
         }
         outdated = Some(before.persona.document);
     }
-    Ok(match personas::find_up_to(connection, id, bytes_max)? {
+    Ok(match personas::find_up_to(connection, write, bytes_max)? {
         Found::Nothing => Seen::Whole(None, None),
         Found::Whole(mut stored) => {
             fault_injection::use_what_was_seen_outside(&mut stored.persona, outdated);
@@ -130,7 +131,8 @@ fn keep(
     let persona = &revised.persona;
     if let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
         && let Some(holder) =
-            personas::holder_of(connection, handle, persona.id).map_err(from_driver)?
+            personas::holder_of(connection, persona.document.owner_word(), handle, persona.id)
+                .map_err(from_driver)?
     {
         return Err(Error::HandleTaken { handle: handle.into(), holder });
     }

@@ -1,0 +1,131 @@
+//! The personas of two owners and of none, and their tokens.
+
+use serde_json::{Value, json};
+
+use crate::common::tokens::{bearer, create};
+use crate::common::{Reply, Server};
+
+pub const PERSONAS: &str = "/api/v1/personas";
+/// A text that every persona of the other owner has everywhere. None of the probes has it.
+pub const SECRET: &str = "otter";
+/// The idempotency key that the other owner used.
+pub const KEY: &str = "key-of-bea";
+/// What was created with it.
+pub const CREATED_WITH_KEY: &str = r#"{"name":"made with a key"}"#;
+/// The handle of a persona of the other owner.
+pub const HANDLE: &str = "handle-of-bea";
+
+/// A persona that is hidden from the first owner.
+#[derive(Clone, Debug)]
+pub struct Hidden {
+    pub id: String,
+    pub etag: String,
+}
+
+/// See the module.
+pub struct Cast<'a> {
+    pub server: &'a Server,
+    /// Tokens that are bound to the first owner, of each scope; the last one reads what has no
+    /// owner too.
+    pub ada: Vec<String>,
+    /// The token of the other owner.
+    pub bea: String,
+    /// The token of the operator.
+    pub admin: String,
+    /// The personas of the other owner, each in a state of its own.
+    pub hidden: Vec<Hidden>,
+    /// One without an owner.
+    pub shared: Hidden,
+    /// One of the first owner.
+    pub own: Hidden,
+}
+
+impl<'a> Cast<'a> {
+    pub fn of(server: &'a Server) -> Self {
+        let token = |flags: &[&str]| bearer(&create(server, flags));
+        let ada = ["read", "write", "admin", "admin+shared"].map(|scope| {
+            let (name, scope) = (format!("--name=a-{}", scope.replace('+', "-")), scope);
+            token(&[&name, &format!("--scope={scope}"), "--owner=ada"])
+        });
+        let nothing = || Hidden { id: String::new(), etag: String::new() };
+        let mut cast = Self {
+            server,
+            ada: ada.into(),
+            bea: token(&["--name=b", "--scope=admin", "--owner=bea"]),
+            admin: token(&["--name=operator", "--scope=admin"]),
+            hidden: Vec::new(),
+            shared: nothing(),
+            own: nothing(),
+        };
+        cast.make_personas();
+        cast
+    }
+
+    fn make_personas(&mut self) {
+        let (bea, admin, own) = (self.bea.clone(), self.admin.clone(), self.ada[1].clone());
+        let secret = |members: Value| {
+            let mut all = json!({ "name": SECRET, "description": SECRET, "tags": [SECRET] });
+            let known = all.as_object_mut().expect("an object");
+            known.extend(members.as_object().expect("an object").clone());
+            all
+        };
+        let plain = self.create(&bea, &secret(json!({ "handle": HANDLE })));
+        let changed = json!({ "nickname": SECRET }).to_string();
+        let plain = self.hidden_by(&self.send(&bea, "PATCH", &plain.id, &[], &changed));
+        let deleted = self.create(&bea, &secret(json!({})));
+        let any = [("if-match", "*")];
+        assert_eq!(self.send(&bea, "DELETE", &deleted.id, &any, "").status, 204);
+        let large = "x".repeat(100_000);
+        let large = self.create(&bea, &secret(json!({ "scenario": large })));
+        // More than an atomic batch may have.
+        let texts = vec!["x".repeat(200_000); 6];
+        let huge = self.create(&bea, &secret(json!({ "alternate_greetings": texts })));
+        self.hidden = vec![plain, deleted, large, huge];
+        let with_key = [("idempotency-key", KEY)];
+        let made = self.send(&bea, "POST", "", &with_key, CREATED_WITH_KEY);
+        assert_eq!(made.status, 201, "{made:?}");
+        self.shared = self.create(&admin, &json!({ "name": "of all" }));
+        self.own = self.create(&own, &json!({ "name": "wizard", "tags": ["t"] }));
+        for number in 0..4 {
+            self.create(&own, &json!({ "name": format!("wizard {number}"), "tags": ["t"] }));
+        }
+    }
+
+    fn create(&self, token: &str, document: &Value) -> Hidden {
+        self.hidden_by(&self.send(token, "POST", "", &[], &document.to_string()))
+    }
+
+    fn hidden_by(&self, reply: &Reply) -> Hidden {
+        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+        let id = reply.json()["id"].as_str().expect("an identity").to_owned();
+        Hidden { id, etag: reply.header("etag").expect("a tag").to_owned() }
+    }
+
+    /// Sends a request about a persona, or about all of them.
+    pub fn send(
+        &self,
+        token: &str,
+        method: &str,
+        id: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let path = if id.is_empty() { PERSONAS.into() } else { format!("{PERSONAS}/{id}") };
+        self.ask(token, method, &path, headers, body)
+    }
+
+    /// Sends any request.
+    pub fn ask(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut all = vec![("authorization", token), ("x-request-id", "r-1")];
+        all.extend_from_slice(headers);
+        let mut client = self.server.connect();
+        client.request(method, path, &all, body.as_bytes()).expect("an answer")
+    }
+}

@@ -1,0 +1,110 @@
+//! What a token reads and changes that is bound to an owner.
+
+use serde_json::{Value, json};
+
+use super::cast::{Cast, PERSONAS};
+use crate::common::tokens::{bearer, create, run};
+use crate::common::{Reply, Server};
+
+fn told(reply: &Reply) -> (u16, Value, Value) {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    (reply.status, body["code"].clone(), body["owner"].clone())
+}
+
+#[test]
+fn a_bound_token_works_on_the_personas_of_its_owner() {
+    let server = Server::with_workers(2).start();
+    let cast = Cast::of(&server);
+    let (id, write) = (&cast.own.id, &cast.ada[1]);
+    let done = |status: u16| (status, Value::Null, json!("ada"));
+    let refused = (403, json!("owner_refused"), Value::Null);
+    assert_eq!(told(&cast.send(write, "GET", id, &[], "")), done(200));
+    assert_eq!(told(&cast.send(write, "PATCH", id, &[], r#"{"nickname":"x"}"#)), done(200));
+    let any = [("if-match", "*")];
+    assert_eq!(told(&cast.send(write, "PUT", id, &any, r#"{"name":"wizard"}"#)), done(200));
+    assert_eq!(told(&cast.send(write, "POST", "", &[], r#"{"name":"x"}"#)), done(201));
+    for body in [r#"{"name":"x","owner":"bea"}"#, r#"{"name":"x","owner":"Ada"}"#] {
+        assert_eq!(told(&cast.send(write, "POST", "", &[], body)), refused, "{body}");
+        assert_eq!(told(&cast.send(write, "PUT", id, &any, body)), refused, "{body}");
+    }
+    for body in [r#"{"owner":"bea"}"#, r#"{"owner":null}"#] {
+        assert_eq!(told(&cast.send(write, "PATCH", id, &[], body)), refused, "{body}");
+    }
+    // An identity of its own choice would tell whether it is in use.
+    let new = [("if-none-match", "*")];
+    let chosen = "0193b0c2-7f3e-7a10-8c1d-000000000001";
+    let reply = cast.send(write, "PUT", chosen, &new, r#"{"name":"x"}"#);
+    assert_eq!(told(&reply), (404, json!("no_such_persona"), Value::Null));
+    for path in ["/api/v1/status", "/metrics"] {
+        assert_eq!(told(&cast.ask(&cast.ada[2], "GET", path, &[], "")), refused, "{path}");
+    }
+    // What has no owner is read with +shared, and never changed.
+    let [strict, shared] = [&cast.ada[2], &cast.ada[3]];
+    let shared_id = &cast.shared.id;
+    assert_eq!(cast.send(strict, "GET", shared_id, &[], "").status, 404);
+    assert_eq!(cast.send(shared, "GET", shared_id, &[], "").status, 200);
+    assert_eq!(cast.send(shared, "PATCH", shared_id, &[], r#"{"name":"x"}"#).status, 404);
+}
+
+#[test]
+fn a_persona_that_is_given_away_is_gone_at_once_on_every_worker() {
+    let server = Server::with_workers(2).start();
+    let cast = Cast::of(&server);
+    let id = &cast.own.id;
+    let statuses = || {
+        let read = |token: &str| cast.send(token, "GET", id, &[], "").status;
+        (0..8).map(|_| (read(&cast.ada[0]), read(&cast.bea))).collect::<Vec<_>>()
+    };
+    let give = |owner: &str| {
+        let body = json!({ "owner": owner }).to_string();
+        let reply = cast.send(&cast.admin, "PATCH", id, &[], &body);
+        assert_eq!(reply.status, 200, "{reply:?}");
+    };
+    assert_eq!(statuses(), [(200, 404); 8]);
+    for _ in 0..10 {
+        give("bea");
+        assert_eq!(statuses(), [(404, 200); 8]);
+        give("ada");
+        assert_eq!(statuses(), [(200, 404); 8]);
+    }
+}
+
+#[test]
+fn a_file_is_imported_into_the_owner_of_the_token() {
+    let server = Server::with_workers(2).start();
+    let cast = Cast::of(&server);
+    let import = |token: &str, body: &str| {
+        let headers = [("content-type", "application/x-ndjson")];
+        let reply = cast.ask(token, "POST", "/api/v1/import", &headers, body);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let items = reply.json()["items"].clone();
+        let item = |item: &Value| (item["status"].clone(), item["id"].clone());
+        items.as_array().expect("items").iter().map(item).collect::<Vec<_>>()
+    };
+    let file = format!("{{\"id\":\"{}\",\"name\":\"x\"}}\n", cast.hidden[0].id);
+    let (ada, bea) = (&cast.ada[1], &cast.bea);
+    let first = import(ada, &file);
+    assert_eq!(first[0].0, "created");
+    assert_ne!(first[0].1, cast.hidden[0].id.as_str());
+    assert_eq!(import(ada, &file), [(json!("unchanged"), first[0].1.clone())]);
+    // Its own persona it finds by its identity.
+    assert_eq!(import(bea, &file), [(json!("differs"), json!(cast.hidden[0].id))]);
+    let made = cast.send(ada, "GET", first[0].1.as_str().expect("an id"), &[], "").json();
+    assert_eq!((&made["owner"], &made["name"]), (&json!("ada"), &json!("x")));
+}
+
+#[test]
+fn a_token_tells_its_owner_and_has_one_that_can_be() {
+    let server = Server::with_workers(1).start();
+    create(&server, &["--name=t", "--scope=read+shared", "--owner=team:7"]);
+    create(&server, &["--name=u", "--scope=write"]);
+    let listed = run(&server, &["list"])["items"].clone();
+    let told = |item: &Value| [&item["owner"], &item["scope"], &item["shared"]].map(Value::clone);
+    assert_eq!(told(&listed[0]), [json!("team:7"), json!("read"), json!(true)]);
+    assert_eq!(told(&listed[1]), [Value::Null, json!("write"), json!(false)]);
+    let token = bearer(&create(&server, &["--name=v", "--scope=write", "--owner=team:7"]));
+    let headers = [("authorization", token.as_str())];
+    let body = br#"{"name":"x"}"#;
+    let made = server.connect().request("POST", PERSONAS, &headers, body).expect("an answer");
+    assert_eq!(made.json()["owner"], "team:7");
+}

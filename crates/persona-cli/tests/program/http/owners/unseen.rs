@@ -1,0 +1,159 @@
+//! No answer tells a client that is bound to an owner of the personas of another one.
+//!
+//! An answer about a persona of another owner is compared, byte for byte, with the answer about one
+//! that never was; and what is answered about all personas is compared with what is answered when
+//! the other owner has changed everything. The controls leave out one check each.
+
+use std::cell::RefCell;
+
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use super::cast::{CREATED_WITH_KEY, Cast, HANDLE, KEY, PERSONAS, SECRET};
+use super::probes::any_probe;
+use crate::common::{Reply, Server};
+
+/// Each is two requests for each hidden persona and each token.
+const CASES: u32 = 160;
+
+/// The first probe that is answered otherwise about a hidden persona than about one that never was.
+fn told_apart(cast: &Cast<'_>) -> Option<String> {
+    let first = RefCell::new(None);
+    let config = Config { cases: CASES, source_file: Some(file!()), ..Config::default() };
+    let config = Config { failure_persistence: None, max_shrink_iters: 0, ..config };
+    let _ = TestRunner::new(config).run(&any_probe(), |probe| {
+        for token in &cast.ada {
+            let is_strict = token != cast.ada.last().expect("four tokens");
+            let shared = is_strict.then_some(&cast.shared);
+            for hidden in cast.hidden.iter().chain(shared) {
+                if let Some(difference) = probe.difference(cast, token, hidden) {
+                    first.borrow_mut().get_or_insert(difference);
+                    return Err(proptest::test_runner::TestCaseError::fail("told apart"));
+                }
+            }
+        }
+        Ok(())
+    });
+    first.into_inner()
+}
+
+/// Everything that is answered about all personas. A position names a line of the feed, which all
+/// owners share, so it is left out.
+fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
+    let queries = [
+        "",
+        "?count=exact",
+        "?include_deleted=true&count=exact",
+        "?sort=name&limit=1",
+        "?sort=-name&limit=2",
+        "?sort=created_at&limit=2",
+        "?sort=-updated_at",
+        "?owner=bea",
+        "?owner=bea&count=exact&include_deleted=true",
+        "?owner=",
+        "?owner=ada&limit=3",
+        "?tag=t",
+        "?tag=otter&count=exact",
+        "?q=otter&count=exact",
+        "?q=wizard&highlight=true&count=exact",
+        "?q=-wizard&count=exact",
+        "?kind=character&count=exact&fields=id,owner",
+        "?q=o*",
+        "?updated_since=2000-01-01T00:00:00Z&count=exact",
+    ];
+    let exports = ["", "?include_deleted=true", "?history=true", "?owner=bea"];
+    let lists = queries.into_iter().map(|query| format!("{PERSONAS}{query}"));
+    let exports = exports.into_iter().map(|query| format!("/api/v1/export{query}"));
+    let server = ["/api/v1/status", "/metrics"].into_iter().map(str::to_owned);
+    let text = |path: String| {
+        let reply = cast.ask(token, "GET", &path, &[], "");
+        let mut body = String::from_utf8_lossy(&reply.body).into_owned();
+        if let Ok(mut page) = serde_json::from_str::<Value>(&body) {
+            page.as_object_mut().expect("an object").remove("next_updated_since");
+            if page["next_cursor"].as_str().is_some_and(|cursor| cursor.contains('.')) {
+                page["next_cursor"] = json!("with a position");
+            }
+            body = page.to_string();
+        }
+        format!("{path}: {} {body}", reply.status)
+    };
+    lists.chain(exports).chain(server).map(text).collect()
+}
+
+/// The other owner changes everything that it has, and adds to it.
+fn change_everything(cast: &Cast<'_>) {
+    let changed = |reply: Reply| assert!(reply.status < 300, "{reply:?}");
+    for (place, hidden) in cast.hidden.iter().enumerate() {
+        let any = [("if-match", "*")];
+        match place {
+            0 => changed(cast.send(&cast.bea, "DELETE", &hidden.id, &any, "")),
+            1 => {
+                let path = format!("{PERSONAS}/{}/undelete", hidden.id);
+                changed(cast.ask(&cast.bea, "POST", &path, &[], ""));
+            }
+            _ => changed(cast.send(&cast.bea, "PATCH", &hidden.id, &[], r#"{"name":"otter 2"}"#)),
+        }
+    }
+    let more = json!({ "name": "otter wizard", "tags": ["t"], "is_active": false }).to_string();
+    changed(cast.send(&cast.bea, "POST", "", &[], &more));
+}
+
+/// What tells of the other owner, by any of these ways; empty where nothing does.
+fn leaks(cast: &Cast<'_>) -> Vec<String> {
+    let mut leaks: Vec<String> = told_apart(cast).into_iter().collect();
+    let (strict, shared) = (&cast.ada[2], &cast.ada[3]);
+    let before = [about_all(cast, strict), about_all(cast, shared)].concat();
+    change_everything(cast);
+    let after = [about_all(cast, strict), about_all(cast, shared)].concat();
+    let differences = before.iter().zip(&after).filter(|(before, after)| before != after);
+    leaks.extend(differences.map(|(before, after)| format!("{before}\nand then\n{after}")));
+    let is_told = |text: &&String| {
+        let (_, body) = text.split_once(": ").expect("a path and a body");
+        body.contains(SECRET) || cast.hidden.iter().any(|hidden| body.contains(&hidden.id))
+    };
+    leaks.extend(before.iter().chain(&after).filter(is_told).cloned());
+    // A handle and a key that the other owner uses are free.
+    let writing = &cast.ada[1];
+    let named = json!({ "name": "x", "handle": HANDLE }).to_string();
+    let with_key = [("idempotency-key", KEY)];
+    for (headers, body) in [(&[][..], named.as_str()), (&with_key, CREATED_WITH_KEY)] {
+        let reply = cast.send(writing, "POST", "", headers, body);
+        let is_new = reply.status == 201 && reply.header("idempotency-replayed").is_none();
+        if !is_new || reply.json()["owner"] != "ada" {
+            leaks.push(format!("{body} with {headers:?}: {reply:?}"));
+        }
+    }
+    // A cursor of the other owner leads through its own list, and nowhere else.
+    let path = format!("{PERSONAS}?limit=1");
+    let page = cast.ask(&cast.bea, "GET", &path, &[], "").json();
+    let cursor = page["next_cursor"].as_str().expect("another page");
+    let path = format!("{PERSONAS}?limit=1&cursor={cursor}");
+    let reply = cast.ask(strict, "GET", &path, &[], "");
+    if reply.status != 200 || String::from_utf8_lossy(&reply.body).contains(SECRET) {
+        leaks.push(format!("with a cursor: {reply:?}"));
+    }
+    leaks
+}
+
+fn leaks_of(flags: &[&str]) -> Vec<String> {
+    let server = Server::with_workers(2);
+    let server = flags.iter().fold(server, |server, flag| server.flag(*flag)).start();
+    leaks(&Cast::of(&server))
+}
+
+#[test]
+fn nothing_tells_a_bound_client_of_the_personas_of_another_owner() {
+    let leaks = leaks_of(&[]);
+    assert!(leaks.is_empty(), "{}", leaks.join("\n\n"));
+}
+
+/// The controls of the test above: each leaves out one check.
+#[test]
+fn a_check_of_owners_that_is_left_out_is_noticed() {
+    for (fault, told) in
+        [("overlook-owners", "GET"), ("overlook-owners-of-writes", "{"), ("share-keys", KEY)]
+    {
+        let leaks = leaks_of(&[&format!("--fault={fault}")]);
+        assert!(leaks.iter().any(|leak| leak.contains(told)), "{fault}: {leaks:#?}");
+    }
+}

@@ -1,0 +1,265 @@
+//! Who asks, and what there is for it: the one way from a door to the personas of a store.
+//!
+//! A [`GuardedStore`] gives no persona away and takes no change but through a [`View`], and a view
+//! needs a [`Viewer`]. So a new route cannot forget to say on whose behalf it asks, and what it
+//! asks for is bounded without its doing. What is not reached is answered as if it never existed.
+//!
+//! A write is decided inside its transaction, by the owner of the row that it changes (`decide.rs`).
+//! A list and an export have the owners in their statements. What a read of one persona found is
+//! judged by its own text, because every representation names its owner. A past revision may name
+//! another: it is judged by the owner that the persona has after it was read.
+
+use std::sync::Arc;
+
+use persona_model::{ListRequest, PersonaId, Reach, Revision, owner_word_in};
+use uuid::Uuid;
+
+use crate::fault_injection::{InjectedFault, is_on};
+use crate::{
+    AtomicBatch, Error, Export, ExportRequest, Glance, NotApplied, Operation, Page, Representation,
+    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write,
+    Written,
+};
+
+/// On whose behalf something is asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Viewer {
+    reach: Reach,
+    /// Whose idempotency keys count; `None` for those of clients without a token.
+    token: Option<Uuid>,
+}
+
+impl Viewer {
+    /// A program that is trusted, or a client of a server that needs no token.
+    pub const fn trusted() -> Self {
+        Self { reach: Reach::Everything, token: None }
+    }
+
+    /// The client with this token. `None` where the token is bound to what no owner can be called.
+    pub fn of(token: &Token) -> Option<Self> {
+        let reach = match &token.owner {
+            None => Reach::Everything,
+            Some(owner) => Reach::Owner { owner: owner.parse().ok()?, with_shared: token.shared },
+        };
+        Some(Self { reach, token: Some(token.id) })
+    }
+
+    /// Which personas it reaches.
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Whether it is bound to an owner.
+    pub fn is_bound(&self) -> bool {
+        self.reach.owner().is_some()
+    }
+
+    /// Whether it may read what this representation shows.
+    fn sees(&self, found: &Representation) -> bool {
+        !self.is_bound()
+            || is_on(InjectedFault::OverlookOwners)
+            || owner_word_in(&found.body).is_some_and(|word| self.reach.sees(word))
+    }
+
+    /// The same write on behalf of this viewer: with keys of its own, and with its owner where a
+    /// document has none.
+    fn own(&self, mut write: Write) -> Write {
+        if let (Some(token), Some(wanted)) = (self.token, &mut write.idempotency)
+            && !is_on(InjectedFault::ShareKeys)
+        {
+            // No key of a client has a blank.
+            wanted.key = format!("{token} {}", wanted.key);
+        }
+        if let (
+            Some(owner),
+            Operation::Create { document, .. } | Operation::Replace { document, .. },
+        ) = (self.reach.owner(), &mut write.operation)
+            && document.owner_word().is_empty()
+        {
+            *document = document.owned_by(owner);
+        }
+        Write { viewer: self.clone(), ..write }
+    }
+}
+
+/// A store, as doors have it.
+#[derive(Clone)]
+pub struct GuardedStore(Arc<dyn Store>);
+
+impl GuardedStore {
+    /// Guards a store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self(store)
+    }
+
+    /// What there is for a viewer.
+    pub fn view<'a>(&'a self, viewer: &'a Viewer) -> View<'a> {
+        View { store: &*self.0, viewer }
+    }
+
+    /// See [`Store::token_at_once`].
+    pub fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {
+        self.0.token_at_once(hash)
+    }
+
+    /// See [`Store::token`].
+    ///
+    /// # Errors
+    ///
+    /// See there, as with all methods.
+    pub async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error> {
+        self.0.token(hash).await
+    }
+
+    /// See [`Store::change_token`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {
+        self.0.change_token(change).await
+    }
+
+    /// See [`Store::ready`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.0.ready().await
+    }
+
+    /// See [`Store::status`]. It counts the personas of all owners.
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub async fn status(&self) -> Result<Status, Error> {
+        self.0.status().await
+    }
+}
+
+/// What there is for one viewer. Its methods are those of [`Store`] with the same names, and fail
+/// as those do.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    store: &'a dyn Store,
+    viewer: &'a Viewer,
+}
+
+#[expect(clippy::missing_errors_doc, reason = "each fails as the method of the store does")]
+impl View<'_> {
+    /// See [`Store::glance`].
+    pub async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
+        let read = self.store.glance(id, revision);
+        if revision.is_some() {
+            return Ok(self.of_visible(id, read).await?.unwrap_or(Glance::Whole(None)));
+        }
+        match read.await? {
+            Glance::Whole(found) => Ok(Glance::Whole(found.filter(|it| self.viewer.sees(it)))),
+            Glance::Large if self.reaches(id).await? => Ok(Glance::Large),
+            Glance::Large => Ok(Glance::Whole(None)),
+        }
+    }
+
+    /// See [`Store::glance_at_once`].
+    pub fn glance_at_once(&self, id: PersonaId) -> Option<Result<Option<Representation>, Error>> {
+        let found = self.store.glance_at_once(id)?;
+        Some(found.map(|found| found.filter(|found| self.viewer.sees(found))))
+    }
+
+    /// See [`Store::get`].
+    pub async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
+        let found = self.store.get(id).await?;
+        Ok(found.filter(|found| self.viewer.sees(found)))
+    }
+
+    /// See [`Store::list`].
+    pub async fn list(&self, mut request: ListRequest) -> Result<Page, Error> {
+        request.filter.reach = self.reach();
+        self.store.list(request).await
+    }
+
+    /// See [`Store::revision`].
+    pub async fn revision(
+        &self,
+        id: PersonaId,
+        revision: Revision,
+    ) -> Result<Option<RevisionRecord>, Error> {
+        let found = self.of_visible(id, self.store.revision(id, revision)).await?;
+        Ok(found.flatten())
+    }
+
+    /// See [`Store::revisions`].
+    pub async fn revisions(
+        &self,
+        id: PersonaId,
+        before: Option<Revision>,
+        limit: usize,
+    ) -> Result<Option<RevisionPage>, Error> {
+        let found = self.of_visible(id, self.store.revisions(id, before, limit)).await?;
+        Ok(found.flatten())
+    }
+
+    /// See [`Store::export_some`].
+    pub async fn export(&self, request: ExportRequest) -> Result<Export, Error> {
+        self.store.export_some(ExportRequest { reach: self.reach(), ..request }).await
+    }
+
+    /// See [`Store::write`].
+    pub async fn write(&self, write: Write) -> Result<Written, Error> {
+        self.store.write(self.viewer.own(write)).await
+    }
+
+    /// See [`Store::write_all`].
+    pub async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
+        self.store.write_all(batch.each(|write| self.viewer.own(write))).await
+    }
+
+    /// On whose behalf it is.
+    pub const fn viewer(&self) -> &Viewer {
+        self.viewer
+    }
+
+    /// Whether there is such a persona that the viewer may change, also a deleted one.
+    pub async fn owns(&self, id: PersonaId) -> Result<bool, Error> {
+        let word = self.store.owner_of(id).await?;
+        Ok(word.is_some_and(|word| self.viewer.reach.changes(&word)))
+    }
+
+    /// Whether there is such a persona for the viewer, also a deleted one.
+    pub async fn reaches(&self, id: PersonaId) -> Result<bool, Error> {
+        if !self.viewer.is_bound() || is_on(InjectedFault::OverlookOwners) {
+            return Ok(true);
+        }
+        let word = self.store.owner_of(id).await?;
+        Ok(word.is_some_and(|word| self.viewer.reach.sees(&word)))
+    }
+
+    /// What a read of a persona's past finds; `None` where the persona is not there for the viewer.
+    ///
+    /// A persona that is not reached before the read is not read, so that no failure of the read
+    /// tells of it. Whose it is when it has been read decides: a viewer that reaches it then may
+    /// see all of its past.
+    async fn of_visible<T>(
+        &self,
+        id: PersonaId,
+        read: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Option<T>, Error> {
+        if !self.viewer.is_bound() {
+            return read.await.map(Some);
+        }
+        if !self.reaches(id).await? {
+            return Ok(None);
+        }
+        let found = read.await?;
+        Ok(if self.reaches(id).await? { Some(found) } else { None })
+    }
+
+    fn reach(&self) -> Reach {
+        if is_on(InjectedFault::OverlookOwners) {
+            return Reach::Everything;
+        }
+        self.viewer.reach.clone()
+    }
+}
