@@ -147,7 +147,6 @@ pub struct View<'a> {
     viewer: &'a Viewer,
 }
 
-#[expect(clippy::missing_errors_doc, reason = "each fails as the method of the store does")]
 impl View<'_> {
     /// See [`Store::glance`].
     pub async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {

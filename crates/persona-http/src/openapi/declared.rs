@@ -188,7 +188,7 @@ async fn code_of(response: Response) -> Option<String> {
 }
 
 /// The same, of a server that wants a token; with the secret of one, if any.
-async fn answered_for_a_token(
+pub(super) async fn answered_for_a_token(
     store: Arc<dyn Store>,
     request: Request<Body>,
     secret: Option<&TokenSecret>,
@@ -317,6 +317,7 @@ async fn every_error_of_a_store_is_declared_where_it_can_be_met_and_no_other() {
             met.entry(row.name).or_default().insert(code);
         }
     }
+    super::bound::meet(&mut met).await;
     for (id, (method, path, declared)) in &operations {
         for code in refused_for_what_is_there(id, method, path).await {
             assert!(declared.contains(&code), "{id} is answered {code}, which it does not declare");

@@ -8,6 +8,8 @@
 //! - `persona.rs`: the schemas of a persona; `grammar.rs`: of what is no JSON.
 //! - `components.rs`: all named schemas, and the headers.
 
+#[cfg(test)]
+mod bound;
 mod components;
 #[cfg(test)]
 mod declared;

@@ -229,11 +229,10 @@ fn send_all(
         client.send(answer, held)?;
     }
     if exported == Exported::History {
-        let counted = match owners.is_empty() {
-            true => "SELECT count(*) FROM personas",
-            false => {
-                "SELECT count(*) FROM personas WHERE owner IN (SELECT value FROM json_each(?1))"
-            }
+        let counted = if owners.is_empty() {
+            "SELECT count(*) FROM personas"
+        } else {
+            "SELECT count(*) FROM personas WHERE owner IN (SELECT value FROM json_each(?1))"
         };
         let personas = snapshot
             .query_row(counted, params_from_iter(&owners), |found| row::number(found, 0))

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use persona_model::{Cursor, Filter, ListRequest, Owned, PersonaId, Reach, Sort};
-use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
 
 use super::page;
 use crate::NoObserver;
@@ -34,7 +35,10 @@ fn plan(connection: &Connection, request: &ListRequest) -> String {
     for sql in STATEMENTS.take() {
         let mut explained =
             connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-        let steps = explained.query_map([], |found| found.get::<_, String>(3)).expect("steps");
+        let nulls = vec![Value::Null; explained.parameter_count()];
+        let steps = explained
+            .query_map(params_from_iter(nulls), |found| found.get::<_, String>(3))
+            .expect("steps");
         plan.extend(steps.map(|step| step.expect("readable")));
     }
     plan.join("\n")
