@@ -127,13 +127,12 @@ pub(crate) fn decide(
 /// the viewer's choice, as if there were no such persona: whether an identity is in use tells of
 /// personas of others.
 fn check_reach(write: &Write, current: Option<Current<'_>>) -> Result<(), Error> {
-    let is_hidden = match current {
-        Some(current) => write.hides(current.persona.document.owner_word()),
-        None => {
-            let is_new = matches!(write.operation, Operation::Create { .. })
-                && write.identity == IdentityOrigin::New;
-            write.viewer.is_bound() && !is_new
-        }
+    let is_hidden = if let Some(current) = current {
+        write.hides(current.persona.document.owner_word())
+    } else {
+        let is_new = matches!(write.operation, Operation::Create { .. })
+            && write.identity == IdentityOrigin::New;
+        write.viewer.is_bound() && !is_new
     };
     if is_hidden { Err(Error::NotFound) } else { Ok(()) }
 }

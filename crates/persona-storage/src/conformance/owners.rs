@@ -15,8 +15,8 @@ pub(super) fn owner(name: &str) -> Owner {
     name.parse().expect("a name")
 }
 
-fn owned(name: &str) -> Option<Owned> {
-    Some(if name.is_empty() { Owned::ByNone } else { Owned::By(owner(name)) })
+fn owned(name: &str) -> Owned {
+    if name.is_empty() { Owned::ByNone } else { Owned::By(owner(name)) }
 }
 
 fn bound_to(name: &str, with_shared: bool) -> Reach {
@@ -132,16 +132,16 @@ pub async fn a_list_of_an_owner_has_its_personas_in_every_order(
         };
         let everything = Reach::Everything;
         let cases = [
-            (owned("ada"), everything.clone(), of(&[0])),
-            (owned("bea"), everything.clone(), of(&[1])),
-            (owned(""), everything.clone(), of(&[2])),
-            (owned("eve"), everything, vec![]),
+            (Some(owned("ada")), everything.clone(), of(&[0])),
+            (Some(owned("bea")), everything.clone(), of(&[1])),
+            (Some(owned("")), everything.clone(), of(&[2])),
+            (Some(owned("eve")), everything, vec![]),
             (None, bound_to("ada", false), of(&[0])),
             (None, bound_to("ada", true), of(&[0, 2])),
-            (owned("ada"), bound_to("ada", true), of(&[0])),
-            (owned(""), bound_to("ada", true), of(&[2])),
-            (owned(""), bound_to("ada", false), vec![]),
-            (owned("bea"), bound_to("ada", true), vec![]),
+            (Some(owned("ada")), bound_to("ada", true), of(&[0])),
+            (Some(owned("")), bound_to("ada", true), of(&[2])),
+            (Some(owned("")), bound_to("ada", false), vec![]),
+            (Some(owned("bea")), bound_to("ada", true), vec![]),
         ];
         for (owned, reach, expected) in cases {
             let filter = Filter { owned, reach, search: search.clone(), ..Filter::default() };
@@ -192,15 +192,15 @@ pub async fn an_export_of_an_owner_has_its_personas_only(store: &Subject, _clock
         found
     };
     let everything = || Reach::Everything;
-    assert_eq!(exported(Exported::Living, owned("ada"), everything()).await, [(3, 2)]);
-    assert_eq!(exported(Exported::All, owned("ada"), everything()).await, [(3, 2), (9, 2)]);
+    assert_eq!(exported(Exported::Living, Some(owned("ada")), everything()).await, [(3, 2)]);
+    assert_eq!(exported(Exported::All, Some(owned("ada")), everything()).await, [(3, 2), (9, 2)]);
     let with_shared = exported(Exported::Living, None, bound_to("ada", true)).await;
     assert_eq!(with_shared, [(2, 1), (3, 2), (5, 1), (8, 1)]);
-    assert_eq!(exported(Exported::All, owned("bea"), bound_to("ada", true)).await, []);
+    assert_eq!(exported(Exported::All, Some(owned("bea")), bound_to("ada", true)).await, []);
     // What was given away is gone with all of its past.
     let history = exported(Exported::History, None, bound_to("ada", false)).await;
     assert_eq!(history, [(3, 1), (9, 1), (3, 2), (9, 2)]);
-    let history = exported(Exported::History, owned("bea"), everything()).await;
+    let history = exported(Exported::History, Some(owned("bea")), everything()).await;
     assert_eq!(history, [(1, 1), (4, 1), (6, 1), (7, 1), (6, 2)]);
-    assert_eq!(exported(Exported::History, owned("eve"), everything()).await, []);
+    assert_eq!(exported(Exported::History, Some(owned("eve")), everything()).await, []);
 }

@@ -71,7 +71,7 @@ impl<'a> Cast<'a> {
         };
         let plain = self.create(&bea, &secret(json!({ "handle": HANDLE })));
         let changed = json!({ "nickname": SECRET }).to_string();
-        let plain = self.hidden_by(&self.send(&bea, "PATCH", &plain.id, &[], &changed));
+        let plain = hidden_by(&self.send(&bea, "PATCH", &plain.id, &[], &changed));
         let deleted = self.create(&bea, &secret(json!({})));
         let any = [("if-match", "*")];
         assert_eq!(self.send(&bea, "DELETE", &deleted.id, &any, "").status, 204);
@@ -92,13 +92,7 @@ impl<'a> Cast<'a> {
     }
 
     fn create(&self, token: &str, document: &Value) -> Hidden {
-        self.hidden_by(&self.send(token, "POST", "", &[], &document.to_string()))
-    }
-
-    fn hidden_by(&self, reply: &Reply) -> Hidden {
-        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
-        let id = reply.json()["id"].as_str().expect("an identity").to_owned();
-        Hidden { id, etag: reply.header("etag").expect("a tag").to_owned() }
+        hidden_by(&self.send(token, "POST", "", &[], &document.to_string()))
     }
 
     /// Sends a request about a persona, or about all of them.
@@ -128,4 +122,10 @@ impl<'a> Cast<'a> {
         let mut client = self.server.connect();
         client.request(method, path, &all, body.as_bytes()).expect("an answer")
     }
+}
+
+fn hidden_by(reply: &Reply) -> Hidden {
+    assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+    let id = reply.json()["id"].as_str().expect("an identity").to_owned();
+    Hidden { id, etag: reply.header("etag").expect("a tag").to_owned() }
 }
