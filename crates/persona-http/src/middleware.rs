@@ -84,11 +84,9 @@ pub(super) async fn finish(
         },
         Some(refusal) => facts.refuse(refusal, id),
     };
-    // An id that came in is visible ASCII, and so is one of ours.
-    let id_text = id.to_str().unwrap_or_default();
-    render(&mut response, id_text);
+    begun.render(&mut response);
     if response.body().size_hint().lower() > SMALL_BYTES_MAX as u64 && is_refusal(&response) {
-        response = in_memory_of_answers(response, context, facts.client, id_text).await;
+        response = in_memory_of_answers(response, context, &begun).await;
     }
     begun.finish(context, operation, &mut response);
     response
@@ -163,6 +161,12 @@ impl Begun {
         Self { started, id: request_id(request.headers(), context), origin, facts }
     }
 
+    /// Writes the body of an error answer; other answers stay as they are.
+    pub(super) fn render(&self, response: &mut Response) {
+        // An id that came in is visible ASCII, and so is one of ours.
+        render(response, self.id.to_str().unwrap_or_default());
+    }
+
     /// Counts and logs the answer, and gives it the headers that every answer has.
     pub(super) fn finish(
         self,
@@ -219,17 +223,16 @@ fn is_refusal(response: &Response) -> bool {
 async fn in_memory_of_answers(
     response: Response,
     context: &Context,
-    client: Option<ClientAddress>,
-    id: &str,
+    begun: &Begun,
 ) -> Response {
     let (parts, body) = response.into_parts();
     // It is one text that is there already, so this waits for nothing.
     let text = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    match context.answers.reserve(client, text.len()) {
+    match context.answers.reserve(begun.facts.client, text.len()) {
         Ok(memory) => Response::from_parts(parts, memory.body(text)),
         Err(problem) => {
             let mut response = problem.into_response();
-            render(&mut response, id);
+            begun.render(&mut response);
             response
         }
     }

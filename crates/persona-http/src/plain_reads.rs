@@ -1,14 +1,14 @@
-//! The short way of plain reads: a GET or HEAD of one persona, without query and body, of a persona
-//! that is there.
+//! The short way of plain reads: a GET or HEAD of one persona, without query and body.
 //!
 //! Nothing is decided here that the handler (`personas/get.rs`) and the middleware do not decide
-//! for the same request: what they have in common is called by both. Everything that is no plain
-//! read, and every read that does not end with 200 or 304, takes the way over the router.
+//! for the same request: what they have in common is called by both. One read tells whether the
+//! persona is there, deleted, or was never there. Everything that is no plain read, and every read
+//! that would have to wait or that fails, takes the way over the router.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{Method, Request};
 use http_body::Body;
 use persona_model::PersonaId;
@@ -16,7 +16,7 @@ use persona_model::PersonaId;
 use crate::auth::permit_at_once;
 use crate::contract::OperationId;
 use crate::middleware::Begun;
-use crate::personas::get::found_answer;
+use crate::personas::get::answer_to_read;
 use crate::{ClientAddress, Context, personas};
 
 /// Answers plain reads on the thread that asks, where the store can.
@@ -38,14 +38,13 @@ impl PlainReads {
         let begun = Begun::new(context, request, operation.path(), client);
         let read = || {
             let viewer = permit_at_once(context, request.headers(), operation)?;
-            let answer = context.store.view(&viewer).glance_at_once(id)?.ok()??;
-            if answer.deleted {
-                return None;
-            }
-            found_answer(context, request.method(), request.headers(), client, answer).ok()
+            let found = context.store.view(&viewer).glance_at_once(id)?.ok()?;
+            let (method, headers) = (request.method(), request.headers());
+            Some(answer_to_read(context, method, headers, client, id, found))
         };
         // A panic is met again on the way over the router, which answers it.
-        let mut response = catch_unwind(AssertUnwindSafe(read)).ok().flatten()?;
+        let mut response = catch_unwind(AssertUnwindSafe(read)).ok().flatten()?.into_response();
+        begun.render(&mut response);
         begun.finish(context, Some(operation), &mut response);
         Some(response)
     }

@@ -1,5 +1,5 @@
 //! Requests of every shape, over the short way and over the router: what the short way answers is
-//! what the router answers, and it answers every plain read that ends well.
+//! what the router answers, and it answers every plain read, so that none asks the store twice.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -109,7 +109,10 @@ impl Answer {
         }
         let id = parts.headers.get_mut(REQUEST_ID).expect("every answer has one");
         if id.len() == ID_CHARS {
-            *id = HeaderValue::from_static("of the server");
+            // A problem has it in its body too.
+            let made = std::mem::replace(id, HeaderValue::from_static("of the server"));
+            let text = String::from_utf8_lossy(&body);
+            body = text.replace(made.to_str().expect("text"), "of the server").into();
         }
         Self { status: parts.status, headers: parts.headers, body }
     }
@@ -244,10 +247,9 @@ proptest! {
             let ways = Ways::new().await;
             for shape in &shapes {
                 let (plain, routed) = ways.ask(shape).await;
-                let ends_well = matches!(routed.status, StatusCode::OK | StatusCode::NOT_MODIFIED);
                 prop_assert_eq!(
                     plain.is_some(),
-                    shape.is_plain_read() && ends_well,
+                    shape.is_plain_read(),
                     "whether it takes the short way: {:?}",
                     shape
                 );
@@ -279,14 +281,23 @@ async fn the_shapes_of_requests_meet_every_answer_of_the_short_way() {
             read(Method::GET, &[(IF_MODIFIED_SINCE, Said::Text("Fri, 01 Jan 2100 00:00:00 GMT"))]),
             Some(StatusCode::NOT_MODIFIED),
         ),
-        (read(Method::GET, &[(IF_MATCH, Said::WeakTag)]), None),
-        (read(Method::GET, &[(IF_NONE_MATCH, Said::Text("nonsense of a client"))]), None),
-        (Shape { path: Place::Deleted, ..read(Method::GET, &[]) }, None),
+        (read(Method::GET, &[(IF_MATCH, Said::WeakTag)]), Some(StatusCode::PRECONDITION_FAILED)),
+        (
+            read(Method::GET, &[(IF_NONE_MATCH, Said::Text("nonsense of a client"))]),
+            Some(StatusCode::BAD_REQUEST),
+        ),
+        (Shape { path: Place::Deleted, ..read(Method::GET, &[]) }, Some(StatusCode::GONE)),
+        (Shape { path: Place::Deleted, ..read(Method::HEAD, &[]) }, Some(StatusCode::GONE)),
+        (Shape { path: Place::Absent, ..read(Method::GET, &[]) }, Some(StatusCode::NOT_FOUND)),
+        (Shape { path: Place::Absent, ..read(Method::HEAD, &known) }, Some(StatusCode::NOT_FOUND)),
         (Shape { path: Place::WithEmptyQuery, ..read(Method::GET, &[]) }, None),
         (Shape { has_body: true, ..read(Method::GET, &[]) }, None),
     ];
     for (shape, status) in expected {
-        let (plain, _) = ways.ask(&shape).await;
-        assert_eq!(plain.map(|answer| answer.status), status, "{shape:?}");
+        let (plain, routed) = ways.ask(&shape).await;
+        assert_eq!(plain.as_ref().map(|answer| answer.status), status, "{shape:?}");
+        if let Some(plain) = plain {
+            assert_eq!(plain, routed, "{shape:?}");
+        }
     }
 }

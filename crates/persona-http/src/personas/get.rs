@@ -39,19 +39,34 @@ pub(super) async fn respond(
 ) -> Result<Response, Problem> {
     let client = request.extensions().get().copied();
     let view = context.store.view(viewer_of(request.extensions())?);
-    let answer = match (found(context, view, client, id, revision).await?, revision) {
-        (Some(answer), None) if answer.deleted => return Err(Problem::deleted(id, answer.tag())),
-        (Some(answer), _) => answer,
-        (None, None) => return Err(Problem::no_such_persona(&id.to_string())),
-        (None, Some(revision)) => {
-            return Err(no_such_revision(context, view, client, id, revision).await?);
-        }
-    };
-    found_answer(context, request.method(), request.headers(), client, answer)
+    let answer = found(context, view, client, id, revision).await?;
+    let (method, headers) = (request.method(), request.headers());
+    match (answer, revision) {
+        (answer, None) => answer_to_read(context, method, headers, client, id, answer),
+        (Some(answer), Some(_)) => found_answer(context, method, headers, client, answer),
+        (None, Some(revision)) => Err(no_such_revision(context, view, client, id, revision).await?),
+    }
+}
+
+/// The answer to a read of the current state, which the store was asked for once: the persona is
+/// there, deleted, or was never there.
+pub(crate) fn answer_to_read(
+    context: &Context,
+    method: &Method,
+    headers: &HeaderMap,
+    client: Option<ClientAddress>,
+    id: PersonaId,
+    found: Option<Representation>,
+) -> Result<Response, Problem> {
+    match found {
+        None => Err(Problem::no_such_persona(&id.to_string())),
+        Some(answer) if answer.deleted => Err(Problem::deleted(id, answer.tag())),
+        Some(answer) => found_answer(context, method, headers, client, answer),
+    }
 }
 
 /// The answer to a read that found the persona, not deleted.
-pub(crate) fn found_answer(
+fn found_answer(
     context: &Context,
     method: &Method,
     headers: &HeaderMap,
