@@ -12,53 +12,21 @@
 
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded for reading")]
 
+mod app;
+
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-use std::time::Duration;
 
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use persona_http::{
-    AccessRules, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, ClientAddress, Context,
-    HeavyTurns, PlainReads, ReadTurns, Router, TokenUses, router,
-};
-use persona_server::clock::SystemClock;
-use persona_server::scoreboard::Scoreboard;
-use persona_storage::GuardedStore;
-use persona_storage::memory::MemoryStore;
+use persona_http::{Body, ClientAddress, PlainReads, Router, router};
 use rustix::time::{ClockId, clock_gettime};
 
-const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
+use app::{PATH, context, put};
+
 const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 /// Requests of each kind when the command line names no number.
 const REQUESTS: u64 = 100_000;
 const KINDS: [&str; 6] = ["nothing", "plain", "plain-304", "router", "router-304", "patch"];
-
-fn context() -> Context {
-    let clock = Arc::new(SystemClock);
-    let store = Arc::new(MemoryStore::new(clock.clone()));
-    let entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
-    Context {
-        turns: ReadTurns::of(&*store),
-        store: GuardedStore::new(store),
-        clock,
-        metrics: Arc::new(entry.clone()),
-        server: Arc::new(entry),
-        origins: persona_http::Origins::default(),
-        root_path: "".into(),
-        expose_worker: false,
-        access_log: false,
-        write_wait_max: Duration::from_secs(1),
-        read_time_max: Duration::from_secs(5),
-        bodies: BodyMemoryLimit::default(),
-        heavy: HeavyTurns::default(),
-        batch: BatchTurns::default(),
-        document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
-        answers: AnswerMemoryLimit::new(256 << 20),
-        access: AccessRules::Trusted,
-        token_uses: TokenUses::default(),
-    }
-}
 
 /// A request as clients send it.
 fn request(kind: &str, tag: &str, number: u64) -> Request<Body> {
@@ -79,16 +47,6 @@ fn request(kind: &str, tag: &str, number: u64) -> Request<Body> {
     let mut request = request.body(body).expect("a request");
     request.extensions_mut().insert(CLIENT);
     request
-}
-
-fn put() -> Request<Body> {
-    let text = "You are patient. ".repeat(100);
-    let body = serde_json::json!({ "name": "Ada", "system_prompt": text });
-    let request = Request::put(PATH).header(header::IF_NONE_MATCH, "*");
-    request
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_string()))
-        .expect("a request")
 }
 
 /// Processor time of this process since it began.
