@@ -39,6 +39,8 @@ const GROUPS: &[Group] = &[
     },
     Group { name: "store-pages", needs_wrk: false, measure: rows::store::pages },
     Group { name: "store-search", needs_wrk: false, measure: rows::store::searches },
+    Group { name: "batches", needs_wrk: true, measure: rows::batches::compare },
+    Group { name: "lists", needs_wrk: false, measure: rows::lists::measure },
     Group { name: "files", needs_wrk: false, measure: rows::files::measure },
     Group { name: "start", needs_wrk: false, measure: rows::start::measure },
     Group { name: "attacks", needs_wrk: false, measure: rows::attacks::compare },

@@ -2,8 +2,10 @@
 
 pub mod access;
 pub mod attacks;
+pub mod batches;
 pub mod durability;
 pub mod files;
+pub mod lists;
 pub mod pocketbase;
 pub mod postgres;
 pub mod reads;
