@@ -4,6 +4,7 @@
 //! After each kill a clean start must find everything that was acknowledged, all or nothing of the
 //! rest, and a whole file.
 
+mod batches;
 mod commands;
 mod first_start;
 mod processes;
