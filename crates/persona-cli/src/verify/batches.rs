@@ -124,7 +124,7 @@ fn message(
 /// What each item of a batch was told.
 fn understood(load: &Load, answer: &Answer, count: usize, is_atomic: bool) -> Vec<Told> {
     let Answer { status, body, .. } = answer;
-    let items = serde_json::from_slice(body).map(|BatchAnswer { items }| items).ok();
+    let items = serde_json::from_slice(body).map(|BatchAnswer { items, .. }| items).ok();
     match (status.as_u16(), is_atomic, items) {
         (200, true, Some(items)) | (207, false, Some(items)) if items.len() == count => {
             items.iter().map(|item| of_item(load, item, is_atomic)).collect()

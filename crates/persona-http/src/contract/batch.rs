@@ -13,6 +13,12 @@ use super::schema::named;
 /// Most changes of one batch: a tenth of a second of work for one writer.
 pub const BATCH_ITEMS_MAX: usize = 1_000;
 
+/// Most bytes of a batch that is not atomic: a thousand large personas, or a few of the largest.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A batch of no more bytes is read whole before its first item is done.
+pub const WHOLE_BATCH_BYTES_MAX: usize = 1024 * 1024;
+
 /// A batch of a change of each kind.
 pub const EXAMPLE: &str = r#"{
     "items": [
@@ -56,6 +62,10 @@ impl JsonSchema for Batch {
 pub struct BatchAnswer {
     /// What became of each item, in the order of the items.
     pub items: Vec<BatchItemAnswer>,
+    /// Why the body was not read to its end, where it was not: the items that are answered came
+    /// before, and nothing was done of the others. Only of a batch of more than 1 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<ProblemBody>,
 }
 
 /// What became of one item: what the request alone would be answered, in short.

@@ -64,6 +64,8 @@ pub struct ProblemBody {
     #[schemars(extend("format" = "uuid"))]
     pub holder: Option<String>,
     /// Of an atomic batch: the place of the item that is the reason, from 0. No item was applied.
+    /// Of another batch that was not read to its end: the place of the first item that was not
+    /// done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<usize>,
     /// With code test_failed: what was tested.

@@ -49,8 +49,8 @@ pub(crate) struct BatchItem {
     pub bytes: usize,
 }
 
-/// Reads the body of a batch: its items, each by itself good or bad. A creation gets its identity
-/// from `new_id`. With `have_keys` also items without a key of their own have one.
+/// Reads a whole body of a batch: its items, each by itself good or bad. A creation gets its
+/// identity from `new_id`. With `have_keys` also items without a key of their own have one.
 ///
 /// # Errors
 ///
@@ -78,11 +78,19 @@ pub(crate) fn items(
         let code = if items.is_empty() { "too_short" } else { "too_many" };
         return wrong("/items", code, message);
     }
-    let read = |item| Members::of(item, have_keys).and_then(|item| item.read(&new_id));
-    Ok(items.into_iter().map(read).collect())
+    Ok(items.into_iter().map(|read| item(read, have_keys, &new_id)).collect())
 }
 
-fn pointer_of(member: &str) -> String {
+/// Reads one item of a batch; `has_key` where it has a key also without one of its own.
+pub(crate) fn item(
+    item: Value,
+    has_key: bool,
+    new_id: impl Fn() -> PersonaId,
+) -> Result<BatchItem, Problem> {
+    Members::of(item, has_key)?.read(new_id)
+}
+
+pub(super) fn pointer_of(member: &str) -> String {
     format!("/{}", excerpt(member).replace('~', "~0").replace('/', "~1"))
 }
 

@@ -27,7 +27,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// size.
 const MEASURED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
 /// How long a body may stand still, and how long it may be slower than the least rate.
-const BODY_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(5);
 /// How far a refused body is read on: as much as any body that could have been accepted.
 const DRAINED_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// How long a refused body is read on. Its client has this long to look at the answer.
@@ -55,21 +55,13 @@ impl BodyMemoryLimit {
         party: Party,
         mut body: Body,
     ) -> Result<Received, Problem> {
-        let announced: Option<usize> =
-            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if let Some(bytes) = announced.filter(|bytes| *bytes > BODY_BYTES_MAX)
-            && headers.contains_key(EXPECT)
-        {
-            // Reading on would make the library send 100 Continue, which asks the client for the
-            // body.
-            return Err(too_large(Some(bytes)));
-        }
+        let announced = announced(headers, BODY_BYTES_MAX)?;
         let read = match announced.filter(|bytes| *bytes > MEASURED_BYTES_MAX) {
-            Some(bytes) => Err(too_large(Some(bytes))),
+            Some(bytes) => Err(too_large(BODY_BYTES_MAX, Some(bytes))),
             None => self.read_all(announced, party, &mut body).await,
         };
         if read.is_err() {
-            tokio::spawn(drain(body));
+            drain(body, DRAINED_BYTES_MAX);
         }
         read
     }
@@ -91,7 +83,7 @@ impl BodyMemoryLimit {
                 // The body is refused; only its size is still counted.
                 (kept, claim) = (Vec::new(), None);
                 if received > MEASURED_BYTES_MAX {
-                    return Err(too_large(None));
+                    return Err(too_large(BODY_BYTES_MAX, None));
                 }
                 continue;
             }
@@ -108,7 +100,7 @@ impl BodyMemoryLimit {
             kept.extend_from_slice(&data);
         }
         if received > BODY_BYTES_MAX {
-            return Err(too_large(Some(received)));
+            return Err(too_large(BODY_BYTES_MAX, Some(received)));
         }
         claim.as_mut().map_or(Ok(()), Claim::complete)?;
         Ok(Received { bytes: kept, _claim: claim })
@@ -116,7 +108,7 @@ impl BodyMemoryLimit {
 }
 
 /// The next bytes, unless they are too long in coming or the body has to give way.
-async fn next_piece(
+pub(super) async fn next_piece(
     body: &mut Body,
     patience: &mut Patience,
     claim: Option<&mut Claim>,
@@ -148,18 +140,19 @@ async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     Ok(None)
 }
 
-/// Reads a refused body on for a while, and forgets it. Ends with the connection at the latest.
-async fn drain(mut body: Body) {
-    let reading = async {
+/// Reads a refused body on for a while, and forgets it, while its answer is under way. Ends with
+/// the connection at the latest.
+pub(super) fn drain(mut body: Body, bytes_max: usize) {
+    let reading = async move {
         let mut drained = 0;
-        while drained < DRAINED_BYTES_MAX
+        while drained < bytes_max
             && let Ok(Some(data)) = next_data(&mut body).await
         {
             drained += data.len();
         }
     };
     // Whether the client was too slow or not makes no difference any more.
-    let _ = timeout(DRAIN_TIME_MAX, reading).await;
+    tokio::spawn(timeout(DRAIN_TIME_MAX, reading));
 }
 
 /// Why there is no more of a body: its frame cannot be read on, or its connection broke.
@@ -185,17 +178,33 @@ fn too_slow() -> Problem {
         .with(|body| body.bytes_per_second_min = Some(BYTES_PER_SECOND_MIN))
 }
 
-fn too_large(bytes: Option<usize>) -> Problem {
-    let limit = format!("a body may have {BODY_BYTES_MAX} bytes");
-    let problem = match bytes {
-        Some(bytes) => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}"))
-            .with(|body| body.body_bytes = Some(bytes)),
-        None => Problem::new(
-            Code::BodyTooLarge,
-            format!("{limit}, this one has more than {MEASURED_BYTES_MAX}"),
-        ),
+/// How many bytes the head says that the body has.
+///
+/// # Errors
+///
+/// They are more than `max`, and the client waits to be asked for them. Reading on would make the
+/// library send 100 Continue, which asks.
+pub(super) fn announced(headers: &HeaderMap, max: usize) -> Result<Option<usize>, Problem> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match announced {
+        Some(bytes) if bytes > max && headers.contains_key(EXPECT) => {
+            Err(too_large(max, Some(bytes)))
+        }
+        announced => Ok(announced),
+    }
+}
+
+/// A body has more than `max` bytes.
+pub(super) fn too_large(max: usize, bytes: Option<usize>) -> Problem {
+    let limit = format!("a body may have {max} bytes");
+    let problem = if let Some(bytes) = bytes {
+        Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}"))
+            .with(|body| body.body_bytes = Some(bytes))
+    } else {
+        let read = MEASURED_BYTES_MAX.max(max);
+        Problem::new(Code::BodyTooLarge, format!("{limit}, this one has more than {read}"))
     };
-    problem.with(|body| body.body_bytes_max = Some(BODY_BYTES_MAX))
+    problem.with(|body| body.body_bytes_max = Some(max))
 }
 
 #[cfg(test)]

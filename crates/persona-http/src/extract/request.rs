@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::auth::{Identity, viewer_of};
 use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
+use crate::extract::item_writes::ItemWrites;
 use crate::extract::{fingerprint, json, note};
 use crate::limits::heavy::{Turn, Weight};
 use crate::middleware::REQUEST_ID;
@@ -26,9 +27,6 @@ use crate::{ClientAddress, Context, personas};
 
 /// Most characters of an idempotency key.
 pub(crate) const KEY_CHARS_MAX: usize = 255;
-/// Most characters of a key for all items of a batch: behind it there is room for the number of an
-/// item.
-const KEY_OF_BATCH_CHARS_MAX: usize = KEY_CHARS_MAX - 4;
 /// Most characters of an author.
 pub(crate) const AUTHOR_CHARS_MAX: usize = 128;
 /// Names the author of a change.
@@ -106,14 +104,6 @@ impl WriteRequest {
         accepted: &[MediaType],
         read: impl FnOnce(MediaType, Value) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        if self.parts.headers.contains_key(CONTENT_RANGE) {
-            // RFC 9110, section 14.5.
-            return Err(Problem::bad_header(
-                "Content-Range",
-                "not_here",
-                "a part of a persona cannot be sent; use PATCH without it",
-            ));
-        }
         let media_type = media_type_of(&self.parts.headers, accepted)?;
         let weight = Weight::of(self.body.bytes().len());
         if weight == Weight::Light {
@@ -168,7 +158,7 @@ impl WriteRequest {
         let idempotency = idempotency_key(headers)?
             .map(|key| Idempotency { key, fingerprint: self.fingerprint() });
         Ok(Write {
-            author: self.author()?,
+            author: author_of(&self.parts)?,
             note: note::of_request(headers, &self.parts.uri)?,
             idempotency,
             client: self.client(),
@@ -178,54 +168,20 @@ impl WriteRequest {
         })
     }
 
-    /// The author of its changes: the token's name, or the author that the request names.
-    fn author(&self) -> Result<Option<String>, Problem> {
-        let named = author(&self.parts.headers)?;
-        match self.parts.extensions.get::<Identity>() {
-            Some(identity) => Ok(Some(identity.author(named)?)),
-            None => Ok(named),
-        }
-    }
-
-    /// The good items of a batch as writes, with the author of the request and the same deadline.
-    /// An item without a note has that of the request. Where the request has a key, an item without
-    /// one has that key with its place behind it; in an atomic batch it is then recognised by the
-    /// whole request, because it is nothing without the other items.
+    /// The good items of a batch as writes, with the same deadline.
     pub fn writes(
         &self,
         context: &Context,
         items: Vec<Result<BatchItem, Problem>>,
         is_atomic: bool,
     ) -> Result<Vec<Result<Write, Problem>>, Problem> {
-        let headers = &self.parts.headers;
-        let key_of_all = idempotency_key(headers)?;
-        if key_of_all.as_ref().is_some_and(|key| key.len() > KEY_OF_BATCH_CHARS_MAX) {
-            let message = format!("must have at most {KEY_OF_BATCH_CHARS_MAX} characters here");
-            return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
-        }
-        let (author, client) = (self.author()?, self.client());
-        let note_of_all = note::of_request(headers, &self.parts.uri)?;
+        let writes = ItemWrites::of(&self.parts, context)?;
         let deadline = context.write_deadline();
-        let of_whole = |item: [u8; 32]| if is_atomic { self.fingerprint() } else { item };
-        let write = |place: usize, item: BatchItem| {
-            let by_place = key_of_all.as_ref().map(|key| format!("{key}:{place}"));
-            let idempotency = match item.key {
-                Some(key) => Some(key).zip(item.fingerprint),
-                None => by_place.zip(item.fingerprint.map(of_whole)),
-            };
-            Write {
-                identity: item.identity,
-                author: author.clone(),
-                note: item.note.or_else(|| note_of_all.clone()),
-                idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
-                client,
-                bytes: item.bytes,
-                document_bytes_max: context.document_bytes_max,
-                ..Write::new(item.operation, deadline)
-            }
+        let of_whole = (is_atomic && writes.have_keys()).then(|| self.fingerprint());
+        let write = |(place, item): (usize, Result<BatchItem, Problem>)| {
+            item.map(|item| writes.write(place, item, of_whole, deadline))
         };
-        let items = items.into_iter().enumerate();
-        Ok(items.map(|(place, item)| item.map(|item| write(place, item))).collect())
+        Ok(items.into_iter().enumerate().map(write).collect())
     }
 
     /// What the whole request is recognised by.
@@ -235,7 +191,19 @@ impl WriteRequest {
     }
 }
 
-fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaType, Problem> {
+/// Which of the accepted media types a body has, by the head of its request.
+pub(crate) fn media_type_of(
+    headers: &HeaderMap,
+    accepted: &[MediaType],
+) -> Result<MediaType, Problem> {
+    if headers.contains_key(CONTENT_RANGE) {
+        // RFC 9110, section 14.5.
+        return Err(Problem::bad_header(
+            "Content-Range",
+            "not_here",
+            "a part of a persona cannot be sent; use PATCH without it",
+        ));
+    }
     let names = accepted.iter().map(|known| known.name()).collect::<Vec<_>>().join(", ");
     let refused = |detail: String| {
         let header = if accepted == MediaType::PATCH { ACCEPT_PATCH } else { ACCEPT };
@@ -301,6 +269,15 @@ fn unescaped(text: &str) -> String {
             !escape
         })
         .collect()
+}
+
+/// The author of the changes of a request: the token's name, or the author that the request names.
+pub(super) fn author_of(parts: &Parts) -> Result<Option<String>, Problem> {
+    let named = author(&parts.headers)?;
+    match parts.extensions.get::<Identity>() {
+        Some(identity) => Ok(Some(identity.author(named)?)),
+        None => Ok(named),
+    }
 }
 
 fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -11,7 +11,7 @@ use persona_storage::{Turn, Turns};
 use crate::problem::{Code, Problem};
 
 /// Items of all batches that are written at a time: as many as one transaction has at most.
-const ITEMS_AT_ONCE: usize = 256;
+pub(crate) const ITEMS_AT_ONCE: usize = 256;
 /// Items of one batch that are written or wait at a time.
 pub(crate) const ITEMS_OF_BATCH_AT_ONCE: usize = 128;
 

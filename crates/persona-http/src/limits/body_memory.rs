@@ -90,6 +90,12 @@ impl BodyMemoryLimit {
         Claim { limit: self.clone(), number, given_way }
     }
 
+    /// What all large bodies hold now, in bytes.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.state().claims.values().map(|entry| entry.held).sum()
+    }
+
     #[cfg(test)]
     pub(crate) fn is_free(&self) -> bool {
         let state = self.state();
@@ -98,19 +104,23 @@ impl BodyMemoryLimit {
 }
 
 impl Claim {
-    /// Notes that `bytes` have arrived in sum, and takes memory until the claim has `capacity`.
+    /// Notes that `bytes` have arrived in sum, and that the claim has `capacity` from now on: takes
+    /// memory that is missing, and gives back what is too much.
     pub fn arrived(&mut self, bytes: usize, capacity: usize) -> Result<(), Problem> {
         let mut state = self.limit.state();
         let entry = state.claims.get_mut(&self.number).ok_or_else(gave_way)?;
         entry.arrived = bytes;
-        let (party, more) = (entry.party, capacity.saturating_sub(entry.held));
-        if more == 0 {
+        let (party, held) = (entry.party, entry.held);
+        if capacity <= held {
+            entry.held = capacity;
+            state.ledger.give_back(party, held - capacity);
             return Ok(());
         }
+        let more = capacity - held;
         state.make_room(self.number, party, more)?;
         state.ledger.take(party, more);
         if let Some(entry) = state.claims.get_mut(&self.number) {
-            entry.held += more;
+            entry.held = capacity;
         }
         Ok(())
     }
@@ -264,6 +274,21 @@ mod tests {
             arrived(&limit, 10, 8_000_000).expect_err("everything else is complete, or no larger");
         assert_eq!(refused, "the bodies of other requests take up all the room there is");
         drop((held, newcomer));
+        assert!(limit.is_free());
+    }
+
+    #[test]
+    fn a_body_that_is_worked_off_while_it_comes_in_gives_memory_back() {
+        let limit = BodyMemoryLimit::default();
+        let mut whole = limit.claim(Some(client(1)));
+        whole.arrived(BODY_BYTES_MAX, BODY_BYTES_MAX).expect("room");
+        let mut stream = limit.claim(Some(client(1)));
+        for arrived in 1..=8 {
+            stream.arrived(arrived * BODY_BYTES_MAX, BODY_BYTES_MAX).expect("room");
+            stream.arrived(arrived * BODY_BYTES_MAX, BODY_BYTES_MAX / 8).expect("less");
+        }
+        assert_eq!(limit.take_given_back(), 7 * BODY_BYTES_MAX);
+        drop((whole, stream));
         assert!(limit.is_free());
     }
 

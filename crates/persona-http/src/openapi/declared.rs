@@ -340,6 +340,7 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
     let large = || Body::from(vec![b' '; 9 << 20]);
     for (id, (method, path, declared)) in operations() {
         let path = path.replace("{file}", "none.js");
+        let as_one = if id == BATCH { format!("{path}?atomic=true") } else { path.clone() };
         let usual = || body_for(&id);
         let ask = async |request: http::request::Builder, body: Body| {
             answered(store_with_a_persona().await, request.body(body).expect("a request")).await
@@ -360,13 +361,12 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
                 ask(on_condition(&method, &path).header("content-type", "text/plain"), usual())
                     .await,
             ),
-            (Code::BodyTooLarge, ask(request(&method, &path), large()).await),
+            (Code::BodyTooLarge, ask(request(&method, &as_one), large()).await),
             (
                 Code::ConditionRequired,
                 if id == BATCH {
                     let delete = format!(r#"{{"items":[{{"op":"delete","id":"{ID}"}}]}}"#);
-                    let atomic = format!("{path}?atomic=true");
-                    ask(request(&method, &atomic), Body::from(delete)).await
+                    ask(request(&method, &as_one), Body::from(delete)).await
                 } else {
                     ask(bare().header("content-type", "application/json"), usual()).await
                 },

@@ -1,181 +1,92 @@
 //! `POST /api/v1/personas/batch`: many changes in one request, each with an answer of its own.
 //!
 //! Each item is a write of its own, so it shares transactions with what else is written at the
-//! time, and a large batch does not keep others from the write lock. Items of one persona are done
-//! one after the other; the rest at the same time, as far as there are turns.
+//! time, and a large batch does not keep others from the write lock. Items are written while the
+//! rest of the body comes in (`batch_run.rs`). `batch_atomic.rs` is the form that is one write.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
 use persona_model::{PatchPlaces, PersonaId};
-use persona_storage::{Error, Operation, Outcome, Viewer, Write, Written};
-use tokio::task::JoinSet;
+use persona_storage::{Error, Operation, Outcome, Written};
+use tokio::sync::mpsc;
 
 use super::batch_atomic;
+use super::batch_run::{Batch, Done};
 use super::responses::{self, ASK_FIRST, JSON};
 use crate::contract::OperationId;
 use crate::contract::batch::{BatchAnswer, BatchItemAnswer};
 use crate::contract::parameters::ATOMIC;
-use crate::extract::batch::{in_patch, inside, items};
+use crate::extract::batch::{in_patch, inside};
 use crate::extract::conditions;
+use crate::extract::item_stream::{ItemStream, refuse};
+use crate::extract::item_writes::ItemWrites;
 use crate::extract::parameters::Parameters;
-use crate::extract::request::{MediaType, WriteRequest};
-use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
-use crate::problem::{Code, Problem, note_failure};
+use crate::extract::request::{MediaType, WriteRequest, media_type_of};
+use crate::middleware::REQUEST_ID;
+use crate::problem::{Problem, note_failure};
 use crate::{ClientAddress, Context};
 
-/// Most bytes of all problems in one answer; problems beyond are told without their details. A
-/// conflict repeats three texts, and a thousand conflicts would take gigabytes.
-const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
+/// Groups of items that wait between the body and the writes: one is read while another is taken.
+const STEPS_WAITING_MAX: usize = 1;
 
 /// Makes many changes, each as if it had been asked for alone.
 pub async fn batch_personas(
     State(context): State<Arc<Context>>,
-    mut request: WriteRequest,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let mut parameters = Parameters::read(&request.parts.uri, OperationId::BatchPersonas);
+    let mut parameters = Parameters::read(request.uri(), OperationId::BatchPersonas);
     let is_atomic = parameters.value(&ATOMIC).unwrap_or(false);
-    parameters.done()?;
-    let (ids, have_keys) = (Arc::clone(&context), request.has_key());
-    let read = move |_, body| items(body, have_keys, || PersonaId::new(ids.new_id()));
-    let items = request.read(&context, MediaType::PERSONA, read).await?;
-    conditions::none(&request.parts.headers, "is said in each item of a batch")?;
+    let known = parameters.done();
     if is_atomic {
-        return batch_atomic::respond(&context, &request, items).await;
+        let request = WriteRequest::from_request(request, &context).await?;
+        known?;
+        return batch_atomic::respond(&context, request).await;
     }
-    let client = request.client().map(ClientAddress);
-    let writes = request.writes(&context, items, false)?;
-    let request_id = request.request_id().to_owned();
-    let batch = Arc::new(Batch {
-        context: Arc::clone(&context),
-        viewer: request.viewer()?.clone(),
-        request_id: request_id.clone(),
-        problem_bytes: AtomicUsize::new(0),
-    });
-    Ok(response_of(&context, client, &request_id, batch.run(writes).await))
+    let (parts, body) = request.into_parts();
+    match known.and_then(|()| writes_of(&context, &parts)) {
+        Ok(writes) => respond(context, &parts, body, writes).await,
+        Err(problem) => {
+            refuse(body);
+            Err(problem)
+        }
+    }
 }
 
-/// A batch that is being done.
-struct Batch {
+/// What the head of a request says of all its items.
+fn writes_of(context: &Context, parts: &Parts) -> Result<ItemWrites, Problem> {
+    media_type_of(&parts.headers, MediaType::PERSONA)?;
+    conditions::none(&parts.headers, "is said in each item of a batch")?;
+    ItemWrites::of(parts, context)
+}
+
+/// Reads the items and writes them, both at the same time.
+async fn respond(
     context: Arc<Context>,
-    viewer: Viewer,
-    /// The id of the request.
-    request_id: String,
-    /// Bytes of the problems so far.
-    problem_bytes: AtomicUsize,
-}
-
-/// A write with its place among the items.
-type Placed = (usize, Write);
-
-/// What became of an item.
-struct Done {
-    place: usize,
-    answer: BatchItemAnswer,
-    /// The problem once more, for the log, where a failure of the store caused it.
-    failure: Option<Problem>,
-}
-
-impl Batch {
-    /// Does all of it, and tells what became of each item, in their order.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping the future withdraws the items that did not have their turn.
-    async fn run(self: Arc<Self>, writes: Vec<Result<Write, Problem>>) -> Vec<Done> {
-        let mut all: Vec<Option<Done>> = writes.iter().map(|_| None).collect();
-        let mut lanes = Lanes::default();
-        for (place, write) in writes.into_iter().enumerate() {
-            match write {
-                Ok(write) => lanes.add((place, write)),
-                Err(problem) => all[place] = Some(self.refused(place, problem)),
-            }
+    parts: &Parts,
+    body: Body,
+    writes: ItemWrites,
+) -> Result<Response, Problem> {
+    let request_id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let request_id = request_id.unwrap_or_default();
+    let client = writes.client().map(ClientAddress);
+    let mut stream = ItemStream::new(Arc::clone(&context), parts, body, writes.have_keys())?;
+    let batch = Batch::new(Arc::clone(&context), request_id, writes);
+    let (to, from) = mpsc::channel(STEPS_WAITING_MAX);
+    let unanswered = stream.unanswered();
+    let (read, done) = tokio::join!(stream.send(to), batch.run(from, unanswered));
+    match read {
+        // Nothing was done: the batch was not begun, or its first item was not read.
+        Err(problem) if done.is_empty() => Err(problem),
+        read => {
+            let rest = read.err().map(|problem| problem.of_rest(done.len()));
+            Ok(response_of(&context, client, request_id, done, rest))
         }
-        let mut waiting = lanes.0.into_iter();
-        let mut running: JoinSet<Vec<Done>> = JoinSet::new();
-        loop {
-            while running.len() < ITEMS_OF_BATCH_AT_ONCE
-                && let Some(lane) = waiting.next()
-            {
-                running.spawn(Arc::clone(&self).lane(lane));
-            }
-            match running.join_next().await {
-                None => break,
-                // Where the task of an item panicked, the item is answered as an internal error,
-                // below.
-                Some(Err(_)) => {}
-                Some(Ok(lane)) => lane.into_iter().for_each(|done| {
-                    let place = done.place;
-                    all[place] = Some(done);
-                }),
-            }
-        }
-        let lost = || Problem::new(Code::OutcomeUnknown, "whether the item was kept is unknown");
-        let of_place = |(place, done): (usize, Option<Done>)| {
-            done.unwrap_or_else(|| self.refused(place, lost()))
-        };
-        all.into_iter().enumerate().map(of_place).collect()
-    }
-
-    /// Does the items of one persona, one after the other.
-    async fn lane(self: Arc<Self>, lane: Vec<Placed>) -> Vec<Done> {
-        let mut done = Vec::with_capacity(lane.len());
-        for (place, write) in lane {
-            done.push(self.item(place, write).await);
-        }
-        done
-    }
-
-    async fn item(&self, place: usize, write: Write) -> Done {
-        let turn = match self.context.batch.take(write.client, write.deadline).await {
-            Ok(turn) => turn,
-            Err(problem) => return self.refused(place, problem),
-        };
-        let asked = Asked::of(&write.operation);
-        let written = self.context.store.view(&self.viewer).write(write).await;
-        drop(turn);
-        match written {
-            Ok(written) => Done { place, answer: asked.answer(&written), failure: None },
-            Err(error) => self.refused(place, asked.problem(error)),
-        }
-    }
-
-    fn refused(&self, place: usize, problem: Problem) -> Done {
-        let problem = problem.of_item(place);
-        let failure = problem.cause().is_some().then(|| problem.clone());
-        let status = problem.code().facts().status.as_u16();
-        let whole = problem.body(&self.request_id);
-        let bytes = serde_json::to_vec(&whole).expect("a problem is JSON").len();
-        let before = self.problem_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let is_within = before + bytes <= PROBLEM_BYTES_MAX;
-        let told = if is_within { whole } else { problem.in_short().body(&self.request_id) };
-        let answer = BatchItemAnswer {
-            etag: problem.etag().map(str::to_owned),
-            problem: Some(told),
-            ..BatchItemAnswer::of_status(status)
-        };
-        Done { place, answer, failure }
-    }
-}
-
-/// The items by persona, in the order in which each persona comes first.
-#[derive(Default)]
-struct Lanes(Vec<Vec<Placed>>, HashMap<PersonaId, usize>);
-
-impl Lanes {
-    fn add(&mut self, placed: Placed) {
-        let Self(lanes, known) = self;
-        let lane = *known.entry(placed.1.operation.id()).or_insert_with(|| {
-            lanes.push(Vec::new());
-            lanes.len() - 1
-        });
-        lanes[lane].push(placed);
     }
 }
 
@@ -239,13 +150,16 @@ fn response_of(
     client: Option<ClientAddress>,
     request_id: &str,
     done: Vec<Done>,
+    rest: Option<Problem>,
 ) -> Response {
     let (mut items, mut failures) = (Vec::with_capacity(done.len()), Vec::new());
     for Done { answer, failure, .. } in done {
         items.push(answer);
         failures.extend(failure);
     }
-    let mut response = respond_with_items(context, client, StatusCode::MULTI_STATUS, items);
+    let problem = rest.map(|problem| problem.body(request_id));
+    let answer = BatchAnswer { items, problem };
+    let mut response = respond_with_items(context, client, StatusCode::MULTI_STATUS, answer);
     for failure in &failures {
         note_failure(failure, &mut response, request_id);
     }
@@ -257,9 +171,8 @@ pub(super) fn respond_with_items(
     context: &Context,
     client: Option<ClientAddress>,
     status: StatusCode,
-    items: Vec<BatchItemAnswer>,
+    mut answer: BatchAnswer,
 ) -> Response {
-    let mut answer = BatchAnswer { items };
     let text = |answer: &BatchAnswer| serde_json::to_vec(answer).expect("an answer is JSON");
     let whole = text(&answer);
     let memory = context.answers.reserve_after_write(client, whole.len());
@@ -275,3 +188,7 @@ pub(super) fn respond_with_items(
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     response
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -3,24 +3,30 @@
 //! A request that is refused is answered with the problem of the first item that is the reason, and
 //! with its place. What is wrong with the request itself is told of all items at once.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use http::StatusCode;
-use persona_model::ValidationErrors;
+use persona_model::{PersonaId, ValidationErrors};
 use persona_storage::{ATOMIC_WRITES_MAX, AtomicBatch, NoBatch, NotApplied, Write};
 
 use super::batch::{Asked, respond_with_items};
-use crate::contract::batch::BatchItemAnswer;
-use crate::extract::batch::BatchItem;
-use crate::extract::request::WriteRequest;
+use crate::contract::batch::{BatchAnswer, BatchItemAnswer};
+use crate::extract::batch::items;
+use crate::extract::conditions;
+use crate::extract::request::{MediaType, WriteRequest};
 use crate::problem::Problem;
 use crate::{ClientAddress, Context};
 
 /// Applies all of it or nothing.
 pub(super) async fn respond(
-    context: &Context,
-    request: &WriteRequest,
-    items: Vec<Result<BatchItem, Problem>>,
+    context: &Arc<Context>,
+    mut request: WriteRequest,
 ) -> Result<Response, Problem> {
+    let (ids, have_keys) = (Arc::clone(context), request.has_key());
+    let read = move |_, body| items(body, have_keys, || PersonaId::new(ids.new_id()));
+    let items = request.read(context, MediaType::PERSONA, read).await?;
+    conditions::none(&request.parts.headers, "is said in each item of a batch")?;
     if items.len() > ATOMIC_WRITES_MAX {
         return Err(of_no_batch(NoBatch::Count(items.len())));
     }
@@ -38,7 +44,8 @@ pub(super) async fn respond(
     let items: Vec<BatchItemAnswer> =
         asked.iter().zip(&written).map(|(asked, written)| asked.answer(written)).collect();
     let client = request.client().map(ClientAddress);
-    Ok(respond_with_items(context, client, StatusCode::OK, items))
+    let answer = BatchAnswer { items, problem: None };
+    Ok(respond_with_items(context, client, StatusCode::OK, answer))
 }
 
 /// The writes, or what is wrong with the items: the first problem, and where that is one of rules,

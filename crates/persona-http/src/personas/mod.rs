@@ -3,6 +3,7 @@
 
 pub mod batch;
 mod batch_atomic;
+mod batch_run;
 pub mod create;
 pub mod delete;
 pub mod get;

@@ -167,6 +167,17 @@ impl Problem {
         })
     }
 
+    /// The same of a batch that was read as far as these items, which are answered.
+    #[must_use]
+    pub fn of_rest(self, items: usize) -> Self {
+        self.with(|body| {
+            body.item = Some(items);
+            let detail = &body.detail;
+            body.detail =
+                format!("item {items} and those behind it were not done: {detail}").into();
+        })
+    }
+
     /// Adds what another problem says is wrong, where both say that rules are broken.
     pub fn add_errors(&mut self, other: Self) {
         let (own, other) = (&mut self.0, *other.0);

@@ -92,7 +92,7 @@ async fn send_batch(api: Api, batch: Vec<Waiting>) {
     if reply.status != StatusCode::MULTI_STATUS {
         return;
     }
-    let Ok(BatchAnswer { items }) = reply.read_as() else { return };
+    let Ok(BatchAnswer { items, .. }) = reply.read_as() else { return };
     for (waiting, answer) in batch.into_iter().zip(items) {
         // An item that is no longer waited for needs no answer.
         let _ = waiting.told.send(answer);

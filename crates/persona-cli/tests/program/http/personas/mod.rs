@@ -2,6 +2,7 @@
 
 mod batch;
 mod batch_atomic;
+mod batch_stream;
 mod conditions;
 mod create;
 mod delete;

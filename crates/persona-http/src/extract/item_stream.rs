@@ -1,0 +1,238 @@
+//! The body of a batch as a stream: its items are read while others of them are written.
+//!
+//! What is read and not yet answered is bounded: beyond that the body waits, and with it its
+//! client. A batch that is read whole in a moment is not begun before its end, so that a small body
+//! that is no batch changes nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::request::Parts;
+use persona_model::{PersonaId, read_strictly};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::batch::{BatchItem, item};
+use super::body::{BODY_PATIENCE, announced, drain, next_piece, too_large};
+use super::item_scanner::{ITEM_BYTES_MAX, ItemScanner, RawItem, moved};
+use crate::contract::batch::{BATCH_BYTES_MAX, WHOLE_BATCH_BYTES_MAX};
+use crate::limits::body_memory::{Claim, SMALL_BYTES_MAX};
+use crate::limits::heavy::Weight;
+use crate::limits::patience::Patience;
+use crate::problem::{Code, Problem};
+use crate::{ClientAddress, Context};
+
+/// Most bytes of items of one batch that are read and not answered: some hundred ordinary personas,
+/// which is more than are written at a time. One item may be larger, and the last piece of the body
+/// comes on top.
+const UNANSWERED_BYTES_MAX: usize = 1024 * 1024;
+
+/// An item that was read, good or bad.
+pub(crate) struct StreamedItem {
+    /// What it counts among those that are not answered.
+    pub bytes: usize,
+    pub item: Result<BatchItem, Problem>,
+}
+
+/// What comes out of the stream.
+pub(crate) enum Step {
+    /// The next items, in their order.
+    Items(Vec<StreamedItem>),
+    /// From now on items may be done. Comes once, unless the body is refused before.
+    Begin,
+}
+
+/// The body of a batch, with what its client holds of the process. The memory is held until this is
+/// dropped.
+pub(crate) struct ItemStream {
+    context: Arc<Context>,
+    client: Option<ClientAddress>,
+    body: Body,
+    has_key: bool,
+    patience: Patience,
+    claim: Option<Claim>,
+    scanner: ItemScanner,
+    received: usize,
+    items: usize,
+    unanswered: watch::Sender<usize>,
+}
+
+impl ItemStream {
+    /// The stream of a request. With `has_key` each item has a key.
+    ///
+    /// # Errors
+    ///
+    /// The body is larger than a batch may be; then it is read on for a while.
+    pub fn new(
+        context: Arc<Context>,
+        parts: &Parts,
+        body: Body,
+        has_key: bool,
+    ) -> Result<Self, Problem> {
+        let announced = announced(&parts.headers, BATCH_BYTES_MAX)?;
+        if let Some(bytes) = announced.filter(|bytes| *bytes > BATCH_BYTES_MAX) {
+            refuse(body);
+            return Err(too_large(BATCH_BYTES_MAX, Some(bytes)));
+        }
+        Ok(Self {
+            context,
+            client: parts.extensions.get().copied(),
+            body,
+            has_key,
+            patience: Patience::new(BODY_PATIENCE),
+            claim: None,
+            scanner: ItemScanner::default(),
+            received: 0,
+            items: 0,
+            unanswered: watch::Sender::new(0),
+        })
+    }
+
+    /// Where the bytes of items that were answered are taken off.
+    pub fn unanswered(&self) -> watch::Sender<usize> {
+        self.unanswered.clone()
+    }
+
+    /// Reads the body to its end, and sends what is in it. The sender is dropped with the last
+    /// item.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no more: the items before were sent.
+    pub async fn send(&mut self, to: mpsc::Sender<Step>) -> Result<(), Problem> {
+        let read = self.read(&to).await;
+        if read.is_err() {
+            refuse(std::mem::take(&mut self.body));
+        }
+        read
+    }
+
+    async fn read(&mut self, to: &mpsc::Sender<Step>) -> Result<(), Problem> {
+        let mut has_begun = false;
+        let mut unanswered = self.unanswered.subscribe();
+        loop {
+            if has_begun {
+                // The sender is in this stream, so it is not gone.
+                let _ = unanswered.wait_for(|bytes| *bytes < UNANSWERED_BYTES_MAX).await;
+            }
+            let (patience, claim) = (&mut self.patience, self.claim.as_mut());
+            let Some(piece) = next_piece(&mut self.body, patience, claim).await? else { break };
+            self.received += piece.len();
+            if self.received > BATCH_BYTES_MAX {
+                return Err(too_large(BATCH_BYTES_MAX, None));
+            }
+            let mut items = Vec::new();
+            let framed = self.scanner.push(&piece, &mut items);
+            drop(piece);
+            self.pass_on(items, to).await?;
+            framed?;
+            if !has_begun && self.received > WHOLE_BATCH_BYTES_MAX {
+                has_begun = true;
+                pass(to, Step::Begin).await;
+            }
+        }
+        self.scanner.finish()?;
+        self.claim.as_mut().map_or(Ok(()), Claim::complete)?;
+        if !has_begun {
+            pass(to, Step::Begin).await;
+        }
+        Ok(())
+    }
+
+    /// Reads items that came, and sends them. Those before one that is no JSON are sent too.
+    async fn pass_on(&mut self, raw: Vec<RawItem>, to: &mpsc::Sender<Step>) -> Result<(), Problem> {
+        let bytes = raw.iter().map(memory_of).sum();
+        self.hold(bytes)?;
+        if raw.is_empty() {
+            return Ok(());
+        }
+        let (context, first) = (Arc::clone(&self.context), self.items);
+        self.items += raw.len();
+        let (has_key, weight) = (self.has_key, Weight::of(bytes));
+        let (items, read) = if weight == Weight::Light {
+            read_all(&context, raw, first, has_key)
+        } else {
+            let (client, deadline) = (self.client.map(|client| client.0), context.write_deadline());
+            let turn = self.context.heavy.take(weight, client, deadline).await?;
+            let work = on_a_thread(move || {
+                let read = read_all(&context, raw, first, has_key);
+                drop(turn);
+                read
+            })?;
+            let lost = |_| Problem::new(Code::Internal, "the body could not be worked on");
+            work.await.map_err(lost)?
+        };
+        if !items.is_empty() {
+            let bytes: usize = items.iter().map(|item| item.bytes).sum();
+            self.unanswered.send_modify(|unanswered| *unanswered += bytes);
+            pass(to, Step::Items(items)).await;
+        }
+        read
+    }
+
+    /// Holds memory for what has come: the items that are not answered, so many bytes that are to
+    /// be read, and the beginning of the next one.
+    fn hold(&mut self, coming: usize) -> Result<(), Problem> {
+        let held = self.scanner.memory() + coming + *self.unanswered.borrow();
+        if self.claim.is_none() && held <= SMALL_BYTES_MAX {
+            return Ok(());
+        }
+        let claim = || self.context.bodies.claim(self.client);
+        self.claim.get_or_insert_with(claim).arrived(self.received, held)
+    }
+}
+
+/// Reads a body on that is refused, as far as it could have been accepted.
+pub(crate) fn refuse(body: Body) {
+    drain(body, BATCH_BYTES_MAX);
+}
+
+fn memory_of(item: &RawItem) -> usize {
+    item.text.as_ref().map_or(0, Vec::len)
+}
+
+/// The items, the first of which has this place, until one is no JSON.
+fn read_all(
+    context: &Context,
+    raw: Vec<RawItem>,
+    first: usize,
+    has_key: bool,
+) -> (Vec<StreamedItem>, Result<(), Problem>) {
+    let mut items = Vec::with_capacity(raw.len());
+    for (place, raw) in (first..).zip(raw) {
+        let bytes = memory_of(&raw);
+        let read = match raw.text {
+            None => Err(item_too_large(raw.bytes)),
+            Some(text) => match read_strictly(&text) {
+                Ok(value) => item(value, has_key, || PersonaId::new(context.new_id())),
+                Err(malformed) => {
+                    return (items, Err(moved(malformed, &format!("/items/{place}"), raw.at)));
+                }
+            },
+        };
+        items.push(StreamedItem { bytes, item: read });
+    }
+    (items, Ok(()))
+}
+
+fn item_too_large(bytes: usize) -> Problem {
+    let detail = format!("an item may have {ITEM_BYTES_MAX} bytes, this one has {bytes}");
+    Problem::new(Code::BodyTooLarge, detail).with(|body| {
+        (body.body_bytes, body.body_bytes_max) = (Some(bytes), Some(ITEM_BYTES_MAX));
+    })
+}
+
+/// Has a thread do work that takes long. Where the system gives no thread, items before may be kept
+/// already, so the panic of the runtime must not end the request.
+fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Problem> {
+    catch_unwind(AssertUnwindSafe(|| spawn_blocking(work)))
+        .map_err(|_| Problem::new(Code::Busy, "the server has no thread left for this").retry())
+}
+
+async fn pass(to: &mpsc::Sender<Step>, step: Step) {
+    // The receiver is dropped with the request only, and this with it.
+    let _ = to.send(step).await;
+}

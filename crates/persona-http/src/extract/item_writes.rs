@@ -1,0 +1,90 @@
+//! What a request says of all its items, and an item as a write.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use http::request::Parts;
+use persona_storage::{Idempotency, Viewer, Write};
+
+use super::batch::BatchItem;
+use super::note;
+use super::request::{KEY_CHARS_MAX, author_of, idempotency_key};
+use crate::auth::viewer_of;
+use crate::problem::Problem;
+use crate::{ClientAddress, Context};
+
+/// Most characters of a key for all items of a batch: behind it there is room for the number of an
+/// item.
+const KEY_OF_BATCH_CHARS_MAX: usize = KEY_CHARS_MAX - 4;
+
+/// What a request says of all its items.
+pub(crate) struct ItemWrites {
+    viewer: Viewer,
+    author: Option<String>,
+    note: Option<String>,
+    key: Option<String>,
+    client: Option<IpAddr>,
+    document_bytes_max: usize,
+}
+
+impl ItemWrites {
+    /// Of a request, by its head.
+    pub fn of(parts: &Parts, context: &Context) -> Result<Self, Problem> {
+        let key = idempotency_key(&parts.headers)?;
+        if key.as_ref().is_some_and(|key| key.len() > KEY_OF_BATCH_CHARS_MAX) {
+            let message = format!("must have at most {KEY_OF_BATCH_CHARS_MAX} characters here");
+            return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
+        }
+        Ok(Self {
+            viewer: viewer_of(&parts.extensions)?.clone(),
+            author: author_of(parts)?,
+            note: note::of_request(&parts.headers, &parts.uri)?,
+            key,
+            client: parts.extensions.get::<ClientAddress>().map(|client| client.0),
+            document_bytes_max: context.document_bytes_max,
+        })
+    }
+
+    /// Whether each item has a key.
+    pub fn have_keys(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// On whose behalf the items are.
+    pub fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+
+    /// The address of the client.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// An item as a write, with the author of the request. An item without a note has that of the
+    /// request. Where the request has a key, an item without one has that key with its place behind
+    /// it; in an atomic batch it is then recognised by the whole request, `of_whole`, because it is
+    /// nothing without the other items.
+    pub fn write(
+        &self,
+        place: usize,
+        item: BatchItem,
+        of_whole: Option<[u8; 32]>,
+        deadline: Instant,
+    ) -> Write {
+        let by_place = || self.key.as_ref().map(|key| format!("{key}:{place}"));
+        let idempotency = match item.key {
+            Some(key) => Some(key).zip(item.fingerprint),
+            None => by_place().zip(item.fingerprint.map(|item| of_whole.unwrap_or(item))),
+        };
+        Write {
+            identity: item.identity,
+            author: self.author.clone(),
+            note: item.note.or_else(|| self.note.clone()),
+            idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
+            client: self.client,
+            bytes: item.bytes,
+            document_bytes_max: self.document_bytes_max,
+            ..Write::new(item.operation, deadline)
+        }
+    }
+}

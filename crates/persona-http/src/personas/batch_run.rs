@@ -1,0 +1,237 @@
+//! The items of a batch on their way to the store.
+//!
+//! Items of one persona are done one after the other; the rest at the same time, as far as there
+//! are turns. Items wait here, in their order, until there is one.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use persona_model::PersonaId;
+use persona_storage::Write;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::batch::Asked;
+use crate::Context;
+use crate::contract::batch::BatchItemAnswer;
+use crate::extract::item_stream::{Step, StreamedItem};
+use crate::extract::item_writes::ItemWrites;
+use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
+use crate::problem::{Code, Problem};
+
+/// Most bytes of all problems in one answer; problems beyond are told without their details. A
+/// conflict repeats three texts, and a thousand conflicts would take gigabytes.
+const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
+
+/// A batch that is being done.
+pub(super) struct Batch {
+    context: Arc<Context>,
+    /// The id of the request.
+    request_id: String,
+    writes: ItemWrites,
+    /// Bytes of the problems so far.
+    problem_bytes: AtomicUsize,
+}
+
+/// What became of an item.
+pub(super) struct Done {
+    pub answer: BatchItemAnswer,
+    /// The problem once more, for the log, where a failure of the store caused it.
+    pub failure: Option<Problem>,
+}
+
+impl Batch {
+    /// A batch of the request with this id.
+    pub fn new(context: Arc<Context>, request_id: &str, writes: ItemWrites) -> Arc<Self> {
+        let problem_bytes = AtomicUsize::new(0);
+        Arc::new(Self { context, request_id: request_id.into(), writes, problem_bytes })
+    }
+
+    /// Does the items that come, and tells what became of each, in their order; nothing where they
+    /// never may begin.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future withdraws the items that did not have their turn.
+    pub async fn run(
+        self: Arc<Self>,
+        mut from: mpsc::Receiver<Step>,
+        unanswered: watch::Sender<usize>,
+    ) -> Vec<Done> {
+        let mut run = Run::of(self, unanswered);
+        loop {
+            run.start_items();
+            let (is_open, is_running) = (run.is_open, !run.running.is_empty());
+            tokio::select! {
+                step = from.recv(), if is_open => match step {
+                    None => run.is_open = false,
+                    Some(Step::Begin) => run.begun = Some(run.batch.context.write_deadline()),
+                    Some(Step::Items(items)) => items.into_iter().for_each(|item| run.take(item)),
+                },
+                Some(joined) = run.running.join_next_with_id(), if is_running => run.ended(joined),
+                else => return run.finish(),
+            }
+        }
+    }
+
+    /// Writes an item when its turn has come.
+    async fn item(self: Arc<Self>, place: usize, write: Write) -> Done {
+        let turn = match self.context.batch.take(write.client, write.deadline).await {
+            Ok(turn) => turn,
+            Err(problem) => return self.refused(place, problem),
+        };
+        let asked = Asked::of(&write.operation);
+        let written = self.context.store.view(self.writes.viewer()).write(write).await;
+        drop(turn);
+        match written {
+            Ok(written) => Done { answer: asked.answer(&written), failure: None },
+            Err(error) => self.refused(place, asked.problem(error)),
+        }
+    }
+
+    fn refused(&self, place: usize, problem: Problem) -> Done {
+        let problem = problem.of_item(place);
+        let failure = problem.cause().is_some().then(|| problem.clone());
+        let status = problem.code().facts().status.as_u16();
+        let whole = problem.body(&self.request_id);
+        let bytes = serde_json::to_vec(&whole).expect("a problem is JSON").len();
+        let before = self.problem_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_within = before + bytes <= PROBLEM_BYTES_MAX;
+        let told = if is_within { whole } else { problem.in_short().body(&self.request_id) };
+        let answer = BatchItemAnswer {
+            etag: problem.etag().map(str::to_owned),
+            problem: Some(told),
+            ..BatchItemAnswer::of_status(status)
+        };
+        Done { answer, failure }
+    }
+}
+
+/// An item as a write, with its place among the items.
+struct Placed {
+    place: usize,
+    /// What it counts among the bytes that are not answered.
+    bytes: usize,
+    write: Write,
+}
+
+/// What is known of an item while its task runs.
+struct Started {
+    place: usize,
+    bytes: usize,
+    persona: PersonaId,
+}
+
+/// How far a batch is.
+struct Run {
+    batch: Arc<Batch>,
+    unanswered: watch::Sender<usize>,
+    lanes: Lanes,
+    running: JoinSet<Done>,
+    started: HashMap<Id, Started>,
+    /// What became of each item so far.
+    all: Vec<Option<Done>>,
+    /// Until when the items may wait that came before the batch was begun; nothing until then.
+    begun: Option<Instant>,
+    /// Whether more items may come.
+    is_open: bool,
+}
+
+impl Run {
+    fn of(batch: Arc<Batch>, unanswered: watch::Sender<usize>) -> Self {
+        Self {
+            batch,
+            unanswered,
+            lanes: Lanes::default(),
+            running: JoinSet::new(),
+            started: HashMap::new(),
+            all: Vec::new(),
+            begun: None,
+            is_open: true,
+        }
+    }
+
+    /// Takes an item that was read. It may wait for its turn from now on, or from when the batch is
+    /// begun.
+    fn take(&mut self, StreamedItem { bytes, item }: StreamedItem) {
+        let place = self.all.len();
+        self.all.push(None);
+        match item {
+            Ok(item) => {
+                let deadline = self.batch.context.write_deadline();
+                let write = self.batch.writes.write(place, item, None, deadline);
+                self.lanes.add(Placed { place, bytes, write });
+            }
+            Err(problem) => self.done(place, bytes, self.batch.refused(place, problem)),
+        }
+    }
+
+    fn start_items(&mut self) {
+        let Some(begun) = self.begun else { return };
+        while self.running.len() < ITEMS_OF_BATCH_AT_ONCE
+            && let Some(Placed { place, bytes, write }) = self.lanes.next()
+        {
+            let persona = write.operation.id();
+            let write = Write { deadline: write.deadline.max(begun), ..write };
+            let task = self.running.spawn(Arc::clone(&self.batch).item(place, write));
+            self.started.insert(task.id(), Started { place, bytes, persona });
+        }
+    }
+
+    fn ended(&mut self, joined: Result<(Id, Done), JoinError>) {
+        let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(Started { place, bytes, persona }) = self.started.remove(&id) else { return };
+        let panicked = || {
+            let detail = "whether the item was kept is unknown";
+            self.batch.refused(place, Problem::new(Code::OutcomeUnknown, detail))
+        };
+        let done = joined.map_or_else(|_| panicked(), |(_, done)| done);
+        self.done(place, bytes, done);
+        self.lanes.is_free(persona);
+    }
+
+    fn done(&mut self, place: usize, bytes: usize, done: Done) {
+        self.all[place] = Some(done);
+        self.unanswered.send_modify(|unanswered| *unanswered -= bytes);
+    }
+
+    /// What became of each item; nothing where the batch was never begun.
+    fn finish(self) -> Vec<Done> {
+        if self.begun.is_none() { Vec::new() } else { self.all.into_iter().flatten().collect() }
+    }
+}
+
+/// The items that wait, by persona.
+#[derive(Default)]
+struct Lanes {
+    /// Those that may be done now, in their order.
+    ready: VecDeque<Placed>,
+    /// The personas of which an item is ready or being done, with the items behind it.
+    busy: HashMap<PersonaId, VecDeque<Placed>>,
+}
+
+impl Lanes {
+    fn add(&mut self, placed: Placed) {
+        if let Some(behind) = self.busy.get_mut(&placed.write.operation.id()) {
+            behind.push_back(placed);
+        } else {
+            self.busy.insert(placed.write.operation.id(), VecDeque::new());
+            self.ready.push_back(placed);
+        }
+    }
+
+    /// Another item that may be done now.
+    fn next(&mut self) -> Option<Placed> {
+        self.ready.pop_front()
+    }
+
+    /// The item of this persona is done, and the next one may follow.
+    fn is_free(&mut self, persona: PersonaId) {
+        match self.busy.get_mut(&persona).and_then(VecDeque::pop_front) {
+            Some(next) => self.ready.push_back(next),
+            None => drop(self.busy.remove(&persona)),
+        }
+    }
+}
