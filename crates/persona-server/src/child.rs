@@ -18,10 +18,10 @@ pub enum Error {
     #[error("could not start: {0}")]
     Start(#[from] DatabaseError),
     /// Clients of other machines could do everything.
-    #[error("could not start: {host} is no loopback address, and no access token counts")]
+    #[error("could not start: {address} is no loopback address, and no access token counts")]
     NoToken {
         /// The address that the server was to listen on.
-        host: IpAddr,
+        address: IpAddr,
     },
     /// The system did not give what is needed: a thread, a signal, the supervisor's socket.
     #[error("the system failed: {0}")]

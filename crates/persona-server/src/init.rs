@@ -14,14 +14,16 @@ use crate::supervisor::{ChildInput, Message, say};
 pub fn run(input: &ChildInput) -> Result<(), Error> {
     let config = &input.config;
     let prepared = backend::initialise(config, true)?;
-    if prepared.tokens == 0 && !config.is_open_without_tokens() {
-        return Err(Error::NoToken { host: config.host });
-    }
-    if prepared.tokens_kept == 0 && !config.host.is_loopback() {
-        tracing::warn!(
-            host = %config.host,
-            "everyone who can reach the port is served, because there is no access token; `persona token create` makes one"
-        );
+    if let Some(address) = config.exposed {
+        if prepared.tokens == 0 && !config.allow_open {
+            return Err(Error::NoToken { address });
+        }
+        if prepared.tokens_kept == 0 {
+            tracing::warn!(
+                host = %address,
+                "everyone who can reach the port is served, because there is no access token; `persona token create` makes one"
+            );
+        }
     }
     Ok(say(&input.channel, &Message::Prepared(prepared))?)
 }

@@ -37,7 +37,7 @@ pub fn run(config: Config, environment: &Environment, output: &Output) -> ExitCo
     }
 }
 
-fn serve(config: Config, environment: &Environment) -> Result<ExitCode, Failure> {
+fn serve(mut config: Config, environment: &Environment) -> Result<ExitCode, Failure> {
     if let Some(log_file) = &config.log_file
         && let Err(error) = refuse_output(config.database.file(), log_file)
     {
@@ -50,6 +50,9 @@ fn serve(config: Config, environment: &Environment) -> Result<ExitCode, Failure>
     })?;
     let certificates = certificates(&config)?;
     let doors = doors(&config, environment, certificates)?;
+    if let Some(address) = doors.exposed() {
+        config.is_exposed_at(address);
+    }
     note_other_server(&config);
     let (facts, urls) =
         (config.clone(), doors.addresses.iter().map(Address::url).collect::<Vec<_>>());
@@ -116,8 +119,6 @@ fn refused(config: &Config, error: &NoDoor) -> Failure {
         NoDoor::Unix(_) => failure(ExitCode::Config).hint("choose another path with --uds"),
         NoDoor::NotInherited { .. } => failure(ExitCode::Config)
             .hint("hand over a socket of TCP or a unix socket that listens already, and name its descriptor with --fd"),
-        NoDoor::OpenToOthers(_) => failure(ExitCode::Config)
-            .hint("have it listen on 127.0.0.1, or add --allow-open to serve every client that can reach the port"),
     }
 }
 
@@ -217,7 +218,7 @@ fn access(config: &Config, started: &Started) -> String {
     let prepared = &started.prepared;
     match prepared.tokens {
         0 if prepared.tokens_kept > 0 => "with a token (none counts any more)".into(),
-        0 if config.host.is_loopback() => {
+        0 if config.exposed.is_none() => {
             "open on this machine; make a token with: persona token create --name NAME --scope admin".into()
         }
         0 => "open to everyone who can reach the port (--allow-open)".into(),

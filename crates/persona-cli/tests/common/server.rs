@@ -104,19 +104,32 @@ impl Builder {
         self
     }
 
-    /// Starts the server and waits until it says that it is ready.
-    #[track_caller]
-    pub fn start(self) -> Server {
-        let folder = self.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
+    /// The program that is to be started in this folder.
+    fn program(&mut self, folder: &Path) -> Command {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
-        let mut program = command(folder.path(), self.workers, &flags);
-        if let Some((socket, variables)) = self.handed_over {
+        let mut program = command(folder, self.workers, &flags);
+        if let Some((socket, variables)) = self.handed_over.take() {
             program = with_descriptor(&program, socket, &variables);
         }
         if let Some(most) = self.open_files {
             program = with_open_files(&program, most);
         }
-        let mut child = program.envs(self.variables).spawn().expect("the built program");
+        program.envs(std::mem::take(&mut self.variables));
+        program
+    }
+
+    /// Starts a server that is expected to end by itself, and tells how it ended.
+    #[track_caller]
+    pub fn refused(mut self) -> Ended {
+        let folder = self.folder.take().unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
+        end_of(&mut self.program(folder.path()))
+    }
+
+    /// Starts the server and waits until it says that it is ready.
+    #[track_caller]
+    pub fn start(mut self) -> Server {
+        let folder = self.folder.take().unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
+        let mut child = self.program(folder.path()).spawn().expect("the built program");
         let (mut unread, stderr) = (child.stderr.take(), Arc::default());
         if !self.has_unread_log {
             collect(unread.take().expect("a pipe"), &stderr);
@@ -287,7 +300,13 @@ impl Drop for Server {
 /// Runs a server that is expected not to start, in this folder, and tells how it ended.
 #[track_caller]
 pub fn refused(folder: &Path, flags: &[&str]) -> Ended {
-    let mut child = command(folder, 2, flags).spawn().expect("the built program");
+    end_of(&mut command(folder, 2, flags))
+}
+
+/// How a program ends.
+#[track_caller]
+fn end_of(program: &mut Command) -> Ended {
+    let mut child = program.spawn().expect("the built program");
     let stderr = Arc::default();
     collect(child.stderr.take().expect("a pipe"), &stderr);
     let status = wait_for("the end of the server", DEADLINE, || child.try_wait().expect("a child"));

@@ -314,3 +314,22 @@ fn the_doctor_sees_what_the_service_may_not_use_and_says_the_cure() {
         assert!(cured.success() && beside().0 == "ok", "{name}: {fix}");
     }
 }
+
+#[test]
+fn a_port_that_the_user_may_not_listen_on_is_told_with_what_to_do() {
+    let test = "a_port_that_the_user_may_not_listen_on_is_told_with_what_to_do";
+    let Some(folder) = folder_of_the_service(test) else { return };
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let first = first.ok().and_then(|text| text.trim().parse::<u16>().ok()).unwrap_or(1024);
+    if first <= 80 {
+        skip(test, "every user may listen on every port here (ip_unprivileged_port_start)");
+        return;
+    }
+    let output = run(SERVICE, folder.path(), &["serve", "--port=80"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(69), "{said}");
+    let wanted = ["this user may not listen on 127.0.0.1:80", "below 1024", "--port", "setcap"];
+    for wanted in wanted {
+        assert!(said.contains(wanted), "{wanted} is missing: {said}");
+    }
+}

@@ -31,6 +31,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         is_tcp_chosen: reader.is_chosen("host") || reader.is_chosen("port"),
         uds: reader.unix_socket(),
         fd: reader.descriptor("fd"),
+        exposed: (!host.is_loopback()).then_some(host),
         tls: reader.tls(),
         allow_open: reader.switch("allow_open"),
         open_monitoring: reader.switch("open_monitoring"),

@@ -75,6 +75,9 @@ pub struct Config {
     pub uds: Option<UnixSocket>,
     /// The descriptor of a socket that was handed over.
     pub fd: Option<u32>,
+    /// The address that other machines may reach: `host`, or that of a socket that was handed over.
+    /// `None` where all addresses are loopback. No setting: it follows from the sockets.
+    pub exposed: Option<IpAddr>,
     /// The certificate and its key, where connections are encrypted.
     pub tls: Option<TlsFiles>,
     /// Whether every client is served while there is no access token, also where `host` is not
@@ -195,7 +198,18 @@ impl Config {
     /// Whether requests need no access token as long as the database has none, not even one that
     /// has ended.
     pub fn is_open_without_tokens(&self) -> bool {
-        self.host.is_loopback() || self.allow_open
+        self.exposed.is_none() || self.allow_open
+    }
+
+    /// Notes that other machines may reach this address, whatever `host` is: that of a socket that
+    /// was handed over. Requests may name any host then, unless the settings say otherwise, as
+    /// where `host` is that address.
+    pub fn is_exposed_at(&mut self, address: IpAddr) {
+        self.exposed = Some(address);
+        // The settings can name some hosts, or all, but never none.
+        if self.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
+            self.allowed_hosts = None;
+        }
     }
 
     /// Memory for large answers of one worker that are not sent yet, in bytes.

@@ -48,8 +48,6 @@ pub enum NoDoor {
     Unix(#[from] NoUnixSocket),
     #[error("descriptor {number} was not handed over: {source}")]
     NotInherited { number: u32, source: io::Error },
-    #[error("the socket that was handed over listens on {0}, which is not a loopback address")]
-    OpenToOthers(SocketAddr),
 }
 
 impl Address {
@@ -91,7 +89,7 @@ impl Doors {
         let handed_over =
             inherited.take().map_err(|(number, source)| NoDoor::NotInherited { number, source })?;
         for listener in handed_over {
-            doors.add(listener, config)?;
+            doors.add(listener)?;
         }
         if let Some(wanted) = &config.uds {
             let (listener, name) = unix::make(wanted)?;
@@ -112,14 +110,11 @@ impl Doors {
     }
 
     /// Adds a socket that was handed over.
-    fn add(&mut self, listener: Listener, config: &Config) -> Result<(), NoDoor> {
+    fn add(&mut self, listener: Listener) -> Result<(), NoDoor> {
         let address = match &listener {
             Listener::Tcp(listener) => {
                 let unknown = |source| NoDoor::Tcp { address: ([0, 0, 0, 0], 0).into(), source };
                 let socket = listener.local_addr().map_err(unknown)?;
-                if !socket.ip().to_canonical().is_loopback() && !config.allow_open {
-                    return Err(NoDoor::OpenToOthers(socket));
-                }
                 Address::Tcp { socket, is_encrypted: self.certificates.is_some() }
             }
             Listener::Unix(listener) => {
@@ -131,6 +126,16 @@ impl Doors {
         self.listeners.push(listener);
         self.addresses.push(address);
         Ok(())
+    }
+
+    /// The first address that other machines may reach.
+    pub fn exposed(&self) -> Option<IpAddr> {
+        let of_tcp = |address: &Address| match address {
+            Address::Tcp { socket, .. } => Some(socket.ip()),
+            Address::Unix(_) => None,
+        };
+        let mut addresses = self.addresses.iter().filter_map(of_tcp);
+        addresses.find(|address| !address.to_canonical().is_loopback())
     }
 
     /// Lets no new connection in and closes the sockets of this process. What waits in their queues

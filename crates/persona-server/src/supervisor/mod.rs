@@ -42,6 +42,7 @@ mod tests {
             is_tcp_chosen: true,
             uds: None,
             fd: None,
+            exposed: None,
             tls: None,
             database: Database::File("persona.db".into()),
             workers: 2,

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::common::{Client, DEADLINE, Load, Server, Way, refused, wait_for};
+use crate::common::{Client, DEADLINE, Load, Server, Way, refused, tokens, wait_for};
 
 fn uds(path: &Path) -> String {
     format!("--uds={}", path.display())
@@ -135,6 +135,43 @@ fn sockets_of_systemd_are_found_by_themselves() {
     assert_eq!(server.wait().code, Some(0));
     UnixStream::connect(&path).expect_err("the last descriptor of it is closed");
     assert!(path.exists(), "its name belongs to the program that made it");
+}
+
+#[test]
+fn a_socket_of_all_machines_that_is_handed_over_needs_a_token_and_nothing_else() {
+    let ways = [(Some("--fd=3"), ""), (None, "export LISTEN_FDS=1 LISTEN_PID=$$;")];
+    for (flag, variables) in ways {
+        let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let handed_over = |files| {
+            let socket = listener.try_clone().expect("a descriptor");
+            let server = Server::with_workers(1).handed_over(socket, variables).in_folder(files);
+            match flag {
+                Some(flag) => server.flag(flag),
+                None => server,
+            }
+        };
+        let ended = handed_over(tempfile::tempdir().expect("a folder")).refused();
+        assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+        for words in ["0.0.0.0 is no loopback address", "persona token create", "--allow-open"] {
+            assert!(ended.stderr.contains(words), "{}", ended.stderr);
+        }
+        let open = handed_over(tempfile::tempdir().expect("a folder")).flag("--allow-open").start();
+        open.wait_for_log("everyone who can reach the port is served");
+        drop(open);
+        let local = Server::with_workers(1).start();
+        let secret = tokens::create(&local, &["--name=ci", "--scope=read"]);
+        let server = handed_over(local.stop_and_keep_the_folder()).start();
+        let mut client = Client::connect(([127, 0, 0, 1], port).into()).expect("a connection");
+        // As from another machine: by its name.
+        let bearer = tokens::bearer(&secret);
+        let head = "GET /api/v1/personas HTTP/1.1\r\nhost: persona.example\r\nauthorization: ";
+        client.send(format!("{head}{bearer}\r\n\r\n").as_bytes()).expect("sent");
+        let reply = client.read_reply().expect("an answer");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(client.get("/api/v1/personas").expect("an answer").status, 401);
+        drop(server);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use persona_model::{Clock, Timestamp};
 use persona_server::clock::SystemClock;
@@ -13,6 +14,9 @@ use rustix::process::Signal;
 
 use crate::common::wire::trust_in;
 use crate::common::{Client, DEADLINE, Load, Server, Way, refused, wait_for};
+
+/// How long a client may take for a handshake (docs/operations.md).
+const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A folder with an authority and a pair of it.
 struct Place {
@@ -236,6 +240,31 @@ fn handshakes_that_do_not_go_on_keep_no_other_client_out_and_end() {
                 || read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
         );
     }
+}
+
+#[test]
+fn a_handshake_that_does_not_go_on_ends_after_ten_seconds() {
+    let place = Place::new();
+    let server = place.server(1);
+    let began = Instant::now();
+    // No byte at all, and a hello that is not complete. There are places for far more.
+    let silent = [&[][..], &[22, 3, 1, 2, 0, 1]].map(|bytes| {
+        let mut stream = TcpStream::connect(server.address()).expect("a connection");
+        stream.write_all(bytes).expect("an open connection");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        stream
+    });
+    for mut stream in silent {
+        let read = stream.read(&mut [0]);
+        let is_over = match &read {
+            Ok(bytes) => *bytes == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        };
+        assert!(is_over, "{read:?}");
+        // Nothing else ends it sooner.
+        assert!(began.elapsed() >= HANDSHAKE_WAIT_MAX, "{:?}", began.elapsed());
+    }
+    assert_eq!(server.connect().get("/healthz").expect("an answer").status, 200);
 }
 
 #[test]
