@@ -6,6 +6,7 @@
 //! - `auth/` decides whether a request may do what its operation does;
 //! - `extract/` takes a request apart: body, JSON, parameters, conditions;
 //! - `limits/` is what one client may hold of a worker: memory, turns, time;
+//! - `rate_limit.rs` is how many requests one client may make of the server;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
@@ -30,6 +31,7 @@ mod origins;
 mod personas;
 mod plain_reads;
 mod problem;
+mod rate_limit;
 #[cfg(test)]
 mod request_fuzz;
 mod router;
@@ -64,6 +66,7 @@ pub use middleware::REFUSALS;
 pub use openapi::document as openapi_document;
 pub use origins::{ANY_ORIGIN, Origins};
 pub use plain_reads::PlainReads;
+pub use rate_limit::{Budget, Rate, RateCells, RateLimits, RateParty, Taken};
 pub use router::{Router, router};
 pub use server::{Alone, Metrics, ServerFigures, ServerState};
 
@@ -107,6 +110,8 @@ pub struct Context {
     pub access: AccessRules,
     /// When tokens were used last.
     pub token_uses: TokenUses,
+    /// How many requests a client may make.
+    pub rates: RateLimits,
 }
 
 /// The turns of long reads, shared out among clients.

@@ -20,6 +20,7 @@ use crate::contract::OperationId;
 use crate::limits::answer_memory::SMALL_BYTES_MAX;
 use crate::origins::{PageVerdict, preflight};
 use crate::problem::{Code, Problem, Refusal, render};
+use crate::rate_limit::Counted;
 use crate::router::{Answering, methods_at};
 use crate::{ClientAddress, Context, personas};
 
@@ -66,13 +67,7 @@ pub(super) async fn finish(
     let mut response = match request.extensions_mut().remove::<Refusal>() {
         None => match verdict(context, &request, operation, route) {
             PageVerdict::Serve => {
-                let mut response = match permit(context, request.headers(), operation).await {
-                    Ok(permit) => {
-                        permit.enter(request.extensions_mut());
-                        without_panic(handle(request)).await
-                    }
-                    Err(problem) => problem.into_response(),
-                };
+                let mut response = serve(context, operation, client, request, handle).await;
                 facts.note_broken(&mut response, context, id);
                 response
             }
@@ -89,6 +84,34 @@ pub(super) async fn finish(
         response = in_memory_of_answers(response, context, &begun).await;
     }
     begun.finish(context, operation, &mut response);
+    response
+}
+
+/// The answer to a request that no page of another site sent: that of its handler, where its token
+/// permits it and its client has not asked too often.
+async fn serve(
+    context: &Context,
+    operation: Option<OperationId>,
+    client: Option<ClientAddress>,
+    mut request: Request,
+    handle: impl FnOnce(Request) -> Answering,
+) -> Response {
+    let permitted = permit(context, request.headers(), operation).await;
+    // The short way of plain reads may have counted it.
+    let counted = request.extensions_mut().remove::<Counted>().or_else(|| {
+        let identity = permitted.as_ref().ok().and_then(|permit| permit.identity.as_ref());
+        context.rates.count(operation?, client, identity)
+    });
+    let mut response = match (counted.and_then(Counted::refusal), permitted) {
+        (Some(problem), _) | (None, Err(problem)) => problem.into_response(),
+        (None, Ok(permit)) => {
+            permit.enter(request.extensions_mut());
+            without_panic(handle(request)).await
+        }
+    };
+    if let Some(counted) = counted {
+        counted.describe(response.headers_mut());
+    }
     response
 }
 
@@ -220,11 +243,7 @@ fn is_refusal(response: &Response) -> bool {
 
 /// A large refusal, such as that of a merge that shows three sides, takes memory like any other
 /// answer.
-async fn in_memory_of_answers(
-    response: Response,
-    context: &Context,
-    begun: &Begun,
-) -> Response {
+async fn in_memory_of_answers(response: Response, context: &Context, begun: &Begun) -> Response {
     let (parts, body) = response.into_parts();
     // It is one text that is there already, so this waits for nothing.
     let text = to_bytes(body, usize::MAX).await.unwrap_or_default();

@@ -17,6 +17,7 @@ use crate::auth::permit_at_once;
 use crate::contract::OperationId;
 use crate::middleware::Begun;
 use crate::personas::get::answer_to_read;
+use crate::rate_limit::Counted;
 use crate::{ClientAddress, Context, personas};
 
 /// Answers plain reads on the thread that asks, where the store can.
@@ -30,21 +31,41 @@ impl PlainReads {
     }
 
     /// The answer to a plain read; `None` for every request that has to take the way over the
-    /// router.
-    pub fn answer<B: Body>(&self, request: &Request<B>, client: ClientAddress) -> Option<Response> {
+    /// router. Such a request is marked where it was counted already.
+    pub fn answer<B: Body>(
+        &self,
+        request: &mut Request<B>,
+        client: ClientAddress,
+    ) -> Option<Response> {
         let id = persona_of(request)?;
         let (context, client) = (&*self.0, Some(client));
         let operation = OperationId::GetPersona;
         let begun = Begun::new(context, request, operation.path(), client);
+        // A panic is met again on the way over the router, which answers it.
+        let permit = || permit_at_once(context, request.headers(), operation);
+        let permit = catch_unwind(AssertUnwindSafe(permit)).ok().flatten()?;
+        let counted = context.rates.count(operation, client, permit.identity.as_ref());
+        let refusal = counted.and_then(Counted::refusal);
         let read = || {
-            let viewer = permit_at_once(context, request.headers(), operation)?;
-            let found = context.store.view(&viewer).glance_at_once(id)?.ok()?;
+            if let Some(problem) = refusal {
+                return Some(Err(problem));
+            }
+            let found = context.store.view(&permit.viewer).glance_at_once(id)?.ok()?;
             let (method, headers) = (request.method(), request.headers());
             Some(answer_to_read(context, method, headers, client, id, found))
         };
-        // A panic is met again on the way over the router, which answers it.
-        let mut response = catch_unwind(AssertUnwindSafe(read)).ok().flatten()?.into_response();
+        let answer = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
+        let Some(answer) = answer else {
+            if let Some(counted) = counted {
+                request.extensions_mut().insert(counted);
+            }
+            return None;
+        };
+        let mut response = answer.into_response();
         begun.render(&mut response);
+        if let Some(counted) = counted {
+            counted.describe(response.headers_mut());
+        }
         begun.finish(context, Some(operation), &mut response);
         Some(response)
     }

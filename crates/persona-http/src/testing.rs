@@ -10,7 +10,7 @@ use persona_storage::{GuardedStore, Store};
 
 use crate::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-    ReadTurns, TokenUses,
+    RateLimits, ReadTurns, TokenUses,
 };
 
 /// A clock that stands still.
@@ -52,5 +52,6 @@ pub fn context(store: Arc<dyn Store>) -> Context {
         answers: AnswerMemoryLimit::new(1 << 20),
         access: AccessRules::Trusted,
         token_uses: TokenUses::default(),
+        rates: RateLimits::default(),
     }
 }

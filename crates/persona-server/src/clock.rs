@@ -7,12 +7,17 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Microseconds since the machine started: one clock for all processes, which cannot be set.
 pub fn monotonic_micros() -> u64 {
+    monotonic_nanos() / 1000
+}
+
+/// The same in nanoseconds; the number is full after 584 years.
+pub fn monotonic_nanos() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let (seconds, nanos) = (
         u64::try_from(now.tv_sec).unwrap_or_default(),
         u64::try_from(now.tv_nsec).unwrap_or_default(),
     );
-    seconds * 1_000_000 + nanos / 1000
+    seconds * 1_000_000_000 + nanos
 }
 
 /// Where the time of what lasts milliseconds comes from: [`coarse_millis`], or a test.

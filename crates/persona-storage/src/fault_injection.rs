@@ -74,12 +74,15 @@ pub enum InjectedFault {
     OverlookOwnersOfWrites,
     /// The idempotency keys of all tokens are the same.
     ShareKeys,
+    /// Each worker keeps budgets of clients for itself.
+    #[cfg(feature = "faults")]
+    OwnRateCells,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -100,6 +103,7 @@ impl InjectedFault {
         Self::OverlookOwners,
         Self::OverlookOwnersOfWrites,
         Self::ShareKeys,
+        Self::OwnRateCells,
     ];
 
     /// Its name in the setting `fault`.
@@ -125,6 +129,7 @@ impl InjectedFault {
             Self::OverlookOwners => "overlook-owners",
             Self::OverlookOwnersOfWrites => "overlook-owners-of-writes",
             Self::ShareKeys => "share-keys",
+            Self::OwnRateCells => "own-rate-cells",
         }
     }
 }
@@ -154,6 +159,12 @@ pub(crate) const fn is_on(_fault: InjectedFault) -> bool {
 /// [`InjectedFault::OverlookTokens`]: what a look for a token finds instead.
 pub(crate) fn token_look(look: TokenLook) -> TokenLook {
     if is_on(InjectedFault::OverlookTokens) { TokenLook::NoneKept } else { look }
+}
+
+/// [`InjectedFault::OwnRateCells`]: what sets the budgets of one worker apart from those of others.
+#[cfg(feature = "faults")]
+pub fn own_rate_cells(slot: u16) -> u64 {
+    if is_on(InjectedFault::OwnRateCells) { slot.into() } else { 0 }
 }
 
 /// Gives others time to see what they should not.

@@ -9,7 +9,7 @@ use persona_http::Body;
 use persona_http::Router;
 use persona_http::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-    Origins, ReadTurns, TokenUses, router,
+    Origins, RateLimits, ReadTurns, TokenUses, router,
 };
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
@@ -74,6 +74,7 @@ impl Local {
             turns: ReadTurns::of(&*store),
             access: AccessRules::Trusted,
             token_uses: TokenUses::default(),
+            rates: RateLimits::default(),
         };
         Ok(Self { router: router(context), store, _maintenance: maintenance, _at_rest: at_rest })
     }

@@ -121,21 +121,21 @@ pub(crate) async fn permit(
     question.judge(context, look)
 }
 
-/// On whose behalf a request that may do this is, where that is known without waiting. `None` where
+/// What a request that may do this is permitted, where that is known without waiting. `None` where
 /// it is not, and for every refusal: then [`permit`] tells.
 pub(crate) fn permit_at_once(
     context: &Context,
     headers: &HeaderMap,
     operation: OperationId,
-) -> Option<Viewer> {
+) -> Option<Permit> {
     let Some(question) = Question::of(context.access, headers, operation) else {
-        return Some(Viewer::trusted());
+        return Some(Permit::without_token());
     };
     let hash = match &question.hash {
         Ok(hash) => Some(*hash),
         Err(_) if is_open(context.access) => None,
         Err(_) => return None,
     };
-    let look = context.store.token_at_once(hash.as_ref());
-    question.judge(context, look?).ok().map(|permit| permit.viewer)
+    let look = context.store.token_at_once(hash.as_ref())?;
+    question.judge(context, look).ok()
 }

@@ -197,6 +197,7 @@ impl OperationRow {
             of(reads || changes, OF_QUERIES),
             of(reads || writes || self.scope != Scope::Open, OF_STORE),
             of(changes || !self.bodies.is_empty(), OF_CHANGES),
+            of(self.rate != RateClass::Exempt, &[Code::RateLimited]),
             of(changes, &[Code::AuthorRefused]),
             of(writes, OF_EVERY_WRITE),
             of(!self.headers.is_empty(), &[Code::BadHeader]),

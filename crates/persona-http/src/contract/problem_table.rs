@@ -28,7 +28,7 @@ pub const PROBLEMS: &[Facts] = &[
         StatusCode::BAD_REQUEST,
         "body_cut_off",
         "The body ended early",
-        "send the whole body; nothing was changed",
+        "send the whole body; nothing was changed, but by a large batch, whose items may be kept",
     ),
     row(
         Code::MalformedJson,
@@ -246,6 +246,13 @@ pub const PROBLEMS: &[Facts] = &[
         "condition_required",
         "The request needs a condition",
         "send If-Match with the ETag that was read",
+    ),
+    row(
+        Code::RateLimited,
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        "The client made too many requests",
+        "wait as long as Retry-After says; RateLimit says what is left",
     ),
     row(
         Code::HeadTooLarge,

@@ -43,6 +43,7 @@ pub enum Code {
     UnknownBase,
     KeyReused,
     ConditionRequired,
+    RateLimited,
     HeadTooLarge,
     Internal,
     Damaged,

@@ -43,6 +43,8 @@ pub(super) fn headers() -> Value {
         "Replayed": text("true when this is the stored answer of an earlier request with the same Idempotency-Key."),
         "Authenticate": text("Bearer, and what is wrong with the token that was sent (RFC 6750)."),
         "RetryAfter": { "description": "After how many seconds to try again.", "schema": { "type": "integer" } },
+        "RateLimit": text("What is left of the budget of this client: r requests now, and all of them again in t seconds."),
+        "RateLimitPolicy": text("The budget of this client: q requests, which take w seconds to be filled."),
         "AcceptPatch": text("The media types that a patch may have."),
         "Accept": text("The media types that the body may have."),
     })

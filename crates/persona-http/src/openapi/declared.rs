@@ -119,6 +119,7 @@ const AT_THE_DOOR: &[Code] = &[
     Code::TokenRefused,
     Code::ScopeTooSmall,
     Code::AuthorRefused,
+    Code::RateLimited,
     Code::MalformedRequest,
     Code::ForeignHost,
     Code::HeadTooSlow,

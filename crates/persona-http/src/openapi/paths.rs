@@ -197,6 +197,7 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
         "Replayed" => "Idempotency-Replayed".to_owned(),
         "Authenticate" => "WWW-Authenticate".to_owned(),
         "RetryAfter" => "Retry-After".to_owned(),
+        "RateLimitPolicy" => "RateLimit-Policy".to_owned(),
         "AcceptPatch" => "Accept-Patch".to_owned(),
         "LastModified" => "Last-Modified".to_owned(),
         name => name.to_owned(),
@@ -222,6 +223,7 @@ fn problem_answer(status: u16, codes: &[Code], schema: &Value) -> Value {
         401 => &["Authenticate"],
         409 | 410 | 412 => &["ETag"],
         415 => &["Accept", "AcceptPatch"],
+        429 => &["RetryAfter", "RateLimit", "RateLimitPolicy"],
         503 => &["RetryAfter"],
         _ => &[],
     };

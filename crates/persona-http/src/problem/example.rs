@@ -48,6 +48,7 @@ pub fn example(code: Code) -> Problem {
         Code::NoSuchRoute => new("there is nothing at /api/v1/persona").hint("did you mean /api/v1/personas?"),
         Code::MethodNotAllowed => new("PUT is not possible at /api/v1/personas").hint("it answers to GET, POST"),
         Code::BodyTooSlow => new("a body has to come with at least 16384 bytes a second, after the first 5 seconds"),
+        Code::RateLimited => new("this client may make 50 writes a second, and 100 at once"),
         Code::BodyTooLarge => new("a body may have 8388608 bytes, this one has 9000000").with(|body| body.body_bytes = Some(9_000_000)),
         Code::Deleted => Problem::deleted(ID, CURRENT),
         Code::Stale => Problem::of_persona(ID, Error::Stale { current: CURRENT }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Request, header};
 use persona_http::{
     AccessRules, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, Context, HeavyTurns,
-    ReadTurns, TokenUses,
+    RateLimits, ReadTurns, TokenUses,
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
@@ -40,6 +40,7 @@ pub fn context() -> Context {
         answers: AnswerMemoryLimit::new(256 << 20),
         access: AccessRules::Trusted,
         token_uses: TokenUses::default(),
+        rates: RateLimits::default(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one table of settings; `key_listen.rs` has its first part.
+//! The one table of settings; `key_listen.rs` has its first part and `key_limits.rs` its second.
 //!
 //! Flags, environment, files, `config show`, the check for unknown names and the reference all walk
 //! this table. A setting that is added here is accepted and documented everywhere; only `build.rs`
@@ -7,6 +7,7 @@
 use persona_model::DOCUMENT_BYTES_MAX_CEILING;
 
 use super::LogFormat;
+use super::key_limits::LIMITS;
 use super::key_listen::LISTEN;
 use super::value_kind::PLAIN;
 pub use super::value_kind::{Default, Key, ValueKind};
@@ -70,16 +71,21 @@ const FAULTS: [&str; persona_storage::fault_injection::InjectedFault::ALL.len() 
 
 /// Every setting, in the order in which people read them.
 pub const KEYS: &[Key] = &{
-    let mut keys = [PLAIN; LISTEN.len() + OTHERS.len()];
-    let mut at = 0;
-    while at < keys.len() {
-        keys[at] = if at < LISTEN.len() { LISTEN[at] } else { OTHERS[at - LISTEN.len()] };
-        at += 1;
+    let mut keys = [PLAIN; LISTEN.len() + LIMITS.len() + OTHERS.len()];
+    let parts = [LISTEN, LIMITS, OTHERS];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut inside = 0;
+        while inside < parts[part].len() {
+            keys[at] = parts[part][inside];
+            (at, inside) = (at + 1, inside + 1);
+        }
+        part += 1;
     }
     keys
 };
 
-/// The settings of everything behind the doors; those of the doors are in `key_listen.rs`.
+/// The settings of everything behind the doors and their limits.
 const OTHERS: &[Key] = &[
     Key {
         name: "workers",

@@ -7,14 +7,16 @@
 //! Start reading at [`KEYS`], then [`load`], which merges the sources and checks the result.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use persona_storage::postgres;
 use persona_storage::sqlite::{self, BackupPlan, Durability};
 use serde::{Deserialize, Serialize};
 
-use persona_http::Network;
+use persona_http::{Network, Rate, RateCells, RateLimits};
 
 mod build;
 mod database;
@@ -22,6 +24,7 @@ mod environment;
 mod file;
 mod flags;
 mod key;
+mod key_limits;
 mod key_listen;
 mod listen;
 mod load;
@@ -101,6 +104,14 @@ pub struct Config {
     pub connections_share: usize,
     /// How long a connection may wait for its next request. Default 75 s.
     pub idle_timeout: Duration,
+    /// Reads that a client may make in a second; 0 for no limit. Default 0.
+    pub rate_reads: u32,
+    /// Reads that a client may make at once; 0 for those of a second. Default 0.
+    pub rate_reads_burst: u32,
+    /// Writes that a client may make in a second; 0 for no limit. Default 0.
+    pub rate_writes: u32,
+    /// Writes that a client may make at once; 0 for those of a second. Default 0.
+    pub rate_writes_burst: u32,
     /// The server that commands talk to when the command line names neither a server nor a
     /// database.
     pub server: Option<String>,
@@ -210,6 +221,18 @@ impl Config {
         if self.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
             self.allowed_hosts = None;
         }
+    }
+
+    /// How many requests a client may make, counted in these cells.
+    pub fn rates(&self, cells: Arc<dyn RateCells>) -> RateLimits {
+        let rate = |per_second, burst| {
+            let per_second = NonZeroU32::new(per_second)?;
+            Some(Rate { per_second, burst: NonZeroU32::new(burst).unwrap_or(per_second) })
+        };
+        let reads = rate(self.rate_reads, self.rate_reads_burst);
+        let writes = rate(self.rate_writes, self.rate_writes_burst);
+        let is_limited = reads.is_some() || writes.is_some();
+        RateLimits { reads, writes, cells: is_limited.then_some(cells) }
     }
 
     /// Memory for large answers of one worker that are not sent yet, in bytes.

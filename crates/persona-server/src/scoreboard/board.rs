@@ -1,6 +1,7 @@
 //! The reading side: the scoreboard as a whole.
 
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -86,7 +87,11 @@ impl Scoreboard {
     ///
     /// The system has no memory for it, or limits forbid it.
     pub fn create() -> Result<Arc<Self>, NotMade> {
-        Ok(Arc::new(Self { memory: Memory::create(layout::SCOREBOARD_CELLS)? }))
+        let scoreboard = Self { memory: Memory::create(layout::SCOREBOARD_CELLS)? };
+        // The keys of a new state are random numbers of the system.
+        let secret = RandomState::new().build_hasher().finish().max(1);
+        scoreboard.cells()[layout::RATE_SECRET].store(secret, Relaxed);
+        Ok(Arc::new(scoreboard))
     }
 
     /// Maps the scoreboard of the supervisor.
@@ -244,6 +249,12 @@ impl Scoreboard {
             .filter(serving)
             .map(|entry| self.number(entry, Number::ConnectionsOpen))
             .min()
+    }
+
+    /// The words of the budgets of clients, and the secret of their hashes.
+    pub(super) fn rate_words(&self) -> (&[AtomicU64], u64) {
+        let secret = self.cells()[layout::RATE_SECRET].load(Relaxed);
+        (&self.cells()[layout::RATE_CELLS..], secret)
     }
 
     pub(super) fn cells(&self) -> &[AtomicU64] {

@@ -1,13 +1,14 @@
 //! Where everything lies on the scoreboard.
 //!
-//! The scoreboard is a header and then one block of cells for each entry. A block holds the numbers
+//! The scoreboard is a header, then one block of cells for each entry, and then the budgets of
+//! clients. A block holds the numbers
 //! (`numbers.rs`), the measures (`measures.rs`) and one histogram for each series of requests
 //! (`routes.rs`). All processes of a server run the same program, so the layout has no version.
 
 use super::distribution;
 use super::measures::{MEASURES, Measure};
 use super::numbers::{NUMBERS, Number};
-use super::routes;
+use super::{rate_cells, routes};
 
 /// Slots that have entries: 0 for the maintenance process and 64 for workers, far more than one
 /// SQLite file can use.
@@ -39,6 +40,9 @@ pub(super) const ON_SERVER: usize = 2;
 /// it has none.
 pub(super) const CERTIFICATE_END: usize = 3;
 
+/// Header cell: what makes the hashes of clients those of this server alone. Never 0.
+pub(super) const RATE_SECRET: usize = 4;
+
 /// First header cell of the recent past in windows (`history.rs`).
 pub(super) const HISTORY: usize = 64;
 
@@ -47,8 +51,11 @@ const REQUESTS_OFFSET: usize = MEASURES_OFFSET + MEASURES.len() * distribution::
 const BLOCK_CELLS: usize =
     (REQUESTS_OFFSET + routes::SERIES * distribution::CELLS).next_multiple_of(BLOCK_ALIGNMENT);
 
+/// First cell of the budgets of clients (`rate_cells.rs`), behind the last block.
+pub(super) const RATE_CELLS: usize = HEADER_CELLS + ENTRIES * BLOCK_CELLS;
+
 /// Cells of the whole scoreboard.
-pub(super) const SCOREBOARD_CELLS: usize = HEADER_CELLS + ENTRIES * BLOCK_CELLS;
+pub(super) const SCOREBOARD_CELLS: usize = RATE_CELLS + rate_cells::WORDS;
 
 /// Where the block of an entry begins.
 pub(super) const fn block_of(entry: usize) -> usize {

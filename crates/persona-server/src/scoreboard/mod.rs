@@ -1,9 +1,9 @@
 //! The memory that all processes of one server share, one entry for each process: metrics and
-//! heartbeats.
+//! heartbeats; and what is left of the budgets of clients.
 //!
 //! The supervisor owns the memory, so counters survive the restart of a worker. All cells are
-//! atomic 64-bit words and every operation is relaxed: nothing here orders anything else, and no
-//! process waits for another one.
+//! atomic 64-bit words, and no process waits for another one. Operations on metrics are relaxed:
+//! nothing there orders anything else. Only those on budgets (`rate_cells.rs`) are not.
 //!
 //! What lives here: the tables of all metrics (`numbers.rs`, `measures.rs`), their places
 //! (`layout.rs`), the two sides ([`ProcessEntry`] writes, [`Scoreboard`] reads), the Prometheus
@@ -21,6 +21,7 @@ mod memory;
 mod numbers;
 mod process_entry;
 mod prometheus;
+mod rate_cells;
 mod routes;
 mod server_state;
 

@@ -194,7 +194,7 @@ mod tests {
 
     use persona_http::{
         AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-        Origins, ReadTurns, TokenUses, router,
+        Origins, RateLimits, ReadTurns, TokenUses, router,
     };
     use persona_storage::GuardedStore;
     use persona_storage::memory::MemoryStore;
@@ -257,6 +257,7 @@ mod tests {
             answers: AnswerMemoryLimit::new(1 << 20),
             access: AccessRules::Trusted,
             token_uses: TokenUses::default(),
+            rates: RateLimits::default(),
         }
     }
 

@@ -116,7 +116,7 @@ async fn answer(
     let client = ClientAddress::of_request(peer, request.headers(), trusted_proxies);
     let refusal = refusal(lease, request.uri().path(), process_entry).await;
     let plain_reads = plain_reads.as_ref().filter(|_| refusal.is_none());
-    let plain = plain_reads.and_then(|plain_reads| plain_reads.answer(&request, client));
+    let plain = plain_reads.and_then(|plain_reads| plain_reads.answer(&mut request, client));
     let mut response = if let Some(response) = plain {
         response
     } else {

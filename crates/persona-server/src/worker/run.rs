@@ -276,6 +276,7 @@ fn open(
             open_monitoring: config.open_monitoring,
         },
         token_uses: TokenUses::default(),
+        rates: config.rates(Arc::new(process_entry.clone())),
     };
     Ok((store, context, freed))
 }

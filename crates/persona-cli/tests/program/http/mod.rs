@@ -14,6 +14,7 @@ mod openapi;
 mod owners;
 mod personas;
 mod problems;
+mod rate_limits;
 mod read_cache;
 mod request;
 mod router;

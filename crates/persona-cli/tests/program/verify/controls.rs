@@ -60,6 +60,7 @@ fn expected(fault: InjectedFault) -> &'static str {
         | InjectedFault::ShareKeys => {
             unreachable!("tests of access prove these (`http/tokens.rs`, `access.rs`, `owners/`)")
         }
+        InjectedFault::OwnRateCells => unreachable!("`http/rate_limits.rs` proves it"),
         // A revision is not what its write makes of the one before.
         InjectedFault::ReadOutsideTransaction | InjectedFault::DropKey => "D",
         InjectedFault::ForgetRepetitions => "X",
@@ -85,6 +86,7 @@ fn assert_each_is_caught(runs: u64) {
                 | InjectedFault::OverlookOwners
                 | InjectedFault::OverlookOwnersOfWrites
                 | InjectedFault::ShareKeys
+                | InjectedFault::OwnRateCells
         )
     };
     for fault in InjectedFault::ALL.into_iter().filter(|fault| !is_proved_elsewhere(fault)) {

@@ -1,0 +1,233 @@
+//! How many requests a client may make: one budget for reads and one for writes.
+//!
+//! A request that a token permits counts against the token, every other one against the address of
+//! its client. What is left of a budget is kept in cells that all workers share; this file only
+//! knows which budget a request is for, and what a client is told.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
+
+use crate::ClientAddress;
+use crate::auth::Identity;
+use crate::contract::{OperationId, RateClass};
+use crate::problem::{Code, Problem};
+
+/// The budget of a request, and how fast it is filled (draft-ietf-httpapi-ratelimit-headers-10,
+/// section 3).
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// What is left of it (the same, section 4).
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// How fast a budget is filled, and how much it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// Requests a second.
+    pub per_second: NonZeroU32,
+    /// Requests that can be made at once, when none was made for a while.
+    pub burst: NonZeroU32,
+}
+
+/// What a request counts against.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Budget {
+    /// Requests that read.
+    Reads,
+    /// Requests that change something. A batch, or an import, is one.
+    Writes,
+}
+
+/// The client that a request counts for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RateParty {
+    /// The identity of the token that permits it.
+    Token(Uuid),
+    /// The address that it comes from.
+    Address(IpAddr),
+}
+
+/// What became of a request for one unit of a budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// Whether there was one.
+    pub is_within: bool,
+    /// How many there are now.
+    pub remaining: u32,
+    /// How long until the budget is full.
+    pub full_after: Duration,
+    /// How long until there is one; zero where there is.
+    pub retry_after: Duration,
+}
+
+/// The cells that keep what is left of each budget.
+pub trait RateCells: Send + Sync {
+    /// Takes one unit of the budget of a client, if there is one.
+    fn take(&self, party: RateParty, budget: Budget, rate: Rate) -> Taken;
+}
+
+/// The limits of a server; none by default.
+#[derive(Clone, Default)]
+pub struct RateLimits {
+    /// Of reads.
+    pub reads: Option<Rate>,
+    /// Of writes.
+    pub writes: Option<Rate>,
+    /// Where they are counted.
+    pub cells: Option<Arc<dyn RateCells>>,
+}
+
+/// A request that was counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Counted {
+    budget: Budget,
+    rate: Rate,
+    taken: Taken,
+}
+
+impl RateLimits {
+    /// Counts a request; `None` where it counts against no budget.
+    pub(crate) fn count(
+        &self,
+        operation: OperationId,
+        client: Option<ClientAddress>,
+        identity: Option<&Identity>,
+    ) -> Option<Counted> {
+        let cells = self.cells.as_ref()?;
+        let budget = match operation.row().rate {
+            RateClass::Exempt => return None,
+            RateClass::Read | RateClass::Scan => Budget::Reads,
+            RateClass::Write => Budget::Writes,
+        };
+        let rate = match budget {
+            Budget::Reads => self.reads?,
+            Budget::Writes => self.writes?,
+        };
+        let party = match identity {
+            Some(Identity(token)) => RateParty::Token(token.id),
+            // What this process asks itself is no client's.
+            None => RateParty::Address(client?.0),
+        };
+        Some(Counted { budget, rate, taken: cells.take(party, budget, rate) })
+    }
+}
+
+impl Counted {
+    /// The answer to a request that is beyond its budget.
+    pub(crate) fn refusal(self) -> Option<Problem> {
+        if self.taken.is_within {
+            return None;
+        }
+        let Rate { per_second, burst } = self.rate;
+        let what = self.budget.name();
+        let detail =
+            format!("this client may make {per_second} {what} a second, and {burst} at once");
+        let seconds = HeaderValue::from(seconds(self.taken.retry_after).max(1));
+        Some(Problem::new(Code::RateLimited, detail).header(RETRY_AFTER, seconds))
+    }
+
+    /// Tells what is left of the budget.
+    pub(crate) fn describe(self, headers: &mut HeaderMap) {
+        let Self { rate, taken, .. } = self;
+        let (name, burst) = (self.budget.name(), rate.burst);
+        let window = u64::from(burst.get()).div_ceil(rate.per_second.get().into());
+        let policy = format!("\"{name}\";q={burst};w={window}");
+        let left = format!("\"{name}\";r={};t={}", taken.remaining, seconds(taken.full_after));
+        for (header, text) in [(POLICY, policy), (LIMIT, left)] {
+            headers.insert(header, HeaderValue::try_from(text).expect("visible ASCII"));
+        }
+    }
+}
+
+impl Budget {
+    /// Its name in the headers.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Reads => "reads",
+            Self::Writes => "writes",
+        }
+    }
+}
+
+/// Whole seconds, rounded up: a client that waits this long never comes too early.
+fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::num::NonZeroU32;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use http::HeaderMap;
+
+    use super::{Budget, Counted, Rate, RateCells, RateLimits, RateParty, Taken};
+    use crate::ClientAddress;
+    use crate::contract::OperationId;
+
+    /// Cells that note what they are asked for, and always give the same answer.
+    struct Asked(Mutex<Vec<(RateParty, Budget)>>, Taken);
+
+    impl RateCells for Asked {
+        fn take(&self, party: RateParty, budget: Budget, _: Rate) -> Taken {
+            self.0.lock().expect("not poisoned").push((party, budget));
+            self.1
+        }
+    }
+
+    fn rate(per_second: u32, burst: u32) -> Rate {
+        let number = |number| NonZeroU32::new(number).expect("not zero");
+        Rate { per_second: number(per_second), burst: number(burst) }
+    }
+
+    const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    #[test]
+    fn a_request_counts_by_its_class_and_what_has_no_class_does_not() {
+        let taken = Taken {
+            is_within: false,
+            remaining: 0,
+            full_after: Duration::from_millis(4_200),
+            retry_after: Duration::from_millis(200),
+        };
+        let cells = Arc::new(Asked(Mutex::default(), taken));
+        let limits = RateLimits {
+            reads: Some(rate(5, 21)),
+            writes: Some(rate(1, 1)),
+            cells: Some(cells.clone()),
+        };
+        let all: Vec<Option<Counted>> = [
+            OperationId::GetPersona,
+            OperationId::ListPersonas,
+            OperationId::BatchPersonas,
+            OperationId::GetHealth,
+            OperationId::GetReadiness,
+            OperationId::GetMetrics,
+        ]
+        .map(|operation| limits.count(operation, Some(CLIENT), None))
+        .into();
+        let address = RateParty::Address(CLIENT.0);
+        let asked = cells.0.lock().expect("not poisoned").clone();
+        let (reads, writes) = ((address, Budget::Reads), (address, Budget::Writes));
+        assert_eq!(asked, [reads, reads, writes]);
+        assert!(all[3..].iter().all(Option::is_none));
+        let counted = all[0].expect("counted");
+        let mut headers = HeaderMap::new();
+        counted.describe(&mut headers);
+        assert_eq!(headers["ratelimit-policy"], "\"reads\";q=21;w=5");
+        assert_eq!(headers["ratelimit"], "\"reads\";r=0;t=5");
+        let problem = counted.refusal().expect("refused");
+        assert_eq!(problem.detail(), "this client may make 5 reads a second, and 21 at once");
+        // Without limits, and for what the process asks itself, nothing is counted.
+        let none = RateLimits { reads: None, ..limits.clone() };
+        assert_eq!(none.count(OperationId::GetPersona, Some(CLIENT), None), None);
+        assert_eq!(limits.count(OperationId::GetPersona, None, None), None);
+        assert_eq!(RateLimits::default().count(OperationId::GetPersona, Some(CLIENT), None), None);
+    }
+}

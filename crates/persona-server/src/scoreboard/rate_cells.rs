@@ -1,0 +1,131 @@
+//! What is left of the budget of each client, in cells that all workers share.
+//!
+//! A budget is kept by the generic cell rate algorithm (GCRA, ITU-T I.371): one number, the time at
+//! which the budget is full again. A request moves it on by the time in which one unit is filled; a
+//! request that would move it further than a whole budget into the future is refused. A number that
+//! is not in the future says nothing: that budget is full, as one that was never used.
+//!
+//! The cells are a table of fixed size: sets of [`WAYS`] cells, each a tag and the time. The tag is
+//! a hash of 64 bits of the client and the budget, with a secret of this server, so no client ever
+//! counts for another one. A client that has no cell takes one of a full budget, which is worth
+//! nothing. Only where all cells of a set are in use, the one that is full first is given up, and
+//! its client begins anew: it may make a few requests too many, and is never refused one too many.
+//!
+//! While a cell is taken from a client, a request of that client may still be counted in it: one
+//! request then counts for the wrong one of both.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::time::Duration;
+
+use persona_http::{Budget, Rate, RateCells, RateParty, Taken};
+
+use super::ProcessEntry;
+use crate::clock::monotonic_nanos;
+
+/// Sets of cells.
+const SETS: usize = 8_192;
+/// Cells of a set.
+const WAYS: usize = 8;
+/// Words of a cell: the tag, and when its budget is full.
+const CELL_WORDS: usize = 2;
+/// Words of all cells: 1 MiB, of which the system gives only the pages that are used.
+pub(super) const WORDS: usize = SETS * WAYS * CELL_WORDS;
+
+/// No client has this tag.
+const FREE: u64 = 0;
+
+/// The cells of a server, or of a test.
+#[derive(Clone, Copy)]
+struct Cells<'a> {
+    words: &'a [AtomicU64],
+    secret: u64,
+}
+
+impl RateCells for ProcessEntry {
+    fn take(&self, party: RateParty, budget: Budget, rate: Rate) -> Taken {
+        let (words, secret) = self.scoreboard().rate_words();
+        // On purpose each worker has cells of its own.
+        #[cfg(feature = "faults")]
+        let secret = secret ^ persona_storage::fault_injection::own_rate_cells(self.slot());
+        Cells { words, secret }.take(party, budget, rate, monotonic_nanos())
+    }
+}
+
+impl Cells<'_> {
+    fn take(self, party: RateParty, budget: Budget, rate: Rate, now: u64) -> Taken {
+        let tag = self.tag(party, budget);
+        let Self { words, .. } = self;
+        let sets = words.len() / (WAYS * CELL_WORDS);
+        // The highest bits choose the set; the tag has them too.
+        let set = usize::try_from(tag >> 32).unwrap_or_default() % sets;
+        let set = &words[set * WAYS * CELL_WORDS..][..WAYS * CELL_WORDS];
+        let (cells, _) = set.as_chunks::<CELL_WORDS>();
+        let cell = cell_of(cells, tag, now);
+        let mut full_at = cell[1].load(Relaxed);
+        loop {
+            let (next, taken) = step(full_at, now, rate);
+            if next == full_at {
+                return taken;
+            }
+            match cell[1].compare_exchange_weak(full_at, next, AcqRel, Relaxed) {
+                Ok(_) => return taken,
+                Err(other) => full_at = other,
+            }
+        }
+    }
+
+    fn tag(self, party: RateParty, budget: Budget) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.secret, party, budget).hash(&mut hasher);
+        hasher.finish().max(FREE + 1)
+    }
+}
+
+type Cell = [AtomicU64; CELL_WORDS];
+
+/// The cell of a client; one that has none takes the cell of its set that says least.
+fn cell_of(cells: &[Cell], tag: u64, now: u64) -> &Cell {
+    let full_at = |cell: &&Cell| cell[1].load(Relaxed);
+    let mut chosen = &cells[0];
+    for _ in 0..WAYS {
+        if let Some(own) = cells.iter().find(|[known, _]| known.load(Acquire) == tag) {
+            return own;
+        }
+        chosen = cells.iter().min_by_key(full_at).unwrap_or(chosen);
+        let before = chosen[0].load(Acquire);
+        // First the time and then the tag: another process that finds the tag finds no time of the
+        // client before.
+        chosen[1].fetch_min(now, Relaxed);
+        if chosen[0].compare_exchange(before, tag, Release, Relaxed).is_ok() {
+            return chosen;
+        }
+    }
+    // Other processes took every cell that was chosen; this request counts for one of them.
+    chosen
+}
+
+/// What a request at this moment makes of a budget that is full at a time, and what it is told.
+fn step(full_at: u64, now: u64, rate: Rate) -> (u64, Taken) {
+    const SECOND: u64 = 1_000_000_000;
+    let unit = SECOND / u64::from(rate.per_second.get());
+    let whole = unit * u64::from(rate.burst.get());
+    // A longer debt than a whole budget was made under other settings.
+    let debt = full_at.saturating_sub(now).min(whole);
+    let is_within = debt + unit <= whole;
+    let owed = if is_within { debt + unit } else { debt };
+    let missing = (debt + unit).saturating_sub(whole);
+    let taken = Taken {
+        is_within,
+        remaining: u32::try_from((whole - owed) / unit).unwrap_or(u32::MAX),
+        full_after: Duration::from_nanos(owed),
+        retry_after: Duration::from_nanos(missing),
+    };
+    let next = if is_within { now + owed } else { full_at.min(now + whole) };
+    (next, taken)
+}
+
+#[cfg(test)]
+#[path = "rate_cells_tests.rs"]
+mod tests;
