@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
+use persona_model::{Change, Clock, FeedPlace, ListRequest, PersonaId, Position, Revision};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -17,11 +17,11 @@ use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use super::tokens::Tokens;
 use super::writer::Writer;
-use super::{DatabaseError, Settings, export, feed, list, row, start, status};
+use super::{DatabaseError, Settings, events, export, feed, list, row, start, status};
 use crate::{
-    AtomicBatch, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, NotApplied, Observer,
-    Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
-    Token, TokenChange, TokenHash, TokenLook, Write, Written,
+    AtomicBatch, Error, Event, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, NotApplied,
+    Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
 /// What there is of a persona, without its document if that is large; the server knows the size of
@@ -184,6 +184,18 @@ impl Store for PostgresStore {
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
         feed::after(&self.leases, sequence, limit).await
+    }
+
+    async fn events_after(&self, place: FeedPlace, limit: usize) -> Result<Vec<Event>, Error> {
+        events::after(&self.leases, place, limit).await
+    }
+
+    async fn next_events(&self, place: FeedPlace) -> Result<Vec<Event>, Error> {
+        events::next(&self.shared_reader, place).await
+    }
+
+    async fn feed_end(&self) -> Result<Position, Error> {
+        events::end(&self.shared_reader).await
     }
 
     async fn export(&self, exported: Exported) -> Result<Export, Error> {
