@@ -10,8 +10,8 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
 use persona_http::Body;
 use persona_http::{
-    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, ReadTurns,
-    TokenUses, router,
+    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed, EventLimits,
+    HeavyTurns, ReadTurns, TokenUses, router,
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
@@ -25,6 +25,7 @@ fn app() -> persona_http::Router {
     let entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
     router(Context {
         turns: ReadTurns::of(&*store),
+        events: EventFeed::new(store.clone(), EventLimits::ALONE),
         store,
         clock,
         metrics: Arc::new(entry.clone()),

@@ -20,7 +20,7 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use persona_http::{
     AccessRules, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, ClientAddress, Context,
-    HeavyTurns, PlainReads, ReadTurns, Router, TokenUses, router,
+    EventFeed, EventLimits, HeavyTurns, PlainReads, ReadTurns, Router, TokenUses, router,
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
@@ -39,6 +39,7 @@ fn context() -> Context {
     let entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
     Context {
         turns: ReadTurns::of(&*store),
+        events: EventFeed::new(store.clone(), EventLimits::ALONE),
         store,
         clock,
         metrics: Arc::new(entry.clone()),

@@ -96,6 +96,10 @@ pub struct Config {
     /// Part of the connections that one client may hold while other clients wait, in percent.
     /// Default 50.
     pub connections_share: usize,
+    /// Most followers of events of each worker. Default 768.
+    pub event_streams_max: usize,
+    /// Most of these of one client. Default 64.
+    pub event_streams_per_client: usize,
     /// How long a connection may wait for its next request. Default 75 s.
     pub idle_timeout: Duration,
     /// The server that commands talk to when the command line names neither a server nor a

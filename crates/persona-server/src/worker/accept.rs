@@ -193,8 +193,8 @@ mod tests {
     use std::time::Duration;
 
     use persona_http::{
-        AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-        Origins, ReadTurns, TokenUses, router,
+        AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
+        EventLimits, HeavyTurns, Origins, ReadTurns, TokenUses, router,
     };
     use persona_storage::memory::MemoryStore;
     use persona_test_support::wait_until;
@@ -239,6 +239,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new(clock.clone()));
         Context {
             turns: ReadTurns::of(&*store),
+            events: EventFeed::new(store.clone(), EventLimits::ALONE),
             store,
             clock,
             metrics: Arc::new(Alone),
