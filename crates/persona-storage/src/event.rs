@@ -49,7 +49,7 @@ pub(crate) fn behind(
         lines.retain(|event| event.change.sequence > place.sequence);
     }
     lines.truncate(limit);
-    Ok(lines)
+    Ok(fault_injection::without_an_event(lines))
 }
 
 #[cfg(test)]

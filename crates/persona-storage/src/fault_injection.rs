@@ -16,7 +16,7 @@ use std::time::Duration;
 use persona_model::{Document, EntityTag, Persona, PersonaId};
 use serde_json::Value;
 
-use crate::{Operation, Representation, TokenLook};
+use crate::{Event, Operation, Representation, TokenLook};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
@@ -68,12 +68,14 @@ pub enum InjectedFault {
     BelieveOldTokens,
     /// No token is ever found, as if there were none.
     OverlookTokens,
+    /// Now and then a follower of the feed is not told of a change.
+    DropEvent,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -91,6 +93,7 @@ impl InjectedFault {
         Self::SplitBatch,
         Self::BelieveOldTokens,
         Self::OverlookTokens,
+        Self::DropEvent,
     ];
 
     /// Its name in the setting `fault`.
@@ -113,6 +116,7 @@ impl InjectedFault {
             Self::SplitBatch => "split-batch",
             Self::BelieveOldTokens => "believe-old-tokens",
             Self::OverlookTokens => "overlook-tokens",
+            Self::DropEvent => "drop-event",
         }
     }
 }
@@ -142,6 +146,19 @@ pub(crate) const fn is_on(_fault: InjectedFault) -> bool {
 /// [`InjectedFault::OverlookTokens`]: what a look for a token finds instead.
 pub(crate) fn token_look(look: TokenLook) -> TokenLook {
     if is_on(InjectedFault::OverlookTokens) { TokenLook::NoneKept } else { look }
+}
+
+/// [`InjectedFault::DropEvent`]: the events that followers are told.
+pub(crate) fn without_an_event(mut events: Vec<Event>) -> Vec<Event> {
+    static PAGES: AtomicU32 = AtomicU32::new(0);
+    // The last one stays, because the follower goes on from there.
+    if is_on(InjectedFault::DropEvent)
+        && events.len() > 1
+        && PAGES.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)
+    {
+        events.remove(0);
+    }
+    events
 }
 
 /// Gives others time to see what they should not.
