@@ -15,6 +15,7 @@ mod child;
 mod client;
 mod curve_chart;
 mod curves;
+mod followers;
 mod hostile;
 mod increments;
 mod machine;

@@ -41,6 +41,7 @@ const GROUPS: &[Group] = &[
     Group { name: "store-search", needs_wrk: false, measure: rows::store::searches },
     Group { name: "files", needs_wrk: false, measure: rows::files::measure },
     Group { name: "start", needs_wrk: false, measure: rows::start::measure },
+    Group { name: "feed", needs_wrk: true, measure: rows::feed::compare },
     Group { name: "attacks", needs_wrk: false, measure: rows::attacks::compare },
 ];
 

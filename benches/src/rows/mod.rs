@@ -3,6 +3,7 @@
 pub mod access;
 pub mod attacks;
 pub mod durability;
+pub mod feed;
 pub mod files;
 pub mod pocketbase;
 pub mod postgres;
