@@ -98,12 +98,12 @@ pub async fn a_place_that_the_feed_does_not_have_is_refused(store: &Subject, _cl
 pub async fn a_follower_that_waits_is_told_of_the_next_change(store: &Subject, _clock: &TestClock) {
     create(store, 1, named("Ada")).await;
     let first = followed(store, FeedPlace::BEGINNING, 1).await;
-    let waiting = followed(store, first[0].position().into(), 1);
-    let writing = async {
+    let told = followed(store, first[0].position().into(), 1);
+    let creating = async {
         tokio::task::yield_now().await;
         create(store, 2, named("Bea")).await;
     };
-    let (told, ()) = tokio::join!(waiting, writing);
+    let (told, ()) = tokio::join!(told, creating);
     assert_eq!(told[0].change.persona, id(2));
 }
 
