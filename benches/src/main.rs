@@ -16,6 +16,7 @@ mod client;
 mod curve_chart;
 mod curves;
 mod direct;
+mod followers;
 mod hostile;
 mod increments;
 mod machine;

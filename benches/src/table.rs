@@ -43,6 +43,7 @@ const GROUPS: &[Group] = &[
     Group { name: "lists", needs_wrk: false, measure: rows::lists::measure },
     Group { name: "files", needs_wrk: false, measure: rows::files::measure },
     Group { name: "start", needs_wrk: false, measure: rows::start::measure },
+    Group { name: "feed", needs_wrk: true, measure: rows::feed::compare },
     Group { name: "attacks", needs_wrk: false, measure: rows::attacks::compare },
 ];
 

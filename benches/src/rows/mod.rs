@@ -4,6 +4,7 @@ pub mod access;
 pub mod attacks;
 pub mod batches;
 pub mod durability;
+pub mod feed;
 pub mod files;
 pub mod lists;
 pub mod pocketbase;

@@ -10,6 +10,7 @@
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
+//! - `events/` tells followers of changes as they are committed;
 //! - `studio.rs` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
@@ -19,6 +20,7 @@
 mod auth;
 pub mod contract;
 mod docs;
+mod events;
 mod export;
 mod extract;
 mod health;
@@ -54,6 +56,7 @@ pub use auth::{AccessRules, TokenUses};
 pub use axum::Error as BodyError;
 /// The body of an answer, and what can go wrong while it is read.
 pub use axum::body::Body;
+pub use events::{EventFeed, EventLimits};
 pub use limits::answer_memory::AnswerMemoryLimit;
 pub use limits::batch_turns::BatchTurns;
 pub use limits::body_memory::BodyMemoryLimit;
@@ -106,6 +109,8 @@ pub struct Context {
     pub answers: AnswerMemoryLimit,
     /// The turns of lists and exports in this process.
     pub turns: ReadTurns,
+    /// What followers of changes share.
+    pub events: EventFeed,
     /// Which requests need a token.
     pub access: AccessRules,
     /// When tokens were used last.

@@ -20,7 +20,8 @@ use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{
-    Context, docs, export, health, history, landing, openapi, personas, problem, status, studio,
+    Context, docs, events, export, health, history, landing, openapi, personas, problem, status,
+    studio,
 };
 
 /// The name of requests in the log that no route matches.
@@ -178,6 +179,7 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::RevertPersona => on(history::revert::revert_persona, request, context),
         OperationId::DiffRevisions => on(history::diff::diff_revisions, request, context),
         OperationId::DiffDocument => on(history::diff::diff_document, request, context),
+        OperationId::FollowEvents => on(events::follow_events, request, context),
         OperationId::GetStatus => on(status::get_status, request, context),
         OperationId::ListProblems => on(problem::list_problems, request, context),
         OperationId::GetOpenapi => on(openapi::get_openapi, request, context),

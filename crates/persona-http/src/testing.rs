@@ -9,8 +9,8 @@ use persona_storage::memory::MemoryStore;
 use persona_storage::{GuardedStore, Store};
 
 use crate::{
-    AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-    RateLimits, ReadTurns, TokenUses,
+    AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
+    EventLimits, HeavyTurns, RateLimits, ReadTurns, TokenUses,
 };
 
 /// A clock that stands still.
@@ -35,6 +35,7 @@ pub fn memory_store() -> MemoryStore {
 pub fn context(store: Arc<dyn Store>) -> Context {
     Context {
         turns: ReadTurns::of(&*store),
+        events: EventFeed::new(Arc::clone(&store), EventLimits::ALONE),
         store: GuardedStore::new(store),
         clock: Arc::new(FixedClock),
         metrics: Arc::new(Alone),

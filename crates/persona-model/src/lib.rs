@@ -19,7 +19,8 @@
 //! - **validation errors**: everything that is wrong with an input; each is a **field error**.
 //! - **patch**: a partial change, applied inside the write transaction.
 //! - **conflict**: a field that two sides changed differently since their common base.
-//! - **change**: one line of the global **feed**: which persona got which revision.
+//! - **change**: one line of the global **feed**: which persona got which revision. Told to a
+//!   client it is an **event**; one that goes on asking for events is a **follower**.
 //! - **diff**: what differs between two documents. A **hunk** is some neighbouring lines of a text,
 //!   of which some differ.
 //! - **revert**: a new revision with the content of an earlier one.
@@ -107,13 +108,13 @@ pub use past::{PastRevision, history_line};
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use patch_places::PatchPlaces;
 pub use persona::{Kind, Persona};
-pub use position::{Position, Since};
+pub use position::{FeedPlace, Position, Since};
 pub use rank::{Nearness, Rank};
 pub use representation::{is_metadata_of, join_representation, metadata_text, updated_at_in};
 pub use revision::{NOTE_CHARS_MAX, Precondition, Revision};
 pub use search::{
     SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_TEXT_SEPARATOR, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX,
-    SNIPPETS_MAX, Search, SearchError, Snippet, Term, TextWords, TitleWords,
+    SNIPPETS_MAX, Search, SearchError, Snippet, Term, TextWords, TitleWords, folded_tag,
 };
 pub use strict_json::{MalformedJson, read_strictly};
 pub use unknown_word::UnknownWord;

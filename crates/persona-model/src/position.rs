@@ -61,6 +61,59 @@ impl fmt::Display for Position {
     }
 }
 
+/// A place in the feed that a follower names: the number of a line that it has, with the proof or
+/// without; 0 is before the first line.
+///
+/// Without a proof a line of another database with the same number cannot be told from it.
+///
+/// Text form: that of a [`Position`], or its number alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FeedPlace {
+    /// The line's place in the feed.
+    pub sequence: u64,
+    /// What the line says, as in [`Position::proof`].
+    pub proof: Option<u64>,
+}
+
+impl FeedPlace {
+    /// Before the first line.
+    pub const BEGINNING: Self = Self { sequence: 0, proof: None };
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(Self { sequence: text.parse().ok()?, proof: None });
+        }
+        Position::parse(text).map(Self::from)
+    }
+
+    /// Whether it is before the first line, where every feed begins.
+    pub fn is_beginning(&self) -> bool {
+        self.sequence == 0 && self.proof.is_none_or(|proof| proof == 0)
+    }
+
+    /// Whether it is at this line.
+    pub fn is_at(&self, line: &Change) -> bool {
+        let is_proved = |proof| Position::of(line).proof == proof;
+        self.sequence == line.sequence && self.proof.is_none_or(is_proved)
+    }
+}
+
+impl fmt::Display for FeedPlace {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.proof {
+            Some(proof) => Position { sequence: self.sequence, proof }.fmt(out),
+            None => self.sequence.fmt(out),
+        }
+    }
+}
+
+impl From<Position> for FeedPlace {
+    fn from(position: Position) -> Self {
+        Self { sequence: position.sequence, proof: Some(position.proof) }
+    }
+}
+
 /// From where on changes are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Since {
@@ -79,8 +132,8 @@ impl Since {
 
 #[cfg(test)]
 mod tests {
-    use super::{Position, Since};
-    use crate::{PersonaId, Revision, Timestamp};
+    use super::{FeedPlace, Position, Since};
+    use crate::{Change, ChangeKind, PersonaId, Revision, Timestamp};
 
     #[test]
     fn a_position_prints_and_reads_back_and_is_never_a_time() {
@@ -112,6 +165,29 @@ mod tests {
             "99999999999999999999-9f3c21aa01b2c3d4",
         ] {
             assert_eq!(Since::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_at_the_line_that_it_names_and_at_no_other() {
+        let line = |sequence, micros| Change {
+            sequence,
+            persona: PersonaId::from_bytes([7; 16]),
+            revision: Revision::FIRST,
+            kind: ChangeKind::Created,
+            at: Timestamp::from_micros(micros),
+        };
+        let proved = FeedPlace::parse(&Position::of(&line(7, 1)).to_string()).expect("a place");
+        assert!(proved.is_at(&line(7, 1)) && !proved.is_at(&line(7, 2)), "{proved:?}");
+        let bare = FeedPlace::parse("7").expect("a place");
+        assert_eq!((bare.to_string(), proved.to_string().len()), ("7".into(), 18));
+        assert!(bare.is_at(&line(7, 1)) && bare.is_at(&line(7, 2)) && !bare.is_at(&line(8, 1)));
+        for beginning in ["0", "0-0000000000000000"] {
+            assert!(FeedPlace::parse(beginning).expect("a place").is_beginning(), "{beginning}");
+        }
+        assert!(!FeedPlace::parse("0-0000000000000001").expect("a place").is_beginning());
+        for bad in ["", "-1", "+1", " 1", "1-", "x", "18446744073709551616", "1-9F3C21AA01B2C3D4"] {
+            assert_eq!(FeedPlace::parse(bad), None, "{bad}");
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use persona_model::{Document, EntityTag, Persona, PersonaId};
 use serde_json::Value;
 
-use crate::{Operation, Representation, TokenLook};
+use crate::{Event, Operation, Representation, TokenLook};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
@@ -77,12 +77,14 @@ pub enum InjectedFault {
     /// Each worker keeps budgets of clients for itself.
     #[cfg(feature = "faults")]
     OwnRateCells,
+    /// Now and then a follower of the feed is not told of a change.
+    DropEvent,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -104,6 +106,7 @@ impl InjectedFault {
         Self::OverlookOwnersOfWrites,
         Self::ShareKeys,
         Self::OwnRateCells,
+        Self::DropEvent,
     ];
 
     /// Its name in the setting `fault`.
@@ -130,6 +133,7 @@ impl InjectedFault {
             Self::OverlookOwnersOfWrites => "overlook-owners-of-writes",
             Self::ShareKeys => "share-keys",
             Self::OwnRateCells => "own-rate-cells",
+            Self::DropEvent => "drop-event",
         }
     }
 }
@@ -165,6 +169,19 @@ pub(crate) fn token_look(look: TokenLook) -> TokenLook {
 #[cfg(feature = "faults")]
 pub fn own_rate_cells(slot: u16) -> u64 {
     if is_on(InjectedFault::OwnRateCells) { slot.into() } else { 0 }
+}
+
+/// [`InjectedFault::DropEvent`]: the events that followers are told.
+pub(crate) fn without_an_event(mut events: Vec<Event>) -> Vec<Event> {
+    static PAGES: AtomicU32 = AtomicU32::new(0);
+    // The last one stays, because the follower goes on from there.
+    if is_on(InjectedFault::DropEvent)
+        && events.len() > 1
+        && PAGES.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)
+    {
+        events.remove(0);
+    }
+    events
 }
 
 /// Gives others time to see what they should not.

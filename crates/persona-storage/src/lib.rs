@@ -25,6 +25,7 @@ pub mod database_url;
 mod decide;
 mod decide_import;
 mod error;
+mod event;
 mod export;
 #[cfg(feature = "faults")]
 pub mod fault_injection;
@@ -37,6 +38,7 @@ mod observer;
 pub mod postgres;
 pub mod sqlite;
 mod store;
+mod store_state;
 mod time;
 mod token;
 pub mod transfer;
@@ -47,12 +49,14 @@ mod write;
 
 pub use atomic::{ATOMIC_BYTES_MAX, ATOMIC_WRITES_MAX, AtomicBatch, NoBatch, NotApplied};
 pub use error::Error;
+pub use event::{EVENTS_AT_ONCE_MAX, Event};
 pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use store::{
-    BackendDetails, GLANCE_BYTES_MAX, Glance, Loss, PAGE_BYTES_MAX, Page, ReadRoom, Representation,
-    RevisionPage, RevisionRecord, RevisionSummary, Status, Store,
+    GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, RevisionPage, RevisionRecord,
+    RevisionSummary, Store,
 };
+pub use store_state::{BackendDetails, Loss, ReadRoom, Status};
 pub use token::{
     BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,
     TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_token_name,

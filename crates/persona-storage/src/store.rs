@@ -3,13 +3,12 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Cursor, EntityTag, ListRequest, PersonaId, Position, Revision, Timestamp,
+    Change, Cursor, EntityTag, FeedPlace, ListRequest, PersonaId, Position, Revision, Timestamp,
 };
 
-use crate::sqlite::Space;
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Exported, NotApplied, Token, TokenChange, TokenHash,
-    TokenLook, Write, Written, fault_injection,
+    AtomicBatch, Error, Event, Export, ExportRequest, Exported, Loss, NotApplied, ReadRoom, Status,
+    Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -156,84 +155,6 @@ pub struct RevisionPage {
     pub has_more: bool,
 }
 
-/// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start
-/// line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Status {
-    /// `sqlite`, `postgresql` or `memory`.
-    pub backend: &'static str,
-    /// Version of the database engine.
-    pub engine_version: String,
-    /// Durability class: `normal` or `full`; on PostgreSQL also `replicated` or `none`.
-    pub durability: &'static str,
-    /// What the class promises, in a sentence.
-    pub durability_meaning: &'static str,
-    /// Version of the schema.
-    pub schema_version: u32,
-    /// Living personas.
-    pub personas: u64,
-    /// Bytes of the database.
-    pub database_bytes: u64,
-    /// What only this kind of backend has.
-    pub details: BackendDetails,
-}
-
-/// What only one kind of backend has, by where it keeps its personas.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum BackendDetails {
-    /// In the memory of this process.
-    Memory,
-    /// In a file.
-    File {
-        /// Journal mode as read back from a connection; `wal` on SQLite.
-        journal_mode: String,
-        /// Bytes of the WAL in use.
-        wal_bytes: u64,
-        /// Bytes that the WAL is kept below.
-        wal_bytes_max: u64,
-        /// From how many pages in the WAL on they are checkpointed.
-        wal_autocheckpoint: u32,
-        /// Name of the file system that the file lies on.
-        file_system: String,
-        /// What is free there, and what writes leave free.
-        space: Space,
-    },
-    /// On a database server.
-    Server {
-        /// Hosts and database; never the password.
-        place: String,
-        /// Connections to the server now, of all clients.
-        connections: u64,
-        /// Most connections that it takes.
-        connections_max: u64,
-    },
-}
-
-/// Why a store takes no more writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Loss {
-    /// A sync failed: what reached the disk is unknown, so every process must open the file again.
-    Disk,
-    /// It is unknown what became of a commit, so every process must open the file again, which
-    /// decides it.
-    Doubt,
-    /// Its writer ended by a fault of the program; only this process is concerned.
-    Writer,
-    /// Another version of the program changed the schema; every process of this version must end.
-    Schema,
-}
-
-/// How many long reads of each kind one process does at once: more of them wait or are refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReadRoom {
-    /// Lists and searches.
-    pub lists: usize,
-    /// Exports.
-    pub exports: usize,
-    /// Single personas with a large document.
-    pub large: usize,
-}
-
 /// Keeps personas.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -284,6 +205,27 @@ pub trait Store: Send + Sync {
     /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in
     /// commit order.
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error>;
+
+    /// At most `limit` events behind a place in the feed, in commit order. Every change that was
+    /// acknowledged before is among them, or behind them.
+    ///
+    /// Fails with [`Error::UnknownPosition`] where this feed has no line there: it is of another
+    /// database or of the future, or lines were removed.
+    async fn events_after(&self, place: FeedPlace, limit: usize) -> Result<Vec<Event>, Error>;
+
+    /// The first events behind a place, at most [`crate::EVENTS_AT_ONCE_MAX`], as soon as there is
+    /// one: waits for it without an end. Whatever process makes a change, it is noticed within some
+    /// milliseconds.
+    ///
+    /// Fails as [`Store::events_after`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses nothing.
+    async fn next_events(&self, place: FeedPlace) -> Result<Vec<Event>, Error>;
+
+    /// The newest line of the feed before which no other line can come any more.
+    async fn feed_end(&self) -> Result<Position, Error>;
 
     /// Every persona of one consistent snapshot, or every revision of each. Personas come in order
     /// of creation; in a file those that were imported stand where they were imported, however old

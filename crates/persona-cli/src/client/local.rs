@@ -8,8 +8,8 @@ use http::{Request, Response};
 use persona_http::Body;
 use persona_http::Router;
 use persona_http::{
-    AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-    Origins, RateLimits, ReadTurns, TokenUses, router,
+    AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
+    EventLimits, HeavyTurns, Origins, RateLimits, ReadTurns, TokenUses, router,
 };
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
@@ -72,6 +72,7 @@ impl Local {
             document_bytes_max: config.document_bytes_max,
             answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
             turns: ReadTurns::of(&*store),
+            events: EventFeed::new(Arc::clone(&store), EventLimits::ALONE),
             access: AccessRules::Trusted,
             token_uses: TokenUses::default(),
             rates: RateLimits::default(),

@@ -8,6 +8,7 @@
 mod address;
 mod api;
 mod credentials;
+mod event_reader;
 mod local;
 mod maintenance;
 mod probe;
@@ -23,6 +24,7 @@ mod trust;
 pub use address::{ServerAddress, usual_address, usual_url};
 pub use api::Api;
 pub use credentials::Credentials;
+pub use event_reader::{EventReader, Told};
 pub use local::Local;
 use persona_http::contract::OperationId;
 pub use probe::server_at;

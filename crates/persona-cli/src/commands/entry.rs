@@ -14,7 +14,7 @@ use super::usage::explain;
 use super::{
     backup, bench, check, completions, config, create, delete, diff, doctor, edit, export, health,
     history, import, list, restore, revert, serve, show, token, top, transfer, undelete, update,
-    verify, version,
+    verify, version, watch,
 };
 use crate::failure::Failure;
 use crate::terminal::Output;
@@ -32,7 +32,7 @@ Examples:
 Run:        serve, token, health, config
 Look:       doctor, top, bench
 Personas:   list, show, create, update, edit, delete, undelete
-History:    history, diff, revert
+History:    history, diff, revert, watch
 Collect:    import, export
 File:       backup, restore, check, move, verify
 Shell:      completions, man, version, help
@@ -96,6 +96,9 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         }
         Command::Revert(arguments) => {
             on_runtime(until_interrupted(revert::run(&arguments, environment, output)))
+        }
+        Command::Watch(arguments) => {
+            on_runtime(until_interrupted(watch::run(&arguments, environment, output)))
         }
         Command::Create(arguments) => {
             on_runtime(until_interrupted(create::run(&arguments, environment, output)))

@@ -47,6 +47,7 @@ mod update;
 mod usage;
 mod verify;
 mod version;
+mod watch;
 mod work;
 
 pub use entry::main;

@@ -110,7 +110,19 @@ impl Connection {
         address: &ServerAddress,
         path: &str,
     ) -> Result<Response<Incoming>, String> {
+        self.begin_with(address, path, &[]).await
+    }
+
+    /// The same with more headers.
+    pub async fn begin_with(
+        &mut self,
+        address: &ServerAddress,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Response<Incoming>, String> {
         let request = address.request(Method::GET, path);
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request.body(Full::default()).map_err(|error| error.to_string())?;
         self.sender.send_request(request).await.map_err(|error| error.to_string())
     }

@@ -7,10 +7,10 @@
 //!
 //! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is
 //! recorded, `checks/` is the pure judgement of it, `client.rs` is what one client does,
-//! `follow.rs` the one that only follows changes, `together.rs` those that change and read several
-//! personas at once, `chaos.rs` kills processes, `refusals.rs` and
-//! `lives.rs` come after the load: kills behind refused writes, and a restore. `report.rs` is what
-//! is said.
+//! `follow.rs` the one that only follows changes, `streams.rs` those that are told of them,
+//! `together.rs` those that change and read several personas at once, `chaos.rs` kills processes,
+//! `refusals.rs` and `lives.rs` come after the load: kills behind refused writes, and a restore.
+//! `report.rs` is what is said.
 
 mod answer;
 mod ask;
@@ -35,6 +35,7 @@ mod report;
 mod run;
 mod scratch;
 mod search;
+mod streams;
 mod together;
 
 pub use error::Error;

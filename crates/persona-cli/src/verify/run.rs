@@ -16,7 +16,7 @@ use persona_http::contract::status::Status;
 use tokio::task::JoinSet;
 
 use super::chaos::{self, Kills};
-use super::checks::{self, Check};
+use super::checks::{self, Check, Poll, Told};
 use super::client::Client;
 use super::connection::{Answer, Connection, Silence, ask};
 use super::error::Error;
@@ -29,6 +29,7 @@ use super::random::Random;
 use super::refusals;
 use super::report::Report;
 use super::scratch::Scratch;
+use super::streams::Stream;
 use super::together::Together;
 use crate::client::ServerAddress;
 
@@ -77,11 +78,13 @@ pub async fn run(
     let tag = format!("persona verify {:08x}", plan.run);
     let load = Arc::new(Load::new(address, tag, workers, plan.hot_keys, plan.chaos != Chaos::None));
     let follower = Follower::start(Arc::clone(&load)).await;
+    let streams = Stream::start(&load).await;
     let mut first = Client::new(Arc::clone(&load), Random::new(plan.seed, 0));
     first.create_many(plan.hot_keys * 2).await;
     let together = Together::create(Arc::clone(&load), &mut first).await;
     let began = Instant::now();
     let following = tokio::spawn(follower.run());
+    let mut told: JoinSet<Stream> = streams.into_iter().map(Stream::run).collect();
     let mut clients = JoinSet::new();
     clients.spawn(first.run());
     for number in 1..u64::from(plan.clients) {
@@ -107,11 +110,14 @@ pub async fn run(
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
     // The task ends without a result only after a panic, which was reported.
-    let follower = following.await.ok();
+    let mut followers = Followers { lists: following.await.ok(), streams: Vec::new() };
+    while let Some(stream) = told.join_next().await {
+        followers.streams.extend(stream);
+    }
     if let Some(scratch) = scratch.as_mut().filter(|_| load.can_go_on()) {
         kills.refusals = refusals::refuse_and_kill(scratch, &load, plan.seed).await?;
     }
-    judge(plan, &load, scratch, kills, lasted, follower).await
+    judge(plan, &load, scratch, kills, lasted, followers).await
 }
 
 /// Waits until the load ends, in whatever way, and tells how far it is.
@@ -168,13 +174,46 @@ async fn lead_two_lives(scratch: &mut Scratch, load: &Load) -> Result<(), Option
     }
 }
 
+/// Those that follow changes.
+struct Followers {
+    lists: Option<Follower>,
+    streams: Vec<Stream>,
+}
+
+/// What they saw.
+#[derive(Default)]
+struct Followed {
+    polls: Vec<Poll>,
+    /// What each stream told.
+    told: Vec<Vec<Told>>,
+}
+
+impl Followers {
+    /// Has them follow to the end; nothing where the server is gone.
+    async fn finish(self, load: &Load) -> Followed {
+        let mut followed = Followed::default();
+        if load.gone().is_some() {
+            return followed;
+        }
+        if let Some(lists) = self.lists {
+            followed.polls = lists.finish().await;
+        }
+        let known = load.personas().clone();
+        let personas = (0..).zip(known).filter_map(|(number, id)| Some((id?, number))).collect();
+        for stream in self.streams {
+            followed.told.push(stream.finish(&personas).await);
+        }
+        followed
+    }
+}
+
 async fn judge(
     plan: &Plan,
     load: &Load,
     mut scratch: Option<Scratch>,
     kills: Kills,
     lasted: Duration,
-    follower: Option<Follower>,
+    followers: Followers,
 ) -> Result<Report, Error> {
     match (read_all(load).await, &scratch) {
         (Ok(()), _) => {}
@@ -182,10 +221,7 @@ async fn judge(
         (Err(error), Some(_)) => load.complain(Check::Errors, error.to_string()),
         (Err(error), None) => return Err(error),
     }
-    let polls = match follower {
-        Some(follower) if load.gone().is_none() => follower.finish().await,
-        _ => Vec::new(),
-    };
+    let Followed { polls, told } = followers.finish(load).await;
     let restored = match &mut scratch {
         Some(scratch) => lead_two_lives(scratch, load).await,
         None => Err(None),
@@ -203,6 +239,9 @@ async fn judge(
     }
     let mut records = load.history.take();
     findings.merge(checks::check_followed(&polls, &records));
+    for told in &told {
+        findings.merge(checks::check_told(told, &records));
+    }
     findings.merge(checks::check(&mut records));
     // Findings count even where the load was cut short; their absence says little then.
     if load.is_full() && findings.total() == 0 {

@@ -13,7 +13,7 @@ use super::{DEADLINE, declared};
 
 /// One connection.
 pub struct Client {
-    stream: BufReader<Wire>,
+    pub(super) stream: BufReader<Wire>,
     /// The server said that the last answer was the last on this connection.
     pub closes: bool,
 }
@@ -163,7 +163,7 @@ impl Client {
         }
     }
 
-    fn read_line(&mut self) -> io::Result<String> {
+    pub(super) fn read_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.stream.read_line(&mut line)? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
@@ -173,7 +173,12 @@ impl Client {
 }
 
 /// The head of a request. A body is JSON unless a header says otherwise.
-fn head(method: &str, path: &str, headers: &[(&str, &str)], body_bytes: usize) -> Vec<u8> {
+pub(super) fn head(
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body_bytes: usize,
+) -> Vec<u8> {
     let length = body_bytes.to_string();
     let mut fields = vec![("host", "localhost")];
     if body_bytes > 0 {
@@ -191,6 +196,6 @@ fn head(method: &str, path: &str, headers: &[(&str, &str)], body_bytes: usize) -
     format!("{method} {path} HTTP/1.1\r\n{fields}\r\n").into_bytes()
 }
 
-fn nonsense(what: &str) -> io::Error {
+pub(super) fn nonsense(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }

@@ -7,6 +7,7 @@
 
 mod client;
 pub mod declared;
+pub mod events;
 mod load;
 pub mod personas;
 mod processes;

@@ -28,6 +28,16 @@ pub enum HeaderHolds {
     Author,
     /// What the author says of a change.
     Note,
+    /// The id of the last event of a stream, whatever it is.
+    EventId,
+}
+
+impl Header {
+    /// Whether a request can be refused for what it holds. A client of a stream sends back what it
+    /// got, and cannot mend it.
+    pub fn can_be_refused(&self) -> bool {
+        self.holds != HeaderHolds::EventId
+    }
 }
 
 const fn header(name: &'static str, holds: HeaderHolds, about: &'static str) -> Header {
@@ -87,6 +97,13 @@ pub const IF_MODIFIED_SINCE: Header = header(
     "If-Modified-Since",
     HeaderHolds::Date,
     "304 when the persona did not change after this date; counts without If-None-Match only.",
+);
+
+/// Where a stream of events broke off.
+pub const LAST_EVENT_ID: Header = header(
+    "Last-Event-ID",
+    HeaderHolds::EventId,
+    "The id of the last event that came; browsers send it by themselves. Counts before after.",
 );
 
 /// What every write may say of itself.

@@ -3,13 +3,14 @@
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
 //! - `parameters.rs`: query parameters, and how their values are read; `headers.rs`: headers.
 //! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
-//! - `problem_body.rs`, `page.rs`, `history.rs`, `import.rs`, `status.rs`, `health.rs`: bodies of
-//!   answers, as types.
+//! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `status.rs`,
+//!   `health.rs`: bodies of answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
 //! - `limits.rs`: limits of a request that its sender can know.
 
 pub mod batch;
+pub mod events;
 pub mod headers;
 pub mod health;
 pub mod history;

@@ -142,6 +142,8 @@ pub enum Content {
     Json(BodySchema),
     /// JSON with this schema for programs, a page for browsers.
     JsonOrPage(BodySchema),
+    /// JSON with this schema for clients that ask for JSON, a stream of events for others.
+    JsonOrEvents(BodySchema),
     /// JSON of an object without a schema.
     Object,
     /// The persona after a write, or a short form where there is no memory to show it.
@@ -200,7 +202,7 @@ impl OperationRow {
             of(self.rate != RateClass::Exempt, &[Code::RateLimited]),
             of(changes, &[Code::AuthorRefused]),
             of(writes, OF_EVERY_WRITE),
-            of(!self.headers.is_empty(), &[Code::BadHeader]),
+            of(self.headers.iter().any(Header::can_be_refused), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
             of(self.takes_file, &[Code::UnsupportedMediaType]),
             self.problems,

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use persona_model::{
-    Kind, OWNER_CHARS_MAX, OWNER_SIGNS, Owned, PAGE_LIMIT_MAX, Revision, Since, Sort,
+    FeedPlace, Kind, OWNER_CHARS_MAX, OWNER_SIGNS, Owned, PAGE_LIMIT_MAX, Revision, Since, Sort,
 };
 
 use crate::wire;
@@ -51,6 +51,14 @@ pub enum ParameterKind {
     Since,
     /// Some of the members of a persona, separated by commas.
     Members,
+    /// A place in the feed.
+    Place,
+    /// A whole number of seconds, from 0 up to this.
+    Seconds(u64),
+    /// The identity of a persona.
+    Persona,
+    /// One of these words, which may be repeated.
+    AnyOf(&'static [&'static str]),
 }
 
 /// A query parameter with the type of its value.
@@ -94,6 +102,8 @@ pub const SORT_WORDS: &[&str] =
     &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
 /// Words of `kind`; a test compares them with the model.
 pub const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
+/// Words of `kind` of events; a test compares them with those of the bodies.
+pub const EVENT_KIND_WORDS: &[&str] = &["created", "updated", "deleted", "undeleted"];
 
 /// Largest number of a revision: databases count with 63 bits.
 pub const REVISION_MAX: u64 = i64::MAX as u64;
@@ -216,6 +226,61 @@ pub const HISTORY: Typed<bool> = flag(
      default.",
 );
 
+/// Where events start.
+pub const AFTER: Typed<FeedPlace> = typed(
+    "after",
+    ParameterKind::Place,
+    |_, value| {
+        FeedPlace::parse(value)
+            .ok_or_else(|| "next_after, or the sequence of an event, or 0".into())
+    },
+    "Events behind this place: next_after of the page before, the sequence of an event, or 0 for \
+     all; without it those from now on.",
+);
+/// How long a page of events is waited for.
+pub const WAIT: Typed<u64> = typed(
+    "wait",
+    ParameterKind::Seconds(EVENTS_WAIT_SECONDS_MAX),
+    |_, value| {
+        whole(value)
+            .filter(|seconds| *seconds <= EVENTS_WAIT_SECONDS_MAX)
+            .ok_or_else(|| format!("a whole number of seconds from 0 to {EVENTS_WAIT_SECONDS_MAX}"))
+    },
+    "Only with Accept: application/json: for how many seconds the answer waits for an event; 0 by \
+     default.",
+);
+/// Size of a page of events.
+pub const EVENTS_LIMIT: Typed<u64> = typed(
+    "limit",
+    ParameterKind::Number(PAGE_LIMIT_MAX as u64),
+    read_number,
+    "Only with Accept: application/json: most events of the page; 50 by default.",
+);
+/// The personas of events.
+pub const PERSONA: Parameter = text(
+    "persona",
+    ParameterKind::Persona,
+    true,
+    "Only events of this persona; repeat it for several, at most 32.",
+);
+/// What happened in events.
+pub const EVENT_KIND: Parameter = text(
+    "kind",
+    ParameterKind::AnyOf(EVENT_KIND_WORDS),
+    true,
+    "Only events of this kind; repeat it for several.",
+);
+/// Whether events have personas.
+pub const INCLUDE_DOCUMENT: Typed<bool> = typed(
+    "include",
+    ParameterKind::OneOf(&["document"]),
+    |_, value| if value == "document" { Ok(true) } else { Err("one of document".into()) },
+    "Adds document to each event: the persona at that revision.",
+);
+/// Longest wait for an event, in seconds: below the 60 seconds after which proxies give up a
+/// request.
+pub const EVENTS_WAIT_SECONDS_MAX: u64 = 55;
+
 /// Whether a file is only looked at.
 pub const IMPORT_MODE: Typed<bool> = typed(
     "mode",
@@ -317,11 +382,13 @@ fn whole(value: &str) -> Option<u64> {
 mod tests {
     use persona_model::{Kind, Sort};
 
-    use super::{KIND_WORDS, SORT_WORDS};
+    use super::{EVENT_KIND_WORDS, KIND_WORDS, SORT_WORDS};
+    use crate::contract::events::EventKind;
 
     #[test]
     fn the_words_of_the_parameters_are_those_of_the_model() {
         assert_eq!(SORT_WORDS, Sort::ALL.map(|(word, _)| word));
         assert_eq!(KIND_WORDS, Kind::ALL.map(Kind::as_str));
+        assert_eq!(EVENT_KIND_WORDS, EventKind::ALL.map(|(_, _, word)| word));
     }
 }

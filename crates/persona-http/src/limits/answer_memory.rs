@@ -115,13 +115,17 @@ impl Reservation {
     /// The answer as a body that holds this memory until its last byte was sent, or its connection
     /// ended.
     pub fn body(self, bytes: impl Into<Bytes>) -> Body {
-        let bytes = bytes.into();
+        Body::from(self.hold(bytes.into()))
+    }
+
+    /// The same as a part of a body.
+    pub fn hold(self, bytes: Bytes) -> Bytes {
         match self.0 {
             Some(mut held) if bytes.len() > SMALL_BYTES_MAX => {
                 held.shrink_to(bytes.len());
-                Body::from(Bytes::from_owner(Sending { bytes, _held: held }))
+                Bytes::from_owner(Sending { bytes, _held: held })
             }
-            _ => Body::from(bytes),
+            _ => bytes,
         }
     }
 }

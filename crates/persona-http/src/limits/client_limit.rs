@@ -88,9 +88,18 @@ impl ClientLimit {
     ///
     /// [`Error::Busy`] when all are taken, or half of them by this client.
     pub fn try_turn(self: &Arc<Self>, client: Option<ClientAddress>) -> Result<Turn, Error> {
+        self.try_turn_of(client, (self.turns / 2).max(1))
+    }
+
+    /// The same, where a client has at most so many.
+    pub fn try_turn_of(
+        self: &Arc<Self>,
+        client: Option<ClientAddress>,
+        of_client: usize,
+    ) -> Result<Turn, Error> {
         let client = client.map(|address| address.0);
         let mut state = self.state();
-        let of_client = if client.is_some() { (self.turns / 2).max(1) } else { self.turns };
+        let of_client = if client.is_some() { of_client } else { self.turns };
         if state.total >= self.turns || state.held_by(client) >= of_client {
             return Err(self.busy());
         }

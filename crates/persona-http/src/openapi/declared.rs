@@ -65,7 +65,7 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
         Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
             vec!["patch_persona"]
         }
-        Error::UnknownPosition => vec!["list_personas"],
+        Error::UnknownPosition => vec!["list_personas", "follow_events"],
         // An export takes as long as its client reads.
         Error::ReadTimedOut { .. } => {
             that_use(StoreUse::Reads).filter(|id| *id != "export_personas").collect()

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use persona_model::{Change, EntityTag, ListRequest, PersonaId, Revision, ValidationErrors};
+use persona_model::{
+    Change, EntityTag, FeedPlace, ListRequest, PersonaId, Position, Revision, ValidationErrors,
+};
 use persona_storage::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, Loss, NotApplied, Page, ReadRoom,
+    AtomicBatch, Error, Event, Export, ExportRequest, Glance, Loss, NotApplied, Page, ReadRoom,
     Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError,
     TokenHash, TokenLook, Write, Written,
 };
@@ -47,6 +49,18 @@ impl Store for Failing {
     }
 
     async fn changes_after(&self, _: u64, _: usize) -> Result<Vec<Change>, Error> {
+        Err((self.0)())
+    }
+
+    async fn events_after(&self, _: FeedPlace, _: usize) -> Result<Vec<Event>, Error> {
+        Err((self.0)())
+    }
+
+    async fn next_events(&self, _: FeedPlace) -> Result<Vec<Event>, Error> {
+        Err((self.0)())
+    }
+
+    async fn feed_end(&self) -> Result<Position, Error> {
         Err((self.0)())
     }
 

@@ -21,6 +21,8 @@ const SINCE: &str = r"^([0-9]+-[0-9a-f]{16}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{
 /// What a list handed out: fingerprint, identity and sort value, with a list of changes also a
 /// position.
 const CURSOR: &str = r"^([0-9a-f]{2}){24,}(\.[0-9]+-[0-9a-f]{16})?$";
+/// The number of a line of the feed, with a proof of what it says or without.
+const PLACE: &str = "^[0-9]+(-[0-9a-f]{16})?$";
 /// The hyphenated form of a UUID, in either case.
 const ID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
 
@@ -62,6 +64,11 @@ pub(super) fn line(chars_max: usize) -> Value {
 /// From where on changes are wanted.
 pub(super) fn since() -> Value {
     json!({ "type": "string", "pattern": SINCE })
+}
+
+/// A place in the feed.
+pub(super) fn place() -> Value {
+    json!({ "type": "string", "pattern": PLACE })
 }
 
 /// Where a page starts.

@@ -14,6 +14,7 @@ use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
 use crate::contract::schema::{BodySchema, named};
 use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow, Scope};
+use crate::events::EVENT_PERSONAS_MAX;
 use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
@@ -112,6 +113,16 @@ fn query_schema(holds: ParameterKind) -> Value {
         ParameterKind::RevisionCursor => grammar::revision_cursor(),
         ParameterKind::Note => grammar::line(NOTE_CHARS_MAX),
         ParameterKind::Since => grammar::since(),
+        ParameterKind::Place => grammar::place(),
+        ParameterKind::Seconds(max) => {
+            json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": max })
+        }
+        ParameterKind::Persona => {
+            json!({ "type": "array", "items": grammar::id(), "maxItems": EVENT_PERSONAS_MAX })
+        }
+        ParameterKind::AnyOf(words) => {
+            json!({ "type": "array", "items": { "type": "string", "enum": words } })
+        }
         ParameterKind::Members => {
             let names: Vec<&str> = members().collect();
             json!({ "type": "array", "items": { "type": "string", "enum": names }, "minItems": 1 })
@@ -127,6 +138,7 @@ fn header_parameter(row: &Header) -> Value {
         HeaderHolds::IdempotencyKey => grammar::idempotency_key(KEY_CHARS_MAX),
         HeaderHolds::Author => grammar::line(AUTHOR_CHARS_MAX),
         HeaderHolds::Note => grammar::line(NOTE_CHARS_MAX),
+        HeaderHolds::EventId => json!({ "type": "string" }),
     };
     json!({
         "name": row.name,
@@ -171,6 +183,10 @@ fn content(content: Content, types: &mut SchemaGenerator) -> Option<Value> {
         Content::JsonOrPage(body) => Some(json!({
             JSON: { "schema": schema(body, types) },
             "text/html": { "schema": text() },
+        })),
+        Content::JsonOrEvents(body) => Some(json!({
+            JSON: { "schema": schema(body, types) },
+            "text/event-stream": { "schema": text() },
         })),
         Content::Object => of(JSON, json!({ "type": "object" })),
         Content::Kept => of(JSON, json!({ "anyOf": [named("Persona"), named("KeptPersona")] })),

@@ -112,9 +112,9 @@ impl From<Error> for Problem {
             }
             Error::UnknownPosition => Self::new(
                 Code::UnknownPosition,
-                "updated_since is of another database, or of a state that was given up when a backup was restored",
+                "the place to go on from is of another database, or of a state that was given up when a backup was restored",
             )
-            .hint("begin again with updated_since=1, or with a time, and go on with next_updated_since of that list"),
+            .hint("read everything again: a list from updated_since=1970-01-01T00:00:00Z on, or events without after, and go on from there"),
             Error::UnknownRevision { revision, current } => Self::at(
                 Code::NoSuchRevision,
                 current,

@@ -30,7 +30,7 @@ pub(super) fn folded(text: &str, mut each: impl FnMut(char, Range<usize>)) {
 }
 
 /// A tag without its case: what tags are compared by. Accents count.
-pub(crate) fn folded_tag(tag: &str) -> String {
+pub fn folded_tag(tag: &str) -> String {
     if tag.is_ascii() {
         tag.to_ascii_lowercase()
     } else {

@@ -16,7 +16,7 @@ mod searched;
 mod snippets;
 mod words;
 
-pub(crate) use fold::folded_tag;
+pub use fold::folded_tag;
 pub use limit::SEARCH_WORDS_MAX;
 pub use query::{SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, Term};
 pub use searched::{TextWords, TitleWords};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{Request, header};
 use persona_http::{
-    AccessRules, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, Context, HeavyTurns,
-    RateLimits, ReadTurns, TokenUses,
+    AccessRules, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, Context, EventFeed,
+    EventLimits, HeavyTurns, RateLimits, ReadTurns, TokenUses,
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
@@ -23,6 +23,7 @@ pub fn context() -> Context {
     let entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
     Context {
         turns: ReadTurns::of(&*store),
+        events: EventFeed::new(store.clone(), EventLimits::ALONE),
         store: GuardedStore::new(store),
         clock,
         metrics: Arc::new(entry.clone()),

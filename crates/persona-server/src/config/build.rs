@@ -41,6 +41,8 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         root_path: reader.root_path("root_path"),
         connections_max: reader.number("connections_max"),
         connections_share: reader.number("connections_share"),
+        event_streams_max: reader.number("event_streams_max"),
+        event_streams_per_client: reader.number("event_streams_per_client"),
         idle_timeout: reader.time("idle_timeout").unwrap_or_default(),
         rate_reads: reader.number("rate_reads"),
         rate_reads_burst: reader.number("rate_reads_burst"),

@@ -131,6 +131,26 @@ pub const LISTEN: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "event_streams_max",
+        section: "listen",
+        member: "event_streams_max",
+        shape: ValueKind::Number { min: 1, max: CONNECTIONS_MAX },
+        default: Default::Text("768"),
+        unit: Some("connections"),
+        help: "Most clients that follow events on each worker; a quarter of its connections is left to other requests in any case.",
+        ..PLAIN
+    },
+    Key {
+        name: "event_streams_per_client",
+        section: "listen",
+        member: "event_streams_per_client",
+        shape: ValueKind::Number { min: 1, max: CONNECTIONS_MAX },
+        default: Default::Text("64"),
+        unit: Some("connections"),
+        help: "Most of these that one client, by its address, may have on each worker.",
+        ..PLAIN
+    },
+    Key {
         name: "idle_timeout",
         section: "listen",
         member: "idle_timeout",

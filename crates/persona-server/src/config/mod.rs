@@ -102,6 +102,10 @@ pub struct Config {
     /// Part of the connections that one client may hold while other clients wait, in percent.
     /// Default 50.
     pub connections_share: usize,
+    /// Most followers of events of each worker. Default 768.
+    pub event_streams_max: usize,
+    /// Most of these of one client. Default 64.
+    pub event_streams_per_client: usize,
     /// How long a connection may wait for its next request. Default 75 s.
     pub idle_timeout: Duration,
     /// Reads that a client may make in a second; 0 for no limit. Default 0.

@@ -64,6 +64,8 @@ mod tests {
             root_path: String::new(),
             connections_max: 1_024,
             connections_share: 50,
+            event_streams_max: 768,
+            event_streams_per_client: 64,
             idle_timeout: std::time::Duration::from_secs(75),
             backup_every: None,
             backup_keep: 24,

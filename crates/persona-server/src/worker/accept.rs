@@ -193,8 +193,8 @@ mod tests {
     use std::time::Duration;
 
     use persona_http::{
-        AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns,
-        Origins, RateLimits, ReadTurns, TokenUses, router,
+        AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
+        EventLimits, HeavyTurns, Origins, RateLimits, ReadTurns, TokenUses, router,
     };
     use persona_storage::GuardedStore;
     use persona_storage::memory::MemoryStore;
@@ -240,6 +240,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new(clock.clone()));
         Context {
             turns: ReadTurns::of(&*store),
+            events: EventFeed::new(store.clone(), EventLimits::ALONE),
             store: GuardedStore::new(store),
             clock,
             metrics: Arc::new(Alone),

@@ -35,8 +35,8 @@ use crate::scoreboard::{ProcessEntry, ProcessState};
 use crate::supervisor::{ChildInput, ChildKey, Message, say};
 use crate::tls::received;
 use persona_http::{
-    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, HeavyTurns, Origins,
-    PlainReads, ReadTurns, TokenUses, router,
+    AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed, EventLimits,
+    HeavyTurns, Origins, PlainReads, ReadTurns, TokenUses, router,
 };
 
 /// Runs a worker until it has drained, or cannot go on.
@@ -84,6 +84,7 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     let (store, context, freed) = open(&input, key.slot, &process_entry)?;
     let (drainer, drain) = Drain::new();
     let tls = input.certificate.take().map(received).transpose()?.map(Tls::new);
+    let events = context.events.clone();
     let serving = serving(&input, context, &process_entry, &drain, tls);
     let places = places(&input.config, &process_entry);
     let mut threads = Threads::start(&input, &listeners, &store, &serving, &places)?;
@@ -96,7 +97,7 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     process_entry.beat();
     process_entry.set_state(ProcessState::Serving);
     say(&input.channel, &Message::Ready)?;
-    let worker = Worker { input, process_entry, drainer, drain, places };
+    let worker = Worker { input, process_entry, drainer, drain, places, events };
     worker.serve(threads, freed, signals, &*store, log).await?;
     store.close().await;
     // The last writes may have met a failure that the supervisor must hear of.
@@ -120,6 +121,7 @@ struct Worker {
     drainer: Drainer,
     drain: Drain,
     places: Arc<Places>,
+    events: EventFeed,
 }
 
 impl Worker {
@@ -181,6 +183,8 @@ impl Worker {
     fn begin_drain(&self) {
         self.process_entry.set_state(ProcessState::Draining);
         self.drainer.begin();
+        // Requests that wait for an event are answered now, so that their clients ask elsewhere.
+        self.events.end();
     }
 }
 
@@ -207,6 +211,16 @@ fn places(config: &Config, process_entry: &ProcessEntry) -> Arc<Places> {
         proxies: config.trusted_proxies.clone().into(),
     };
     Places::new(limits, process_entry.clone(), coarse_millis)
+}
+
+/// How many followers of changes the settings allow. Each holds the place of a connection, and a
+/// quarter of these is left to other requests.
+fn event_limits(config: &Config) -> EventLimits {
+    let places = config.connections_max - config.connections_max / 4;
+    EventLimits {
+        streams_max: config.event_streams_max.min(places).max(1),
+        streams_per_client: config.event_streams_per_client,
+    }
 }
 
 async fn grace(mut drain: Drain, length: Duration) {
@@ -271,6 +285,7 @@ fn open(
         bodies,
         answers,
         turns: ReadTurns::of(&*store),
+        events: EventFeed::new(Arc::clone(&store), event_limits(config)),
         access: AccessRules::Clients {
             open_without_tokens: config.is_open_without_tokens(),
             open_monitoring: config.open_monitoring,

@@ -8,6 +8,7 @@
 pub mod creation;
 pub mod deletion;
 pub mod feed;
+pub mod following;
 pub mod history;
 pub mod importing;
 pub mod limits;
@@ -129,6 +130,10 @@ macro_rules! conformance_suite {
             moved_handles::a_random_history_of_moved_handles_is_taken_in_by_this_store,
             feed::every_change_is_in_the_feed_once_in_commit_order,
             feed::a_refused_write_leaves_no_trace_in_the_feed,
+            following::events_tell_the_lines_of_the_feed_with_their_authors,
+            following::a_place_that_the_feed_does_not_have_is_refused,
+            following::a_follower_that_waits_is_told_of_the_next_change,
+            following::followers_beside_many_writers_miss_nothing_and_see_nothing_twice,
             lists::every_order_pages_through_every_persona_once,
             lists::filters_select_exactly_the_personas_that_meet_them,
             lists::a_list_is_stable_while_personas_come_and_go,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use persona_model::{
-    Change, Persona, PersonaId, Position, Revision, Since, Timestamp, history_line,
+    Change, FeedPlace, Persona, PersonaId, Position, Revision, Since, Timestamp, history_line,
     join_representation, metadata_text,
 };
 
@@ -12,7 +12,10 @@ use crate::atomic::Budget;
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{after, newest_of};
-use crate::{Error, Idempotency, Outcome, Representation, RevisionRecord, Token, Write, Written};
+use crate::{
+    Error, Event, Idempotency, Outcome, Representation, RevisionRecord, Token, Write, Written,
+    event,
+};
 
 /// See the module.
 #[derive(Clone, Default)]
@@ -159,11 +162,27 @@ impl Rows {
         Ok(self.changes.last().map(Position::of).unwrap_or_default())
     }
 
+    /// The events behind a place.
+    pub fn events_after(&self, place: FeedPlace, limit: usize) -> Result<Vec<Event>, Error> {
+        let lines = self.changes.iter().filter(|change| change.sequence >= place.sequence);
+        let events = lines.take(event::lines_for(limit)).map(|change| Event {
+            change: change.clone(),
+            author: self.record_of(change).and_then(|(_, record)| record.author.clone()),
+        });
+        event::behind(place, events.collect(), limit)
+    }
+
+    /// The revision that a change made.
+    fn record_of(&self, change: &Change) -> Option<&(Persona, RevisionRecord)> {
+        let mut history = self.histories.get(&change.persona)?.iter();
+        history.find(|(past, _)| past.revision == change.revision)
+    }
+
     /// The revision that a change made, as a line of a history.
     pub fn history_line(&self, change: &Change) -> Option<Representation> {
         let history = self.histories.get(&change.persona)?;
         let (last, _) = history.last()?;
-        let (_, record) = history.iter().find(|(past, _)| past.revision == change.revision)?;
+        let (_, record) = self.record_of(change)?;
         let note = record.note.as_deref();
         let line = history_line(&record.representation.body, last.revision, record.base, note);
         Some(Representation { body: line.into(), ..record.representation.clone() })

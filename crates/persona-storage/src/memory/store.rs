@@ -1,10 +1,12 @@
 //! The contract over the rows of the reference store.
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use persona_model::{Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revision, SortKey};
+use persona_model::{
+    Change, Clock, Cursor, FeedPlace, ListRequest, Persona, PersonaId, Position, Revision, SortKey,
+};
 
 use super::lists::{compare, cursor_value, meets, sort_value};
 use super::rows::Rows;
@@ -12,11 +14,14 @@ use super::tokens;
 use crate::atomic::Budget;
 use crate::time::Time;
 use crate::{
-    AtomicBatch, BackendDetails, Error, Export, ExportRequest, Exported, GLANCE_BYTES_MAX, Glance,
-    IDEMPOTENCY_KEYS_MAX, Loss, NotApplied, Page, ReadRoom, Representation, RevisionPage,
-    RevisionRecord, RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook,
-    Write, Written,
+    AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
+    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, Loss, NotApplied, Page, ReadRoom,
+    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
+    TokenChange, TokenHash, TokenLook, Write, Written,
 };
+
+/// Pause between two looks for the next event.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Keeps personas in the memory of one process.
 pub struct MemoryStore {
@@ -176,6 +181,24 @@ impl Store for MemoryStore {
             .take(limit)
             .cloned()
             .collect())
+    }
+
+    async fn events_after(&self, place: FeedPlace, limit: usize) -> Result<Vec<Event>, Error> {
+        self.rows()?.events_after(place, limit)
+    }
+
+    async fn next_events(&self, place: FeedPlace) -> Result<Vec<Event>, Error> {
+        loop {
+            let events = self.rows()?.events_after(place, EVENTS_AT_ONCE_MAX)?;
+            if !events.is_empty() {
+                return Ok(events);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn feed_end(&self) -> Result<Position, Error> {
+        Ok(self.rows()?.changes.last().map(Position::of).unwrap_or_default())
     }
 
     async fn export_some(&self, request: ExportRequest) -> Result<Export, Error> {

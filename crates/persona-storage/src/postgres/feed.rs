@@ -24,9 +24,9 @@ use crate::Error;
 /// Longest wait for older transactions to end before the feed is answered without the changes
 /// behind them. Transactions of this program take milliseconds. A longer one is of another program,
 /// and the feed goes on when that transaction has ended.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Pause between two looks whether they have.
-const PAUSE: Duration = Duration::from_millis(3);
+pub(super) const PAUSE: Duration = Duration::from_millis(3);
 
 /// The lines that are settled; in each row also the newest line that was committed when the
 /// statement began.
@@ -104,8 +104,8 @@ async fn read(leases: &Leases, sequence: u64, limit: usize) -> Result<Vec<Row>, 
         .await
 }
 
-/// A line; `None` where there is none.
-fn change(found: &Row) -> Result<Option<Change>, Error> {
+/// A line, in the first five columns of a row; `None` where there is none.
+pub(super) fn change(found: &Row) -> Result<Option<Change>, Error> {
     if row::value::<Option<i64>>(found, 0)?.is_none() {
         return Ok(None);
     }

@@ -22,6 +22,7 @@ mod connection_manager;
 mod doubt;
 mod driver_error;
 mod error;
+mod events;
 mod export;
 mod feed;
 mod found_by;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
+use persona_model::{Change, Clock, FeedPlace, ListRequest, PersonaId, Position, Revision};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -17,9 +17,9 @@ use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use super::tokens::Tokens;
 use super::writer::Writer;
-use super::{DatabaseError, Settings, export, feed, list, row, start, status};
+use super::{DatabaseError, Settings, events, export, feed, list, row, start, status};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, Loss, NotApplied,
+    AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, Loss, NotApplied,
     Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary,
     Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
@@ -192,6 +192,18 @@ impl Store for PostgresStore {
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
         feed::after(&self.leases, sequence, limit).await
+    }
+
+    async fn events_after(&self, place: FeedPlace, limit: usize) -> Result<Vec<Event>, Error> {
+        events::after(&self.leases, place, limit).await
+    }
+
+    async fn next_events(&self, place: FeedPlace) -> Result<Vec<Event>, Error> {
+        events::next(&self.shared_reader, place).await
+    }
+
+    async fn feed_end(&self) -> Result<Position, Error> {
+        events::end(&self.shared_reader).await
     }
 
     async fn export_some(&self, request: ExportRequest) -> Result<Export, Error> {

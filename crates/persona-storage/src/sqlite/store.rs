@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
+use persona_model::{Change, Clock, FeedPlace, ListRequest, PersonaId, Position, Revision};
 
 use super::error::from_driver;
 use super::{DatabaseError, FileSystem, Settings, connection, library_version};
 use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
-use crate::sqlite::read::{self, Readers, export, list};
+use crate::sqlite::read::{self, Readers, export, follow, list};
 use crate::sqlite::start::migrate;
-use crate::sqlite::tables::{feed, personas, revision_list, revisions, tokens};
+use crate::sqlite::tables::{events, feed, personas, revision_list, revisions, tokens};
 use crate::sqlite::write::writer::Writer;
 use crate::{
-    AtomicBatch, BackendDetails, Error, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, Loss,
-    NotApplied, Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, Status,
-    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
+    Loss, NotApplied, Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -125,6 +125,18 @@ impl Store for SqliteStore {
         self.readers
             .long(move |connection| feed::after(connection, sequence, limit).map_err(from_driver))
             .await
+    }
+
+    async fn events_after(&self, place: FeedPlace, limit: usize) -> Result<Vec<Event>, Error> {
+        self.readers.long(move |connection| events::after(connection, place, limit)).await
+    }
+
+    async fn next_events(&self, place: FeedPlace) -> Result<Vec<Event>, Error> {
+        follow::next_events(&self.readers, place).await
+    }
+
+    async fn feed_end(&self) -> Result<Position, Error> {
+        self.readers.short(|connection| feed::newest_position(connection).map_err(from_driver))
     }
 
     async fn export_some(&self, request: ExportRequest) -> Result<Export, Error> {

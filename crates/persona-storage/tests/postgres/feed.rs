@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use persona_model::FeedPlace;
 use persona_storage::conformance::id;
 use persona_test_support::wait_until;
 use serde_json::json;
@@ -93,6 +94,27 @@ async fn who_pages_through_the_feed_while_transactions_overlap_sees_every_line_o
         .sql("SELECT string_agg(sequence::text, ' ' ORDER BY sequence) FROM persona_store.changes");
     assert_eq!(seen.iter().map(u64::to_string).collect::<Vec<_>>().join(" "), all);
     assert_eq!(seen.len(), 360);
+    database.cluster.stop();
+    let _ = std::fs::remove_dir_all(database.cluster.folder());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_is_told_every_line_once_and_in_order_while_transactions_overlap() {
+    let database = Database::alone();
+    let store = database.store();
+    let url = database.cluster.url(&database.name);
+    let writing = tokio::spawn(async move { shuffled_lines(&url, 60).await });
+    let (mut told, mut place) = (Vec::new(), FeedPlace::BEGINNING);
+    while told.len() < 360 {
+        let next = tokio::time::timeout(LONG, store.next_events(place)).await;
+        let events = next.expect("an event in time").expect("readable");
+        place = events.last().map_or(place, |event| event.position().into());
+        told.extend(events.iter().map(|event| event.change.sequence));
+    }
+    writing.await.expect("no panic");
+    let all = database
+        .sql("SELECT string_agg(sequence::text, ' ' ORDER BY sequence) FROM persona_store.changes");
+    assert_eq!(told.iter().map(u64::to_string).collect::<Vec<_>>().join(" "), all);
     database.cluster.stop();
     let _ = std::fs::remove_dir_all(database.cluster.folder());
 }

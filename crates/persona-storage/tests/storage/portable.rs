@@ -60,7 +60,10 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["truncate"]),
     // The order of commits: the one thing that all writes have in common.
     Construct { words: &["pg_current_xact_id"], declared: &["write_sql.rs"] },
-    Construct { words: &["pg_snapshot_xmin"], declared: &["feed.rs", "transfer/source.rs"] },
+    Construct {
+        words: &["pg_snapshot_xmin"],
+        declared: &["events.rs", "feed.rs", "transfer/source.rs"],
+    },
     Construct { words: &["pg_snapshot_xmax"], declared: &["migrate.rs"] },
     // Inits wait for each other; never in the path of a request.
     Construct { words: &["pg_advisory_xact_lock"], declared: &["migrate.rs"] },

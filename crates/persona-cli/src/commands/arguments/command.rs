@@ -9,7 +9,7 @@ use persona_server::process_table::RUN_ROLE;
 
 use super::{
     Backup, Bench, Check, Create, Delete, Diff, Doctor, Edit, Export, Health, History, Import,
-    List, Move, Restore, Revert, Show, Token, Top, Undelete, Update, Verify,
+    List, Move, Restore, Revert, Show, Token, Top, Undelete, Update, Verify, Watch,
 };
 use crate::commands::completions::Shell;
 use crate::terminal::Format;
@@ -155,6 +155,8 @@ pub enum Command {
     Diff(Diff),
     /// Give a persona the content of an earlier revision.
     Revert(Revert),
+    /// Watch changes as they are committed.
+    Watch(Watch),
     /// Create a persona.
     Create(Create),
     /// Change some fields of a persona.

@@ -5,6 +5,7 @@ mod count;
 mod operate;
 mod personas;
 mod token;
+mod watch;
 
 pub use command::{
     Arguments, Command, ConfigAction, CredentialFlags, DatabaseFile, RunRole, Target,
@@ -15,3 +16,4 @@ pub use personas::{
     Update,
 };
 pub use token::{Token, TokenAction, TokenCreate};
+pub use watch::Watch;

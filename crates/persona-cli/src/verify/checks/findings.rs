@@ -23,6 +23,8 @@ pub enum Check {
     Atomic,
     /// F: a client that follows changes sees each of them.
     Followed,
+    /// G: the stream of events tells each change once, in order.
+    Told,
     /// S: a search finds what was acknowledged before it began.
     Found,
     /// T: what a client knows of a database before a restore is not taken for what is there after
@@ -36,7 +38,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Durable,
         Self::Refused,
         Self::Linear,
@@ -44,6 +46,7 @@ impl Check {
         Self::Visible,
         Self::Atomic,
         Self::Followed,
+        Self::Told,
         Self::Found,
         Self::Restored,
         Self::Intact,
@@ -60,6 +63,7 @@ impl Check {
             Self::Visible => 'V',
             Self::Atomic => 'A',
             Self::Followed => 'F',
+            Self::Told => 'G',
             Self::Found => 'S',
             Self::Restored => 'T',
             Self::Intact => 'I',
@@ -77,6 +81,7 @@ impl Check {
             Self::Visible => "other workers see a write at once",
             Self::Atomic => "an atomic batch is seen as a whole",
             Self::Followed => "followers see every change",
+            Self::Told => "each change is told once, in order",
             Self::Found => "a search finds a write at once",
             Self::Restored => "no tag or position outlives a restore",
             Self::Intact => "the file is sound and every hash fits",

@@ -39,10 +39,12 @@ mod gaps;
 mod order;
 mod persona;
 mod request;
+mod told;
 
 pub use findings::{Check, Findings, Violation};
 pub use followed::{Poll, check_followed};
 pub use persona::check;
+pub use told::{Told, check_told};
 
 /// What being deleted adds to a state.
 pub const DELETED: u64 = 0x6465_6c65_7465_6421;

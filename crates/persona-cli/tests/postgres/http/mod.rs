@@ -7,6 +7,10 @@ mod access;
 mod both_ways;
 #[path = "../../program/http/client.rs"]
 mod client;
+#[path = "../../program/http/events.rs"]
+mod events;
+#[path = "../../program/http/events_pruned.rs"]
+mod events_pruned;
 #[path = "../../program/http/export.rs"]
 mod export;
 #[path = "../../program/http/fields.rs"]

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::common::runner::Folder;
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "serve",
     "import",
     "export",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 26] = [
     "history",
     "diff",
     "revert",
+    "watch",
     "create",
     "update",
     "edit",

@@ -16,4 +16,5 @@ mod readme;
 mod server;
 mod tokens;
 mod transport;
+mod watch;
 mod which_store;

@@ -18,6 +18,7 @@ const IN_PLACE: &[(&str, Option<&str>)] = &[
     ("./test", None),    // this test is part of it
     ("persona verify", Some("persona verify --chaos --seconds 1")),
     ("persona top", Some("persona top --once")),
+    ("persona watch", Some("persona watch --after 0 --count 1")),
     ("persona move", None), // needs a server of PostgreSQL
 ];
 

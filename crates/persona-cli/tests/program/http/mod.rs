@@ -5,6 +5,8 @@ mod access;
 mod both_ways;
 mod client;
 mod docs;
+mod events;
+mod events_pruned;
 mod export;
 mod fields;
 mod health;

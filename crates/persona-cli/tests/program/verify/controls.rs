@@ -66,6 +66,7 @@ fn expected(fault: InjectedFault) -> &'static str {
         InjectedFault::ForgetRepetitions => "X",
         // What is left out of one list comes in no later one.
         InjectedFault::SkipChange => "F",
+        InjectedFault::DropEvent => "G",
         // The persona is there and its words are not in the index.
         InjectedFault::LeaveOutWords => "S",
         // Only the end of every process right behind the refusal brings it back.

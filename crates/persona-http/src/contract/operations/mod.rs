@@ -4,10 +4,11 @@
 //! of a 404, the OpenAPI document, the series of the metrics, and the paths of clients.
 //!
 //! - `table.rs`: every operation in one list; start there.
-//! - `personas.rs`, `history.rs`, `server.rs`, `documentation.rs`: the rows.
+//! - `personas.rs`, `history.rs`, `events.rs`, `server.rs`, `documentation.rs`: the rows.
 //! - `row.rs`: what rows are made of.
 
 mod documentation;
+mod events;
 mod history;
 mod personas;
 mod row;

@@ -1,6 +1,6 @@
 //! The list of all operations: the name of each in the program, with its row.
 
-use super::{documentation, history, personas, server};
+use super::{documentation, events, history, personas, server};
 use crate::contract::operation::OperationRow;
 
 /// Where the API starts. Health, metrics and the landing page lie outside.
@@ -43,6 +43,7 @@ operations! {
     RevertPersona => history::REVERT_PERSONA,
     DiffRevisions => history::DIFF_REVISIONS,
     DiffDocument => history::DIFF_DOCUMENT,
+    FollowEvents => events::FOLLOW_EVENTS,
     GetStatus => server::GET_STATUS,
     ListProblems => documentation::LIST_PROBLEMS,
     GetOpenapi => documentation::GET_OPENAPI,

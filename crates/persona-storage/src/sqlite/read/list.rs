@@ -2,7 +2,7 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{ListRequest, Nearness, PersonaId, Rank, Search, SortKey, Timestamp};
+use persona_model::{Filter, ListRequest, Nearness, PersonaId, Rank, Search, SortKey, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,6 +14,9 @@ use crate::{Error, PAGE_BYTES_MAX, Page, Representation};
 
 /// Most rows that a search finds between two looks at the personas.
 const MATCHES_MAX: usize = 4096;
+/// Personas of an owner up to which a search looks for each of them. Of an owner with more a page
+/// is mostly full before as many rows of others were looked at.
+const OWN_ROWS_MAX: usize = 4096;
 
 /// One page, and the count where it was asked for, of one snapshot.
 pub(crate) fn page(connection: &Connection, request: &ListRequest) -> Result<Page, Error> {
@@ -109,6 +112,7 @@ fn by_nearness(
         .and_then(|cursor| Some((Rank::from_number(cursor.key.parse().ok()?)?, cursor.id)));
     // Where a clock was wrong once they are not, and then all that is found has to be sorted.
     let is_ordered = meta::has_ordered_rows(connection)?;
+    let own = own_rows(connection, &request.filter)?;
     for nearness in Nearness::ALL {
         if after.is_some_and(|(after, _)| nearness < after.nearness()) {
             continue;
@@ -117,16 +121,31 @@ fn by_nearness(
             .filter(|(after, _)| nearness == after.nearness())
             .map(|(after, id)| (after.created_at().as_micros(), id));
         let mut walk = Walk { connection, request, nearness, rows: &mut *rows };
-        if is_ordered {
-            walk.in_order_of_rows(search, after)?;
-        } else {
-            walk.sorted(search, after)?;
+        match &own {
+            _ if !is_ordered => walk.sorted(search, after)?,
+            Some(own) => walk.among(search, own, after)?,
+            None => walk.in_order_of_rows(search, after)?,
         }
         if rows.are_enough() {
             break;
         }
     }
     Ok(())
+}
+
+/// The rows of the owners that a list is bounded to, from the newest down; `None` where it is not,
+/// and where they have too many.
+fn own_rows(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<Vec<i64>>> {
+    let Some(owners) = filter.reach.owners(filter.owned.as_ref()) else { return Ok(None) };
+    let owners = serde_json::to_string(&owners).expect("a list of texts is JSON");
+    let mut statement = connection.prepare_cached(
+        "SELECT row_id FROM personas WHERE owner IN (SELECT value FROM json_each(?1)) LIMIT ?2",
+    )?;
+    let rows = statement
+        .query_map(params![owners, row::stored(OWN_ROWS_MAX as u64 + 1)], |found| found.get(0))?;
+    let mut rows = rows.collect::<rusqlite::Result<Vec<i64>>>()?;
+    rows.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(Some(rows).filter(|rows| rows.len() <= OWN_ROWS_MAX))
 }
 
 /// What of one nearness is read into a page.
@@ -160,6 +179,19 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The same of these rows only, which are in falling order: the search jumps from one to the
+    /// next, so it costs the same whatever others have.
+    fn among(
+        &mut self,
+        search: &Search,
+        own: &[i64],
+        after: Option<(i64, PersonaId)>,
+    ) -> rusqlite::Result<()> {
+        let Some(newest) = self.newest(after)? else { return Ok(()) };
+        let found = Matches::at(self.connection, search, self.nearness, newest)?.among(own)?;
+        self.read(&found, Conditions::default(), "p.row_id DESC")
     }
 
     /// The newest row that comes after a place; `None` where none does.

@@ -10,6 +10,7 @@
 //! - `cache.rs`: the answers that are kept, and how it is known that they hold (ADR 0054);
 //!   `cached_answers.rs`: how many of them.
 //! - `token_cache.rs`: the tokens that were seen lately.
+//! - `follow.rs`: the next events of the feed, as soon as they are committed.
 //! - `pool.rs`: the few threads of long reads and the queue before them.
 //! - `lease.rs`: which long reads are under way, and what ends them.
 //! - `damage.rs`: what reads and writes met of damage.
@@ -20,6 +21,7 @@ mod cached_answers;
 mod conditions;
 mod damage;
 pub(super) mod export;
+pub(super) mod follow;
 mod lease;
 pub(super) mod list;
 mod pool;

@@ -128,6 +128,18 @@ impl<'c> Matches<'c> {
         Ok(None)
     }
 
+    /// Those of the next ones that are among these rows, which are in falling order.
+    pub(in super::super) fn among(&mut self, rows: &[i64]) -> rusqlite::Result<Vec<i64>> {
+        let (mut found, mut rows) = (Vec::new(), rows.iter().copied().peekable());
+        while let Some(row) = rows.peek() {
+            self.most = self.most.map(|most| most.min(*row));
+            let Some(next) = self.next()? else { break };
+            while rows.next_if(|row| *row > next).is_some() {}
+            found.extend(rows.next_if_eq(&next));
+        }
+        Ok(found)
+    }
+
     /// At most so many of the next ones.
     pub(in super::super) fn take(&mut self, most: usize) -> rusqlite::Result<Vec<i64>> {
         let mut rows = Vec::new();

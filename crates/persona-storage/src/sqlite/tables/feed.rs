@@ -6,7 +6,7 @@ use persona_model::{
     Change, ChangeKind, PersonaId, Position, Revision, Since, Timestamp, UnknownWord,
 };
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row;
 use crate::Error;
@@ -48,18 +48,20 @@ pub(crate) fn after(
          ORDER BY sequence
          LIMIT ?2",
     )?;
-    let changes = statement.query_map([sequence, limit], |found| {
-        let word: String = found.get(3)?;
-        let unknown = || rusqlite::Error::InvalidColumnType(3, "kind".into(), Type::Text);
-        Ok(Change {
-            sequence: row::number(found, 0)?,
-            persona: row::id(found, 1)?,
-            revision: row::revision(found, 2)?,
-            kind: word.parse().map_err(|UnknownWord| unknown())?,
-            at: row::time(found, 4)?,
-        })
-    })?;
-    changes.collect()
+    statement.query_map([sequence, limit], change)?.collect()
+}
+
+/// A line, in the first five columns of a row.
+pub(super) fn change(found: &Row<'_>) -> rusqlite::Result<Change> {
+    let unknown = || rusqlite::Error::InvalidColumnType(3, "kind".into(), Type::Text);
+    let kind = found.get_ref(3)?.as_str()?.parse().map_err(|UnknownWord| unknown())?;
+    Ok(Change {
+        sequence: row::number(found, 0)?,
+        persona: row::id(found, 1)?,
+        revision: row::revision(found, 2)?,
+        kind,
+        at: row::time(found, 4)?,
+    })
 }
 
 /// The personas of at most `limit` lines after a sequence number, each with the number of its line.
@@ -102,28 +104,39 @@ pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<u64> {
 ///
 /// [`Error::UnknownPosition`] when the line from which on changes are wanted is another one.
 pub(crate) fn position(connection: &Connection, since: Since) -> Result<Position, Error> {
-    let line = |sql: &str, sequence: Option<i64>| {
-        let mut statement = connection.prepare_cached(sql)?;
-        let found = statement.query_row(rusqlite::params_from_iter(sequence), |found| {
-            Ok(Position::at(
-                row::number(found, 0)?,
-                row::id(found, 1)?,
-                row::revision(found, 2)?,
-                row::time(found, 3)?,
-            ))
-        });
-        found.optional().map(Option::unwrap_or_default)
-    };
     if let Since::Position(wanted) = since {
         let at = "SELECT sequence, persona, revision, at FROM changes WHERE sequence = ?1";
-        if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted
+        let found = position_of(connection, at, Some(stored(wanted.sequence)));
+        if found.map_err(from_driver)? != wanted
             && !fault_injection::is_on(InjectedFault::TrustPositions)
         {
             return Err(Error::UnknownPosition);
         }
     }
-    line("SELECT sequence, persona, revision, at FROM changes ORDER BY sequence DESC LIMIT 1", None)
-        .map_err(from_driver)
+    newest_position(connection).map_err(from_driver)
+}
+
+/// The newest line; before the first one where there is none.
+pub(crate) fn newest_position(connection: &Connection) -> rusqlite::Result<Position> {
+    let sql = "SELECT sequence, persona, revision, at FROM changes ORDER BY sequence DESC LIMIT 1";
+    position_of(connection, sql, None)
+}
+
+fn position_of(
+    connection: &Connection,
+    sql: &str,
+    sequence: Option<i64>,
+) -> rusqlite::Result<Position> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row(rusqlite::params_from_iter(sequence), |found| {
+        Ok(Position::at(
+            row::number(found, 0)?,
+            row::id(found, 1)?,
+            row::revision(found, 2)?,
+            row::time(found, 3)?,
+        ))
+    });
+    found.optional().map(Option::unwrap_or_default)
 }
 
 /// The newest stamp of a change up to this one; the epoch where there is none. Every change is some

@@ -1,9 +1,11 @@
 //! The statements on each table, one file a table, and what they share.
 //!
-//! `row.rs` turns columns into values of the model, `checksum.rs` is the checksum of a row, and
-//! `history.rs` says in which rows the revisions of a persona are.
+//! `row.rs` turns columns into values of the model, `checksum.rs` is the checksum of a row,
+//! `history.rs` says in which rows the revisions of a persona are, and `events.rs` reads lines of
+//! the feed with what followers are told besides.
 
 pub(super) mod checksum;
+pub(super) mod events;
 pub(super) mod feed;
 pub(super) mod history;
 pub(super) mod idempotency;

@@ -68,11 +68,15 @@ fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
     let lists = queries.into_iter().map(|query| format!("{PERSONAS}{query}"));
     let exports = exports.into_iter().map(|query| format!("/api/v1/export{query}"));
     let server = ["/api/v1/status", "/metrics"].into_iter().map(str::to_owned);
+    let hidden = format!("&persona={}", cast.hidden[0].id);
+    let events = ["", "&kind=created", "&tag=otter", "&include=document", &hidden]
+        .map(|query| format!("/api/v1/events?after=0{query}"));
     let text = |path: String| {
-        let reply = cast.ask(token, "GET", &path, &[], "");
+        let reply = cast.ask(token, "GET", &path, &[("accept", "application/json")], "");
         let mut body = String::from_utf8_lossy(&reply.body).into_owned();
         if let Ok(mut page) = serde_json::from_str::<Value>(&body) {
-            page.as_object_mut().expect("an object").remove("next_updated_since");
+            let members = page.as_object_mut().expect("an object");
+            members.retain(|name, _| !matches!(&**name, "next_updated_since" | "next_after"));
             if page["next_cursor"].as_str().is_some_and(|cursor| cursor.contains('.')) {
                 page["next_cursor"] = json!("with a position");
             }
@@ -80,7 +84,7 @@ fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
         }
         format!("{path}: {} {body}", reply.status)
     };
-    lists.chain(exports).chain(server).map(text).collect()
+    lists.chain(exports).chain(server).chain(events).map(text).collect()
 }
 
 /// The other owner changes everything that it has, and adds to it.

@@ -1,0 +1,168 @@
+//! Followers of events: what they cost writers and memory, how soon they are told, and how fast one
+//! catches up.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::client::Client;
+use crate::followers::{Acknowledged, Crowd, Follower, arrivals};
+use crate::hostile::raise_descriptors;
+use crate::rivals::ours::Ours;
+use crate::row::{Row, Target};
+use crate::spread::Spread;
+use crate::table::Session;
+use crate::wrk::{Aim, Load};
+use crate::{Result, machine, personas};
+
+/// Followers at once.
+const FOLLOWERS: usize = 1_000;
+/// Writers, and changes a second of all of them, while it is measured how soon they are told.
+const WRITERS: u64 = 16;
+const CHANGES_A_SECOND: u64 = 1_000;
+/// A follower that is told of no change: no persona of the store has this identity.
+const OF_NOTHING: &str = "?persona=00000000-0000-0000-0000-000000000000";
+
+pub fn compare(session: &Session) -> Result<Vec<Row>> {
+    raise_descriptors();
+    let options = &session.options;
+    let flags: Vec<OsString> = [
+        "--connections-max=3072",
+        "--connections-share=100",
+        "--event-streams-max=2000",
+        "--event-streams-per-client=2000",
+    ]
+    .map(Into::into)
+    .into();
+    let ours = Ours::start_with(&session.store("feed")?, options.workers(), "normal", &flags)?;
+    let server = ours.server.address;
+    let aim = Aim::api(ours.server.url(), options.personas);
+    session.load(&aim, Load::Patch)?;
+    let rate = |query: Option<&str>| -> Result<f64> {
+        let crowd = query.map(|query| Crowd::connect(server, FOLLOWERS, query)).transpose()?;
+        let measured = session.load(&aim, Load::Patch)?;
+        if crowd.is_some_and(|crowd| query == Some("") && crowd.bytes() == 0) {
+            return Err("the followers were told of nothing".into());
+        }
+        Ok(measured.rate)
+    };
+    let idle = session.pairs(|| rate(Some(OF_NOTHING)), || rate(None))?;
+    let told = session.pairs(|| rate(Some("")), || rate(None))?;
+    let memory = (0..options.pairs).map(|_| memory_of_each(&ours)).collect::<Result<Vec<_>>>()?;
+    let delays = (0..options.pairs)
+        .map(|_| delay_p99_ms(server, options.seconds))
+        .collect::<Result<Vec<_>>>()?;
+    let events = newest(server)?;
+    let caught_up = (0..options.pairs)
+        .map(|_| Follower::connect(server, "?after=0")?.drain(events))
+        .collect::<Result<Vec<_>>>()?;
+    let beside = |name: &str, target, pairs: &[(f64, f64)]| {
+        let (ours, alone) = (pairs.iter().map(|pair| pair.0), pairs.iter().map(|pair| pair.1));
+        Row::compared(name, "updates/s", target, Spread::of(ours), Spread::of(alone))
+    };
+    Ok(vec![
+        beside("PATCH beside 1,000 followers of nothing", Target::RatioAtLeast(0.9), &idle),
+        beside("PATCH beside 1,000 followers of everything", Target::None, &told),
+        Row::alone("memory of a follower", "KiB", Target::AtMost(64.0), Spread::of(memory)),
+        Row::alone(
+            "p99 from the answer of a change to its event, at 1,000 changes a second",
+            "ms",
+            Target::AtMost(20.0),
+            Spread::of(delays),
+        ),
+        Row::alone(
+            "a follower that catches up",
+            "events/s",
+            Target::AtLeast(50_000.0),
+            Spread::of(caught_up),
+        ),
+    ])
+}
+
+/// What each of many followers takes of the memory of the workers, in KiB.
+fn memory_of_each(ours: &Ours) -> Result<f64> {
+    let workers = ours.worker_pids()?;
+    let memory = || -> f64 { workers.iter().filter_map(|pid| machine::resident_mb(*pid)).sum() };
+    let before = memory();
+    let crowd = Crowd::connect(ours.server.address, FOLLOWERS, OF_NOTHING)?;
+    let after = memory();
+    drop(crowd);
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    Ok((after - before).max(0.0) * 1e6 / 1024.0 / FOLLOWERS as f64)
+}
+
+/// How many events there are.
+fn newest(server: SocketAddr) -> Result<u64> {
+    let page = Client::connect(server)?.send(
+        "GET",
+        "/api/v1/events",
+        "Accept: application/json\r\n",
+        "",
+    )?;
+    let place = page.success()?.json()?["next_after"].as_str().unwrap_or_default().to_owned();
+    // On SQLite numbers of events have no gaps.
+    Ok(place.split('-').next().unwrap_or_default().parse()?)
+}
+
+/// The p99 of the time from the answer of a change to its event on another connection.
+fn delay_p99_ms(server: SocketAddr, seconds: u32) -> Result<f64> {
+    let (is_over, acknowledged) = (AtomicBool::new(false), Mutex::new(Acknowledged::new()));
+    let follower = Follower::connect(server, "")?;
+    let told = thread::scope(|scope| -> Result<_> {
+        let following = scope.spawn(|| arrivals(follower, &is_over));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                scope.spawn({
+                    let acknowledged = &acknowledged;
+                    move || write(server, writer, seconds, acknowledged)
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.join().map_err(|_| "a writer panicked")??;
+        }
+        is_over.store(true, Relaxed);
+        // One more change, behind which the follower ends.
+        write(server, 0, 0, &acknowledged)?;
+        Ok(following.join().map_err(|_| "the follower panicked")?)
+    })?;
+    let acknowledged = acknowledged.into_inner().unwrap_or_default();
+    let mut delays: Vec<f64> = told
+        .iter()
+        .filter_map(|(change, at)| Some(at.saturating_duration_since(*acknowledged.get(change)?)))
+        .map(|delay| delay.as_secs_f64() * 1000.0)
+        .collect();
+    if delays.len() < usize::try_from(CHANGES_A_SECOND)? / 2 {
+        return Err(format!("only {} changes were told", delays.len()).into());
+    }
+    delays.sort_by(f64::total_cmp);
+    Ok(delays[(delays.len() - 1) * 99 / 100])
+}
+
+/// Changes personas of its own at a fixed pace, at least one.
+fn write(
+    server: SocketAddr,
+    writer: u64,
+    seconds: u32,
+    acknowledged: &Mutex<Acknowledged>,
+) -> Result<()> {
+    let mut client = Client::connect(server)?;
+    let (began, each) = (Instant::now(), CHANGES_A_SECOND / WRITERS);
+    let id = personas::id(writer).to_string();
+    for number in 0..=each * u64::from(seconds) {
+        let due = began + Duration::from_micros(number * 1_000_000 / each);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let body = json!({ "nickname": format!("{writer} {number} {began:?}") }).to_string();
+        let answer = client.send("PATCH", &format!("{}{id}", personas::PATH), "", &body)?;
+        let (now, persona) = (Instant::now(), answer.success()?.json()?);
+        let revision = persona["revision"].as_u64().unwrap_or_default();
+        let mut acknowledged = acknowledged.lock().map_err(|_| "a writer panicked")?;
+        acknowledged.insert((id.clone(), revision), now);
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Reads a stream of server-sent events (HTML standard, section 9.2.6), as much of the form as this
+//! API sends.
+
+use std::time::Duration;
+
+use http::Response;
+use http_body_util::BodyExt;
+use persona_http::Body;
+use persona_http::contract::events::{Event, HEARTBEAT_SECONDS, RESET, Reset};
+use persona_server::exit_code::ExitCode;
+
+use super::reply::cut_short;
+use crate::failure::Failure;
+
+/// A stream that is silent for longer than this is broken: a sign of life comes more often.
+const SILENCE_MAX: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
+/// Most bytes of one event: with the largest persona in it, and room to spare.
+const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A stream of events.
+pub struct EventReader {
+    body: Body,
+    pending: Vec<u8>,
+    /// The id of the last block that had one.
+    last_id: Option<String>,
+}
+
+/// What a stream tells.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Told {
+    /// A change, with its JSON as it came.
+    Event(Box<Event>, String),
+    /// The place from which on events were wanted is not one of this feed; they go on behind this
+    /// one.
+    Reset(Reset),
+}
+
+impl EventReader {
+    /// Reads the body of an answer that is a stream.
+    pub fn new(response: Response<Body>) -> Self {
+        Self { body: response.into_body(), pending: Vec::new(), last_id: None }
+    }
+
+    /// What the server says the stream has come to, also past events that are not told.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// What is told next; `None` where the stream has come to its end.
+    ///
+    /// # Errors
+    ///
+    /// The stream broke off, was silent for too long, or is none of this program.
+    pub async fn next(&mut self) -> Result<Option<Told>, Failure> {
+        loop {
+            while let Some(end) = self.pending.windows(2).position(|pair| pair == b"\n\n") {
+                let block: Vec<u8> = self.pending.drain(..end + 2).collect();
+                if let Some(told) = self.read_block(&String::from_utf8_lossy(&block))? {
+                    return Ok(Some(told));
+                }
+            }
+            if self.pending.len() > EVENT_BYTES_MAX {
+                return Err(foreign("an event has no end"));
+            }
+            let Ok(frame) = tokio::time::timeout(SILENCE_MAX, self.body.frame()).await else {
+                let message = format!("nothing came for {} s", SILENCE_MAX.as_secs());
+                return Err(Failure::new(ExitCode::Unavailable, message));
+            };
+            let Some(frame) = frame else { return Ok(None) };
+            if let Ok(bytes) = frame.map_err(|error| cut_short(&error))?.into_data() {
+                self.pending.extend_from_slice(&bytes);
+            }
+        }
+    }
+
+    fn read_block(&mut self, block: &str) -> Result<Option<Told>, Failure> {
+        let (mut name, mut data) = (None, None);
+        for line in block.lines() {
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "id" => self.last_id = Some(value.into()),
+                "event" => name = Some(value),
+                "data" => data = Some(value),
+                // Comments, which keep the connection open, and how soon to come again.
+                _ => {}
+            }
+        }
+        let Some(data) = data else { return Ok(None) };
+        match name {
+            None => {
+                let event = serde_json::from_str(data).map_err(foreign)?;
+                Ok(Some(Told::Event(Box::new(event), data.into())))
+            }
+            Some(RESET) => Ok(Some(Told::Reset(serde_json::from_str(data).map_err(foreign)?))),
+            // What a later version tells besides.
+            Some(_) => Ok(None),
+        }
+    }
+}
+
+fn foreign(cause: impl std::fmt::Display) -> Failure {
+    Failure::new(ExitCode::Unavailable, "the stream is not one of a server of this version")
+        .because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+    use persona_http::Body;
+
+    use super::{EventReader, Told};
+
+    #[tokio::test]
+    async fn events_are_read_past_comments_and_places_without_an_event() {
+        let text = ": events\nretry: 500\nid: 3\n\nid: 4\ndata: {\"sequence\":4,\"persona\":\
+                    \"0193b0c2-7f3e-7a10-8c1d-000000000001\",\"revision\":1,\"kind\":\"created\",\
+                    \"at\":\"2026-11-24T18:10:41.000120Z\",\"by\":null}\n\nevent: other\ndata: x\n\n\
+                    : heartbeat\nid: 9\n\nevent: reset\nid: 12\ndata: {\"sequence\":12}\n\nid: 13";
+        let mut reader = EventReader::new(Response::new(Body::from(text)));
+        let Ok(Some(Told::Event(event, json))) = reader.next().await else { panic!("no event") };
+        assert_eq!((event.sequence, reader.last_id()), (4, Some("4")));
+        assert!(text.contains(&json));
+        let Ok(Some(Told::Reset(reset))) = reader.next().await else { panic!("no reset") };
+        assert_eq!((reset.sequence, reader.last_id()), (12, Some("12")));
+        assert_eq!(reader.next().await, Ok(None), "what has no end was cut off");
+        let mut broken = EventReader::new(Response::new(Body::from("data: {}\n\n")));
+        assert!(broken.next().await.is_err());
+    }
+}

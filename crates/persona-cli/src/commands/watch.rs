@@ -1,0 +1,220 @@
+//! `persona watch`: changes as they are committed, printed, or given to a command.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use http::header::{ACCEPT, HeaderName};
+use http::{Method, Response, StatusCode};
+use persona_http::Body;
+use persona_http::contract::OperationId;
+use persona_http::contract::events::Event;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::arguments::Watch;
+use super::resolve::resolve;
+use super::target::{self, Access};
+use crate::client::{Api, EventReader, Query, Reply, Told, request};
+use crate::failure::Failure;
+use crate::terminal::{Output, harmless};
+
+/// Pause before the first attempt to go on after a stream has ended, and the longest one: each is
+/// twice as long as the one before.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Watches until the user ends it, or as many events came as were wanted.
+pub async fn run(
+    arguments: &Watch,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let api = target::open(&arguments.target, Access::Read, environment, output)?;
+    let path = path_of(&api, arguments).await?;
+    let mut watching = Watching { arguments, output, place: None, left: arguments.count };
+    // A server that is not there at the start is most likely another one than was meant.
+    let mut response: Result<_, Failure> = Ok(watching.connect(&api, &path).await?);
+    let mut pause = PAUSE_MIN;
+    while !watching.has_all() {
+        match response {
+            Ok(stream) => {
+                if watching.read(EventReader::new(stream)).await? {
+                    pause = PAUSE_MIN;
+                }
+            }
+            Err(failure) => output.warn(&format!("{}; still trying", failure.message)),
+        }
+        if watching.has_all() {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+        response = match watching.connect(&api, &path).await {
+            Err(failure) if !can_pass(&failure) => return Err(failure),
+            response => response,
+        };
+    }
+    api.close().await;
+    Ok(())
+}
+
+/// Whether the same request can succeed later.
+fn can_pass(failure: &Failure) -> bool {
+    matches!(failure.code, ExitCode::Unavailable | ExitCode::TryAgain)
+}
+
+async fn path_of(api: &Api, arguments: &Watch) -> Result<String, Failure> {
+    let mut query = Query::new(OperationId::FollowEvents.path());
+    for name in &arguments.personas {
+        query = query.with("persona", &resolve(api, name).await?.to_string());
+    }
+    for kind in &arguments.kind {
+        query = query.with("kind", kind);
+    }
+    for tag in &arguments.tag {
+        query = query.with("tag", tag);
+    }
+    query = query.with_some("after", arguments.after.as_deref());
+    Ok(query.with_some("include", arguments.document.then_some("document")).into_path())
+}
+
+/// How far the command has come.
+struct Watching<'a> {
+    arguments: &'a Watch,
+    output: &'a Output,
+    /// What to go on behind when the stream ends; `None` before the first sign of it.
+    place: Option<String>,
+    /// How many events are still wanted; `None` for all.
+    left: Option<u64>,
+}
+
+impl Watching<'_> {
+    fn has_all(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    async fn connect(&self, api: &Api, path: &str) -> Result<Response<Body>, Failure> {
+        let mut headers = vec![(ACCEPT, "text/event-stream".to_owned())];
+        headers.extend(self.place.iter().map(|place| (LAST_EVENT_ID, place.clone())));
+        let response = api.stream(request(Method::GET, path, &headers, None)).await?;
+        if response.status() == StatusCode::OK {
+            return Ok(response);
+        }
+        Reply::read(response).await?.success()?;
+        Err(Failure::new(ExitCode::Unavailable, "the answer is no stream of events"))
+    }
+
+    /// Tells what comes until the stream ends or breaks off; whether anything came.
+    ///
+    /// # Errors
+    ///
+    /// An event could not be told.
+    async fn read(&mut self, mut stream: EventReader) -> Result<bool, Failure> {
+        let mut has_told = false;
+        while !self.has_all() {
+            let told = stream.next().await;
+            has_told |= matches!(told, Ok(Some(_)));
+            match told {
+                Ok(Some(Told::Event(event, json))) => {
+                    self.tell(&event, &json).await?;
+                    self.left = self.left.map(|left| left.saturating_sub(1));
+                    // Better than the id alone: it proves in which database the event was.
+                    self.place = event.place().map(|place| place.to_string());
+                }
+                Ok(Some(Told::Reset(reset))) => {
+                    let sequence = reset.sequence;
+                    if self.output.is_json() {
+                        self.output.json(&json!({ "reset": sequence }))?;
+                    }
+                    self.output.warn(&format!(
+                        "the place to go on from is not known here, so changes may be missing; what comes after {sequence} is told"
+                    ));
+                    self.place = Some(sequence.to_string());
+                }
+                Ok(None) | Err(_) => {
+                    // Further than the last event where later ones are not wanted.
+                    let last = stream.last_id().map(str::to_owned);
+                    let is_further =
+                        last.as_deref().map(number) > self.place.as_deref().map(number);
+                    if is_further {
+                        self.place = last;
+                    }
+                    if let Err(failure) = told {
+                        self.output.warn(&format!("{}; going on", failure.message));
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(has_told)
+    }
+
+    async fn tell(&self, event: &Event, json: &str) -> Result<(), Failure> {
+        if let Some(command) = &self.arguments.exec {
+            return self.give(command, event, json).await;
+        }
+        if self.output.is_json() {
+            return self.output.json_text(json.as_bytes());
+        }
+        self.output.result(&line(event))
+    }
+
+    /// Runs the command with an event, and waits for its end.
+    async fn give(&self, command: &str, event: &Event, json: &str) -> Result<(), Failure> {
+        let failed = |cause: &dyn std::fmt::Display| {
+            let last = self.place.as_deref().map_or(0, number);
+            let message = format!("the command failed at event {}", event.sequence);
+            let hint = if last == 0 {
+                "nothing before it was given to the command".to_owned()
+            } else {
+                format!("--after {last} begins with this event")
+            };
+            Failure::new(ExitCode::Failure, message).because(cause).hint(hint)
+        };
+        let mut child = Command::new("sh")
+            .args(["-c", command])
+            .env("EVENT_SEQUENCE", event.sequence.to_string())
+            .env("EVENT_PERSONA", &event.persona)
+            .env("EVENT_REVISION", event.revision.to_string())
+            .env("EVENT_KIND", kind(event))
+            .env("EVENT_AT", event.at.0.to_string())
+            .env("EVENT_BY", event.by.as_deref().unwrap_or_default().replace('\0', ""))
+            .stdin(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(&error))?;
+        if let Some(mut input) = child.stdin.take() {
+            // A command need not read what it is given.
+            drop(input.write_all(format!("{json}\n").as_bytes()).await);
+        }
+        let status = child.wait().await.map_err(|error| failed(&error))?;
+        if status.success() { Ok(()) } else { Err(failed(&status)) }
+    }
+}
+
+/// The number of a place.
+fn number(place: &str) -> u64 {
+    place.split('-').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+fn kind(event: &Event) -> String {
+    let word = serde_json::to_value(event.kind).expect("a word is JSON");
+    word.as_str().unwrap_or_default().to_owned()
+}
+
+/// An event for people, in columns that line up.
+fn line(event: &Event) -> String {
+    let by = event.by.as_deref().map_or(String::new(), |by| format!(" by {by}"));
+    harmless(&format!(
+        "{} {} {:<9} {} {}{by}",
+        event.at.0,
+        event.sequence,
+        kind(event),
+        event.persona,
+        event.revision,
+    ))
+}

@@ -1,0 +1,147 @@
+//! The bodies of `GET /api/v1/events`: what a follower is told of each change.
+
+use persona_model::{ChangeKind, FeedPlace, PersonaId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Time;
+
+/// How the name of an event begins that is no change, in a stream.
+pub const RESET: &str = "reset";
+/// Seconds between two signs of life of a stream in which nothing happens. Proxies end connections
+/// that are silent for longer than 30 to 60 seconds.
+pub const HEARTBEAT_SECONDS: u64 = 15;
+
+/// One page of events.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EventPage {
+    /// The events, in the order of their commits; empty when none came.
+    pub items: Vec<Event>,
+    /// What to send as after next time, so that no event is missed and none comes twice.
+    pub next_after: String,
+}
+
+/// A change of a persona, as it was committed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Its place in the order of commits; not every number is one of a change.
+    #[schemars(range(min = 1))]
+    pub sequence: u64,
+    /// Which persona.
+    #[schemars(extend("format" = "uuid"))]
+    pub persona: String,
+    /// The revision that the change made.
+    #[schemars(range(min = 1))]
+    pub revision: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// When it was committed.
+    pub at: Time,
+    /// The author of the change, where known.
+    pub by: Option<String>,
+    /// With include=document: the persona at this revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "persona")]
+    pub document: Option<Value>,
+}
+
+/// What happened to a persona.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum EventKind {
+    /// It came into being.
+    Created,
+    /// Its document changed.
+    Updated,
+    /// It was deleted.
+    Deleted,
+    /// It was brought back.
+    Undeleted,
+}
+
+/// The data of the event `reset`: the place from which the follower was to go on is not known, so
+/// it has to read everything anew. Events go on behind this place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reset {
+    /// The newest change when the place was looked for.
+    pub sequence: u64,
+}
+
+fn persona(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "$ref": "#/components/schemas/Persona" })
+}
+
+impl EventKind {
+    /// Every kind with its word.
+    pub const ALL: [(Self, ChangeKind, &str); 4] = [
+        (Self::Created, ChangeKind::Created, "created"),
+        (Self::Updated, ChangeKind::Updated, "updated"),
+        (Self::Deleted, ChangeKind::Deleted, "deleted"),
+        (Self::Undeleted, ChangeKind::Undeleted, "undeleted"),
+    ];
+}
+
+impl From<ChangeKind> for EventKind {
+    fn from(kind: ChangeKind) -> Self {
+        match kind {
+            ChangeKind::Created => Self::Created,
+            ChangeKind::Updated => Self::Updated,
+            ChangeKind::Deleted => Self::Deleted,
+            ChangeKind::Undeleted => Self::Undeleted,
+        }
+    }
+}
+
+impl Event {
+    /// The event of a line of the feed.
+    pub fn of(event: &persona_storage::Event) -> Self {
+        let persona_storage::Event { change, author } = event;
+        Self {
+            sequence: change.sequence,
+            persona: change.persona.to_string(),
+            revision: change.revision.number(),
+            kind: change.kind.into(),
+            at: Time(change.at),
+            by: author.clone(),
+            document: None,
+        }
+    }
+
+    /// The place of this event in the feed, with what proves it in another database. `None` where
+    /// the event is not one that this API sends.
+    pub fn place(&self) -> Option<FeedPlace> {
+        let persona = PersonaId::parse(&self.persona)?;
+        let revision = persona_model::Revision::new(self.revision)?;
+        let position = persona_model::Position::at(self.sequence, persona, revision, self.at.0);
+        Some(position.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use persona_model::{Change, ChangeKind, PersonaId, Revision, Timestamp};
+
+    use super::{Event, EventKind};
+
+    #[test]
+    fn an_event_proves_its_own_place() {
+        let change = Change {
+            sequence: 4500,
+            persona: PersonaId::from_bytes([7; 16]),
+            revision: Revision::FIRST,
+            kind: ChangeKind::Undeleted,
+            at: Timestamp::from_micros(1_795_543_841_000_120),
+        };
+        let event =
+            Event::of(&persona_storage::Event { change: change.clone(), author: Some("a".into()) });
+        let text = serde_json::to_string(&event).expect("JSON");
+        let read: Event = serde_json::from_str(&text).expect("an event");
+        assert!(read.place().expect("a place").is_at(&change), "{text}");
+        for (kind, of_model, word) in EventKind::ALL {
+            assert_eq!(EventKind::from(of_model), kind);
+            assert_eq!(serde_json::to_value(kind).expect("JSON"), word);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a request for events asks for.
+
+use axum::extract::Request;
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderName};
+use persona_model::{FeedPlace, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags};
+
+use super::batch::tag_hash;
+use super::selection::Selection;
+use crate::auth::viewer_of;
+use crate::contract::OperationId;
+use crate::contract::events::EventKind;
+use crate::contract::parameters as row;
+use crate::extract::parameters::Parameters;
+use crate::problem::Problem;
+
+/// Most personas that one request follows by name.
+pub const EVENT_PERSONAS_MAX: usize = 32;
+/// The header with the id of the last event.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// A place that no feed has: what a client sends back that is no place at all leads to the same
+/// answer as a place of another database.
+const NO_PLACE: FeedPlace = FeedPlace { sequence: u64::MAX, proof: None };
+
+/// See the module.
+pub(super) struct Asked {
+    /// Behind which place; `None` for what is committed from now on.
+    pub place: Option<FeedPlace>,
+    pub selection: Selection,
+    /// Whether events have personas.
+    pub with_document: bool,
+    pub form: Form,
+}
+
+/// The form of the answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// A stream of server-sent events.
+    Stream,
+    /// A page of at most so many events, which is waited for so many seconds.
+    Page { limit: usize, wait_seconds: u64 },
+}
+
+impl Asked {
+    pub(super) fn read(request: &Request) -> Result<Self, Problem> {
+        let headers = request.headers();
+        let mut query = Parameters::read(request.uri(), OperationId::FollowEvents);
+        let after = query.value(&row::AFTER);
+        let (limit, wait) = (query.value(&row::EVENTS_LIMIT), query.value(&row::WAIT));
+        let form = if wants_page(headers) {
+            let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+            let (limit, wait_seconds) = (limit.unwrap_or(PAGE_LIMIT_DEFAULT), wait.unwrap_or(0));
+            Form::Page { limit, wait_seconds }
+        } else {
+            for (name, is_there) in [("limit", limit.is_some()), ("wait", wait.is_some())] {
+                if is_there {
+                    query.refuse(name, "bad_value", "needs Accept: application/json");
+                }
+            }
+            Form::Stream
+        };
+        let selection = Selection {
+            viewer: viewer_of(request.extensions())?.clone(),
+            personas: personas(&mut query),
+            kinds: kinds(&mut query),
+            tags: tags(&mut query),
+        };
+        let with_document = query.value(&row::INCLUDE_DOCUMENT).unwrap_or(false);
+        query.done()?;
+        Ok(Self { place: last_event_id(headers).or(after), selection, with_document, form })
+    }
+}
+
+/// Whether the client wants JSON: it says so, and does not say that it takes a stream.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accepts = |media: &str| {
+        let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split(',')).any(|part| {
+            let name = part.split(';').next().unwrap_or_default();
+            name.trim().eq_ignore_ascii_case(media)
+        })
+    };
+    accepts("application/json") && !accepts("text/event-stream")
+}
+
+/// Where a stream broke off, as its client says.
+fn last_event_id(headers: &HeaderMap) -> Option<FeedPlace> {
+    let value = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty())?;
+    let place = value.to_str().ok().and_then(|text| FeedPlace::parse(text.trim()));
+    Some(place.unwrap_or(NO_PLACE))
+}
+
+fn personas(query: &mut Parameters<'_>) -> Vec<PersonaId> {
+    let texts: Vec<String> = query.texts(&row::PERSONA).map(str::to_owned).collect();
+    if texts.len() > EVENT_PERSONAS_MAX {
+        let message = format!("must be there at most {EVENT_PERSONAS_MAX} times");
+        query.refuse("persona", "too_many", message);
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for text in texts {
+        if let Some(id) = PersonaId::parse(&text) {
+            found.push(id);
+        } else {
+            let message = format!("must be the id of a persona, is {:?}", excerpt(&text));
+            query.refuse("persona", "bad_value", message);
+        }
+    }
+    found
+}
+
+fn kinds(query: &mut Parameters<'_>) -> Vec<persona_model::ChangeKind> {
+    let texts: Vec<String> = query.texts(&row::EVENT_KIND).map(str::to_owned).collect();
+    let mut found = Vec::new();
+    for text in texts {
+        if let Some((_, kind, _)) = EventKind::ALL.iter().find(|(_, _, word)| *word == text) {
+            found.push(*kind);
+        } else {
+            let words = row::EVENT_KIND_WORDS.join(", ");
+            let message = format!("must be one of {words}, is {:?}", excerpt(&text));
+            query.refuse("kind", "bad_value", message);
+        }
+    }
+    found
+}
+
+fn tags(query: &mut Parameters<'_>) -> Vec<u64> {
+    match filter_tags(query.texts(&row::TAG)) {
+        Ok(tags) => tags.iter().map(|tag| tag_hash(tag)).collect(),
+        Err(error) => {
+            query.refuse("tag", "too_many", error.to_string());
+            Vec::new()
+        }
+    }
+}

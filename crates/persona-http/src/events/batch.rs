@@ -1,0 +1,197 @@
+//! Events that were read together, as text: made once for all followers.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use persona_model::{Position, folded_tag};
+use persona_storage::{Error, Event, Glance, GuardedStore, Representation, View, Viewer};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+
+use crate::contract::events::Event as EventBody;
+
+/// Some events of the feed that follow each other, at least one.
+pub(super) struct Batch {
+    /// The number of a line behind which, and up to the last one here, nothing is missing.
+    before: u64,
+    lines: Vec<Line>,
+    /// All of it as a part of a stream.
+    text: Bytes,
+    end: Position,
+}
+
+/// One event.
+pub(super) struct Line {
+    pub event: Event,
+    /// Where it is in the text of a stream.
+    part: Range<usize>,
+    /// Where its JSON is there.
+    json: Range<usize>,
+    /// The hashes of the tags of its persona, before the change and after; read when they are first
+    /// asked for.
+    tags: OnceCell<Box<[u64]>>,
+}
+
+impl Batch {
+    /// The events behind a line; `None` where there are none.
+    pub(super) fn of(before: u64, events: Vec<Event>) -> Option<Self> {
+        let end = events.last()?.position();
+        let mut text = Vec::with_capacity(events.len() * 256);
+        let mut lines = Vec::with_capacity(events.len());
+        for event in events {
+            let start = text.len();
+            text.extend_from_slice(format!("id: {}\ndata: ", event.change.sequence).as_bytes());
+            let json_start = text.len();
+            serde_json::to_writer(&mut text, &EventBody::of(&event)).expect("an event is JSON");
+            let json = json_start..text.len();
+            text.extend_from_slice(b"\n\n");
+            lines.push(Line { event, part: start..text.len(), json, tags: OnceCell::new() });
+        }
+        Some(Self { before, lines, text: text.into(), end })
+    }
+
+    /// The number of the line behind which this goes on.
+    pub(super) fn before(&self) -> u64 {
+        self.before
+    }
+
+    /// The last event.
+    pub(super) fn end(&self) -> Position {
+        self.end
+    }
+
+    /// How many events there are.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// All of it as a part of a stream.
+    pub(super) fn text(&self) -> Bytes {
+        self.text.clone()
+    }
+
+    /// The events behind the line with this number.
+    pub(super) fn behind(&self, sequence: u64) -> &[Line] {
+        let at = self.lines.partition_point(|line| line.event.change.sequence <= sequence);
+        &self.lines[at..]
+    }
+
+    /// An event of this batch as a part of a stream.
+    pub(super) fn part_of(&self, line: &Line) -> &[u8] {
+        &self.text[line.part.clone()]
+    }
+
+    /// An event of this batch as JSON.
+    pub(super) fn json_of(&self, line: &Line) -> &[u8] {
+        &self.text[line.json.clone()]
+    }
+}
+
+impl Line {
+    /// The persona at the revision of this event. A page or a part of a stream reserves the memory
+    /// that it takes.
+    pub(super) async fn persona(&self, view: View<'_>) -> Result<Option<Representation>, Error> {
+        let (id, revision) = (self.event.change.persona, self.event.change.revision);
+        match view.glance(id, Some(revision)).await? {
+            Glance::Whole(found) => Ok(found),
+            Glance::Large => {
+                let record = view.revision(id, revision).await?;
+                Ok(record.map(|record| record.representation))
+            }
+        }
+    }
+
+    /// Whether the persona has a tag, or had it before the change: so a follower of a tag is told
+    /// when a persona loses it.
+    pub(super) async fn has_tag(&self, store: &GuardedStore, hash: u64) -> Result<bool, Error> {
+        let tags = self.tags.get_or_try_init(|| self.read_tags(store)).await?;
+        Ok(tags.contains(&hash))
+    }
+
+    /// All followers share them, so they are read on behalf of none. A follower is told nothing of
+    /// them but that an event that it may see is one that it asked for.
+    async fn read_tags(&self, store: &GuardedStore) -> Result<Box<[u64]>, Error> {
+        let everyone = Viewer::trusted();
+        let view = store.view(&everyone);
+        let change = &self.event.change;
+        let mut tags = Vec::new();
+        if let Some(persona) = self.persona(view).await? {
+            add_tags(&mut tags, &persona.body)?;
+        }
+        let before = change.revision.number().checked_sub(1).and_then(persona_model::Revision::new);
+        if let Some(before) = before {
+            let record = view.revision(change.persona, before).await?;
+            if let Some(record) = record {
+                add_tags(&mut tags, &record.representation.body)?;
+            }
+        }
+        tags.sort_unstable();
+        tags.dedup();
+        Ok(tags.into())
+    }
+}
+
+fn add_tags(tags: &mut Vec<u64>, persona: &[u8]) -> Result<(), Error> {
+    let persona: Value = serde_json::from_slice(persona)
+        .map_err(|error| Error::Damaged(format!("a stored answer cannot be read: {error}")))?;
+    let texts = persona["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    tags.extend(texts.map(|tag| tag_hash(&folded_tag(tag))));
+    Ok(())
+}
+
+/// What is kept of a folded tag: 8 bytes in place of up to some hundred.
+pub(super) fn tag_hash(folded: &str) -> u64 {
+    let digest = Sha256::digest(folded);
+    digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use persona_model::{Change, ChangeKind, PersonaId, Revision, Timestamp};
+    use persona_storage::Event;
+
+    use super::Batch;
+
+    /// The event with this number.
+    pub(in crate::events) fn event(sequence: u64) -> Event {
+        let change = Change {
+            sequence,
+            persona: PersonaId::parse("0193b0c2-7f3e-7a10-8c1d-000000000001").expect("an id"),
+            revision: Revision::FIRST,
+            kind: ChangeKind::Created,
+            at: Timestamp::from_micros(1_795_543_841_000_120),
+        };
+        Event { change, author: Some("ada \"x\"\n".into()) }
+    }
+
+    /// The events with these numbers.
+    pub(in crate::events) fn batch(before: u64, numbers: &[u64]) -> Batch {
+        Batch::of(before, numbers.iter().copied().map(event).collect()).expect("some events")
+    }
+
+    #[test]
+    fn each_event_is_a_part_of_the_text_of_all() {
+        let batch = batch(3, &[4, 9]);
+        let whole = String::from_utf8(batch.text().to_vec()).expect("UTF-8");
+        let parts: Vec<&str> = batch
+            .behind(0)
+            .iter()
+            .map(|line| std::str::from_utf8(batch.part_of(line)).expect("UTF-8"))
+            .collect();
+        assert_eq!(parts.concat(), whole);
+        assert_eq!(
+            parts[1],
+            "id: 9\ndata: {\"sequence\":9,\"persona\":\"0193b0c2-7f3e-7a10-8c1d-000000000001\",\
+             \"revision\":1,\"kind\":\"created\",\"at\":\"2026-11-24T18:10:41.000120Z\",\
+             \"by\":\"ada \\\"x\\\"\\n\"}\n\n"
+        );
+        assert_eq!(batch.behind(4).len(), 1);
+        assert_eq!(batch.behind(9).len(), 0);
+        assert!(
+            parts[1]
+                .contains(std::str::from_utf8(batch.json_of(&batch.behind(4)[0])).expect("UTF-8"))
+        );
+        assert!(Batch::of(3, Vec::new()).is_none());
+    }
+}

@@ -1,0 +1,114 @@
+//! A page of events: those that are there, or the first ones that come within a wait.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::HeaderMap;
+use persona_storage::Error;
+use tokio::time::{Instant, timeout_at};
+
+use super::asked::Asked;
+use super::batch::Batch;
+use super::follower::{Follower, Next};
+use super::stream::with_document;
+use crate::auth::permit;
+use crate::contract::OperationId;
+use crate::personas::responses::json_text;
+use crate::problem::Problem;
+use crate::{ClientAddress, Context};
+
+/// Most pages of the store that are looked through for one answer: with a filter that few events
+/// meet, the client asks again from where this one came to.
+const READS_MAX: usize = 16;
+/// A page that has so many bytes is full: personas in it can be large.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// How much is wanted, and for how long it may be waited for.
+pub(super) struct Wanted {
+    pub limit: usize,
+    pub wait_seconds: u64,
+}
+
+/// The events of a page, as JSON texts separated by commas.
+#[derive(Default)]
+struct Items {
+    text: Vec<u8>,
+    count: usize,
+}
+
+pub(super) async fn answer(
+    context: &Context,
+    headers: &HeaderMap,
+    client: Option<ClientAddress>,
+    asked: Asked,
+    follower: Follower,
+    wanted: Wanted,
+) -> Result<Response, Problem> {
+    let is_everything = asked.selection.is_everything();
+    let mut follower = if is_everything { follower.reading(wanted.limit) } else { follower };
+    let deadline = Instant::now() + Duration::from_secs(wanted.wait_seconds);
+    let mut items = Items::default();
+    for _ in 0..READS_MAX {
+        let next = match follower.try_next().await? {
+            Some(next) => Some(next),
+            None if items.count > 0 || Instant::now() >= deadline => None,
+            // Without an event in time, and when the process ends, the page is empty.
+            None => timeout_at(deadline, follower.next()).await.unwrap_or(Ok(None))?,
+        };
+        match next {
+            None => break,
+            Some(Next::Reset(_)) => return Err(Error::UnknownPosition.into()),
+            Some(Next::Events(batch)) => {
+                items.add(context, &asked, &mut follower, &batch, wanted.limit).await?;
+            }
+        }
+        if items.count >= wanted.limit || items.text.len() >= PAGE_BYTES {
+            break;
+        }
+    }
+    // The token may have ended while this waited.
+    permit(context, headers, Some(OperationId::FollowEvents)).await?;
+    let mut text = b"{\"items\":[".to_vec();
+    text.extend_from_slice(&items.text);
+    text.extend_from_slice(format!("],\"next_after\":\"{}\"}}", follower.place()).as_bytes());
+    json_text(context, client, text)
+}
+
+impl Items {
+    /// Adds what is wanted of a batch, as far as there is room.
+    async fn add(
+        &mut self,
+        context: &Context,
+        asked: &Asked,
+        follower: &mut Follower,
+        batch: &Batch,
+        limit: usize,
+    ) -> Result<(), Error> {
+        let store = &context.store;
+        let view = store.view(&asked.selection.viewer);
+        let mut last = None;
+        for line in batch.behind(follower.place().sequence) {
+            if self.count >= limit || self.text.len() >= PAGE_BYTES {
+                break;
+            }
+            last = Some(line);
+            if !asked.selection.has(store, line).await? {
+                continue;
+            }
+            if self.count > 0 {
+                self.text.push(b',');
+            }
+            let json = batch.json_of(line);
+            if asked.with_document {
+                self.text.extend_from_slice(&with_document(view, line, json).await?);
+            } else {
+                self.text.extend_from_slice(json);
+            }
+            self.count += 1;
+        }
+        if let Some(line) = last {
+            follower.go_on_behind(line.event.position());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! Which events a request may see, and which of them it wants.
+
+use persona_model::{ChangeKind, PersonaId};
+use persona_storage::{Error, Event, GuardedStore, View, Viewer};
+
+use super::batch::Line;
+
+/// What a request is told of.
+pub(super) struct Selection {
+    /// On whose behalf it is told.
+    pub viewer: Viewer,
+    /// Only these personas; all of them where it is empty.
+    pub personas: Vec<PersonaId>,
+    /// Only these kinds of changes; all of them where it is empty.
+    pub kinds: Vec<ChangeKind>,
+    /// Only personas with each of these tags, by their hashes.
+    pub tags: Vec<u64>,
+}
+
+/// Whether a request may see an event: the one place that decides it, for streams and for pages. It
+/// sees those of the personas that it reaches now, with all of their past.
+async fn may_see(view: View<'_>, event: &Event) -> Result<bool, Error> {
+    view.reaches(event.change.persona).await
+}
+
+/// Whether a request may see every event, so that no single one has to be looked at.
+fn may_see_all(viewer: &Viewer) -> bool {
+    !viewer.is_bound()
+}
+
+impl Selection {
+    /// Whether the request is told of every event.
+    pub(super) fn is_everything(&self) -> bool {
+        may_see_all(&self.viewer)
+            && self.personas.is_empty()
+            && self.kinds.is_empty()
+            && self.tags.is_empty()
+    }
+
+    /// Whether the request is told of an event.
+    pub(super) async fn has(&self, store: &GuardedStore, line: &Line) -> Result<bool, Error> {
+        let change = &line.event.change;
+        if !(self.personas.is_empty() || self.personas.contains(&change.persona))
+            || !(self.kinds.is_empty() || self.kinds.contains(&change.kind))
+            || !may_see(store.view(&self.viewer), &line.event).await?
+        {
+            return Ok(false);
+        }
+        for tag in &self.tags {
+            if !line.has_tag(store, *tag).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

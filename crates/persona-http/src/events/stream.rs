@@ -1,0 +1,266 @@
+//! A stream of server-sent events (HTML standard, section 9.2): the body of an answer that ends
+//! only when its time is over, its token ends, or the process does.
+//!
+//! The next part is made when the connection has room for it. So a client that reads slowly falls
+//! behind and goes on from pages of the store, and one that does not read is closed by the
+//! connection; nothing is kept for either.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Frame;
+use persona_storage::{Error, View};
+use tokio::time::{Instant, sleep_until};
+
+use super::asked::Asked;
+use super::batch::{Batch, Line};
+use super::follower::{Follower, Next};
+use crate::auth::permit;
+use crate::contract::OperationId;
+use crate::contract::events::{HEARTBEAT_SECONDS, RESET, Reset};
+use crate::problem::Problem;
+use crate::{ClientAddress, Context};
+
+/// From how many bytes on a part is sent off that is not shared with other streams.
+const PART_BYTES: usize = 16 * 1024;
+/// See [`HEARTBEAT_SECONDS`].
+const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
+/// How long a stream lasts, so that clients move on to workers that are new or have less to do. It
+/// ends between two events, and its client goes on with the next one.
+const STREAM_TIME: Duration = Duration::from_hours(1);
+/// Streams that began together end up to so much earlier, spread.
+const STREAM_TIME_SPREAD_MS: u64 = 360_000;
+/// After how many milliseconds a client connects again, and how much later some of them, so that
+/// not all come at the same moment when their streams have ended together.
+const RETRY_MS: u64 = 500;
+const RETRY_SPREAD_MS: u64 = 1_000;
+/// Proxies that collect an answer before they pass it on leave those with this header alone.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Answers with the stream.
+pub(super) async fn answer(
+    context: Arc<Context>,
+    headers: &HeaderMap,
+    client: Option<ClientAddress>,
+    asked: Asked,
+    mut follower: Follower,
+) -> Result<Response, Problem> {
+    // What is wrong with the store is told by a problem rather than by a stream that breaks off.
+    let first = follower.try_next().await?;
+    let chance = context.new_id().as_u64_pair().1;
+    let (retry, lifetime) = (
+        RETRY_MS + chance % RETRY_SPREAD_MS,
+        STREAM_TIME.saturating_sub(Duration::from_millis(chance % STREAM_TIME_SPREAD_MS)),
+    );
+    let told = follower.place().sequence;
+    let greeting = format!(": events of the feed\nretry: {retry}\nid: {told}\n\n");
+    let now = Instant::now();
+    let stream = EventStream {
+        credentials: credentials(headers),
+        context,
+        client,
+        asked,
+        follower,
+        greeting: Some(greeting.into()),
+        first,
+        told,
+        beat_at: now + HEARTBEAT,
+        ends_at: now + lifetime,
+    };
+    let body = EventBody { stream: Some(Box::new(stream)), working: None };
+    let mut response = Response::new(Body::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// The headers by which a request is let in.
+fn credentials(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for value in headers.get_all(AUTHORIZATION) {
+        kept.append(AUTHORIZATION, value.clone());
+    }
+    kept
+}
+
+/// An event with the persona at its revision, as JSON.
+pub(super) async fn with_document(
+    view: View<'_>,
+    line: &Line,
+    json: &[u8],
+) -> Result<Bytes, Error> {
+    let persona = line.persona(view).await?;
+    let document = persona.as_ref().map_or(&b"null"[..], |persona| &persona.body);
+    let members = json.strip_suffix(b"}").unwrap_or(json);
+    let mut text = BytesMut::with_capacity(members.len() + document.len() + 16);
+    text.extend_from_slice(members);
+    text.extend_from_slice(b",\"document\":");
+    text.extend_from_slice(document);
+    text.extend_from_slice(b"}");
+    Ok(text.freeze())
+}
+
+/// A stream between two of its parts.
+struct EventStream {
+    context: Arc<Context>,
+    credentials: HeaderMap,
+    client: Option<ClientAddress>,
+    asked: Asked,
+    follower: Follower,
+    greeting: Option<Bytes>,
+    /// What was found before the stream began.
+    first: Option<Next>,
+    /// The last id that the client was told.
+    told: u64,
+    beat_at: Instant,
+    ends_at: Instant,
+}
+
+impl EventStream {
+    /// The next part; `None` at the end of the stream.
+    async fn part(&mut self) -> Option<Bytes> {
+        if let Some(greeting) = self.greeting.take() {
+            return Some(greeting);
+        }
+        loop {
+            let next = if let Some(first) = self.first.take() {
+                Some(first)
+            } else {
+                tokio::select! {
+                    biased;
+                    next = self.follower.next() => Some(next.ok()??),
+                    () = sleep_until(self.beat_at) => None,
+                }
+            };
+            if Instant::now() >= self.ends_at || !self.is_permitted().await {
+                return None;
+            }
+            let part = match next {
+                Some(Next::Events(batch)) => self.part_of(&batch).await.ok()?,
+                Some(Next::Reset(position)) => reset(position.sequence),
+                None => self.heartbeat(),
+            };
+            if !part.is_empty() {
+                self.told = self.follower.place().sequence;
+                self.beat_at = Instant::now() + HEARTBEAT;
+                return Some(part);
+            }
+        }
+    }
+
+    /// Whether the client may still be told anything: its token may have ended since.
+    async fn is_permitted(&mut self) -> bool {
+        let operation = Some(OperationId::FollowEvents);
+        match permit(&self.context, &self.credentials, operation).await {
+            Ok(permit) => {
+                self.asked.selection.viewer = permit.viewer;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// What the client is told of a batch; empty where that is nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store failed, or there is no memory for a large persona: the stream ends, and its client
+    /// begins again from the last event that came.
+    async fn part_of(&mut self, batch: &Batch) -> Result<Bytes, Problem> {
+        let from = self.follower.place().sequence;
+        if self.asked.selection.is_everything()
+            && !self.asked.with_document
+            && from <= batch.before()
+        {
+            self.follower.go_on_behind(batch.end());
+            return Ok(batch.text());
+        }
+        let store = &self.context.store;
+        let view = store.view(&self.asked.selection.viewer);
+        let (mut part, mut last) = (BytesMut::new(), None);
+        for line in batch.behind(from) {
+            last = Some(line);
+            if !self.asked.selection.has(store, line).await? {
+                continue;
+            }
+            if self.asked.with_document {
+                let json = with_document(view, line, batch.json_of(line)).await?;
+                part.extend_from_slice(
+                    format!("id: {}\ndata: ", line.event.change.sequence).as_bytes(),
+                );
+                part.extend_from_slice(&json);
+                part.extend_from_slice(b"\n\n");
+            } else {
+                part.extend_from_slice(batch.part_of(line));
+            }
+            if part.len() >= PART_BYTES {
+                break;
+            }
+        }
+        if let Some(line) = last {
+            self.follower.go_on_behind(line.event.position());
+        }
+        let memory = self.context.answers.reserve(self.client, part.len())?;
+        Ok(memory.hold(part.freeze()))
+    }
+
+    /// A comment, which keeps the connection open. Where events went by that the client does not
+    /// want, also the place that it goes on from: an id without data is no event, and the client
+    /// keeps it.
+    fn heartbeat(&self) -> Bytes {
+        let now = self.follower.place().sequence;
+        if now == self.told {
+            return Bytes::from_static(b": heartbeat\n\n");
+        }
+        format!(": heartbeat\nid: {now}\n\n").into()
+    }
+}
+
+fn reset(sequence: u64) -> Bytes {
+    let data = serde_json::to_string(&Reset { sequence }).expect("a number is JSON");
+    format!("event: {RESET}\nid: {sequence}\ndata: {data}\n\n").into()
+}
+
+/// What makes the next part, and gives the stream back with it.
+type Working = Pin<Box<dyn Future<Output = (Box<EventStream>, Option<Bytes>)> + Send>>;
+
+/// The body.
+struct EventBody {
+    /// There while no part is being made, until the end.
+    stream: Option<Box<EventStream>>,
+    working: Option<Working>,
+}
+
+impl http_body::Body for EventBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(mut stream) = self.stream.take() {
+            self.working = Some(Box::pin(async move {
+                let part = stream.part().await;
+                (stream, part)
+            }));
+        }
+        let Some(working) = &mut self.working else { return Poll::Ready(None) };
+        let (stream, part) = ready!(working.as_mut().poll(task));
+        self.working = None;
+        Poll::Ready(part.map(|part| {
+            self.stream = Some(stream);
+            Ok(Frame::data(part))
+        }))
+    }
+}
