@@ -109,7 +109,8 @@ impl Document {
     /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as they
     /// came in.
     ///
-    /// The owner comes first, so that it stands at the same place in every answer ([`crate::owner_word_in`]);
+    /// The owner comes first, so that it stands at the same place in every answer
+    /// ([`crate::owner_word_in`]);
     /// where there is none, the text has no such member, as before there were owners.
     pub fn text(&self) -> &str {
         let members = || {
@@ -213,7 +214,7 @@ impl Document {
         self.get("handle").and_then(Value::as_str)
     }
 
-    /// Whose it is, if it has an owner.
+    /// Its owner, if it has one.
     pub fn owner(&self) -> Option<Owner> {
         self.get(OWNER).and_then(Value::as_str).map(Owner::stored)
     }

@@ -37,7 +37,7 @@ pub const OBJECT_DEPTH_MAX: usize = 64;
 /// The content ratings, mildest first.
 pub const RATINGS: [&str; 3] = ["sfw", "moderate", "nsfw"];
 
-/// The name of the field that says whose a persona is.
+/// The name of the field with the owner of a persona.
 pub(crate) const OWNER: &str = "owner";
 
 /// What a field may hold.

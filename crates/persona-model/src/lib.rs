@@ -25,7 +25,8 @@
 //!   of which some differ.
 //! - **revert**: a new revision with the content of an earlier one.
 //! - **undelete**: the undoing of a deletion. A **restore** puts a backup back.
-//! - **owner**: whose a persona is. A client **reaches** the personas of one owner, or all of them.
+//! - **owner**: the word for what a persona belongs to. A client **reaches** the personas of one
+//!   owner, or all of them.
 //! - **search**: what a search text asks for; its **terms** are runs of folded words.
 //! - **snippet**: a short part of a text that shows where the words of a search are.
 //! - **cursor**: where the next page of a list starts.

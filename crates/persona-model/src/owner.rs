@@ -1,4 +1,4 @@
-//! Whose a persona is, and which personas a client reaches.
+//! The owner of a persona, and which personas a client reaches.
 
 use std::fmt;
 use std::str::FromStr;
@@ -64,7 +64,8 @@ pub(crate) fn is_owner(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || OWNER_SIGNS.as_bytes().contains(&byte))
 }
 
-/// The owner that a representation names, as stores keep it: empty where there is none. Nothing else
+/// The owner that a representation names, as stores keep it: empty where there is none. Nothing
+/// else
 /// of the representation is read. `None` where it names neither, which none does that is not
 /// damaged.
 pub fn owner_word_in(representation: &[u8]) -> Option<&str> {
@@ -96,7 +97,7 @@ pub enum Reach {
     Everything,
     /// Those of one owner.
     Owner {
-        /// Whose.
+        /// The owner.
         owner: Owner,
         /// Whether those without an owner are read too. They are never changed.
         with_shared: bool,
@@ -128,7 +129,7 @@ impl Reach {
         self.owner().is_none_or(|owner| word == owner.as_str())
     }
 
-    /// The owners whose personas can be read, of those that are asked for; the empty word is that
+    /// The owners of personas that can be read, of those that are asked for; the empty word is that
     /// of personas without an owner. `None` where all of them can.
     pub fn owners<'a>(&'a self, asked: Option<&'a Owned>) -> Option<Vec<&'a str>> {
         let reached = match self {

@@ -73,8 +73,8 @@ impl AtomicBatch {
         Ok(Self { writes })
     }
 
-    /// The same batch with each write changed. Neither its persona nor what tells its key from those
-    /// of the others may change.
+    /// The same batch with each write changed. Neither its persona nor what tells its key from
+    /// those of the others may change.
     pub(crate) fn each(self, change: impl Fn(Write) -> Write) -> Self {
         Self { writes: self.writes.into_iter().map(change).collect() }
     }

@@ -137,7 +137,7 @@ fn check_reach(write: &Write, current: Option<Current<'_>>) -> Result<(), Error>
     if is_hidden { Err(Error::NotFound) } else { Ok(()) }
 }
 
-/// The document as the viewer may leave it: of its own owner, who is put in where there is none.
+/// The document as the viewer may leave it: of its own owner, which is put in where there is none.
 fn owned(document: Document, write: &Write) -> Result<Document, Error> {
     let Some(owner) = write.viewer.reach().owner() else { return Ok(document) };
     match document.owner_word() {

@@ -45,8 +45,8 @@ impl From<Exported> for ExportRequest {
 }
 
 impl ExportRequest {
-    /// Whose personas it has; `None` for those of all. The empty word is that of those without an
-    /// owner.
+    /// The owner of its personas; `None` for those of all. The empty word is that of those without
+    /// an owner.
     pub(crate) fn owners(&self) -> Option<Vec<&str>> {
         self.reach.owners(self.owned.as_ref())
     }

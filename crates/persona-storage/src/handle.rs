@@ -1,4 +1,4 @@
-//! A handle with the owner among whose personas it is unique.
+//! A handle with its owner: it is unique among the personas of one.
 
 use persona_model::Persona;
 

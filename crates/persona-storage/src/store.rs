@@ -174,8 +174,8 @@ pub trait Store: Send + Sync {
     /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error>;
 
-    /// Whose a persona is, also when it is soft-deleted: empty where it has no owner. `None` where
-    /// there is no such persona.
+    /// The owner of a persona, also when it is soft-deleted: empty where it has no owner. `None`
+    /// where there is no such persona.
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error>;
 
     /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed

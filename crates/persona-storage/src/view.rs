@@ -1,10 +1,12 @@
-//! Who asks, and what there is for it: the one way from a door to the personas of a store.
+//! Which client asks, and what there is for it: the one way from a door to the personas of a
+//! store.
 //!
 //! A [`GuardedStore`] gives no persona away and takes no change but through a [`View`], and a view
-//! needs a [`Viewer`]. So a new route cannot forget to say on whose behalf it asks, and what it
+//! needs a [`Viewer`]. So a new route cannot forget to say for which client it asks, and what it
 //! asks for is bounded without its doing. What is not reached is answered as if it never existed.
 //!
-//! A write is decided inside its transaction, by the owner of the row that it changes (`decide.rs`).
+//! A write is decided inside its transaction, by the owner of the row that it changes
+//! (`decide.rs`).
 //! A list and an export have the owners in their statements. What a read of one persona found is
 //! judged by its own text, because every representation names its owner. A past revision may name
 //! another: it is judged by the owner that the persona has after it was read.
@@ -21,11 +23,11 @@ use crate::{
     Written,
 };
 
-/// On whose behalf something is asked.
+/// The client that something is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Viewer {
     reach: Reach,
-    /// Whose idempotency keys count; `None` for those of clients without a token.
+    /// The token that idempotency keys count for; `None` for those of clients without a token.
     token: Option<Uuid>,
 }
 
@@ -155,7 +157,9 @@ impl View<'_> {
             return Ok(self.of_visible(id, read).await?.unwrap_or(Glance::Whole(None)));
         }
         match read.await? {
-            Glance::Whole(found) => Ok(Glance::Whole(found.filter(|it| self.viewer.sees(it)))),
+            Glance::Whole(found) => {
+                Ok(Glance::Whole(found.filter(|found| self.viewer.sees(found))))
+            }
             Glance::Large if self.reaches(id).await? => Ok(Glance::Large),
             Glance::Large => Ok(Glance::Whole(None)),
         }
@@ -215,7 +219,7 @@ impl View<'_> {
         self.store.write_all(batch.each(|write| self.viewer.own(write))).await
     }
 
-    /// On whose behalf it is.
+    /// The client that it is for.
     pub const fn viewer(&self) -> &Viewer {
         self.viewer
     }
@@ -238,7 +242,7 @@ impl View<'_> {
     /// What a read of a persona's past finds; `None` where the persona is not there for the viewer.
     ///
     /// A persona that is not reached before the read is not read, so that no failure of the read
-    /// tells of it. Whose it is when it has been read decides: a viewer that reaches it then may
+    /// tells of it. The owner after it has been read decides: a viewer that reaches it then may
     /// see all of its past.
     async fn of_visible<T>(
         &self,

@@ -169,7 +169,7 @@ pub enum IdentityOrigin {
 pub struct Write {
     /// What is to be changed.
     pub operation: Operation,
-    /// On whose behalf it is. A persona that the viewer may not change is not there for it.
+    /// The client that it is for. A persona that the viewer may not change is not there for it.
     pub viewer: Viewer,
     /// Where the identity of a new persona comes from.
     pub identity: IdentityOrigin,

@@ -15,7 +15,7 @@ use crate::problem::{Code, Problem};
 #[derive(Clone, Debug)]
 pub(crate) struct Identity(pub Arc<Token>);
 
-/// What a request may do, and on whose behalf. Each request that reaches a handler has passed the
+/// What a request may do, and for which client. Each request that reaches a handler has passed the
 /// check that makes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Permit {
@@ -40,7 +40,7 @@ impl Permit {
     }
 }
 
-/// On whose behalf a request is.
+/// The client that a request is for.
 ///
 /// # Errors
 ///

@@ -168,7 +168,7 @@ pub const TAG: Parameter = text(
     true,
     "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
 );
-/// Whose the personas of a list or an export are.
+/// The owner of the personas of a list or an export.
 pub const OWNER: Typed<Owned> = typed(
     "owner",
     ParameterKind::Owner,

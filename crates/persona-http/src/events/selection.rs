@@ -7,7 +7,7 @@ use super::batch::Line;
 
 /// What a request is told of.
 pub(super) struct Selection {
-    /// On whose behalf it is told.
+    /// The client that is told.
     pub viewer: Viewer,
     /// Only these personas; all of them where it is empty.
     pub personas: Vec<PersonaId>,

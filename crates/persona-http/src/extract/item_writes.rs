@@ -50,7 +50,7 @@ impl ItemWrites {
         self.key.is_some()
     }
 
-    /// On whose behalf the items are.
+    /// The client that the items are for.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
     }

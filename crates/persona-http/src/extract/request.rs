@@ -132,7 +132,7 @@ impl WriteRequest {
         self.parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
     }
 
-    /// On whose behalf it is.
+    /// The client that it is for.
     pub fn viewer(&self) -> Result<&Viewer, Problem> {
         viewer_of(&self.parts.extensions)
     }

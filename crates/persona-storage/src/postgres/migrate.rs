@@ -32,7 +32,8 @@ pub(super) const TWO_INDEXES_SINCE: u32 = 4;
 pub(super) const OWNERS_SINCE: u32 = 6;
 
 /// Whether a schema has the table of version 2, in it the row of version 3, a table each of
-/// versions 4 and 5, and an index of version 6. A schema that a transfer is still filling does not say its version, so these
+/// versions 4 and 5, and an index of version 6. A schema that a transfer is still filling does not
+/// say its version, so these
 /// tell it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";

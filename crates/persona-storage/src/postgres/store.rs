@@ -41,7 +41,7 @@ const GLANCE_AT: &str = "
 /// The ready answer of a persona.
 const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FROM persona_store.personas WHERE id = $1";
 
-/// Whose a persona is.
+/// The owner of a persona.
 const OWNER: &str = "SELECT owner FROM persona_store.personas WHERE id = $1";
 
 /// One entry of a persona's history.

@@ -25,7 +25,8 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Everything that a filter asks for but the owner; the indexes of words only tell which rows count.
+    /// Everything that a filter asks for but the owner; the indexes of words only tell which rows
+    /// count.
     pub fn of(filter: &Filter, selected: Option<&Selected>) -> Self {
         let mut conditions = Self::default();
         match selected {

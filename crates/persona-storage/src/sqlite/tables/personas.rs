@@ -91,7 +91,7 @@ pub(crate) fn tag_of(
         .optional()
 }
 
-/// Whose a persona is; empty where it has no owner.
+/// The owner of a persona; empty where it has no owner.
 pub(crate) fn owner_of(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached("SELECT owner FROM personas WHERE id = ?1")?
