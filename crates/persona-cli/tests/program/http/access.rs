@@ -71,6 +71,8 @@ fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<Str
     headers.extend(kind.header.as_deref().map(|value| ("authorization", value)));
     let body = row.bodies.first();
     headers.extend(body.map(|body| ("content-type", body.media_type)));
+    // A stream of events has no end, and a page of them has.
+    headers.extend((row.name == "follow_events").then_some(("accept", "application/json")));
     let bytes = body.map_or(&b""[..], |body| body.example.as_bytes());
     let reply = client.request(row.method.as_str(), &path, &headers, bytes).expect("an answer");
     let is_refusal = matches!(reply.status, 401 | 403);
