@@ -77,6 +77,10 @@ impl Api {
         if let Some(tag) = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()) {
             tag.clone_into(&mut self.known.tag);
         }
+        // A stream of events has no end.
+        if answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "text/event-stream") {
+            return Some(status);
+        }
         let body: Bytes = answer.into_body().collect().await.expect("a body").to_bytes();
         if is_head || !json {
             return Some(status);
