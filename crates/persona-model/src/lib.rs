@@ -21,6 +21,9 @@
 //! - **conflict**: a field that two sides changed differently since their common base.
 //! - **change**: one line of the global **feed**: which persona got which revision. Told to a
 //!   client it is an **event**; one that goes on asking for events is a **follower**.
+//! - **label**: a word that points to a revision, and can be **moved** to another one. Each move is
+//!   kept.
+//! - **release**: moves of labels of many personas, all of them or none.
 //! - **diff**: what differs between two documents. A **hunk** is some neighbouring lines of a text,
 //!   of which some differ.
 //! - **revert**: a new revision with the content of an earlier one.
@@ -61,6 +64,7 @@ mod document;
 mod entity_tag;
 mod field;
 mod id;
+mod label;
 mod merge;
 mod operations;
 mod owner;
@@ -96,6 +100,7 @@ pub use field::{
     nearest_field, nearest_name,
 };
 pub use id::PersonaId;
+pub use label::{BadLabel, LABEL_CHARS_MAX, LABEL_LATEST, LabelName, LabelPrecondition, LabelTag};
 pub use merge::{Conflict, Merged, merge_three_way};
 pub use operations::{
     PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX,
