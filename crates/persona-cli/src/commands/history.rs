@@ -79,7 +79,7 @@ pub async fn run(
 async fn labels_of(api: &Api, id: PersonaId) -> Result<Vec<LabelEntry>, Failure> {
     let path = OperationId::ListLabels.path_of(&[&id.to_string()]);
     let reply = api.get(&path).await?;
-    if reply.problem().code == Code::NoSuchRoute.facts().word {
+    if reply.problem().is(Code::NoSuchRoute) {
         return Ok(Vec::new());
     }
     Ok(reply.success()?.read_as::<LabelList>()?.items)

@@ -1,5 +1,11 @@
 //! `persona label`, and the commands that show labels.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use serde_json::json;
+
 use crate::common::runner::Folder;
 
 #[test]
@@ -60,4 +66,40 @@ fn what_is_no_label_or_is_not_set_is_told_by_the_exit_code() {
         let refused = folder.run(missing);
         assert_eq!(refused.code, 3, "{missing:?}: {refused}");
     }
+}
+
+#[test]
+fn a_history_is_listed_by_a_server_from_before_there_were_labels() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("--server=http://{}", listener.local_addr().expect("an address"));
+    // Each connection is one request: for the labels, and for the revisions.
+    let server = thread::spawn(move || {
+        for stream in listener.incoming().take(2) {
+            let mut stream = stream.expect("a client");
+            let head: Vec<String> = BufReader::new(&stream)
+                .lines()
+                .map(|line| line.expect("a head"))
+                .take_while(|line| !line.is_empty())
+                .collect();
+            let (status, body) = if head[0].contains("/labels") {
+                ("404 Not Found", json!({ "code": "no_such_route", "detail": "no", "status": 404 }))
+            } else {
+                let first = json!({
+                    "revision": 1, "at": "2026-11-24T12:00:00.000000Z", "by": "Eve", "note": null,
+                    "changed": [], "base": null, "deleted": false, "size": 9,
+                });
+                ("200 OK", json!({ "items": [first], "next_cursor": null }))
+            };
+            let body = body.to_string();
+            let bytes = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).expect("an open connection");
+        }
+    });
+    let folder = Folder::new();
+    let ran = folder.run(&["history", "0193b0c2-7f3e-7a10-8c1d-000000000001", &url]);
+    assert!(ran.code == 0 && ran.stdout.contains("Eve"), "{ran}");
+    server.join().expect("no panic");
 }
