@@ -60,8 +60,8 @@ pub struct Change {
     pub sequence: u64,
     /// Which persona.
     pub persona: PersonaId,
-    /// The revision that the change made. Of a label the revision that it points to then, or that it
-    /// pointed to before it was removed.
+    /// The revision that the change made. Of a label the revision that it points to then, or that
+    /// it pointed to before it was removed.
     pub revision: Revision,
     /// What happened.
     pub kind: ChangeKind,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use persona_model::{LABEL_CHARS_MAX, LabelName, PersonaId};
+use persona_model::{LABEL_CHARS_MAX, LabelName, PersonaId, Revision};
 use persona_storage::{LABEL_MOVES_MAX, Label, LabelMovePage, MoveRecord, MovedLabel};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ impl From<LabelMovePage> for LabelMoves {
         let next_cursor = last.map(|one| one.version.to_string());
         let entry = |one: MoveRecord| LabelMoveEntry {
             version: one.version,
-            revision: one.revision.map(|revision| revision.number()),
+            revision: one.revision.map(Revision::number),
             at: Time(one.at),
             by: one.author,
         };
@@ -183,7 +183,7 @@ impl ReleaseItem {
         Self {
             id: id.to_string(),
             label: name.to_string(),
-            before: moved.before.map(|revision| revision.number()),
+            before: moved.before.map(Revision::number),
             revision: moved.label.as_ref().map(|label| label.revision.number()),
             etag: moved.label.as_ref().map(|label| format!("\"{}\"", label.tag)),
             moved: moved.is_moved,

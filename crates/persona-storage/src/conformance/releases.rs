@@ -1,4 +1,5 @@
-//! Labels of several personas, moved together; moves at the same time, and moves that come too late.
+//! Labels of several personas, moved together; moves at the same time, and moves that come too
+//! late.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -49,7 +49,7 @@ pub enum LabelError {
 pub(crate) struct Holder {
     /// Its identity.
     pub id: PersonaId,
-    /// Whose it is; empty where it has no owner.
+    /// Its owner; empty where it has none.
     pub owner: String,
     /// Its current revision.
     pub latest: Revision,
@@ -73,7 +73,7 @@ pub(crate) enum Decision {
 /// A move, to be kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Placed {
-    /// Whose label.
+    /// The persona of the label.
     pub persona: PersonaId,
     /// Which label.
     pub name: LabelName,

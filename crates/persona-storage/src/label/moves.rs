@@ -30,7 +30,7 @@ pub enum LabelTarget {
 /// One move of a label.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LabelMove {
-    /// Whose label.
+    /// The persona of the label.
     pub persona: PersonaId,
     /// Which label.
     pub name: LabelName,
@@ -45,7 +45,7 @@ pub struct LabelMove {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LabelMoves {
     moves: Vec<LabelMove>,
-    /// On whose behalf they are made: it decides which personas there are.
+    /// The viewer that asks for them: it decides which personas there are.
     pub(crate) viewer: Viewer,
     /// The author of all of them, where known.
     pub author: Option<String>,

@@ -91,8 +91,8 @@ impl Attempts {
         self.operation.as_u64_pair().1
     }
 
-    /// Makes all moves, or tells why none was made. Without an error of the driver the connection is
-    /// in no transaction afterwards.
+    /// Makes all moves, or tells why none was made. Without an error of the driver the connection
+    /// is in no transaction afterwards.
     pub(super) async fn attempt(
         &mut self,
         connection: &Connection,

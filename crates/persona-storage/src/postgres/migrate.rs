@@ -37,8 +37,7 @@ pub(super) const LABELS_SINCE: u32 = 7;
 
 /// Whether a schema has the table of version 2, in it the row of version 3, a table each of
 /// versions 4 and 5, an index of version 6, and a table of version 7. A schema that a transfer is
-/// still filling does not say its version, so these
-/// tell it.
+/// still filling does not say its version, so these tell it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
 const HAS_TITLES: &str = "SELECT to_regclass('persona_store.persona_titles') IS NOT NULL";

@@ -5,8 +5,8 @@
 //! not: SQL, which is in `sqlite/transfer/` and `postgres/transfer/`.
 //!
 //! The feed is the plan of a transfer. Each of its lines stands for exactly one revision, or for one
-//! move of a label, so copying line after line copies everything, in an order in which every prefix is a state that the
-//! source once had. The place in the feed is kept in the target, in the transaction that writes the
+//! move of a label, so copying line after line copies everything, in an order in which every prefix
+//! is a state that the source once had. The place in the feed is kept in the target, in the transaction that writes the
 //! lines: a transfer that was killed goes on from there, and nothing is done twice. A source that
 //! goes on being written to only has more lines in the end.
 //!

@@ -113,7 +113,7 @@ pub struct List {
 pub struct Show {
     /// Identity, handle or name.
     pub persona: String,
-    /// Label whose revision is shown, such as production; by default the current revision.
+    /// Show the revision that this label points to, such as production; by default the current one.
     #[arg(long, value_name = "LABEL")]
     pub label: Option<String>,
     /// Where the personas are.

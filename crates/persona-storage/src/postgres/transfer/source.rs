@@ -48,8 +48,8 @@ const POSITION: &str = "
     SELECT value FROM persona_store.meta
     WHERE key = 'epoch' AND value = $2 AND (SELECT coalesce(max(sequence), 0) FROM persona_store.changes) = $1";
 
-/// Lines with their revisions or moves of labels, up to so many bytes, and at least one. While writers are at work,
-/// only those below the oldest transaction that still runs: nothing can come to lie before them.
+/// Lines with their revisions or moves of labels, up to so many bytes, and at least one. While
+/// writers are at work, only those below the oldest transaction that still runs: nothing can come to lie before them.
 const ENTRIES: &str = "
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
            r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.head, r.document,

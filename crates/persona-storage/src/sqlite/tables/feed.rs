@@ -64,7 +64,7 @@ pub(crate) fn after(
     after_of_version(connection, labels::LABELS_SINCE, sequence, limit)
 }
 
-/// The same of a file whose schema has this version.
+/// The same of a file with this version of the schema.
 pub(crate) fn after_of_version(
     connection: &Connection,
     version: u32,

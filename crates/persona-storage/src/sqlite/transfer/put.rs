@@ -89,8 +89,8 @@ fn next_row(transaction: &Transaction<'_>, id: PersonaId) -> rusqlite::Result<i6
     transaction.prepare_cached(next)?.query_row([id.as_bytes()], |found| found.get(0))
 }
 
-/// Adds lines of the feed with their revisions and moves of labels, and tells where the revisions of
-/// the personas that got some are then.
+/// Adds lines of the feed with their revisions and moves of labels, and tells where the revisions
+/// of the personas that got some are then.
 ///
 /// # Errors
 ///

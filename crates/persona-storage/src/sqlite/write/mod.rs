@@ -8,7 +8,8 @@
 //! -> `verdict.rs` (what each request is told). `claim.rs` decides whether a request is applied or
 //! withdrawn, `together.rs` applies an atomic batch, `alone.rs` does what has a transaction of its
 //! own, such as a change of a token (`token_task.rs`) and moves of labels (`label_task.rs`).
-//! `in_flight.rs` knows which personas are written to now, `checkpoint_throttle.rs` slows the writers down while the WAL is too long,
+//! `in_flight.rs` knows which personas are written to now, `checkpoint_throttle.rs` slows the
+//! writers down while the WAL is too long,
 //! `commit_record.rs` tells caches of reads which commits are of this program.
 
 mod alone;
