@@ -152,7 +152,7 @@ fn probe_of(row: &'static OperationRow) -> impl Strategy<Value = Probe> {
     } else {
         select(bodies).boxed()
     };
-    let labels = &[LABEL, "none", "latest", "No Label"][..];
+    let labels = &[LABEL, "none", "latest", "No%20Label"][..];
     let path = (select(&["1", "2", "9", "x"][..]), select(labels), select(QUERIES));
     let parts = (path, subsequence(HEADERS, 0..4), body);
     parts.prop_map(move |((revision, label, query), headers, body)| {
