@@ -29,7 +29,8 @@ struct Found {
     deleted: bool,
     /// Whether deleted personas are looked at where living ones are wanted.
     with_deleted: bool,
-    same_handle: Option<PersonaId>,
+    /// Several where personas of different owners have the handle.
+    same_handle: Vec<Candidate>,
     same_name: Vec<Candidate>,
     /// Deleted personas that had the handle or name, where only living ones are wanted.
     deleted_same: Vec<Candidate>,
@@ -56,8 +57,8 @@ pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failu
     }
 }
 
-/// The persona with this identity, handle or name. A handle wins over a name, because handles are
-/// unique.
+/// The persona with this identity, handle or name. A handle wins over a name, because within an
+/// owner it is unique.
 pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     must_name_something(wanted)?;
     if let Some(id) = PersonaId::parse(wanted) {
@@ -75,10 +76,9 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
         found.with_deleted = true;
         found.look(api, wanted, None).await?;
     }
-    match (found.same_handle, found.same_name.as_slice()) {
-        (Some(id), _) => Ok(id),
-        (None, [only]) => Ok(only.id),
-        (None, []) => match found.deleted_same.as_slice() {
+    match (found.same_handle.as_slice(), found.same_name.as_slice()) {
+        ([only], _) | ([], [only]) => Ok(only.id),
+        ([], []) => match found.deleted_same.as_slice() {
             [] => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
             [only] => Err(deleted(wanted, only.id)),
             several => Err(Failure::new(
@@ -87,7 +87,7 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
             )
             .hint(format!("bring one back with `persona undelete`: {}", ids(several)))),
         },
-        (None, several) => Err(ambiguous(wanted, several)),
+        ([], several) | (several, _) => Err(ambiguous(wanted, several)),
     }
 }
 
@@ -102,7 +102,7 @@ fn must_name_something(wanted: &str) -> Result<(), Failure> {
 
 impl Found {
     fn is_empty(&self) -> bool {
-        self.same_handle.is_none() && self.same_name.is_empty()
+        self.same_handle.is_empty() && self.same_name.is_empty()
     }
 
     /// Looks through every page of those that meet a search, or of all.
@@ -123,7 +123,7 @@ impl Found {
                 self.take(wanted, item);
             }
             cursor = page.next_cursor;
-            if cursor.is_none() || self.same_handle.is_some() {
+            if cursor.is_none() {
                 return Ok(());
             }
         }
@@ -141,15 +141,14 @@ impl Found {
             }
             return;
         }
-        if has_handle && !self.deleted {
-            self.same_handle = Some(id);
-        }
         let candidate = Candidate {
             id,
             name: text("name").into(),
             similarity: similarity(wanted, text("name"), text("handle")),
         };
-        if candidate.name == wanted || (has_handle && self.deleted) {
+        if has_handle && !self.deleted {
+            self.same_handle.push(candidate);
+        } else if candidate.name == wanted || has_handle {
             self.same_name.push(candidate);
         } else if candidate.similarity >= SIMILARITY_MIN
             && !self.near.iter().any(|known| known.id == id)

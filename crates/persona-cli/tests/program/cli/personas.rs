@@ -196,6 +196,19 @@ fn a_persona_that_is_not_there_is_not_found_and_near_names_are_suggested() {
     assert_snapshot!("show_near", folder.run(&["show", "Ada Lovlace"]));
     assert_snapshot!("show_nothing_near", folder.run(&["show", "Zeus"]));
     assert_snapshot!("show_ambiguous", folder.run(&["show", "Bob"]));
+    for owner in ["a", "b"] {
+        folder.results(&[
+            "create",
+            "--name=Eve",
+            "--set=handle=eve",
+            &format!("--set=owner={owner}"),
+        ]);
+    }
+    for command in [&["show", "eve"] as &[&str], &["delete", "eve", "--yes"]] {
+        let ran = folder.run(command);
+        assert_eq!(ran.code, 4, "{ran}");
+        assert!(ran.stderr.contains("2 personas are called \"eve\""), "{ran}");
+    }
     assert_snapshot!(
         "show_unknown_id",
         folder.run(&["show", "0193b0c2-7f3e-7a10-8c1d-000000000001"])
