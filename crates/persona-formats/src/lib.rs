@@ -34,7 +34,7 @@ pub use card::refusal as refusal_of_card;
 pub use draft::Draft;
 pub use item::{Bad, Format, Item, Location, Record};
 pub use items::Items;
-pub use native::typed;
+pub use native::{Origin, typed};
 
 /// Most bytes of one item of a file, equal to the largest request body that the API takes.
 pub const ITEM_BYTES_MAX: usize = 8 * 1024 * 1024;

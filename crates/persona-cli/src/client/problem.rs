@@ -24,7 +24,7 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
         },
     };
     match status {
-        StatusCode::SERVICE_UNAVAILABLE => {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             failure.hint("the same command can succeed a little later")
         }
         StatusCode::GONE => failure.hint("`persona undelete ID` brings it back"),

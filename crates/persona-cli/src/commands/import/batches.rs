@@ -3,13 +3,16 @@
 //! A request takes what waits when there is room for it, so requests are as full as the reader of
 //! the file is ahead of the server, and no item waits for others to come.
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use persona_formats::Item;
 use persona_http::contract::OperationId;
 use persona_http::contract::batch::{BatchAnswer, BatchItemAnswer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
+use super::send::BUDGET_WAIT_MAX;
 use crate::client::{Api, request_with};
 
 /// Most items of a request: two requests of usual personas are some megabytes that a worker has
@@ -80,14 +83,21 @@ async fn send_all(api: Api, mut waiting: mpsc::Receiver<Waiting>) {
     requests.join_all().await;
 }
 
-/// Sends one request. Where it fails each item finds that out alone, with patience and with the
-/// reason.
+/// Sends one request, again where the server has told when it takes more. Where it fails each item
+/// finds that out alone, with patience and with the reason.
 async fn send_batch(api: Api, batch: Vec<Waiting>) {
     let texts: Vec<&str> = batch.iter().map(|waiting| waiting.text.as_str()).collect();
-    let body = format!(r#"{{"items":[{}]}}"#, texts.join(","));
+    let body = Bytes::from(format!(r#"{{"items":[{}]}}"#, texts.join(",")));
     let path = OperationId::BatchPersonas.path();
-    let Ok(reply) = api.send(request_with(Method::POST, path, &[], Some(body.into()))).await else {
-        return;
+    let started_at = Instant::now();
+    let reply = loop {
+        let request = request_with(Method::POST, path, &[], Some(body.clone()));
+        let Ok(reply) = api.send(request).await else { return };
+        let is_full = reply.status == StatusCode::TOO_MANY_REQUESTS;
+        if !is_full || started_at.elapsed() + reply.retry_after() >= BUDGET_WAIT_MAX {
+            break reply;
+        }
+        sleep(reply.retry_after()).await;
     };
     if reply.status != StatusCode::MULTI_STATUS {
         return;

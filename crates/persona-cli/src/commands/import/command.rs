@@ -204,7 +204,10 @@ impl Run<'_> {
 /// What a revision of a history depends on; nothing else depends on another item.
 fn dependence_of(item: &Item) -> Option<Dependence> {
     item.origin.revision?;
-    let handle = item.document.handle().filter(|_| !item.is_deleted).map(str::to_owned);
+    let owner = item.document.owner_word();
+    let handle = item.document.handle().filter(|_| !item.is_deleted);
+    // A handle has no blank.
+    let handle = handle.map(|handle| format!("{handle} {owner}"));
     Some(Dependence { persona: item.id, handle })
 }
 
@@ -247,5 +250,36 @@ fn report_of_bad(file: &str, bad: Bad) -> Report {
         status: Status::Failed,
         warnings: Vec::new(),
         errors: bad.reasons,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use persona_formats::{Format, Item, Location, Origin};
+    use persona_model::{Document, PersonaId, Revision};
+    use serde_json::json;
+
+    use super::dependence_of;
+
+    #[test]
+    fn a_handle_is_waited_for_within_its_owner_only() {
+        let handle_of = |owner: &str, is_deleted: bool| {
+            let document = json!({ "name": "Eve", "handle": "eve", "owner": owner });
+            let mut item = Item {
+                location: Location::line(1),
+                format: Format::Native,
+                id: PersonaId::parse("0193b0c2-7f3e-7a10-8c1d-000000000001").expect("an id"),
+                document: Document::from_json(document).expect("a document"),
+                is_deleted,
+                origin: Origin::default(),
+                warnings: Vec::new(),
+            };
+            item.origin.revision = Some(Revision::FIRST);
+            dependence_of(&item).expect("a revision of a history").handle
+        };
+        assert!(handle_of("a", false).is_some());
+        assert_eq!(handle_of("a", false), handle_of("a", false));
+        assert_ne!(handle_of("a", false), handle_of("b", false));
+        assert_eq!(handle_of("a", true), None);
     }
 }

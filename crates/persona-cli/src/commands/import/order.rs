@@ -14,7 +14,8 @@ use persona_model::PersonaId;
 pub struct Dependence {
     /// The persona.
     pub persona: PersonaId,
-    /// The handle that it has with this revision; `None` without one, or where it is deleted.
+    /// The handle that it has with this revision, with the owner within which it is unique; `None`
+    /// without one, or where it is deleted.
     pub handle: Option<String>,
 }
 

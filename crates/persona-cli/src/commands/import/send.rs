@@ -21,6 +21,9 @@ use crate::failure::Failure;
 /// How long one item is tried again while the server is busy or away: longer than a rolling restart
 /// takes.
 const RETRY_TOTAL_MAX: Duration = Duration::from_mins(1);
+/// How long one item waits for its turn where the server limits how much it takes: the items that
+/// are under way beside it have turns too.
+pub const BUDGET_WAIT_MAX: Duration = Duration::from_mins(10);
 /// The wait before a server that cannot be reached is tried again.
 const RECONNECT_WAIT: Duration = Duration::from_millis(500);
 /// How often an update is tried while others change the same persona.
@@ -212,19 +215,22 @@ async fn patiently(
     headers: &[(header::HeaderName, String)],
     body: Option<&Bytes>,
 ) -> Result<Reply, Failure> {
-    let give_up_at = Instant::now() + RETRY_TOTAL_MAX;
+    let started_at = Instant::now();
     loop {
-        let (wait, ended) = match api
-            .send(request_with(method.clone(), path, headers, body.cloned()))
-            .await
-        {
-            Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => {
-                (reply.retry_after(), reply.success())
-            }
-            Err(failure) if failure.code == ExitCode::Unavailable => (RECONNECT_WAIT, Err(failure)),
-            ended => return ended,
-        };
-        if Instant::now() + wait >= give_up_at {
+        let (wait, wait_max, ended) =
+            match api.send(request_with(method.clone(), path, headers, body.cloned())).await {
+                Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => {
+                    (reply.retry_after(), RETRY_TOTAL_MAX, reply.success())
+                }
+                Ok(reply) if reply.status == StatusCode::TOO_MANY_REQUESTS => {
+                    (reply.retry_after(), BUDGET_WAIT_MAX, reply.success())
+                }
+                Err(failure) if failure.code == ExitCode::Unavailable => {
+                    (RECONNECT_WAIT, RETRY_TOTAL_MAX, Err(failure))
+                }
+                ended => return ended,
+            };
+        if started_at.elapsed() + wait >= wait_max {
             return ended;
         }
         tokio::time::sleep(wait).await;

@@ -69,6 +69,17 @@ fn an_import_sends_new_personas_together_and_what_is_there_already_alone() {
 }
 
 #[test]
+fn an_import_waits_for_its_turns_where_the_server_limits_writes() {
+    let server = Server::with_workers(2).flag("--rate-writes=2").start();
+    let url = format!("http://{}", server.address());
+    let folder = Folder::new().file("many.ndjson", many(1_000));
+    let ran = folder.run(&["import", "many.ndjson", "--server", &url]);
+    assert_eq!(ran.stdout, "1000 items in [took]: 1000 created\n", "{ran}");
+    let refused = "persona_http_requests_total{method=\"POST\",route=\"/api/v1/personas/batch\",status=\"4xx\"}";
+    assert!(server.metric(refused) > 0, "the limit was never met");
+}
+
+#[test]
 fn an_import_goes_on_while_the_server_restarts_its_workers() {
     let server = Server::with_workers(2).start();
     let url = format!("http://{}", server.address());
