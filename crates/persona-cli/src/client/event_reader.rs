@@ -21,6 +21,8 @@ const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub struct EventReader {
     body: Body,
     pending: Vec<u8>,
+    /// How many of these bytes were looked at, and no block ends in them.
+    looked_at: usize,
     /// The id of the last block that had one.
     last_id: Option<String>,
 }
@@ -38,7 +40,7 @@ pub enum Told {
 impl EventReader {
     /// Reads the body of an answer that is a stream.
     pub fn new(response: Response<Body>) -> Self {
-        Self { body: response.into_body(), pending: Vec::new(), last_id: None }
+        Self { body: response.into_body(), pending: Vec::new(), looked_at: 0, last_id: None }
     }
 
     /// What the server says the stream has come to, also past events that are not told.
@@ -53,8 +55,7 @@ impl EventReader {
     /// The stream broke off, was silent for too long, or is none of this program.
     pub async fn next(&mut self) -> Result<Option<Told>, Failure> {
         loop {
-            while let Some(end) = self.pending.windows(2).position(|pair| pair == b"\n\n") {
-                let block: Vec<u8> = self.pending.drain(..end + 2).collect();
+            while let Some(block) = self.block() {
                 if let Some(told) = self.read_block(&String::from_utf8_lossy(&block))? {
                     return Ok(Some(told));
                 }
@@ -71,6 +72,20 @@ impl EventReader {
                 self.pending.extend_from_slice(&bytes);
             }
         }
+    }
+
+    /// Takes the next block that is there whole. Bytes are looked at once, however many pieces a
+    /// block comes in.
+    fn block(&mut self) -> Option<Vec<u8>> {
+        let ends = self.pending[self.looked_at..].windows(2).position(|pair| pair == b"\n\n");
+        let Some(end) = ends else {
+            // The last byte can be the first one of an end.
+            self.looked_at = self.pending.len().saturating_sub(1);
+            return None;
+        };
+        let length = self.looked_at + end + 2;
+        self.looked_at = 0;
+        Some(self.pending.drain(..length).collect())
     }
 
     fn read_block(&mut self, block: &str) -> Result<Option<Told>, Failure> {
@@ -110,6 +125,18 @@ mod tests {
     use persona_http::Body;
 
     use super::{EventReader, Told};
+
+    #[test]
+    fn each_byte_of_a_block_is_looked_at_once() {
+        let mut reader = EventReader::new(Response::new(Body::from("")));
+        let mut blocks = Vec::new();
+        for byte in b"\n: a\n\nid: 7\ndata: {}\n\n\n\nid: 8" {
+            reader.pending.push(*byte);
+            blocks.extend(reader.block());
+            assert!(reader.looked_at + 1 >= reader.pending.len());
+        }
+        assert_eq!(blocks, [b"\n: a\n\n" as &[u8], b"id: 7\ndata: {}\n\n", b"\n\n"]);
+    }
 
     #[tokio::test]
     async fn events_are_read_past_comments_and_places_without_an_event() {

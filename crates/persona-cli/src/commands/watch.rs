@@ -10,9 +10,12 @@ use persona_http::contract::OperationId;
 use persona_http::contract::events::Event;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+use tokio::sync::oneshot;
 
 use super::arguments::Watch;
 use super::resolve::resolve;
@@ -35,9 +38,20 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let path = path_of(&api, arguments).await?;
-    let mut watching = Watching { arguments, output, place: None, left: arguments.count };
+    let watching = Watching { arguments, output, place: None, left: arguments.count };
+    tokio::select! {
+        ended = follow(&api, &path, watching) => ended?,
+        // Without this a command behind a pipe would wait for the next change before its end.
+        () = reader_is_gone(), if arguments.exec.is_none() => {}
+    }
+    api.close().await;
+    Ok(())
+}
+
+/// Tells what comes, over as many streams as that takes.
+async fn follow(api: &Api, path: &str, mut watching: Watching<'_>) -> Result<(), Failure> {
     // A server that is not there at the start is most likely another one than was meant.
-    let mut response: Result<_, Failure> = Ok(watching.connect(&api, &path).await?);
+    let mut response: Result<_, Failure> = Ok(watching.connect(api, path).await?);
     let mut pause = PAUSE_MIN;
     while !watching.has_all() {
         match response {
@@ -46,20 +60,37 @@ pub async fn run(
                     pause = PAUSE_MIN;
                 }
             }
-            Err(failure) => output.warn(&format!("{}; still trying", failure.message)),
+            Err(failure) => watching.output.warn(&format!("{}; still trying", failure.message)),
         }
         if watching.has_all() {
             break;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
-        response = match watching.connect(&api, &path).await {
+        response = match watching.connect(api, path).await {
             Err(failure) if !can_pass(&failure) => return Err(failure),
             response => response,
         };
     }
-    api.close().await;
     Ok(())
+}
+
+/// Ends when nothing reads the standard output any more; never where that cannot be found out.
+async fn reader_is_gone() {
+    let (tell, told) = oneshot::channel();
+    let wait = move || {
+        let output = std::io::stdout();
+        // No event is asked for: errors are told without that, and the other end is one.
+        let mut ends = [PollFd::new(&output, PollFlags::empty())];
+        if retry_on_intr(|| poll(&mut ends, None)).is_ok() {
+            let _ = tell.send(());
+        }
+    };
+    // A thread of its own, as the program does not wait for it when it ends.
+    let started = std::thread::Builder::new().name("persona: reader".into()).spawn(wait);
+    if started.is_err() || told.await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Whether the same request can succeed later.

@@ -133,7 +133,6 @@ fn a_reader_that_goes_away_ends_the_watch_and_what_is_wrong_is_said() {
     let (closed, _) = std::io::pipe().expect("a pipe");
     let lines = BufReader::new(ChildStdout::from(std::os::fd::OwnedFd::from(closed)));
     drop(std::mem::replace(&mut watch.lines, lines));
-    create(&mut client, "Eve");
     let (code, stderr) = watch.end();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     let unknown = of_server(&server, &["--kind=purged"]);
