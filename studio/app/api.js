@@ -28,9 +28,9 @@ export class Refusal extends Error {
     this.code = problem.code;
     this.retryAfterMs = 0;
   }
-  /** Whether the same request can succeed later: the server is away, busy, or being replaced. */
+  /** Whether the same request can succeed later: the server is away, busy, being replaced, or limits how much it takes. */
   get isPassing() {
-    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+    return [0, 429, 502, 503, 504].includes(this.status);
   }
 }
 

@@ -19,7 +19,8 @@ export function Notices({ session, onDecide }) {
     ${session.server.value.deleted_at || session.trouble.value === 'gone' ? html`<p class="notice danger"><${Icon} name="trash" /><span>${session.trouble.value === 'gone' ? t.editor.status.gone : t.editor.deletedHere}</span>
       <button type="button" class="button" onClick=${() => session.undelete().catch(toastError)}>${t.editor.restore}</button></p>` : null}
     ${open > 0 && html`<p class="notice warn"><${Icon} name="warn" /><span>${t.conflict.open(open)}: ${Object.keys(session.both.value).map(fieldName).join(', ')}</span><button type="button" class="button" onClick=${onDecide}>${t.editor.decide}</button></p>`}
-    ${session.wasRestored.value && html`<p class="notice"><${Icon} name="undo" /><span>${t.editor.restoredDraft}</span></p>`}
+    ${session.wasRestored.value && html`<p class="notice"><${Icon} name="undo" /><span>${t.editor.restoredDraft}</span>
+      <button type="button" class="button icon-only quiet" aria-label=${t.common.close} onClick=${() => (session.wasRestored.value = false)}><${Icon} name="close" /></button></p>`}
     ${notice && html`<p class="notice good"><${Icon} name="check" /><span>${notice.text === 'merged' ? t.editor.mergedFrom(by, names) : t.editor.changedElsewhere(by, names)}</span>
       <button type="button" class="button icon-only quiet" aria-label=${t.common.close} onClick=${() => (session.notice.value = null)}><${Icon} name="close" /></button></p>`}
     ${!session.hasDraft.value && html`<p class="notice warn"><${Icon} name="warn" /><span>${t.editor.noDraft}</span></p>`}

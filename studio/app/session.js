@@ -37,6 +37,7 @@ export class Session {
     this.hasDraft = signal(true);
     /** @type {import('../vendor/runtime.js').Signal<{ text: string, by: string, fields: string[] } | null>} */
     this.notice = signal(null);
+    /** A draft came back; said until the person closes it, as the draft is saved in a moment. */
     this.wasRestored = signal(false);
     this.unsaved = computed(() => {
       const all = changes(editable(this.server.value), this.form.value);
@@ -217,7 +218,6 @@ export class Session {
       this.attempts = 0;
       this.trouble.value = '';
       this.adopt(persona, { ...editable(this.server.peek()), ...sent.changes });
-      this.wasRestored.value = false;
     } catch (error) {
       await this.refused(/** @type {Refusal} */ (error));
     }

@@ -73,8 +73,10 @@ story('what was typed in a window that was closed before it was saved is there i
   await until('the browser has it', () => page.evaluate(hasDraft));
   await page.close({ runBeforeUnload: false });
   const next = await open(edit(id));
-  await next.getByText('What you had typed and not saved is back.').waitFor();
   await until('it is saved', async () => (await server.read(id)).description === 'Typed and gone.');
+  const notice = next.locator('.notice', { hasText: 'What you had typed and not saved is back.' });
+  await notice.getByRole('button', { name: 'Close' }).click();
+  await notice.waitFor({ state: 'detached' });
 });
 
 story('what was typed in the moment in which a window is closed is there in the next one', async ({ server, open }) => {
@@ -121,6 +123,20 @@ story('a server that is away is told, and gets what was typed when it is back', 
   await page.getByText(/Saved as r/).waitFor();
   assert.equal((await server.read(id)).description, 'Written offline.');
   await page.getByText('The server cannot be reached.').waitFor({ state: 'detached' });
+});
+
+story('a server that limits writes is given what was typed when it takes it', async ({ server, open }) => {
+  const { id } = await server.create({ name: 'Ada' });
+  const page = await open(edit(id));
+  let refused = 0;
+  await page.route('**/api/v1/personas/**', (route) => {
+    if (route.request().method() !== 'PATCH' || refused++ > 0) return route.continue();
+    return route.fulfill({ status: 429, headers: { 'retry-after': '1' }, contentType: 'application/problem+json', body: '{"code":"rate_limited","status":429,"title":"Too many requests"}' });
+  });
+  await page.getByLabel('Description').fill('Patience.');
+  await page.keyboard.press('Control+s');
+  await page.getByText(/Saved as r/).waitFor();
+  assert.equal((await server.read(id)).description, 'Patience.');
 });
 
 story('an answer that is lost after the commit makes no second change and no conflict', async ({ server, open }) => {

@@ -127,7 +127,7 @@ export function story(name, act) {
 }
 
 /** What a browser says in its console of answers that are refusals, which stories bring about. */
-const REFUSALS = /^Failed to load resource: (the server responded with a status of (401|404|409|410|412|422|503)|net::ERR_)/;
+const REFUSALS = /^Failed to load resource: (the server responded with a status of (401|404|409|410|412|422|429|503)|net::ERR_)/;
 const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 
 async function watch(context, problems, url) {
