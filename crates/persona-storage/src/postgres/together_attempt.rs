@@ -1,7 +1,8 @@
 //! One attempt at an atomic batch: a transaction of its own that holds all of it or is given up.
 //!
 //! It first locks the rows of all personas that are there, in the order of their identities, so
-//! what is then read and decided stays true until it ends. What is new is written with the same
+//! what is then read and decided stays true until it ends; where one was changed meanwhile by a
+//! transaction that the feed has behind this one, this one is begun anew. What is new is written with the same
 //! statement and the same conditions as every write. A condition that does not hold, which only a
 //! creation can meet, is a lost race.
 //!
@@ -124,6 +125,9 @@ impl Attempts {
         let ids: Vec<Uuid> =
             self.writes.iter().map(|write| row::uuid(write.operation.id())).collect();
         write_statement::lock(connection, &ids).await?;
+        if !write_statement::is_behind_all(connection, &ids).await? {
+            return Ok(Attempt::Raced);
+        }
         let seen = look_at_several(connection, &self.writes, ATOMIC_BYTES_MAX).await?;
         let (plan, refused) = self.plan(connection, seen).await?;
         // First, because these items come before the one that is refused.

@@ -47,6 +47,14 @@ const IS_DONE: &str = "
     SELECT 1 FROM persona_store.revisions
     WHERE persona = $1 AND revision = $2 AND operation = $3";
 
+/// A change of one of some personas by a transaction with a higher number than this one has. The
+/// feed is in the order of the numbers, so only lines behind the own place are looked at.
+const LATER_CHANGE: &str = "
+    SELECT 1 FROM persona_store.changes
+    WHERE persona = ANY ($1)
+      AND sequence > (SELECT feed_offset + pg_current_xact_id()::text::bigint * 1024 + 1023 FROM persona_store.about)
+    LIMIT 1";
+
 /// A column of the list of new revisions.
 fn column<'a, T>(rows: &'a [NewRow], value: impl Fn(&'a NewRow) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
@@ -186,7 +194,23 @@ pub(super) async fn is_done(
 
 /// Makes every other write of these personas wait, until the end of the transaction. In the order
 /// of their identities, so that no two transactions wait for each other.
+///
+/// Where there are several, [`is_behind_all`] is asked before anything is written.
 pub(super) async fn lock(connection: &Connection, ids: &[Uuid]) -> Result<(), DriverError> {
     let sql = "SELECT 1 FROM persona_store.personas WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
     connection.rows(Statement::Kept(sql), &[(&ids, Type::UUID_ARRAY)]).await.map(drop)
+}
+
+/// Whether this transaction comes behind every change so far of these personas in the feed. The
+/// caller has locked them all.
+///
+/// The first lock gives the transaction its number. While it waited for a further one, a
+/// transaction with a higher number can have changed that persona, and the next revision of the
+/// persona would come before that change.
+pub(super) async fn is_behind_all(
+    connection: &Connection,
+    ids: &[Uuid],
+) -> Result<bool, DriverError> {
+    let later = connection.rows(Statement::Kept(LATER_CHANGE), &[(&ids, Type::UUID_ARRAY)]).await?;
+    Ok(later.is_empty())
 }

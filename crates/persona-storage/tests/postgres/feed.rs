@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use persona_model::FeedPlace;
-use persona_storage::conformance::id;
+use persona_model::{FeedPlace, Patch, Precondition};
+use persona_storage::conformance::{id, write};
+use persona_storage::{AtomicBatch, Operation};
 use persona_test_support::wait_until;
 use serde_json::json;
 
@@ -43,6 +44,56 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     let seen: Vec<_> = early.iter().chain(&late).map(|change| change.persona).collect();
     assert_eq!(seen, [id(1), id(2)], "{early:?} {late:?}");
     assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_waited_for_a_row_comes_behind_the_change_that_it_waited_for() {
+    let database = Database::alone();
+    let store = database.store();
+    for number in [1, 2] {
+        store.write(create(number, json!({ "name": "Ada" }))).await.expect("created");
+    }
+    let patch = |number: u8, nickname: &str| {
+        let patch = Patch::merge(json!({ "nickname": nickname })).expect("a merge patch");
+        let precondition = Precondition::Any;
+        write(Operation::Patch { id: id(number), precondition, patch, base: None })
+    };
+    let (blocker, connection) =
+        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
+            .await
+            .expect("connected");
+    tokio::spawn(connection);
+    let lock =
+        format!("BEGIN; SELECT FROM persona_store.personas WHERE id = '{}' FOR UPDATE", id(2));
+    blocker.batch_execute(&lock).await.expect("locked");
+    let waiting = |count: &'static str| {
+        let sql = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
+        let database = &database;
+        wait_until("another transaction waits", LONG, move || database.sql(sql) == count)
+    };
+    // It waits for the row without a number, and gets one when it has the row.
+    let single = tokio::spawn({
+        let (store, patch) = (Arc::clone(&store), patch(2, "single"));
+        async move { store.write(patch).await }
+    });
+    waiting("1").await;
+    // It gets a number with the first row, and then waits for the second one.
+    let batch = AtomicBatch::new(vec![patch(1, "batch"), patch(2, "batch")]).expect("a batch");
+    let batch = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.write_all(batch).await }
+    });
+    waiting("2").await;
+    blocker.batch_execute("ROLLBACK").await.expect("over");
+    single.await.expect("no panic").expect("changed");
+    batch.await.expect("no panic").expect("changed");
+    let lines = store.changes_after(0, 100).await.expect("readable");
+    let of_second: Vec<_> = lines
+        .iter()
+        .filter(|line| line.persona == id(2))
+        .map(|line| line.revision.number())
+        .collect();
+    assert_eq!(of_second, [1, 2, 3]);
 }
 
 /// Lines of the feed as writes make them, by transactions that end in another order than they took
