@@ -51,8 +51,8 @@ fn main() -> io::Result<()> {
     fs::write(out.join("studio_files.rs"), table)
 }
 
-/// A module without comments that begin a line, and without indentation. Every line stays where it
-/// was, so that an error names the line of the source.
+/// A module without comments that begin a line, without types, and without indentation. Every line
+/// stays where it was, so that an error names the line of the source.
 fn without_comments(text: &str) -> String {
     let (mut kept, mut is_inside) = (String::with_capacity(text.len()), false);
     for line in text.lines() {
@@ -66,11 +66,22 @@ fn without_comments(text: &str) -> String {
             }
         }
         if !rest.starts_with("//") {
-            kept.push_str(rest);
+            push_without_types(&mut kept, rest);
         }
         kept.push('\n');
     }
     kept
+}
+
+/// Adds a line without the types in it, which are comments for TypeScript alone.
+fn push_without_types(kept: &mut String, line: &str) {
+    let mut rest = line;
+    while let Some((before, comment)) = rest.split_once("/** @") {
+        let Some((_, behind)) = comment.split_once("*/") else { break };
+        kept.push_str(before);
+        rest = behind.strip_prefix(' ').unwrap_or(behind);
+    }
+    kept.push_str(rest);
 }
 
 fn compress(text: &str, to: &Path) -> io::Result<()> {

@@ -47,13 +47,15 @@ export function address(path, query = {}) {
   return text ? `${url}?${text}` : url;
 }
 
+/** The header that says on whose behalf a request is. @returns {Record<string, string>} */
+export const authorization = () => (token.peek() ? { Authorization: `Bearer ${token.peek()}` } : {});
+
 /** @param {string} method @param {string} path @param {Wish} [wish] @returns {Promise<Answer>} */
 export async function call(method, path, wish = {}) {
   /** @type {Record<string, string>} */
-  const headers = { Accept: 'application/json', ...wish.headers };
+  const headers = { Accept: 'application/json', ...authorization(), ...wish.headers };
   const author = settings.author.peek().trim();
   if (author && method !== 'GET') headers['X-Persona-Author'] = utf8(author);
-  if (token.peek()) headers.Authorization = `Bearer ${token.peek()}`;
   let body = wish.body;
   if (body !== undefined && !(body instanceof Blob)) {
     headers['Content-Type'] = wish.type ?? 'application/json';

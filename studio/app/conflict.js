@@ -2,9 +2,9 @@
 // and what you wrote, with the words that differ; take either, or write what stays.
 
 import { useState } from '../vendor/runtime.js';
-import { Dialog } from './dialog.js';
-import { fieldName } from './editor-notices.js';
+import { fieldName } from './editor-views.js';
 import { html } from './html.js';
+import { Dialog } from './overlay.js';
 import { t } from './strings.js';
 import { wordDiff } from './words.js';
 

@@ -1,10 +1,9 @@
 // The fields of a persona, in sections, in the order in which its kind needs them.
 
-import { html } from './html.js';
 import { Book, Greetings, Lines, Tags } from './editor-lists.js';
-import { bytes } from './bytes.js';
+import { bytes, characters, PERMANENT, tokens } from './figures.js';
+import { html } from './html.js';
 import { t } from './strings.js';
-import { PERMANENT, characters, tokens } from './tokens.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines'} Widget */

@@ -2,8 +2,7 @@
 // changed with the keyboard alone, and its order with buttons.
 
 import { useRef, useState } from '../vendor/runtime.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { html, Icon } from './html.js';
 import { t } from './strings.js';
 
 /** @typedef {import('./editor-form.js').WidgetProps} WidgetProps */

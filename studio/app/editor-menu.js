@@ -3,12 +3,10 @@
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
 import { download } from './download.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
-import { wake } from './live.js';
+import { html, Icon } from './html.js';
+import { toast, toastError } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
 import { t } from './strings.js';
-import { toast, toastError } from './toast.js';
 
 /** @param {{ session: import('./session.js').Session }} props */
 export function Menu({ session }) {
@@ -63,7 +61,6 @@ async function duplicate(session) {
   const { handle: _own, ...document } = session.form.peek();
   const name = t.editor.copyOf(document.name).slice(0, 256);
   const { body } = await call('POST', 'personas', { body: { ...document, name }, headers: { 'Idempotency-Key': newKey() } });
-  wake();
   toast(t.editor.duplicated);
   go(personaLink(body.id));
 }
@@ -73,8 +70,7 @@ async function remove(session) {
   const name = session.form.peek().name;
   if (session.isDirty.peek()) await session.save();
   await call('DELETE', `personas/${session.id}`, { headers: { 'If-Match': '*' } });
-  wake();
   go(lastGallery.peek());
-  const undo = () => call('POST', `personas/${session.id}/undelete`).then(() => { wake(); go(personaLink(session.id)); }, toastError);
+  const undo = () => call('POST', `personas/${session.id}/undelete`).then(() => go(personaLink(session.id)), toastError);
   toast(t.editor.deleted(name), { action: { text: t.common.undo, act: undo } });
 }

@@ -1,26 +1,22 @@
 // The editor of one persona: its head with the state of saving, and the view that is open.
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
-import { Refusal, reachable } from './api.js';
-import { Avatar } from './avatar.js';
+import { reachable, Refusal } from './api.js';
 import { ConflictDialog } from './conflict.js';
+import { NoteDialog } from './dialogs.js';
 import * as drafts from './drafts.js';
 import { Form } from './editor-form.js';
 import { Menu } from './editor-menu.js';
-import { Notices } from './editor-notices.js';
-import { JsonView } from './editor-json.js';
-import { Preview } from './editor-preview.js';
+import { JsonView, Notices, Preview } from './editor-views.js';
 import { History } from './history.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { Avatar, html, Icon } from './html.js';
 import { isTyping, shortcuts } from './keys.js';
 import { onChanges } from './live.js';
-import { NoteDialog } from './note.js';
+import { explain } from './overlay.js';
 import { go, lastGallery, personaLink, route } from './route.js';
 import { Session } from './session.js';
 import { t } from './strings.js';
 import { at } from './time.js';
-import { explain } from './toast.js';
 
 const VIEWS = /** @type {const} */ (['write', 'history', 'json']);
 

@@ -2,16 +2,12 @@
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { call, each, get } from './api.js';
-import { Dialog } from './dialog.js';
 import { download } from './download.js';
-import { allOf, reload, total } from './gallery-list.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { allOf, clearSelection, reload, SELECT_MAX, selectAll, selectedCount, selection, total } from './gallery-list.js';
+import { html, Icon } from './html.js';
 import { shortcuts } from './keys.js';
-import { wake } from './live.js';
-import { SELECT_MAX, clearSelection, selectAll, selectedCount, selection } from './selection.js';
+import { Dialog, explain, toast, toastError } from './overlay.js';
 import { t } from './strings.js';
-import { explain, toast, toastError } from './toast.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
@@ -81,7 +77,6 @@ async function deleteSelected() {
   const deleted = await changeAll(chosen, (card) => ({ op: 'delete', id: card.id, if_match: '*' }));
   clearSelection();
   await reload();
-  wake();
   if (deleted.length) toast(t.bulk.deleted(deleted.length), { action: { text: t.common.undo, act: () => undelete(deleted).catch(toastError) } });
 }
 
@@ -92,7 +87,6 @@ async function undelete(cards) {
   const restored = results.filter((one) => one.status === 'fulfilled').length;
   clearSelection();
   await reload();
-  wake();
   if (restored) toast(t.bulk.restored(restored));
   if (failed) toastError(/** @type {PromiseRejectedResult} */ (failed).reason);
 }
@@ -130,7 +124,6 @@ function TagDialog({ onClose }) {
       onClose();
       clearSelection();
       await reload();
-      wake();
       if (kept.length) toast(t.bulk.tagged(kept.length));
     } catch (error) {
       toastError(error);

@@ -2,13 +2,10 @@
 // all of them. A place that was not read yet has an empty card until its page has come.
 
 import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
-import { Avatar } from './avatar.js';
-import { refine, filters } from './gallery-query.js';
-import { cards, fresh, highlights, loading, total, want } from './gallery-list.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { cards, clearSelection, fresh, highlights, isSelected, loading, selectedCount, toggle, total, want } from './gallery-list.js';
+import { filters, refine } from './gallery-query.js';
+import { Avatar, html, Icon } from './html.js';
 import { go, personaLink } from './route.js';
-import { clearSelection, isSelected, selectedCount, toggle } from './selection.js';
 import { settings } from './settings-store.js';
 import { t } from './strings.js';
 import { ago, at } from './time.js';

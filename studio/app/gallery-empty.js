@@ -2,15 +2,12 @@
 
 import { useState } from '../vendor/runtime.js';
 import { call } from './api.js';
-import { filters, refine } from './gallery-query.js';
 import { reload } from './gallery-list.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
-import { wake } from './live.js';
-import { overlay } from './overlay.js';
+import { filters, refine } from './gallery-query.js';
+import { html, Icon } from './html.js';
+import { overlay, toast, toastError } from './overlay.js';
 import { go } from './route.js';
 import { t } from './strings.js';
-import { toast, toastError } from './toast.js';
 
 export function Empty() {
   const [busy, setBusy] = useState(false);
@@ -23,7 +20,6 @@ export function Empty() {
       const { body } = await call('POST', 'personas/batch', { body: { items } });
       const made = body.items.filter((/** @type {any} */ one) => one.status === 201).length;
       toast(t.gallery.empty.made(made));
-      wake();
       await reload();
     } catch (error) {
       toastError(error);

@@ -1,9 +1,8 @@
 // The personas of the gallery: pages that are read one after the other, as far as they are looked
 // at. A cursor leads from each page to the next, so a far place is reached over those before it.
 
-import { batch, signal } from '../vendor/runtime.js';
+import { batch, computed, h, signal } from '../vendor/runtime.js';
 import { get, Refusal } from './api.js';
-import { CARD_FIELDS, LIGHT_FIELDS, cardOf, marked } from './cards.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
@@ -124,11 +123,12 @@ export function takeIn(changed, { showsDeleted }) {
   const next = [];
   for (const card of cards.peek()) {
     const other = byId.get(card.id);
-    if (!other) {
+    byId.delete(card.id);
+    // What this page read itself can be newer than what it is told.
+    if (!other || other.revision < card.revision) {
       next.push(card);
       continue;
     }
-    byId.delete(card.id);
     if (other.deleted_at && !showsDeleted) gone += 1;
     else {
       if (other.revision !== card.revision) touched.add(card.id);
@@ -160,4 +160,77 @@ export function pulse(ids) {
 export async function allOf(most) {
   await want(most);
   return cards.peek().slice(0, most);
+}
+
+// What the gallery keeps of a persona: enough for its card, and no long texts.
+
+const IDENTITY = ['id', 'revision', 'name', 'nickname', 'kind', 'handle', 'tags', 'is_active', 'updated_at', 'updated_by', 'deleted_at'];
+/** Members for cards that are seen now. */
+export const CARD_FIELDS = [...IDENTITY, 'description', 'system_prompt'].join(',');
+/** Members for cards on the way to a far place. */
+export const LIGHT_FIELDS = IDENTITY.join(',');
+
+const EXCERPT_CHARS = 200;
+
+/** @param {any} item of a list @returns {Card} */
+export function cardOf(item) {
+  const { description = '', system_prompt = '', ...card } = item;
+  // Signs of Markdown say nothing in one line.
+  card.excerpt = (description || system_prompt).slice(0, EXCERPT_CHARS).replace(/\s+/g, ' ').replace(/(^|\s)(#+|[-*>]) |\*\*|__|`+/g, '$1');
+  return card;
+}
+
+/** A highlight of the server as nodes: its marks are marks, and all else is text.
+ * @param {string} text */
+export function marked(text) {
+  return text.split(/(<mark>.*?<\/mark>)/).map((part) => {
+    const inner = /^<mark>(.*)<\/mark>$/.exec(part);
+    return inner ? h('mark', null, plain(inner[1])) : plain(part);
+  });
+}
+
+/** @type {Record<string, string>} */
+const ENTITIES = { '&amp;': '&', '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&#x27;': "'" };
+/** @param {string} text */
+const plain = (text) => text.replace(/&(amp|lt|gt|quot|#39|#x27);/g, (entity) => ENTITIES[entity]);
+
+// Which personas are selected.
+
+/** Most personas that are changed in one go: what stays surveyable, and within a batch or few. */
+export const SELECT_MAX = 10_000;
+
+/** @type {import('../vendor/runtime.js').Signal<Map<string, Card>>} */
+const picked = signal(new Map());
+/** Where a range begins. */
+let anchor = -1;
+
+export const selectedCount = computed(() => picked.value.size);
+/** @param {string} id */
+export const isSelected = (id) => picked.value.has(id);
+export const selection = () => [...picked.peek().values()];
+
+export function clearSelection() {
+  anchor = -1;
+  if (picked.peek().size) picked.value = new Map();
+}
+
+/** Selects one or not; with a range everything from the last one to this one.
+ * @param {number} place @param {{ range?: boolean }} [how] */
+export function toggle(place, { range } = {}) {
+  const card = cards.peek()[place];
+  if (!card) return;
+  const next = new Map(picked.peek());
+  const wish = !next.has(card.id);
+  const [from, to] = range && anchor >= 0 ? [Math.min(anchor, place), Math.max(anchor, place)] : [place, place];
+  for (const one of cards.peek().slice(from, to + 1)) {
+    if (range || wish) next.set(one.id, one);
+    else next.delete(one.id);
+  }
+  anchor = place;
+  picked.value = next;
+}
+
+/** @param {Card[]} all */
+export function selectAll(all) {
+  picked.value = new Map(all.map((card) => [card.id, card]));
 }

@@ -3,7 +3,7 @@
 
 import { computed } from '../vendor/runtime.js';
 import { galleryLink, go, lastGallery, route } from './route.js';
-import { searchText } from './search-text.js';
+import { searchText } from './words.js';
 
 /** @typedef {{ q: string, kind: string, tags: string[], active: string, deleted: boolean, sort: string }} Filters */
 

@@ -1,10 +1,9 @@
 // Above the cards: the search, the filters as chips, the order, the view.
 
 import { useState } from '../vendor/runtime.js';
-import { filters, isFiltered, refine } from './gallery-query.js';
 import { loading } from './gallery-list.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { filters, isFiltered, refine } from './gallery-query.js';
+import { html, Icon } from './html.js';
 import { settings } from './settings-store.js';
 import { t } from './strings.js';
 

@@ -4,17 +4,15 @@ import { effect, untracked, useEffect, useLayoutEffect, useRef } from '../vendor
 import { BulkBar } from './gallery-bulk.js';
 import { Cards, focusWhenDrawn } from './gallery-cards.js';
 import { Empty, NothingFound } from './gallery-empty.js';
+import { cards, clearSelection, failure, load, loading, news, reload, takeIn, tookMs, total } from './gallery-list.js';
 import { apiQuery, filters, isFiltered, refine } from './gallery-query.js';
-import { cards, failure, load, loading, news, reload, takeIn, tookMs, total } from './gallery-list.js';
 import { Toolbar } from './gallery-toolbar.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { html, Icon } from './html.js';
 import { shortcuts } from './keys.js';
 import { onChanges } from './live.js';
+import { explain } from './overlay.js';
 import { galleryLink, lastGallery, route } from './route.js';
-import { clearSelection } from './selection.js';
 import { t } from './strings.js';
-import { explain } from './toast.js';
 
 /** How long after the last letter a search begins: shorter than two letters of a fast typist. */
 const TYPING_MS = 90;

@@ -2,14 +2,11 @@
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { get } from './api.js';
-import { bytes } from './bytes.js';
-import { Chart } from './chart.js';
-import { findings } from './findings.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { bytes } from './figures.js';
+import { html, Icon } from './html.js';
+import { explain } from './overlay.js';
 import { t } from './strings.js';
 import { ago, at, span } from './time.js';
-import { explain } from './toast.js';
 
 /** @typedef {import('./types.js').Status} Status */
 /** @typedef {{ at: number, requests: number, lock: number | null, answerMs: number }} Point */
@@ -103,4 +100,49 @@ function Processes({ status }) {
       <td class="number">${one.pid}</td><td class="number" title=${at(one.started_at)}>${span(one.uptime_ms)}</td>
       ${[one.requests, one.writes, one.queue_depth, one.connections, one.restarts].map((value, place) => html`<td key=${place} class="number">${value.toLocaleString('en')}</td>`)}</tr>`)}</tbody>
   </table></div></section>`;
+}
+
+// What a status shows that needs a look, with what to do: the part of `persona doctor` that a
+// server can know of itself. A pure function of the status.
+
+/** @typedef {{ id: string, grade: 'warn' | 'danger', title: string, cure: string }} Finding */
+
+const words = t.health.findingsTexts;
+/** A log that is this many times as large as it is to be is not being reset. */
+const WAL_TIMES_MAX = 2;
+
+/** @param {Status} status @returns {Finding[]} */
+export function findings(status) {
+  /** @type {Finding[]} */
+  const found = [];
+  const add = (/** @type {boolean | null | undefined} */ is, /** @type {keyof typeof words} */ id, /** @type {'warn' | 'danger'} */ grade) => {
+    if (is) found.push({ id, grade, title: words[id][0], cure: words[id][1] });
+  };
+  add(status.disk?.state === 'short', 'disk', 'danger');
+  add((status.damage_found ?? 0) > 0, 'damage', 'danger');
+  add((status.backups?.failed ?? 0) > 0, 'backupFailed', 'danger');
+  add(status.contention.writes_given_up > 0, 'givenUp', 'warn');
+  add((status.contention.lock_retries ?? 0) > 0, 'retries', 'warn');
+  add(status.wal_bytes !== null && status.wal_bytes_max !== null && status.wal_bytes > WAL_TIMES_MAX * status.wal_bytes_max, 'wal', 'warn');
+  add(status.workers.some((worker) => worker.restarts > 0), 'restarts', 'warn');
+  return found;
+}
+
+// A line over the last two minutes, as SVG.
+
+const WIDTH = 240;
+const HEIGHT = 48;
+const POINTS = 60;
+
+/** @param {{ title: string, value: string, points: number[], text: (value: number) => string }} props */
+export function Chart({ title, value, points, text }) {
+  const high = Math.max(...points, 1e-9);
+  const low = points.length ? Math.min(...points) : 0;
+  const x = (/** @type {number} */ place) => (WIDTH * (POINTS - points.length + place)) / (POINTS - 1);
+  const y = (/** @type {number} */ one) => HEIGHT - 2 - ((HEIGHT - 6) * one) / (high * 1.1);
+  const line = points.map((one, place) => `${x(place).toFixed(1)} ${y(one).toFixed(1)}`).join('L');
+  return html`<figure class="chart"><figcaption>${title}<strong>${value}</strong></figcaption>
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${t.health.chart(title, text(low), text(high))}>
+      ${points.length > 1 && html`<path class="area" d=${`M${x(0).toFixed(1)} ${HEIGHT}L${line}L${WIDTH} ${HEIGHT}Z`} /><path class="line" d=${`M${line}`} />`}
+    </svg></figure>`;
 }

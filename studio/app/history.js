@@ -5,14 +5,13 @@ import { useEffect, useState } from '../vendor/runtime.js';
 import { get } from './api.js';
 import { Words } from './conflict.js';
 import { download } from './download.js';
-import { fieldName } from './editor-notices.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { fieldName } from './editor-views.js';
+import { html, Icon } from './html.js';
 import { editable, same } from './merge.js';
+import { explain, toast } from './overlay.js';
 import { go, personaLink, route } from './route.js';
 import { t } from './strings.js';
 import { ago, at, dayOf, timeOf } from './time.js';
-import { explain, toast } from './toast.js';
 
 /** @typedef {import('./types.js').Revision} Revision */
 /** @typedef {import('./session.js').Session} Session */

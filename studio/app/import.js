@@ -3,14 +3,12 @@
 
 import { computed, signal, useEffect } from '../vendor/runtime.js';
 import { call } from './api.js';
-import { bytes } from './bytes.js';
 import { download } from './download.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
-import { wake } from './live.js';
+import { bytes } from './figures.js';
+import { html, Icon } from './html.js';
+import { explain, toast } from './overlay.js';
 import { go, personaLink } from './route.js';
 import { t } from './strings.js';
-import { explain, toast } from './toast.js';
 
 /** @typedef {import('./types.js').ImportItem} ImportItem */
 /** @typedef {{ file: File, items: ImportItem[], why: string }} Looked a file, and what is known of it */
@@ -59,7 +57,6 @@ async function send(mode) {
   }
   phase.value = mode === 'validate' ? 'checked' : 'done';
   if (mode === 'validate') return;
-  wake();
   toast(t.imports.done(count('created') + count('updated')));
 }
 

@@ -1,71 +1,177 @@
-// What changes elsewhere. The list is asked for what changed since a position, every few seconds
-// while the page is seen; a feed of events takes this place when the API has one.
+// What changes elsewhere. One page of a browser follows the feed of events and tells the others that
+// there is something; each page that is seen then lists what changed since its own position. So
+// nothing is missed, whatever ends: a stream, the page that had it, the server.
 
-import { get, reachable } from './api.js';
-import { CARD_FIELDS, cardOf } from './cards.js';
+import { effect, untracked } from '../vendor/runtime.js';
+import { address, authorization, get, isLocked, reachable, Refusal } from './api.js';
+import { CARD_FIELDS, cardOf } from './gallery-list.js';
+import { token } from './settings-store.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
-const EVERY_MS = 1500;
 const PAGE = 200;
 /** The most that is told one by one; with more, whoever listens loads anew. */
 const CHANGES_MAX = 2000;
+/** The least time between two lists, however fast events come. */
+const PAUSE_MS = 120;
+/** A stream says something every 15 seconds. */
+const SILENCE_MS_MAX = 45_000;
+/** A stream that ends earlier counts as a failure, however it ended. */
+const SOUND_MS = 5000;
+const RETRY_MS = 500;
+const RETRY_MS_MAX = 15_000;
 
 /** @type {Set<(cards: Card[] | null) => void>} */
 const listeners = new Set();
-let position = '';
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let clock;
+/** Behind what a list asks for changes: a time at first, then what the last list said. */
+let position = new Date(performance.timeOrigin).toISOString();
+let isDue = false;
+let isAsking = false;
+/** Ends the wait for the next attempt. */
+let wake = () => {};
 
 /** Calls a function with personas that changed, deleted ones too; with null where too much did.
  * @param {(cards: Card[] | null) => void} listener */
 export function onChanges(listener) {
   listeners.add(listener);
-  wake();
   return () => listeners.delete(listener);
 }
 
-/** Asks at once: after a change of this page, or when it is seen again. */
-export function wake() {
-  clearTimeout(clock);
-  clock = setTimeout(ask, position ? 0 : 50);
-}
-
+/** Lists what changed, once for all events that come meanwhile. A page that is not seen rests. */
 async function ask() {
-  if (document.hidden || !listeners.size) return;
-  try {
-    if (position) await follow();
-    else position = (await get('personas', { query: { limit: 1, fields: 'id', updated_since: new Date().toISOString() } })).body.next_updated_since;
-  } catch (error) {
-    // 410: the position is of another database, or of a state before a restore.
-    if (/** @type {any} */ (error).status === 410) {
-      position = '';
-      tell(null);
+  isDue = true;
+  if (isAsking || document.hidden) return;
+  isAsking = true;
+  while (isDue && !document.hidden) {
+    isDue = false;
+    const began = performance.now();
+    try {
+      await list();
+    } catch (error) {
+      const { status, retryAfterMs = 0, isPassing } = /** @type {Refusal} */ (error);
+      // 410: the position is of another database, or of a state before a restore.
+      if (status === 410) startAnew();
+      // What was told of is still to be listed. A server that is away is asked when it is back.
+      else if (status && isPassing) {
+        isDue = true;
+        await pause(Math.max(retryAfterMs, RETRY_MS));
+      }
     }
+    await pause(Math.max(PAUSE_MS, performance.now() - began));
   }
-  clearTimeout(clock);
-  clock = setTimeout(ask, EVERY_MS);
+  isAsking = false;
 }
 
-async function follow() {
+async function list() {
   /** @type {Card[]} */
   const changed = [];
   let cursor;
+  let next = '';
   do {
     const query = { updated_since: position, include_deleted: true, fields: CARD_FIELDS, limit: PAGE, cursor };
     const { body } = await get('personas', { query });
     changed.push(...body.items.map(cardOf));
     cursor = body.next_cursor;
-    if (!cursor) position = body.next_updated_since;
+    next = body.next_updated_since;
   } while (cursor && changed.length < CHANGES_MAX);
-  if (cursor) position = '';
-  if (changed.length) tell(cursor ? null : changed);
+  position = next;
+  if (changed.length) listeners.forEach((listener) => listener(cursor ? null : changed));
 }
 
-/** @param {Card[] | null} cards */
-function tell(cards) {
-  listeners.forEach((listener) => listener(cards));
+function startAnew() {
+  position = new Date().toISOString();
+  listeners.forEach((listener) => listener(null));
 }
 
-document.addEventListener('visibilitychange', () => !document.hidden && wake());
-reachable.subscribe((is) => is && listeners.size && wake());
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Follows the feed until it ends. @param {AbortSignal} signal @param {() => void} tell */
+async function follow(signal, tell) {
+  const silent = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let clock;
+  const heard = () => {
+    clearTimeout(clock);
+    clock = setTimeout(() => silent.abort(), SILENCE_MS_MAX);
+  };
+  heard();
+  try {
+    const headers = { Accept: 'text/event-stream', ...authorization() };
+    const answer = await fetch(address('events'), { headers, cache: 'no-store', redirect: 'error', signal: AbortSignal.any([signal, silent.signal]) });
+    if (answer.status === 401) isLocked.value = true;
+    if (!answer.ok || !answer.body) throw new Refusal(answer.status, { code: 'unknown', status: answer.status });
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    // What was committed before the stream began is in no event of it.
+    tell();
+    for (let line = ''; ;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      heard();
+      const lines = (line + value).split('\n');
+      line = /** @type {string} */ (lines.pop());
+      if (lines.some((one) => one.startsWith('data:'))) tell();
+    }
+  } finally {
+    clearTimeout(clock);
+  }
+}
+
+/** Follows the feed again and again. The right to do so is asked for each time: a page that waits
+ * after a failure, or whose clocks are slow because it is not seen, keeps no other from trying.
+ * @param {string} name @param {AbortSignal} signal @param {() => void} tell */
+async function lead(name, signal, tell) {
+  const { locks } = navigator;
+  for (let failures = 0; !signal.aborted; ) {
+    const began = performance.now();
+    try {
+      // Without locks (no TLS, another machine) each page has a stream of its own, and there are few
+      // connections to a server: those that are not seen do without.
+      if (locks) await locks.request(name, { signal }, () => follow(signal, tell));
+      else await follow(AbortSignal.any([signal, hidden()]), tell);
+    } catch (error) {
+      if (/** @type {any} */ (error)?.status === 401) return;
+    }
+    failures = performance.now() - began > SOUND_MS ? 0 : failures + 1;
+    if (signal.aborted) return;
+    ask();
+    const ms = Math.min(RETRY_MS * 2 ** failures, RETRY_MS_MAX) * (0.5 + Math.random() / 2);
+    await Promise.race([new Promise((resolve) => (wake = () => resolve(undefined))), pause(!locks && document.hidden ? 2 ** 31 - 1 : ms)]);
+  }
+}
+
+/** Ends when the page is not seen any more. */
+function hidden() {
+  const stop = new AbortController();
+  const look = () => document.hidden && stop.abort();
+  document.addEventListener('visibilitychange', look, { signal: stop.signal });
+  look();
+  return stop.signal;
+}
+
+// Pages with other tokens see other personas, so they have another feed. The name of one tells no
+// page anything: 32 bits of a token of 256.
+effect(() => {
+  let hash = 0;
+  for (const sign of token.value) hash = Math.imul(hash ^ sign.charCodeAt(0), 0x9e3779b1) ^ (hash >>> 15);
+  const name = `persona-studio:feed:${hash}`;
+  const stop = new AbortController();
+  const channel = new BroadcastChannel(name);
+  channel.onmessage = ask;
+  ask();
+  untracked(() => lead(name, stop.signal, () => {
+    channel.postMessage('');
+    ask();
+  }));
+  return () => {
+    stop.abort();
+    channel.close();
+  };
+});
+
+reachable.subscribe((is) => is && wake());
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return;
+  wake();
+  ask();
+});

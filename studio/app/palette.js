@@ -3,15 +3,12 @@
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { get } from './api.js';
-import { Avatar } from './avatar.js';
-import { Dialog } from './dialog.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
-import { overlay } from './overlay.js';
+import { Avatar, html, Icon } from './html.js';
+import { Dialog, overlay } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
-import { searchText } from './search-text.js';
 import { settings } from './settings-store.js';
 import { t } from './strings.js';
+import { searchText } from './words.js';
 
 const PERSONAS_MAX = 8;
 

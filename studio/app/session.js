@@ -55,6 +55,8 @@ export class Session {
     this.isSending = false;
     this.isClosed = false;
     this.attempts = 0;
+    /** The newest revision that was told of. */
+    this.newest = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.clock = undefined;
     this.isKeeping = false;
@@ -104,8 +106,9 @@ export class Session {
 
   /** The persona was changed elsewhere, and has this revision now. @param {number} revision */
   changedElsewhere(revision) {
-    // The answer to a request under way brings the change along.
-    if (revision > this.server.peek().revision && !this.isSending && !this.pending) this.refresh();
+    this.newest = Math.max(this.newest, revision);
+    // The answer to a request under way may bring the change along.
+    if (this.newest > this.server.peek().revision && !this.isSending && !this.pending) this.refresh();
   }
 
   /** Brings a deleted persona back, and then saves what was typed. */
@@ -223,6 +226,7 @@ export class Session {
     }
     this.isSending = false;
     this.keepDraft();
+    this.changedElsewhere(0);
     if (this.isDirty.peek() && !this.trouble.peek()) this.soon(IDLE_MS);
   }
 

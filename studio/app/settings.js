@@ -2,8 +2,7 @@
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { address, get } from './api.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { html, Icon } from './html.js';
 import { overlay } from './overlay.js';
 import { settings, token } from './settings-store.js';
 import { t } from './strings.js';

@@ -3,23 +3,20 @@
 
 import { computed, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
 import { get, isLocked, reachable } from './api.js';
-import { CreateDialog } from './create.js';
+import { CreateDialog, ShortcutSheet } from './dialogs.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
 import { Health } from './health.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { html, Icon } from './html.js';
 import { DropZone, Import } from './import.js';
 import { isMac, shortcuts } from './keys.js';
-import { overlay } from './overlay.js';
+import { overlay, Toasts } from './overlay.js';
 import { Palette } from './palette.js';
 import { go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
 import { Settings } from './settings.js';
-import { ShortcutSheet } from './shortcuts.js';
 import { SignIn } from './sign-in.js';
 import { t } from './strings.js';
-import { Toasts } from './toast.js';
 
 const close = () => (overlay.value = '');
 

@@ -2,11 +2,10 @@
 
 import { useState } from '../vendor/runtime.js';
 import { get, isLocked } from './api.js';
-import { Dialog } from './dialog.js';
 import { html } from './html.js';
+import { Dialog, explain } from './overlay.js';
 import { token } from './settings-store.js';
 import { t } from './strings.js';
-import { explain } from './toast.js';
 
 /** @param {{ onDone: () => void }} props */
 export function SignIn({ onDone }) {

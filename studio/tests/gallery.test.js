@@ -177,7 +177,6 @@ story('what changes elsewhere changes here, and what is new is told', async ({ s
   const { id } = await server.create({ name: 'Before' });
   const page = await open();
   await page.getByRole('link', { name: 'Before' }).waitFor();
-  await page.waitForResponse((answer) => answer.url().includes('updated_since'));
   await server.api('PATCH', `personas/${id}`, { name: 'After' });
   await page.locator('.card.fresh', { hasText: 'After' }).waitFor();
   await server.create({ name: 'Fresh' });

@@ -2,11 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytes } from '../app/bytes.js';
+import { bytes, characters, tokens } from '../app/figures.js';
 import { changes, patchOf, reconcile, same } from '../app/merge.js';
-import { searchText } from '../app/search-text.js';
-import { characters, tokens } from '../app/tokens.js';
-import { wordDiff } from '../app/words.js';
+import { searchText, wordDiff } from '../app/words.js';
 
 const side = (parts, kind) => parts.filter((part) => part.kind === 'same' || part.kind === kind).map((part) => part.text).join('');
 

@@ -72,6 +72,11 @@ fn the_editor_loses_nothing_that_was_typed() {
 }
 
 #[test]
+fn what_changes_elsewhere_is_seen() {
+    tell_stories("live.test.js");
+}
+
+#[test]
 fn files_are_looked_at_before_they_are_imported() {
     tell_stories("import.test.js");
 }

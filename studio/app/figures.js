@@ -1,3 +1,20 @@
+// Amounts and lengths, as people read them.
+
+// Amounts of bytes as people read them.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** @param {number} count */
+export function bytes(count) {
+  let place = 0;
+  let value = count;
+  while (value >= 1024 && place < UNITS.length - 1) {
+    value /= 1024;
+    place += 1;
+  }
+  return `${value.toLocaleString('en', { maximumFractionDigits: place && value < 100 ? 1 : 0 })} ${UNITS[place]}`;
+}
+
 // How many tokens a model makes of a text, about: a rule of thumb that needs no tokenizer. English
 // has about four characters a token, Chinese, Japanese and Korean about one.
 
