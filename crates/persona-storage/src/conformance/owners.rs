@@ -174,7 +174,13 @@ pub async fn the_other_conditions_of_a_list_hold_for_an_owner_too(
     merge(store, 4, json!({ "nickname": "of another" })).await.expect("patched");
     merge(store, 6, json!({ "nickname": "of its own" })).await.expect("patched");
     let since = Filter { updated_since: Some(Since::Position(position)), ..of_ada() };
-    assert_eq!(walk(store, &since, sort).await, [6]);
+    // A transaction that still ran somewhere at the time of the position has changes before it told
+    // once more.
+    let found = walk(store, &since, sort).await;
+    assert!(
+        found.contains(&6) && found.iter().all(|number| [8, 6, 5, 3, 2].contains(number)),
+        "{found:?}"
+    );
 }
 
 pub async fn an_export_of_an_owner_has_its_personas_only(store: &Subject, _clock: &TestClock) {

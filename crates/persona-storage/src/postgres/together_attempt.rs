@@ -1,10 +1,10 @@
 //! One attempt at an atomic batch: a transaction of its own that holds all of it or is given up.
 //!
 //! It first locks the rows of all personas that are there, in the order of their identities, so
-//! what is then read and decided stays true until it ends; where one was changed meanwhile by a
-//! transaction that the feed has behind this one, this one is begun anew. What is new is written with the same
-//! statement and the same conditions as every write. A condition that does not hold, which only a
-//! creation can meet, is a lost race.
+//! what is then read and decided stays true until it ends. Where one was changed meanwhile by a
+//! transaction that the feed has behind this one, this one is begun anew. What is new is written
+//! with the same statement and the same conditions as every write. A condition that does not hold,
+//! which only a creation can meet, is a lost race.
 //!
 //! Start reading at [`Attempts::attempt`].
 

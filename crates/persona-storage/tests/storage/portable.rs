@@ -59,7 +59,7 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["merge", "into"]),
     never(&["truncate"]),
     // The order of commits: the one thing that all writes have in common.
-    Construct { words: &["pg_current_xact_id"], declared: &["write_sql.rs"] },
+    Construct { words: &["pg_current_xact_id"], declared: &["write_sql.rs", "write_statement.rs"] },
     Construct {
         words: &["pg_snapshot_xmin"],
         declared: &["events.rs", "feed.rs", "transfer/source.rs"],
