@@ -52,6 +52,8 @@ export class Session {
     });
     /** @type {import('./drafts.js').Pending | null} */
     this.pending = null;
+    /** Members that the server could not merge. @type {Set<string>} */
+    this.held = new Set();
     this.isSending = false;
     this.isClosed = false;
     this.attempts = 0;
@@ -95,7 +97,7 @@ export class Session {
     if (base) {
       const session = new Session(base, draft);
       // A request without an answer may be what made the newer state: it is sent again first.
-      if (!draft.pending) session.adopt(persona, editable(base));
+      if (!draft.pending) session.meet(persona);
       return session;
     }
     const session = new Session(persona, { ...draft, pending: null });
@@ -202,8 +204,9 @@ export class Session {
     clearTimeout(this.clock);
     if (this.isSending || this.trouble.peek() === 'gone') return;
     if (!this.pending) {
-      const unsaved = this.unsaved.peek();
+      const unsaved = this.sendable();
       if (!Object.keys(unsaved).length) {
+        if (this.held.size) return this.refresh();
         if (['saving', 'offline', 'busy', 'failed'].includes(this.trouble.peek())) this.trouble.value = '';
         return;
       }
@@ -222,7 +225,7 @@ export class Session {
       this.trouble.value = '';
       this.adopt(persona, { ...editable(this.server.peek()), ...sent.changes });
     } catch (error) {
-      await this.refused(/** @type {Refusal} */ (error));
+      await this.refused(/** @type {Refusal} */ (error), sent);
     }
     this.isSending = false;
     this.keepDraft();
@@ -238,8 +241,13 @@ export class Session {
     };
   }
 
-  /** @param {Refusal} error */
-  async refused(error) {
+  /** What is not saved, without what the server could not merge. */
+  sendable() {
+    return Object.fromEntries(Object.entries(this.unsaved.peek()).filter(([name]) => !this.held.has(name)));
+  }
+
+  /** @param {Refusal} error @param {import('./drafts.js').Pending} sent */
+  async refused(error, sent) {
     if (!(error instanceof Refusal)) throw error;
     if (error.isPassing || error.code === 'outcome_unknown') {
       this.trouble.value = error.status === 0 ? 'offline' : 'busy';
@@ -249,7 +257,12 @@ export class Session {
     }
     this.pending = null;
     this.why.value = error.problem.detail ?? error.problem.title ?? '';
-    if (error.code === 'conflict' || error.code === 'unknown_base') return this.refresh();
+    if (error.code === 'conflict' || error.code === 'unknown_base') {
+      const places = error.problem.conflicts?.map(({ pointer }) => pointer.split('/')[1]);
+      for (const name of places?.length ? places : Object.keys(sent.changes)) this.held.add(name);
+      // The rest is merged first, from the same base.
+      return Object.keys(this.sendable()).length ? this.soon(0) : this.refresh();
+    }
     if (error.status === 410) return void (this.trouble.value = 'gone');
     const errors = (error.problem.errors ?? []).filter((one) => one.pointer !== undefined);
     if (error.code === 'handle_taken') errors.push({ pointer: '/handle', code: error.code, message: this.why.peek() });
@@ -260,10 +273,9 @@ export class Session {
   /** Reads what the server has now, and brings both together. */
   async refresh() {
     try {
-      const base = editable(this.server.peek());
       const { body } = await get(`personas/${this.id}`);
       if (['saving', 'gone'].includes(this.trouble.peek())) this.trouble.value = '';
-      if (body.revision !== this.server.peek().revision) this.adopt(body, base);
+      if (body.revision !== this.server.peek().revision) this.meet(body);
     } catch (error) {
       if (/** @type {any} */ (error).status === 410) this.trouble.value = 'gone';
       else if (error instanceof Refusal && error.isPassing) {
@@ -273,11 +285,21 @@ export class Session {
     }
   }
 
+  /** Takes over a newer state of the server, unless both sides changed a member: that the server
+   * merges, by items and lines, when it gets what was typed. @param {any} persona */
+  meet(persona) {
+    const base = editable(this.server.peek());
+    const { both } = reconcile(base, editable(persona), this.form.peek());
+    if (!this.held.size && Object.keys(both).some((name) => !(name in this.both.peek()))) this.soon(0);
+    else this.adopt(persona, base);
+  }
+
   /** Takes over a newer state of the server. @param {any} persona @param {Members} base what the form was made from */
   adopt(persona, base) {
     const theirs = editable(persona);
     const { form, both, taken } = reconcile(base, theirs, this.form.peek());
     const undecided = { ...both };
+    this.held.clear();
     for (const [name, one] of Object.entries(this.both.peek())) {
       if (name in undecided) undecided[name].base = one.base;
       else if (JSON.stringify(theirs[name]) !== JSON.stringify(this.form.peek()[name])) {

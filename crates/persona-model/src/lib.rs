@@ -18,7 +18,8 @@
 //! - **precondition**: the states that a writer accepts as the current one.
 //! - **validation errors**: everything that is wrong with an input; each is a **field error**.
 //! - **patch**: a partial change, applied inside the write transaction.
-//! - **conflict**: a field that two sides changed differently since their common base.
+//! - **conflict**: a **unit** that two sides changed differently since their common base: a field,
+//!   or a part of one that is merged on its own.
 //! - **change**: one line of the global **feed**: which persona got which revision. Told to a
 //!   client it is an **event**; one that goes on asking for events is a **follower**.
 //! - **diff**: what differs between two documents. A **hunk** is some neighbouring lines of a text,
@@ -96,7 +97,10 @@ pub use field::{
     nearest_field, nearest_name,
 };
 pub use id::PersonaId;
-pub use merge::{Conflict, Merged, merge_three_way};
+pub use merge::{
+    Conflict, MARKED_BYTES_MAX, MERGE_CHANGES_MAX, MERGE_ITEMS_MAX, MERGE_STEPS_MAX, Merged,
+    has_conflict_marker, marked_text, merge_three_way,
+};
 pub use operations::{
     PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX,
 };

@@ -59,6 +59,13 @@ pub(crate) fn document(input: Value) -> Result<Map<String, Value>, ValidationErr
     }
 }
 
+/// Whether a value keeps the rules of its field.
+pub(crate) fn is_valid(field: &Field, value: &Value) -> bool {
+    let mut faults = Faults::default();
+    faults.check_field(field, field.name, value);
+    faults.found.is_empty()
+}
+
 #[derive(Default)]
 struct Faults {
     found: Vec<FieldError>,

@@ -2,6 +2,7 @@
 
 mod documents;
 mod laws;
+mod merge;
 mod patch_fuzz;
 mod patches;
 mod rules;

@@ -108,6 +108,7 @@ macro_rules! conformance_suite {
             patching::a_patch_that_breaks_a_rule_names_every_fault,
             patching::a_patch_of_an_older_base_keeps_what_others_changed_meanwhile,
             patching::a_patch_of_an_older_base_that_conflicts_returns_all_three_sides,
+            patching::a_patch_of_an_older_base_is_merged_by_items_and_lines,
             patching::a_patch_of_an_unknown_base_is_refused,
             deletion::a_deleted_persona_still_reads_but_cannot_be_changed,
             deletion::deleting_again_changes_nothing_whatever_is_expected,

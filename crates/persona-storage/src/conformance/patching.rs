@@ -127,6 +127,26 @@ pub async fn a_patch_of_an_older_base_that_conflicts_returns_all_three_sides(
     assert_eq!(get(store, 1).await, second);
 }
 
+pub async fn a_patch_of_an_older_base_is_merged_by_items_and_lines(
+    store: &Subject,
+    _clock: &TestClock,
+) {
+    let lore = |entries: Value| json!({ "entries": entries });
+    let (one, two) = (json!({ "id": 1, "content": "one" }), json!({ "id": 2, "content": "two" }));
+    let base = json!({ "name": "Ada", "tags": ["a"], "scenario": "1\n2\n3", "character_book": lore(json!([one])) });
+    create(store, 1, base).await;
+    let theirs = json!({ "tags": ["a", "t"], "scenario": "T\n2\n3", "character_book": lore(json!([one, two])) });
+    merge(store, 1, theirs).await.expect("patched");
+    let changed = json!({ "id": 1, "content": "ONE" });
+    let yours = json!({ "tags": ["a", "y"], "scenario": "1\n2\nY", "character_book": lore(json!([changed])) });
+    let written = merge_from(store, 1, yours).await.expect("merged");
+    let body = json_of(&written.representation);
+    assert_eq!(
+        (&body["tags"], &body["scenario"], &body["character_book"]),
+        (&json!(["a", "t", "y"]), &json!("T\n2\nY"), &lore(json!([changed, two])))
+    );
+}
+
 pub async fn a_patch_of_an_unknown_base_is_refused(store: &Subject, _clock: &TestClock) {
     create(store, 1, named("Ada")).await;
     let refused = merge_from(store, 7, json!({ "scenario": "yours" })).await.expect_err("refused");

@@ -1,0 +1,73 @@
+//! The merge of a document, field by field.
+
+use serde_json::{Map, Value};
+
+use super::parts::Parts;
+use super::unit::{Merging, Sides};
+use crate::field::FIELDS;
+use crate::{Document, ValidationErrors, validate};
+
+/// A unit that two sides changed differently since their common base.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conflict {
+    /// Which unit: a JSON Pointer (RFC 6901) into the base, where the members of objects have the
+    /// same place on all sides. The place `-` of a list is an item that the base does not have.
+    pub pointer: String,
+    /// Its value in the base; `None` where it did not exist.
+    pub base: Option<Value>,
+    /// Its value now, made by another writer.
+    pub theirs: Option<Value>,
+    /// The value that this writer wants.
+    pub yours: Option<Value>,
+}
+
+/// What came of a three-way merge.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Merged {
+    /// Both sides' changes in one document.
+    Clean(Document),
+    /// Units that both changed, in the order of the fields; at least one.
+    Conflicts(Vec<Conflict>),
+}
+
+/// Merges what they and you made of the same base.
+///
+/// A field that both changed, and that would break a rule with the changes of both, is a conflict
+/// as a whole: for example a list that would have too many items.
+///
+/// # Errors
+///
+/// A field that at most one side changed breaks a rule.
+pub fn merge_three_way(
+    base: &Document,
+    theirs: &Document,
+    yours: &Document,
+) -> Result<Merged, ValidationErrors> {
+    let mut merged = Map::new();
+    let mut merging = Merging::default();
+    for field in FIELDS {
+        let sides = Sides {
+            base: base.get(field.name),
+            theirs: theirs.get(field.name),
+            yours: yours.get(field.name),
+        };
+        let conflicts = merging.conflicts.len();
+        let mut value = merging.member(field.name, Parts::of_field(field), sides);
+        let is_clean = merging.conflicts.len() == conflicts;
+        let is_of_both = value.as_ref() != sides.theirs && value.as_ref() != sides.yours;
+        if is_clean
+            && is_of_both
+            && !value.as_ref().is_some_and(|value| validate::is_valid(field, value))
+        {
+            value = merging.member(field.name, Parts::None, sides);
+        }
+        if let Some(value) = value {
+            merged.insert(field.name.into(), value);
+        }
+    }
+    if merging.conflicts.is_empty() {
+        Document::from_json(Value::Object(merged)).map(Merged::Clean)
+    } else {
+        Ok(Merged::Conflicts(merging.conflicts))
+    }
+}

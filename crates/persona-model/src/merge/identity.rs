@@ -1,0 +1,96 @@
+//! When two items of two lists are the same one.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+/// What the items of a list are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ItemKind {
+    /// Words, such as tags: another word is another item.
+    Word,
+    /// Texts, such as greetings.
+    Text,
+    /// Assets (Character Card V3): the same type and name is the same asset.
+    Asset,
+    /// Entries of a lorebook: the same `id` is the same entry.
+    Entry,
+}
+
+/// What makes an item the same one in several lists.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Identity<'a> {
+    /// The members that name it; no other item of its list has the same.
+    Named(&'a Value, Option<&'a Value>),
+    /// Its value, and how many equal items stand before it.
+    Equal(&'a Value, usize),
+}
+
+impl<'a> Identity<'a> {
+    /// The value that the item is known by, where no name tells it.
+    pub(super) fn value(self) -> Option<&'a Value> {
+        match self {
+            Self::Named(..) => None,
+            Self::Equal(value, _) => Some(value),
+        }
+    }
+
+    /// Whether an item with this identity can be what came of one with another.
+    pub(super) fn can_become(self, other: Self) -> bool {
+        !matches!((self, other), (Self::Named(..), Self::Named(..)))
+    }
+}
+
+/// The identities of the items of three versions of a list.
+///
+/// A name counts where no list has it twice: an entry without an `id`, or with one that another
+/// entry has too, is known by its value only.
+pub(super) fn identities<'a>(kind: ItemKind, lists: [&'a [Value]; 3]) -> [Vec<Identity<'a>>; 3] {
+    // How often each name is in the list where it is most often.
+    let mut names: HashMap<Identity<'a>, usize> = HashMap::new();
+    for list in lists {
+        let mut own: HashMap<Identity<'a>, usize> = HashMap::new();
+        for name in list.iter().filter_map(|item| name_of(kind, item)) {
+            *own.entry(name).or_default() += 1;
+        }
+        for (name, times) in own {
+            let most = names.entry(name).or_default();
+            *most = times.max(*most);
+        }
+    }
+    lists.map(|list| {
+        let mut equal: HashMap<&Value, usize> = HashMap::new();
+        let mut of = |item: &'a Value| {
+            let name = name_of(kind, item).filter(|name| names.get(name) == Some(&1));
+            name.unwrap_or_else(|| {
+                let before = equal.entry(item).or_default();
+                *before += 1;
+                Identity::Equal(item, *before)
+            })
+        };
+        list.iter().map(&mut of).collect()
+    })
+}
+
+fn name_of(kind: ItemKind, item: &Value) -> Option<Identity<'_>> {
+    match kind {
+        ItemKind::Word | ItemKind::Text => None,
+        ItemKind::Asset => Some(Identity::Named(item.get("type")?, Some(item.get("name")?))),
+        ItemKind::Entry => {
+            let id = item.get("id").filter(|id| id.is_number() || id.is_string())?;
+            Some(Identity::Named(id, None))
+        }
+    }
+}
+
+/// The lines and words of an item that tell it from others.
+pub(super) fn parts_of(kind: ItemKind, item: &Value) -> impl Iterator<Item = &str> {
+    let members: &[&str] = match kind {
+        ItemKind::Word | ItemKind::Text => &[],
+        ItemKind::Asset => &["name", "uri"],
+        ItemKind::Entry => &["content", "name", "comment"],
+    };
+    let keys = item.get("keys").and_then(Value::as_array).into_iter().flatten();
+    let values = members.iter().filter_map(|name| item.get(name)).chain([item]).chain(keys);
+    values.filter_map(Value::as_str).flat_map(str::lines).filter(|line| !line.trim().is_empty())
+}

@@ -1,0 +1,109 @@
+//! The merge of one unit and its parts.
+
+use serde_json::{Map, Value};
+
+use super::document::Conflict;
+use super::line_changes::Steps;
+use super::lines;
+use super::parts::Parts;
+
+/// One unit as the three sides have it.
+#[derive(Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub base: Option<&'a Value>,
+    pub theirs: Option<&'a Value>,
+    pub yours: Option<&'a Value>,
+}
+
+impl<'a> Sides<'a> {
+    fn member(&self, key: &str) -> Self {
+        let of = |side: Option<&'a Value>| side.and_then(|value| value.get(key));
+        Self { base: of(self.base), theirs: of(self.theirs), yours: of(self.yours) }
+    }
+}
+
+/// A merge that is being made.
+#[derive(Default)]
+pub(super) struct Merging {
+    /// The conflicts so far.
+    pub conflicts: Vec<Conflict>,
+    /// Where the merge is: a JSON Pointer.
+    at: String,
+    /// What comparing lines may still take.
+    steps: Steps,
+}
+
+impl Merging {
+    /// Merges a member of the unit that the merge is at. What is in conflict stays as the other
+    /// writer has it.
+    pub(super) fn member(&mut self, name: &str, parts: Parts, sides: Sides<'_>) -> Option<Value> {
+        let length = self.at.len();
+        self.at.push('/');
+        self.at.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        let value = self.unit(parts, sides);
+        self.at.truncate(length);
+        value
+    }
+
+    fn unit(&mut self, parts: Parts, sides: Sides<'_>) -> Option<Value> {
+        if sides.theirs == sides.yours || sides.base == sides.yours {
+            return sides.theirs.cloned();
+        }
+        if sides.base == sides.theirs {
+            return sides.yours.cloned();
+        }
+        let before = self.conflicts.len();
+        if let Some(value) = self.parts(parts, sides) {
+            return Some(value);
+        }
+        // What was found in the parts is in the whole.
+        self.conflicts.truncate(before);
+        self.conflicts.push(Conflict {
+            pointer: self.at.clone(),
+            base: sides.base.cloned(),
+            theirs: sides.theirs.cloned(),
+            yours: sides.yours.cloned(),
+        });
+        sides.theirs.cloned()
+    }
+
+    /// Merges the parts of a unit; `None` where that is not possible.
+    fn parts(&mut self, parts: Parts, sides: Sides<'_>) -> Option<Value> {
+        match (parts, sides.theirs?, sides.yours?) {
+            (Parts::Lines, Value::String(theirs), Value::String(yours)) => {
+                let base = sides.base?.as_str()?;
+                lines::merge(base, theirs, yours, &mut self.steps).map(Value::String)
+            }
+            (Parts::Members(part), Value::Object(theirs), Value::Object(yours)) => {
+                // Without a base nothing says that both mean the same object.
+                sides.base?.as_object()?;
+                Some(self.members(part, theirs, yours, sides))
+            }
+            (Parts::Items(kind), Value::Array(theirs), Value::Array(yours)) => {
+                let base =
+                    sides.base.map_or(Some(&[][..]), |base| base.as_array().map(Vec::as_slice))?;
+                self.items(kind, base, theirs, yours).map(Value::Array)
+            }
+            _ => None,
+        }
+    }
+
+    fn members(
+        &mut self,
+        part: fn(&str) -> Parts,
+        theirs: &Map<String, Value>,
+        yours: &Map<String, Value>,
+        sides: Sides<'_>,
+    ) -> Value {
+        let mut keys: Vec<&String> = theirs.keys().chain(yours.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        let mut merged = Map::new();
+        for key in keys {
+            if let Some(value) = self.member(key, part(key), sides.member(key)) {
+                merged.insert(key.clone(), value);
+            }
+        }
+        Value::Object(merged)
+    }
+}
