@@ -119,7 +119,7 @@ function TagDialog({ onClose }) {
       return [...card.tags, ...tags.filter((tag) => !has.has(tag.toLowerCase()))];
     };
     try {
-      // Merged with what others did since: a persona whose tags they changed is left alone and told.
+      // Merged with what others did since, tag by tag. A persona that they deleted is told.
       const kept = await changeAll(selection(), (card) => ({ op: 'patch', id: card.id, base_revision: card.revision, patch: { tags: next(card) } }));
       onClose();
       clearSelection();

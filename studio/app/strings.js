@@ -69,7 +69,7 @@ export const t = {
     deleted: (/** @type {number} */ count) => `${personas(count)} deleted`,
     restored: (/** @type {number} */ count) => `${personas(count)} restored`,
     exported: (/** @type {number} */ count) => `${personas(count)} exported`,
-    failed: (/** @type {number} */ count, /** @type {string} */ why) => `${number(count, 'persona was', 'personas were')} left as they are: ${why}`,
+    failed: (/** @type {number} */ count, /** @type {string} */ why) => `${number(count, 'persona was', 'personas were')} left unchanged: ${why}`,
     tooMany: (/** @type {number} */ most) => `At most ${most.toLocaleString('en')} personas are selected at once.`,
   },
   create: { title: 'New persona', name: 'Name', kind: 'Kind', missing: 'A persona needs a name.' },

@@ -77,22 +77,23 @@ story('a range is selected, deleted, and brought back', async ({ server, open })
   await page.getByText('8 personas').waitFor();
 });
 
-story('tags of many are changed at once; what others changed meanwhile is left alone and told', async ({ server, open, problems }) => {
-  await server.createAll([{ name: 'One', tags: ['old'] }, { name: 'Two', tags: ['Old', 'kept'] }]);
+story('tags of many are changed at once, beside what others changed meanwhile; one that they deleted is told', async ({ server, open, problems }) => {
+  await server.createAll([{ name: 'One', tags: ['old'] }, { name: 'Three' }, { name: 'Two', tags: ['Old', 'kept'] }]);
   const page = await open('#/?sort=name');
-  await page.getByText('2 personas').waitFor();
+  await page.getByText('3 personas').waitFor();
   await page.route('**/personas?*updated_since*', (route) => route.abort());
   await page.getByLabel('Select One').click();
   await page.getByRole('button', { name: 'Select all' }).click();
-  await page.getByText('2 selected').waitFor();
-  const { items } = await server.api('GET', 'personas?sort=name');
-  await server.api('PATCH', `personas/${items[0].id}`, { tags: ['theirs'] });
+  await page.getByText('3 selected').waitFor();
+  const { items: [one, three, two] } = await server.api('GET', 'personas?sort=name');
+  await server.api('PATCH', `personas/${one.id}`, { tags: ['theirs'] });
+  await server.api('DELETE', `personas/${three.id}`, undefined, { 'if-match': '*' });
   await page.getByRole('button', { name: 'Tag', exact: true }).click();
   await page.getByLabel('Tag', { exact: true }).fill('fresh, Fresh');
   await page.keyboard.press('Enter');
-  await page.getByText('1 persona was left as they are', { exact: false }).waitFor();
-  assert.deepEqual((await server.read(items[0].id)).tags, ['theirs']);
-  assert.deepEqual((await server.read(items[1].id)).tags, ['Old', 'kept', 'fresh']);
+  await page.getByText('1 persona was left unchanged', { exact: false }).waitFor();
+  assert.deepEqual((await server.read(one.id)).tags, ['theirs', 'fresh']);
+  assert.deepEqual((await server.read(two.id)).tags, ['Old', 'kept', 'fresh']);
   problems.length = 0;
 });
 
