@@ -72,6 +72,11 @@ fn the_editor_loses_nothing_that_was_typed() {
 }
 
 #[test]
+fn other_scripts_and_large_text_are_at_home() {
+    tell_stories("world.test.js");
+}
+
+#[test]
 fn what_changes_elsewhere_is_seen() {
     tell_stories("live.test.js");
 }
