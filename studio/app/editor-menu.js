@@ -28,10 +28,10 @@ export function Menu({ session }) {
     }
   };
   const actions = [
-    { text: t.editor.duplicate, icon: 'copy', act: () => duplicate(session) },
+    { text: t.editor.duplicate, icon: 'copy', writes: true, act: () => duplicate(session) },
     { text: t.editor.exportOne, icon: 'export', act: () => download(`${fileName(session.form.peek().name)}.json`, 'application/json', JSON.stringify(session.server.peek(), null, 2)) },
     { text: t.editor.copyId, icon: 'tag', act: async () => { await navigator.clipboard.writeText(session.id); toast(t.common.copied); } },
-    { text: t.editor.delete, icon: 'trash', danger: true, act: () => remove(session) },
+    { text: t.editor.delete, icon: 'trash', danger: true, writes: true, act: () => remove(session) },
   ];
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (!open) return;
@@ -49,7 +49,7 @@ export function Menu({ session }) {
   };
   return html`<div class="menu" ref=${self} onKeyDown=${onKeyDown}>
     <button type="button" class="button" aria-expanded=${open ? 'true' : 'false'} aria-controls="editor-menu" onClick=${() => setOpen(!open)}>${t.editor.more}<${Icon} name="down" /></button>
-    ${open && html`<ul id="editor-menu">${actions.map((one) => html`<li key=${one.text}><button type="button" class=${one.danger ? 'danger' : ''} onClick=${run(one.act)}><${Icon} name=${one.icon} />${one.text}</button></li>`)}</ul>`}
+    ${open && html`<ul id="editor-menu">${actions.map((one) => html`<li key=${one.text} class=${one.writes ? 'writes' : ''}><button type="button" class=${one.danger ? 'danger' : ''} onClick=${run(one.act)}><${Icon} name=${one.icon} />${one.text}</button></li>`)}</ul>`}
   </div>`;
 }
 

@@ -21,7 +21,7 @@ export function Notices({ session, onDecide }) {
   const by = notice?.by || t.editor.someone;
   return html`<div class="notices" role="status" aria-live="polite">
     ${session.server.value.deleted_at || session.trouble.value === 'gone' ? html`<p class="notice danger"><${Icon} name="trash" /><span>${session.trouble.value === 'gone' ? t.editor.status.gone : t.editor.deletedHere}</span>
-      <button type="button" class="button" onClick=${() => session.undelete().catch(toastError)}>${t.editor.restore}</button></p>` : null}
+      <button type="button" class="button writes" onClick=${() => session.undelete().catch(toastError)}>${t.editor.restore}</button></p>` : null}
     ${open > 0 && html`<p class="notice warn"><${Icon} name="warn" /><span>${t.conflict.open(open)}: ${Object.keys(session.both.value).map(fieldName).join(', ')}</span><button type="button" class="button" onClick=${onDecide}>${t.editor.decide}</button></p>`}
     ${session.wasRestored.value && html`<p class="notice"><${Icon} name="undo" /><span>${t.editor.restoredDraft}</span>
       <button type="button" class="button icon-only quiet" aria-label=${t.common.close} onClick=${() => (session.wasRestored.value = false)}><${Icon} name="close" /></button></p>`}
@@ -96,6 +96,6 @@ export function JsonView({ session }) {
     <textarea class="code" aria-label=${t.json.label} aria-describedby="json-about json-why" aria-invalid=${why ? 'true' : undefined} spellcheck=${false} rows="28" value=${text} onInput=${(/** @type {any} */ event) => { setDraft(event.target.value); setWhy(''); setDone(''); }}></textarea>
     <p id="json-why" class="error" role="alert">${why}</p>
     <div class="dialog-foot"><span class="hint" role="status">${done}</span><button type="button" class="button" disabled=${draft === null} onClick=${() => { setDraft(null); setWhy(''); }}>${t.json.reset}</button>
-      <button type="button" class="button primary" disabled=${draft === null} onClick=${apply}>${t.json.apply}</button></div>
+      <button type="button" class="button primary writes" disabled=${draft === null} onClick=${apply}>${t.json.apply}</button></div>
   </div>`;
 }

@@ -1,7 +1,7 @@
 // The dialog that asks for a token, where a server wants one. The token stays in this window.
 
 import { useState } from '../vendor/runtime.js';
-import { get, isLocked } from './api.js';
+import { get, isLocked, learnWho } from './api.js';
 import { html } from './html.js';
 import { Dialog, explain } from './overlay.js';
 import { token } from './settings-store.js';
@@ -17,7 +17,7 @@ export function SignIn({ onDone }) {
     token.value = text.trim().replace(/[^\x21-\x7e]/g, '');
     try {
       await get('personas', { query: { limit: 1, fields: 'id' } });
-      isLocked.value = false;
+      await learnWho();
       onDone();
     } catch (error) {
       token.value = before;
