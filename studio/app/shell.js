@@ -3,7 +3,7 @@
 
 import { computed, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
 import { get, isLocked, mayWrite, reachable } from './api.js';
-import { CreateDialog, ShortcutSheet } from './dialogs.js';
+import { CreateDialog, ShortcutSheet, SignIn } from './dialogs.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
 import { Health } from './health.js';
@@ -15,7 +15,6 @@ import { Palette } from './palette.js';
 import { go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
 import { Settings } from './settings.js';
-import { SignIn } from './sign-in.js';
 import { t } from './strings.js';
 
 const close = () => (overlay.value = '');
