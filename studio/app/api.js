@@ -1,6 +1,6 @@
 // The way to the server: the public API, and nothing else.
 
-import { signal } from '../vendor/runtime.js';
+import { computed, effect, signal } from '../vendor/runtime.js';
 import { settings, token } from './settings-store.js';
 
 /** How long an answer may take; a server gives up earlier by itself. */
@@ -11,6 +11,25 @@ export const reachable = signal(true);
 
 /** Whether the server wants to know with which token it is spoken to. */
 export const isLocked = signal(false);
+
+/** On whose behalf this page asks; null until the server says so, and while it wants to know.
+ * @type {import('../vendor/runtime.js').Signal<import('./types.js').Who | null>} */
+export const who = signal(null);
+/** Whether this page may change personas. What the server would refuse is not offered. */
+export const mayWrite = computed(() => who.value?.scope !== 'read');
+effect(() => {
+  document.documentElement.dataset.scope = who.value?.scope ?? '';
+});
+
+/** Asks on whose behalf this page asks. */
+export const learnWho = () => call('GET', 'session').then(({ body }) => {
+  who.value = body;
+  isLocked.value = false;
+}, () => {});
+
+/** Notes that the server wants a token, unless this page has signed in since it asked.
+ * @param {import('./types.js').Who | null} before who asked */
+export const lock = (before) => who.peek() === before && (isLocked.value = true);
 
 /** @typedef {import('./types.js').Problem} Problem */
 /** @typedef {{ query?: Record<string, any>, body?: any, type?: string, headers?: Record<string, string>,
@@ -63,6 +82,7 @@ export async function call(method, path, wish = {}) {
   } else if (body instanceof Blob) {
     headers['Content-Type'] = wish.type ?? 'application/octet-stream';
   }
+  const asker = who.peek();
   const patience = AbortSignal.timeout(ANSWER_MS_MAX);
   const stop = wish.signal ? AbortSignal.any([wish.signal, patience]) : patience;
   let response;
@@ -89,7 +109,7 @@ export async function call(method, path, wish = {}) {
   if (response.ok) {
     return { status: response.status, body: read ?? text, etag: response.headers.get('etag') ?? '', headers: response.headers };
   }
-  if (response.status === 401) isLocked.value = true;
+  if (response.status === 401) lock(asker);
   const refusal = new Refusal(response.status, isProblem(read) ? read : { code: 'unknown', title: response.statusText, status: response.status });
   refusal.retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1000;
   throw refusal;

@@ -1,11 +1,13 @@
-// The small dialogs: a new persona, saving with a note, and the sheet of all shortcuts.
+// The small dialogs: a new persona, saving with a note, the sheet of all shortcuts, and the question
+// for a token.
 
 import { useState } from '../vendor/runtime.js';
-import { call, newKey } from './api.js';
+import { call, get, isLocked, learnWho, newKey } from './api.js';
 import { html } from './html.js';
 import { shown } from './keys.js';
 import { Dialog, explain } from './overlay.js';
 import { go, personaLink } from './route.js';
+import { token } from './settings-store.js';
 import { t } from './strings.js';
 
 // The dialog that begins a persona: a name and a kind, and the editor opens.
@@ -89,5 +91,32 @@ export function ShortcutSheet({ onClose }) {
         ${rows.map(([keys, text]) => html`<div key=${keys}><dt>${text}</dt><dd>${shown(keys).map((key) => html`<kbd key=${key}>${key}</kbd>`)}</dd></div>`)}
       </dl></section>`)}
     </div>
+  </${Dialog}>`;
+}
+
+// The dialog that asks for a token, where a server wants one. The token stays in this window.
+
+/** @param {{ onDone: () => void }} props */
+export function SignIn({ onDone }) {
+  const [text, setText] = useState('');
+  const [why, setWhy] = useState('');
+  const enter = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const before = token.peek();
+    token.value = text.trim().replace(/[^\x21-\x7e]/g, '');
+    try {
+      await get('personas', { query: { limit: 1, fields: 'id' } });
+      await learnWho();
+      onDone();
+    } catch (error) {
+      token.value = before;
+      setWhy(explain(error));
+    }
+  };
+  return html`<${Dialog} title=${t.signIn.title} onClose=${() => (isLocked.value = false)}>
+    <form class="stack" onSubmit=${enter}><p class="hint" id="token-about">${t.signIn.about}</p>
+      <label class="field"><span>${t.signIn.token}</span><input data-first type="password" autocomplete="off" spellcheck=${false} value=${text} aria-describedby="token-about token-why" aria-invalid=${why ? 'true' : undefined} onInput=${(/** @type {any} */ event) => { setText(event.target.value); setWhy(''); }} /></label>
+      <p id="token-why" class="error" role="alert">${why}</p>
+      <div class="dialog-foot"><button type="submit" class="button primary" disabled=${!text.trim()}>${t.signIn.enter}</button></div></form>
   </${Dialog}>`;
 }

@@ -1,5 +1,6 @@
 // The fields of a persona, in sections, in the order in which its kind needs them.
 
+import { mayWrite } from './api.js';
 import { Book, Greetings, Lines, Tags } from './editor-lists.js';
 import { bytes, characters, PERMANENT, tokens } from './figures.js';
 import { html } from './html.js';
@@ -28,13 +29,13 @@ export function Form({ session }) {
   const form = session.form.value;
   const order = form.kind === 'prompt' || form.kind === 'agent' ? ORDER_OF_PROMPTS : ORDER;
   const total = PERMANENT.reduce((sum, name) => sum + tokens(String(form[name] ?? '')), 0);
-  return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off">
+  return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off"><fieldset class="bare" disabled=${!mayWrite.value}>
     ${order.map((section) => html`<section key=${section} class="section" aria-labelledby=${`section-${section}`}>
       <header><h2 id=${`section-${section}`}>${t.editor.sections[/** @type {keyof typeof t.editor.sections} */ (section)]}</h2>
         ${section === order[1] && total > 0 && html`<span class="hint">${t.editor.total(total)}</span>`}</header>
       <div class="section-fields ${section}">${SECTIONS[section].map(([name, widget]) => html`<${Field} key=${name} session=${session} name=${name} widget=${widget} />`)}</div>
     </section>`)}
-  </form>`;
+  </fieldset></form>`;
 }
 
 /** @param {{ session: Session, name: string, widget: Widget }} props */

@@ -1,7 +1,7 @@
 // What is done with selected personas: tags, export, deletion with a way back.
 
 import { useEffect, useState } from '../vendor/runtime.js';
-import { call, each, get } from './api.js';
+import { call, each, get, mayWrite } from './api.js';
 import { download } from './download.js';
 import { allOf, clearSelection, reload, SELECT_MAX, selectAll, selectedCount, selection, total } from './gallery-list.js';
 import { html, Icon } from './html.js';
@@ -27,17 +27,17 @@ export function BulkBar() {
     }
     setBusy(false);
   };
-  useEffect(() => (count ? shortcuts([{ keys: 'Delete', act: run(deleteSelected) }, { keys: 'Escape', act: clearSelection }]) : undefined), [count > 0]);
+  useEffect(() => (count ? shortcuts([{ keys: 'Delete', act: () => mayWrite.peek() && run(deleteSelected)() }, { keys: 'Escape', act: clearSelection }]) : undefined), [count > 0]);
   if (!count) return null;
   const hasDeleted = selection().some((card) => card.deleted_at);
   return html`<div class="bulk" role="region" aria-label=${t.bulk.label}>
     <strong role="status">${t.bulk.count(count)}</strong>
     ${count < Math.min(total.value ?? 0, SELECT_MAX) && html`<button type="button" class="button quiet" disabled=${busy} onClick=${run(selectEverything)}>${t.bulk.all}</button>`}
     <span class="bulk-gap"></span>
-    <button type="button" class="button" disabled=${busy} onClick=${() => setDialog('tags')}><${Icon} name="tag" /><span>${t.bulk.tag}</span></button>
+    <button type="button" class="button writes" disabled=${busy} onClick=${() => setDialog('tags')}><${Icon} name="tag" /><span>${t.bulk.tag}</span></button>
     <button type="button" class="button" disabled=${busy} onClick=${run(exportSelected)}><${Icon} name="export" /><span>${t.bulk.export}</span></button>
-    ${hasDeleted && html`<button type="button" class="button" disabled=${busy} onClick=${run(() => undelete(selection()))}><${Icon} name="undo" /><span>${t.bulk.restore}</span></button>`}
-    <button type="button" class="button danger" disabled=${busy} onClick=${run(deleteSelected)}><${Icon} name="trash" /><span>${t.bulk.delete}</span></button>
+    ${hasDeleted && html`<button type="button" class="button writes" disabled=${busy} onClick=${run(() => undelete(selection()))}><${Icon} name="undo" /><span>${t.bulk.restore}</span></button>`}
+    <button type="button" class="button danger writes" disabled=${busy} onClick=${run(deleteSelected)}><${Icon} name="trash" /><span>${t.bulk.delete}</span></button>
     <button type="button" class="button icon-only quiet" aria-label=${t.bulk.none} title=${t.bulk.none} onClick=${clearSelection}><${Icon} name="close" /></button>
     ${dialog === 'tags' && html`<${TagDialog} onClose=${() => setDialog('')} />`}
   </div>`;

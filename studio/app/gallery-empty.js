@@ -30,7 +30,7 @@ export function Empty() {
   return html`<div class="welcome">
     <svg class="welcome-picture" viewBox="0 0 160 96" aria-hidden="true"><rect x="14" y="22" width="60" height="62" rx="8" class="w1" /><rect x="86" y="22" width="60" height="62" rx="8" class="w1" /><rect x="46" y="8" width="68" height="74" rx="9" class="w2" /><circle cx="80" cy="33" r="12" class="w3" /><path d="M58 58h44M64 67h32" class="w4" /></svg>
     <h2>${words.title}</h2><p>${words.about}</p>
-    <div class="welcome-ways">
+    <div class="welcome-ways writes">
       <button type="button" class="way" onClick=${() => (overlay.value = 'create')}><${Icon} name="plus" /><strong>${words.create}</strong><span>${words.createAbout}</span></button>
       <button type="button" class="way" onClick=${() => go('#/import')}><${Icon} name="import" /><strong>${words.import}</strong><span>${words.importAbout}</span></button>
       <button type="button" class="way" disabled=${busy} onClick=${addSamples}><${Icon} name="people" /><strong>${words.samples}</strong><span>${words.samplesAbout}</span></button>

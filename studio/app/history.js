@@ -100,12 +100,12 @@ function Compared({ session, items, from, to }) {
     <header><h2>r${to}</h2>${one && html`<p class="hint">${ago(one.at)}${one.by ? ` · ${one.by}` : ''}</p>`}
       <label class="select"><span class="hint">${t.history.against}</span><select value=${String(from)} onChange=${(/** @type {any} */ event) => choose(event.target.value)}>${choices.map((revision) => html`<option key=${revision} value=${String(revision)}>r${revision}</option>`)}</select></label>
       <span class="bulk-gap"></span>
-      <button type="button" class="button" disabled=${!after} onClick=${() => download(`r${to}.json`, 'application/json', JSON.stringify(after, null, 2))}><${Icon} name="export" />${t.history.download}</button>
+      <button type="button" class="button writes" disabled=${!after} onClick=${() => download(`r${to}.json`, 'application/json', JSON.stringify(after, null, 2))}><${Icon} name="export" />${t.history.download}</button>
       <button type="button" class="button" disabled=${!after || same(editable(after), session.form.value)} onClick=${() => put(editable(after))}><${Icon} name="undo" />${t.history.restore}</button></header>
     ${failure && html`<p class="notice danger" role="alert">${explain(failure)}</p>`}
     ${one?.note && html`<p class="notice" dir="auto">${one.note}</p>`}
     ${after && !names.length && html`<p class="hint">${t.history.nothing}</p>`}
-    ${names.map((name) => html`<section key=${name} class="side"><header><h3>${fieldName(name)}</h3><button type="button" class="button quiet" disabled=${same(after[name], session.form.value[name])} onClick=${() => put({ [name]: after[name] })}>${t.history.restoreField}<span class="hidden"> ${fieldName(name)}</span></button></header>
+    ${names.map((name) => html`<section key=${name} class="side"><header><h3>${fieldName(name)}</h3><button type="button" class="button quiet writes" disabled=${same(after[name], session.form.value[name])} onClick=${() => put({ [name]: after[name] })}>${t.history.restoreField}<span class="hidden"> ${fieldName(name)}</span></button></header>
       <${Words} before=${asText(before[name])} after=${asText(after[name])} /></section>`)}
   </section>`;
 }

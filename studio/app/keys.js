@@ -39,7 +39,10 @@ addEventListener('keydown', (event) => {
   if (event.isComposing || event.defaultPrevented) return;
   const name = nameOf(event);
   const isLetter = !name.startsWith('mod+') && !name.startsWith('alt+');
-  const isQuiet = isLetter && name !== 'Escape' && (settings.letters.peek() === 'off' || isTyping(event.target) || document.querySelector('dialog[open]') !== null);
+  const hasDialog = document.querySelector('dialog[open]') !== null;
+  // Escape is for the dialog, and for nothing behind it.
+  if (hasDialog && name === 'Escape') return;
+  const isQuiet = isLetter && name !== 'Escape' && (settings.letters.peek() === 'off' || isTyping(event.target) || hasDialog);
   const sequence = event.timeStamp - beforeAt < SEQUENCE_MS_MAX ? `${before} ${name}` : '';
   [before, beforeAt] = [isQuiet ? '' : name, event.timeStamp];
   const found = [...known].reverse().find((one) => one.keys === sequence) ?? [...known].reverse().find((one) => one.keys === name);

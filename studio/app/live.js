@@ -3,7 +3,7 @@
 // nothing is missed, whatever ends: a stream, the page that had it, the server.
 
 import { effect, untracked } from '../vendor/runtime.js';
-import { address, authorization, get, isLocked, reachable, Refusal } from './api.js';
+import { address, authorization, get, lock, reachable, Refusal, who } from './api.js';
 import { CARD_FIELDS, cardOf } from './gallery-list.js';
 import { token } from './settings-store.js';
 
@@ -97,9 +97,10 @@ async function follow(signal, tell) {
   };
   heard();
   try {
+    const asker = who.peek();
     const headers = { Accept: 'text/event-stream', ...authorization() };
     const answer = await fetch(address('events'), { headers, cache: 'no-store', redirect: 'error', signal: AbortSignal.any([signal, silent.signal]) });
-    if (answer.status === 401) isLocked.value = true;
+    if (answer.status === 401) lock(asker);
     if (!answer.ok || !answer.body) throw new Refusal(answer.status, { code: 'unknown', status: answer.status });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     // What was committed before the stream began is in no event of it.
@@ -124,19 +125,20 @@ async function lead(name, signal, tell) {
   const { locks } = navigator;
   for (let failures = 0; !signal.aborted; ) {
     const began = performance.now();
+    let isRefused = false;
     try {
       // Without locks (no TLS, another machine) each page has a stream of its own, and there are few
       // connections to a server: those that are not seen do without.
       if (locks) await locks.request(name, { signal }, () => follow(signal, tell));
       else await follow(AbortSignal.any([signal, hidden()]), tell);
     } catch (error) {
-      if (/** @type {any} */ (error)?.status === 401) return;
+      isRefused = /** @type {any} */ (error)?.status === 401;
     }
     failures = performance.now() - began > SOUND_MS ? 0 : failures + 1;
     if (signal.aborted) return;
     ask();
     const ms = Math.min(RETRY_MS * 2 ** failures, RETRY_MS_MAX) * (0.5 + Math.random() / 2);
-    await Promise.race([new Promise((resolve) => (wake = () => resolve(undefined))), pause(!locks && document.hidden ? 2 ** 31 - 1 : ms)]);
+    await Promise.race([new Promise((resolve) => (wake = () => resolve(undefined))), pause(isRefused || (!locks && document.hidden) ? 2 ** 31 - 1 : ms)]);
   }
 }
 
@@ -170,6 +172,7 @@ effect(() => {
 });
 
 reachable.subscribe((is) => is && wake());
+who.subscribe((is) => is && wake());
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
   wake();

@@ -2,7 +2,7 @@
 // combobox with a list (WAI-ARIA): the focus stays in the box, arrows move along the list.
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
-import { get } from './api.js';
+import { get, mayWrite } from './api.js';
 import { Avatar, html, Icon } from './html.js';
 import { Dialog, overlay } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
@@ -16,9 +16,8 @@ const PERSONAS_MAX = 8;
 
 /** @type {() => Entry[]} */
 const commands = () => [
-  { id: 'create', text: t.gallery.new, icon: 'plus', act: () => (overlay.value = 'create') },
+  ...(mayWrite.value ? [{ id: 'create', text: t.gallery.new, icon: 'plus', act: () => (overlay.value = 'create') }, { id: 'import', text: t.shortcuts.items.import, icon: 'import', act: () => go('#/import') }] : []),
   { id: 'gallery', text: t.shortcuts.items.gallery, icon: 'people', act: () => go(lastGallery.value) },
-  { id: 'import', text: t.shortcuts.items.import, icon: 'import', act: () => go('#/import') },
   { id: 'health', text: t.shortcuts.items.health, icon: 'pulse', act: () => go('#/health') },
   { id: 'settings', text: t.shortcuts.items.settings, icon: 'gear', act: () => go('#/settings') },
   { id: 'light', text: `${t.theme.label}: ${t.theme.light}`, icon: 'sun', act: () => (settings.theme.value = 'light') },

@@ -1,14 +1,25 @@
 // Settings of this browser, and what belongs to no persona.
 
 import { useEffect, useState } from '../vendor/runtime.js';
-import { address, get } from './api.js';
+import { address, call, get, who } from './api.js';
 import { html, Icon } from './html.js';
-import { overlay } from './overlay.js';
+import { overlay, toastError } from './overlay.js';
 import { settings, token } from './settings-store.js';
 import { t } from './strings.js';
 
 const THEMES = /** @type {const} */ (['system', 'light', 'dark']);
 const AUTHOR_CHARS_MAX = 128;
+
+/** Ends the session on the server for good, or forgets the token of this window. */
+async function signOut() {
+  try {
+    if (token.value) token.value = '';
+    else await call('DELETE', 'session');
+    location.reload();
+  } catch (error) {
+    toastError(error);
+  }
+}
 
 export function Settings() {
   const [version, setVersion] = useState('');
@@ -32,7 +43,8 @@ export function Settings() {
       <div><button type="button" class="button" onClick=${() => (overlay.value = 'shortcuts')}><${Icon} name="keyboard" />${t.shortcuts.title}</button></div></section>
     <section class="block"><h2>${words.data}</h2><p class="hint">${words.exportAllAbout}</p>
       <div><a class="button" href=${address('export')} download="personas.ndjson"><${Icon} name="export" />${words.exportAll}</a></div></section>
-    ${token.value && html`<section class="block"><h2>${t.signIn.title}</h2><div><button type="button" class="button" onClick=${() => (token.value = '')}>${t.signIn.out}</button></div></section>`}
+    ${who.value?.name && html`<section class="block"><h2>${t.signIn.title}</h2><p>${t.signIn.as(who.value.name, t.signIn.scopes[who.value.scope])}</p>
+      ${(token.value || who.value.is_session) && html`<div><button type="button" class="button" onClick=${signOut}>${token.value ? t.signIn.out : t.signIn.end}</button></div>`}</section>`}
     <section class="block"><h2>${words.about}</h2><p>${t.product} ${version}</p><p><a href="api/v1/docs">${t.nav.docs}</a></p></section>
   </div>`;
 }

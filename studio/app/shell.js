@@ -2,8 +2,8 @@
 // shortcuts that work everywhere.
 
 import { computed, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
-import { get, isLocked, reachable } from './api.js';
-import { CreateDialog, ShortcutSheet } from './dialogs.js';
+import { get, isLocked, mayWrite, reachable } from './api.js';
+import { CreateDialog, ShortcutSheet, SignIn } from './dialogs.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
 import { Health } from './health.js';
@@ -15,7 +15,6 @@ import { Palette } from './palette.js';
 import { go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
 import { Settings } from './settings.js';
-import { SignIn } from './sign-in.js';
 import { t } from './strings.js';
 
 const close = () => (overlay.value = '');
@@ -40,7 +39,7 @@ export function Shell() {
   useEffect(() => shortcuts([
     { keys: 'mod+k', act: () => (overlay.value = 'palette'), always: true },
     { keys: '?', act: () => (overlay.value = 'shortcuts') },
-    { keys: 'c', act: () => (overlay.value = 'create') },
+    { keys: 'c', act: () => mayWrite.peek() && (overlay.value = 'create') },
     { keys: 'g p', act: () => go(lastGallery.value) },
     { keys: 'g i', act: () => go('#/import') },
     { keys: 'g h', act: () => go('#/health') },
@@ -68,7 +67,7 @@ export function Shell() {
       </main>
     </div>
     <${Toasts} />
-    <${DropZone} />
+    ${mayWrite.value && html`<${DropZone} />`}
     ${isLocked.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
     ${overlay.value === 'palette' && html`<${Palette} onClose=${close} />`}
     ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${close} />`}
@@ -87,10 +86,10 @@ function Sidebar({ shown }) {
   return html`<header class="sidebar">
     <a class="skip" href=${location.hash || '#/'} onClick=${skip}>${t.nav.skip}</a>
     <a class="brand" href="#/"><span class="brand-mark" aria-hidden="true"></span><span class="wide">${t.product}</span></a>
-    <button type="button" class="button primary new" onClick=${() => (overlay.value = 'create')}>
+    <button type="button" class="button primary new writes" onClick=${() => (overlay.value = 'create')}>
       <${Icon} name="plus" /><span class="wide">${t.gallery.new}</span><kbd class="wide" aria-hidden="true">C</kbd></button>
     <nav aria-label=${t.nav.label}><ul>
-      ${WAYS.map((way) => html`<li key=${way.screen}><a href=${way.to()} aria-current=${way.screen === here ? 'page' : undefined}>
+      ${WAYS.map((way) => html`<li key=${way.screen} class=${way.screen === 'import' ? 'writes' : ''}><a href=${way.to()} aria-current=${way.screen === here ? 'page' : undefined}>
         <${Icon} name=${way.icon} /><span class="wide">${way.text}</span></a></li>`)}
     </ul></nav>
     <div class="sidebar-foot">

@@ -26,7 +26,6 @@ export const t = {
   gallery: {
     title: 'Personas',
     total: personas,
-    loaded: (/** @type {number} */ loaded) => `${loaded.toLocaleString('en')} loaded`,
     took: (/** @type {number} */ ms) => `${ms} ms`,
     search: 'Search personas',
     searchHint: 'Search names, tags and texts',
@@ -133,7 +132,6 @@ export const t = {
       failed: 'Not saved',
     },
     decide: 'Decide…',
-    changedBy: (/** @type {string} */ when, /** @type {string} */ by) => (by ? `changed ${when} by ${by}` : `changed ${when}`),
   },
   json: {
     about: 'Every editable field as JSON. What you change here is checked and saved like everything else.',
@@ -158,7 +156,7 @@ export const t = {
   health: {
     title: 'Health', about: 'What the server does right now, every 2 seconds.',
     cards: { personas: 'Personas', database: 'Database', wal: 'Write-ahead log', lock: 'Wait for the write lock, p99', queue: 'Writes waiting', backup: 'Last backup', cache: 'Reads from memory', uptime: 'Running for', requests: 'Requests per second', disk: 'Free on the disk' },
-    processes: 'Processes', waits: 'Writers', findings: 'What to look at', allWell: 'Nothing needs attention.',
+    processes: 'Processes', findings: 'What to look at', allWell: 'Nothing needs attention.',
     columns: { slot: 'Process', pid: 'PID', uptime: 'Running for', restarts: 'Restarts', requests: 'Requests', connections: 'Connections', writes: 'Writes', queue: 'Waiting' },
     maintenance: 'Maintenance', worker: (/** @type {number} */ slot) => `Worker ${slot}`,
     chart: (/** @type {string} */ what, /** @type {string} */ low, /** @type {string} */ high) => `${what} over the last two minutes, from ${low} to ${high}`,
@@ -183,6 +181,8 @@ export const t = {
     current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',
     download: 'Download', created: 'Created', deleted: 'Deleted', undeleted: 'Brought back', unknown: 'Author not known', more: 'Older revisions', saves: (/** @type {number} */ count) => number(count, 'save', 'saves'),
   },
-  signIn: { title: 'Sign in', about: 'This server answers only with a token. Ask for one where the server is run. It is kept in this window and nowhere else.', token: 'Token', enter: 'Sign in', out: 'Forget the token of this window' },
+  signIn: { title: 'Sign in', about: 'This server answers only with a token. Ask for one where the server is run. It is kept in this window and nowhere else. persona token link prints a link that signs this browser in.', token: 'Token', enter: 'Sign in', out: 'Forget the token of this window', end: 'Sign out',
+    usedUp: 'This link was used already, or has run out. Ask for another one.', as: (/** @type {string} */ name, /** @type {string} */ scope) => `${name} · ${scope}`,
+    scopes: { read: 'may read', write: 'may read and write', admin: 'may do everything' } },
   note: { title: 'Save with a note', label: 'Note', about: 'Stands in the history beside this change.', nothing: 'Everything is saved. A note goes with a change.' },
 };

@@ -3,6 +3,7 @@
 
 /** @typedef {import('../types/api').components['schemas']['Persona']} Persona */
 /** @typedef {import('../types/api').components['schemas']['Status']} Status */
+/** @typedef {import('../types/api').components['schemas']['Session']} Who */
 /** @typedef {import('../types/api').components['schemas']['RevisionEntry']} Revision */
 /** @typedef {import('../types/api').components['schemas']['ImportItem']} ImportItem */
 /** @typedef {{ code: string, title?: string, status: number, detail?: string, hint?: string,

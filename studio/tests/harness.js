@@ -7,7 +7,7 @@
 // STUDIO_FILES     for development: a studio/ folder to take instead of the files in the program
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -44,6 +44,12 @@ export class Server {
   async stop(signal = 'SIGTERM') {
     this.child.kill(signal);
     await this.ended;
+  }
+
+  /** What `persona token ...` says of the database. @param {...string} words */
+  token(...words) {
+    const text = execFileSync(process.env.PERSONA, ['token', ...words, '--json', '--database', path.join(this.folder, 's.db')], { env: {}, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return JSON.parse(text);
   }
 
   async api(method, place, body, headers = {}) {
@@ -127,7 +133,7 @@ export function story(name, act) {
 }
 
 /** What a browser says in its console of answers that are refusals, which stories bring about. */
-const REFUSALS = /^Failed to load resource: (the server responded with a status of (401|404|409|410|412|422|429|503)|net::ERR_)/;
+const REFUSALS = /^Failed to load resource: (the server responded with a status of (401|403|404|409|410|412|422|429|503)|net::ERR_)/;
 const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 
 async function watch(context, problems, url) {

@@ -38,6 +38,7 @@ mod rate_limit;
 mod request_fuzz;
 mod router;
 mod server;
+mod sessions;
 mod status;
 mod studio;
 #[cfg(test)]

@@ -59,7 +59,8 @@ pub use store::{
 pub use store_state::{BackendDetails, Loss, ReadRoom, Status};
 pub use token::{
     BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,
-    TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_token_name,
+    TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_link_name, is_session_name,
+    is_token_name, link_name, session_name,
 };
 pub use turns::{Turn, Turns};
 pub use view::{GuardedStore, View, Viewer};

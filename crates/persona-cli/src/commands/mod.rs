@@ -39,6 +39,7 @@ pub mod serve;
 mod show;
 mod target;
 mod token;
+mod token_link;
 mod top;
 mod transfer;
 mod typed;

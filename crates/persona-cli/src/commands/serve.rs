@@ -195,8 +195,13 @@ fn banner(database: &Database, workers: u16, url: &str, access: &str, started: &
         }
         Engine::Postgres => ("PostgreSQL", prepared.engine_version.clone()),
     };
+    // The supervisor never opens the database, so another command makes the link.
+    let sign_in = match prepared.tokens_kept {
+        0 => String::new(),
+        _ => format!(" (to sign in: persona token link --database {database} --url {url})"),
+    };
     let lines = [
-        ("Studio", format!("{url}/")),
+        ("Studio", format!("{url}/{sign_in}")),
         ("API", format!("{url}/api/v1")),
         ("Docs", format!("{url}{}", OperationId::GetDocs.path())),
         ("Data", format!("{database} ({content})")),

@@ -3,16 +3,17 @@
 
 use std::time::Duration;
 
-use persona_model::{Clock, Timestamp};
+use persona_model::{Clock, Owner, Timestamp};
 use persona_server::clock::SystemClock;
-use persona_server::config::{Environment, Flags};
+use persona_server::config::{Config, Environment, Flags};
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::is_there;
 use persona_storage::{Error, Token, TokenChange, TokenError, TokenSecret, TokenState};
 use serde_json::{Value, json};
 
-use super::arguments::{DatabaseFile, TokenAction, TokenCreate};
+use super::arguments::{DatabaseFile, ScopeOfToken, TokenAction, TokenCreate};
 use super::config::loaded;
+use super::token_link;
 use crate::client::Local;
 use crate::failure::Failure;
 use crate::terminal::{Output, Table};
@@ -48,6 +49,12 @@ pub async fn run(
             let done = rotate(&arguments.subject.token, arguments.keep, &local, output).await;
             close(local, done).await
         }
+        TokenAction::Link(arguments) => {
+            let config = config_of(&arguments.database, environment, output)?;
+            let local = open_of(&config, true)?;
+            let done = token_link::print(arguments, &config, &local, output).await;
+            close(local, done).await
+        }
         TokenAction::Delete(subject) => {
             let local = open(&subject.database, true, environment, output)?;
             let change = TokenChange::Delete { which: subject.token.clone() };
@@ -60,12 +67,12 @@ pub async fn run(
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     SystemClock.now()
 }
 
 /// The time so much after another one.
-fn after(time: Timestamp, length: Duration) -> Timestamp {
+pub(super) fn after(time: Timestamp, length: Duration) -> Timestamp {
     let micros = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(time.as_micros().saturating_add(micros))
 }
@@ -76,9 +83,20 @@ fn open(
     environment: &Environment,
     output: &Output,
 ) -> Result<Local, Failure> {
+    open_of(&config_of(database, environment, output)?, writes)
+}
+
+fn config_of(
+    database: &DatabaseFile,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Config, Failure> {
     let values = database.database.iter().map(|text| ("database", text.clone())).collect();
     let flags = Flags { config: database.config.clone(), values };
-    let config = loaded(&flags, environment, output)?.config;
+    Ok(loaded(&flags, environment, output)?.config)
+}
+
+fn open_of(config: &Config, writes: bool) -> Result<Local, Failure> {
     if config.database.file().is_some_and(|file| !is_there(file)) {
         return Err(Failure::new(
             ExitCode::NotFound,
@@ -88,7 +106,7 @@ fn open(
             "name one with --database; `persona serve` and `persona import FILE --create` make one",
         ));
     }
-    Local::open(&config, writes)
+    Local::open(config, writes)
 }
 
 async fn close(local: Local, done: Result<(), Failure>) -> Result<(), Failure> {
@@ -100,11 +118,7 @@ async fn create(arguments: &TokenCreate, local: &Local, output: &Output) -> Resu
     let secret = random()?;
     let made_at = now();
     let (name, scope) = (arguments.name.clone(), arguments.scope);
-    if scope.with_shared && arguments.owner.is_none() {
-        let message =
-            "+shared is for tokens that are bound to an owner: the others read everything";
-        return Err(Failure::new(ExitCode::Usage, message).hint("name the owner with --owner"));
-    }
+    check_shared(scope, arguments.owner.as_ref())?;
     let token = Token {
         owner: arguments.owner.as_ref().map(ToString::to_string),
         shared: scope.with_shared,
@@ -116,6 +130,16 @@ async fn create(arguments: &TokenCreate, local: &Local, output: &Output) -> Resu
     let said =
         format!("the token {}, which is shown only now; keep it like a password", token.name);
     tell(&token, Some(&secret), &said, output)
+}
+
+/// Refuses `+shared` without an owner.
+pub(super) fn check_shared(scope: ScopeOfToken, owner: Option<&Owner>) -> Result<(), Failure> {
+    if scope.with_shared && owner.is_none() {
+        let message =
+            "+shared is for tokens that are bound to an owner: the others read everything";
+        return Err(Failure::new(ExitCode::Usage, message).hint("name the owner with --owner"));
+    }
+    Ok(())
 }
 
 async fn rotate(
@@ -215,11 +239,11 @@ fn tell(
     secret.map_or(Ok(()), |secret| output.result(secret.expose()))
 }
 
-async fn change_token(local: &Local, change: TokenChange) -> Result<Token, Failure> {
+pub(super) async fn change_token(local: &Local, change: TokenChange) -> Result<Token, Failure> {
     local.store().change_token(change).await.map_err(|error| failed(&error))
 }
 
-fn failed(error: &Error) -> Failure {
+pub(super) fn failed(error: &Error) -> Failure {
     let hint = "`persona token list` shows every token";
     match error {
         Error::Token(TokenError::Unknown) => {
@@ -237,10 +261,10 @@ fn failed(error: &Error) -> Failure {
     }
 }
 
-fn random() -> Result<TokenSecret, Failure> {
+pub(super) fn random() -> Result<TokenSecret, Failure> {
     TokenSecret::random().map_err(no_random_numbers)
 }
 
-fn no_random_numbers(error: getrandom::Error) -> Failure {
+pub(super) fn no_random_numbers(error: getrandom::Error) -> Failure {
     Failure::new(ExitCode::Failure, "the system gives no random numbers").because(error)
 }

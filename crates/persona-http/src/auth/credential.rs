@@ -1,11 +1,13 @@
-//! The token that a request carries: `Authorization: Bearer psk_...` (RFC 6750, section 2.1), and
-//! nowhere else. Not in the query, where it would stand in the logs of proxies.
+//! The token that a request carries: `Authorization: Bearer psk_...` (RFC 6750, section 2.1), or
+//! without that header the cookie of a session. Not in the query, where it would stand in the logs
+//! of proxies.
 
 use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_storage::TokenHash;
 
 use super::Denial;
+use super::cookie;
 
 const SCHEME: &str = "bearer";
 /// Where clients of other services send their tokens.
@@ -21,6 +23,10 @@ pub(super) fn hash_in(headers: &HeaderMap) -> Result<TokenHash, Denial> {
     match (lines.next(), lines.next()) {
         (Some(line), None) => hash_of(line),
         (None, _) => {
+            let of_session = cookie::secret_in(headers);
+            if let Some(Ok(hash)) = of_session.map(|text| TokenHash::of_secret(text.as_bytes())) {
+                return Ok(hash);
+            }
             let elsewhere = OTHER_HEADERS.into_iter().find(|name| headers.contains_key(name));
             Err(elsewhere.map_or(Denial::Missing, Denial::Elsewhere))
         }

@@ -5,12 +5,13 @@
 //! (`persona-storage`).
 //!
 //! - `permit.rs`: start here; the one check that every request passes, on both ways.
-//! - `credential.rs`: the token that a request carries.
+//! - `credential.rs`: the token that a request carries; `cookie.rs`: the one that a browser keeps.
 //! - `denial.rs`: why a request is refused.
 //! - `identity.rs`: on behalf of which token a request is, which personas there are for it, and the
 //!   author of its changes.
 //! - `token_uses.rs`: when tokens were used last.
 
+mod cookie;
 mod credential;
 mod denial;
 mod identity;
@@ -20,6 +21,7 @@ mod token_uses;
 pub use permit::AccessRules;
 pub use token_uses::TokenUses;
 
+pub(crate) use cookie::set_cookie;
 pub(crate) use denial::Denial;
 pub(crate) use identity::{Identity, viewer_of};
 pub(crate) use permit::{permit, permit_at_once};

@@ -3,8 +3,8 @@
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
 //! - `parameters.rs`: query parameters, and how their values are read; `headers.rs`: headers.
 //! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
-//! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `status.rs`,
-//!   `health.rs`: bodies of answers, as types.
+//! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `session.rs`,
+//!   `status.rs`, `health.rs`: bodies of answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
 //! - `limits.rs`: limits of a request that its sender can know.
@@ -24,6 +24,7 @@ pub mod problem_body;
 mod problem_table;
 pub mod problems;
 pub mod schema;
+pub mod session;
 pub mod status;
 mod time;
 

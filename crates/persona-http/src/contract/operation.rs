@@ -58,6 +58,8 @@ pub enum Method {
 pub enum Tag {
     /// Reading and changing personas.
     Personas,
+    /// Tokens and sessions.
+    Access,
     /// The state of the server.
     Server,
     /// What the API can do.
@@ -251,6 +253,7 @@ impl Tag {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Personas => "personas",
+            Self::Access => "access",
             Self::Server => "server",
             Self::Documentation => "documentation",
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use persona_storage::{Error, View};
@@ -87,8 +87,10 @@ pub(super) async fn answer(
 /// The headers by which a request is let in.
 fn credentials(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
-    for value in headers.get_all(AUTHORIZATION) {
-        kept.append(AUTHORIZATION, value.clone());
+    for name in [AUTHORIZATION, COOKIE, HOST] {
+        for value in headers.get_all(&name) {
+            kept.append(&name, value.clone());
+        }
     }
     kept
 }

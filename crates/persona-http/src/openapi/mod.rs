@@ -58,6 +58,7 @@ fn written(root: &str) -> Bytes {
         security: json!([]),
         tags: json!([
             { "name": "personas", "description": "Read and change personas." },
+            { "name": "access", "description": "Tokens and sessions." },
             { "name": "server", "description": "What the server says of itself." },
             { "name": "documentation", "description": "What the API can do." },
         ]),

@@ -15,5 +15,5 @@ pub use personas::{
     Create, Delete, Diff, Edit, Export, History, Import, List, OnDuplicate, Revert, Show, Undelete,
     Update,
 };
-pub use token::{Token, TokenAction, TokenCreate};
+pub use token::{ScopeOfToken, Token, TokenAction, TokenCreate, TokenLink};
 pub use watch::Watch;

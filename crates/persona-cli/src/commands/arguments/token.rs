@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use persona_model::{OWNER_CHARS_MAX, OWNER_SIGNS, Owner};
-use persona_storage::{TokenScope, is_token_name};
+use persona_storage::{TokenScope, is_link_name, is_session_name, is_token_name};
 
 use super::DatabaseFile;
 
@@ -33,6 +33,8 @@ pub enum TokenAction {
     Revoke(TokenSubject),
     /// Give a token a new secret and print it; the old one counts for a while.
     Rotate(TokenRotate),
+    /// Print a link that signs a browser in to the studio, once.
+    Link(TokenLink),
     /// Forget a token, which ends it too. Without any token a server on loopback is open.
     Delete(TokenSubject),
 }
@@ -57,6 +59,26 @@ pub struct TokenCreate {
     /// Let its requests name other authors.
     #[arg(long)]
     pub act_as: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseFile,
+}
+
+/// Arguments of `token link`.
+#[derive(Args, Debug)]
+pub struct TokenLink {
+    /// What the browser may do: read, write or admin. With --owner also read+shared and so on.
+    #[arg(long, value_name = "WORD", value_parser = scope, default_value = "admin")]
+    pub scope: ScopeOfToken,
+    /// Bind it to this owner: there are no personas of others for it.
+    #[arg(long, value_name = "NAME", value_parser = owner)]
+    pub owner: Option<Owner>,
+    /// For how long the link counts. What it signs in stays signed in for 7 days.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10m")]
+    pub expires: Duration,
+    /// Where browsers reach the server; by default its address in the settings.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseFile,
@@ -94,6 +116,9 @@ pub struct TokenRotate {
 
 /// Reads the name of a token.
 fn name(text: &str) -> Result<String, String> {
+    if is_link_name(text) || is_session_name(text) {
+        return Err("names that begin so are those of links and sessions of the studio".into());
+    }
     if is_token_name(text) {
         return Ok(text.into());
     }

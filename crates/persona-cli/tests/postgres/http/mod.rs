@@ -23,6 +23,8 @@ mod personas;
 mod request;
 #[path = "../../program/http/server.rs"]
 mod server;
+#[path = "../../program/http/sessions.rs"]
+mod sessions;
 #[path = "../../program/http/tokens.rs"]
 mod tokens;
 #[path = "../../program/http/weapons.rs"]

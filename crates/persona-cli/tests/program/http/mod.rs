@@ -21,6 +21,7 @@ mod read_cache;
 mod request;
 mod router;
 mod server;
+mod sessions;
 mod status;
 mod tokens;
 mod weapons;

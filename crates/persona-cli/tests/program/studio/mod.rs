@@ -72,6 +72,16 @@ fn the_editor_loses_nothing_that_was_typed() {
 }
 
 #[test]
+fn a_link_signs_in_and_scopes_are_honoured() {
+    tell_stories("session.test.js");
+}
+
+#[test]
+fn other_scripts_and_large_text_are_at_home() {
+    tell_stories("world.test.js");
+}
+
+#[test]
 fn what_changes_elsewhere_is_seen() {
     tell_stories("live.test.js");
 }

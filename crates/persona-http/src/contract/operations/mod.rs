@@ -4,7 +4,8 @@
 //! of a 404, the OpenAPI document, the series of the metrics, and the paths of clients.
 //!
 //! - `table.rs`: every operation in one list; start there.
-//! - `personas.rs`, `history.rs`, `events.rs`, `server.rs`, `documentation.rs`: the rows.
+//! - `personas.rs`, `history.rs`, `events.rs`, `server.rs`, `sessions.rs`,
+//!   `documentation.rs`: the rows.
 //! - `row.rs`: what rows are made of.
 
 mod documentation;
@@ -13,6 +14,7 @@ mod history;
 mod personas;
 mod row;
 mod server;
+mod sessions;
 mod table;
 
 pub use table::{OPERATIONS, OperationId, PREFIX};

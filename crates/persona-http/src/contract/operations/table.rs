@@ -1,6 +1,6 @@
 //! The list of all operations: the name of each in the program, with its row.
 
-use super::{documentation, events, history, personas, server};
+use super::{documentation, events, history, personas, server, sessions};
 use crate::contract::operation::OperationRow;
 
 /// Where the API starts. Health, metrics and the landing page lie outside.
@@ -44,6 +44,9 @@ operations! {
     DiffRevisions => history::DIFF_REVISIONS,
     DiffDocument => history::DIFF_DOCUMENT,
     FollowEvents => events::FOLLOW_EVENTS,
+    GetSession => sessions::GET_SESSION,
+    CreateSession => sessions::CREATE_SESSION,
+    DeleteSession => sessions::DELETE_SESSION,
     GetStatus => server::GET_STATUS,
     ListProblems => documentation::LIST_PROBLEMS,
     GetOpenapi => documentation::GET_OPENAPI,

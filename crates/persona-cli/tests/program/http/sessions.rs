@@ -1,0 +1,131 @@
+//! Sessions of the studio: a one-time link, the cookie that it becomes, and the end of both.
+
+use std::thread;
+
+use serde_json::Value;
+
+use crate::common::tokens::{bearer, create, run};
+use crate::common::{Reply, Server};
+
+const SESSION: &str = "/api/v1/session";
+const LIST: &str = "/api/v1/personas";
+const ONE: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
+
+/// The secret of a new link, as the value of `Authorization`.
+fn link(server: &Server, flags: &[&str]) -> String {
+    let made = run(server, &[&["link", "--url=http://localhost"], flags].concat());
+    let url = made["url"].as_str().expect("an address");
+    bearer(url.strip_prefix("http://localhost/#/link/").expect("a fragment"))
+}
+
+fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    server.connect().request(method, path, headers, b"").expect("an answer")
+}
+
+/// The cookie of a new session, as a browser sends it.
+fn cookie_of(reply: &Reply) -> String {
+    let set = reply.header("set-cookie").expect("a cookie");
+    let (pair, rest) = set.split_once(';').expect("attributes");
+    assert_eq!(rest, " Path=/; Max-Age=604800; HttpOnly; SameSite=Strict");
+    pair.to_owned()
+}
+
+fn sign_in(server: &Server, flags: &[&str]) -> String {
+    let reply = ask(server, "POST", SESSION, &[("authorization", &link(server, flags))]);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    cookie_of(&reply)
+}
+
+#[test]
+fn a_link_becomes_one_session_however_many_ask_at_once() {
+    let server = Server::with_workers(2).start();
+    create(&server, &["--name=ci", "--scope=admin"]);
+    let header = link(&server, &["--scope=write"]);
+    let replies: Vec<Reply> = thread::scope(|scope| {
+        let asking: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| ask(&server, "POST", SESSION, &[("authorization", &header)])))
+            .collect();
+        asking.into_iter().map(|one| one.join().expect("an answer")).collect()
+    });
+    let (good, refused): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 200);
+    assert_eq!((good.len(), refused.len()), (1, 7), "{replies:?}");
+    assert!(
+        refused.iter().all(|reply| reply.status == 401 && reply.header("set-cookie").is_none())
+    );
+    let tokens = run(&server, &["list"])["items"].clone();
+    let names: Vec<&str> = tokens
+        .as_array()
+        .expect("tokens")
+        .iter()
+        .filter_map(|token| token["name"].as_str())
+        .collect();
+    assert!(matches!(names[..], ["ci", session] if session.starts_with("studio-session-")));
+    let cookie = cookie_of(good[0]);
+    let told: Value = ask(&server, "GET", SESSION, &[("cookie", &cookie)]).json();
+    assert_eq!((&told["scope"], &told["is_session"]), (&"write".into(), &true.into()));
+}
+
+#[test]
+fn a_cookie_counts_where_a_token_does_until_its_session_is_ended() {
+    let server = Server::with_workers(2).start();
+    create(&server, &["--name=ci", "--scope=admin"]);
+    for end in ["by its page", "by the operator"] {
+        let cookie = sign_in(&server, &[]);
+        let statuses = |cookie: &str| {
+            // The way over the router and the short way of plain reads.
+            [LIST, ONE].map(|path| ask(&server, "GET", path, &[("cookie", cookie)]).status)
+        };
+        assert_eq!(statuses(&cookie), [200, 404], "{end}");
+        assert_eq!(statuses(&format!("other=1; {cookie}; more=2")), [200, 404]);
+        assert_eq!(
+            statuses(&cookie.replacen("persona_session", "persona_session_1", 1)),
+            [401, 401]
+        );
+        // What a page of another site asks for comes without the cookie; and if not, it is refused.
+        let foreign = [("cookie", &*cookie), ("sec-fetch-site", "same-site")];
+        assert_eq!(ask(&server, "DELETE", SESSION, &foreign).status, 403);
+        if end == "by its page" {
+            let gone = ask(&server, "DELETE", SESSION, &[("cookie", &cookie)]);
+            assert_eq!(gone.status, 204);
+            assert!(gone.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")));
+        } else {
+            let told: Value = ask(&server, "GET", SESSION, &[("cookie", &cookie)]).json();
+            run(&server, &["revoke", told["name"].as_str().expect("a name")]);
+        }
+        assert_eq!(statuses(&cookie), [401, 401], "{end}");
+    }
+}
+
+#[test]
+fn another_token_than_that_of_a_link_is_neither_exchanged_nor_ended() {
+    let server = Server::with_workers(1).start();
+    let open: Value = ask(&server, "GET", SESSION, &[]).json();
+    assert_eq!((&open["name"], &open["scope"]), (&Value::Null, &"admin".into()));
+    let header = bearer(&create(&server, &["--name=ci", "--scope=read", "--owner=ada"]));
+    let made = ask(&server, "POST", SESSION, &[("authorization", &header)]);
+    assert_eq!((made.status, made.header("set-cookie")), (200, None));
+    let told = made.json();
+    assert_eq!((&told["name"], &told["owner"]), (&"ci".into(), &"ada".into()));
+    assert_eq!(ask(&server, "DELETE", SESSION, &[("authorization", &header)]).status, 204);
+    assert_eq!(ask(&server, "GET", LIST, &[("authorization", &header)]).status, 200);
+}
+
+#[test]
+fn ended_links_and_sessions_are_forgotten_and_an_open_server_stays_open() {
+    let server = Server::with_workers(1).start();
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_persona"))
+        .args(["token", "link", "--database"])
+        .arg(server.database_argument())
+        .env_clear()
+        .output()
+        .expect("the built program");
+    assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+    assert_eq!(ask(&server, "GET", LIST, &[]).status, 200, "it is open as before");
+    create(&server, &["--name=ci", "--scope=read"]);
+    let cookie = sign_in(&server, &[]);
+    assert_eq!(ask(&server, "DELETE", SESSION, &[("cookie", &cookie)]).status, 204);
+    link(&server, &["--expires=0s"]);
+    link(&server, &[]);
+    let tokens = run(&server, &["list"]);
+    assert_eq!(tokens["items"].as_array().map(Vec::len), Some(2), "{tokens}");
+}

@@ -1,0 +1,59 @@
+//! `POST /api/v1/session`: a one-time link becomes a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::SET_COOKIE;
+use persona_model::Timestamp;
+use persona_storage::{Token, TokenChange, TokenSecret, is_link_name, session_name};
+
+use super::{change, told};
+use crate::Context;
+use crate::auth::{Identity, set_cookie};
+use crate::problem::{Code, Problem};
+
+/// How long a session lasts: a week of work is not interrupted, and a browser that is forgotten
+/// somewhere does not stay signed in.
+const SESSION: Duration = Duration::from_hours(7 * 24);
+
+/// Exchanges the token of a link for one that only the cookie has.
+pub async fn create_session(
+    State(context): State<Arc<Context>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Some(Identity(link)) = request.extensions().get::<Identity>() else {
+        return Ok(told(None));
+    };
+    if !is_link_name(&link.name) {
+        return Ok(told(Some(link)));
+    }
+    let now = context.clock.now();
+    let length = i64::try_from(SESSION.as_micros()).unwrap_or(i64::MAX);
+    let ends_at = Timestamp::from_micros(now.as_micros().saturating_add(length));
+    let no_random_numbers = |_| Problem::new(Code::Internal, "the system gives no random numbers");
+    let secret = TokenSecret::random().map_err(no_random_numbers)?;
+    let session = Token {
+        owner: link.owner.clone(),
+        shared: link.shared,
+        act_as: link.act_as,
+        expires_at: Some(ends_at),
+        ..Token::new(session_name(context.new_id()), secret.hash(), link.scope, now)
+            .map_err(no_random_numbers)?
+    };
+    // The session first: a store without a token would be open in between. Of several requests
+    // with one link exactly one forgets the link, and the others give their session up.
+    let session = change(&context, TokenChange::Create(session)).await?;
+    let used_up = TokenChange::Delete { which: link.id.to_string() };
+    if let Err(refused) = change(&context, used_up).await {
+        let given_up = TokenChange::Delete { which: session.id.to_string() };
+        change(&context, given_up).await?;
+        return Err(refused);
+    }
+    let mut response = told(Some(&session));
+    let cookie =
+        set_cookie(request.headers(), &context.root_path, secret.expose(), SESSION.as_secs());
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    Ok(response)
+}

@@ -1,0 +1,29 @@
+//! `DELETE /api/v1/session`: the end of a session.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::SET_COOKIE;
+use persona_storage::{TokenChange, is_session_name};
+
+use super::change;
+use crate::Context;
+use crate::auth::{Identity, set_cookie};
+use crate::problem::Problem;
+
+/// Revokes the token of a session, and takes its cookie away. Another token stays as it is.
+pub async fn delete_session(
+    State(context): State<Arc<Context>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if let Some(Identity(token)) = request.extensions().get::<Identity>()
+        && is_session_name(&token.name)
+    {
+        let at = context.clock.now();
+        change(&context, TokenChange::Revoke { which: token.id.to_string(), at }).await?;
+    }
+    let gone = set_cookie(request.headers(), &context.root_path, "", 0);
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, gone)]).into_response())
+}
