@@ -147,6 +147,12 @@ impl WriteRequest {
         Arc::clone(&self.body)
     }
 
+    /// The turn of the request, where it is heavy. Work for the request is done in this one: a
+    /// request that waited for a second turn could wait for one that waits for its first.
+    pub fn turn(&self) -> Option<Arc<Turn>> {
+        self.turn.clone()
+    }
+
     /// Keeps a turn until the request is answered.
     pub fn hold(&mut self, turn: Arc<Turn>) {
         self.turn = Some(turn);

@@ -18,7 +18,7 @@ use crate::contract::parameters::{FROM, FROM_CURRENT, TO};
 use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
-use crate::limits::heavy::Weight;
+use crate::limits::heavy::{Turn, Weight};
 use crate::personas::{self, get, responses};
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context, wire};
@@ -50,7 +50,7 @@ pub async fn diff_revisions(
         let (before, after) = (document(&before)?, document(&after)?);
         Ok(RevisionDiff::of(from, Some(to), diff_documents(&before, &after)))
     };
-    compared(&context, client, bytes, work).await
+    compared(&context, client, bytes, None, work).await
 }
 
 /// Compares a revision, by default the current one, with the document that was sent.
@@ -73,11 +73,10 @@ pub async fn diff_document(
         None => current(view, id).await?,
     };
     let before = get::at_revision(&context, view, client, id, from).await?;
-    // What was sent has about as many bytes as its text, which is not made for this.
-    let bytes = before.body.len() * 2;
+    let bytes = before.body.len() + request.body().bytes().len();
     let work =
         move || Ok(RevisionDiff::of(from, None, diff_documents(&document(&before)?, &after)));
-    compared(&context, client, bytes, work).await
+    compared(&context, client, bytes, request.turn(), work).await
 }
 
 /// The current revision, also of a deleted persona.
@@ -95,20 +94,27 @@ fn document(answer: &Representation) -> Result<Document, Error> {
     Document::from_representation(&answer).map_err(|invalid| damaged(&invalid))
 }
 
-/// Does the work elsewhere, in the turn of the client, and answers with what came of it.
+/// Does the work elsewhere, in the turn that the request has or in a new one, and answers with what
+/// came of it.
 async fn compared(
     context: &Context,
     client: Option<ClientAddress>,
     bytes: usize,
+    turn: Option<Arc<Turn>>,
     work: impl FnOnce() -> Result<RevisionDiff, Error> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let weight = match Weight::of(bytes) {
-        Weight::Large => Weight::Large,
-        // Short texts of many short lines take long too.
-        Weight::Light | Weight::Medium => Weight::Medium,
+    let turn = match turn {
+        Some(turn) => turn,
+        None => {
+            let weight = match Weight::of(bytes) {
+                Weight::Large => Weight::Large,
+                // Short texts of many short lines take long too.
+                Weight::Light | Weight::Medium => Weight::Medium,
+            };
+            let client = client.map(|client| client.0);
+            Arc::new(context.heavy.take(weight, client, context.write_deadline()).await?)
+        }
     };
-    let client_of_turn = client.map(|client| client.0);
-    let turn = context.heavy.take(weight, client_of_turn, context.write_deadline()).await?;
     let worked = tokio::task::spawn_blocking(move || {
         let text = work().map(|diff| serde_json::to_vec(&diff).expect("a body is JSON"));
         drop(turn);

@@ -134,3 +134,16 @@ async fn the_largest_texts_are_compared() {
         (&json!(true), &json!(["description"]))
     );
 }
+
+#[tokio::test]
+async fn large_documents_are_compared_at_the_same_time() {
+    let server = Server::start();
+    let text = |word: &str| format!("{word}\n").repeat(100 * 1024 / (word.len() + 1));
+    let path = server.persona_with(&json!({ "name": "Ada", "description": text("one") })).await;
+    let (path, sent) =
+        (format!("{path}/diff"), json!({ "name": "Ada", "description": text("two") }));
+    let compare = || server.send("POST", &path).json(&sent).send();
+    // More than there are turns at large bodies.
+    let (first, second, third, fourth) = tokio::join!(compare(), compare(), compare(), compare());
+    assert_eq!([first, second, third, fourth].map(|reply| reply.status.as_u16()), [200; 4]);
+}
