@@ -1,10 +1,10 @@
 // What the server does, second by second, from its status: the figures of `persona top` as a page.
 
 import { useEffect, useState } from '../vendor/runtime.js';
-import { get } from './api.js';
+import { call, get, who } from './api.js';
 import { bytes } from './figures.js';
 import { html, Icon } from './html.js';
-import { explain } from './overlay.js';
+import { explain, toast, toastError } from './overlay.js';
 import { t } from './strings.js';
 import { ago, at, span } from './time.js';
 
@@ -50,9 +50,14 @@ export function Health() {
     <header class="page-head"><h1 tabindex="-1">${t.health.title}</h1><p class="hint">${t.health.about}</p></header>
     ${failure && html`<p class="notice danger" role="alert"><${Icon} name="warn" />${explain(failure)}</p>`}
     ${status && html`<${Figures} status=${status} points=${points} /><${Findings} status=${status} /><${Processes} status=${status} />`}
+    ${who.value?.scope === 'admin' && !who.value.owner && html`<section class="block"><h2>${t.health.actions}</h2><p class="hint">${t.health.restartAbout}</p>
+      <div><button type="button" class="button" onClick=${restart}>${t.health.restart}</button></div></section>`}
     ${!status && !failure && html`<p class="hint" role="status">${t.common.loading}</p>`}
   </div>`;
 }
+
+/** Has the workers replaced. */
+const restart = () => call('POST', 'server/restart').then(() => toast(t.health.restarting), toastError);
 
 const micros = (/** @type {number | null | undefined} */ value) => (value === null || value === undefined ? '–' : value < 1000 ? `${value} µs` : `${(value / 1000).toLocaleString('en', { maximumFractionDigits: 1 })} ms`);
 

@@ -171,6 +171,7 @@ export const t = {
       backupFailed: ['A backup failed', 'The log says why. persona backup makes one by hand.'],
     },
     latency: 'Time of an answer',
+    actions: 'Actions', restart: 'Replace the workers', restartAbout: 'Every worker gives way to a new one, one after the other, as at the signal HUP. No request fails by it.', restarting: 'The workers are being replaced',
   },
   settings: {
     title: 'Settings', you: 'You', author: 'Your name', authorAbout: 'Stands beside your changes in the history. Only this browser keeps it.',

@@ -93,3 +93,22 @@ story('a token that only reads is offered nothing that it may not do', async ({ 
     assert.deepEqual([gallery > 0, dialogs > 0, menu > 0, isEditable], Array(4).fill(scope === 'write'), scope);
   }
 });
+
+story('an admin has the workers replaced from the health page, and other tokens are not offered it', async ({ server, person }) => {
+  const { admin } = await closed(server);
+  const pids = async () => (await server.api('GET', 'status', undefined, admin)).workers.map((worker) => worker.pid);
+  const before = await pids();
+  const button = (page) => page.getByRole('button', { name: 'Replace the workers' });
+  for (const scope of ['write', 'admin']) {
+    const page = await (await person()).newPage();
+    await page.goto(linkOf(server, `--scope=${scope}`));
+    await page.locator(`html[data-scope=${scope}]`).waitFor();
+    await page.goto(`${server.url}/#/health`);
+    await page.getByRole('heading', { name: 'Processes' }).waitFor();
+    assert.equal(await button(page).count(), scope === 'admin' ? 1 : 0);
+    if (scope === 'write') continue;
+    await button(page).click();
+    await page.getByText('The workers are being replaced').waitFor();
+    await until('all workers are new', async () => (await pids()).every((pid) => !before.includes(pid)));
+  }
+});

@@ -36,6 +36,7 @@ mod problem;
 mod rate_limit;
 #[cfg(test)]
 mod request_fuzz;
+mod restart;
 mod router;
 mod server;
 mod sessions;

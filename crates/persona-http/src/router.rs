@@ -20,8 +20,8 @@ use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{
-    Context, docs, events, export, health, history, landing, openapi, personas, problem, sessions,
-    status, studio,
+    Context, docs, events, export, health, history, landing, openapi, personas, problem, restart,
+    sessions, status, studio,
 };
 
 /// The name of requests in the log that no route matches.
@@ -184,6 +184,7 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::CreateSession => on(sessions::create_session, request, context),
         OperationId::DeleteSession => on(sessions::delete_session, request, context),
         OperationId::GetStatus => on(status::get_status, request, context),
+        OperationId::RestartServer => on(restart::restart_server, request, context),
         OperationId::ListProblems => on(problem::list_problems, request, context),
         OperationId::GetOpenapi => on(openapi::get_openapi, request, context),
         OperationId::Landing => on(landing::landing, request, context),

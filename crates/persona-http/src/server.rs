@@ -31,6 +31,12 @@ pub trait ServerState: Send + Sync {
 
     /// Every metric of all processes, in the Prometheus text format 0.0.4.
     fn metrics_text(&self) -> String;
+
+    /// Has the workers replaced one by one; `false` where no server runs, or where the supervisor
+    /// cannot be told.
+    fn restart(&self) -> bool {
+        false
+    }
 }
 
 /// The figures of all processes of the server, as far as they concern no database.

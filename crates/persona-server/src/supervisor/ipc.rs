@@ -59,6 +59,8 @@ pub enum Message {
     /// The schema is another one, so this worker writes nothing more. It goes on answering until it
     /// is told to end.
     SchemaMismatch,
+    /// A client that may do so wants the workers replaced one by one.
+    Restart,
 }
 
 /// What only a worker is given.

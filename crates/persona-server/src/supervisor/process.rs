@@ -197,6 +197,7 @@ async fn follow(
             Ok(Message::Ready) => Report::Event(Event::Ready(key)),
             Ok(Message::Fatal) => Report::Event(Event::Fatal(key)),
             Ok(Message::SchemaMismatch) => Report::Event(Event::SchemaMismatch(key)),
+            Ok(Message::Restart) => Report::Event(Event::Restart),
             Ok(Message::Prepared(prepared)) => Report::Prepared(prepared),
             Err(error) => {
                 tracing::warn!(child.role = key.role.as_str(), error = %error, "a process said something that makes no sense");

@@ -3,8 +3,8 @@
 //! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves
 //! (`connection.rs`, after a handshake where the server has a certificate, `handshake.rs`, and over
 //! a socket that does not wait for ever, `stream.rs`) until the worker is told to stop
-//! (`drain.rs`). What must not be here: what a request means (`http`), and which
-//! process runs when (`supervisor`).
+//! (`drain.rs`). `this_server.rs` is the server around the worker. What must not be here: what a
+//! request means (`http`), and which process runs when (`supervisor`).
 //!
 //! Start reading at `run.rs`.
 
@@ -19,6 +19,7 @@ mod places;
 mod run;
 mod socket;
 mod stream;
+mod this_server;
 
 pub use drain::Drain;
 pub use run::run;

@@ -24,6 +24,7 @@ use super::drain::{Drainer, IDLE_GRACE, LAST_GRACE};
 use super::handshake::Tls;
 use super::load::Load;
 use super::places::{Limits, Places};
+use super::this_server::ThisServer;
 use crate::backend;
 use crate::child::{Error, HEARTBEAT, reopen_log};
 use crate::clock::{SystemClock, coarse_millis};
@@ -272,7 +273,7 @@ fn open(
         store: GuardedStore::new(Arc::clone(&store)),
         clock,
         metrics: Arc::new(process_entry.clone()),
-        server: Arc::new(process_entry.clone()),
+        server: Arc::new(ThisServer::new(process_entry, &input.channel)?),
         origins: Origins::new(config.cors_origins.clone()),
         root_path: config.root_path.as_str().into(),
         expose_worker: config.expose_worker,

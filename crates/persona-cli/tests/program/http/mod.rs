@@ -19,6 +19,7 @@ mod problems;
 mod rate_limits;
 mod read_cache;
 mod request;
+mod restart;
 mod router;
 mod server;
 mod sessions;

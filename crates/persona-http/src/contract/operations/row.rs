@@ -12,6 +12,7 @@ pub(super) type Access = (Scope, RateClass);
 pub(super) const READ: Access = (Scope::Read, RateClass::Read);
 pub(super) const SCAN: Access = (Scope::Read, RateClass::Scan);
 pub(super) const WRITE: Access = (Scope::Write, RateClass::Write);
+pub(super) const ADMIN: Access = (Scope::Admin, RateClass::Write);
 pub(super) const OPEN: Access = (Scope::Open, RateClass::Exempt);
 
 /// The media type of most bodies.

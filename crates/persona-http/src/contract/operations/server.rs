@@ -1,6 +1,6 @@
 //! The rows of what watches the server.
 
-use super::row::{OPEN, answer, row};
+use super::row::{ADMIN, OPEN, answer, row};
 use crate::contract::health::{Health, Readiness};
 use crate::contract::operation::{Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag};
 use crate::contract::problems::Code;
@@ -14,6 +14,14 @@ pub(super) const GET_STATUS: OperationRow = OperationRow {
     problems: &[Code::ReadTimeout],
     store: StoreUse::Reads,
     ..row((Scope::Read, RateClass::Read), "get_status", Method::Get, "/api/v1/status")
+};
+
+pub(super) const RESTART_SERVER: OperationRow = OperationRow {
+    tag: Tag::Server,
+    summary: "Replace the workers one by one; no request fails by it",
+    answers: &[answer(202, "The supervisor was told.", Content::Empty)],
+    problems: &[Code::CrossSite, Code::NotReady],
+    ..row(ADMIN, "restart_server", Method::Post, "/api/v1/server/restart")
 };
 
 pub(super) const GET_HEALTH: OperationRow = OperationRow {

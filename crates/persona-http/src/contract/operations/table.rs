@@ -48,6 +48,7 @@ operations! {
     CreateSession => sessions::CREATE_SESSION,
     DeleteSession => sessions::DELETE_SESSION,
     GetStatus => server::GET_STATUS,
+    RestartServer => server::RESTART_SERVER,
     ListProblems => documentation::LIST_PROBLEMS,
     GetOpenapi => documentation::GET_OPENAPI,
     Landing => documentation::LANDING,
@@ -109,9 +110,11 @@ mod tests {
     fn scope_and_rate_follow_what_an_operation_does_with_the_store() {
         for row in OPERATIONS {
             let allowed: &[(Scope, RateClass)] = match row.store {
-                StoreUse::None | StoreUse::Probes => {
-                    &[(Scope::Open, RateClass::Exempt), (Scope::Read, RateClass::Exempt)]
-                }
+                StoreUse::None | StoreUse::Probes => &[
+                    (Scope::Open, RateClass::Exempt),
+                    (Scope::Read, RateClass::Exempt),
+                    (Scope::Admin, RateClass::Write),
+                ],
                 StoreUse::Reads => &[
                     (Scope::Read, RateClass::Read),
                     (Scope::Read, RateClass::Scan),
