@@ -103,17 +103,16 @@ async fn compared(
     turn: Option<Arc<Turn>>,
     work: impl FnOnce() -> Result<RevisionDiff, Error> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let turn = match turn {
-        Some(turn) => turn,
-        None => {
-            let weight = match Weight::of(bytes) {
-                Weight::Large => Weight::Large,
-                // Short texts of many short lines take long too.
-                Weight::Light | Weight::Medium => Weight::Medium,
-            };
-            let client = client.map(|client| client.0);
-            Arc::new(context.heavy.take(weight, client, context.write_deadline()).await?)
-        }
+    let turn = if let Some(turn) = turn {
+        turn
+    } else {
+        let weight = match Weight::of(bytes) {
+            Weight::Large => Weight::Large,
+            // Short texts of many short lines take long too.
+            Weight::Light | Weight::Medium => Weight::Medium,
+        };
+        let client = client.map(|client| client.0);
+        Arc::new(context.heavy.take(weight, client, context.write_deadline()).await?)
     };
     let worked = tokio::task::spawn_blocking(move || {
         let text = work().map(|diff| serde_json::to_vec(&diff).expect("a body is JSON"));
