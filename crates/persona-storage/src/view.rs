@@ -9,18 +9,19 @@
 //! (`decide.rs`).
 //! A list and an export have the owners in their statements. What a read of one persona found is
 //! judged by its own text, because every representation names its owner. A past revision may name
-//! another: it is judged by the owner that the persona has after it was read.
+//! another: it is judged by the owner that the persona has after it was read, and so are labels and
+//! their moves, which name no owner.
 
 use std::sync::Arc;
 
-use persona_model::{ListRequest, PersonaId, Reach, Revision, owner_word_in};
+use persona_model::{LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in};
 use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, NotApplied, Operation, Page, Representation,
-    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write,
-    Written,
+    AtomicBatch, Error, Export, ExportRequest, Glance, LabelMovePage, LabelMoves, MovedLabel,
+    NotApplied, Operation, Page, PersonaLabels, Representation, RevisionPage, RevisionRecord,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
 /// The client that something is asked for.
@@ -217,6 +218,29 @@ impl View<'_> {
     /// See [`Store::write_all`].
     pub async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         self.store.write_all(batch.each(|write| self.viewer.own(write))).await
+    }
+
+    /// See [`Store::labels`].
+    pub async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        let found = self.of_visible(id, self.store.labels(id)).await?;
+        Ok(found.flatten())
+    }
+
+    /// See [`Store::label_moves`].
+    pub async fn label_moves(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<LabelMovePage>, Error> {
+        let found = self.of_visible(id, self.store.label_moves(id, name, before, limit)).await?;
+        Ok(found.flatten())
+    }
+
+    /// See [`Store::move_labels`].
+    pub async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
+        self.store.move_labels(moves.on_behalf_of(self.viewer)).await
     }
 
     /// The client that it is for.

@@ -174,6 +174,11 @@ impl WriteRequest {
         })
     }
 
+    /// The author of its changes: the token's name, or the author that the request names.
+    pub fn author(&self) -> Result<Option<String>, Problem> {
+        author_of(&self.parts)
+    }
+
     /// The good items of a batch as writes, with the same deadline.
     pub fn writes(
         &self,

@@ -47,6 +47,7 @@ fn path_parameter(name: &str) -> Value {
         "revision" => {
             ("Which revision of it.", json!({ "type": "integer", "format": "int64", "minimum": 1 }))
         }
+        "label" => ("Which label of it.", grammar::label()),
         "version" => ("Of which version of the files.", json!({ "type": "string" })),
         "folder" => ("In which folder.", json!({ "type": "string" })),
         _ => ("Which file.", json!({ "type": "string" })),
@@ -111,6 +112,7 @@ fn query_schema(holds: ParameterKind) -> Value {
         ParameterKind::Owner => grammar::owner_or_none(),
         ParameterKind::Cursor => grammar::cursor(),
         ParameterKind::RevisionCursor => grammar::revision_cursor(),
+        ParameterKind::Label => grammar::label(),
         ParameterKind::Note => grammar::line(NOTE_CHARS_MAX),
         ParameterKind::Since => grammar::since(),
         ParameterKind::Place => grammar::place(),
@@ -216,6 +218,7 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
         "RateLimitPolicy" => "RateLimit-Policy".to_owned(),
         "AcceptPatch" => "Accept-Patch".to_owned(),
         "LastModified" => "Last-Modified".to_owned(),
+        "LabelTag" => "ETag".to_owned(),
         name => name.to_owned(),
     };
     let all = names.iter().chain(&["RequestId"]);

@@ -31,13 +31,19 @@ pub(super) fn schemas() -> [(&'static str, Value); 14] {
     ]
 }
 
-/// A persona as answers have it: every member is there.
+/// A persona as answers have it: every member is there, and its labels where they were asked for.
 fn answered() -> Value {
     let required: Vec<&str> = member_names().collect();
+    let labels = json!({
+        "type": "object",
+        "description": "The labels and the revisions that they point to, where include=labels asked for them.",
+        "additionalProperties": { "type": "integer", "minimum": 1 },
+    });
+    let always = MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(member));
     json!({
         "type": "object",
         "description": "A persona.",
-        "properties": members(MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(member))),
+        "properties": members(always.chain([("labels", labels)])),
         "required": required,
     })
 }

@@ -76,7 +76,7 @@ pub fn plain(path: &str) -> Cow<'_, str> {
 }
 
 /// An answer of now with a persona in it.
-pub(super) fn with_body(
+pub(crate) fn with_body(
     status: StatusCode,
     answer: Representation,
     memory: Reservation,

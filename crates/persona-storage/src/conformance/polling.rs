@@ -69,7 +69,7 @@ impl Poller {
     }
 
     /// Asks until it is at the end of the feed.
-    async fn poll_to_the_end(&mut self, store: &Subject) {
+    pub(super) async fn poll_to_the_end(&mut self, store: &Subject) {
         let began = Instant::now();
         let newest = store
             .changes_after(0, usize::MAX)

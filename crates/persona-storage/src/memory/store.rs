@@ -5,19 +5,21 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use persona_model::{
-    Change, Clock, Cursor, FeedPlace, ListRequest, Persona, PersonaId, Position, Revision, SortKey,
+    Change, Clock, Cursor, FeedPlace, LabelName, ListRequest, Persona, PersonaId, Position,
+    Revision, SortKey,
 };
 
 use super::lists::{compare, cursor_value, meets, sort_value};
 use super::rows::Rows;
-use super::tokens;
+use super::{labels, tokens};
 use crate::atomic::Budget;
+use crate::label::Holder;
 use crate::time::Time;
 use crate::{
     AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
-    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, Loss, NotApplied, Page, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, Write, Written,
+    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves, Loss, MovedLabel,
+    NotApplied, Page, PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord,
+    RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
 /// Pause between two looks for the next event.
@@ -249,6 +251,27 @@ impl Store for MemoryStore {
         }
         *rows = applied;
         Ok(written)
+    }
+
+    async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        Ok(labels::holder(&*self.rows()?, id).map(Holder::into_labels))
+    }
+
+    async fn label_moves(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<LabelMovePage>, Error> {
+        Ok(labels::moves_of(&*self.rows()?, id, name, before, limit))
+    }
+
+    async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
+        if Instant::now() >= moves.deadline {
+            return Err(Error::Busy { what: "its turn to write" }.into());
+        }
+        labels::move_all(&mut *self.rows()?, &moves, &self.time)
     }
 
     fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {

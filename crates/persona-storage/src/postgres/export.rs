@@ -127,7 +127,7 @@ fn sql_of(request: &ExportRequest) -> String {
              FROM persona_store.changes AS c
              JOIN persona_store.personas AS p ON p.id = c.persona
              JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
-             WHERE {of_owners}
+             WHERE c.label IS NULL AND {of_owners}
              ORDER BY c.sequence"
         ),
     }

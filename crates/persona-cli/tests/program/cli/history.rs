@@ -18,7 +18,7 @@ fn a_history_is_listed_with_its_notes_newest_first() {
     let shown = folder.results(&["history", "Ada"]);
     let lines: Vec<Vec<&str>> =
         shown.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["REVISION", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);
+    assert_eq!(lines[0], ["REVISION", "LABELS", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);
     let told = |line: &[&str]| (line[0].to_owned(), line[2].to_owned(), line[4..].join(" "));
     assert_eq!(told(&lines[1]), ("3".into(), "Ann".into(), "tags".into()));
     assert_eq!(told(&lines[2]), ("2".into(), "Ann".into(), "nickname why not".into()));

@@ -91,15 +91,17 @@ pub(super) const IMPORT_PERSONAS: OperationRow = OperationRow {
 };
 
 pub(super) const GET_PERSONA: OperationRow = OperationRow {
-    summary: "Read a persona, or an older revision of it",
-    query: &[of::REVISION.parameter],
+    summary: "Read a persona, or another revision of it",
+    query: &[of::REVISION.parameter, of::LABEL.parameter, of::INCLUDE.parameter],
     headers: CONDITIONS_OF_READ,
     answers: &[found("The persona."), NOT_MODIFIED],
     problems: &[
         Code::NoSuchPersona,
         Code::NoSuchRevision,
+        Code::NoSuchLabel,
         Code::Deleted,
         Code::Stale,
+        Code::LabelMoved,
         Code::ReadTimeout,
     ],
     store: StoreUse::Reads,
