@@ -8,7 +8,7 @@ use persona_model::{
     ValidationErrors,
 };
 use persona_storage::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Exported, Glance, LabelError, LabelMovePage,
+    AtomicBatch, Error, Event, Export, ExportRequest, Glance, LabelError, LabelMovePage,
     LabelMoves, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom, Representation,
     RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError, TokenHash,
     TokenLook, Write, Written,
