@@ -2,7 +2,8 @@
 //! that was acknowledged before it.
 //!
 //! One client changes the persona and moves the label to the revision that it made, again and
-//! again. Another one reads the persona by the label, on each worker in turn.
+//! again. It reads by the label on each worker right behind each answer, so that a worker that
+//! believes old labels is certain to be asked. Another one reads meanwhile, on each worker in turn.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -68,7 +69,13 @@ impl Labelled {
             }
             replaces = Some(request);
             match self.moved(&mut connection, id).await {
-                Some(revision) => drop(self.acknowledged.fetch_max(revision, AcqRel)),
+                Some(revision) => {
+                    self.acknowledged.fetch_max(revision, AcqRel);
+                    for worker in self.load.workers.clone() {
+                        // Where it is not answered, other clients judge that.
+                        self.look(worker, id).await;
+                    }
+                }
                 None => tokio::time::sleep(PAUSE_AFTER_FAILURE).await,
             }
         }

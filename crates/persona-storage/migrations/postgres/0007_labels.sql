@@ -28,6 +28,9 @@ CREATE TABLE persona_store.label_moves (
 
 CREATE INDEX label_moves_by_sequence ON persona_store.label_moves (sequence);
 
+-- The answer to moves of labels, where the key is that of such a request: its record names the persona of the first move.
+ALTER TABLE persona_store.idempotency ADD COLUMN moves TEXT COLLATE "C";
+
 -- The labels that are set, each with the version of the move that set it.
 CREATE TABLE persona_store.labels (
     persona UUID NOT NULL,

@@ -46,6 +46,9 @@ CREATE TABLE label_moves (
 CREATE UNIQUE INDEX label_moves_by_version ON label_moves (persona, label, version);
 CREATE INDEX label_moves_by_at ON label_moves (at);
 
+-- The answer to moves of labels, where the key is that of such a request: its record names the persona of the first move.
+ALTER TABLE idempotency ADD COLUMN moves TEXT;
+
 -- The labels that are set, each with the version of the move that set it.
 CREATE TABLE labels (
     persona BLOB NOT NULL,

@@ -144,6 +144,8 @@ pub(crate) struct KeyRecord {
     pub persona: PersonaId,
     pub revision: i64,
     pub at: i64,
+    /// What moves of labels were answered.
+    pub moves: Option<String>,
 }
 
 /// A line of the feed by its digest.

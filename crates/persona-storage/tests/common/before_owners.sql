@@ -2,6 +2,7 @@
 
 DROP TABLE labels;
 DROP TABLE label_moves;
+ALTER TABLE idempotency DROP COLUMN moves;
 CREATE TABLE older_changes (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     persona BLOB NOT NULL,

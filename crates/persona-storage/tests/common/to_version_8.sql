@@ -2,6 +2,7 @@
 
 DROP TABLE labels;
 DROP TABLE label_moves;
+ALTER TABLE idempotency DROP COLUMN moves;
 DROP TABLE tokens;
 PRAGMA legacy_alter_table = ON;
 ALTER TABLE changes RENAME TO newer_changes;

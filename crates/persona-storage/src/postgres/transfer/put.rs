@@ -56,15 +56,16 @@ const UNFOLDED: &str = "unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[],
 const UNTAG: &str = "DELETE FROM persona_store.persona_tags WHERE persona = ANY ($1)";
 
 const KEYS: &str = "
-    INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
+    INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at, moves)
     SELECT key, fingerprint, outcome, persona, revision, '00000000-0000-0000-0000-000000000000'::uuid,
            -- The two databases count from anywhere. What is ahead of the count here is set back to it by the maintenance process.
-           greatest(at, (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'))
-    FROM unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[])
-         AS new (key, fingerprint, outcome, persona, revision, at)
+           greatest(at, (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us')),
+           moves
+    FROM unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[])
+         AS new (key, fingerprint, outcome, persona, revision, at, moves)
     ON CONFLICT (key) DO UPDATE
     SET fingerprint = excluded.fingerprint, outcome = excluded.outcome, persona = excluded.persona,
-        revision = excluded.revision, operation = excluded.operation, at = excluded.at";
+        revision = excluded.revision, operation = excluded.operation, at = excluded.at, moves = excluded.moves";
 
 /// A column of a list of rows.
 fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
@@ -230,13 +231,14 @@ impl Session {
     /// this database, so that each is kept for a day more if the count is ahead of that of the
     /// source.
     pub(super) fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
-        let values: [Parameter<'_>; 6] = [
+        let values: [Parameter<'_>; 7] = [
             (&column(records, |record| record.key.as_str()), Type::TEXT_ARRAY),
             (&column(records, |record| record.fingerprint.as_slice()), Type::BYTEA_ARRAY),
             (&column(records, |record| record.outcome.as_str()), Type::TEXT_ARRAY),
             (&column(records, |record| identity(record.persona)), Type::UUID_ARRAY),
             (&column(records, |record| record.revision), Type::INT8_ARRAY),
             (&column(records, |record| record.at), Type::INT8_ARRAY),
+            (&column(records, |record| record.moves.as_deref()), Type::TEXT_ARRAY),
         ];
         self.read(KEYS, &values).map(drop)
     }

@@ -17,7 +17,7 @@ const COUNTS: &str = "
            (SELECT count(*) FROM persona_store.revisions),
            (SELECT count(*) FROM persona_store.changes)";
 const KEY: &str =
-    "SELECT key, fingerprint, outcome, persona, revision, at FROM persona_store.idempotency";
+    "SELECT key, fingerprint, outcome, persona, revision, at, moves FROM persona_store.idempotency";
 
 impl Side for Session {
     fn place(&self) -> String {
@@ -115,6 +115,7 @@ impl Session {
                 persona: row::id(found, 3)?,
                 revision: row::value(found, 4)?,
                 at: row::value(found, 5)?,
+                moves: row::value(found, 6)?,
             })
         })
     }

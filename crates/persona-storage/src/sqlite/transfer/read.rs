@@ -205,7 +205,7 @@ impl Side for File {
 const PERSONA: &str = "SELECT row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
                               created_by, updated_by, content_hash, head, document, owner
                        FROM personas";
-const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at FROM idempotency";
+const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at, moves FROM idempotency";
 
 fn key_record(found: &Row<'_>) -> rusqlite::Result<KeyRecord> {
     Ok(KeyRecord {
@@ -215,6 +215,7 @@ fn key_record(found: &Row<'_>) -> rusqlite::Result<KeyRecord> {
         persona: row::id(found, 3)?,
         revision: found.get(4)?,
         at: found.get(5)?,
+        moves: found.get(6)?,
     })
 }
 

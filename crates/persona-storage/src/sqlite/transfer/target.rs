@@ -247,15 +247,16 @@ impl Target for FileTarget {
         let write = || -> rusqlite::Result<()> {
             let transaction = self.connection().unchecked_transaction()?;
             for record in records {
-                let sql = "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
-                           VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?6)";
+                let sql = "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at, moves)
+                           VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?6, ?7)";
                 let values = params![
                     record.key,
                     record.fingerprint,
                     record.outcome,
                     record.persona.as_bytes(),
                     record.revision,
-                    record.at
+                    record.at,
+                    record.moves,
                 ];
                 transaction.prepare_cached(sql)?.execute(values)?;
             }
