@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, LabelMovePage, LabelMoves, MovedLabel,
-    NotApplied, Operation, Page, PersonaLabels, Representation, RevisionPage, RevisionRecord,
-    Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
+    AtomicBatch, Error, Export, ExportRequest, Glance, Idempotency, LabelMovePage, LabelMoves,
+    MovedLabel, NotApplied, Operation, Page, PersonaLabels, Representation, RevisionPage,
+    RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
 /// The client that something is asked for.
@@ -64,15 +64,20 @@ impl Viewer {
             || owner_word_in(&found.body).is_some_and(|word| self.reach.sees(word))
     }
 
-    /// The same write on behalf of this viewer: with keys of its own, and with its owner where a
-    /// document has none.
-    fn own(&self, mut write: Write) -> Write {
-        if let (Some(token), Some(wanted)) = (self.token, &mut write.idempotency)
+    /// Makes a key of a client one of this viewer: the same key of another one is another key.
+    pub(crate) fn own_key(&self, idempotency: &mut Option<Idempotency>) {
+        if let (Some(token), Some(wanted)) = (self.token, idempotency)
             && !is_on(InjectedFault::ShareKeys)
         {
             // No key of a client has a blank.
             wanted.key = format!("{token} {}", wanted.key);
         }
+    }
+
+    /// The same write on behalf of this viewer: with keys of its own, and with its owner where a
+    /// document has none.
+    fn own(&self, mut write: Write) -> Write {
+        self.own_key(&mut write.idempotency);
         if let (
             Some(owner),
             Operation::Create { document, .. } | Operation::Replace { document, .. },

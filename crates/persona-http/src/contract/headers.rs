@@ -116,6 +116,12 @@ pub const IF_MATCH_OF_LABEL: Header = header(
 pub const IF_NONE_MATCH_LABEL: Header =
     header("If-None-Match", HeaderHolds::AnyTag, "* sets the label only where it is not set.");
 
+const KEY: Header = header(
+    "Idempotency-Key",
+    HeaderHolds::IdempotencyKey,
+    "Makes a repetition safe: the first answer is kept for at least 24 hours during which a server \
+     runs, and given again.",
+);
 const AUTHOR: Header = header(
     "X-Persona-Author",
     HeaderHolds::Author,
@@ -124,16 +130,11 @@ const AUTHOR: Header = header(
 
 /// What every move of labels may say of itself.
 pub const OF_MOVES: &[Header] =
-    &[Header { about: "The author of the move; becomes by of the label.", ..AUTHOR }];
+    &[KEY, Header { about: "The author of the move; becomes by of the label.", ..AUTHOR }];
 
 /// What every write may say of itself.
 pub const OF_WRITES: &[Header] = &[
-    header(
-        "Idempotency-Key",
-        HeaderHolds::IdempotencyKey,
-        "Makes a repetition safe: the first answer is kept for at least 24 hours during which a \
-         server runs, and given again.",
-    ),
+    KEY,
     AUTHOR,
     header(
         "X-Persona-Note",

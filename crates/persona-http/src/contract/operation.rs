@@ -83,7 +83,7 @@ pub enum StoreUse {
     /// The operation makes many changes, and where they are made together an error of one is the
     /// problem of the whole request.
     WritesTogether,
-    /// The operation moves labels, which takes no idempotency key and no note.
+    /// The operation moves labels, which takes no note.
     MovesLabels,
 }
 
@@ -206,8 +206,8 @@ impl OperationRow {
             of(changes || !self.bodies.is_empty(), OF_CHANGES),
             of(self.rate != RateClass::Exempt, &[Code::RateLimited]),
             of(changes, &[Code::AuthorRefused]),
-            of(writes, OF_EVERY_WRITE),
-            of(moves, &[Code::OutcomeUnknown, Code::LabelProtected]),
+            of(writes || moves, OF_EVERY_WRITE),
+            of(moves, &[Code::LabelProtected]),
             of(self.headers.iter().any(Header::can_be_refused), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
             of(self.takes_file, &[Code::UnsupportedMediaType]),

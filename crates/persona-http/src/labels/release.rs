@@ -39,7 +39,11 @@ pub async fn release_labels(
     let items = asked.iter().zip(&done);
     let items = items.map(|((id, name), done)| ReleaseItem::of(*id, name, done));
     let answer = ReleaseAnswer { items: items.collect() };
-    personas::responses::json(&context, request.client().map(ClientAddress), &answer)
+    let client = request.client().map(ClientAddress);
+    let mut response = personas::responses::json(&context, client, &answer)?;
+    let is_replayed = done.iter().any(|moved| moved.replayed);
+    personas::responses::mark_replay(&mut response, is_replayed);
+    Ok(response)
 }
 
 fn of_no_moves(error: NoMoves) -> Problem {

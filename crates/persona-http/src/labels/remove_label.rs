@@ -12,6 +12,7 @@ use crate::contract::OperationId;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::WriteRequest;
 use crate::extract::{etag, label};
+use crate::personas::responses::mark_replay;
 use crate::problem::Problem;
 
 /// Removes the label. Its moves are kept, and the revision that it pointed to.
@@ -25,6 +26,8 @@ pub async fn remove_label(
     etag::reject_if_none_match(&request.parts.headers)?;
     let precondition = label::precondition(&request.parts.headers)?;
     let wanted = LabelMove { persona, name, target: LabelTarget::Nowhere, precondition };
-    responses::make(&context, &request, wanted).await?;
-    Ok(responses::no_content())
+    let moved = responses::make(&context, &request, wanted).await?;
+    let mut response = responses::no_content();
+    mark_replay(&mut response, moved.replayed);
+    Ok(response)
 }

@@ -13,22 +13,16 @@ use crate::personas::responses;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
-/// Moves on behalf of a request, which may make them: with its author and client.
-///
-/// A move takes no idempotency key: it names the state that it makes, and with `If-Match` also the
-/// one that it replaces, so a repetition of it changes nothing.
+/// Moves on behalf of a request, which may make them: with its key, author and client.
 pub(super) fn on_behalf_of(
     context: &Context,
     request: &WriteRequest,
     moves: LabelMoves,
 ) -> Result<LabelMoves, Problem> {
-    if request.has_key() {
-        let message = "is not understood here: a move can be repeated without it";
-        return Err(Problem::bad_header("Idempotency-Key", "not_here", message));
-    }
     let names = moves.moves().iter().map(|one| &one.name);
     context.protected_labels.permit(request.parts.extensions.get(), names)?;
     let mut moves = moves.by(request.author()?);
+    moves.idempotency = request.idempotency()?;
     moves.client = request.client();
     Ok(moves)
 }

@@ -13,6 +13,7 @@ use crate::contract::OperationId;
 use crate::extract::label;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
+use crate::personas::responses::mark_replay;
 use crate::problem::Problem;
 use crate::{ClientAddress, Context};
 
@@ -32,11 +33,13 @@ pub async fn set_label(
     let wanted = LabelMove { persona, name, target, precondition };
     let moved = responses::make(&context, &request, wanted).await?;
     let label = responses::set(moved.label)?;
-    if moved.before.is_some() {
-        return responses::with_label(&context, client, StatusCode::OK, &label);
+    let is_new = moved.before.is_none();
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = responses::with_label(&context, client, status, &label)?;
+    if is_new {
+        let location = HeaderValue::try_from(location).expect("a path is visible ASCII");
+        response.headers_mut().insert(LOCATION, location);
     }
-    let mut response = responses::with_label(&context, client, StatusCode::CREATED, &label)?;
-    let location = HeaderValue::try_from(location).expect("a path is visible ASCII");
-    response.headers_mut().insert(LOCATION, location);
+    mark_replay(&mut response, moved.replayed);
     Ok(response)
 }

@@ -57,8 +57,10 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             let sets = matches!(**error, LabelError::UnknownRevision { .. } | LabelError::TooMany);
             that_use(StoreUse::MovesLabels).filter(|id| !sets || *id != "remove_label").collect()
         }
-        Error::KeyReused | Error::TooManyKeys { .. } => that_use(StoreUse::Writes).collect(),
-        Error::OutcomeUnknown | Error::Unsynced(_) => {
+        Error::KeyReused
+        | Error::TooManyKeys { .. }
+        | Error::OutcomeUnknown
+        | Error::Unsynced(_) => {
             that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
         }
         Error::Busy { .. }

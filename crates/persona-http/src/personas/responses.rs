@@ -220,7 +220,8 @@ pub(super) fn refused(id: PersonaId, names_no_state: bool, error: Error) -> Prob
     }
 }
 
-fn mark_replay(response: &mut Response, replayed: bool) {
+/// Tells that the answer is that of an earlier request.
+pub(crate) fn mark_replay(response: &mut Response, replayed: bool) {
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }

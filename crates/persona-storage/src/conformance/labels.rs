@@ -99,7 +99,10 @@ pub async fn a_label_that_points_there_already_is_left_as_it_is(
     for target in [to(2), LabelTarget::Latest, LabelTarget::Label(name("production"))] {
         let again = one(store, label_move(1, "production", target)).await.expect("as asked");
         let label = Some(first.clone());
-        assert_eq!(again, MovedLabel { before: Some(revision(2)), label, is_moved: false });
+        assert_eq!(
+            again,
+            MovedLabel { before: Some(revision(2)), label, is_moved: false, replayed: false }
+        );
     }
     assert_eq!(store.changes_after(0, 100).await.expect("readable").len(), lines);
 }
@@ -145,7 +148,10 @@ pub async fn a_removed_label_is_gone_and_its_moves_go_on_where_it_is_set_again(
     assert_eq!(one(store, removal()).await, Err(not_set.clone()));
     let first = set(store, 1, "production", to(1)).await;
     let removed = one(store, removal()).await.expect("removed");
-    assert_eq!(removed, MovedLabel { before: Some(revision(1)), label: None, is_moved: true });
+    assert_eq!(
+        removed,
+        MovedLabel { before: Some(revision(1)), label: None, is_moved: true, replayed: false }
+    );
     assert_eq!(points(store, 1).await, []);
     assert_eq!(one(store, removal()).await, Err(not_set.clone()));
     let followed = label_move(1, "staging", LabelTarget::Label(name("production")));

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod following;
 pub mod history;
 pub mod importing;
+pub mod label_keys;
 pub mod labels;
 pub mod limits;
 pub mod lists;
@@ -191,6 +192,11 @@ macro_rules! conformance_suite {
             labels::a_persona_has_as_many_labels_as_may_be_and_no_more,
             labels::labels_of_a_deleted_persona_are_kept_and_stay_where_they_are,
             releases::a_release_moves_all_labels_in_their_order_or_none,
+            label_keys::moves_with_a_key_are_made_once_and_answered_again,
+            label_keys::moves_that_change_nothing_keep_their_answer_too,
+            label_keys::a_key_is_of_moves_or_of_a_write_and_of_one_request,
+            label_keys::refused_moves_may_be_repeated_with_the_same_key,
+            label_keys::of_concurrent_moves_with_one_key_one_is_made_and_all_are_told_the_same,
             labels::every_move_is_in_the_feed_and_followers_of_personas_hear_nothing,
             labels::an_exported_history_has_every_revision_once_whatever_labels_point_to_it,
             releases::of_concurrent_moves_of_one_state_exactly_one_is_made,

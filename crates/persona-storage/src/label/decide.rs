@@ -97,7 +97,7 @@ impl Placed {
     /// What the client is told.
     pub(crate) fn told_of(&self) -> MovedLabel {
         let label = Label::after(self.persona, &self.name, &self.record);
-        MovedLabel { before: self.before, label, is_moved: true }
+        MovedLabel { before: self.before, label, is_moved: true, replayed: false }
     }
 }
 
@@ -148,7 +148,8 @@ impl Holder {
         let told = revision.or(before).ok_or_else(|| not_set(&wanted.name))?;
         if before == revision {
             let label = current.cloned();
-            return Ok(Decision::Unchanged(MovedLabel { before, label, is_moved: false }));
+            let told = MovedLabel { before, label, is_moved: false, replayed: false };
+            return Ok(Decision::Unchanged(told));
         }
         if current.is_none() && self.labels.len() >= LABELS_MAX {
             return Err(LabelError::TooMany.into());

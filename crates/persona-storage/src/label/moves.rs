@@ -7,8 +7,8 @@ use std::time::Instant;
 use persona_model::{LabelName, LabelPrecondition, PersonaId, Revision};
 
 use super::record::Label;
-use crate::Viewer;
 use crate::fault_injection::{InjectedFault, is_on};
+use crate::{Idempotency, Viewer};
 
 /// Most moves that are made together: a transaction of a database server has 1,024 places in the
 /// feed. Everything else that writes waits for some ten milliseconds meanwhile.
@@ -49,6 +49,8 @@ pub struct LabelMoves {
     pub(crate) viewer: Viewer,
     /// The author of all of them, where known.
     pub author: Option<String>,
+    /// How a repetition of all of them is recognised; `None` where the client did not ask for it.
+    pub idempotency: Option<Idempotency>,
     /// Until when they may wait for their turn; after that they fail with [`crate::Error::Busy`]
     /// and are never made.
     pub deadline: Instant,
@@ -89,13 +91,17 @@ impl LabelMoves {
             }
         }
         drop(places);
-        Ok(Self { moves, viewer: Viewer::trusted(), author: None, deadline, client: None })
+        Ok(Self::of(moves, deadline))
     }
 
     /// A single move.
     pub fn one(one: LabelMove, deadline: Instant) -> Self {
-        let moves = vec![one];
-        Self { moves, viewer: Viewer::trusted(), author: None, deadline, client: None }
+        Self::of(vec![one], deadline)
+    }
+
+    fn of(moves: Vec<LabelMove>, deadline: Instant) -> Self {
+        let viewer = Viewer::trusted();
+        Self { moves, viewer, author: None, idempotency: None, deadline, client: None }
     }
 
     /// The same moves by this author.
@@ -105,10 +111,11 @@ impl LabelMoves {
         self
     }
 
-    /// The same moves on behalf of this viewer.
+    /// The same moves on behalf of this viewer, with keys of its own.
     #[must_use]
     pub(crate) fn on_behalf_of(mut self, viewer: &Viewer) -> Self {
         self.viewer = viewer.clone();
+        viewer.own_key(&mut self.idempotency);
         self
     }
 
@@ -137,4 +144,7 @@ pub struct MovedLabel {
     pub label: Option<Label>,
     /// Whether it was moved: one that points there already is left as it is.
     pub is_moved: bool,
+    /// The answer is that of an earlier request with the same idempotency key; nothing was moved
+    /// now.
+    pub replayed: bool,
 }

@@ -42,7 +42,19 @@ pub(super) fn move_all(
     rows: &mut Rows,
     wanted: &LabelMoves,
     time: &Time,
+    keys_max: u64,
 ) -> Result<Vec<MovedLabel>, NotApplied> {
+    if let Some(key) = &wanted.idempotency {
+        if let Some((known, told)) = rows.moves_replays.get(&key.key) {
+            let again = |told: &MovedLabel| MovedLabel { replayed: true, ..told.clone() };
+            let told = told.iter().map(again).collect();
+            return if known == key { Ok(told) } else { Err(Error::KeyReused.into()) };
+        }
+        if rows.replays.contains_key(&key.key) {
+            return Err(Error::KeyReused.into());
+        }
+        rows.check_room_for_key(keys_max)?;
+    }
     let mut after = rows.clone();
     let mut moved = Vec::with_capacity(wanted.moves().len());
     for (place, one) in wanted.moves().iter().enumerate() {
@@ -59,6 +71,9 @@ pub(super) fn move_all(
                 placed.told_of()
             }
         });
+    }
+    if let Some(key) = &wanted.idempotency {
+        after.moves_replays.insert(key.key.clone(), (key.clone(), moved.clone()));
     }
     *rows = after;
     Ok(moved)

@@ -13,8 +13,8 @@ use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{after, newest_of};
 use crate::{
-    Error, Event, Idempotency, MoveRecord, Outcome, Representation, RevisionRecord, Token, Write,
-    Written, event,
+    Error, Event, Idempotency, MoveRecord, MovedLabel, Outcome, Representation, RevisionRecord,
+    Token, Write, Written, event,
 };
 
 /// See the module.
@@ -26,7 +26,9 @@ pub(super) struct Rows {
     pub tokens: Vec<Token>,
     /// The moves of every label, oldest first.
     pub labels: BTreeMap<(PersonaId, LabelName), Vec<MoveRecord>>,
-    replays: HashMap<String, (Idempotency, Written)>,
+    pub replays: HashMap<String, (Idempotency, Written)>,
+    /// The answers to moves of labels, by their keys.
+    pub moves_replays: HashMap<String, (Idempotency, Vec<MovedLabel>)>,
     pub closed: bool,
 }
 
@@ -98,8 +100,11 @@ impl Rows {
             let replay = Written { replayed: true, ..written.clone() };
             return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
         }
-        if write.idempotency.is_some() && self.replays.len() as u64 >= keys_max {
-            return Err(Error::TooManyKeys { max: keys_max });
+        if let Some(wanted) = &write.idempotency {
+            if self.moves_replays.contains_key(&wanted.key) {
+                return Err(Error::KeyReused);
+            }
+            self.check_room_for_key(keys_max)?;
         }
         let id = write.operation.id();
         let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
@@ -144,6 +149,12 @@ impl Rows {
             self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone()));
         }
         Ok(written)
+    }
+
+    /// Fails when as many keys are kept as may be.
+    pub fn check_room_for_key(&self, keys_max: u64) -> Result<(), Error> {
+        let kept = self.replays.len() + self.moves_replays.len();
+        if kept as u64 >= keys_max { Err(Error::TooManyKeys { max: keys_max }) } else { Ok(()) }
     }
 
     /// Adds a line to the feed.

@@ -271,7 +271,7 @@ impl Store for MemoryStore {
         if Instant::now() >= moves.deadline {
             return Err(Error::Busy { what: "its turn to write" }.into());
         }
-        labels::move_all(&mut *self.rows()?, &moves, &self.time)
+        labels::move_all(&mut *self.rows()?, &moves, &self.time, self.keys_max)
     }
 
     fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::connection::{Connection, Parameter, Statement};
 use super::driver_error::DriverError;
+use super::label_keys;
 use super::label_sql::{HOLDERS, IS_DONE, MOVE, SET, VERSIONS, WAIT_FOR_STANDBYS};
 use super::labels::{add, name_in, record_in};
 use super::write_attempt::{Common, Failure};
@@ -65,6 +66,14 @@ pub(super) enum Attempt {
     Raced,
 }
 
+/// What an attempt did within its transaction.
+enum Step {
+    /// It wrote something; the time of the newest move that it made.
+    Written(Option<Timestamp>),
+    /// It wrote nothing.
+    Nothing,
+}
+
 /// A persona with the time of its newest change.
 #[derive(PartialEq, Eq)]
 struct Seen {
@@ -100,12 +109,14 @@ impl Attempts {
     ) -> Result<Attempt, Refused> {
         connection.execute("BEGIN").await?;
         match self.within_transaction(connection, common).await {
-            Ok(Some(newest)) => {
+            Ok(Step::Written(newest)) => {
                 connection.execute("COMMIT").await?;
-                common.note(newest);
+                if let Some(newest) = newest {
+                    common.note(newest);
+                }
                 Ok(Attempt::Made(self.sent.take().unwrap_or_default().told))
             }
-            Ok(None) => {
+            Ok(Step::Nothing) => {
                 connection.execute("ROLLBACK").await?;
                 match self.sent.take() {
                     None => Ok(Attempt::Raced),
@@ -128,14 +139,13 @@ impl Attempts {
         }
     }
 
-    /// Writes what the moves come to, and tells the time of the newest. `None` where nothing was
-    /// written: they are made already, and `sent` has their answers, or another transaction was in
-    /// between, and `sent` is empty.
+    /// Writes what the moves come to. Where nothing is written they are made already, and `sent`
+    /// has their answers, or another transaction was in between, and `sent` is empty.
     async fn within_transaction(
         &mut self,
         connection: &Connection,
         common: &Common,
-    ) -> Result<Option<Timestamp>, Refused> {
+    ) -> Result<Step, Refused> {
         let ids: Vec<Uuid> = self.moves.moves().iter().map(|one| row::uuid(one.persona)).collect();
         // A transaction gets its place in the feed with the first row that it locks. Whatever
         // changes one of the other rows after that would have a later place, although it is seen
@@ -145,21 +155,40 @@ impl Attempts {
         write_statement::lock(connection, &ids).await?;
         if let Some(sent) = &self.sent {
             if is_done(connection, sent, self.operation).await? {
-                return Ok(None);
+                return Ok(Step::Nothing);
             }
             self.sent = None;
         }
+        if let Some(wanted) = &self.moves.idempotency {
+            let told = label_keys::find(connection, wanted, &self.moves, self.operation).await?;
+            if let Some(told) = told {
+                self.sent = Some(Plan { told, placed: Vec::new() });
+                return Ok(Step::Nothing);
+            }
+            if !common.quota.has_room(connection).await? {
+                return Err(Error::TooManyKeys { max: common.quota.max() }.into());
+            }
+        }
         let seen = self.look(connection, &ids).await?;
         if before.is_some_and(|before| before != seen) {
-            return Ok(None);
+            return Ok(Step::Nothing);
         }
+        let first = self.moves.moves().first().and_then(|one| seen.get(&one.persona));
+        let first = first.map(|seen| (seen.holder.id, seen.holder.latest));
         let plan = self.plan(common, seen)?;
         if !self.write(connection, &plan.placed).await? {
             return Err(Refused { place: None, failure: Failure::OtherSchema });
         }
         let newest = plan.placed.iter().map(|placed| placed.record.at).max();
+        let mut step = if newest.is_some() { Step::Written(newest) } else { Step::Nothing };
+        if let (Some(wanted), Some(first)) = (&self.moves.idempotency, first) {
+            let now = common.after_all([newest]);
+            let (operation, told) = (self.operation, &plan.told);
+            label_keys::keep(connection, wanted, operation, first, told, now).await?;
+            step = Step::Written(newest);
+        }
         self.sent = Some(plan);
-        Ok(newest)
+        Ok(step)
     }
 
     /// Waits until what another connection made, or another request, is as durable as a new answer

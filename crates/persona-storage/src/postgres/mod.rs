@@ -30,6 +30,7 @@ mod group;
 mod hosts;
 mod io_thread;
 mod label_attempt;
+mod label_keys;
 mod label_moves;
 mod label_sql;
 mod labels;

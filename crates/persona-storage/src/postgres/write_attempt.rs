@@ -26,7 +26,7 @@ pub(super) struct Common {
     /// Time of the newest change of this process: the next one is later, also when the clock is set
     /// back.
     newest: AtomicI64,
-    quota: Quota,
+    pub(super) quota: Quota,
 }
 
 /// A write, with what was tried so far.

@@ -38,8 +38,8 @@ pub(super) const SET_LABEL: OperationRow = OperationRow {
     headers: &[of::IF_MATCH_OF_LABEL, of::IF_NONE_MATCH_LABEL],
     bodies: &[body(JSON, schema_of::<LabelTarget>(), TARGET_EXAMPLE)],
     answers: &[
-        set(200, "The label, which points there now.", &["LabelTag"]),
-        set(201, "The label, which was not set before.", &["LabelTag", "Location"]),
+        set(200, "The label, which points there now.", &["LabelTag", "Replayed"]),
+        set(201, "The label, which was not set before.", &["LabelTag", "Location", "Replayed"]),
     ],
     problems: &[
         Code::NoSuchPersona,
@@ -57,7 +57,7 @@ pub(super) const SET_LABEL: OperationRow = OperationRow {
 pub(super) const REMOVE_LABEL: OperationRow = OperationRow {
     summary: "Remove a label; its moves are kept",
     headers: &[of::IF_MATCH_OF_LABEL],
-    answers: &[answer(204, "It is removed.", Content::Empty)],
+    answers: &[Answer { headers: &["Replayed"], ..answer(204, "It is removed.", Content::Empty) }],
     problems: &[
         Code::NoSuchPersona,
         Code::NoSuchLabel,
@@ -81,7 +81,10 @@ pub(super) const LIST_LABEL_MOVES: OperationRow = OperationRow {
 pub(super) const RELEASE_LABELS: OperationRow = OperationRow {
     summary: "Move labels of many personas, all of them or none",
     bodies: &[body(JSON, schema_of::<Release>(), RELEASE_EXAMPLE)],
-    answers: &[answer(200, "All are moved.", Content::Json(schema_of::<ReleaseAnswer>()))],
+    answers: &[Answer {
+        headers: &["Replayed"],
+        ..answer(200, "All are moved.", Content::Json(schema_of::<ReleaseAnswer>()))
+    }],
     problems: &[
         Code::NoSuchPersona,
         Code::NoSuchRevision,

@@ -8,7 +8,7 @@ use persona_model::{LabelName, PersonaId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, named_params, params};
 
-use super::{feed, row};
+use super::{feed, idempotency, row};
 use crate::label::{Decision, Holder, Placed};
 use crate::sqlite::error::{damage, from_driver};
 use crate::time::{Time, after, newest_of};
@@ -103,15 +103,25 @@ fn newest_version(
         .query_row(params![id.as_bytes(), name.as_str()], |found| row::number(found, 0))
 }
 
-/// Moves labels, in the transaction that is open. On an error the caller gives it up.
+/// Moves labels, in the transaction that is open. On an error the caller gives it up. A repetition
+/// of moves with an idempotency key is answered as the moves were.
 pub(crate) fn move_all(
     connection: &Connection,
     wanted: &LabelMoves,
     time: &Time,
+    keys_max: u64,
 ) -> Result<Vec<MovedLabel>, NotApplied> {
+    if let Some(key) = &wanted.idempotency {
+        if let Some(told) = idempotency::find_moves(connection, key, wanted)? {
+            return Ok(told);
+        }
+        if idempotency::is_full(connection, keys_max).map_err(from_driver)? {
+            return Err(Error::TooManyKeys { max: keys_max }.into());
+        }
+    }
     let mut newest = feed::last_time_before(connection, newest_of(time.now()))
         .map_err(|error| NotApplied::from(from_driver(error)))?;
-    let mut holders = HashMap::new();
+    let mut holders: HashMap<PersonaId, Holder> = HashMap::new();
     let mut moved = Vec::with_capacity(wanted.moves().len());
     for (place, one) in wanted.moves().iter().enumerate() {
         let mut step = || -> Result<MovedLabel, Error> {
@@ -138,6 +148,13 @@ pub(crate) fn move_all(
             }
         };
         moved.push(step().map_err(NotApplied::at(place))?);
+    }
+    if let Some(key) = &wanted.idempotency
+        && let Some(first) = wanted.moves().first().and_then(|one| holders.get(&one.persona))
+    {
+        let of = (first.id, first.latest);
+        idempotency::insert_moves(connection, key, of, &moved, after(newest, time.now()))
+            .map_err(from_driver)?;
     }
     Ok(moved)
 }

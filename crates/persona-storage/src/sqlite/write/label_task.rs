@@ -50,6 +50,7 @@ impl LabelTask {
         write_lock: &WriteLock,
         connection: &mut WriteConnection,
         time: &Time,
+        keys_max: u64,
     ) -> ControlFlow<Loss> {
         let Self { moves, claim, waiting, reply } = self;
         let mut place = None;
@@ -62,7 +63,7 @@ impl LabelTask {
             if Instant::now() >= moves.deadline {
                 return Err(Error::Busy { what: "its turn to write" });
             }
-            labels::move_all(transaction, &moves, time).map_err(|refused| {
+            labels::move_all(transaction, &moves, time, keys_max).map_err(|refused| {
                 place = refused.place.filter(|_| is_refusal(&refused.error));
                 explain(transaction, refused.error)
             })

@@ -102,7 +102,7 @@ impl Thread {
             task.refuse(space.shortage());
             return ControlFlow::Continue(());
         }
-        task.serve(&self.write_lock, &mut self.connection, &self.time)
+        task.serve(&self.write_lock, &mut self.connection, &self.time, self.keys_max)
     }
 
     /// Serves the first request together with all light ones that wait behind it, in one

@@ -99,12 +99,50 @@ async fn a_move_is_made_on_its_condition_alone() {
         assert_eq!(refused.refusal(), (412, "label_moved".into()));
     }
     assert_eq!(put("if-match", moved.etag().into()).await.status, 200);
-    let key = put("idempotency-key", "k".into()).await;
-    assert_eq!(key.refusal(), (400, "bad_header".into()));
     assert_eq!(points(&server, &path).await, json!([["production", 2]]));
     let write = server.send("PATCH", &path).header("if-match", moved.etag());
     let write = write.json(&json!({ "name": "4" })).send().await;
     assert_eq!(write.refusal(), (412, "stale".into()), "no tag of a label is one of a persona");
+}
+
+#[tokio::test]
+async fn a_move_with_a_key_is_made_once_and_answered_again() {
+    let server = Server::start();
+    let path = three_revisions(&server).await;
+    let target = format!("{path}/labels/production");
+    let id = path.rsplit('/').next().expect("an identity");
+    let release = json!({ "moves": [{ "id": id, "label": "production", "revision": 2 }] });
+    let requests = [
+        ("PUT", &*target, Some(json!({ "from": "latest" }))),
+        ("POST", RELEASE, Some(release)),
+        ("DELETE", &*target, None),
+    ];
+    for (number, (method, target, body)) in requests.iter().enumerate() {
+        let send = || {
+            let request = server.send(method, target).header("idempotency-key", number.to_string());
+            match body {
+                Some(body) => request.json(body).send(),
+                None => request.send(),
+            }
+        };
+        let first = send().await;
+        assert!(first.status.is_success(), "{method}: {}", first.json());
+        assert_eq!(first.header("idempotency-replayed"), None);
+        let moved = set(&server, &path, "production", 1).await;
+        let again = send().await;
+        assert_eq!(again.header("idempotency-replayed"), Some("true"), "{method}");
+        assert_eq!((again.status, &again.body), (first.status, &first.body));
+        assert_eq!(again.header("etag"), first.header("etag"));
+        let stands = server.get(&format!("{path}/labels/production")).await;
+        assert_eq!(stands.etag(), moved.etag(), "a repetition moves nothing");
+        let other = server.send("PUT", &format!("{path}/labels/staging"));
+        let other = other.header("idempotency-key", number.to_string());
+        let other = other.json(&json!({ "revision": 1 })).send().await;
+        assert_eq!(other.refusal(), (422, "idempotency_key_reused".into()), "{method}");
+    }
+    assert_eq!(points(&server, &path).await, json!([["production", 1]]));
+    let long = server.send("DELETE", &target).header("idempotency-key", "k".repeat(256));
+    assert_eq!(long.send().await.refusal(), (400, "bad_header".into()));
 }
 
 #[tokio::test]
