@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::labels::{all, at_revision, label_move, name, one, points, set, to};
+use super::polling::feed_of;
 use super::steps::{Subject, create, merge, named, soon};
 use crate::{Error, Label, LabelMove, LabelMoves, LabelTarget, NotApplied};
 
@@ -107,7 +108,9 @@ pub async fn releases_beside_each_other_and_beside_writes_are_each_whole(
         });
     }
     tasks.join_all().await;
-    let feed = store.changes_after(0, 1000).await.expect("readable");
+    let rounds = usize::try_from(ROUNDS).expect("a few");
+    // Three creations, the patches, and two releases of three moves.
+    let feed = feed_of(store, 3 + rounds + 2 * 3 * rounds).await;
     let mut newest = std::collections::HashMap::new();
     for line in &feed {
         // No line comes before the revision that it is about, or after a later move of its label.
