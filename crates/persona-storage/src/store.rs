@@ -8,9 +8,9 @@ use persona_model::{
 };
 
 use crate::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Exported, LabelMovePage, LabelMoves, Loss,
-    MovedLabel, NotApplied, PersonaLabels, ReadRoom, Status, Token, TokenChange, TokenHash,
-    TokenLook, Write, Written, fault_injection,
+    AtomicBatch, Error, Event, Export, ExportRequest, Exported, LabelMovePage, LabelMoves,
+    LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom, Status, Token, TokenChange,
+    TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -287,6 +287,10 @@ pub trait Store: Send + Sync {
     ///
     /// A move that [`Store::move_labels`] of whichever process has answered is always seen.
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error>;
+
+    /// The labels of several personas, in the order of these identities; those that have none, and
+    /// those that never existed, are left out. Each persona is seen at a moment of its own.
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error>;
 
     /// The newest moves of a label, or those before a version, at most `limit`, the newest first;
     /// also of a label that was removed. `None` when the persona never existed or never had it.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
     AtomicBatch, Error, Export, ExportRequest, Glance, Idempotency, LabelMovePage, LabelMoves,
-    MovedLabel, NotApplied, Operation, Page, PersonaLabels, Representation, RevisionPage,
+    LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels, Representation, RevisionPage,
     RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
@@ -229,6 +229,16 @@ impl View<'_> {
     pub async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         let found = self.of_visible(id, self.store.labels(id)).await?;
         Ok(found.flatten())
+    }
+
+    /// See [`Store::labels_of`]. A persona is there by the owner that it has when its labels are
+    /// read.
+    pub async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        let mut found = self.store.labels_of(ids).await?;
+        if self.viewer.is_bound() && !is_on(InjectedFault::OverlookOwners) {
+            found.retain(|one| self.viewer.reach.sees(&one.owner));
+        }
+        Ok(found)
     }
 
     /// See [`Store::label_moves`].

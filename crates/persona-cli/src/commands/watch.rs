@@ -109,6 +109,9 @@ async fn path_of(api: &Api, arguments: &Watch) -> Result<String, Failure> {
     for tag in &arguments.tag {
         query = query.with("tag", tag);
     }
+    for label in &arguments.label {
+        query = query.with("label", label);
+    }
     query = query.with_some("after", arguments.after.as_deref());
     Ok(query.with_some("include", arguments.document.then_some("document")).into_path())
 }

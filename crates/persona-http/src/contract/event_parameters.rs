@@ -51,6 +51,13 @@ pub const EVENT_KIND: Parameter = text(
     true,
     "Only events of this kind; repeat it for several.",
 );
+/// The labels of events.
+pub const EVENT_LABEL: Parameter = text(
+    "label",
+    ParameterKind::Labels,
+    true,
+    "Only events of moves of this label, such as production; repeat it for several, at most 32.",
+);
 /// Whether events have personas.
 pub const INCLUDE_DOCUMENT: Typed<bool> = typed(
     "include",

@@ -49,6 +49,8 @@ pub enum ParameterKind {
     RevisionCursor,
     /// A label.
     Label,
+    /// A label, which may be repeated.
+    Labels,
     /// What an author says of a change.
     Note,
     /// An RFC 3339 time, or a position of the feed.

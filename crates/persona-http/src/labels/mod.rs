@@ -4,8 +4,11 @@
 pub mod get_label;
 pub mod list_labels;
 pub mod list_moves;
+mod points;
 pub(crate) mod read;
 pub mod release;
 pub mod remove_label;
 mod responses;
 pub mod set_label;
+
+pub(crate) use points::Points;

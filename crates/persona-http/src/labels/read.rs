@@ -4,14 +4,13 @@
 //! that of the moment in which the labels were read: a move that was answered before is in it.
 
 use axum::response::Response;
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, ETAG, HeaderValue, LAST_MODIFIED};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use persona_model::{LabelName, PersonaId, Revision};
 use persona_storage::{PersonaLabels, Representation, View};
-use serde_json::{Map, Value};
 
+use super::points;
 use super::responses::not_modified;
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
@@ -96,7 +95,7 @@ pub(crate) async fn with_labels(
         }
     };
     let answer = get::at_revision(context, view, client, id, revision).await?;
-    let body = including(&answer.body, &labels);
+    let body = points::including(&answer.body, &points::text_of(&labels.labels)).into();
     let mut response = with_body(context, client, Representation { body, ..answer })?;
     response.headers_mut().remove(ETAG);
     Ok(response)
@@ -123,13 +122,4 @@ fn with_body(
     let mut response = responses::with_body(StatusCode::OK, answer, memory, context.clock.now());
     response.headers_mut().remove(LAST_MODIFIED);
     Ok(response)
-}
-
-/// The text of a persona with one member more: where each of its labels points.
-fn including(body: &Bytes, labels: &PersonaLabels) -> Bytes {
-    let points = labels.labels.iter();
-    let points = points.map(|label| (label.name.to_string(), label.revision.number().into()));
-    let points = Value::from(points.collect::<Map<String, Value>>());
-    let open = body.strip_suffix(b"}").unwrap_or(body);
-    [open, b",\"labels\":", points.to_string().as_bytes(), b"}"].concat().into()
 }

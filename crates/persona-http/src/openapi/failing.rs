@@ -9,9 +9,9 @@ use persona_model::{
 };
 use persona_storage::{
     AtomicBatch, Error, Event, Export, ExportRequest, Glance, LabelError, LabelMovePage,
-    LabelMoves, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom, Representation,
-    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError, TokenHash,
-    TokenLook, Write, Written,
+    LabelMoves, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
+    Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError,
+    TokenHash, TokenLook, Write, Written,
 };
 
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
@@ -79,6 +79,10 @@ impl Store for Failing {
     }
 
     async fn labels(&self, _: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        Err((self.0)())
+    }
+
+    async fn labels_of(&self, _: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
         Err((self.0)())
     }
 

@@ -14,7 +14,7 @@ use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
 use crate::contract::schema::{BodySchema, named};
 use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow, Scope};
-use crate::events::EVENT_PERSONAS_MAX;
+use crate::events::{EVENT_LABELS_MAX, EVENT_PERSONAS_MAX};
 use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
@@ -113,6 +113,9 @@ fn query_schema(holds: ParameterKind) -> Value {
         ParameterKind::Cursor => grammar::cursor(),
         ParameterKind::RevisionCursor => grammar::revision_cursor(),
         ParameterKind::Label => grammar::label(),
+        ParameterKind::Labels => {
+            json!({ "type": "array", "items": grammar::label(), "maxItems": EVENT_LABELS_MAX })
+        }
         ParameterKind::Note => grammar::line(NOTE_CHARS_MAX),
         ParameterKind::Since => grammar::since(),
         ParameterKind::Place => grammar::place(),

@@ -9,8 +9,8 @@ use super::TestClock;
 use super::polling::Poller;
 use super::steps::{Subject, create, delete, get, id, merge, named, revision, soon, undelete};
 use crate::{
-    Error, Exported, LABELS_MAX, Label, LabelError, LabelMove, LabelMoves, LabelTarget, MovedLabel,
-    NotApplied,
+    Error, Exported, LABELS_MAX, Label, LabelError, LabelMove, LabelMoves, LabelTarget, LabelsOf,
+    MovedLabel, NotApplied,
 };
 
 pub(super) fn name(text: &str) -> LabelName {
@@ -185,6 +185,31 @@ pub async fn the_moves_of_a_label_are_kept_page_by_page(store: &Subject, clock: 
     assert_eq!(none.map(|page| page.items), Some(vec![]));
     let all = store.label_moves(id(1), &label, Some(u64::MAX), 9).await.expect("readable");
     assert_eq!(all.map(|page| page.items.len()), Some(4));
+}
+
+pub async fn the_labels_of_several_personas_are_read_together(store: &Subject, _clock: &TestClock) {
+    for number in 1..=3 {
+        at_revision(store, number, 2).await;
+    }
+    let staging = set(store, 1, "staging", to(2)).await;
+    let production = set(store, 1, "production", to(1)).await;
+    set(store, 2, "production", to(1)).await;
+    one(store, label_move(2, "production", LabelTarget::Nowhere)).await.expect("removed");
+    let last = set(store, 3, "production", to(2)).await;
+    delete(store, 3, Precondition::Any).await.expect("deleted");
+    let read = async |ids: &[u8]| {
+        let ids: Vec<_> = ids.iter().map(|number| id(*number)).collect();
+        store.labels_of(&ids).await.expect("readable")
+    };
+    let of = |number: u8, labels: &[&Label]| LabelsOf {
+        persona: id(number),
+        owner: String::new(),
+        labels: labels.iter().map(|label| (*label).clone()).collect(),
+    };
+    let (first, third) = (of(1, &[&production, &staging]), of(3, &[&last]));
+    assert_eq!(read(&[3, 2, 9, 1]).await, [third, first.clone()]);
+    assert_eq!(read(&[1]).await, [first]);
+    assert_eq!(read(&[]).await, []);
 }
 
 pub async fn numbers_that_no_revision_has_are_refused(store: &Subject, _clock: &TestClock) {

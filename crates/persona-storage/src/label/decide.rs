@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use persona_model::{ChangeKind, LabelName, PersonaId, Revision, Timestamp};
 
 use super::moves::{LabelMove, LabelMoves, LabelTarget, MovedLabel};
-use super::record::{Label, MoveRecord, PersonaLabels};
+use super::record::{Label, LabelsOf, MoveRecord, PersonaLabels};
 use crate::Error;
 
 /// Most labels that are set on one persona: each is a place where it is used, such as production
@@ -105,6 +105,13 @@ impl Holder {
     /// A persona without labels.
     pub(crate) fn new(id: PersonaId, owner: String, latest: Revision, deleted: bool) -> Self {
         Self { id, owner, latest, deleted, labels: BTreeMap::new(), removed: BTreeMap::new() }
+    }
+
+    /// What a reader of several sees of it; `None` where it has no label.
+    pub(crate) fn into_labels_of(self) -> Option<LabelsOf> {
+        let Self { id, owner, labels, .. } = self;
+        let labels: Vec<Label> = labels.into_values().collect();
+        (!labels.is_empty()).then_some(LabelsOf { persona: id, owner, labels })
     }
 
     /// What a reader sees of it.

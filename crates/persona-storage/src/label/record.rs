@@ -81,6 +81,17 @@ impl PersonaLabels {
     }
 }
 
+/// The labels of one of several personas.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LabelsOf {
+    /// The persona.
+    pub persona: PersonaId,
+    /// Its owner; empty where it has none.
+    pub owner: String,
+    /// Its labels, at least one, in the order of their words.
+    pub labels: Vec<Label>,
+}
+
 /// One page of the moves of a label, the newest first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LabelMovePage {

@@ -17,9 +17,10 @@ use crate::label::Holder;
 use crate::time::Time;
 use crate::{
     AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
-    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves, Loss, MovedLabel,
-    NotApplied, Page, PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord,
-    RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
+    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves, LabelsOf, Loss,
+    MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom, Representation, RevisionPage,
+    RevisionRecord, RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook,
+    Write, Written,
 };
 
 /// Pause between two looks for the next event.
@@ -255,6 +256,12 @@ impl Store for MemoryStore {
 
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         Ok(labels::holder(&*self.rows()?, id).map(Holder::into_labels))
+    }
+
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        let rows = self.rows()?;
+        let holders = ids.iter().filter_map(|id| labels::holder(&rows, *id));
+        Ok(holders.filter_map(Holder::into_labels_of).collect())
     }
 
     async fn label_moves(

@@ -8,6 +8,14 @@ pub(super) const OF_PERSONA: &str = "
     LEFT JOIN persona_store.label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
     WHERE p.id = $1";
 
+/// Personas with their labels, a row for each label.
+pub(super) const OF_PERSONAS: &str = "
+    SELECT p.id, p.owner, p.revision, p.deleted_at IS NOT NULL, m.label, m.version, m.revision, m.at, m.author
+    FROM persona_store.personas AS p
+    JOIN persona_store.labels AS l ON l.persona = p.id
+    JOIN persona_store.label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
+    WHERE p.id = ANY ($1)";
+
 /// The newest moves of a label before a version.
 pub(super) const MOVES: &str = "
     SELECT version, revision, at, author

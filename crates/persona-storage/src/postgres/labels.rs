@@ -1,20 +1,23 @@
 //! Labels: how they are read. They are moved in `label_attempt.rs`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use persona_model::{LabelName, PersonaId};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use super::connection::{Parameter, Statement};
 use super::error::damaged;
-use super::label_sql::{IS_KNOWN, MOVES, OF_PERSONA};
+use super::label_sql::{IS_KNOWN, MOVES, OF_PERSONA, OF_PERSONAS};
 use super::lease::Leases;
 use super::row;
 use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use crate::label::Holder;
-use crate::{Error, Label, LabelMovePage, MoveRecord, PersonaLabels};
+use crate::{Error, Label, LabelMovePage, LabelsOf, MoveRecord, PersonaLabels};
 
 /// The labels of a persona; `None` where it never existed.
 pub(super) async fn of_persona(
@@ -31,6 +34,30 @@ pub(super) async fn of_persona(
         }
     }
     Ok(Some(holder.into_labels()))
+}
+
+/// The labels of those of some personas that have any.
+pub(super) async fn of_personas(
+    leases: &Leases,
+    ids: &[PersonaId],
+) -> Result<Vec<LabelsOf>, Error> {
+    let wanted: Vec<Uuid> = ids.iter().map(|id| row::uuid(*id)).collect();
+    let parameters: [Parameter<'_>; 1] = [(&wanted, Type::UUID_ARRAY)];
+    let rows = leases.read(Kind::List, Statement::Kept(OF_PERSONAS), &parameters).await?;
+    let mut holders = HashMap::new();
+    for found in &rows {
+        let id = row::id(found, 0)?;
+        let holder = match holders.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let (latest, deleted) = (row::revision(found, 2)?, row::value(found, 3)?);
+                place.insert(Holder::new(id, row::value(found, 1)?, latest, deleted))
+            }
+        };
+        add(holder, name_in(found, 4)?, &record_in(found, 5)?)?;
+    }
+    let of_id = |id| holders.remove(id).and_then(Holder::into_labels_of);
+    Ok(ids.iter().filter_map(of_id).collect())
 }
 
 /// Adds a label that is set.

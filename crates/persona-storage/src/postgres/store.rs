@@ -22,7 +22,7 @@ use super::writer::Writer;
 use super::{DatabaseError, Settings, events, export, feed, labels, list, row, start, status};
 use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, LabelMovePage,
-    LabelMoves, Loss, MovedLabel, NotApplied, Observer, Page, PersonaLabels, ReadRoom,
+    LabelMoves, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page, PersonaLabels, ReadRoom,
     Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
     TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
@@ -224,6 +224,10 @@ impl Store for PostgresStore {
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         let labels = labels::of_persona(&self.shared_reader, id).await;
         labels.map(|labels| fault_injection::labels(id, labels))
+    }
+
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        labels::of_personas(&self.leases, ids).await
     }
 
     async fn label_moves(

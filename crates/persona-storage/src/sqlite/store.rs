@@ -17,9 +17,9 @@ use crate::sqlite::tables::{events, feed, labels, personas, revision_list, revis
 use crate::sqlite::write::writer::Writer;
 use crate::{
     AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
-    LabelMovePage, LabelMoves, Loss, MovedLabel, NotApplied, Observer, Page, PersonaLabels,
-    ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange,
-    TokenHash, TokenLook, Write, Written, fault_injection,
+    LabelMovePage, LabelMoves, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
+    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
+    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -160,6 +160,13 @@ impl Store for SqliteStore {
             labels::of_persona(connection, id).map_err(from_driver)
         };
         self.readers.short(read).map(|labels| fault_injection::labels(id, labels))
+    }
+
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        let ids = ids.to_vec();
+        self.readers
+            .long(move |connection| labels::of_personas(connection, &ids).map_err(from_driver))
+            .await
     }
 
     async fn label_moves(

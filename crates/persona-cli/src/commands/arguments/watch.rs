@@ -28,6 +28,9 @@ pub struct Watch {
     /// Only changes of personas that have this tag, or had it before; repeat for all of several.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
+    /// Only moves of this label, such as production; repeat for several.
+    #[arg(long, value_name = "LABEL")]
+    pub label: Vec<String>,
     /// With each event the persona at that revision, in JSON.
     #[arg(long)]
     pub document: bool,

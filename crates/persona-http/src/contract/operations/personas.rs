@@ -31,6 +31,7 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
         of::IS_ACTIVE.parameter,
         of::UPDATED_SINCE.parameter,
         of::INCLUDE_DELETED.parameter,
+        of::INCLUDE.parameter,
         of::FIELDS,
         of::COUNT.parameter,
         of::Q,

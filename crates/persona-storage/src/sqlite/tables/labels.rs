@@ -13,7 +13,8 @@ use crate::label::{Decision, Holder, Placed};
 use crate::sqlite::error::{damage, from_driver};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Error, Label, LabelMovePage, LabelMoves, MoveRecord, MovedLabel, NotApplied, PersonaLabels,
+    Error, Label, LabelMovePage, LabelMoves, LabelsOf, MoveRecord, MovedLabel, NotApplied,
+    PersonaLabels,
 };
 
 /// The first schema version with labels.
@@ -28,6 +29,18 @@ pub(crate) fn of_persona(
     id: PersonaId,
 ) -> rusqlite::Result<Option<PersonaLabels>> {
     Ok(holder(connection, id)?.map(Holder::into_labels))
+}
+
+/// The labels of those of some personas that have any.
+pub(crate) fn of_personas(
+    connection: &Connection,
+    ids: &[PersonaId],
+) -> rusqlite::Result<Vec<LabelsOf>> {
+    let mut all = Vec::new();
+    for id in ids {
+        all.extend(holder(connection, *id)?.and_then(Holder::into_labels_of));
+    }
+    Ok(all)
 }
 
 /// A persona with its labels, in one statement and so of one snapshot.

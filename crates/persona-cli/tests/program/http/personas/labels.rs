@@ -277,6 +277,30 @@ async fn labels_are_added_to_a_persona_that_is_read_with_them() {
 }
 
 #[tokio::test]
+async fn a_list_has_the_labels_of_each_persona_where_that_is_asked_for() {
+    let server = Server::start();
+    let path = three_revisions(&server).await;
+    server.persona("0").await;
+    set(&server, &path, "production", 1).await;
+    set(&server, &path, "staging", 3).await;
+    let list = |query: &str| {
+        let path = format!("/api/v1/personas?sort=name{query}");
+        let server = &server;
+        async move { server.get(&path).await }
+    };
+    let plain = list("").await.json();
+    let mut expected = plain.clone();
+    expected["items"][0]["labels"] = json!({});
+    expected["items"][1]["labels"] = json!({ "production": 1, "staging": 3 });
+    assert_eq!(plain["items"][0].get("labels"), None);
+    assert_eq!(list("&include=labels").await.json(), expected);
+    let sparse = list("&include=labels&fields=name&q=3").await.json();
+    let labels = &expected["items"][1]["labels"];
+    assert_eq!(sparse["items"], json!([{ "name": "3", "labels": labels }]));
+    assert_eq!(list("&include=all").await.refusal(), (400, "bad_parameter".into()));
+}
+
+#[tokio::test]
 async fn a_deleted_persona_keeps_its_labels_where_they_are() {
     let server = Server::start();
     let path = three_revisions(&server).await;
