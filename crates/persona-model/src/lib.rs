@@ -114,7 +114,7 @@ pub use page::{
     Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX,
     Sort, SortKey, TooManyTags, filter_tags,
 };
-pub use past::{PastRevision, history_line};
+pub use past::{HistoryFacts, PastLabel, PastRevision, has_labels, history_line};
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use patch_places::PatchPlaces;
 pub use persona::{Kind, Persona};

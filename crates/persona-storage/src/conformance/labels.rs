@@ -3,7 +3,7 @@
 use persona_model::{
     ChangeKind, FeedPlace, LabelName, LabelPrecondition, LabelTag, Precondition, Revision,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::TestClock;
 use super::polling::Poller;
@@ -310,10 +310,25 @@ pub async fn an_exported_history_has_every_revision_once_whatever_labels_point_t
         set(store, 1, label, to(1)).await;
         set(store, 1, label, to(2)).await;
     }
+    let at = store.labels(id(1)).await.expect("readable").expect("it exists").labels;
+    let at = at.iter().map(|label| label.at.to_string()).collect::<Vec<_>>();
+    // The labels stand in the last line before a deletion, where they can be set again.
+    let told = |labels: [Value; 3]| -> Vec<(u64, Value)> { (1..).zip(labels).collect() };
+    let label = |place: usize| json!({ "revision": 2, "at": at[place], "by": "ada" });
+    let labels = json!({ "production": label(0), "staging": label(1) });
+    assert_eq!(history(store).await, told([Value::Null, labels.clone(), Value::Null])[..2]);
+    delete(store, 1, Precondition::Any).await.expect("deleted");
+    assert_eq!(history(store).await, told([Value::Null, labels, Value::Null]));
+}
+
+/// The revisions of an exported history, each with the labels that its line has.
+async fn history(store: &Subject) -> Vec<(u64, Value)> {
     let mut export = store.export(Exported::History).await.expect("started");
     let mut lines = Vec::new();
     while let Some(line) = export.recv().await {
-        lines.push(line.expect("no error").revision.number());
+        let line = line.expect("no error");
+        let body: Value = serde_json::from_slice(&line.body).expect("JSON");
+        lines.push((line.revision.number(), body["history"]["labels"].clone()));
     }
-    assert_eq!(lines, [1, 2]);
+    lines
 }

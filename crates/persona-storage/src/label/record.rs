@@ -1,6 +1,6 @@
 //! A label and its moves as they are kept.
 
-use persona_model::{LabelName, LabelTag, PersonaId, Revision, Timestamp};
+use persona_model::{LabelName, LabelTag, PastLabel, PersonaId, Revision, Timestamp};
 
 /// One move of a label.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,6 +60,13 @@ impl Label {
             at: moved.at,
             author: moved.author.clone(),
         })
+    }
+}
+
+impl From<Label> for PastLabel {
+    fn from(label: Label) -> Self {
+        let Label { name, revision, at, author, .. } = label;
+        Self { name, revision, at, author }
     }
 }
 

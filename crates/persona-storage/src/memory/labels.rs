@@ -1,6 +1,6 @@
 //! Labels, as the moves of each.
 
-use persona_model::{LabelName, PersonaId};
+use persona_model::{LabelName, PastLabel, PersonaId};
 
 use super::rows::Rows;
 use crate::label::{Decision, Holder};
@@ -20,6 +20,12 @@ pub(super) fn holder(rows: &Rows, id: PersonaId) -> Option<Holder> {
         };
     }
     Some(holder)
+}
+
+/// The labels of a persona as an exported history has them.
+pub(super) fn past(rows: &Rows, id: PersonaId) -> Vec<PastLabel> {
+    let labels = holder(rows, id).map(Holder::into_labels).map(|found| found.labels);
+    labels.into_iter().flatten().map(PastLabel::from).collect()
 }
 
 /// The newest moves of a label, or those before a version.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use persona_model::{
-    Change, ChangeKind, FeedPlace, LabelName, Persona, PersonaId, Position, Revision, Since,
-    Timestamp, history_line, join_representation, metadata_text,
+    Change, ChangeKind, FeedPlace, HistoryFacts, LabelName, Persona, PersonaId, Position, Revision,
+    Since, Timestamp, has_labels, history_line, join_representation, metadata_text,
 };
 
+use super::labels;
 use crate::atomic::Budget;
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
@@ -213,8 +214,14 @@ impl Rows {
         let history = self.histories.get(&change.persona)?;
         let (last, _) = history.last()?;
         let (_, record) = self.record_of(change)?;
-        let note = record.note.as_deref();
-        let line = history_line(&record.representation.body, last.revision, record.base, note);
+        let labels = if has_labels(change.revision, last.revision, last.deleted_at.is_some()) {
+            labels::past(self, change.persona)
+        } else {
+            Vec::new()
+        };
+        let (last, note) = (last.revision, record.note.as_deref());
+        let facts = HistoryFacts { last, base: record.base, note, labels };
+        let line = history_line(&record.representation.body, &facts);
         Some(Representation { body: line.into(), ..record.representation.clone() })
     }
 

@@ -169,6 +169,66 @@ fn an_exported_history_comes_back_whole_through_a_file_and_through_a_server() {
     assert_eq!(sorted(&new.results(&["export", "--history", "--server", &url])), sorted(&history));
 }
 
+#[test]
+fn labels_come_back_with_an_exported_history_and_those_that_are_set_here_stay() {
+    let old = Folder::with_personas(&[&["Ada"], &["Bob"]]);
+    for command in [
+        &["update", "Ada", "--set=tags=a"] as &[&str],
+        &["update", "Ada", "--set=tags=b"],
+        &["label", "set", "production", "Ada", "--revision=1", "--author=Eve"],
+        &["label", "set", "production", "Ada", "--revision=2", "--author=Eve Ä"],
+        &["label", "set", "staging", "Ada", "Bob"],
+        &["label", "set", "gone", "Ada", "Bob"],
+        &["label", "delete", "gone", "Ada", "Bob"],
+        &["delete", "Bob", "--yes"],
+    ] {
+        assert_eq!(old.run(command).code, 0, "{command:?}");
+    }
+    let points = |text: &str| -> Vec<(String, String, String)> {
+        let lines = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let labels = |line: Value| {
+            let labels = line["history"]["labels"].as_object().cloned().unwrap_or_default();
+            let told = |label: &Value| format!("{} {}", label["revision"], label["by"]);
+            let name = line["name"].as_str().expect("a name").to_owned();
+            labels.into_iter().map(move |(word, label)| (name.clone(), word, told(&label)))
+        };
+        let mut all: Vec<_> = lines.flat_map(labels).collect();
+        all.sort();
+        all
+    };
+    let history = old.results(&["export", "--history"]);
+    let told = points(&history);
+    let expected =
+        [("Ada", "production", "2 \"Eve Ä\""), ("Ada", "staging", "3 "), ("Bob", "staging", "1 ")];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    for (told, (name, word, label)) in told.iter().zip(expected) {
+        assert!(told.0 == name && told.1 == word && told.2.starts_with(label), "{told:?}");
+    }
+    let new = Folder::new().file("all.ndjson", &history);
+    let server = Server::with_workers(2).start();
+    let url = format!("--server=http://{}", server.address());
+    for place in ["--database=new.db", &url] {
+        let imported = new.run(&["import", "all.ndjson", place]);
+        assert!(imported.code == 0 && imported.stdout.contains("5 created"), "{imported}");
+        let back = || points(&new.results(&["export", "--history", place]));
+        assert_eq!(back(), told, "{place}");
+        // What is moved here is not moved back by a second run, which also finds Bob deleted.
+        let moved = new.run(&["label", "set", "production", "Ada", "--revision=3", place]);
+        assert_eq!(moved.code, 0, "{moved}");
+        let again = new.run(&["import", "all.ndjson", place]);
+        assert!(again.code == 0 && again.stdout.contains("5 unchanged"), "{again}");
+        assert!(back()[0].2.starts_with("3 "), "{:?}", back());
+    }
+    assert_eq!(new.run(&["check", "--database=new.db"]).code, 0);
+    let bad = history.replace("\"staging\":{", "\"7\":{");
+    let other = Folder::new().file("bad.ndjson", bad);
+    let refused = other.run(&["import", "bad.ndjson"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("the label \"7\" is not set"),
+        "{refused}"
+    );
+}
+
 /// A folder with personas that exchanged their handles, one of them while another was deleted.
 fn exchanged() -> Folder {
     let folder = Folder::with_personas(&[

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use persona_model::{LabelName, PersonaId};
+use persona_model::{LabelName, PastLabel, PersonaId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, named_params, params};
 
@@ -41,6 +41,12 @@ pub(crate) fn of_personas(
         all.extend(holder(connection, *id)?.and_then(Holder::into_labels_of));
     }
     Ok(all)
+}
+
+/// The labels of a persona as an exported history has them.
+pub(crate) fn past(connection: &Connection, id: PersonaId) -> rusqlite::Result<Vec<PastLabel>> {
+    let labels = of_persona(connection, id)?.map(|found| found.labels);
+    Ok(labels.into_iter().flatten().map(PastLabel::from).collect())
 }
 
 /// A persona with its labels, in one statement and so of one snapshot.
