@@ -10,13 +10,13 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use persona_model::{Document, EntityTag, Persona, PersonaId};
 use serde_json::Value;
 
-use crate::{Event, Operation, PersonaLabels, Representation, TokenLook};
+use crate::{Event, Labelled, Operation, PersonaLabels, Representation, TokenLook};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
@@ -224,6 +224,24 @@ pub(crate) fn labels(id: PersonaId, labels: Option<PersonaLabels>) -> Option<Per
     let (age, kept) = snapshot.entry(id).or_insert((0, None));
     if age.is_multiple_of(ONCE_IN) {
         *kept = labels;
+    }
+    *age += 1;
+    kept.clone()
+}
+
+/// What the process saw of each persona by a label, and how many reads ago.
+type LabelledSnapshot = HashMap<PersonaId, (u32, Option<Arc<Labelled>>)>;
+
+/// [`InjectedFault::OldLabels`]: what a read by a label finds instead.
+pub(crate) fn labelled(id: PersonaId, found: Option<Arc<Labelled>>) -> Option<Arc<Labelled>> {
+    static SNAPSHOT: LazyLock<Mutex<LabelledSnapshot>> = LazyLock::new(Mutex::default);
+    if !is_on(InjectedFault::OldLabels) {
+        return found;
+    }
+    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
+    let (age, kept) = snapshot.entry(id).or_insert((0, None));
+    if age.is_multiple_of(ONCE_IN) {
+        *kept = found;
     }
     *age += 1;
     kept.clone()

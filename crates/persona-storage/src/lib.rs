@@ -57,7 +57,7 @@ pub use event::{EVENTS_AT_ONCE_MAX, Event};
 pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};
 pub use label::{
     LABEL_MOVES_MAX, LABELS_MAX, Label, LabelError, LabelMove, LabelMovePage, LabelMoves,
-    LabelTarget, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,
+    LabelTarget, Labelled, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,
 };
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use store::{

@@ -1,5 +1,7 @@
 //! The contract that every backend keeps.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
@@ -9,8 +11,8 @@ use persona_model::{
 
 use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, Exported, LabelMovePage, LabelMoves,
-    LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom, Status, Token, TokenChange,
-    TokenHash, TokenLook, Write, Written, fault_injection,
+    Labelled, LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom, Status, Token,
+    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -287,6 +289,25 @@ pub trait Store: Send + Sync {
     ///
     /// A move that [`Store::move_labels`] of whichever process has answered is always seen.
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error>;
+
+    /// A persona by a label: the label, and the revision that it points to. `None` when the persona
+    /// never existed.
+    ///
+    /// A move that [`Store::move_labels`] of whichever process has answered is always seen.
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error>;
+
+    /// What [`Store::labelled`] finds, where that needs no waiting; `None` where it does.
+    fn labelled_at_once(
+        &self,
+        _id: PersonaId,
+        _name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        None
+    }
 
     /// The labels of several personas, in the order of these identities; those that have none, and
     /// those that never existed, are left out. Each persona is seen at a moment of its own.

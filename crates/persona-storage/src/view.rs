@@ -20,8 +20,9 @@ use uuid::Uuid;
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
     AtomicBatch, Error, Export, ExportRequest, Glance, Idempotency, LabelMovePage, LabelMoves,
-    LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels, Representation, RevisionPage,
-    RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
+    Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels, Representation,
+    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write,
+    Written,
 };
 
 /// The client that something is asked for.
@@ -231,14 +232,39 @@ impl View<'_> {
         Ok(found.flatten())
     }
 
+    /// See [`Store::labelled`]. The owner is of the same moment as the label.
+    pub async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let found = self.store.labelled(id, name).await?;
+        Ok(found.filter(|found| self.sees_of(&found.owner)))
+    }
+
+    /// See [`Store::labelled_at_once`].
+    pub fn labelled_at_once(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        let found = self.store.labelled_at_once(id, name)?;
+        Some(found.map(|found| found.filter(|found| self.sees_of(&found.owner))))
+    }
+
     /// See [`Store::labels_of`]. A persona is there by the owner that it has when its labels are
     /// read.
     pub async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
         let mut found = self.store.labels_of(ids).await?;
-        if self.viewer.is_bound() && !is_on(InjectedFault::OverlookOwners) {
-            found.retain(|one| self.viewer.reach.sees(&one.owner));
-        }
+        found.retain(|one| self.sees_of(&one.owner));
         Ok(found)
+    }
+
+    /// Whether the viewer sees the personas of an owner.
+    fn sees_of(&self, owner: &str) -> bool {
+        !self.viewer.is_bound()
+            || is_on(InjectedFault::OverlookOwners)
+            || self.viewer.reach.sees(owner)
     }
 
     /// See [`Store::label_moves`].

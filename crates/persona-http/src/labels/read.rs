@@ -6,9 +6,9 @@
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, ETAG, HeaderValue, LAST_MODIFIED};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use persona_model::{LabelName, PersonaId, Revision};
-use persona_storage::{PersonaLabels, Representation, View};
+use persona_storage::{Glance, Label, Labelled, PersonaLabels, Representation, View};
 
 use super::points;
 use super::responses::not_modified;
@@ -41,8 +41,7 @@ impl Wanted {
     }
 }
 
-/// Answers with the persona at the revision that a label points to. The tag is of its own kind: it
-/// names the state of the label and that of the revision.
+/// Answers with the persona at the revision that a label points to.
 pub(crate) async fn by_label(
     context: &Context,
     request: &Parts,
@@ -51,20 +50,59 @@ pub(crate) async fn by_label(
 ) -> Result<Response, Problem> {
     let client = request.extensions.get().copied();
     let view = context.store.view(viewer_of(&request.extensions)?);
-    let labels = living(view, id).await?;
-    let label = labels.get(name).ok_or_else(|| Problem::no_such_label(name.as_str()))?;
+    let found = view.labelled(id, name).await?;
+    let (method, headers) = (&request.method, &request.headers);
+    if let Some(answer) =
+        answer_by_label(context, method, headers, client, (id, name), found.as_deref())
+    {
+        return answer;
+    }
+    let label = found.as_deref().and_then(|found| found.label.as_ref());
+    let label = label.ok_or_else(|| Problem::no_such_label(name.as_str()))?;
     let answer = get::at_revision(context, view, client, id, label.revision).await?;
+    at_label(context, method, headers, client, label, answer)
+}
+
+/// The answer to a read by a label, which the store was asked for once; `None` where the document
+/// is large and has to be read still.
+pub(crate) fn answer_by_label(
+    context: &Context,
+    method: &Method,
+    headers: &HeaderMap,
+    client: Option<ClientAddress>,
+    (id, name): (PersonaId, &LabelName),
+    found: Option<&Labelled>,
+) -> Option<Result<Response, Problem>> {
+    let Some(found) = found else { return Some(Err(Problem::no_such_persona(&id.to_string()))) };
+    if found.deleted {
+        return Some(Err(Problem::labels_of_deleted(id)));
+    }
+    let Some(label) = &found.label else { return Some(Err(Problem::no_such_label(name.as_str()))) };
+    let Glance::Whole(Some(answer)) = &found.found else { return None };
+    Some(at_label(context, method, headers, client, label, answer.clone()))
+}
+
+/// The answer with the revision that a label points to. Its tag is of its own kind: it names the
+/// state of the label and that of the revision.
+fn at_label(
+    context: &Context,
+    method: &Method,
+    headers: &HeaderMap,
+    client: Option<ClientAddress>,
+    label: &Label,
+    answer: Representation,
+) -> Result<Response, Problem> {
     let tag = format!("{}-{}", label.tag, answer.tag());
-    if conditions::is_known_by_tag(&request.headers, &tag)? {
+    if conditions::is_known_by_tag(headers, &tag)? {
         let mut response = not_modified(&tag);
-        if request.method == Method::HEAD {
+        if method == Method::HEAD {
             // As with a read without a label (`personas/get.rs`).
             response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
         }
         return Ok(response);
     }
-    let number = label.revision.to_string();
-    let place = OperationId::GetRevision.path_of(&[&id.to_string(), &number]);
+    let (id, number) = (answer.id.to_string(), label.revision.to_string());
+    let place = OperationId::GetRevision.path_of(&[&id, &number]);
     let mut response = with_body(context, client, answer)?;
     let headers = response.headers_mut();
     headers.insert(ETAG, etag::quoted(&tag));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use persona_model::{
     Change, EntityTag, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
@@ -9,7 +11,7 @@ use persona_model::{
 };
 use persona_storage::{
     AtomicBatch, Error, Event, Export, ExportRequest, Glance, LabelError, LabelMovePage,
-    LabelMoves, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
+    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
     Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError,
     TokenHash, TokenLook, Write, Written,
 };
@@ -79,6 +81,10 @@ impl Store for Failing {
     }
 
     async fn labels(&self, _: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        Err((self.0)())
+    }
+
+    async fn labelled(&self, _: PersonaId, _: &LabelName) -> Result<Option<Arc<Labelled>>, Error> {
         Err((self.0)())
     }
 

@@ -9,8 +9,8 @@ use super::TestClock;
 use super::polling::Poller;
 use super::steps::{Subject, create, delete, get, id, merge, named, revision, soon, undelete};
 use crate::{
-    Error, Exported, LABELS_MAX, Label, LabelError, LabelMove, LabelMoves, LabelTarget, LabelsOf,
-    MovedLabel, NotApplied,
+    Error, Exported, Glance, LABELS_MAX, Label, LabelError, LabelMove, LabelMoves, LabelTarget,
+    Labelled, LabelsOf, MovedLabel, NotApplied,
 };
 
 pub(super) fn name(text: &str) -> LabelName {
@@ -331,4 +331,40 @@ async fn history(store: &Subject) -> Vec<(u64, Value)> {
         lines.push((line.revision.number(), body["history"]["labels"].clone()));
     }
     lines
+}
+
+pub async fn a_persona_is_read_by_a_label_at_one_moment(store: &Subject, _clock: &TestClock) {
+    at_revision(store, 1, 3).await;
+    let label = set(store, 1, "production", to(2)).await;
+    let read = async |number: u8, word: &str| {
+        let found = store.labelled(id(number), &name(word)).await.expect("readable");
+        if let Some(at_once) = store.labelled_at_once(id(number), &name(word)) {
+            assert_eq!(at_once.expect("readable"), found, "{number} {word}");
+        }
+        found.map(|found| (*found).clone())
+    };
+    let second = store.revision(id(1), revision(2)).await.expect("readable").expect("it exists");
+    let found = read(1, "production").await.expect("it exists");
+    let whole = Labelled {
+        owner: String::new(),
+        deleted: false,
+        label: Some(label),
+        found: Glance::Whole(Some(second.representation)),
+    };
+    assert_eq!(found, whole);
+    assert!(found.whole().is_some());
+    let unset = read(1, "staging").await.expect("the persona exists");
+    assert_eq!((unset.label, unset.found), (None, Glance::Whole(None)));
+    assert_eq!(read(9, "production").await, None);
+    delete(store, 1, Precondition::Any).await.expect("deleted");
+    let kept = read(1, "production").await.expect("it exists");
+    assert!(kept.whole().is_none());
+    assert_eq!(kept, Labelled { deleted: true, ..whole });
+    undelete(store, 1).await.expect("undeleted");
+    // A large document is left to a read that takes its turn.
+    let text = "x".repeat(200 * 1024);
+    merge(store, 1, json!({ "description": text })).await.expect("patched");
+    set(store, 1, "production", LabelTarget::Latest).await;
+    let large = read(1, "production").await.expect("it exists");
+    assert_eq!(large.found, Glance::Large);
 }

@@ -188,6 +188,7 @@ macro_rules! conformance_suite {
             labels::a_move_of_a_label_in_another_state_is_refused_and_tells_the_state,
             labels::a_removed_label_is_gone_and_its_moves_go_on_where_it_is_set_again,
             labels::the_moves_of_a_label_are_kept_page_by_page,
+            labels::a_persona_is_read_by_a_label_at_one_moment,
             labels::the_labels_of_several_personas_are_read_together,
             labels::numbers_that_no_revision_has_are_refused,
             labels::a_persona_has_as_many_labels_as_may_be_and_no_more,

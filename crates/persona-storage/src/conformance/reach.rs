@@ -59,7 +59,7 @@ async fn personas(store: &Subject) {
 }
 
 /// What every read tells of a persona.
-async fn told(store: &GuardedStore, viewer: &Viewer, number: u8) -> [bool; 9] {
+async fn told(store: &GuardedStore, viewer: &Viewer, number: u8) -> [bool; 10] {
     let (view, id) = (store.view(viewer), id(number));
     let first = Some(Revision::FIRST);
     let is_there = |glance: Glance| glance != Glance::Whole(None);
@@ -71,6 +71,7 @@ async fn told(store: &GuardedStore, viewer: &Viewer, number: u8) -> [bool; 9] {
         view.revisions(id, None, 9).await.expect("readable").is_some(),
         view.labels(id).await.expect("readable").is_some(),
         view.label_moves(id, &name("production"), None, 9).await.expect("readable").is_some(),
+        view.labelled(id, &name("production")).await.expect("readable").is_some(),
         !view.labels_of(&[id]).await.expect("readable").is_empty(),
         view.reaches(id).await.expect("readable"),
     ]
@@ -85,10 +86,10 @@ pub async fn a_bound_viewer_reads_its_own_personas_and_no_others(
     let (strict, shared) = (bound_to("ada", 1, false), bound_to("ada", 2, true));
     for number in 1..=11 {
         let (own, without) = ((1..=3).contains(&number), (7..=9).contains(&number));
-        assert_eq!(told(&store, &strict, number).await, [own; 9], "{number}");
-        assert_eq!(told(&store, &shared, number).await, [own || without; 9], "{number}");
+        assert_eq!(told(&store, &strict, number).await, [own; 10], "{number}");
+        assert_eq!(told(&store, &shared, number).await, [own || without; 10], "{number}");
         let everything = told(&store, &Viewer::trusted(), number).await;
-        assert_eq!(everything[..8], [number != 11; 9], "{number}");
+        assert_eq!(everything[..9], [number != 11; 9], "{number}");
         let at_once = store.view(&strict).glance_at_once(id(number));
         // A large one, and all of a database server, are not read at once.
         assert!(at_once.is_none_or(|found| found.expect("readable").is_some() == own));
@@ -188,19 +189,17 @@ pub async fn a_move_of_a_bound_viewer_finds_no_persona_of_others(
     for viewer in [bound_to("ada", 1, false), bound_to("ada", 2, true)] {
         let view = door.view(&viewer);
         for number in [4, 5, 6, 7, 8, 9, 10, 11] {
-            for target in &targets {
-                for precondition in &preconditions {
-                    let hidden = label_move(number, "production", target.clone());
-                    let hidden = LabelMove { precondition: precondition.clone(), ..hidden };
-                    let own = label_move(1, "staging", to(1));
-                    for (place, moves) in
-                        [vec![hidden.clone()], vec![own, hidden]].into_iter().enumerate()
-                    {
-                        let moves = LabelMoves::new(moves, soon()).expect("moves");
-                        let refused = view.move_labels(moves).await.expect_err("refused");
-                        assert!(matches!(refused.error, Error::NotFound), "{number}: {refused:?}");
-                        assert_eq!(refused.place, Some(place), "{number}: {target:?}");
-                    }
+            for (target, precondition) in targets.iter().zip(preconditions.iter().cycle()) {
+                let hidden = label_move(number, "production", target.clone());
+                let hidden = LabelMove { precondition: precondition.clone(), ..hidden };
+                let own = label_move(1, "staging", to(1));
+                for (place, moves) in
+                    [vec![hidden.clone()], vec![own, hidden]].into_iter().enumerate()
+                {
+                    let moves = LabelMoves::new(moves, soon()).expect("moves");
+                    let refused = view.move_labels(moves).await.expect_err("refused");
+                    assert!(matches!(refused.error, Error::NotFound), "{number}: {refused:?}");
+                    assert_eq!(refused.place, Some(place), "{number}: {target:?}");
                 }
             }
         }
@@ -259,8 +258,8 @@ pub async fn a_persona_that_is_given_away_is_gone_for_its_former_owner(
     merge(store, 1, json!({ "owner": "ada", "name": "of Ada" })).await.expect("given");
     let (ada, bea) = (bound_to("ada", 1, false), bound_to("bea", 2, false));
     let door = guarded(store);
-    assert_eq!(told(&door, &ada, 1).await, [true; 9]);
-    assert_eq!(told(&door, &bea, 1).await, [false; 9]);
+    assert_eq!(told(&door, &ada, 1).await, [true; 10]);
+    assert_eq!(told(&door, &bea, 1).await, [false; 10]);
     // What was before it had an owner is its owner's now, and stays so.
     let first =
         Operation::Revert { id: id(1), precondition: Precondition::Any, revision: Revision::FIRST };
@@ -268,19 +267,19 @@ pub async fn a_persona_that_is_given_away_is_gone_for_its_former_owner(
     let reverted = json_of(&reverted.representation);
     assert_eq!((&reverted["owner"], &reverted["name"]), (&json!("ada"), &json!("from nobody")));
     merge(store, 1, json!({ "owner": "bea" })).await.expect("given away");
-    assert_eq!(told(&door, &ada, 1).await, [false; 9]);
-    assert_eq!(told(&door, &bea, 1).await, [true; 9]);
+    assert_eq!(told(&door, &ada, 1).await, [false; 10]);
+    assert_eq!(told(&door, &bea, 1).await, [true; 10]);
     // Its former owner stands in its past.
     let of_ada =
         Operation::Revert { id: id(1), precondition: Precondition::Any, revision: revision(2) };
     let refused = door.view(&bea).write(write(of_ada)).await;
     assert!(matches!(refused, Err(Error::OwnerRefused { .. })), "{refused:?}");
     delete(store, 1, Precondition::Any).await.expect("deleted");
-    assert_eq!(told(&door, &ada, 1).await, [false; 9]);
+    assert_eq!(told(&door, &ada, 1).await, [false; 10]);
     undelete(store, 1).await.expect("undeleted");
     merge(store, 1, json!({ "owner": null })).await.expect("taken away");
-    assert_eq!(told(&door, &bea, 1).await, [false; 9]);
-    assert_eq!(told(&door, &bound_to("bea", 3, true), 1).await, [true; 9]);
+    assert_eq!(told(&door, &bea, 1).await, [false; 10]);
+    assert_eq!(told(&door, &bound_to("bea", 3, true), 1).await, [true; 10]);
 }
 
 pub async fn a_key_counts_for_its_token_only(store: &Subject, _clock: &TestClock) {

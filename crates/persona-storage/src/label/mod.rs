@@ -18,4 +18,4 @@ pub(crate) use decide::{Decision, Holder, Placed};
 pub use decide::{LABELS_MAX, LabelError};
 pub(crate) use kept_answer::{kept_text, read_kept};
 pub use moves::{LABEL_MOVES_MAX, LabelMove, LabelMoves, LabelTarget, MovedLabel, NoMoves};
-pub use record::{Label, LabelMovePage, LabelsOf, MoveRecord, PersonaLabels};
+pub use record::{Label, LabelMovePage, Labelled, LabelsOf, MoveRecord, PersonaLabels};

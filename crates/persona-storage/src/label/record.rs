@@ -2,6 +2,8 @@
 
 use persona_model::{LabelName, LabelTag, PastLabel, PersonaId, Revision, Timestamp};
 
+use crate::{Glance, Representation};
+
 /// One move of a label.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MoveRecord {
@@ -85,6 +87,30 @@ impl PersonaLabels {
     /// The label with this word, if it is set.
     pub fn get(&self, name: &LabelName) -> Option<&Label> {
         self.labels.iter().find(|label| label.name == *name)
+    }
+}
+
+/// A persona as it is read by a label, all of one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Labelled {
+    /// Its owner; empty where it has none.
+    pub owner: String,
+    /// Whether it is soft-deleted.
+    pub deleted: bool,
+    /// The label; `None` where it is not set.
+    pub label: Option<Label>,
+    /// The revision that the label points to, without a large document; nothing where the label is
+    /// not set.
+    pub found: Glance,
+}
+
+impl Labelled {
+    /// What is there of it where a reader finds a revision that is not large.
+    pub fn whole(&self) -> Option<(&Label, &Representation)> {
+        match (self.deleted, &self.label, &self.found) {
+            (false, Some(label), Glance::Whole(Some(answer))) => Some((label, answer)),
+            _ => None,
+        }
     }
 }
 

@@ -17,8 +17,8 @@ use crate::label::Holder;
 use crate::time::Time;
 use crate::{
     AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
-    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves, LabelsOf, Loss,
-    MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom, Representation, RevisionPage,
+    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves, Labelled, LabelsOf,
+    Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom, Representation, RevisionPage,
     RevisionRecord, RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook,
     Write, Written,
 };
@@ -64,6 +64,21 @@ impl MemoryStore {
             Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
             found => Glance::Whole(found.map(|(_, record)| record.representation.clone())),
         })
+    }
+
+    fn look_by_label(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let holder = labels::holder(&*self.rows()?, id);
+        let Some(Holder { owner, deleted, mut labels, .. }) = holder else { return Ok(None) };
+        let label = labels.remove(name);
+        let found = match &label {
+            Some(label) => self.look(id, Some(label.revision))?,
+            None => Glance::Whole(None),
+        };
+        Ok(Some(Arc::new(Labelled { owner, deleted, label, found })))
     }
 }
 
@@ -256,6 +271,22 @@ impl Store for MemoryStore {
 
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         Ok(labels::holder(&*self.rows()?, id).map(Holder::into_labels))
+    }
+
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        self.look_by_label(id, name)
+    }
+
+    fn labelled_at_once(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        Some(self.look_by_label(id, name))
     }
 
     async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {

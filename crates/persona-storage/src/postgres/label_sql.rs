@@ -8,6 +8,17 @@ pub(super) const OF_PERSONA: &str = "
     LEFT JOIN persona_store.label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
     WHERE p.id = $1";
 
+/// A persona by a label, without a document of more than so many bytes: a row where there is such a
+/// persona.
+pub(super) const BY_LABEL: &str = "
+    SELECT p.owner, p.deleted_at IS NOT NULL, m.label, m.version, m.revision, m.at, m.author,
+           r.revision, r.deleted, r.head, CASE WHEN octet_length(r.document) <= $3 THEN r.document END
+    FROM persona_store.personas AS p
+    LEFT JOIN persona_store.labels AS l ON l.persona = p.id AND l.label = $2
+    LEFT JOIN persona_store.label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
+    LEFT JOIN persona_store.revisions AS r ON r.persona = m.persona AND r.revision = m.revision
+    WHERE p.id = $1";
+
 /// Personas with their labels, a row for each label.
 pub(super) const OF_PERSONAS: &str = "
     SELECT p.id, p.owner, p.revision, p.deleted_at IS NOT NULL, m.label, m.version, m.revision, m.at, m.author

@@ -11,13 +11,16 @@ use uuid::Uuid;
 
 use super::connection::{Parameter, Statement};
 use super::error::damaged;
-use super::label_sql::{IS_KNOWN, MOVES, OF_PERSONA, OF_PERSONAS};
+use super::label_sql::{BY_LABEL, IS_KNOWN, MOVES, OF_PERSONA, OF_PERSONAS};
 use super::lease::Leases;
 use super::row;
 use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use crate::label::Holder;
-use crate::{Error, Label, LabelMovePage, LabelsOf, MoveRecord, PersonaLabels};
+use crate::{
+    Error, GLANCE_BYTES_MAX, Glance, Label, LabelMovePage, Labelled, LabelsOf, MoveRecord,
+    PersonaLabels,
+};
 
 /// The labels of a persona; `None` where it never existed.
 pub(super) async fn of_persona(
@@ -34,6 +37,31 @@ pub(super) async fn of_persona(
         }
     }
     Ok(Some(holder.into_labels()))
+}
+
+/// A persona by a label, in one statement and so of one moment.
+pub(super) async fn labelled(
+    reader: &Arc<SharedReader>,
+    id: PersonaId,
+    name: &LabelName,
+) -> Result<Option<Arc<Labelled>>, Error> {
+    let parameters: [Parameter<'_>; 3] = [
+        (&row::uuid(id), Type::UUID),
+        (&name.as_str(), Type::TEXT),
+        (&row::stored(GLANCE_BYTES_MAX as u64), Type::INT8),
+    ];
+    let rows = reader.read(BY_LABEL, &parameters).await?;
+    let Some(found) = rows.first() else { return Ok(None) };
+    let (owner, deleted) = (row::value(found, 0)?, row::value(found, 1)?);
+    let nothing = Labelled { owner, deleted, label: None, found: Glance::Whole(None) };
+    if row::value::<Option<&str>>(found, 2)?.is_none() {
+        return Ok(Some(Arc::new(nothing)));
+    }
+    let label = Label::after(id, &name_in(found, 2)?, &record_in(found, 3)?)
+        .ok_or_else(|| damaged(&format_args!("the label {name} of {id} points nowhere")))?;
+    let is_there = row::value::<Option<i64>>(found, 7)?.is_some();
+    let found = if is_there { row::glance(found, 7, id)? } else { Glance::Whole(None) };
+    Ok(Some(Arc::new(Labelled { label: Some(label), found, ..nothing })))
 }
 
 /// The labels of those of some personas that have any.

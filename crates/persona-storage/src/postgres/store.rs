@@ -22,8 +22,8 @@ use super::writer::Writer;
 use super::{DatabaseError, Settings, events, export, feed, labels, list, row, start, status};
 use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, LabelMovePage,
-    LabelMoves, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page, PersonaLabels, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
+    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page, PersonaLabels,
+    ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
     TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
@@ -224,6 +224,15 @@ impl Store for PostgresStore {
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         let labels = labels::of_persona(&self.shared_reader, id).await;
         labels.map(|labels| fault_injection::labels(id, labels))
+    }
+
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let found = labels::labelled(&self.shared_reader, id, name).await;
+        found.map(|found| fault_injection::labelled(id, found))
     }
 
     async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {

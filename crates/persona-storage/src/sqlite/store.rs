@@ -17,7 +17,7 @@ use crate::sqlite::tables::{events, feed, labels, personas, revision_list, revis
 use crate::sqlite::write::writer::Writer;
 use crate::{
     AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
-    LabelMovePage, LabelMoves, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
     PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
     TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
@@ -160,6 +160,23 @@ impl Store for SqliteStore {
             labels::of_persona(connection, id).map_err(from_driver)
         };
         self.readers.short(read).map(|labels| fault_injection::labels(id, labels))
+    }
+
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        self.readers.labelled(id, name).map(|found| fault_injection::labelled(id, found))
+    }
+
+    fn labelled_at_once(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        let found = self.readers.labelled(id, name);
+        Some(found.map(|found| fault_injection::labelled(id, found)))
     }
 
     async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {

@@ -3,18 +3,19 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use persona_model::{LabelName, PastLabel, PersonaId};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{feed, idempotency, row};
+use super::{feed, idempotency, revisions, row};
 use crate::label::{Decision, Holder, Placed};
 use crate::sqlite::error::{damage, from_driver};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Error, Label, LabelMovePage, LabelMoves, LabelsOf, MoveRecord, MovedLabel, NotApplied,
-    PersonaLabels,
+    Error, Glance, Label, LabelMovePage, LabelMoves, Labelled, LabelsOf, MoveRecord, MovedLabel,
+    NotApplied, PersonaLabels,
 };
 
 /// The first schema version with labels.
@@ -29,6 +30,34 @@ pub(crate) fn of_persona(
     id: PersonaId,
 ) -> rusqlite::Result<Option<PersonaLabels>> {
     Ok(holder(connection, id)?.map(Holder::into_labels))
+}
+
+/// A persona by a label, without a large document. Revisions never change, so that what is read
+/// after the label is of the same moment.
+pub(crate) fn labelled(
+    connection: &Connection,
+    id: PersonaId,
+    name: &LabelName,
+) -> rusqlite::Result<Option<Arc<Labelled>>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MOVE}, p.deleted_at IS NOT NULL, p.owner
+         FROM personas AS p
+         LEFT JOIN labels AS l ON l.persona = p.id AND l.label = ?2
+         LEFT JOIN label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
+         WHERE p.id = ?1"
+    ))?;
+    let seen = |found: &Row<'_>| -> rusqlite::Result<(bool, String, Option<Label>)> {
+        let is_set = found.get_ref(1)? != ValueRef::Null;
+        let label = is_set.then(|| label_in(found, 0)).transpose()?;
+        Ok((found.get(7)?, found.get(8)?, label))
+    };
+    let seen = statement.query_row(params![id.as_bytes(), name.as_str()], seen).optional()?;
+    let Some((deleted, owner, label)) = seen else { return Ok(None) };
+    let found = match &label {
+        Some(label) => revisions::glance(connection, id, label.revision)?,
+        None => Glance::Whole(None),
+    };
+    Ok(Some(Arc::new(Labelled { owner, deleted, label, found })))
 }
 
 /// The labels of those of some personas that have any.
@@ -69,10 +98,8 @@ fn holder(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Hol
         if found.get_ref(1)? == ValueRef::Null {
             continue;
         }
-        let (persona, name, record) = record_in(found, 0)?;
-        let label = Label::after(persona, &name, &record)
-            .ok_or_else(|| damage(format!("the label {name} of {id} points nowhere")))?;
-        holder.labels.insert(name, label);
+        let label = label_in(found, 0)?;
+        holder.labels.insert(label.name.clone(), label);
     }
     Ok(holder)
 }
@@ -237,6 +264,13 @@ pub(crate) fn faults(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         }
     }
     Ok(faults)
+}
+
+/// The label that a move in neighbouring columns has set.
+fn label_in(found: &Row<'_>, first: usize) -> rusqlite::Result<Label> {
+    let (persona, name, record) = record_in(found, first)?;
+    Label::after(persona, &name, &record)
+        .ok_or_else(|| damage(format!("the label {name} of {persona} points nowhere")))
 }
 
 /// A move in neighbouring columns, those of [`MOVE`].
