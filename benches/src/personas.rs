@@ -26,6 +26,11 @@ const IN_FLIGHT_MAX: usize = 512;
 /// How `load.lua` makes the identity with a number.
 pub const ID_FORMAT: &str = "00000000-0000-7000-8000-%012x";
 
+/// The label that every persona has where labels are measured.
+pub const LABEL: &str = "production";
+/// The same identity, read by that label.
+pub const ID_FORMAT_BY_LABEL: &str = "00000000-0000-7000-8000-%012x?label=production";
+
 /// The identity with a number; `load.lua` makes the same.
 pub fn id(number: u64) -> PersonaId {
     let mut bytes = [0; 16];

@@ -13,7 +13,7 @@ use persona_test_support::Cluster;
 /// Connections of the load: those at which the target was set, whatever the others have.
 const CONNECTIONS: u32 = 16;
 /// As a server is set up that loses nothing, with room for the personas. Later options win.
-const OPTIONS: [&str; 4] =
+pub const OPTIONS: [&str; 4] =
     ["fsync=on", "shared_buffers=512MB", "max_wal_size=4GB", "max_connections=100"];
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {

@@ -11,6 +11,7 @@
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
 //! - `events/` tells followers of changes as they are committed;
+//! - `labels/` has the routes of labels, and reads by a label;
 //! - `studio.rs` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
@@ -25,6 +26,7 @@ mod export;
 mod extract;
 mod health;
 mod history;
+mod labels;
 mod landing;
 mod limits;
 mod middleware;
@@ -54,7 +56,7 @@ use persona_storage::{GuardedStore, Store};
 use uuid::Uuid;
 
 pub use self::problem::{Damage, Refusal};
-pub use auth::{AccessRules, TokenUses};
+pub use auth::{AccessRules, ProtectedLabels, TokenUses};
 pub use axum::Error as BodyError;
 /// The body of an answer, and what can go wrong while it is read.
 pub use axum::body::Body;
@@ -115,6 +117,8 @@ pub struct Context {
     pub events: EventFeed,
     /// Which requests need a token.
     pub access: AccessRules,
+    /// Labels that only some tokens move.
+    pub protected_labels: ProtectedLabels,
     /// When tokens were used last.
     pub token_uses: TokenUses,
     /// How many requests a client may make.

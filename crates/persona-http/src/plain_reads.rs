@@ -1,4 +1,5 @@
-//! The short way of plain reads: a GET or HEAD of one persona, without query and body.
+//! The short way of plain reads: a GET or HEAD of one persona, without body, and without a query or
+//! with a label.
 //!
 //! Nothing is decided here that the handler (`personas/get.rs`) and the middleware do not decide
 //! for the same request: what they have in common is called by both. One read tells whether the
@@ -11,10 +12,11 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use http::{Method, Request};
 use http_body::Body;
-use persona_model::PersonaId;
+use persona_model::{LabelName, PersonaId};
 
 use crate::auth::permit_at_once;
 use crate::contract::OperationId;
+use crate::labels::read::answer_by_label;
 use crate::middleware::Begun;
 use crate::personas::get::answer_to_read;
 use crate::rate_limit::Counted;
@@ -37,7 +39,7 @@ impl PlainReads {
         request: &mut Request<B>,
         client: ClientAddress,
     ) -> Option<Response> {
-        let id = persona_of(request)?;
+        let (id, label) = persona_of(request)?;
         let (context, client) = (&*self.0, Some(client));
         let operation = OperationId::GetPersona;
         let begun = Begun::new(context, request, operation.path(), client);
@@ -50,9 +52,14 @@ impl PlainReads {
             if let Some(problem) = refusal {
                 return Some(Err(problem));
             }
-            let found = context.store.view(&permit.viewer).glance_at_once(id)?.ok()?;
+            let view = context.store.view(&permit.viewer);
             let (method, headers) = (request.method(), request.headers());
-            Some(answer_to_read(context, method, headers, client, id, found))
+            let Some(name) = &label else {
+                let found = view.glance_at_once(id)?.ok()?;
+                return Some(answer_to_read(context, method, headers, client, id, found));
+            };
+            let found = view.labelled_at_once(id, name)?.ok()?;
+            answer_by_label(context, method, headers, client, (id, name), found.as_deref())
         };
         let answer = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
         let Some(answer) = answer else {
@@ -71,18 +78,25 @@ impl PlainReads {
     }
 }
 
-/// The persona that a plain read is for.
-fn persona_of<B: Body>(request: &Request<B>) -> Option<PersonaId> {
-    let is_plain = matches!(*request.method(), Method::GET | Method::HEAD)
-        && request.uri().query().is_none()
-        && request.body().is_end_stream();
+/// The persona that a plain read is for, and the label that it follows.
+fn persona_of<B: Body>(request: &Request<B>) -> Option<(PersonaId, Option<LabelName>)> {
+    let is_plain =
+        matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
     let path = request.uri().path();
     // A path that a router would have to look at: with another segment, or with percent-encoding.
     if !is_plain || path.contains('%') {
         return None;
     }
     let behind = path.strip_prefix(OperationId::ListPersonas.path())?.strip_prefix('/')?;
-    if behind.contains('/') { None } else { personas::id_in(path).ok() }
+    if behind.contains('/') {
+        return None;
+    }
+    // A label needs no percent-encoding. Every other query is read by the handler.
+    let label = match request.uri().query() {
+        None => None,
+        Some(query) => Some(LabelName::parse(query.strip_prefix("label=")?).ok()?),
+    };
+    Some((personas::id_in(path).ok()?, label))
 }
 
 #[cfg(test)]

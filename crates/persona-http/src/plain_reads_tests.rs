@@ -24,6 +24,7 @@ use crate::{ClientAddress, Router, router};
 const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 /// Characters of an identity that the server makes.
 const ID_CHARS: usize = 36;
+const ABSENT: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 
 /// Both ways to the same store, with a persona that is there and one that is deleted.
 struct Ways {
@@ -32,6 +33,8 @@ struct Ways {
     path: String,
     deleted: String,
     tag: String,
+    /// That of the persona by its label.
+    label_tag: String,
     changed: String,
 }
 
@@ -40,12 +43,21 @@ impl Ways {
         let context = context(Arc::new(memory_store()));
         let (plain, router) = (PlainReads::new(context.clone()), router(context));
         let (path, deleted) = (create(&router).await, create(&router).await);
+        for path in [&path, &deleted] {
+            let target = format!("{path}/labels/production");
+            let set = Request::put(&target).header("content-type", "application/json");
+            let set = set.body(Body::from(r#"{"revision":1}"#)).expect("a request");
+            assert_eq!(router.answer(set).await.status(), StatusCode::CREATED);
+        }
         let delete = request(Method::DELETE, &deleted, &[(IF_MATCH, "*".into())], false);
         assert_eq!(router.answer(delete).await.status(), StatusCode::NO_CONTENT);
         let first = router.answer(request(Method::GET, &path, &[], false)).await;
         let text = |name: HeaderName| first.headers()[&name].to_str().expect("text").to_owned();
         let (tag, changed) = (text(ETAG), text(LAST_MODIFIED));
-        Self { plain, router, path, deleted, tag, changed }
+        let by_label = format!("{path}?label=production");
+        let by_label = router.answer(request(Method::GET, &by_label, &[], false)).await;
+        let label_tag = by_label.headers()[ETAG].to_str().expect("text").to_owned();
+        Self { plain, router, path, deleted, tag, label_tag, changed }
     }
 
     /// What both ways answer to the same request; the short one may leave it to the router.
@@ -129,6 +141,11 @@ enum Place {
     Encoded,
     WithEmptyQuery,
     OfRevision(u8),
+    ByLabel,
+    OfDeletedByLabel,
+    OfAbsentByLabel,
+    ByLabelThatIsNotSet,
+    With(&'static str),
     Below(&'static str),
     All,
 }
@@ -143,7 +160,12 @@ impl Place {
                 format!("{folder}/{}", id.to_uppercase())
             }
             Self::Deleted => ways.deleted.clone(),
-            Self::Absent => "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001".into(),
+            Self::Absent => ABSENT.into(),
+            Self::ByLabel => format!("{path}?label=production"),
+            Self::OfDeletedByLabel => format!("{}?label=production", ways.deleted),
+            Self::OfAbsentByLabel => format!("{ABSENT}?label=production"),
+            Self::ByLabelThatIsNotSet => format!("{path}?label=none"),
+            Self::With(query) => format!("{path}?{query}"),
             Self::Malformed => "/api/v1/personas/no-id".into(),
             Self::Encoded => path.replacen('-', "%2D", 1),
             Self::WithEmptyQuery => format!("{path}?"),
@@ -155,7 +177,17 @@ impl Place {
 
     /// Whether it is the path of a persona as nearly every client writes it.
     fn is_plain(self) -> bool {
-        matches!(self, Self::There | Self::InUpperCase | Self::Deleted | Self::Absent)
+        matches!(
+            self,
+            Self::There
+                | Self::InUpperCase
+                | Self::Deleted
+                | Self::Absent
+                | Self::ByLabel
+                | Self::OfDeletedByLabel
+                | Self::OfAbsentByLabel
+                | Self::ByLabelThatIsNotSet
+        )
     }
 }
 
@@ -163,6 +195,7 @@ impl Place {
 #[derive(Clone, Copy, Debug)]
 enum Said {
     Tag,
+    TagByLabel,
     WeakTag,
     AmongOthers,
     Changed,
@@ -182,6 +215,7 @@ impl Shape {
     fn headers(&self, ways: &Ways) -> Vec<(HeaderName, String)> {
         let of = |said: Said| match said {
             Said::Tag => ways.tag.clone(),
+            Said::TagByLabel => ways.label_tag.clone(),
             Said::WeakTag => format!("W/{}", ways.tag),
             Said::AmongOthers => format!("\"9-00000000\", {}", ways.tag),
             Said::Changed => ways.changed.clone(),
@@ -199,7 +233,18 @@ fn shape() -> impl Strategy<Value = Shape> {
     let method = select(vec![Method::GET, Method::GET, Method::GET, Method::HEAD, Method::DELETE]);
     let path = prop_oneof![
         8 => Just(Place::There),
-        1 => select(vec![
+        4 => Just(Place::ByLabel),
+        2 => select(vec![
+            Place::OfDeletedByLabel,
+            Place::OfAbsentByLabel,
+            Place::ByLabelThatIsNotSet,
+            Place::With("label=latest"),
+            Place::With("label=7"),
+            Place::With("label="),
+            Place::With("label=production&revision=1"),
+            Place::With("label=production&include=labels"),
+            Place::With("label=%70roduction"),
+            Place::With("lable=production"),
             Place::InUpperCase,
             Place::Deleted,
             Place::Absent,
@@ -217,6 +262,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     let names = vec![IF_NONE_MATCH, IF_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, REQUEST_ID];
     let said = select(vec![
         Said::Tag,
+        Said::TagByLabel,
         Said::WeakTag,
         Said::AmongOthers,
         Said::Changed,

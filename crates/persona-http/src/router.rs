@@ -20,8 +20,8 @@ use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{
-    Context, docs, events, export, health, history, landing, openapi, personas, problem, restart,
-    sessions, status, studio,
+    Context, docs, events, export, health, history, labels, landing, openapi, personas, problem,
+    restart, sessions, status, studio,
 };
 
 /// The name of requests in the log that no route matches.
@@ -179,6 +179,12 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::RevertPersona => on(history::revert::revert_persona, request, context),
         OperationId::DiffRevisions => on(history::diff::diff_revisions, request, context),
         OperationId::DiffDocument => on(history::diff::diff_document, request, context),
+        OperationId::ListLabels => on(labels::list_labels::list_labels, request, context),
+        OperationId::GetLabel => on(labels::get_label::get_label, request, context),
+        OperationId::SetLabel => on(labels::set_label::set_label, request, context),
+        OperationId::RemoveLabel => on(labels::remove_label::remove_label, request, context),
+        OperationId::ListLabelMoves => on(labels::list_moves::list_label_moves, request, context),
+        OperationId::ReleaseLabels => on(labels::release::release_labels, request, context),
         OperationId::FollowEvents => on(events::follow_events, request, context),
         OperationId::GetSession => on(sessions::get_session, request, context),
         OperationId::CreateSession => on(sessions::create_session, request, context),

@@ -52,6 +52,7 @@ pub fn context(store: Arc<dyn Store>) -> Context {
         document_bytes_max: DOCUMENT_BYTES_MAX,
         answers: AnswerMemoryLimit::new(1 << 20),
         access: AccessRules::Trusted,
+        protected_labels: crate::ProtectedLabels::default(),
         token_uses: TokenUses::default(),
         rates: RateLimits::default(),
     }

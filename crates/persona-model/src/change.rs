@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{PersonaId, Revision, Timestamp, UnknownWord};
+use crate::{LabelName, PersonaId, Revision, Timestamp, UnknownWord};
 
 /// What happened to a persona.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,11 +15,22 @@ pub enum ChangeKind {
     Deleted,
     /// It was undeleted.
     Undeleted,
+    /// One of its labels was set, or moved to another revision; the persona is as it was.
+    Labelled,
+    /// One of its labels was removed; the persona is as it was.
+    Unlabelled,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::Undeleted];
+    pub const ALL: [Self; 6] = [
+        Self::Created,
+        Self::Updated,
+        Self::Deleted,
+        Self::Undeleted,
+        Self::Labelled,
+        Self::Unlabelled,
+    ];
 
     /// The word for this kind in the database and on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +39,8 @@ impl ChangeKind {
             Self::Updated => "updated",
             Self::Deleted => "deleted",
             Self::Undeleted => "restored",
+            Self::Labelled => "label",
+            Self::Unlabelled => "label_removed",
         }
     }
 }
@@ -47,10 +60,13 @@ pub struct Change {
     pub sequence: u64,
     /// Which persona.
     pub persona: PersonaId,
-    /// The revision that the change made.
+    /// The revision that the change made. Of a label the revision that it points to then, or that
+    /// it pointed to before it was removed.
     pub revision: Revision,
     /// What happened.
     pub kind: ChangeKind,
     /// When it was committed.
     pub at: Timestamp,
+    /// Which label was moved; `None` where the persona itself was changed.
+    pub label: Option<LabelName>,
 }

@@ -22,6 +22,9 @@
 //!   or a part of one that is merged on its own.
 //! - **change**: one line of the global **feed**: which persona got which revision. Told to a
 //!   client it is an **event**; one that goes on asking for events is a **follower**.
+//! - **label**: a word that points to a revision, and can be **moved** to another one. Each move is
+//!   kept.
+//! - **release**: moves of labels of many personas, all of them or none.
 //! - **diff**: what differs between two documents. A **hunk** is some neighbouring lines of a text,
 //!   of which some differ.
 //! - **revert**: a new revision with the content of an earlier one.
@@ -62,6 +65,7 @@ mod document;
 mod entity_tag;
 mod field;
 mod id;
+mod label;
 mod merge;
 mod operations;
 mod owner;
@@ -97,6 +101,7 @@ pub use field::{
     nearest_field, nearest_name,
 };
 pub use id::PersonaId;
+pub use label::{BadLabel, LABEL_CHARS_MAX, LABEL_LATEST, LabelName, LabelPrecondition, LabelTag};
 pub use merge::{
     Conflict, MARKED_BYTES_MAX, MERGE_CHANGES_MAX, MERGE_ITEMS_MAX, MERGE_STEPS_MAX, Merged,
     has_conflict_marker, marked_text, merge_three_way,
@@ -109,7 +114,7 @@ pub use page::{
     Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX,
     Sort, SortKey, TooManyTags, filter_tags,
 };
-pub use past::{PastRevision, history_line};
+pub use past::{HistoryFacts, PastLabel, PastRevision, has_labels, history_line};
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use patch_places::PatchPlaces;
 pub use persona::{Kind, Persona};

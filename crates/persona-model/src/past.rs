@@ -1,8 +1,8 @@
 //! A revision as another store kept it, to be kept as it was.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::{ContentHash, Document, Revision, Timestamp};
+use crate::{ContentHash, Document, LabelName, Revision, Timestamp};
 
 /// One revision of a persona's past: everything that an answer says of it, and what its history
 /// says besides.
@@ -31,26 +31,62 @@ pub struct PastRevision {
     pub document: Document,
 }
 
-/// The line of an exported history: the answer of that revision, with a member `history` that tells
-/// how many revisions the persona has, from which one the writer started, and the note if there is
-/// one.
+/// What the line of an exported history says of a revision besides its answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryFacts<'a> {
+    /// How many revisions the persona has.
+    pub last: Revision,
+    /// The revision that its writer started from, where that was named.
+    pub base: Option<Revision>,
+    /// What its author said of it.
+    pub note: Option<&'a str>,
+    /// The labels of the persona, in the order of their words: in one of its lines, the one that
+    /// [`has_labels`] names.
+    pub labels: Vec<PastLabel>,
+}
+
+/// A label of a persona, as an exported history has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PastLabel {
+    /// The word.
+    pub name: LabelName,
+    /// Where it points.
+    pub revision: Revision,
+    /// When it was moved there.
+    pub at: Timestamp,
+    /// The author of that move, where known.
+    pub author: Option<String>,
+}
+
+/// Whether the line of a revision has the labels of its persona: that of the last revision, before
+/// that of a deletion. Every revision that a label points to is kept then, and no label of a
+/// deleted persona can be moved.
+pub fn has_labels(revision: Revision, last: Revision, is_deleted: bool) -> bool {
+    revision.number() + u64::from(is_deleted) == last.number()
+}
+
+/// The line of an exported history: the answer of that revision, with a member `history`.
 ///
 /// # Panics
 ///
 /// In debug builds, when the answer is not a non-empty JSON object.
-pub fn history_line(
-    answer: &[u8],
-    last: Revision,
-    base: Option<Revision>,
-    note: Option<&str>,
-) -> Vec<u8> {
+pub fn history_line(answer: &[u8], facts: &HistoryFacts<'_>) -> Vec<u8> {
     debug_assert!(answer.ends_with(b"}") && answer.len() > 2, "an answer is a non-empty object");
-    let base = base.map_or_else(|| "null".into(), |base| base.number().to_string());
-    let note = note.map(|note| format!(",\"note\":{}", Value::from(note))).unwrap_or_default();
-    let mut line = Vec::with_capacity(answer.len() + note.len() + 64);
+    let last = facts.last.number();
+    let base = facts.base.map_or_else(|| "null".into(), |base| base.number().to_string());
+    let note = facts.note.map(|note| format!(",\"note\":{}", Value::from(note)));
+    let labels = (!facts.labels.is_empty()).then(|| {
+        let one = |label: &PastLabel| {
+            let (at, by) = (label.at.to_string(), label.author.as_deref());
+            let told = json!({ "revision": label.revision.number(), "at": at, "by": by });
+            (label.name.to_string(), told)
+        };
+        format!(",\"labels\":{}", Value::from(facts.labels.iter().map(one).collect::<Map<_, _>>()))
+    });
+    let (note, labels) = (note.unwrap_or_default(), labels.unwrap_or_default());
+    let facts = format!(",\"history\":{{\"last\":{last},\"base\":{base}{note}{labels}}}}}");
+    let mut line = Vec::with_capacity(answer.len() + facts.len());
     line.extend_from_slice(answer.strip_suffix(b"}").unwrap_or(answer));
-    line.extend_from_slice(
-        format!(",\"history\":{{\"last\":{},\"base\":{base}{note}}}}}", last.number()).as_bytes(),
-    );
+    line.extend_from_slice(facts.as_bytes());
     line
 }

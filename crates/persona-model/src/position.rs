@@ -176,6 +176,7 @@ mod tests {
             revision: Revision::FIRST,
             kind: ChangeKind::Created,
             at: Timestamp::from_micros(micros),
+            label: None,
         };
         let proved = FeedPlace::parse(&Position::of(&line(7, 1)).to_string()).expect("a place");
         assert!(proved.is_at(&line(7, 1)) && !proved.is_at(&line(7, 2)), "{proved:?}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use persona_model::{Conflict, EntityTag, Owner, PersonaId, Revision, ValidationErrors};
 
-use crate::TokenError;
+use crate::{LabelError, TokenError};
 
 /// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +101,9 @@ pub enum Error {
     /// A token is not changed as asked.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A label is not moved as asked.
+    #[error(transparent)]
+    Label(Box<LabelError>),
     /// The queue was full, or the lock was not had before the deadline. Trying again later can
     /// succeed.
     #[error("the store is busy: {what}")]
@@ -151,4 +154,10 @@ pub enum Error {
     /// Anything else that the backend reports.
     #[error("the database failed: {0}")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<LabelError> for Error {
+    fn from(error: LabelError) -> Self {
+        Self::Label(Box::new(error))
+    }
 }

@@ -66,6 +66,7 @@ mod tests {
             revision: Revision::FIRST,
             kind: ChangeKind::Created,
             at: Timestamp::from_micros(1),
+            label: None,
         };
         Event { change, author: None }
     }

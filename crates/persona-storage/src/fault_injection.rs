@@ -10,13 +10,13 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use persona_model::{Document, EntityTag, Persona, PersonaId};
 use serde_json::Value;
 
-use crate::{Event, Operation, Representation, TokenLook};
+use crate::{Event, Labelled, Operation, PersonaLabels, Representation, TokenLook};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
@@ -79,12 +79,14 @@ pub enum InjectedFault {
     OwnRateCells,
     /// Now and then a follower of the feed is not told of a change.
     DropEvent,
+    /// Labels are read as the process saw them a few reads ago.
+    OldLabels,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -107,6 +109,7 @@ impl InjectedFault {
         Self::ShareKeys,
         Self::OwnRateCells,
         Self::DropEvent,
+        Self::OldLabels,
     ];
 
     /// Its name in the setting `fault`.
@@ -134,6 +137,7 @@ impl InjectedFault {
             Self::ShareKeys => "share-keys",
             Self::OwnRateCells => "own-rate-cells",
             Self::DropEvent => "drop-event",
+            Self::OldLabels => "old-labels",
         }
     }
 }
@@ -202,6 +206,42 @@ pub(crate) fn answer(id: PersonaId, answer: Option<Representation>) -> Option<Re
     let (age, kept) = snapshot.entry(id).or_insert((0, None));
     if age.is_multiple_of(ONCE_IN) {
         *kept = answer;
+    }
+    *age += 1;
+    kept.clone()
+}
+
+/// The labels that the process saw of each persona, and how many reads ago.
+type LabelSnapshot = HashMap<PersonaId, (u32, Option<PersonaLabels>)>;
+
+/// [`InjectedFault::OldLabels`]: what a read of labels answers instead.
+pub(crate) fn labels(id: PersonaId, labels: Option<PersonaLabels>) -> Option<PersonaLabels> {
+    static SNAPSHOT: LazyLock<Mutex<LabelSnapshot>> = LazyLock::new(Mutex::default);
+    if !is_on(InjectedFault::OldLabels) {
+        return labels;
+    }
+    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
+    let (age, kept) = snapshot.entry(id).or_insert((0, None));
+    if age.is_multiple_of(ONCE_IN) {
+        *kept = labels;
+    }
+    *age += 1;
+    kept.clone()
+}
+
+/// What the process saw of each persona by a label, and how many reads ago.
+type LabelledSnapshot = HashMap<PersonaId, (u32, Option<Arc<Labelled>>)>;
+
+/// [`InjectedFault::OldLabels`]: what a read by a label finds instead.
+pub(crate) fn labelled(id: PersonaId, found: Option<Arc<Labelled>>) -> Option<Arc<Labelled>> {
+    static SNAPSHOT: LazyLock<Mutex<LabelledSnapshot>> = LazyLock::new(Mutex::default);
+    if !is_on(InjectedFault::OldLabels) {
+        return found;
+    }
+    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
+    let (age, kept) = snapshot.entry(id).or_insert((0, None));
+    if age.is_multiple_of(ONCE_IN) {
+        *kept = found;
     }
     *age += 1;
     kept.clone()

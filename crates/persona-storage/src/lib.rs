@@ -7,6 +7,7 @@
 //!   the idempotency record commit together or not at all. The check of the current revision
 //!   happens inside that transaction.
 //! - An [`AtomicBatch`] is several of them in one transaction.
+//! - Labels are moved by [`LabelMoves`], one transaction too, with a change for each move.
 //! - Absence is `Ok(None)` on reads and [`Error::NotFound`] on writes.
 //! - A read that starts after a write was answered sees that write or something newer, in whatever
 //!   process.
@@ -18,6 +19,7 @@
 //! 3. Add cases to `conformance/`; they run on every backend.
 
 mod atomic;
+mod backend_status;
 mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -33,6 +35,7 @@ pub mod fault_injection;
 mod fault_injection;
 mod handle;
 mod history_count;
+mod label;
 pub mod memory;
 mod observer;
 pub mod postgres;
@@ -48,15 +51,20 @@ mod weights;
 mod write;
 
 pub use atomic::{ATOMIC_BYTES_MAX, ATOMIC_WRITES_MAX, AtomicBatch, NoBatch, NotApplied};
+pub use backend_status::{BackendDetails, Status};
 pub use error::Error;
 pub use event::{EVENTS_AT_ONCE_MAX, Event};
 pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};
+pub use label::{
+    LABEL_MOVES_MAX, LABELS_MAX, Label, LabelError, LabelMove, LabelMovePage, LabelMoves,
+    LabelTarget, Labelled, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,
+};
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use store::{
     GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, RevisionPage, RevisionRecord,
     RevisionSummary, Store,
 };
-pub use store_state::{BackendDetails, Loss, ReadRoom, Status};
+pub use store_state::{Loss, ReadRoom};
 pub use token::{
     BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,
     TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_link_name, is_session_name,

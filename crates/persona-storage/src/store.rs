@@ -1,14 +1,18 @@
 //! The contract that every backend keeps.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Cursor, EntityTag, FeedPlace, ListRequest, PersonaId, Position, Revision, Timestamp,
+    Change, Cursor, EntityTag, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
+    Timestamp,
 };
 
 use crate::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Exported, Loss, NotApplied, ReadRoom, Status,
-    Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    AtomicBatch, Error, Event, Export, ExportRequest, Exported, LabelMovePage, LabelMoves,
+    Labelled, LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom, Status, Token,
+    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -277,6 +281,64 @@ pub trait Store: Send + Sync {
     ///
     /// As with [`Store::write`].
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied>;
+
+    // ---- labels
+    // ---------------------------------------------------------------------------------------------
+
+    /// The labels of a persona, also of a deleted one; `None` when it never existed.
+    ///
+    /// A move that [`Store::move_labels`] of whichever process has answered is always seen.
+    async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error>;
+
+    /// A persona by a label: the label, and the revision that it points to. `None` when the persona
+    /// never existed.
+    ///
+    /// A move that [`Store::move_labels`] of whichever process has answered is always seen.
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error>;
+
+    /// What [`Store::labelled`] finds, where that needs no waiting; `None` where it does.
+    fn labelled_at_once(
+        &self,
+        _id: PersonaId,
+        _name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        None
+    }
+
+    /// The labels of several personas, in the order of these identities; those that have none, and
+    /// those that never existed, are left out. Each persona is seen at a moment of its own.
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error>;
+
+    /// The newest moves of a label, or those before a version, at most `limit`, the newest first;
+    /// also of a label that was removed. `None` when the persona never existed or never had it.
+    async fn label_moves(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<LabelMovePage>, Error>;
+
+    /// Moves labels in one transaction: all of them, in their order, or none. Each move finds the
+    /// labels as those before it left them, and each has a line in the feed.
+    ///
+    /// When this returns `Ok`, the moves are committed, with an answer for each, and every read
+    /// that starts later sees them. A label that points where it is to point already is left as it
+    /// is.
+    ///
+    /// # Errors
+    ///
+    /// [`NotApplied`] with [`Error::NotFound`] or [`Error::Label`] where a move is refused: no
+    /// label was moved. Otherwise as with [`Store::write_all`].
+    ///
+    /// # Cancellation
+    ///
+    /// As with [`Store::write`].
+    async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied>;
 
     // ---- tokens
     // ---------------------------------------------------------------------------------------------

@@ -9,16 +9,18 @@
 //! (`decide.rs`).
 //! A list and an export have the owners in their statements. What a read of one persona found is
 //! judged by its own text, because every representation names its owner. A past revision may name
-//! another: it is judged by the owner that the persona has after it was read.
+//! another: it is judged by the owner that the persona has after it was read, and so are labels and
+//! their moves, which name no owner.
 
 use std::sync::Arc;
 
-use persona_model::{ListRequest, PersonaId, Reach, Revision, owner_word_in};
+use persona_model::{LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in};
 use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, NotApplied, Operation, Page, Representation,
+    AtomicBatch, Error, Export, ExportRequest, Glance, Idempotency, LabelMovePage, LabelMoves,
+    Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels, Representation,
     RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write,
     Written,
 };
@@ -63,15 +65,20 @@ impl Viewer {
             || owner_word_in(&found.body).is_some_and(|word| self.reach.sees(word))
     }
 
-    /// The same write on behalf of this viewer: with keys of its own, and with its owner where a
-    /// document has none.
-    fn own(&self, mut write: Write) -> Write {
-        if let (Some(token), Some(wanted)) = (self.token, &mut write.idempotency)
+    /// Makes a key of a client one of this viewer: the same key of another one is another key.
+    pub(crate) fn own_key(&self, idempotency: &mut Option<Idempotency>) {
+        if let (Some(token), Some(wanted)) = (self.token, idempotency)
             && !is_on(InjectedFault::ShareKeys)
         {
             // No key of a client has a blank.
             wanted.key = format!("{token} {}", wanted.key);
         }
+    }
+
+    /// The same write on behalf of this viewer: with keys of its own, and with its owner where a
+    /// document has none.
+    fn own(&self, mut write: Write) -> Write {
+        self.own_key(&mut write.idempotency);
         if let (
             Some(owner),
             Operation::Create { document, .. } | Operation::Replace { document, .. },
@@ -217,6 +224,64 @@ impl View<'_> {
     /// See [`Store::write_all`].
     pub async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         self.store.write_all(batch.each(|write| self.viewer.own(write))).await
+    }
+
+    /// See [`Store::labels`].
+    pub async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        let found = self.of_visible(id, self.store.labels(id)).await?;
+        Ok(found.flatten())
+    }
+
+    /// See [`Store::labelled`]. The owner is of the same moment as the label.
+    pub async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let found = self.store.labelled(id, name).await?;
+        Ok(found.filter(|found| self.sees_of(&found.owner)))
+    }
+
+    /// See [`Store::labelled_at_once`].
+    pub fn labelled_at_once(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        let found = self.store.labelled_at_once(id, name)?;
+        Some(found.map(|found| found.filter(|found| self.sees_of(&found.owner))))
+    }
+
+    /// See [`Store::labels_of`]. A persona is there by the owner that it has when its labels are
+    /// read.
+    pub async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        let mut found = self.store.labels_of(ids).await?;
+        found.retain(|one| self.sees_of(&one.owner));
+        Ok(found)
+    }
+
+    /// Whether the viewer sees the personas of an owner.
+    fn sees_of(&self, owner: &str) -> bool {
+        !self.viewer.is_bound()
+            || is_on(InjectedFault::OverlookOwners)
+            || self.viewer.reach.sees(owner)
+    }
+
+    /// See [`Store::label_moves`].
+    pub async fn label_moves(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<LabelMovePage>, Error> {
+        let found = self.of_visible(id, self.store.label_moves(id, name, before, limit)).await?;
+        Ok(found.flatten())
+    }
+
+    /// See [`Store::move_labels`].
+    pub async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
+        self.store.move_labels(moves.on_behalf_of(self.viewer)).await
     }
 
     /// The client that it is for.

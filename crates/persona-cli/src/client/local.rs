@@ -9,7 +9,7 @@ use persona_http::Body;
 use persona_http::Router;
 use persona_http::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
-    EventLimits, HeavyTurns, Origins, RateLimits, ReadTurns, TokenUses, router,
+    EventLimits, HeavyTurns, Origins, ProtectedLabels, RateLimits, ReadTurns, TokenUses, router,
 };
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
@@ -74,6 +74,7 @@ impl Local {
             turns: ReadTurns::of(&*store),
             events: EventFeed::new(Arc::clone(&store), EventLimits::ALONE),
             access: AccessRules::Trusted,
+            protected_labels: ProtectedLabels::default(),
             token_uses: TokenUses::default(),
             rates: RateLimits::default(),
         };

@@ -13,8 +13,8 @@ use super::arguments::{Arguments, Command, RunRole};
 use super::usage::explain;
 use super::{
     backup, bench, check, completions, config, create, delete, diff, doctor, edit, export, health,
-    history, import, list, restore, revert, serve, show, token, top, transfer, undelete, update,
-    verify, version, watch,
+    history, import, label, list, restore, revert, serve, show, token, top, transfer, undelete,
+    update, verify, version, watch,
 };
 use crate::failure::Failure;
 use crate::terminal::Output;
@@ -32,7 +32,7 @@ Examples:
 Run:        serve, token, health, config
 Look:       doctor, top, bench
 Personas:   list, show, create, update, edit, delete, undelete
-History:    history, diff, revert, watch
+History:    history, diff, revert, label, watch
 Collect:    import, export
 File:       backup, restore, check, move, verify
 Shell:      completions, man, version, help
@@ -99,6 +99,9 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         }
         Command::Watch(arguments) => {
             on_runtime(until_interrupted(watch::run(&arguments, environment, output)))
+        }
+        Command::Label(arguments) => {
+            on_runtime(until_interrupted(label::run(&arguments.action, environment, output)))
         }
         Command::Create(arguments) => {
             on_runtime(until_interrupted(create::run(&arguments, environment, output)))

@@ -1,14 +1,18 @@
-//! `persona history`: the revisions of a persona, the newest first.
+//! `persona history`: the revisions of a persona, the newest first, with the labels that point to
+//! them.
 
 use persona_http::contract::OperationId;
 use persona_http::contract::history::{RevisionEntry, RevisionPage};
+use persona_http::contract::labels::{LabelEntry, LabelList};
+use persona_http::contract::problems::Code;
+use persona_model::PersonaId;
 use persona_server::config::Environment;
 use serde_json::json;
 
 use super::arguments::History;
 use super::resolve::resolve;
 use super::target::{self, Access};
-use crate::client::Query;
+use crate::client::{Api, Query};
 use crate::failure::Failure;
 use crate::terminal::{GivesWay, Output, Table, harmless};
 
@@ -16,8 +20,9 @@ use crate::terminal::{GivesWay, Output, Table, harmless};
 const PAGE_MAX: u64 = 500;
 /// How the columns give way on a narrow terminal: what changed is shortened first, then the author
 /// is left out, then the size.
-const WAYS: [GivesWay; 6] = [
+const WAYS: [GivesWay; 7] = [
     GivesWay { least: usize::MAX, leaves: 0 },
+    GivesWay { least: 16, leaves: 0 },
     GivesWay { least: usize::MAX, leaves: 0 },
     GivesWay { least: usize::MAX, leaves: 2 },
     GivesWay { least: usize::MAX, leaves: 3 },
@@ -36,7 +41,8 @@ pub async fn run(
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
     let path = OperationId::ListRevisions.path_of(&[&id.to_string()]);
-    let mut table = Table::new(["REVISION", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);
+    let labels = labels_of(&api, id).await?;
+    let mut table = Table::new(["REVISION", "LABELS", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);
     let mut left = arguments.limit;
     let mut cursor: Option<String> = None;
     loop {
@@ -46,9 +52,11 @@ pub async fn run(
         let page = api.get(&query.into_path()).await?.success()?.read_as::<RevisionPage>()?;
         for entry in &page.items {
             if output.is_json() {
-                output.json(&json!(entry))?;
+                let mut entry = json!(entry);
+                entry["labels"] = json!(at(&labels, entry["revision"].as_u64()));
+                output.json(&entry)?;
             } else {
-                table.row(cells(entry));
+                table.row(cells(entry, &at(&labels, Some(entry.revision))));
             }
         }
         left = left.saturating_sub(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
@@ -67,10 +75,27 @@ pub async fn run(
     Ok(())
 }
 
-fn cells(entry: &RevisionEntry) -> [String; 6] {
+/// The labels of a persona; none on a server from before there were labels.
+async fn labels_of(api: &Api, id: PersonaId) -> Result<Vec<LabelEntry>, Failure> {
+    let path = OperationId::ListLabels.path_of(&[&id.to_string()]);
+    let reply = api.get(&path).await?;
+    if reply.problem().is(Code::NoSuchRoute) {
+        return Ok(Vec::new());
+    }
+    Ok(reply.success()?.read_as::<LabelList>()?.items)
+}
+
+/// The words of those that point to a revision.
+fn at(labels: &[LabelEntry], revision: Option<u64>) -> Vec<&str> {
+    let there = labels.iter().filter(|label| Some(label.revision) == revision);
+    there.map(|label| label.label.as_str()).collect()
+}
+
+fn cells(entry: &RevisionEntry, labels: &[&str]) -> [String; 7] {
     let at = entry.at.0.to_string();
     [
         entry.revision.to_string(),
+        labels.join(", "),
         // Whole seconds are enough for people, and the form still sorts and parses.
         at.split_once('.').map_or_else(|| at.clone(), |(seconds, _)| format!("{seconds}Z")),
         harmless(entry.by.as_deref().unwrap_or_default()),

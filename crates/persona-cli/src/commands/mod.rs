@@ -30,6 +30,7 @@ mod form;
 mod health;
 mod history;
 mod import;
+mod label;
 mod list;
 mod new_database;
 mod resolve;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::arguments::Show;
 use super::resolve::resolve;
 use super::target::{self, Access};
-use crate::client::persona_path;
+use crate::client::{Query, persona_path};
 use crate::failure::Failure;
 use crate::terminal::{Output, Table, Tone, harmless};
 
@@ -21,7 +21,8 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
-    let reply = api.get(&persona_path(id)).await?.success()?;
+    let path = Query::new(&persona_path(id)).with_some("label", arguments.label.as_deref());
+    let reply = api.get(&path.into_path()).await?.success()?;
     api.close().await;
     if output.is_json() {
         output.json_text(reply.body())

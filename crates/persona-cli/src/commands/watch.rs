@@ -109,6 +109,9 @@ async fn path_of(api: &Api, arguments: &Watch) -> Result<String, Failure> {
     for tag in &arguments.tag {
         query = query.with("tag", tag);
     }
+    for label in &arguments.label {
+        query = query.with("label", label);
+    }
     query = query.with_some("after", arguments.after.as_deref());
     Ok(query.with_some("include", arguments.document.then_some("document")).into_path())
 }
@@ -213,6 +216,7 @@ impl Watching<'_> {
             .env("EVENT_REVISION", event.revision.to_string())
             .env("EVENT_KIND", kind(event))
             .env("EVENT_AT", event.at.0.to_string())
+            .env("EVENT_LABEL", event.label.as_deref().unwrap_or_default())
             .env("EVENT_BY", event.by.as_deref().unwrap_or_default().replace('\0', ""))
             .stdin(Stdio::piped())
             .kill_on_drop(true)
@@ -239,9 +243,10 @@ fn kind(event: &Event) -> String {
 
 /// An event for people, in columns that line up.
 fn line(event: &Event) -> String {
+    let label = event.label.as_deref().map_or(String::new(), |label| format!(" {label}"));
     let by = event.by.as_deref().map_or(String::new(), |by| format!(" by {by}"));
     harmless(&format!(
-        "{} {} {:<9} {} {}{by}",
+        "{} {} {:<10} {} {}{label}{by}",
         event.at.0,
         event.sequence,
         kind(event),

@@ -8,9 +8,9 @@
 //! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is
 //! recorded, `checks/` is the pure judgement of it, `client.rs` is what one client does,
 //! `follow.rs` the one that only follows changes, `streams.rs` those that are told of them,
-//! `together.rs` those that change and read several personas at once, `chaos.rs` kills processes,
-//! `refusals.rs` and `lives.rs` come after the load: kills behind refused writes, and a restore.
-//! `report.rs` is what is said.
+//! `together.rs` those that change and read several personas at once, `labelled.rs` those that move
+//! a label and read by it, `chaos.rs` kills processes, `refusals.rs` and `lives.rs` come after the
+//! load: kills behind refused writes, and a restore. `report.rs` is what is said.
 
 mod answer;
 mod ask;
@@ -24,6 +24,7 @@ mod error;
 mod export;
 mod follow;
 pub mod history;
+mod labelled;
 mod lives;
 mod load;
 mod plan;

@@ -22,6 +22,7 @@ use super::connection::{Answer, Connection, Silence, ask};
 use super::error::Error;
 use super::export;
 use super::follow::Follower;
+use super::labelled::Labelled;
 use super::lives::{self, Led};
 use super::load::Load;
 use super::plan::{Chaos, Plan, ServerUnderTest};
@@ -42,6 +43,7 @@ const BACK_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Streams of random numbers that are not a client's.
 const STREAM_OF_CHAOS: u64 = u64::MAX;
 const STREAM_OF_TOGETHER: u64 = u64::MAX - 1;
+const STREAM_OF_LABELLED: u64 = u64::MAX - 2;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,7 @@ pub async fn run(
     let mut first = Client::new(Arc::clone(&load), Random::new(plan.seed, 0));
     first.create_many(plan.hot_keys * 2).await;
     let together = Together::create(Arc::clone(&load), &mut first).await;
+    let labelled = Labelled::create(Arc::clone(&load), &mut first).await;
     let began = Instant::now();
     let following = tokio::spawn(follower.run());
     let mut told: JoinSet<Stream> = streams.into_iter().map(Stream::run).collect();
@@ -93,6 +96,9 @@ pub async fn run(
     let writer = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_TOGETHER));
     clients.spawn(Arc::clone(&together).write(writer));
     clients.spawn(Arc::clone(&together).watch());
+    let mover = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_LABELLED));
+    clients.spawn(Arc::clone(&labelled).move_on(mover));
+    clients.spawn(Arc::clone(&labelled).watch());
     let random = Random::new(plan.seed, STREAM_OF_CHAOS);
     let killing = async {
         let Some(scratch) = &mut scratch else { return Ok(Kills::default()) };
@@ -107,6 +113,7 @@ pub async fn run(
     let mut kills = kills?;
     while clients.join_next().await.is_some() {}
     together.reveal();
+    labelled.reveal();
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
     // The task ends without a result only after a panic, which was reported.

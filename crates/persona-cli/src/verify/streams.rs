@@ -34,7 +34,7 @@ pub struct Stream {
     /// browsers do.
     has_proof: bool,
     place: String,
-    told: Vec<(u64, PersonaId, u32)>,
+    told: Vec<(u64, Option<PersonaId>, u32)>,
 }
 
 /// Why there is no stream.
@@ -106,7 +106,7 @@ impl Stream {
         let told = self.told.into_iter();
         told.map(|(sequence, id, revision)| Told {
             sequence,
-            persona: personas.get(&id).copied(),
+            persona: id.and_then(|id| personas.get(&id).copied()),
             revision,
         })
         .collect()
@@ -155,7 +155,9 @@ impl Stream {
         let unread = || Failure::Wrong(format!("an event cannot be read: {event:?}"));
         let id = PersonaId::parse(&event.persona).ok_or_else(unread)?;
         let revision = u32::try_from(event.revision).map_err(|_| unread())?;
-        self.told.push((event.sequence, id, revision));
+        // A move of a label makes no revision.
+        let revised = Some(id).filter(|_| event.label.is_none());
+        self.told.push((event.sequence, revised, revision));
         self.place = if self.has_proof {
             event.place().ok_or_else(unread)?.to_string()
         } else {

@@ -6,6 +6,7 @@
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue};
+use persona_model::LabelName;
 use persona_storage::{BadSecret, TokenScope};
 
 use crate::problem::{Code, Problem};
@@ -38,6 +39,13 @@ pub(crate) enum Denial {
     },
     /// The operation tells of the whole server, and the token is bound to an owner.
     Bound,
+    /// The label is protected, and the token is not one of the scope admin.
+    Label {
+        /// The label.
+        label: LabelName,
+        /// What the token permits.
+        has: TokenScope,
+    },
     /// The request names another author than its token.
     Author {
         /// The name of the token.
@@ -72,6 +80,10 @@ impl From<Denial> for Problem {
                 Code::OwnerRefused,
                 "this tells of the whole server, and the token is bound to an owner",
             ),
+            Denial::Label { label, has } => Self::new(
+                Code::LabelProtected,
+                format!("{label} is protected, and the token has the scope {has}"),
+            ),
             Denial::Author { name } => Self::new(
                 Code::AuthorRefused,
                 format!("X-Persona-Author names another author than {name}, the token's"),
@@ -98,7 +110,7 @@ impl Denial {
             Self::Scope { needed: TokenScope::Write, .. } => {
                 "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"write\""
             }
-            Self::Scope { needed: TokenScope::Admin, .. } => {
+            Self::Scope { needed: TokenScope::Admin, .. } | Self::Label { .. } => {
                 "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"admin\""
             }
             Self::Bound | Self::Author { .. } => return None,

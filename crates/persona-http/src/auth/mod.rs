@@ -9,15 +9,18 @@
 //! - `denial.rs`: why a request is refused.
 //! - `identity.rs`: on behalf of which token a request is, which personas there are for it, and the
 //!   author of its changes.
+//! - `labels.rs`: labels that only some tokens move.
 //! - `token_uses.rs`: when tokens were used last.
 
 mod cookie;
 mod credential;
 mod denial;
 mod identity;
+mod labels;
 mod permit;
 mod token_uses;
 
+pub use labels::ProtectedLabels;
 pub use permit::AccessRules;
 pub use token_uses::TokenUses;
 

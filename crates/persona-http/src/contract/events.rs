@@ -31,7 +31,8 @@ pub struct Event {
     /// Which persona.
     #[schemars(extend("format" = "uuid"))]
     pub persona: String,
-    /// The revision that the change made.
+    /// The revision that the change made. Of a label the revision that it points to then, or that
+    /// it pointed to before it was removed.
     #[schemars(range(min = 1))]
     pub revision: u64,
     /// What happened.
@@ -40,6 +41,9 @@ pub struct Event {
     pub at: Time,
     /// The author of the change, where known.
     pub by: Option<String>,
+    /// Which label was moved; absent where the persona itself was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// With include=document: the persona at this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "persona")]
@@ -59,6 +63,10 @@ pub enum EventKind {
     Deleted,
     /// It was brought back.
     Undeleted,
+    /// A label was set, or moved to this revision.
+    Labelled,
+    /// A label was removed.
+    Unlabelled,
 }
 
 /// The data of the event `reset`: the place from which the follower was to go on is not known, so
@@ -75,11 +83,13 @@ fn persona(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 impl EventKind {
     /// Every kind with its word.
-    pub const ALL: [(Self, ChangeKind, &str); 4] = [
+    pub const ALL: [(Self, ChangeKind, &str); 6] = [
         (Self::Created, ChangeKind::Created, "created"),
         (Self::Updated, ChangeKind::Updated, "updated"),
         (Self::Deleted, ChangeKind::Deleted, "deleted"),
         (Self::Undeleted, ChangeKind::Undeleted, "undeleted"),
+        (Self::Labelled, ChangeKind::Labelled, "labelled"),
+        (Self::Unlabelled, ChangeKind::Unlabelled, "unlabelled"),
     ];
 }
 
@@ -90,6 +100,8 @@ impl From<ChangeKind> for EventKind {
             ChangeKind::Updated => Self::Updated,
             ChangeKind::Deleted => Self::Deleted,
             ChangeKind::Undeleted => Self::Undeleted,
+            ChangeKind::Labelled => Self::Labelled,
+            ChangeKind::Unlabelled => Self::Unlabelled,
         }
     }
 }
@@ -105,6 +117,7 @@ impl Event {
             kind: change.kind.into(),
             at: Time(change.at),
             by: author.clone(),
+            label: change.label.as_ref().map(ToString::to_string),
             document: None,
         }
     }
@@ -133,6 +146,7 @@ mod tests {
             revision: Revision::FIRST,
             kind: ChangeKind::Undeleted,
             at: Timestamp::from_micros(1_795_543_841_000_120),
+            label: None,
         };
         let event =
             Event::of(&persona_storage::Event { change: change.clone(), author: Some("a".into()) });

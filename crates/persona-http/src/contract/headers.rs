@@ -106,19 +106,36 @@ pub const LAST_EVENT_ID: Header = header(
     "The id of the last event that came; browsers send it by themselves. Counts before after.",
 );
 
+/// The state of a label that a move was decided on.
+pub const IF_MATCH_OF_LABEL: Header = header(
+    "If-Match",
+    HeaderHolds::EntityTags,
+    "The ETag of the label that the move was decided on; * for any, if it is set.",
+);
+/// Sets a label and moves none.
+pub const IF_NONE_MATCH_LABEL: Header =
+    header("If-None-Match", HeaderHolds::AnyTag, "* sets the label only where it is not set.");
+
+const KEY: Header = header(
+    "Idempotency-Key",
+    HeaderHolds::IdempotencyKey,
+    "Makes a repetition safe: the first answer is kept for at least 24 hours during which a server \
+     runs, and given again.",
+);
+const AUTHOR: Header = header(
+    "X-Persona-Author",
+    HeaderHolds::Author,
+    "The author of the change; becomes created_by and updated_by.",
+);
+
+/// What every move of labels may say of itself.
+pub const OF_MOVES: &[Header] =
+    &[KEY, Header { about: "The author of the move; becomes by of the label.", ..AUTHOR }];
+
 /// What every write may say of itself.
 pub const OF_WRITES: &[Header] = &[
-    header(
-        "Idempotency-Key",
-        HeaderHolds::IdempotencyKey,
-        "Makes a repetition safe: the first answer is kept for at least 24 hours during which a \
-         server runs, and given again.",
-    ),
-    header(
-        "X-Persona-Author",
-        HeaderHolds::Author,
-        "The author of the change; becomes created_by and updated_by.",
-    ),
+    KEY,
+    AUTHOR,
     header(
         "X-Persona-Note",
         HeaderHolds::Note,

@@ -1,20 +1,24 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
-//! - `parameters.rs`: query parameters, and how their values are read; `headers.rs`: headers.
+//! - `parameters.rs`, `event_parameters.rs`: query parameters, and how their values are read;
+//!   `headers.rs`: headers.
 //! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `session.rs`,
 //!   `status.rs`, `health.rs`: bodies of answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
+//! - `labels.rs`: bodies that are about labels, of requests and of answers.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
 //! - `limits.rs`: limits of a request that its sender can know.
 
 pub mod batch;
+mod event_parameters;
 pub mod events;
 pub mod headers;
 pub mod health;
 pub mod history;
 pub mod import;
+pub mod labels;
 pub mod limits;
 mod operation;
 mod operations;

@@ -1,6 +1,6 @@
 //! What one row of the table of operations says.
 
-use super::headers::{Header, OF_WRITES};
+use super::headers::{Header, OF_MOVES, OF_WRITES};
 use super::parameters::{NOTE, Parameter};
 use super::problems::Code;
 use super::schema::BodySchema;
@@ -83,6 +83,8 @@ pub enum StoreUse {
     /// The operation makes many changes, and where they are made together an error of one is the
     /// problem of the whole request.
     WritesTogether,
+    /// The operation moves labels, which takes no note.
+    MovesLabels,
 }
 
 /// What a client must be allowed to do.
@@ -191,6 +193,7 @@ impl OperationRow {
         let of = |applies: bool, codes: &'static [Code]| if applies { codes } else { none };
         let reads = self.store == StoreUse::Reads;
         let writes = matches!(self.store, StoreUse::Writes | StoreUse::WritesTogether);
+        let moves = self.store == StoreUse::MovesLabels;
         let changes = self.changes_something();
         let groups = [
             OF_EVERY,
@@ -199,11 +202,12 @@ impl OperationRow {
             of(matches!(self.scope, Scope::Write | Scope::Admin), &[Code::ScopeTooSmall]),
             of(self.tag == Tag::Server && self.scope != Scope::Open, &[Code::OwnerRefused]),
             of(reads || changes, OF_QUERIES),
-            of(reads || writes || self.scope != Scope::Open, OF_STORE),
+            of(reads || writes || moves || self.scope != Scope::Open, OF_STORE),
             of(changes || !self.bodies.is_empty(), OF_CHANGES),
             of(self.rate != RateClass::Exempt, &[Code::RateLimited]),
             of(changes, &[Code::AuthorRefused]),
-            of(writes, OF_EVERY_WRITE),
+            of(writes || moves, OF_EVERY_WRITE),
+            of(moves, &[Code::LabelProtected]),
             of(self.headers.iter().any(Header::can_be_refused), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
             of(self.takes_file, &[Code::UnsupportedMediaType]),
@@ -220,18 +224,29 @@ impl OperationRow {
 
     /// Every header of the request.
     pub fn all_headers(&self) -> impl Iterator<Item = &'static Header> {
-        let of_writes: &[Header] = if self.changes_something() { OF_WRITES } else { &[] };
+        let of_writes: &[Header] = match self.store {
+            StoreUse::MovesLabels => OF_MOVES,
+            _ if self.changes_something() => OF_WRITES,
+            _ => &[],
+        };
         self.headers.iter().chain(of_writes)
     }
 
     /// Every parameter of the query.
     pub fn all_query(&self) -> impl Iterator<Item = &'static Parameter> {
-        let of_writes: &[Parameter] = if self.changes_something() { &[NOTE] } else { &[] };
+        let takes_note = self.changes_something() && self.store != StoreUse::MovesLabels;
+        let of_writes: &[Parameter] = if takes_note { &[NOTE] } else { &[] };
         self.query.iter().chain(of_writes)
     }
 
     fn changes_something(&self) -> bool {
-        matches!(self.store, StoreUse::Writes | StoreUse::WritesMany | StoreUse::WritesTogether)
+        matches!(
+            self.store,
+            StoreUse::Writes
+                | StoreUse::WritesMany
+                | StoreUse::WritesTogether
+                | StoreUse::MovesLabels
+        )
     }
 }
 

@@ -6,11 +6,13 @@
 use std::str::FromStr;
 
 use persona_model::{
-    FeedPlace, Kind, OWNER_CHARS_MAX, OWNER_SIGNS, Owned, PAGE_LIMIT_MAX, Revision, Since, Sort,
+    BadLabel, Kind, LABEL_LATEST, LabelName, OWNER_CHARS_MAX, OWNER_SIGNS, Owned, PAGE_LIMIT_MAX,
+    Revision, Since, Sort,
 };
 
 use crate::wire;
 
+pub use super::event_parameters::*;
 pub use super::headers::*;
 
 /// A query parameter, as the OpenAPI document shows it.
@@ -45,6 +47,10 @@ pub enum ParameterKind {
     Cursor,
     /// A cursor that a list of revisions handed out.
     RevisionCursor,
+    /// A label.
+    Label,
+    /// A label, which may be repeated.
+    Labels,
     /// What an author says of a change.
     Note,
     /// An RFC 3339 time, or a position of the feed.
@@ -70,7 +76,7 @@ pub struct Typed<T> {
     pub read: fn(&Parameter, &str) -> Result<T, String>,
 }
 
-const fn typed<T>(
+pub(super) const fn typed<T>(
     name: &'static str,
     holds: ParameterKind,
     read: fn(&Parameter, &str) -> Result<T, String>,
@@ -88,7 +94,7 @@ const fn revision(name: &'static str, about: &'static str) -> Typed<Revision> {
 }
 
 /// A parameter that only its handler can read, because reading it needs other parameters.
-const fn text(
+pub(super) const fn text(
     name: &'static str,
     holds: ParameterKind,
     repeats: bool,
@@ -102,8 +108,6 @@ pub const SORT_WORDS: &[&str] =
     &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
 /// Words of `kind`; a test compares them with the model.
 pub const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
-/// Words of `kind` of events; a test compares them with those of the bodies.
-pub const EVENT_KIND_WORDS: &[&str] = &["created", "updated", "deleted", "undeleted"];
 
 /// Largest number of a revision: databases count with 63 bits.
 pub const REVISION_MAX: u64 = i64::MAX as u64;
@@ -116,6 +120,20 @@ pub const ATOMIC: Typed<bool> = flag(
 /// Which revision of a persona is read.
 pub const REVISION: Typed<Revision> =
     revision("revision", "The revision to read instead of the current one.");
+/// Which label of a persona is followed.
+pub const LABEL: Typed<LabelWord> = typed(
+    "label",
+    ParameterKind::Label,
+    |_, value| LabelWord::parse(value).map_err(|bad| format!("a label: {bad}")),
+    "The label whose revision is read instead of the current one; latest is the current one.",
+);
+/// What a read of a persona has besides.
+pub const INCLUDE: Typed<()> = typed(
+    "include",
+    ParameterKind::OneOf(&["labels"]),
+    |_, value| if value == "labels" { Ok(()) } else { Err("one of labels".into()) },
+    "Adds labels: where each label of the persona points. Such an answer has no ETag.",
+);
 /// What a patch was made to.
 pub const BASE_REVISION: Typed<Revision> = revision(
     "base_revision",
@@ -145,6 +163,17 @@ pub const REVISION_CURSOR: Typed<Revision> = typed(
     "cursor",
     ParameterKind::RevisionCursor,
     |_, value| parse_revision(value).ok_or_else(|| "next_cursor of the page before".into()),
+    "Where to go on: next_cursor of the page before.",
+);
+/// Where a page of moves starts: before the move with this number.
+pub const MOVE_CURSOR: Typed<u64> = typed(
+    "cursor",
+    ParameterKind::RevisionCursor,
+    |_, value| {
+        whole(value)
+            .filter(|number| *number > 0)
+            .ok_or_else(|| "next_cursor of the page before".into())
+    },
     "Where to go on: next_cursor of the page before.",
 );
 /// What the author of a change says of it.
@@ -226,61 +255,6 @@ pub const HISTORY: Typed<bool> = flag(
      default.",
 );
 
-/// Where events start.
-pub const AFTER: Typed<FeedPlace> = typed(
-    "after",
-    ParameterKind::Place,
-    |_, value| {
-        FeedPlace::parse(value)
-            .ok_or_else(|| "next_after, or the sequence of an event, or 0".into())
-    },
-    "Events behind this place: next_after of the page before, the sequence of an event, or 0 for \
-     all; without it those from now on.",
-);
-/// How long a page of events is waited for.
-pub const WAIT: Typed<u64> = typed(
-    "wait",
-    ParameterKind::Seconds(EVENTS_WAIT_SECONDS_MAX),
-    |_, value| {
-        whole(value)
-            .filter(|seconds| *seconds <= EVENTS_WAIT_SECONDS_MAX)
-            .ok_or_else(|| format!("a whole number of seconds from 0 to {EVENTS_WAIT_SECONDS_MAX}"))
-    },
-    "Only with Accept: application/json: for how many seconds the answer waits for an event; 0 by \
-     default.",
-);
-/// Size of a page of events.
-pub const EVENTS_LIMIT: Typed<u64> = typed(
-    "limit",
-    ParameterKind::Number(PAGE_LIMIT_MAX as u64),
-    read_number,
-    "Only with Accept: application/json: most events of the page; 50 by default.",
-);
-/// The personas of events.
-pub const PERSONA: Parameter = text(
-    "persona",
-    ParameterKind::Persona,
-    true,
-    "Only events of this persona; repeat it for several, at most 32.",
-);
-/// What happened in events.
-pub const EVENT_KIND: Parameter = text(
-    "kind",
-    ParameterKind::AnyOf(EVENT_KIND_WORDS),
-    true,
-    "Only events of this kind; repeat it for several.",
-);
-/// Whether events have personas.
-pub const INCLUDE_DOCUMENT: Typed<bool> = typed(
-    "include",
-    ParameterKind::OneOf(&["document"]),
-    |_, value| if value == "document" { Ok(true) } else { Err("one of document".into()) },
-    "Adds document to each event: the persona at that revision.",
-);
-/// Longest wait for an event, in seconds: below the 60 seconds after which proxies give up a
-/// request.
-pub const EVENTS_WAIT_SECONDS_MAX: u64 = 55;
-
 /// Whether a file is only looked at.
 pub const IMPORT_MODE: Typed<bool> = typed(
     "mode",
@@ -317,6 +291,30 @@ pub enum OnDuplicate {
     KeepBoth,
 }
 
+/// The word of a label, that of the server too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LabelWord {
+    /// It points to the current revision.
+    Latest,
+    /// A label that is moved by clients.
+    Label(LabelName),
+}
+
+impl LabelWord {
+    /// Reads a word.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub fn parse(text: &str) -> Result<Self, BadLabel> {
+        if text == LABEL_LATEST {
+            Ok(Self::Latest)
+        } else {
+            LabelName::parse(text).map(Self::Label)
+        }
+    }
+}
+
 /// The revision that a text names; `None` for what is no whole number from 1 to [`REVISION_MAX`].
 pub fn parse_revision(text: &str) -> Option<Revision> {
     whole(text).filter(|number| *number <= REVISION_MAX).and_then(Revision::new)
@@ -331,7 +329,7 @@ fn read_flag(_: &Parameter, value: &str) -> Result<bool, String> {
     value.parse().map_err(|_| "true or false".into())
 }
 
-fn read_number(row: &Parameter, value: &str) -> Result<u64, String> {
+pub(super) fn read_number(row: &Parameter, value: &str) -> Result<u64, String> {
     let ParameterKind::Number(max) = row.holds else { return Err("no number".into()) };
     whole(value)
         .filter(|number| (1..=max).contains(number))
@@ -374,7 +372,7 @@ fn one_of<T: FromStr>(row: &Parameter, value: &str) -> Result<T, String> {
 }
 
 /// A number of digits only: no sign, no blanks.
-fn whole(value: &str) -> Option<u64> {
+pub(super) fn whole(value: &str) -> Option<u64> {
     value.parse().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit()))
 }
 

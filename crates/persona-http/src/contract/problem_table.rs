@@ -87,6 +87,13 @@ pub const PROBLEMS: &[Facts] = &[
         "leave out owner, or use a token that is bound to none",
     ),
     row(
+        Code::LabelProtected,
+        StatusCode::FORBIDDEN,
+        "label_protected",
+        "The label is protected",
+        "move it with a token of the scope admin",
+    ),
+    row(
         Code::CrossSite,
         StatusCode::FORBIDDEN,
         "cross_site",
@@ -106,6 +113,13 @@ pub const PROBLEMS: &[Facts] = &[
         "no_such_revision",
         "There is no such revision",
         "ask for 1 up to the current revision",
+    ),
+    row(
+        Code::NoSuchLabel,
+        StatusCode::NOT_FOUND,
+        "no_such_label",
+        "There is no such label",
+        "list the labels of the persona",
     ),
     row(
         Code::NoSuchRoute,
@@ -157,6 +171,13 @@ pub const PROBLEMS: &[Facts] = &[
         "choose another handle, or free it at its holder",
     ),
     row(
+        Code::TooManyLabels,
+        StatusCode::CONFLICT,
+        "too_many_labels",
+        "The persona has as many labels as may be",
+        "remove one that is not used",
+    ),
+    row(
         Code::Deleted,
         StatusCode::GONE,
         "deleted",
@@ -183,6 +204,13 @@ pub const PROBLEMS: &[Facts] = &[
         "already_exists",
         "The persona exists already",
         "replace it with If-Match, or choose another id",
+    ),
+    row(
+        Code::LabelMoved,
+        StatusCode::PRECONDITION_FAILED,
+        "label_moved",
+        "The label was moved meanwhile",
+        "read it again, decide anew, and send the new ETag",
     ),
     row(
         Code::BodyTooLarge,
@@ -218,6 +246,13 @@ pub const PROBLEMS: &[Facts] = &[
         "invalid",
         "The persona breaks rules",
         "correct every member that errors names",
+    ),
+    row(
+        Code::BadLabel,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "bad_label",
+        "The word cannot be a label",
+        "use a word of lower-case letters and digits that is no number",
     ),
     row(
         Code::BadSearch,

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName};
-use persona_model::{FeedPlace, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags};
+use persona_model::{FeedPlace, LabelName, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags};
 
 use super::batch::tag_hash;
 use super::selection::Selection;
@@ -16,6 +16,8 @@ use crate::problem::Problem;
 
 /// Most personas that one request follows by name.
 pub const EVENT_PERSONAS_MAX: usize = 32;
+/// Most labels that one request follows.
+pub const EVENT_LABELS_MAX: usize = 32;
 /// The header with the id of the last event.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A place that no feed has: what a client sends back that is no place at all leads to the same
@@ -64,6 +66,7 @@ impl Asked {
             personas: personas(&mut query),
             kinds: kinds(&mut query),
             tags: tags(&mut query),
+            labels: labels(&mut query),
         };
         let with_document = query.value(&row::INCLUDE_DOCUMENT).unwrap_or(false);
         query.done()?;
@@ -119,6 +122,23 @@ fn kinds(query: &mut Parameters<'_>) -> Vec<persona_model::ChangeKind> {
             let words = row::EVENT_KIND_WORDS.join(", ");
             let message = format!("must be one of {words}, is {:?}", excerpt(&text));
             query.refuse("kind", "bad_value", message);
+        }
+    }
+    found
+}
+
+fn labels(query: &mut Parameters<'_>) -> Vec<LabelName> {
+    let texts: Vec<String> = query.texts(&row::EVENT_LABEL).map(str::to_owned).collect();
+    if texts.len() > EVENT_LABELS_MAX {
+        let message = format!("must be there at most {EVENT_LABELS_MAX} times");
+        query.refuse("label", "too_many", message);
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for text in texts {
+        match LabelName::parse(&text) {
+            Ok(name) => found.push(name),
+            Err(bad) => query.refuse("label", "bad_value", bad.to_string()),
         }
     }
     found

@@ -161,6 +161,7 @@ pub(super) mod tests {
             revision: Revision::FIRST,
             kind: ChangeKind::Created,
             at: Timestamp::from_micros(1_795_543_841_000_120),
+            label: None,
         };
         Event { change, author: Some("ada \"x\"\n".into()) }
     }

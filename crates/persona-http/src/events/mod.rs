@@ -22,6 +22,6 @@ mod recent;
 mod selection;
 mod stream;
 
-pub use asked::EVENT_PERSONAS_MAX;
+pub use asked::{EVENT_LABELS_MAX, EVENT_PERSONAS_MAX};
 pub use feed::{EventFeed, EventLimits};
 pub use follow_events::follow_events;

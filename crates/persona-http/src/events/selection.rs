@@ -1,6 +1,6 @@
 //! Which events a request may see, and which of them it wants.
 
-use persona_model::{ChangeKind, PersonaId};
+use persona_model::{Change, ChangeKind, LabelName, PersonaId};
 use persona_storage::{Error, Event, GuardedStore, View, Viewer};
 
 use super::batch::Line;
@@ -15,6 +15,8 @@ pub(super) struct Selection {
     pub kinds: Vec<ChangeKind>,
     /// Only personas with each of these tags, by their hashes.
     pub tags: Vec<u64>,
+    /// Only moves of these labels; everything where it is empty.
+    pub labels: Vec<LabelName>,
 }
 
 /// Whether a request may see an event: the one place that decides it, for streams and for pages. It
@@ -35,6 +37,13 @@ impl Selection {
             && self.personas.is_empty()
             && self.kinds.is_empty()
             && self.tags.is_empty()
+            && self.labels.is_empty()
+    }
+
+    /// Whether a change is a move of one of the labels that are followed.
+    fn is_about(&self, change: &Change) -> bool {
+        self.labels.is_empty()
+            || change.label.as_ref().is_some_and(|name| self.labels.contains(name))
     }
 
     /// Whether the request is told of an event.
@@ -42,6 +51,7 @@ impl Selection {
         let change = &line.event.change;
         if !(self.personas.is_empty() || self.personas.contains(&change.persona))
             || !(self.kinds.is_empty() || self.kinds.contains(&change.kind))
+            || !self.is_about(change)
             || !may_see(store.view(&self.viewer), &line.event).await?
         {
             return Ok(false);

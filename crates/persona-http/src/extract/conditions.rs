@@ -4,7 +4,7 @@
 //! On reads they are judged here, on the state that is answered. On writes they go into the write
 //! and are judged in its transaction.
 
-use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::header::{ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName};
 use persona_model::{Precondition, Timestamp};
 use persona_storage::{Error, Representation};
@@ -42,6 +42,16 @@ pub(crate) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<b
         return etag::is_known(headers, answer.tag());
     }
     Ok(only_date(headers, &IF_MODIFIED_SINCE).is_some_and(|date| changed <= date))
+}
+
+/// The same for an answer with a tag of another kind, which has no date: a condition of dates is
+/// ignored, as it has to be where there is none (sections 13.1.3 and 13.1.4).
+pub(crate) fn is_known_by_tag(headers: &HeaderMap, tag: &str) -> Result<bool, Problem> {
+    if etag::is_matched(headers, tag)? == Some(false) {
+        return Err(Problem::new(Code::LabelMoved, "nothing in If-Match is the current ETag")
+            .header(ETAG, etag::quoted(tag)));
+    }
+    etag::is_known_text(headers, tag)
 }
 
 /// What a writer expects; `None` without a condition.

@@ -9,7 +9,7 @@ use std::io::Write;
 
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::{EntityTag, Precondition};
+use persona_model::{EntityTag, LabelPrecondition, LabelTag, Precondition};
 
 use crate::problem::Problem;
 
@@ -25,6 +25,43 @@ pub(crate) fn of(tag: EntityTag) -> HeaderValue {
     let unused = rest.len();
     HeaderValue::from_bytes(&text[..TAG_BYTES_MAX - unused])
         .expect("digits and a hyphen in quotes are visible ASCII")
+}
+
+/// A tag of another kind as the header has it: one over the state of a label.
+pub(crate) fn quoted(tag: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{tag}\"")).expect("a tag is visible ASCII")
+}
+
+/// What a client says of a label in `If-Match`.
+pub(crate) fn label_precondition(headers: &HeaderMap) -> Result<LabelPrecondition, Problem> {
+    Ok(match tags_in(headers, &IF_MATCH, "If-Match")? {
+        None => LabelPrecondition::Any,
+        Some(Tags::Any) => LabelPrecondition::IsSet,
+        Some(Tags::Listed(tags)) => LabelPrecondition::OneOf(
+            tags.into_iter()
+                .filter(|tag| !tag.weak)
+                .filter_map(|tag| LabelTag::parse(std::str::from_utf8(tag.opaque).ok()?))
+                .collect(),
+        ),
+    })
+}
+
+/// Whether one of the tags in `If-Match` is this one, in strong comparison; `None` without the
+/// header.
+pub(crate) fn is_matched(headers: &HeaderMap, tag: &str) -> Result<Option<bool>, Problem> {
+    Ok(tags_in(headers, &IF_MATCH, "If-Match")?.map(|tags| match tags {
+        Tags::Any => true,
+        Tags::Listed(tags) => tags.into_iter().any(|one| !one.weak && one.opaque == tag.as_bytes()),
+    }))
+}
+
+/// Whether one of the tags in `If-None-Match` is this one, in weak comparison.
+pub(crate) fn is_known_text(headers: &HeaderMap, tag: &str) -> Result<bool, Problem> {
+    Ok(match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
+        None => false,
+        Some(Tags::Any) => true,
+        Some(Tags::Listed(tags)) => tags.into_iter().any(|one| one.opaque == tag.as_bytes()),
+    })
 }
 
 /// What a client says in `If-Match`; `None` without the header.

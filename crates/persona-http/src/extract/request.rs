@@ -161,17 +161,26 @@ impl WriteRequest {
     /// This request as a write: the operation with author, idempotency key and deadline.
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
-        let idempotency = idempotency_key(headers)?
-            .map(|key| Idempotency { key, fingerprint: self.fingerprint() });
         Ok(Write {
             author: author_of(&self.parts)?,
             note: note::of_request(headers, &self.parts.uri)?,
-            idempotency,
+            idempotency: self.idempotency()?,
             client: self.client(),
             bytes: self.body.bytes().len(),
             document_bytes_max: context.document_bytes_max,
             ..Write::new(operation, context.write_deadline())
         })
+    }
+
+    /// How a repetition of it is recognised; `None` where the client did not ask for it.
+    pub fn idempotency(&self) -> Result<Option<Idempotency>, Problem> {
+        let key = idempotency_key(&self.parts.headers)?;
+        Ok(key.map(|key| Idempotency { key, fingerprint: self.fingerprint() }))
+    }
+
+    /// The author of its changes: the token's name, or the author that the request names.
+    pub fn author(&self) -> Result<Option<String>, Problem> {
+        author_of(&self.parts)
     }
 
     /// The good items of a batch as writes, with the same deadline.

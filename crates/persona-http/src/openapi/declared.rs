@@ -13,14 +13,16 @@ use axum::response::Response;
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use persona_model::{Document, PersonaId, Precondition, Timestamp};
+use persona_model::{Document, LabelName, LabelPrecondition, PersonaId, Precondition, Timestamp};
 use persona_storage::{
-    Error, Operation, Store, Token, TokenChange, TokenScope, TokenSecret, Write,
+    LabelMove, LabelMoves, LabelTarget, Operation, Store, Token, TokenChange, TokenScope,
+    TokenSecret, Write,
 };
 use serde_json::{Value, json};
 
 use super::failing::{ERRORS, Failing};
-use crate::contract::{OPERATIONS, Scope, StoreUse};
+use super::met::{BATCH, can_keep_a_token_from_being_found, operations_that_meet};
+use crate::contract::{OPERATIONS, Scope};
 use crate::problem::Code;
 use crate::router;
 use crate::testing::{context, memory_store};
@@ -29,89 +31,8 @@ use crate::{AccessRules, Context};
 /// The persona that every request is about.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
 
-/// The operation that makes many changes.
-const BATCH: &str = "batch_personas";
-
-/// Which operations can meet an error, by the contract of [`Store`]. Without a wildcard: a new
-/// error has to be placed.
-fn operations_that_meet(error: &Error) -> Vec<&'static str> {
-    let mut those = single_operations_that_meet(error);
-    let is_of_others = matches!(
-        error,
-        Error::UnknownPosition
-            | Error::UnknownRevision { .. }
-            | Error::ReadTimedOut { .. }
-            | Error::ReadGaveWay
-            | Error::Token(_)
-    );
-    if !is_of_others {
-        those.push(BATCH);
-    }
-    those
-}
-
-fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
-    match error {
-        Error::NotFound | Error::Stale { .. } => {
-            that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()
-        }
-        Error::Deleted { .. } => vec!["replace_persona", "patch_persona", "revert_persona"],
-        Error::AlreadyExists { .. } => vec!["replace_persona"],
-        Error::HandleTaken { .. } => {
-            MAKE_DOCUMENTS.into_iter().chain(["undelete_persona"]).collect()
-        }
-        Error::OwnerRefused { .. } | Error::Invalid(_) => MAKE_DOCUMENTS.to_vec(),
-        Error::UnknownRevision { .. } => vec!["revert_persona"],
-        Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
-            vec!["patch_persona"]
-        }
-        Error::UnknownPosition => vec!["list_personas", "follow_events"],
-        // An export takes as long as its client reads.
-        Error::ReadTimedOut { .. } => {
-            that_use(StoreUse::Reads).filter(|id| *id != "export_personas").collect()
-        }
-        Error::ReadGaveWay => that_use(StoreUse::Reads).collect(),
-        // No operation of one persona makes several changes, and none changes a token.
-        Error::TooMuchAtOnce { .. } | Error::Token(_) => Vec::new(),
-        Error::KeyReused
-        | Error::TooManyKeys { .. }
-        | Error::OutcomeUnknown
-        | Error::Unsynced(_) => that_use(StoreUse::Writes).collect(),
-        Error::Busy { .. }
-        | Error::Full(_)
-        | Error::OutOfMemory
-        | Error::Unreachable
-        | Error::Damaged(_)
-        | Error::Closed(_)
-        | Error::Disk(_)
-        | Error::Backend(_) => {
-            that_use(StoreUse::Reads).chain(that_use(StoreUse::Writes)).collect()
-        }
-    }
-}
-
-/// Whether a look for a token can fail so.
-fn can_keep_a_token_from_being_found(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Busy { .. }
-            | Error::Full(_)
-            | Error::OutOfMemory
-            | Error::Unreachable
-            | Error::Damaged(_)
-            | Error::Closed(_)
-            | Error::Disk(_)
-            | Error::Backend(_)
-    )
-}
-
-/// What ends in a document that may break a rule.
-const MAKE_DOCUMENTS: [&str; 5] =
-    ["create_persona", "replace_persona", "patch_persona", "import_revision", "revert_persona"];
-
-fn that_use(store: StoreUse) -> impl Iterator<Item = &'static str> {
-    OPERATIONS.iter().filter(move |row| row.store == store).map(|row| row.name)
-}
+/// A label that it has.
+const LABEL: &str = "staging";
 
 /// What is decided before a store is asked.
 const AT_THE_DOOR: &[Code] = &[
@@ -120,6 +41,7 @@ const AT_THE_DOOR: &[Code] = &[
     Code::ScopeTooSmall,
     Code::AuthorRefused,
     Code::RateLimited,
+    Code::LabelProtected,
     Code::MalformedRequest,
     Code::ForeignHost,
     Code::HeadTooSlow,
@@ -157,10 +79,9 @@ fn operations() -> BTreeMap<String, (String, String, BTreeSet<String>)> {
             });
             let codes = examples.flat_map(|examples| examples.keys().cloned()).collect();
             let id = operation["operationId"].as_str().expect("a name").to_owned();
-            found.insert(
-                id,
-                (method.to_uppercase(), path.replace("{id}", ID).replace("{revision}", "1"), codes),
-            );
+            let path = path.replace("{id}", ID).replace("{revision}", "1");
+            let path = path.replace("{label}", LABEL);
+            found.insert(id, (method.to_uppercase(), path, codes));
         }
     }
     found
@@ -238,8 +159,13 @@ async fn refused_for_its_token(
 async fn store_with_a_persona() -> Arc<dyn Store> {
     let store = memory_store();
     let document = Document::from_json(json!({ "name": "Ada" })).expect("valid");
-    let create = Operation::Create { id: PersonaId::parse(ID).expect("an identity"), document };
-    store.write(Write::new(create, Instant::now() + Duration::from_secs(10))).await.expect("kept");
+    let persona = PersonaId::parse(ID).expect("an identity");
+    let create = Operation::Create { id: persona, document };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    store.write(Write::new(create, deadline)).await.expect("kept");
+    let (name, target) = (LabelName::parse(LABEL).expect("a label"), LabelTarget::Latest);
+    let one = LabelMove { persona, name, target, precondition: LabelPrecondition::Any };
+    store.move_labels(LabelMoves::one(one, deadline)).await.expect("moved");
     Arc::new(store)
 }
 
@@ -256,6 +182,8 @@ async fn store_with_a_deleted_persona() -> Arc<dyn Store> {
 async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<String> {
     let usual = || request(method, path);
     let of_revision = |number| request(method, &path.replace("revisions/1", number));
+    let of_label = |label| request(method, &path.replace("labels/staging", label));
+    let by_label = |label| request(method, &format!("{path}?label={label}"));
     let probes = [
         (Arc::new(memory_store()) as Arc<dyn Store>, usual()),
         (store_with_a_deleted_persona().await, usual()),
@@ -264,6 +192,10 @@ async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<St
         (store_with_a_persona().await, request(method, &format!("{path}?revision=9"))),
         (store_with_a_persona().await, request(method, &format!("{path}?from=9"))),
         (store_with_a_persona().await, usual().header("if-match", "\"9-00000000\"")),
+        (store_with_a_persona().await, of_label("labels/none")),
+        (store_with_a_persona().await, of_label("labels/latest")),
+        (store_with_a_persona().await, by_label("none")),
+        (store_with_a_persona().await, by_label(LABEL).header("if-match", "\"9-00000000\"")),
     ];
     let mut codes = Vec::new();
     for (store, request) in probes {

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use persona_model::{
-    Change, EntityTag, FeedPlace, ListRequest, PersonaId, Position, Revision, ValidationErrors,
+    Change, EntityTag, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
+    ValidationErrors,
 };
 use persona_storage::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Glance, Loss, NotApplied, Page, ReadRoom,
+    AtomicBatch, Error, Event, Export, ExportRequest, Glance, LabelError, LabelMovePage,
+    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
     Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError,
     TokenHash, TokenLook, Write, Written,
 };
@@ -76,6 +80,32 @@ impl Store for Failing {
         Err(NotApplied { place: Some(0), error: (self.0)() })
     }
 
+    async fn labels(&self, _: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        Err((self.0)())
+    }
+
+    async fn labelled(&self, _: PersonaId, _: &LabelName) -> Result<Option<Arc<Labelled>>, Error> {
+        Err((self.0)())
+    }
+
+    async fn labels_of(&self, _: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        Err((self.0)())
+    }
+
+    async fn label_moves(
+        &self,
+        _: PersonaId,
+        _: &LabelName,
+        _: Option<u64>,
+        _: usize,
+    ) -> Result<Option<LabelMovePage>, Error> {
+        Err((self.0)())
+    }
+
+    async fn move_labels(&self, _: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
+        Err(NotApplied { place: Some(0), error: (self.0)() })
+    }
+
     async fn token(&self, _: Option<&TokenHash>) -> Result<TokenLook, Error> {
         Err((self.0)())
     }
@@ -125,6 +155,11 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::TooManyKeys { max: 1 },
     || Error::TooMuchAtOnce { max: 1 },
     || Error::Token(TokenError::Unknown),
+    || LabelError::Deleted.into(),
+    || LabelError::NotSet { name: LabelName::parse("a").expect("a label") }.into(),
+    || LabelError::UnknownRevision { revision: Revision::FIRST, latest: Revision::FIRST }.into(),
+    || LabelError::Stale { current: None }.into(),
+    || LabelError::TooMany.into(),
     || Error::Busy { what: "a test" },
     || Error::ReadTimedOut { limit: Duration::from_secs(1) },
     || Error::ReadGaveWay,

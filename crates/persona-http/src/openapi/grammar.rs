@@ -4,8 +4,10 @@
 //! The server takes everything that these say, and little else: a client that keeps to them is
 //! never refused for its form.
 
-use persona_model::OWNER_CHARS_MAX;
+use persona_model::{LABEL_CHARS_MAX, OWNER_CHARS_MAX};
 use serde_json::{Value, json};
+
+use crate::contract::labels::LABEL_PATTERN;
 
 /// Entity tags, or `*` (RFC 9110, section 13.1.1).
 const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
@@ -74,6 +76,11 @@ pub(super) fn place() -> Value {
 /// Where a page starts.
 pub(super) fn cursor() -> Value {
     json!({ "type": "string", "minLength": 48, "pattern": CURSOR })
+}
+
+/// The word of a label.
+pub(super) fn label() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": LABEL_CHARS_MAX, "pattern": LABEL_PATTERN })
 }
 
 /// Where a page of revisions starts.

@@ -16,6 +16,8 @@ mod declared;
 #[cfg(test)]
 mod failing;
 mod grammar;
+#[cfg(test)]
+mod met;
 mod ordered;
 mod paths;
 mod persona;

@@ -14,7 +14,7 @@ use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
 use crate::contract::schema::{BodySchema, named};
 use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow, Scope};
-use crate::events::EVENT_PERSONAS_MAX;
+use crate::events::{EVENT_LABELS_MAX, EVENT_PERSONAS_MAX};
 use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
@@ -47,6 +47,7 @@ fn path_parameter(name: &str) -> Value {
         "revision" => {
             ("Which revision of it.", json!({ "type": "integer", "format": "int64", "minimum": 1 }))
         }
+        "label" => ("Which label of it.", grammar::label()),
         "version" => ("Of which version of the files.", json!({ "type": "string" })),
         "folder" => ("In which folder.", json!({ "type": "string" })),
         _ => ("Which file.", json!({ "type": "string" })),
@@ -111,6 +112,10 @@ fn query_schema(holds: ParameterKind) -> Value {
         ParameterKind::Owner => grammar::owner_or_none(),
         ParameterKind::Cursor => grammar::cursor(),
         ParameterKind::RevisionCursor => grammar::revision_cursor(),
+        ParameterKind::Label => grammar::label(),
+        ParameterKind::Labels => {
+            json!({ "type": "array", "items": grammar::label(), "maxItems": EVENT_LABELS_MAX })
+        }
         ParameterKind::Note => grammar::line(NOTE_CHARS_MAX),
         ParameterKind::Since => grammar::since(),
         ParameterKind::Place => grammar::place(),
@@ -216,6 +221,7 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
         "RateLimitPolicy" => "RateLimit-Policy".to_owned(),
         "AcceptPatch" => "Accept-Patch".to_owned(),
         "LastModified" => "Last-Modified".to_owned(),
+        "LabelTag" => "ETag".to_owned(),
         name => name.to_owned(),
     };
     let all = names.iter().chain(&["RequestId"]);

@@ -31,13 +31,13 @@ pub(super) fn schemas() -> [(&'static str, Value); 14] {
     ]
 }
 
-/// A persona as answers have it: every member is there.
+/// A persona as answers have it: every member is there, and its labels where they were asked for.
 fn answered() -> Value {
     let required: Vec<&str> = member_names().collect();
     json!({
         "type": "object",
         "description": "A persona.",
-        "properties": members(MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(member))),
+        "properties": answered_members(),
         "required": required,
     })
 }
@@ -47,9 +47,20 @@ fn part() -> Value {
     json!({
         "type": "object",
         "description": "Those members of a persona that fields named.",
-        "properties": members(MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(member))),
+        "properties": answered_members(),
         "additionalProperties": false,
     })
+}
+
+/// Every member that an answer can have.
+fn answered_members() -> Map<String, Value> {
+    let labels = json!({
+        "type": "object",
+        "description": "The labels and the revisions that they point to, where include=labels asked for them.",
+        "additionalProperties": { "type": "integer", "minimum": 1 },
+    });
+    let always = MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(member));
+    members(always.chain([("labels", labels)]))
 }
 
 /// What a write answers where there is no memory to show the persona.

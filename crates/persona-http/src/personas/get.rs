@@ -12,13 +12,14 @@ use persona_storage::{Glance, Representation, View};
 use super::responses;
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
-use crate::contract::parameters::REVISION;
+use crate::contract::parameters::{INCLUDE, LABEL, REVISION};
 use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
+use crate::labels::read::{Wanted, by_label, with_labels};
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
-/// Answers with the current revision, or with the one that is asked for.
+/// Answers with the current revision, or with the one that is asked for or that a label points to.
 pub async fn get_persona(
     State(context): State<Arc<Context>>,
     request: Request,
@@ -26,8 +27,19 @@ pub async fn get_persona(
     let id = super::id_in(request.uri().path())?;
     let mut parameters = Parameters::read(request.uri(), OperationId::GetPersona);
     let revision = parameters.value(&REVISION);
+    let label = parameters.value(&LABEL);
+    let includes_labels = parameters.value(&INCLUDE).is_some();
+    if revision.is_some() && label.is_some() {
+        parameters.refuse(LABEL.parameter.name, "not_here", "does not go with revision");
+    }
     parameters.done()?;
-    respond(&context, request, id, revision).await
+    match Wanted::of(revision, label) {
+        wanted if includes_labels => {
+            with_labels(&context, &request.into_parts().0, id, wanted).await
+        }
+        Wanted::Label(name) => by_label(&context, &request.into_parts().0, id, &name).await,
+        Wanted::Current | Wanted::Revision(_) => respond(&context, request, id, revision).await,
+    }
 }
 
 /// Answers with this persona, or with a revision of it.

@@ -1,5 +1,6 @@
 //! `GET /api/v1/personas`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use crate::contract::OperationId;
 use crate::contract::page::Page as PageBody;
 use crate::contract::parameters as row;
 use crate::extract::parameters::Parameters;
+use crate::labels::Points;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
@@ -41,9 +43,11 @@ pub async fn list_personas(
 ) -> Result<Response, Problem> {
     let client = request.extensions().get::<ClientAddress>().copied();
     let viewer = viewer_of(request.extensions())?;
-    let Asked { request: wanted, fields, highlight, followed } = asked(request.uri())?;
+    let Asked { request: wanted, fields, highlight, with_labels, followed } = asked(request.uri())?;
     let turn = context.turns.lists.turn(client).await?;
-    let mut page = context.store.view(viewer).list(wanted).await?;
+    let view = context.store.view(viewer);
+    let mut page = view.list(wanted).await?;
+    let labels = if with_labels { Some(Points::of(view, &page).await?) } else { None };
     let highlights = match highlight {
         None => {
             drop(turn);
@@ -56,9 +60,10 @@ pub async fn list_personas(
     // A change that was made after the first page was read may be missing in later pages. So every
     // page names the position of the first page as the place to go on from.
     page.position = followed.or(page.position);
-    let memory = context.answers.reserve(client, bytes_of(&page) + highlights.len())?;
+    let bytes = bytes_of(&page) + highlights.len() + labels.as_ref().map_or(0, Points::bytes);
+    let memory = context.answers.reserve(client, bytes)?;
     let is_light = fields.is_none() || bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
-    let work = move || page_text(&page, fields.as_deref(), &highlights);
+    let work = move || page_text(&page, fields.as_deref(), labels.as_ref(), &highlights);
     let text = if is_light { work()? } else { elsewhere(work).await? };
     let mut response = Response::new(memory.body(text));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -80,6 +85,8 @@ struct Asked {
     fields: Option<Vec<String>>,
     /// The search with the words to mark in the answer.
     highlight: Option<Search>,
+    /// Whether each persona has its labels.
+    with_labels: bool,
     /// The position that the first page told, where this is a later one.
     followed: Option<Position>,
 }
@@ -115,13 +122,15 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     if highlight && query.text(&row::Q).is_none() {
         query.refuse("highlight", "bad_value", "highlights need a search, q");
     }
+    let with_labels = query.value(&row::INCLUDE).is_some();
     let count = query.value(&row::COUNT).unwrap_or(false);
     query.done()?;
     let search =
         search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
     let request =
         ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count };
-    Ok(Asked { request, fields, highlight: search.filter(|_| highlight), followed })
+    let highlight = search.filter(|_| highlight);
+    Ok(Asked { request, fields, highlight, with_labels, followed })
 }
 
 /// The order; `ranked` tells whether there is something to rank by.
@@ -196,7 +205,12 @@ fn bytes_of(page: &Page) -> usize {
 
 /// The page as JSON: the stored answers as they are, unless only some members are wanted.
 /// Highlights stand beside them, so that an item can be sent back as it came.
-fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result<Vec<u8>, Error> {
+fn page_text(
+    page: &Page,
+    fields: Option<&[String]>,
+    labels: Option<&Points>,
+    highlights: &str,
+) -> Result<Vec<u8>, Error> {
     let behind =
         page.position.map_or(String::new(), |position| format!("{POSITION_BEHIND}{position}"));
     let without_items = PageBody::<()> {
@@ -216,9 +230,13 @@ fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result
         if index > 0 {
             text.push(b',');
         }
-        match fields {
-            None => text.extend_from_slice(&item.body),
-            Some(fields) => text.extend_from_slice(&sparse(&item.body, fields)?),
+        let body = match fields {
+            None => Cow::Borrowed(&item.body[..]),
+            Some(fields) => Cow::Owned(sparse(&item.body, fields)?),
+        };
+        match labels {
+            None => text.extend_from_slice(&body),
+            Some(labels) => text.extend_from_slice(&labels.included(&body, item.id)),
         }
     }
     let (rest, end) = rest.split_at(rest.len() - PAGE_END.len());
@@ -269,7 +287,7 @@ mod tests {
             position,
         };
         let highlights = r#"[[],[{"pointer":"/name","html":"B"}]]"#;
-        let text = page_text(&page, Some(&["name".to_owned()]), highlights).expect("a page");
+        let text = page_text(&page, Some(&["name".to_owned()]), None, highlights).expect("a page");
         let read: PageBody<Value> = serde_json::from_slice(&text).expect("a page of the contract");
         let snippet = Snippet { pointer: "/name".into(), html: "B".into() };
         let expected = PageBody {
@@ -283,7 +301,7 @@ mod tests {
         assert_eq!(serde_json::to_vec(&expected).expect("JSON"), text, "nothing else is in it");
         let empty = Page { items: Vec::new(), next_cursor: None, total: None, position: None };
         assert_eq!(
-            page_text(&empty, None, "").ok().as_deref(),
+            page_text(&empty, None, None, "").ok().as_deref(),
             Some(&br#"{"items":[],"next_cursor":null}"#[..])
         );
     }

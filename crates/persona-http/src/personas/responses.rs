@@ -76,7 +76,7 @@ pub fn plain(path: &str) -> Cow<'_, str> {
 }
 
 /// An answer of now with a persona in it.
-pub(super) fn with_body(
+pub(crate) fn with_body(
     status: StatusCode,
     answer: Representation,
     memory: Reservation,
@@ -220,7 +220,8 @@ pub(super) fn refused(id: PersonaId, names_no_state: bool, error: Error) -> Prob
     }
 }
 
-fn mark_replay(response: &mut Response, replayed: bool) {
+/// Tells that the answer is that of an earlier request.
+pub(crate) fn mark_replay(response: &mut Response, replayed: bool) {
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }

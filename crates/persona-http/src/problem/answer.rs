@@ -136,7 +136,17 @@ impl Problem {
     /// The same problem of an item of a batch: places are those in the body of the request, and
     /// what a request alone says in headers is said in members.
     #[must_use]
-    pub fn of_item(mut self, place: usize) -> Self {
+    pub fn of_item(self, place: usize) -> Self {
+        self.of_part("items", place)
+    }
+
+    /// The same problem of a move of a release.
+    #[must_use]
+    pub fn of_move(self, place: usize) -> Self {
+        self.of_part("moves", place).with(|body| body.item = Some(place))
+    }
+
+    fn of_part(mut self, list: &str, place: usize) -> Self {
         if self.0.code == Code::BadHeader {
             self.0.code = Code::Invalid;
         }
@@ -146,7 +156,7 @@ impl Problem {
         for error in &mut body.errors {
             let of_header = error.header.take().map(|header| format!("/{}", with_members(&header)));
             let pointer = of_header.or_else(|| error.pointer.take()).unwrap_or_default();
-            error.pointer = Some(format!("/items/{place}{pointer}"));
+            error.pointer = Some(format!("/{list}/{place}{pointer}"));
             error.message = with_members(&error.message);
         }
         if let (Code::Invalid, [error]) = (self.0.code, body.errors.as_slice()) {
@@ -175,6 +185,15 @@ impl Problem {
             let detail = &body.detail;
             body.detail =
                 format!("item {items} and those behind it were not done: {detail}").into();
+        })
+    }
+
+    /// The same of a move for which nothing of a release was made.
+    #[must_use]
+    pub fn not_moved(self, place: usize) -> Self {
+        self.of_move(place).with(|body| {
+            let detail = &body.detail;
+            body.detail = format!("move {place}: {detail}; no label was moved").into();
         })
     }
 

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use persona_model::{Conflict, Document, EntityTag, PersonaId, Revision, SearchError};
-use persona_storage::{ATOMIC_BYTES_MAX, Error, TokenScope};
+use persona_model::{
+    BadLabel, Conflict, Document, EntityTag, LabelName, PersonaId, Revision, SearchError,
+};
+use persona_storage::{ATOMIC_BYTES_MAX, Error, LabelError, TokenScope};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -45,6 +47,12 @@ pub fn example(code: Code) -> Problem {
         Code::CrossSite => refusal("https://app.example"),
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
         Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with(|body| body.current_revision = Some(1)),
+        Code::NoSuchLabel => Problem::no_such_label("production"),
+        Code::BadLabel => Problem::bad_label("latest", BadLabel::Latest),
+        Code::LabelProtected => {
+            let label = LabelName::parse("production").expect("a label");
+            Denial::Label { label, has: TokenScope::Write }.into()
+        }
         Code::NoSuchRoute => new("there is nothing at /api/v1/persona").hint("did you mean /api/v1/personas?"),
         Code::MethodNotAllowed => new("PUT is not possible at /api/v1/personas").hint("it answers to GET, POST"),
         Code::BodyTooSlow => new("a body has to come with at least 16384 bytes a second, after the first 5 seconds"),
@@ -75,6 +83,8 @@ pub fn example(code: Code) -> Problem {
         | Code::TooManyKeys
         | Code::BatchTooLarge
         | Code::ReadTimeout
+        | Code::LabelMoved
+        | Code::TooManyLabels
         | Code::Closing => of_store(code),
     }
 }
@@ -110,6 +120,8 @@ fn of_store(code: Code) -> Problem {
         Code::TooManyKeys => Error::TooManyKeys { max: 10_000_000 },
         Code::BatchTooLarge => Error::TooMuchAtOnce { max: ATOMIC_BYTES_MAX },
         Code::ReadTimeout => Error::ReadTimedOut { limit: Duration::from_secs(5) },
+        Code::LabelMoved => LabelError::Stale { current: None }.into(),
+        Code::TooManyLabels => LabelError::TooMany.into(),
         Code::Closing => Error::Closed("it is closing"),
         _ => Error::Busy { what: "the write queue" },
     })

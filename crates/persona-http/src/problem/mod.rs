@@ -9,6 +9,7 @@
 
 mod answer;
 mod example;
+mod label;
 mod list;
 mod refusal;
 mod store;

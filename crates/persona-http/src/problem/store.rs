@@ -138,6 +138,7 @@ impl From<Error> for Problem {
                 format!("the documents of an atomic batch may have {max} bytes together, these have more"),
             )
             .hint("divide the batch, or send it without atomic=true"),
+            Error::Label(error) => Self::of_label(*error),
             Error::Busy { what } => Self::new(Code::Busy, format!("the wait for {what} took too long")).retry(),
             Error::ReadTimedOut { limit } => {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()

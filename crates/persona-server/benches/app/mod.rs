@@ -40,6 +40,7 @@ pub fn context() -> Context {
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
         answers: AnswerMemoryLimit::new(256 << 20),
         access: AccessRules::Trusted,
+        protected_labels: persona_http::ProtectedLabels::default(),
         token_uses: TokenUses::default(),
         rates: RateLimits::default(),
     }

@@ -35,6 +35,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         tls: reader.tls(),
         allow_open: reader.switch("allow_open"),
         open_monitoring: reader.switch("open_monitoring"),
+        protected_labels: reader.labels("protected_labels"),
         trusted_proxies: reader.networks("trusted_proxies"),
         allowed_hosts: reader.hosts("allowed_hosts", host),
         cors_origins: reader.origins("cors_origins"),

@@ -81,6 +81,7 @@ fn argument(key: &'static Key) -> Arg {
         ValueKind::Networks => arg.value_name("ADDRESSES"),
         ValueKind::Hosts => arg.value_name("HOSTS"),
         ValueKind::Origins => arg.value_name("ORIGINS"),
+        ValueKind::Labels => arg.value_name("LABELS"),
         ValueKind::Address => arg.value_name("ADDRESS"),
         ValueKind::Mode => arg.value_name("MODE"),
         ValueKind::Group => arg.value_name("GROUP"),

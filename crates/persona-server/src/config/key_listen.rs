@@ -75,6 +75,14 @@ pub const LISTEN: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "protected_labels",
+        section: "listen",
+        member: "protected_labels",
+        shape: ValueKind::Labels,
+        help: "Labels that only a token of the scope admin moves, such as production,staging; none when not set.",
+        ..PLAIN
+    },
+    Key {
         name: "trusted_proxies",
         section: "listen",
         member: "trusted_proxies",

@@ -7,6 +7,7 @@ use super::key;
 use super::{Network, TlsFiles, UnixSocket};
 use crate::host_name::name_of;
 use persona_http::ANY_ORIGIN;
+use persona_model::LabelName;
 
 /// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may
 /// have brackets.
@@ -96,6 +97,22 @@ impl Reader<'_> {
             origins.push(origin);
         }
         origins
+    }
+
+    /// Labels, separated by commas.
+    pub(super) fn labels(&mut self, name: &str) -> Vec<String> {
+        let setting = self.setting(name);
+        let mut labels = Vec::new();
+        for text in setting.text.split(',').map(str::trim).filter(|_| !setting.text.is_empty()) {
+            match LabelName::parse(text) {
+                Ok(label) => labels.push(label.to_string()),
+                Err(bad) => {
+                    let hint = "use a list such as production,staging".to_owned();
+                    self.complain(setting, format!("has {text:?}: {bad}"), Some(hint));
+                }
+            }
+        }
+        labels
     }
 
     /// What a proxy has in front of every path.

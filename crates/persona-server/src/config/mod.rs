@@ -88,6 +88,8 @@ pub struct Config {
     pub allow_open: bool,
     /// Whether the state of the server and its metrics need no access token. Default false.
     pub open_monitoring: bool,
+    /// Labels that only a token of the scope admin moves. Default none.
+    pub protected_labels: Vec<String>,
     /// Proxies that are believed when they say for which client they ask. Default loopback.
     pub trusted_proxies: Vec<Network>,
     /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for

@@ -69,6 +69,7 @@ fn values(shape: ValueKind) -> String {
         ValueKind::Address => "IP address or `localhost`".into(),
         ValueKind::Hosts => "list of names and addresses, or `any`".into(),
         ValueKind::Origins => "list of origins, or `*`".into(),
+        ValueKind::Labels => "list of labels".into(),
         ValueKind::UrlPath => "path of URLs such as `/personas`".into(),
         ValueKind::Networks => "list of addresses and ranges, `none`, or `*`".into(),
         ValueKind::Number { min, max } => format!("{min} to {max}"),

@@ -18,6 +18,8 @@ pub enum ValueKind {
     Hosts,
     /// Origins of pages, such as `https://app.example`, or `*`.
     Origins,
+    /// Labels, such as `production,staging`.
+    Labels,
     /// A part of a path of URLs, such as `/personas`.
     UrlPath,
     /// A whole number within bounds, both included.

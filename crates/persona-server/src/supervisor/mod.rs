@@ -38,6 +38,7 @@ mod tests {
             host: [127, 0, 0, 1].into(),
             allow_open: false,
             open_monitoring: false,
+            protected_labels: Vec::new(),
             port: 0,
             is_tcp_chosen: true,
             uds: None,

@@ -257,6 +257,7 @@ mod tests {
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
             answers: AnswerMemoryLimit::new(1 << 20),
             access: AccessRules::Trusted,
+            protected_labels: persona_http::ProtectedLabels::default(),
             token_uses: TokenUses::default(),
             rates: RateLimits::default(),
         }

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use persona_model::Clock;
+use persona_model::{Clock, LabelName};
 use persona_storage::{Error as StoreError, GuardedStore, Loss, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -37,7 +37,7 @@ use crate::supervisor::{ChildInput, ChildKey, Message, say};
 use crate::tls::received;
 use persona_http::{
     AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed, EventLimits,
-    HeavyTurns, Origins, PlainReads, ReadTurns, TokenUses, router,
+    HeavyTurns, Origins, PlainReads, ProtectedLabels, ReadTurns, TokenUses, router,
 };
 
 /// Runs a worker until it has drained, or cannot go on.
@@ -291,6 +291,9 @@ fn open(
             open_without_tokens: config.is_open_without_tokens(),
             open_monitoring: config.open_monitoring,
         },
+        protected_labels: ProtectedLabels::new(
+            config.protected_labels.iter().filter_map(|label| LabelName::parse(label).ok()),
+        ),
         token_uses: TokenUses::default(),
         rates: config.rates(Arc::new(process_entry.clone())),
     };

@@ -11,6 +11,8 @@ pub mod feed;
 pub mod following;
 pub mod history;
 pub mod importing;
+pub mod label_keys;
+pub mod labels;
 pub mod limits;
 pub mod lists;
 pub mod moved_handles;
@@ -19,6 +21,7 @@ pub mod patching;
 pub mod polling;
 pub mod races;
 pub mod reach;
+pub mod releases;
 pub mod repetition;
 pub mod replacing;
 pub mod reverting;
@@ -37,7 +40,8 @@ use persona_model::{Clock, Timestamp};
 
 use crate::Store;
 
-pub use steps::{document, guess, id, idempotent, with_real_tags, write};
+pub use labels::label_move;
+pub use steps::{document, guess, id, idempotent, soon, with_real_tags, write};
 
 /// A fresh, empty store for one case.
 pub struct Fixture {
@@ -170,6 +174,7 @@ macro_rules! conformance_suite {
             owners::an_export_of_an_owner_has_its_personas_only,
             reach::a_bound_viewer_reads_its_own_personas_and_no_others,
             reach::a_write_of_a_bound_viewer_finds_no_persona_of_others,
+            reach::a_move_of_a_bound_viewer_finds_no_persona_of_others,
             reach::what_a_bound_viewer_writes_is_of_its_owner,
             reach::a_persona_that_is_given_away_is_gone_for_its_former_owner,
             reach::a_key_counts_for_its_token_only,
@@ -178,6 +183,27 @@ macro_rules! conformance_suite {
             tokens::a_revoked_token_has_ended_when_its_revocation_is_answered,
             tokens::a_rotated_token_has_two_secrets_and_a_deleted_one_is_gone,
             tokens::the_use_of_a_token_is_noted_once_an_hour,
+            labels::a_label_points_where_it_was_moved_and_the_persona_stays_as_it_was,
+            labels::a_label_that_points_there_already_is_left_as_it_is,
+            labels::a_move_of_a_label_in_another_state_is_refused_and_tells_the_state,
+            labels::a_removed_label_is_gone_and_its_moves_go_on_where_it_is_set_again,
+            labels::the_moves_of_a_label_are_kept_page_by_page,
+            labels::a_persona_is_read_by_a_label_at_one_moment,
+            labels::the_labels_of_several_personas_are_read_together,
+            labels::numbers_that_no_revision_has_are_refused,
+            labels::a_persona_has_as_many_labels_as_may_be_and_no_more,
+            labels::labels_of_a_deleted_persona_are_kept_and_stay_where_they_are,
+            releases::a_release_moves_all_labels_in_their_order_or_none,
+            label_keys::moves_with_a_key_are_made_once_and_answered_again,
+            label_keys::moves_that_change_nothing_keep_their_answer_too,
+            label_keys::a_key_is_of_moves_or_of_a_write_and_of_one_request,
+            label_keys::refused_moves_may_be_repeated_with_the_same_key,
+            label_keys::of_concurrent_moves_with_one_key_one_is_made_and_all_are_told_the_same,
+            labels::every_move_is_in_the_feed_and_followers_of_personas_hear_nothing,
+            labels::an_exported_history_has_every_revision_once_whatever_labels_point_to_it,
+            releases::of_concurrent_moves_of_one_state_exactly_one_is_made,
+            releases::releases_beside_each_other_and_beside_writes_are_each_whole,
+            releases::moves_that_come_too_late_or_to_a_closed_store_are_never_made,
             limits::no_write_makes_a_document_larger_than_its_limit,
             limits::two_sides_that_fit_alone_and_not_together_are_refused,
             limits::a_document_from_before_the_limit_is_read_and_can_only_become_smaller,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use persona_model::{
-    Cursor, Filter, ListRequest, PersonaId, Position, Precondition, Revision, Since, Sort,
+    Change, Cursor, Filter, ListRequest, PersonaId, Position, Precondition, Revision, Since, Sort,
     Timestamp,
 };
 use serde_json::json;
@@ -21,6 +21,30 @@ use crate::{Error, Operation, Page};
 const CREATED_BY_EACH: u16 = 40;
 /// Longest wait for the transactions of other tests, which the end of a feed waits for.
 const SETTLED_WITHIN: Duration = Duration::from_mins(1);
+
+/// The newest line of the feed.
+pub(super) async fn end_of_feed(store: &Subject) -> Position {
+    let lines = store.changes_after(0, usize::MAX).await.expect("readable");
+    lines.last().map(Position::of).unwrap_or_default()
+}
+
+/// The feed once it has so many lines: in a server that other tests use too, its end waits for
+/// their transactions, and an answer does not wait for ever.
+pub(super) async fn feed_of(store: &Subject, lines: usize) -> Vec<Change> {
+    let began = Instant::now();
+    loop {
+        let feed = store.changes_after(0, usize::MAX).await.expect("readable");
+        if feed.len() >= lines || began.elapsed() >= SETTLED_WITHIN {
+            return feed;
+        }
+        pause().await;
+    }
+}
+
+/// Between two looks whether other transactions have ended.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
 
 /// A client that follows the documented way.
 #[derive(Debug)]
@@ -69,22 +93,16 @@ impl Poller {
     }
 
     /// Asks until it is at the end of the feed.
-    async fn poll_to_the_end(&mut self, store: &Subject) {
+    pub(super) async fn poll_to_the_end(&mut self, store: &Subject) {
         let began = Instant::now();
-        let newest = store
-            .changes_after(0, usize::MAX)
-            .await
-            .expect("readable")
-            .last()
-            .map(Position::of)
-            .unwrap_or_default();
+        let newest = end_of_feed(store).await;
         loop {
             self.poll(store, 100).await.expect("listed");
             if self.since == Since::Position(newest) {
                 return;
             }
             assert!(began.elapsed() < SETTLED_WITHIN, "{:?} is not {newest:?}", self.since);
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            pause().await;
         }
     }
 }

@@ -2,19 +2,22 @@
 //! that they exist.
 
 use persona_model::{
-    Document, Filter, ListRequest, PastRevision, Patch, Precondition, Revision, Sort, Timestamp,
+    Document, Filter, LabelPrecondition, ListRequest, PastRevision, Patch, Precondition, Revision,
+    Sort, Timestamp,
 };
 use serde_json::{Value, json};
 
 use super::TestClock;
+use super::labels::{label_move, name, points, set, to};
 use super::owners::owner;
 use super::steps::{
-    Subject, create, delete, document, get, id, idempotent, json_of, member, merge, revision,
+    Subject, create, delete, document, get, id, idempotent, json_of, member, merge, revision, soon,
     undelete, write,
 };
 use crate::{
     ATOMIC_BYTES_MAX, AtomicBatch, Error, GLANCE_BYTES_MAX, Glance, GuardedStore, IdentityOrigin,
-    Operation, Outcome, Token, TokenHash, TokenScope, Viewer, Write,
+    LabelMove, LabelMoves, LabelTarget, Operation, Outcome, Token, TokenHash, TokenScope, Viewer,
+    Write,
 };
 
 /// The viewer with a token that is bound to an owner.
@@ -31,7 +34,7 @@ fn guarded(store: &Subject) -> GuardedStore {
     GuardedStore::new(Subject::clone(store))
 }
 
-/// A persona of each owner and of none, deleted and large ones too.
+/// A persona of each owner and of none, deleted and large ones too, each with a label.
 async fn personas(store: &Subject) {
     let large = "x".repeat(GLANCE_BYTES_MAX);
     let too_large = "x".repeat(200_000);
@@ -39,19 +42,24 @@ async fn personas(store: &Subject) {
         create(store, number, json!({ "name": "small", "owner": owner })).await;
         merge(store, number, json!({ "nickname": "changed" })).await.expect("patched");
         create(store, number + 1, json!({ "name": "deleted", "owner": owner })).await;
+        set(store, number + 1, "production", to(1)).await;
         delete(store, number + 1, Precondition::Any).await.expect("deleted");
         create(store, number + 2, json!({ "name": "large", "owner": owner, "scenario": large }))
             .await;
+        for living in [number, number + 2] {
+            set(store, living, "production", to(1)).await;
+        }
     }
     // More than an atomic batch may have.
     let texts: Vec<&str> = (0..6).map(|_| too_large.as_str()).collect();
     let huge = json!({ "name": "huge", "owner": "bea", "alternate_greetings": texts });
     let huge = create(store, 10, huge).await;
     assert!(huge.body.len() > ATOMIC_BYTES_MAX);
+    set(store, 10, "production", to(1)).await;
 }
 
 /// What every read tells of a persona.
-async fn told(store: &GuardedStore, viewer: &Viewer, number: u8) -> [bool; 6] {
+async fn told(store: &GuardedStore, viewer: &Viewer, number: u8) -> [bool; 10] {
     let (view, id) = (store.view(viewer), id(number));
     let first = Some(Revision::FIRST);
     let is_there = |glance: Glance| glance != Glance::Whole(None);
@@ -61,6 +69,10 @@ async fn told(store: &GuardedStore, viewer: &Viewer, number: u8) -> [bool; 6] {
         view.get(id).await.expect("readable").is_some(),
         view.revision(id, Revision::FIRST).await.expect("readable").is_some(),
         view.revisions(id, None, 9).await.expect("readable").is_some(),
+        view.labels(id).await.expect("readable").is_some(),
+        view.label_moves(id, &name("production"), None, 9).await.expect("readable").is_some(),
+        view.labelled(id, &name("production")).await.expect("readable").is_some(),
+        !view.labels_of(&[id]).await.expect("readable").is_empty(),
         view.reaches(id).await.expect("readable"),
     ]
 }
@@ -74,10 +86,10 @@ pub async fn a_bound_viewer_reads_its_own_personas_and_no_others(
     let (strict, shared) = (bound_to("ada", 1, false), bound_to("ada", 2, true));
     for number in 1..=11 {
         let (own, without) = ((1..=3).contains(&number), (7..=9).contains(&number));
-        assert_eq!(told(&store, &strict, number).await, [own; 6], "{number}");
-        assert_eq!(told(&store, &shared, number).await, [own || without; 6], "{number}");
+        assert_eq!(told(&store, &strict, number).await, [own; 10], "{number}");
+        assert_eq!(told(&store, &shared, number).await, [own || without; 10], "{number}");
         let everything = told(&store, &Viewer::trusted(), number).await;
-        assert_eq!(everything[..5], [number != 11; 5], "{number}");
+        assert_eq!(everything[..9], [number != 11; 9], "{number}");
         let at_once = store.view(&strict).glance_at_once(id(number));
         // A large one, and all of a database server, are not read at once.
         assert!(at_once.is_none_or(|found| found.expect("readable").is_some() == own));
@@ -157,6 +169,49 @@ pub async fn a_write_of_a_bound_viewer_finds_no_persona_of_others(
     assert_eq!(store.changes_after(0, 100).await.expect("readable"), before);
 }
 
+pub async fn a_move_of_a_bound_viewer_finds_no_persona_of_others(
+    store: &Subject,
+    _clock: &TestClock,
+) {
+    personas(store).await;
+    let before = store.changes_after(0, 100).await.expect("readable");
+    let door = guarded(store);
+    let targets = [
+        LabelTarget::Latest,
+        to(1),
+        to(99),
+        LabelTarget::Label(name("none")),
+        LabelTarget::Label(name("production")),
+        LabelTarget::Nowhere,
+    ];
+    let preconditions =
+        [LabelPrecondition::Any, LabelPrecondition::IsNotSet, LabelPrecondition::OneOf(Vec::new())];
+    for viewer in [bound_to("ada", 1, false), bound_to("ada", 2, true)] {
+        let view = door.view(&viewer);
+        for number in [4, 5, 6, 7, 8, 9, 10, 11] {
+            for (target, precondition) in targets.iter().zip(preconditions.iter().cycle()) {
+                let hidden = label_move(number, "production", target.clone());
+                let hidden = LabelMove { precondition: precondition.clone(), ..hidden };
+                let own = label_move(1, "staging", to(1));
+                for (place, moves) in
+                    [vec![hidden.clone()], vec![own, hidden]].into_iter().enumerate()
+                {
+                    let moves = LabelMoves::new(moves, soon()).expect("moves");
+                    let refused = view.move_labels(moves).await.expect_err("refused");
+                    assert!(matches!(refused.error, Error::NotFound), "{number}: {refused:?}");
+                    assert_eq!(refused.place, Some(place), "{number}: {target:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(store.changes_after(0, 100).await.expect("readable"), before);
+    let viewer = bound_to("ada", 1, false);
+    let own = LabelMoves::one(label_move(1, "production", LabelTarget::Latest), soon());
+    let moved = door.view(&viewer).move_labels(own).await.expect("moved");
+    assert_eq!(moved[0].before, Some(Revision::FIRST));
+    assert_eq!(points(store, 1).await, [("production".into(), 2)]);
+}
+
 pub async fn what_a_bound_viewer_writes_is_of_its_owner(store: &Subject, _clock: &TestClock) {
     let viewer = bound_to("ada", 1, false);
     let door = guarded(store);
@@ -199,11 +254,12 @@ pub async fn a_persona_that_is_given_away_is_gone_for_its_former_owner(
     _clock: &TestClock,
 ) {
     create(store, 1, json!({ "name": "from nobody" })).await;
+    set(store, 1, "production", to(1)).await;
     merge(store, 1, json!({ "owner": "ada", "name": "of Ada" })).await.expect("given");
     let (ada, bea) = (bound_to("ada", 1, false), bound_to("bea", 2, false));
     let door = guarded(store);
-    assert_eq!(told(&door, &ada, 1).await, [true; 6]);
-    assert_eq!(told(&door, &bea, 1).await, [false; 6]);
+    assert_eq!(told(&door, &ada, 1).await, [true; 10]);
+    assert_eq!(told(&door, &bea, 1).await, [false; 10]);
     // What was before it had an owner is its owner's now, and stays so.
     let first =
         Operation::Revert { id: id(1), precondition: Precondition::Any, revision: Revision::FIRST };
@@ -211,19 +267,19 @@ pub async fn a_persona_that_is_given_away_is_gone_for_its_former_owner(
     let reverted = json_of(&reverted.representation);
     assert_eq!((&reverted["owner"], &reverted["name"]), (&json!("ada"), &json!("from nobody")));
     merge(store, 1, json!({ "owner": "bea" })).await.expect("given away");
-    assert_eq!(told(&door, &ada, 1).await, [false; 6]);
-    assert_eq!(told(&door, &bea, 1).await, [true; 6]);
+    assert_eq!(told(&door, &ada, 1).await, [false; 10]);
+    assert_eq!(told(&door, &bea, 1).await, [true; 10]);
     // Its former owner stands in its past.
     let of_ada =
         Operation::Revert { id: id(1), precondition: Precondition::Any, revision: revision(2) };
     let refused = door.view(&bea).write(write(of_ada)).await;
     assert!(matches!(refused, Err(Error::OwnerRefused { .. })), "{refused:?}");
     delete(store, 1, Precondition::Any).await.expect("deleted");
-    assert_eq!(told(&door, &ada, 1).await, [false; 6]);
+    assert_eq!(told(&door, &ada, 1).await, [false; 10]);
     undelete(store, 1).await.expect("undeleted");
     merge(store, 1, json!({ "owner": null })).await.expect("taken away");
-    assert_eq!(told(&door, &bea, 1).await, [false; 6]);
-    assert_eq!(told(&door, &bound_to("bea", 3, true), 1).await, [true; 6]);
+    assert_eq!(told(&door, &bea, 1).await, [false; 10]);
+    assert_eq!(told(&door, &bound_to("bea", 3, true), 1).await, [true; 10]);
 }
 
 pub async fn a_key_counts_for_its_token_only(store: &Subject, _clock: &TestClock) {

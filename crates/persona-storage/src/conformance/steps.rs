@@ -25,7 +25,12 @@ pub fn document(members: Value) -> Document {
 
 /// A request with half a minute to go.
 pub fn write(operation: Operation) -> Write {
-    Write::new(operation, Instant::now() + Duration::from_secs(30))
+    Write::new(operation, soon())
+}
+
+/// Half a minute from now.
+pub fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
 }
 
 /// The same request with an idempotency key.

@@ -4,8 +4,10 @@
 //! - `store.rs`: the contract, over the rows.
 //! - `rows.rs`: what is kept, and how a write changes it.
 //! - `tokens.rs`: access tokens.
+//! - `labels.rs`: labels.
 //! - `lists.rs`: which personas a list has, and in which order.
 
+mod labels;
 mod lists;
 mod rows;
 mod store;

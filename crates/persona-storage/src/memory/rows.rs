@@ -1,20 +1,21 @@
 //! What the reference store keeps, and how a write changes it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use persona_model::{
-    Change, FeedPlace, Persona, PersonaId, Position, Revision, Since, Timestamp, history_line,
-    join_representation, metadata_text,
+    Change, ChangeKind, FeedPlace, HistoryFacts, LabelName, Persona, PersonaId, Position, Revision,
+    Since, Timestamp, has_labels, history_line, join_representation, metadata_text,
 };
 
+use super::labels;
 use crate::atomic::Budget;
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{after, newest_of};
 use crate::{
-    Error, Event, Idempotency, Outcome, Representation, RevisionRecord, Token, Write, Written,
-    event,
+    Error, Event, Idempotency, MoveRecord, MovedLabel, Outcome, Representation, RevisionRecord,
+    Token, Write, Written, event,
 };
 
 /// See the module.
@@ -24,7 +25,11 @@ pub(super) struct Rows {
     pub histories: HashMap<PersonaId, Vec<(Persona, RevisionRecord)>>,
     pub changes: Vec<Change>,
     pub tokens: Vec<Token>,
-    replays: HashMap<String, (Idempotency, Written)>,
+    /// The moves of every label, oldest first.
+    pub labels: BTreeMap<(PersonaId, LabelName), Vec<MoveRecord>>,
+    pub replays: HashMap<String, (Idempotency, Written)>,
+    /// The answers to moves of labels, by their keys.
+    pub moves_replays: HashMap<String, (Idempotency, Vec<MovedLabel>)>,
     pub closed: bool,
 }
 
@@ -96,8 +101,11 @@ impl Rows {
             let replay = Written { replayed: true, ..written.clone() };
             return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
         }
-        if write.idempotency.is_some() && self.replays.len() as u64 >= keys_max {
-            return Err(Error::TooManyKeys { max: keys_max });
+        if let Some(wanted) = &write.idempotency {
+            if self.moves_replays.contains_key(&wanted.key) {
+                return Err(Error::KeyReused);
+            }
+            self.check_room_for_key(keys_max)?;
         }
         let id = write.operation.id();
         let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
@@ -133,14 +141,7 @@ impl Rows {
                     base: revised.base,
                     note: revised.note,
                 };
-                let sequence = self.changes.len() as u64 + 1;
-                self.changes.push(Change {
-                    sequence,
-                    persona: id,
-                    revision: persona.revision,
-                    kind: revised.kind,
-                    at,
-                });
+                self.tell(id, persona.revision, revised.kind, at, None);
                 self.histories.entry(id).or_default().push((persona, record));
                 Written { outcome: revised.outcome, representation: answer, replayed: false }
             }
@@ -149,6 +150,25 @@ impl Rows {
             self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone()));
         }
         Ok(written)
+    }
+
+    /// Fails when as many keys are kept as may be.
+    pub fn check_room_for_key(&self, keys_max: u64) -> Result<(), Error> {
+        let kept = self.replays.len() + self.moves_replays.len();
+        if kept as u64 >= keys_max { Err(Error::TooManyKeys { max: keys_max }) } else { Ok(()) }
+    }
+
+    /// Adds a line to the feed.
+    pub fn tell(
+        &mut self,
+        persona: PersonaId,
+        revision: Revision,
+        kind: ChangeKind,
+        at: Timestamp,
+        label: Option<LabelName>,
+    ) {
+        let sequence = self.changes.len() as u64 + 1;
+        self.changes.push(Change { sequence, persona, revision, kind, at, label });
     }
 
     /// The newest change. Fails when the line from which on changes are wanted is another one.
@@ -165,36 +185,54 @@ impl Rows {
     /// The events behind a place.
     pub fn events_after(&self, place: FeedPlace, limit: usize) -> Result<Vec<Event>, Error> {
         let lines = self.changes.iter().filter(|change| change.sequence >= place.sequence);
-        let events = lines.take(event::lines_for(limit)).map(|change| Event {
-            change: change.clone(),
-            author: self.record_of(change).and_then(|(_, record)| record.author.clone()),
-        });
+        let events = lines
+            .take(event::lines_for(limit))
+            .map(|change| Event { change: change.clone(), author: self.author_of(change) });
         event::behind(place, events.collect(), limit)
     }
 
-    /// The revision that a change made.
+    fn author_of(&self, change: &Change) -> Option<String> {
+        let Some(label) = &change.label else {
+            return self.record_of(change).and_then(|(_, record)| record.author.clone());
+        };
+        // No two changes have the same time.
+        let mut moves = self.labels.get(&(change.persona, label.clone()))?.iter();
+        moves.find(|one| one.at == change.at)?.author.clone()
+    }
+
+    /// The revision that a change made, or that a label points to.
     fn record_of(&self, change: &Change) -> Option<&(Persona, RevisionRecord)> {
         let mut history = self.histories.get(&change.persona)?.iter();
         history.find(|(past, _)| past.revision == change.revision)
     }
 
-    /// The revision that a change made, as a line of a history.
+    /// The revision that a change made, as a line of a history; `None` where it made none.
     pub fn history_line(&self, change: &Change) -> Option<Representation> {
+        if change.label.is_some() {
+            return None;
+        }
         let history = self.histories.get(&change.persona)?;
         let (last, _) = history.last()?;
         let (_, record) = self.record_of(change)?;
-        let note = record.note.as_deref();
-        let line = history_line(&record.representation.body, last.revision, record.base, note);
+        let labels = if has_labels(change.revision, last.revision, last.deleted_at.is_some()) {
+            labels::past(self, change.persona)
+        } else {
+            Vec::new()
+        };
+        let (last, note) = (last.revision, record.note.as_deref());
+        let facts = HistoryFacts { last, base: record.base, note, labels };
+        let line = history_line(&record.representation.body, &facts);
         Some(Representation { body: line.into(), ..record.representation.clone() })
     }
 
     pub fn changed(&self, persona: &Persona, since: Since) -> bool {
         match since {
             Since::Time(time) => persona.updated_at >= time,
-            Since::Position(after) => self
-                .changes
-                .iter()
-                .any(|change| change.sequence > after.sequence && change.persona == persona.id),
+            Since::Position(after) => self.changes.iter().any(|change| {
+                change.sequence > after.sequence
+                    && change.persona == persona.id
+                    && change.label.is_none()
+            }),
         }
     }
 

@@ -5,19 +5,22 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use persona_model::{
-    Change, Clock, Cursor, FeedPlace, ListRequest, Persona, PersonaId, Position, Revision, SortKey,
+    Change, Clock, Cursor, FeedPlace, LabelName, ListRequest, Persona, PersonaId, Position,
+    Revision, SortKey,
 };
 
 use super::lists::{compare, cursor_value, meets, sort_value};
 use super::rows::Rows;
-use super::tokens;
+use super::{labels, tokens};
 use crate::atomic::Budget;
+use crate::label::Holder;
 use crate::time::Time;
 use crate::{
     AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
-    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, Loss, NotApplied, Page, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, Write, Written,
+    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves, Labelled, LabelsOf,
+    Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom, Representation, RevisionPage,
+    RevisionRecord, RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook,
+    Write, Written,
 };
 
 /// Pause between two looks for the next event.
@@ -61,6 +64,21 @@ impl MemoryStore {
             Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
             found => Glance::Whole(found.map(|(_, record)| record.representation.clone())),
         })
+    }
+
+    fn look_by_label(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let holder = labels::holder(&*self.rows()?, id);
+        let Some(Holder { owner, deleted, mut labels, .. }) = holder else { return Ok(None) };
+        let label = labels.remove(name);
+        let found = match &label {
+            Some(label) => self.look(id, Some(label.revision))?,
+            None => Glance::Whole(None),
+        };
+        Ok(Some(Arc::new(Labelled { owner, deleted, label, found })))
     }
 }
 
@@ -249,6 +267,49 @@ impl Store for MemoryStore {
         }
         *rows = applied;
         Ok(written)
+    }
+
+    async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        Ok(labels::holder(&*self.rows()?, id).map(Holder::into_labels))
+    }
+
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        self.look_by_label(id, name)
+    }
+
+    fn labelled_at_once(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        Some(self.look_by_label(id, name))
+    }
+
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        let rows = self.rows()?;
+        let holders = ids.iter().filter_map(|id| labels::holder(&rows, *id));
+        Ok(holders.filter_map(Holder::into_labels_of).collect())
+    }
+
+    async fn label_moves(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<LabelMovePage>, Error> {
+        Ok(labels::moves_of(&*self.rows()?, id, name, before, limit))
+    }
+
+    async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
+        if Instant::now() >= moves.deadline {
+            return Err(Error::Busy { what: "its turn to write" }.into());
+        }
+        labels::move_all(&mut *self.rows()?, &moves, &self.time, self.keys_max)
     }
 
     fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {

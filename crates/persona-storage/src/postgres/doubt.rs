@@ -10,7 +10,12 @@ const DOUBT_MAX: Duration = Duration::from_secs(10);
 
 /// Until when a write is tried: longer while it is in doubt, so that there is time to find out.
 pub(super) fn limit(write: &Write, doubt: Option<Instant>) -> Instant {
-    doubt.map_or(write.deadline, |since| write.deadline.max(since + DOUBT_MAX))
+    limit_of(write.deadline, doubt)
+}
+
+/// The same of what has this deadline.
+pub(super) fn limit_of(deadline: Instant, doubt: Option<Instant>) -> Instant {
+    doubt.map_or(deadline, |since| deadline.max(since + DOUBT_MAX))
 }
 
 /// What is told of a write that may have been done before it met this error. The current revision

@@ -1,4 +1,4 @@
-//! Events: lines of `changes` with the authors that `revisions` keeps.
+//! Events: lines of `changes` with the authors that `revisions` and `label_moves` keep.
 //!
 //! As in `feed.rs`, only lines that are settled are told: below the oldest transaction that still
 //! runs. What a follower has was settled, so nothing can come to lie before it.
@@ -21,14 +21,16 @@ use crate::{EVENTS_AT_ONCE_MAX, Error, Event, event};
 /// behind it; in each row also the newest line that was committed when the statement began, and
 /// below which number lines are settled.
 const FROM: &str = "
-    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, c.author, newest.sequence, bound.sequence
+    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, newest.sequence, bound.sequence, c.label, c.author
     FROM (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024 AS sequence
           FROM persona_store.about) AS bound
     CROSS JOIN (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest
     LEFT JOIN LATERAL (
-        SELECT line.sequence, line.persona, line.revision, line.kind, line.at, r.author
+        SELECT line.sequence, line.persona, line.revision, line.kind, line.at, line.label,
+               CASE WHEN line.label IS NULL THEN r.author ELSE m.author END AS author
         FROM persona_store.changes AS line
         LEFT JOIN persona_store.revisions AS r ON r.persona = line.persona AND r.revision = line.revision
+        LEFT JOIN persona_store.label_moves AS m ON m.sequence = line.sequence
         WHERE line.sequence >= $1 AND line.sequence < bound.sequence
         ORDER BY line.sequence
         LIMIT $2
@@ -56,8 +58,8 @@ impl Found {
         let lines = rows.iter().filter_map(|found| event_from(found).transpose());
         Ok(Self {
             lines: lines.collect::<Result<_, _>>()?,
-            newest: row::number(first, 6)?,
-            bound: row::number(first, 7)?,
+            newest: row::number(first, 5)?,
+            bound: row::number(first, 6)?,
         })
     }
 }
@@ -128,5 +130,5 @@ fn numbers(place: FeedPlace, limit: usize) -> (i64, i64) {
 /// An event; `None` where there is none.
 fn event_from(found: &Row) -> Result<Option<Event>, Error> {
     let Some(change) = feed::change(found)? else { return Ok(None) };
-    Ok(Some(Event { change, author: row::value(found, 5)? }))
+    Ok(Some(Event { change, author: row::value(found, 8)? }))
 }

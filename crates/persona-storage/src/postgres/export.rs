@@ -7,13 +7,15 @@
 
 use std::time::{Duration, Instant};
 
-use persona_model::{Revision, history_line};
+use persona_model::{
+    HistoryFacts, LabelName, PastLabel, Revision, Timestamp, has_labels, history_line,
+};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Statement};
 use super::driver_error::DriverError;
-use super::error::{Meaning, from_driver};
+use super::error::{Meaning, damaged, from_driver};
 use super::lease::Leases;
 use super::row;
 use super::shares::Kind;
@@ -123,15 +125,24 @@ fn sql_of(request: &ExportRequest) -> String {
              ORDER BY p.created_at, p.id"
         ),
         Exported::History => format!(
-            "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base, r.note
+            "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base, r.note, p.deleted_at IS NOT NULL,
+                    CASE WHEN r.revision = p.revision OR (p.deleted_at IS NOT NULL AND r.revision = p.revision - 1)
+                         THEN {LABELS} END
              FROM persona_store.changes AS c
              JOIN persona_store.personas AS p ON p.id = c.persona
              JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
-             WHERE {of_owners}
+             WHERE c.label IS NULL AND {of_owners}
              ORDER BY c.sequence"
         ),
     }
 }
+
+/// The labels of a persona `p`, in the order of their words.
+const LABELS: &str = "
+    (SELECT json_agg(json_build_array(m.label, m.revision, m.at, m.author) ORDER BY m.label)::text
+     FROM persona_store.labels AS l
+     JOIN persona_store.label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
+     WHERE l.persona = p.id)";
 
 /// What must hold of the owner of a persona `p`. A cursor takes no parameters, so the owners stand
 /// in the statement: their names have neither quotes nor backslashes.
@@ -154,8 +165,29 @@ fn in_history(
     let base = row::value::<Option<i64>>(found, 6)?
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
-    let line = history_line(&answer.body, last, base, row::value(found, 7)?);
+    let labels = if has_labels(answer.revision, last, row::value(found, 8)?) {
+        past_labels(row::value(found, 9)?)?
+    } else {
+        Vec::new()
+    };
+    let facts = HistoryFacts { last, base, note: row::value(found, 7)?, labels };
+    let line = history_line(&answer.body, &facts);
     Ok(Representation { body: line.into(), ..answer.clone() })
+}
+
+/// The labels of a persona, from the JSON that the statement makes of them.
+fn past_labels(text: Option<&str>) -> Result<Vec<PastLabel>, Error> {
+    type Row = (String, u64, i64, Option<String>);
+    let unreadable = || damaged(&"the labels of a persona cannot be read");
+    let rows: Vec<Row> = match text {
+        None => Vec::new(),
+        Some(text) => serde_json::from_str(text).map_err(|_| unreadable())?,
+    };
+    let label = |(name, revision, at, author): Row| {
+        let (name, revision) = (LabelName::parse(&name).ok()?, Revision::new(revision)?);
+        Some(PastLabel { name, revision, at: Timestamp::from_micros(at), author })
+    };
+    rows.into_iter().map(|row| label(row).ok_or_else(unreadable)).collect()
 }
 
 /// Sends everything, and ends the connection before the place is free again.

@@ -17,8 +17,8 @@ use tokio_postgres::types::Type;
 use super::connection::Statement;
 use super::error::damaged;
 use super::lease::Leases;
-use super::row;
 use super::shares::Kind;
+use super::{labels, row};
 use crate::Error;
 
 /// Longest wait for older transactions to end before the feed is answered without the changes
@@ -31,12 +31,12 @@ pub(super) const PAUSE: Duration = Duration::from_millis(3);
 /// The lines that are settled; in each row also the newest line that was committed when the
 /// statement began.
 const AFTER: &str = "
-    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, newest.sequence, bound.sequence
+    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, newest.sequence, bound.sequence, c.label
     FROM (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024 AS sequence
           FROM persona_store.about) AS bound
     CROSS JOIN (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest
     LEFT JOIN LATERAL (
-        SELECT sequence, persona, revision, kind, at
+        SELECT sequence, persona, revision, kind, at, label
         FROM persona_store.changes
         WHERE sequence > $1 AND sequence < bound.sequence
         ORDER BY sequence
@@ -104,7 +104,7 @@ async fn read(leases: &Leases, sequence: u64, limit: usize) -> Result<Vec<Row>, 
         .await
 }
 
-/// A line, in the first five columns of a row; `None` where there is none.
+/// A line, in the first five columns of a row and the eighth; `None` where there is none.
 pub(super) fn change(found: &Row) -> Result<Option<Change>, Error> {
     if row::value::<Option<i64>>(found, 0)?.is_none() {
         return Ok(None);
@@ -116,5 +116,8 @@ pub(super) fn change(found: &Row) -> Result<Option<Change>, Error> {
         revision: row::revision(found, 2)?,
         kind: word.parse().map_err(|UnknownWord| damaged(&"a change has an unknown word"))?,
         at: row::time(found, 4)?,
+        label: row::value::<Option<&str>>(found, 7)?
+            .map(|_| labels::name_in(found, 7))
+            .transpose()?,
     }))
 }

@@ -273,8 +273,10 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
         Some(Since::Position(after)) => {
             let sequence =
                 values.add(row::stored(fault_injection::followed_from(after.sequence)), Type::INT8);
+            // A move of a label leaves its persona as it is.
             let changed = format!(
-                "SELECT 1 FROM persona_store.changes AS c WHERE c.persona = p.id AND c.sequence > {sequence}"
+                "SELECT 1 FROM persona_store.changes AS c
+                 WHERE c.persona = p.id AND c.sequence > {sequence} AND c.label IS NULL"
             );
             conditions.push(format!("EXISTS ({changed})"));
         }

@@ -9,7 +9,7 @@
 //! (alone, and repeats `write_attempt.rs` until the outcome is known) -> `load_state.rs` (one
 //! statement that reads) and `write_statement.rs` (one statement that writes). A short read goes
 //! `store.rs` -> `shared_reader.rs` -> one statement, a longer one `store.rs` -> `lease.rs` -> one
-//! statement.
+//! statement. Labels are moved in a transaction that locks their personas (`label_attempt.rs`).
 //!
 //! Invariant: whatever changes a persona is one statement, and the revision that it expects is in
 //! its condition. So no sequence of failures can apply half of a write, and a pooler that knows no
@@ -29,6 +29,11 @@ mod found_by;
 mod group;
 mod hosts;
 mod io_thread;
+mod label_attempt;
+mod label_keys;
+mod label_moves;
+mod label_sql;
+mod labels;
 mod lease;
 mod libpq_environment;
 mod list;

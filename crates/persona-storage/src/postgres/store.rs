@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use persona_model::{Change, Clock, FeedPlace, ListRequest, PersonaId, Position, Revision};
+use persona_model::{
+    Change, Clock, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
+};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -17,11 +19,12 @@ use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use super::tokens::Tokens;
 use super::writer::Writer;
-use super::{DatabaseError, Settings, events, export, feed, list, row, start, status};
+use super::{DatabaseError, Settings, events, export, feed, labels, list, row, start, status};
 use crate::{
-    AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, Loss, NotApplied,
-    Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary,
-    Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written,
+    AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, LabelMovePage,
+    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page, PersonaLabels,
+    ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
+    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// What there is of a persona, without its document if that is large; the server knows the size of
@@ -216,6 +219,38 @@ impl Store for PostgresStore {
 
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         self.writer.write_all(batch).await
+    }
+
+    async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        let labels = labels::of_persona(&self.shared_reader, id).await;
+        labels.map(|labels| fault_injection::labels(id, labels))
+    }
+
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let found = labels::labelled(&self.shared_reader, id, name).await;
+        found.map(|found| fault_injection::labelled(id, found))
+    }
+
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        labels::of_personas(&self.leases, ids).await
+    }
+
+    async fn label_moves(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<LabelMovePage>, Error> {
+        labels::moves_of(&self.leases, id, name, before, limit).await
+    }
+
+    async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
+        self.writer.move_labels(moves).await
     }
 
     fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {

@@ -26,7 +26,7 @@ pub(super) struct Common {
     /// Time of the newest change of this process: the next one is later, also when the clock is set
     /// back.
     newest: AtomicI64,
-    quota: Quota,
+    pub(super) quota: Quota,
 }
 
 /// A write, with what was tried so far.
@@ -100,20 +100,24 @@ impl Common {
     /// The time of day, but later than every change that this process made, than those that are
     /// about to be made together with this one, and than the last one of the persona.
     fn now(&self, persona: Option<&Persona>, together: Option<Timestamp>) -> Timestamp {
+        self.after_all([persona.map(|persona| persona.updated_at), together])
+    }
+
+    /// The time of day, but later than every change that this process made, and than these.
+    pub(super) fn after_all<const N: usize>(&self, stamps: [Option<Timestamp>; N]) -> Timestamp {
         let now = self.time.now();
-        // One that a wrong clock made is in the way of no other: the later of the two may be such a
+        // One that a wrong clock made is in the way of no other: the latest of them may be such a
         // one.
         let believable =
             |stamp: i64| if stamp > newest_of(now).as_micros() { i64::MIN } else { stamp };
-        let before = persona.map_or(i64::MIN, |persona| persona.updated_at.as_micros());
-        let together = together.map_or(i64::MIN, Timestamp::as_micros);
-        let newest = [before, self.newest.load(Ordering::Acquire), together];
-        let newest = newest.into_iter().map(believable).max().unwrap_or(i64::MIN);
+        let stamps = stamps.into_iter().flatten().map(Timestamp::as_micros);
+        let all = stamps.chain([self.newest.load(Ordering::Acquire)]);
+        let newest = all.map(believable).max().unwrap_or(i64::MIN);
         after(Timestamp::from_micros(newest), now)
     }
 
     /// Remembers the time of a change.
-    fn note(&self, stamp: Timestamp) {
+    pub(super) fn note(&self, stamp: Timestamp) {
         let newer = |newest| {
             if newest > newest_of(stamp).as_micros() {
                 stamp.as_micros()

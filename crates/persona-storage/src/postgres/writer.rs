@@ -26,6 +26,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch
 use super::connection::Connection;
 use super::error::from_pool;
 use super::group::{self, GROUPS_AT_ONCE};
+use super::label_moves::Moving;
 use super::pool::{Pool, READ_WAIT_MAX};
 use super::settle::{Tries, pause};
 use super::together::Together;
@@ -35,8 +36,8 @@ use crate::observer::Waiting;
 use crate::time::Time;
 use crate::weights::Weights;
 use crate::{
-    AtomicBatch, Error, GLANCE_BYTES_MAX, NotApplied, Observer, Operation, Turn, Turns, Write,
-    Written,
+    AtomicBatch, Error, GLANCE_BYTES_MAX, LabelMoves, MovedLabel, NotApplied, Observer, Operation,
+    Turn, Turns, Write, Written,
 };
 
 /// Most writes of one process that are under way or wait.
@@ -212,6 +213,30 @@ impl Writer {
         Ok(written)
     }
 
+    /// Waits for a connection, and then until the moves are settled, on the thread of connections:
+    /// they hold no document, and are few.
+    pub(super) async fn move_labels(
+        &self,
+        moves: LabelMoves,
+    ) -> Result<Vec<MovedLabel>, NotApplied> {
+        let shared = Arc::clone(&self.shared);
+        let (began, deadline) = (Instant::now(), moves.deadline);
+        let place = shared.place()?;
+        let waiting = Waiting::begin(&shared.observer);
+        shared.check_in_time(deadline)?;
+        let connection = shared.connection(deadline, began + AWAY_MAX).await?;
+        shared.check_in_time(deadline)?;
+        drop(waiting);
+        shared.observer.queued(began.elapsed());
+        let moving = Moving::new(shared, moves)?;
+        let settling = self.io_thread.spawn(async move {
+            let settled = moving.settle(connection).await;
+            drop(place);
+            settled
+        });
+        settling.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown.into()))
+    }
+
     /// Remembers how large a persona is, for the next write of it.
     pub(super) fn learn(&self, id: PersonaId, bytes: usize) {
         self.shared.weights.learn(id, bytes);
@@ -256,7 +281,11 @@ impl Shared {
     }
 
     fn check_not_late(&self, write: &Write) -> Result<(), Error> {
-        if Instant::now() >= write.deadline {
+        self.check_in_time(write.deadline)
+    }
+
+    fn check_in_time(&self, deadline: Instant) -> Result<(), Error> {
+        if Instant::now() >= deadline {
             return Err(self.gave_up("its turn to write"));
         }
         Ok(())

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use persona_model::{Change, Clock, FeedPlace, ListRequest, PersonaId, Position, Revision};
+use persona_model::{
+    Change, Clock, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
+};
 
 use super::error::from_driver;
 use super::{DatabaseError, FileSystem, Settings, connection, library_version};
@@ -11,12 +13,13 @@ use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::{self, Readers, export, follow, list};
 use crate::sqlite::start::migrate;
-use crate::sqlite::tables::{events, feed, personas, revision_list, revisions, tokens};
+use crate::sqlite::tables::{events, feed, labels, personas, revision_list, revisions, tokens};
 use crate::sqlite::write::writer::Writer;
 use crate::{
     AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
-    Loss, NotApplied, Observer, Page, ReadRoom, Representation, RevisionPage, RevisionRecord,
-    Status, Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
+    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
+    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -150,6 +153,57 @@ impl Store for SqliteStore {
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         let written = self.writer.write_all(batch).await;
         written.inspect_err(|refused| self.readers.note_damage(&refused.error))
+    }
+
+    async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
+        let read = |connection: &rusqlite::Connection| {
+            labels::of_persona(connection, id).map_err(from_driver)
+        };
+        self.readers.short(read).map(|labels| fault_injection::labels(id, labels))
+    }
+
+    async fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        self.readers.labelled(id, name).map(|found| fault_injection::labelled(id, found))
+    }
+
+    fn labelled_at_once(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
+        let found = self.readers.labelled(id, name);
+        Some(found.map(|found| fault_injection::labelled(id, found)))
+    }
+
+    async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
+        let ids = ids.to_vec();
+        self.readers
+            .long(move |connection| labels::of_personas(connection, &ids).map_err(from_driver))
+            .await
+    }
+
+    async fn label_moves(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<LabelMovePage>, Error> {
+        let name = name.clone();
+        self.readers
+            .long(move |connection| {
+                labels::moves_of(connection, id, &name, before, limit).map_err(from_driver)
+            })
+            .await
+    }
+
+    async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
+        let answer = self.writer.move_labels(moves).await;
+        answer.inspect_err(|refused| self.readers.note_damage(&refused.error))
     }
 
     fn token_at_once(&self, hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {

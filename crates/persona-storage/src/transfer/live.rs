@@ -87,6 +87,7 @@ impl Work<'_, '_> {
         }
         self.touched.clear();
         verify::counts(self.source.side(), self.target.side(), self.start.before)?;
+        self.compare_labels()?;
         Ok(Instant::now() < limit)
     }
 }

@@ -7,12 +7,13 @@
 
 use std::fmt::Write;
 
-use persona_model::{ContentHash, Document, PersonaId};
+use persona_model::{ContentHash, Document, LabelName, PersonaId};
 use sha2::{Digest, Sha256};
 
+use crate::MoveRecord;
 use crate::handle::Handle;
 
-/// A line of the feed with the revision that it stands for.
+/// A line of the feed with what it stands for.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub sequence: i64,
@@ -20,6 +21,21 @@ pub(crate) struct Entry {
     pub revision: i64,
     pub kind: String,
     pub at: i64,
+    pub of: EntryOf,
+}
+
+/// What a line of the feed stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum EntryOf {
+    /// A revision of the persona.
+    Revision(Box<RevisionRow>),
+    /// A move of one of its labels.
+    Label(LabelName, MoveRecord),
+}
+
+/// A revision.
+#[derive(Clone, Debug)]
+pub(crate) struct RevisionRow {
     pub created_at: i64,
     pub created_by: Option<String>,
     pub parent: Option<i64>,
@@ -36,12 +52,32 @@ pub(crate) struct Entry {
 impl Entry {
     /// Bytes of its texts.
     pub(crate) fn bytes(&self) -> usize {
-        self.metadata.len() + self.document.len()
+        self.revision_row().map_or(0, |row| row.metadata.len() + row.document.len())
     }
 
-    /// The row of the persona after this revision.
-    pub(crate) fn persona_row(&self) -> Result<PersonaRow, String> {
-        let document = Document::from_stored(&self.document).map_err(|invalid| {
+    /// The revision that it stands for; `None` where it is about a label.
+    pub(crate) fn revision_row(&self) -> Option<&RevisionRow> {
+        match &self.of {
+            EntryOf::Revision(row) => Some(row),
+            EntryOf::Label(..) => None,
+        }
+    }
+
+    /// The move of a label that it stands for.
+    pub(crate) fn label_move(&self) -> Option<(&LabelName, &MoveRecord)> {
+        match &self.of {
+            EntryOf::Revision(_) => None,
+            EntryOf::Label(name, record) => Some((name, record)),
+        }
+    }
+
+    /// The row of the persona after this revision; `None` where the line is about a label.
+    pub(crate) fn persona_row(&self) -> Result<Option<PersonaRow>, String> {
+        self.revision_row().map(|row| self.persona_row_of(row)).transpose()
+    }
+
+    fn persona_row_of(&self, row: &RevisionRow) -> Result<PersonaRow, String> {
+        let document = Document::from_stored(&row.document).map_err(|invalid| {
             format!(
                 "revision {} of persona {} cannot be read: {invalid}",
                 self.revision, self.persona
@@ -49,7 +85,7 @@ impl Entry {
         })?;
         // The hash that the metadata states, which may be of an earlier rule.
         let is_stated =
-            |hash: &ContentHash| self.metadata.contains(&format!("\"content_hash\":\"{hash}\""));
+            |hash: &ContentHash| row.metadata.contains(&format!("\"content_hash\":\"{hash}\""));
         let content_hash =
             document.content_hashes().find(is_stated).unwrap_or_else(|| document.content_hash());
         Ok(PersonaRow {
@@ -60,14 +96,14 @@ impl Entry {
             handle: document.handle().map(str::to_owned),
             owner: document.owner_word().into(),
             is_active: document.is_active(),
-            created_at: self.created_at,
-            updated_at: self.made_at,
-            deleted_at: self.deleted.then_some(self.made_at),
-            created_by: self.created_by.clone(),
-            updated_by: self.author.clone(),
+            created_at: row.created_at,
+            updated_at: row.made_at,
+            deleted_at: row.deleted.then_some(row.made_at),
+            created_by: row.created_by.clone(),
+            updated_by: row.author.clone(),
             content_hash: content_hash.as_bytes().to_vec(),
-            metadata: self.metadata.clone(),
-            document: self.document.clone(),
+            metadata: row.metadata.clone(),
+            document: row.document.clone(),
             tags: document.folded_tags().into_iter().collect(),
             found_by: document,
         })
@@ -108,6 +144,8 @@ pub(crate) struct KeyRecord {
     pub persona: PersonaId,
     pub revision: i64,
     pub at: i64,
+    /// What moves of labels were answered.
+    pub moves: Option<String>,
 }
 
 /// A line of the feed by its digest.
@@ -158,7 +196,7 @@ impl Text {
     }
 }
 
-/// The digest of a line with its revision. PostgreSQL has the same in
+/// The digest of a line with what it stands for. PostgreSQL has the same in
 /// `postgres/transfer/digest.rs`.
 pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
     let mut text = Text::default();
@@ -166,15 +204,29 @@ pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
     text.number(entry.revision);
     text.number(&entry.kind);
     text.number(entry.at);
-    text.optional(entry.parent);
-    text.optional(entry.base);
-    text.number(entry.made_at);
-    text.number(u8::from(entry.deleted));
-    text.text(entry.author.as_deref());
-    text.text(entry.note.as_deref());
-    text.text(Some(&entry.changed));
-    text.text(Some(&entry.metadata));
-    text.text(Some(&entry.document));
+    match &entry.of {
+        EntryOf::Revision(row) => {
+            text.optional(row.parent);
+            text.optional(row.base);
+            text.number(row.made_at);
+            text.number(u8::from(row.deleted));
+            text.text(row.author.as_deref());
+            text.text(row.note.as_deref());
+            text.text(Some(&row.changed));
+            text.text(Some(&row.metadata));
+            text.text(Some(&row.document));
+        }
+        EntryOf::Label(name, record) => {
+            text.number(record.version);
+            match record.revision {
+                Some(revision) => text.number(revision),
+                None => text.optional(None),
+            }
+            text.number(record.at.as_micros());
+            text.text(Some(name.as_str()));
+            text.text(record.author.as_deref());
+        }
+    }
     text.digest()
 }
 

@@ -198,6 +198,7 @@ impl Work<'_, '_> {
         } else {
             self.move_tokens()?;
             verify::counts(self.source.side(), self.target.side(), self.start.before)?;
+            self.compare_labels()?;
         }
         let transferred = self.target.side().counts()?.since(self.start.before);
         let Self { mut source, target, start, .. } = self;
@@ -367,6 +368,15 @@ impl Work<'_, '_> {
             done += count;
         }
         Ok(until)
+    }
+
+    /// Compares where labels point. Each move was compared with its line; this is what the target
+    /// made of them. Where it had labels before, what is in it cannot be told apart.
+    pub(super) fn compare_labels(&mut self) -> Result<(), TransferError> {
+        if self.start.before != Counts::default() {
+            return Ok(());
+        }
+        verify::labels(self.source.side(), self.target.side())
     }
 
     /// Compares every persona; those that writers have changed since are left for later.

@@ -64,6 +64,10 @@ pub(crate) trait Side {
 
     /// Every access token, in the order of their names.
     fn tokens(&mut self) -> Result<Vec<Token>, TransferError>;
+
+    /// The SHA-256 of all labels: of each its persona, its word and the version of its newest move,
+    /// in a line of a text.
+    fn labels(&mut self) -> Result<Vec<u8>, TransferError>;
 }
 
 /// The database that is read. Nothing in it is changed until a live transfer ends.

@@ -44,7 +44,7 @@ pub(super) fn lines(
             || found.revision != line.revision
             || found.digest != line.digest
         {
-            let what = format!("revision {} is not as it was", line.revision);
+            let what = format!("change {} or its revision is not as it was", line.sequence);
             return Err(differs(target, Some(line.persona), what));
         }
     }
@@ -131,6 +131,15 @@ pub(super) fn tokens(target: &mut dyn Side, sent: &[Token]) -> Result<(), Transf
         Ok(())
     } else {
         Err(differs(target, None, "its access tokens are not as they were".into()))
+    }
+}
+
+/// Compares where all labels point.
+pub(super) fn labels(source: &mut dyn Side, target: &mut dyn Side) -> Result<(), TransferError> {
+    if target.labels()? == source.labels()? {
+        Ok(())
+    } else {
+        Err(differs(target, None, "its labels are not where they were".into()))
     }
 }
 

@@ -1,4 +1,21 @@
--- Makes a file look as the version before owners left it.
+-- Makes a file, without a label, look as the version before owners left it.
+
+DROP TABLE labels;
+DROP TABLE label_moves;
+ALTER TABLE idempotency DROP COLUMN moves;
+CREATE TABLE older_changes (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    persona BLOB NOT NULL,
+    revision INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    CONSTRAINT changes_kind CHECK (kind IN ('created', 'updated', 'deleted', 'restored'))
+) STRICT;
+INSERT INTO older_changes (sequence, persona, revision, kind, at)
+SELECT sequence, persona, revision, kind, at
+FROM changes;
+DROP TABLE changes;
+ALTER TABLE older_changes RENAME TO changes;
 
 DROP INDEX personas_by_owner_and_created_at;
 DROP INDEX personas_by_owner_and_name;

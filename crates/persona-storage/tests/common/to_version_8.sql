@@ -1,7 +1,27 @@
--- Makes a file of version 10 look as version 8 left it. Foreign keys are to be off while it runs.
+-- Makes a file of version 12, without a label, look as version 8 left it. Foreign keys are to be off while it runs.
 
+DROP TABLE labels;
+DROP TABLE label_moves;
+ALTER TABLE idempotency DROP COLUMN moves;
 DROP TABLE tokens;
 PRAGMA legacy_alter_table = ON;
+ALTER TABLE changes RENAME TO newer_changes;
+
+-- One global sequence in commit order. AUTOINCREMENT, so that a number is never used again.
+CREATE TABLE changes (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    persona BLOB NOT NULL,
+    revision INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    CONSTRAINT changes_kind CHECK (kind IN ('created', 'updated', 'deleted', 'restored'))
+) STRICT;
+
+INSERT INTO changes (sequence, persona, revision, kind, at)
+SELECT sequence, persona, revision, kind, at
+FROM newer_changes;
+
+DROP TABLE newer_changes;
 ALTER TABLE revisions RENAME TO newer_revisions;
 ALTER TABLE personas RENAME TO newer_personas;
 DROP INDEX personas_by_id;

@@ -1,11 +1,11 @@
 //! Requests by chance for `differential.rs`: one seed makes the same requests on every machine.
 
 use persona_model::{
-    Filter, Kind, ListRequest, Owned, Patch, PersonaId, Precondition, Reach, Revision, Search,
-    Since, Sort, Timestamp, filter_tags,
+    Filter, Kind, LabelName, LabelPrecondition, ListRequest, Owned, Patch, PersonaId, Precondition,
+    Reach, Revision, Search, Since, Sort, Timestamp, filter_tags,
 };
-use persona_storage::conformance::{document, guess, id, idempotent, write};
-use persona_storage::{Operation, Write};
+use persona_storage::conformance::{document, guess, id, idempotent, soon, write};
+use persona_storage::{LabelMove, LabelMoves, LabelTarget, Operation, Write};
 use serde_json::{Value, json};
 
 /// Few identities, so that the operations meet each other.
@@ -157,6 +157,43 @@ impl Dice {
                 idempotent(request, &format!("key {}", self.below(30)), u8::from(self.one_in(4)));
         }
         request
+    }
+
+    /// Moves of labels: mostly one, sometimes a few.
+    pub fn moves(&mut self) -> LabelMoves {
+        let count = if self.one_in(3) { self.below(4) + 1 } else { 1 };
+        let mut moves: Vec<LabelMove> = Vec::new();
+        for _ in 0..count {
+            let one = self.one_move();
+            let is_other =
+                |made: &LabelMove| (made.persona, &made.name) != (one.persona, &one.name);
+            if moves.iter().all(is_other) {
+                moves.push(one);
+            }
+        }
+        let moves = LabelMoves::new(moves, soon()).expect("different labels");
+        moves.by(self.one_in(2).then(|| "Zoë".to_owned()))
+    }
+
+    fn label(&mut self) -> LabelName {
+        let word = *self.of(&["production", "staging", "v1.0"]);
+        LabelName::parse(word).expect("a label")
+    }
+
+    fn one_move(&mut self) -> LabelMove {
+        let target = match self.below(8) {
+            0..4 => LabelTarget::Revision(self.revision()),
+            4 => LabelTarget::Label(self.label()),
+            5 => LabelTarget::Nowhere,
+            _ => LabelTarget::Latest,
+        };
+        let precondition = match self.below(8) {
+            0 => LabelPrecondition::IsSet,
+            1 => LabelPrecondition::IsNotSet,
+            2 => LabelPrecondition::OneOf(vec![]),
+            _ => LabelPrecondition::Any,
+        };
+        LabelMove { persona: self.id(), name: self.label(), target, precondition }
     }
 
     fn search(&mut self) -> Option<Search> {

@@ -8,7 +8,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use persona_model::{Cursor, Document, ListRequest};
+use persona_model::{Change, Cursor, Document, ListRequest};
 use persona_storage::conformance::{TestClock, with_real_tags};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
@@ -98,7 +98,7 @@ impl Pair {
     async fn step(&mut self) -> Result<(), String> {
         let (mut dice, now) = (Dice(self.dice.next()), persona_model::Clock::now(&*self.clock));
         let (sqlite, postgres) = (&self.sqlite, &self.postgres);
-        match dice.below(20) {
+        match dice.below(23) {
             0..12 => {
                 // Mostly on, sometimes back, sometimes a day: what is kept for a day expires.
                 self.clock.advance_micros(match dice.below(400) {
@@ -128,6 +128,24 @@ impl Pair {
                     &postgres.revision(id, revision).await,
                 )
             }
+            17..20 => {
+                let moves = dice.moves();
+                let first = &moves.moves()[0];
+                let (id, name) = (first.persona, first.name.clone());
+                let answers = (
+                    sqlite.move_labels(moves.clone()).await,
+                    postgres.move_labels(moves.clone()).await,
+                );
+                let (sqlite_told, postgres_told) =
+                    (format!("{:?}", answers.0), format!("{:?}", answers.1));
+                same(&moves, &Ok(sqlite_told), &Ok(postgres_told))?;
+                same(&id, &sqlite.labels(id).await, &postgres.labels(id).await)?;
+                same(
+                    &(id, &name),
+                    &sqlite.label_moves(id, &name, None, 3).await,
+                    &postgres.label_moves(id, &name, None, 3).await,
+                )
+            }
             _ => {
                 let mut request = dice.list(now);
                 let first = list(sqlite, &request).await;
@@ -151,7 +169,8 @@ impl Pair {
         let mut whole: Vec<String> = changes
             .iter()
             .map(|change| {
-                format!("{} {} {:?} {}", change.persona, change.revision, change.kind, change.at)
+                let Change { persona, revision, kind, at, label, .. } = change;
+                format!("{persona} {revision} {kind:?} {at} {label:?}")
             })
             .collect();
         for include_deleted in [false, true] {

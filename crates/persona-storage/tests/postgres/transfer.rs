@@ -88,14 +88,17 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     fill(&folder.database()).await;
     let faults = [
-        (format!("UPDATE persona_store.revisions SET document = document || ' ' WHERE persona = '{}' AND revision = 1", id(5)), true),
-        (format!("UPDATE persona_store.personas SET head = head || ' ' WHERE id = '{}'", id(5)), true),
-        (format!("DELETE FROM persona_store.persona_tags WHERE persona = '{}'", id(5)), true),
-        (format!("UPDATE persona_store.persona_texts SET text = ' ' WHERE persona = '{}'", id(5)), true),
-        (format!("DELETE FROM persona_store.changes WHERE persona = '{}' AND revision = 1", id(5)), true),
-        ("INSERT INTO persona_store.changes SELECT 10000000, persona, 999, kind, at FROM persona_store.changes LIMIT 1".into(), false),
+        (format!("UPDATE persona_store.revisions SET document = document || ' ' WHERE persona = '{}' AND revision = 1", id(5)), Some(5)),
+        (format!("UPDATE persona_store.personas SET head = head || ' ' WHERE id = '{}'", id(5)), Some(5)),
+        (format!("DELETE FROM persona_store.persona_tags WHERE persona = '{}'", id(5)), Some(5)),
+        (format!("UPDATE persona_store.persona_texts SET text = ' ' WHERE persona = '{}'", id(5)), Some(5)),
+        (format!("DELETE FROM persona_store.changes WHERE persona = '{}' AND revision = 1", id(5)), Some(5)),
+        (format!("UPDATE persona_store.label_moves SET author = 'eve' WHERE persona = '{}' AND label = 'old'", id(7)), Some(7)),
+        (format!("DELETE FROM persona_store.label_moves WHERE persona = '{}' AND label = 'staging'", id(7)), Some(7)),
+        (format!("UPDATE persona_store.labels SET version = 1 WHERE persona = '{}' AND label = 'production'", id(7)), None),
+        ("INSERT INTO persona_store.changes SELECT 10000000, persona, 999, kind, at FROM persona_store.changes LIMIT 1".into(), None),
     ];
-    for (fault, is_named) in faults {
+    for (fault, named) in faults {
         let database = cluster.database();
         let plan = plan(&name_of(&folder.database()), &cluster.url(&database));
         let transferred = std::thread::spawn({
@@ -114,7 +117,7 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
         });
         let refused = transferred.join().expect("no panic").expect_err("it differs");
         let TransferError::Differs { persona, .. } = &refused else { panic!("{refused}") };
-        assert_eq!(*persona, is_named.then_some(id(5)), "{refused}");
+        assert_eq!(*persona, named.map(id), "{refused}");
         let settings = postgres::Settings::parse(&cluster.url(&database)).expect("a URL");
         assert!(
             matches!(

@@ -130,7 +130,7 @@ async fn what_is_acknowledged_during_a_live_move_back_is_in_the_target() {
 fn add_keys(path: &Path, count: u32) {
     let connection = Connection::open(path).expect("it opens");
     let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-               INSERT INTO idempotency
+               INSERT INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
                SELECT 'recent ' || i, zeroblob(32), 'updated', (SELECT id FROM personas WHERE row_id = 1), 1, 0, x'',
                       (SELECT max(at) FROM changes) + i
                FROM n";

@@ -5,11 +5,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use persona_model::{Cursor, Filter, ListRequest, Patch, Precondition, Revision, Search, Sort};
-use persona_storage::conformance::{TestClock, id, write};
+use persona_model::{
+    Cursor, Filter, LabelName, ListRequest, Patch, Precondition, Revision, Search, Sort,
+};
+use persona_storage::conformance::{TestClock, id, label_move, soon, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::transfer::{Endpoint, Plan, TransferError, TransferReport, transfer};
-use persona_storage::{Error, Idempotency, NoObserver, Operation, Store, Written};
+use persona_storage::{
+    Error, Idempotency, LabelMoves, LabelTarget, NoObserver, Operation, Store, Written,
+};
 use serde_json::json;
 
 use crate::files::{self, go_on};
@@ -84,7 +88,27 @@ pub async fn fill(path: &Path) {
             Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
         store.write(repeated).await.expect("patched");
     }
+    label(&store).await;
     store.close().await;
+}
+
+/// Sets labels of some personas, moves some of them and removes some, also of a deleted persona.
+async fn label(store: &dyn Store) {
+    let to = |number| LabelTarget::Revision(Revision::new(number).expect("not zero"));
+    for number in [3, 7, 11, 12, 15] {
+        for (label, target) in [
+            ("production", to(1)),
+            ("staging", LabelTarget::Latest),
+            ("production", to(2)),
+            ("old", to(1)),
+            ("old", LabelTarget::Nowhere),
+        ] {
+            let author = (number % 2 == 0).then(|| "Zoë".to_owned());
+            let moves = LabelMoves::one(label_move(number, label, target), soon()).by(author);
+            // Persona 15 is deleted.
+            assert_eq!(store.move_labels(moves).await.is_ok(), number != 15, "{number} {label}");
+        }
+    }
 }
 
 /// All that can be read of a store, as text.
@@ -93,6 +117,12 @@ pub async fn content(store: &dyn Store, order: &str) -> Vec<String> {
     for number in 1..=PERSONAS {
         let Some(answer) = store.get(id(number)).await.expect("readable") else { continue };
         found.push(format!("{answer:?}"));
+        found.push(format!("{:?}", store.labels(id(number)).await.expect("readable")));
+        for label in ["production", "old"] {
+            let label = LabelName::parse(label).expect("a label");
+            let moves = store.label_moves(id(number), &label, None, 10).await;
+            found.push(format!("{:?}", moves.expect("readable")));
+        }
         for revision in 1..=answer.revision.number() {
             let revision = Revision::new(revision).expect("not 0");
             found.push(format!(

@@ -1,10 +1,10 @@
 //! What a check finds: every invariant is broken once, and a sound file is called sound.
 
 use crate::files::{Folder, check, create, go_on, maintenance, open, patch};
-use persona_model::PersonaId;
-use persona_storage::Store;
-use persona_storage::conformance::id;
+use persona_model::{PersonaId, Revision};
+use persona_storage::conformance::{id, label_move, soon};
 use persona_storage::sqlite::{DatabaseError, back_up};
+use persona_storage::{LabelMoves, LabelTarget, Store};
 use serde_json::json;
 
 const PERSONAS: u8 = 12;
@@ -17,7 +17,7 @@ async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed(
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(
         (report.personas, report.deleted, report.revisions, report.changes, report.schema_version),
-        (10, 2, 32, 32, 11)
+        (10, 2, 32, 32, 12)
     );
     back_up(&folder.database(), &folder.path("backup.db"), false, &mut go_on).expect("a backup");
     assert_eq!(check(&folder.path("backup.db")).expect("it can be read"), report);
@@ -211,6 +211,54 @@ async fn every_broken_link_of_a_history_is_found_and_the_persona_is_named() {
         ),
     ];
     assert_each_is_found(&cases).await;
+}
+
+#[tokio::test]
+async fn every_broken_label_is_found() {
+    let folder = Folder::filled(PERSONAS).await;
+    label(&folder).await;
+    let report = check(&folder.database()).expect("it can be read");
+    assert!(report.is_sound() && report.changes == 32 + 4, "{report:?}");
+    let newest = "(SELECT max(sequence) FROM changes)";
+    let cases = [
+        ("UPDATE label_moves SET revision = 1 WHERE version = 2", "checksum"),
+        ("UPDATE label_moves SET author = 'eve' WHERE version = 1", "checksum"),
+        ("UPDATE labels SET version = 1 WHERE label = 'production'", "newest move left it"),
+        ("UPDATE labels SET version = 3 WHERE label = 'production'", "newest move left it"),
+        ("DELETE FROM labels WHERE label = 'production'", "its newest move set it"),
+        ("INSERT INTO labels SELECT persona, 'staging', 2 FROM labels", "newest move left it"),
+        ("DELETE FROM label_moves WHERE label = 'production' AND version = 1", "does not follow"),
+        ("DELETE FROM label_moves WHERE sequence = @", "that is not there"),
+        ("DELETE FROM changes WHERE sequence = @", "what its line in the feed says"),
+        ("UPDATE changes SET label = 'other' WHERE sequence = @", "its line in the feed says"),
+        ("UPDATE changes SET kind = 'label' WHERE sequence = @", "its line in the feed says"),
+        ("UPDATE changes SET revision = 9 WHERE sequence = @", "which is not there"),
+        ("DELETE FROM personas WHERE row_id = 3", "which its persona never had"),
+    ];
+    for (sql, found) in cases {
+        let folder = Folder::filled(PERSONAS).await;
+        label(&folder).await;
+        folder.change(&sql.replace('@', newest));
+        let report = check(&folder.database()).expect("it can be read");
+        let is_found = report.problems.iter().any(|problem| problem.what.contains(found));
+        assert!(is_found, "{sql}: {:#?}", report.problems);
+    }
+}
+
+/// Moves two labels of persona 3, and removes one of them.
+async fn label(folder: &Folder) {
+    let store = open(&folder.database());
+    let to = |number| LabelTarget::Revision(Revision::new(number).expect("not zero"));
+    for (label, target) in [
+        ("production", to(4)),
+        ("staging", LabelTarget::Latest),
+        ("production", to(2)),
+        ("staging", LabelTarget::Nowhere),
+    ] {
+        let moves = LabelMoves::one(label_move(3, label, target), soon());
+        store.move_labels(moves).await.expect("moved");
+    }
+    store.close().await;
 }
 
 /// Each statement is run on a file of its own; the problem has these words and this persona.

@@ -18,6 +18,7 @@ mod oracle;
 mod order_of_creation;
 mod portable;
 mod read_cache;
+mod read_cache_labels;
 mod restore_beside_start;
 mod scheduled_backups;
 mod shared_file;

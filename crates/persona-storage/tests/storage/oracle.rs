@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use persona_model::{
-    Cursor, Filter, Kind, ListRequest, Owned, Patch, Precondition, Reach, Revision, Search, Sort,
+    Cursor, Filter, Kind, LabelName, LabelPrecondition, ListRequest, Owned, Patch, Precondition,
+    Reach, Revision, Search, Sort,
 };
 use persona_storage::conformance::{
-    TestClock, document, guess, id, idempotent, with_real_tags, write,
+    TestClock, document, guess, id, idempotent, label_move, soon, with_real_tags, write,
 };
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{Settings, SqliteStore, initialise};
-use persona_storage::{NoObserver, Operation, Store, Write};
+use persona_storage::{LabelMove, LabelMoves, LabelTarget, NoObserver, Operation, Store, Write};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -90,6 +91,42 @@ fn request() -> impl Strategy<Value = Write> {
     )
 }
 
+/// One of several moves of labels.
+fn one_move() -> impl Strategy<Value = LabelMove> {
+    let label = || prop::sample::select(&["a", "b", "c"]);
+    let target = prop_oneof![
+        3 => (1..6_u64).prop_map(|number| {
+            LabelTarget::Revision(Revision::new(number).expect("not zero"))
+        }),
+        1 => Just(LabelTarget::Latest),
+        1 => Just(LabelTarget::Nowhere),
+        1 => label().prop_map(|name| LabelTarget::Label(LabelName::parse(name).expect("a label"))),
+    ];
+    let precondition = prop_oneof![
+        4 => Just(LabelPrecondition::Any),
+        1 => Just(LabelPrecondition::IsSet),
+        1 => Just(LabelPrecondition::IsNotSet),
+        1 => Just(LabelPrecondition::OneOf(vec![])),
+    ];
+    (1..5_u8, label(), target, precondition).prop_map(|(number, label, target, precondition)| {
+        LabelMove { precondition, ..label_move(number, label, target) }
+    })
+}
+
+/// Writes, and moves of labels between them.
+#[derive(Clone, Debug)]
+enum Step {
+    Write(Box<Write>),
+    Moves(Vec<LabelMove>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => request().prop_map(|request| Step::Write(Box::new(request))),
+        1 => prop::collection::vec(one_move(), 1..4).prop_map(Step::Moves),
+    ]
+}
+
 fn lists() -> Vec<ListRequest> {
     let filters = [
         Filter::default(),
@@ -121,7 +158,7 @@ fn lists() -> Vec<ListRequest> {
     filters.into_iter().flat_map(of).collect()
 }
 
-async fn compare(requests: Vec<Write>) -> Result<(), TestCaseError> {
+async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings::new(folder.path().join("persona.db"));
     initialise(&settings).expect("a new file");
@@ -129,8 +166,19 @@ async fn compare(requests: Vec<Write>) -> Result<(), TestCaseError> {
     let sqlite =
         SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let oracle = MemoryStore::new(clock);
-    for request in requests {
-        let request = with_real_tags(&oracle, request).await;
+    for step in steps {
+        let request = match step {
+            Step::Write(request) => with_real_tags(&oracle, *request).await,
+            Step::Moves(moves) => {
+                let Ok(moves) = LabelMoves::new(moves, soon()) else { continue };
+                let (found, wanted) = (
+                    sqlite.move_labels(moves.clone()).await,
+                    oracle.move_labels(moves.clone()).await,
+                );
+                prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{:?}", moves);
+                continue;
+            }
+        };
         let (found, wanted) =
             (sqlite.write(request.clone()).await, oracle.write(request.clone()).await);
         prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{:?}", request);
@@ -140,6 +188,17 @@ async fn compare(requests: Vec<Write>) -> Result<(), TestCaseError> {
             sqlite.get(id(number)).await.expect("readable"),
             oracle.get(id(number)).await.expect("readable")
         );
+        prop_assert_eq!(
+            sqlite.labels(id(number)).await.expect("readable"),
+            oracle.labels(id(number)).await.expect("readable")
+        );
+        for name in ["a", "b", "c"] {
+            let name = LabelName::parse(name).expect("a label");
+            prop_assert_eq!(
+                sqlite.label_moves(id(number), &name, Some(7), 3).await.expect("readable"),
+                oracle.label_moves(id(number), &name, Some(7), 3).await.expect("readable")
+            );
+        }
         for revision in (1..30).filter_map(Revision::new) {
             let (found, wanted) = (
                 sqlite.revision(id(number), revision).await,
@@ -257,8 +316,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn sqlite_answers_what_the_oracle_answers(requests in prop::collection::vec(request(), 1..40)) {
+    fn sqlite_answers_what_the_oracle_answers(steps in prop::collection::vec(step(), 1..50)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(compare(requests))?;
+        runtime.block_on(compare(steps))?;
     }
 }

@@ -59,7 +59,10 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["merge", "into"]),
     never(&["truncate"]),
     // The order of commits: the one thing that all writes have in common.
-    Construct { words: &["pg_current_xact_id"], declared: &["write_sql.rs", "write_statement.rs"] },
+    Construct {
+        words: &["pg_current_xact_id"],
+        declared: &["label_sql.rs", "write_sql.rs", "write_statement.rs"],
+    },
     Construct {
         words: &["pg_snapshot_xmin"],
         declared: &["events.rs", "feed.rs", "transfer/source.rs"],
@@ -101,6 +104,8 @@ const TABLES: &[(&str, Spread)] = &[
     ("persona_titles", Spread::ByPersona("persona")),
     ("persona_texts", Spread::ByPersona("persona")),
     ("revisions", Spread::ByPersona("persona")),
+    ("labels", Spread::ByPersona("persona")),
+    ("label_moves", Spread::ByPersona("persona")),
     ("changes", Spread::Apart),
     ("idempotency", Spread::Apart),
     ("tokens", Spread::Everywhere),

@@ -20,12 +20,12 @@ use crate::files::{Folder, maintenance, settings};
 
 /// What happened to the cache of one store.
 #[derive(Default)]
-struct Counts {
+pub struct Counts {
     hits: AtomicU64,
     misses: AtomicU64,
     synchronisations: AtomicU64,
     clears: AtomicU64,
-    bytes: AtomicU64,
+    pub bytes: AtomicU64,
 }
 
 impl Counts {
@@ -38,11 +38,11 @@ impl Counts {
         }
     }
 
-    fn hits(&self) -> u64 {
+    pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::SeqCst)
     }
 
-    fn clears(&self) -> u64 {
+    pub fn clears(&self) -> u64 {
         self.clears.load(Ordering::SeqCst)
     }
 }
@@ -58,9 +58,9 @@ impl Observer for Counts {
 }
 
 /// A store with its cache, as a worker has it.
-struct Worker {
-    store: SqliteStore,
-    counts: Arc<Counts>,
+pub struct Worker {
+    pub store: SqliteStore,
+    pub counts: Arc<Counts>,
 }
 
 impl Worker {
@@ -73,12 +73,12 @@ impl Worker {
         Self { store, counts }
     }
 
-    async fn read(&self, id: PersonaId) -> Representation {
+    pub async fn read(&self, id: PersonaId) -> Representation {
         self.store.get(id).await.expect("readable").expect("it exists")
     }
 
     /// Reads until the answer comes from the cache.
-    async fn cached(&self, id: PersonaId) -> Representation {
+    pub async fn cached(&self, id: PersonaId) -> Representation {
         let (before, began) = (self.counts.hits(), Instant::now());
         loop {
             let answer = self.read(id).await;
@@ -94,13 +94,13 @@ impl Worker {
         self.write(Operation::Create { id: id(number), document }).await;
     }
 
-    async fn patch(&self, number: u8, value: u64) {
+    pub async fn patch(&self, number: u8, value: u64) {
         let patch = Patch::merge(json!({ "extensions": { "key": value } })).expect("a patch");
         let (id, precondition) = (id(number), Precondition::Any);
         self.write(Operation::Patch { id, precondition, patch, base: None }).await;
     }
 
-    async fn write(&self, operation: Operation) -> Representation {
+    pub async fn write(&self, operation: Operation) -> Representation {
         self.store.write(write(operation)).await.expect("kept").representation
     }
 }
@@ -109,7 +109,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Two workers on one file with two personas.
-async fn two_workers() -> (Folder, Worker, Worker) {
+pub async fn two_workers() -> (Folder, Worker, Worker) {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
     let (writer, reader) = (Worker::open(&folder, CACHE_BYTES), Worker::open(&folder, CACHE_BYTES));

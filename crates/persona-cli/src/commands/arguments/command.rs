@@ -9,7 +9,7 @@ use persona_server::process_table::RUN_ROLE;
 
 use super::{
     Backup, Bench, Check, Create, Delete, Diff, Doctor, Edit, Export, Health, History, Import,
-    List, Move, Restore, Revert, Show, Token, Top, Undelete, Update, Verify, Watch,
+    Label, List, Move, Restore, Revert, Show, Token, Top, Undelete, Update, Verify, Watch,
 };
 use crate::commands::completions::Shell;
 use crate::terminal::Format;
@@ -157,6 +157,8 @@ pub enum Command {
     Revert(Revert),
     /// Watch changes as they are committed.
     Watch(Watch),
+    /// Read and move the labels of personas, which point to revisions.
+    Label(Label),
     /// Create a persona.
     Create(Create),
     /// Change some fields of a persona.

@@ -2,6 +2,7 @@
 
 mod command;
 mod count;
+mod label;
 mod operate;
 mod personas;
 mod token;
@@ -10,6 +11,7 @@ mod watch;
 pub use command::{
     Arguments, Command, ConfigAction, CredentialFlags, DatabaseFile, RunRole, Target,
 };
+pub use label::{Label, LabelAction, LabelDelete, LabelList, LabelMoves, LabelSet};
 pub use operate::{Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Restore, Top, Verify};
 pub use personas::{
     Create, Delete, Diff, Edit, Export, History, Import, List, OnDuplicate, Revert, Show, Undelete,

@@ -113,6 +113,9 @@ pub struct List {
 pub struct Show {
     /// Identity, handle or name.
     pub persona: String,
+    /// Show the revision that this label points to, such as production; by default the current one.
+    #[arg(long, value_name = "LABEL")]
+    pub label: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

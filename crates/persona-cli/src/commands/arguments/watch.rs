@@ -9,7 +9,7 @@ use super::count::at_least_one;
 const AFTER_HELP: &str = "Begin behind this event: its sequence, next_after of the API, or 0 for every change there is [default: \
                           what changes from now on]";
 const EXEC_HELP: &str = "Run this command with sh for each event, one after the other: the event is given as JSON on standard \
-                         input, and in EVENT_SEQUENCE, EVENT_PERSONA, EVENT_REVISION, EVENT_KIND, EVENT_AT and EVENT_BY; \
+                         input, and in EVENT_SEQUENCE, EVENT_PERSONA, EVENT_REVISION, EVENT_KIND, EVENT_AT, EVENT_BY and EVENT_LABEL; \
                          the first command that fails ends the watch";
 
 /// Arguments of `watch`.
@@ -21,12 +21,16 @@ pub struct Watch {
     /// Begin behind this event.
     #[arg(long, value_name = "SEQUENCE", help = AFTER_HELP)]
     pub after: Option<String>,
-    /// Only this kind of change: created, updated, deleted or undeleted; repeat for several.
+    /// Only this kind of change: created, updated, deleted, undeleted, labelled or unlabelled;
+    /// repeat for several.
     #[arg(long, value_name = "KIND")]
     pub kind: Vec<String>,
     /// Only changes of personas that have this tag, or had it before; repeat for all of several.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
+    /// Only moves of this label, such as production; repeat for several.
+    #[arg(long, value_name = "LABEL")]
+    pub label: Vec<String>,
     /// With each event the persona at that revision, in JSON.
     #[arg(long)]
     pub document: bool,

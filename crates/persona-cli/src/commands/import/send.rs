@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::batches::Batches;
+use super::labels;
 use super::report::Status;
 use crate::client::{Api, Reply, failure, persona_path, reasons, reasons_of_item, request_with};
 use crate::commands::arguments::OnDuplicate;
@@ -159,8 +160,8 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
     let kept =
         patiently(api, Method::PUT, &revision_path(&path, revision), &[], Some(&body)).await?;
     match kept.status {
-        StatusCode::CREATED => return Ok((Status::Created, Vec::new()).into()),
-        StatusCode::OK => return Ok((Status::Unchanged, Vec::new()).into()),
+        StatusCode::CREATED => return with_labels(api, item, Status::Created).await,
+        StatusCode::OK => return with_labels(api, item, Status::Unchanged).await,
         StatusCode::PRECONDITION_FAILED => {}
         _ => {
             let holder = holder_of_handle(&kept);
@@ -175,7 +176,7 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
         members.remove("history");
     }
     if here.status == StatusCode::OK && here.json() == wanted {
-        return Ok((Status::Unchanged, Vec::new()).into());
+        return with_labels(api, item, Status::Unchanged).await;
     }
     let what = if here.status == StatusCode::OK {
         "is another one here"
@@ -187,6 +188,13 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
         vec![format!("revision {revision} {what}; a history is continued and never rewritten")],
     )
         .into())
+}
+
+/// The answer to a line of a history that is kept, once its labels are set too.
+async fn with_labels(api: &Api, item: &Item, kept: Status) -> Result<Answer, Failure> {
+    let refused = labels::set_again(api, item).await?;
+    let status = if refused.is_empty() { kept } else { Status::Failed };
+    Ok((status, refused).into())
 }
 
 /// The persona that has the handle, where the answer is that it is taken.
@@ -208,7 +216,7 @@ fn stamped(item: &Item) -> Bytes {
 
 /// Sends a request again while the server is busy or away. Every request here can be repeated: each
 /// has a condition.
-async fn patiently(
+pub(super) async fn patiently(
     api: &Api,
     method: Method,
     path: &str,
@@ -235,6 +243,11 @@ async fn patiently(
         }
         tokio::time::sleep(wait).await;
     }
+}
+
+/// Why a request was refused.
+pub(super) fn reasons_of(reply: Reply) -> Vec<String> {
+    refused(reply).1
 }
 
 fn refused(reply: Reply) -> (Status, Vec<String>) {

@@ -21,6 +21,8 @@ pub enum Check {
     Visible,
     /// A: an atomic batch is seen as a whole.
     Atomic,
+    /// P: no read by a label is older than its last move.
+    Labelled,
     /// F: a client that follows changes sees each of them.
     Followed,
     /// G: the stream of events tells each change once, in order.
@@ -38,13 +40,14 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Durable,
         Self::Refused,
         Self::Linear,
         Self::Once,
         Self::Visible,
         Self::Atomic,
+        Self::Labelled,
         Self::Followed,
         Self::Told,
         Self::Found,
@@ -62,6 +65,7 @@ impl Check {
             Self::Once => 'X',
             Self::Visible => 'V',
             Self::Atomic => 'A',
+            Self::Labelled => 'P',
             Self::Followed => 'F',
             Self::Told => 'G',
             Self::Found => 'S',
@@ -80,6 +84,7 @@ impl Check {
             Self::Once => "a repeated write happens once",
             Self::Visible => "other workers see a write at once",
             Self::Atomic => "an atomic batch is seen as a whole",
+            Self::Labelled => "a label is never behind its last move",
             Self::Followed => "followers see every change",
             Self::Told => "each change is told once, in order",
             Self::Found => "a search finds a write at once",

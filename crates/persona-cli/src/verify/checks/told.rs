@@ -10,7 +10,8 @@ use crate::verify::history::{Record, RequestKind};
 pub struct Told {
     /// Its place among all events.
     pub sequence: u64,
-    /// The persona by its number in this run; `None` for one of which the run does not know.
+    /// The persona by its number in this run; `None` for one of which the run does not know, and
+    /// where the change made no revision.
     pub persona: Option<u32>,
     /// The revision that the change made.
     pub revision: u32,

@@ -11,6 +11,7 @@ mod export;
 mod help;
 mod history;
 mod import;
+mod labels;
 mod personas;
 mod readme;
 mod server;

@@ -6,6 +6,7 @@ mod both_ways;
 mod client;
 mod docs;
 mod events;
+mod events_of_labels;
 mod events_pruned;
 mod export;
 mod fields;

@@ -142,6 +142,10 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
                     assert_eq!(reply.status, 201, "{path}: {}", reply.json());
                     continue;
                 }
+                if path.contains("{label}") || path.ends_with("/release") {
+                    labels_example(&server, method, path, &content["example"]).await;
+                    continue;
+                }
                 let full = json!({ "name": "Grace", "nickname": "G", "tags": ["x"], "extensions": { "a": 1 }, "is_active": false });
                 let target = server.persona_with(&full).await;
                 let before = server.get(&target).await.json();
@@ -172,7 +176,28 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
             }
         }
     }
-    assert_eq!(sent, 9, "every body of the document");
+    assert_eq!(sent, 11, "every body of the document");
+}
+
+/// Sends the example of a body that moves labels, about personas that have what it names.
+async fn labels_example(server: &Server, method: &str, path: &str, example: &Value) {
+    let mut target = String::new();
+    let mut body = example.clone();
+    let moves = body.get_mut("moves").and_then(Value::as_array_mut);
+    for one in moves.into_iter().flatten().chain([&mut json!({})]) {
+        target = server.persona_with(&json!({ "name": "Grace" })).await;
+        for nickname in 2..=7 {
+            let nicknamed = json!({ "nickname": nickname.to_string() });
+            assert_eq!(server.send("PATCH", &target).json(&nicknamed).send().await.status, 200);
+        }
+        let staging = json!({ "revision": 1 });
+        let labelled = format!("{target}/labels/staging");
+        assert_eq!(server.send("PUT", &labelled).json(&staging).send().await.status, 201);
+        one["id"] = target.rsplit('/').next().into();
+    }
+    let path = path.replace("/api/v1/personas/{id}", &target).replace("{label}", "production");
+    let reply = server.send(&method.to_uppercase(), &path).json(&body).send().await;
+    assert!(reply.status.is_success(), "{method} {path}: {}", reply.json());
 }
 
 #[tokio::test]

@@ -120,6 +120,39 @@ fn the_author_of_a_change_is_the_token_unless_it_may_act_as_another() {
 }
 
 #[test]
+fn a_protected_label_is_moved_by_a_token_of_the_scope_admin_only() {
+    let server = Server::with_workers(1).flag("--protected-labels=production,live").start();
+    let writes = bearer(&create(&server, &["--name=w", "--scope=write"]));
+    let admin = bearer(&create(&server, &["--name=a", "--scope=admin"]));
+    let ask = |header: &str, method: &str, path: &str, body: &str| {
+        let headers = [("authorization", header)];
+        let reply = server.connect().request(method, path, &headers, body.as_bytes());
+        let reply = reply.expect("an answer");
+        let code = if reply.status == 403 { reply.json()["code"].clone() } else { Value::Null };
+        (reply.status, code)
+    };
+    let headers = [("authorization", &*writes)];
+    let made = server.connect().request("POST", LIST, &headers, br#"{"name":"Ada"}"#);
+    let id = made.expect("an answer").json()["id"].as_str().expect("an identity").to_owned();
+    let label = |name: &str| format!("{LIST}/{id}/labels/{name}");
+    let release = |name: &str| {
+        let one = json!({ "id": id, "label": name, "revision": 1 });
+        json!({ "moves": [{ "id": id, "label": "beta", "revision": 1 }, one] }).to_string()
+    };
+    let refused = (403, json!("label_protected"));
+    let revision = r#"{"revision":1}"#;
+    assert_eq!(ask(&writes, "PUT", &label("staging"), revision), (201, Value::Null));
+    assert_eq!(ask(&writes, "PUT", &label("live"), revision), refused);
+    assert_eq!(ask(&writes, "POST", &format!("{LIST}/release"), &release("live")), refused);
+    assert_eq!(ask(&writes, "GET", &label("beta"), ""), (404, Value::Null), "none was moved");
+    assert_eq!(ask(&admin, "PUT", &label("live"), revision), (201, Value::Null));
+    assert_eq!(ask(&writes, "DELETE", &label("live"), ""), refused);
+    assert_eq!(ask(&writes, "GET", &label("live"), ""), (200, Value::Null));
+    assert_eq!(ask(&admin, "POST", &format!("{LIST}/release"), &release("live")).0, 200);
+    assert_eq!(ask(&admin, "DELETE", &label("live"), ""), (204, Value::Null));
+}
+
+#[test]
 fn another_address_needs_a_token_or_to_be_told_to_be_open() {
     let folder = Server::with_workers(1).start().stop_and_keep_the_folder();
     let ended = refused(folder.path(), &["--host=0.0.0.0"]);

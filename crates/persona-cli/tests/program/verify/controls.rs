@@ -74,6 +74,7 @@ fn expected(fault: InjectedFault) -> &'static str {
         InjectedFault::TagOfRevision | InjectedFault::TrustPositions => "T",
         // A list or an export has a part of the batch.
         InjectedFault::SplitBatch => "A",
+        InjectedFault::OldLabels => "P",
     }
 }
 

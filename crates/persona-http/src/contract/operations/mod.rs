@@ -4,13 +4,14 @@
 //! of a 404, the OpenAPI document, the series of the metrics, and the paths of clients.
 //!
 //! - `table.rs`: every operation in one list; start there.
-//! - `personas.rs`, `history.rs`, `events.rs`, `server.rs`, `sessions.rs`,
+//! - `personas.rs`, `history.rs`, `labels.rs`, `events.rs`, `server.rs`, `sessions.rs`,
 //!   `documentation.rs`: the rows.
 //! - `row.rs`: what rows are made of.
 
 mod documentation;
 mod events;
 mod history;
+mod labels;
 mod personas;
 mod row;
 mod server;

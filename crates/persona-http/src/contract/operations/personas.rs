@@ -31,6 +31,7 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
         of::IS_ACTIVE.parameter,
         of::UPDATED_SINCE.parameter,
         of::INCLUDE_DELETED.parameter,
+        of::INCLUDE.parameter,
         of::FIELDS,
         of::COUNT.parameter,
         of::Q,
@@ -91,15 +92,17 @@ pub(super) const IMPORT_PERSONAS: OperationRow = OperationRow {
 };
 
 pub(super) const GET_PERSONA: OperationRow = OperationRow {
-    summary: "Read a persona, or an older revision of it",
-    query: &[of::REVISION.parameter],
+    summary: "Read a persona, or another revision of it",
+    query: &[of::REVISION.parameter, of::LABEL.parameter, of::INCLUDE.parameter],
     headers: CONDITIONS_OF_READ,
     answers: &[found("The persona."), NOT_MODIFIED],
     problems: &[
         Code::NoSuchPersona,
         Code::NoSuchRevision,
+        Code::NoSuchLabel,
         Code::Deleted,
         Code::Stale,
+        Code::LabelMoved,
         Code::ReadTimeout,
     ],
     store: StoreUse::Reads,

@@ -1,6 +1,6 @@
 //! The list of all operations: the name of each in the program, with its row.
 
-use super::{documentation, events, history, personas, server, sessions};
+use super::{documentation, events, history, labels, personas, server, sessions};
 use crate::contract::operation::OperationRow;
 
 /// Where the API starts. Health, metrics and the landing page lie outside.
@@ -43,6 +43,12 @@ operations! {
     RevertPersona => history::REVERT_PERSONA,
     DiffRevisions => history::DIFF_REVISIONS,
     DiffDocument => history::DIFF_DOCUMENT,
+    ListLabels => labels::LIST_LABELS,
+    GetLabel => labels::GET_LABEL,
+    SetLabel => labels::SET_LABEL,
+    RemoveLabel => labels::REMOVE_LABEL,
+    ListLabelMoves => labels::LIST_LABEL_MOVES,
+    ReleaseLabels => labels::RELEASE_LABELS,
     FollowEvents => events::FOLLOW_EVENTS,
     GetSession => sessions::GET_SESSION,
     CreateSession => sessions::CREATE_SESSION,
@@ -120,7 +126,10 @@ mod tests {
                     (Scope::Read, RateClass::Scan),
                     (Scope::Admin, RateClass::Read),
                 ],
-                StoreUse::Writes | StoreUse::WritesMany | StoreUse::WritesTogether => {
+                StoreUse::Writes
+                | StoreUse::WritesMany
+                | StoreUse::WritesTogether
+                | StoreUse::MovesLabels => {
                     &[(Scope::Write, RateClass::Write), (Scope::Admin, RateClass::Write)]
                 }
             };

@@ -7,10 +7,11 @@ macro_rules! text {
     };
 }
 
-/// The digest of a line `c` with its revision `r`.
+/// The digest of a line `c` with its revision `r`, or with its move `m` of a label.
 pub(super) const LINE: &str = concat!(
     "sha256(convert_to(concat(
-        c.persona, '|', c.revision, '|', c.kind, '|', c.at, '|', r.parent, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
+        c.persona, '|', c.revision, '|', c.kind, '|', c.at, '|',
+        CASE WHEN c.label IS NULL THEN concat(r.parent, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
         coalesce(",
     text!("r.author"),
     ", ':'), '|',
@@ -25,7 +26,14 @@ pub(super) const LINE: &str = concat!(
     ", ':'), '|',
         coalesce(",
     text!("r.document"),
-    ", ':'), '|'
+    ", ':'), '|')
+        ELSE concat(m.version, '|', m.revision, '|', m.at, '|',
+        coalesce(",
+    text!("m.label"),
+    ", ':'), '|',
+        coalesce(",
+    text!("m.author"),
+    ", ':'), '|') END
     ), 'UTF8'))"
 );
 

@@ -1,5 +1,7 @@
 //! Rows of many personas in a few statements: each value a list, unfolded by the database.
 
+use std::collections::BTreeMap;
+
 use persona_model::PersonaId;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -8,7 +10,7 @@ use super::super::connection::Parameter;
 use super::super::found_by::FoundBy;
 use super::super::row;
 use super::session::Session;
-use crate::transfer::{Entry, KeyRecord, PersonaRow, TransferError};
+use crate::transfer::{Entry, KeyRecord, PersonaRow, RevisionRow, TransferError};
 
 const REVISIONS: &str = "
     INSERT INTO persona_store.revisions (persona, revision, parent, base, at, author, note, changed, deleted, head, document, operation)
@@ -17,8 +19,29 @@ const REVISIONS: &str = "
                 $9::boolean[], $10::text[], $11::text[])";
 
 const CHANGES: &str = "
-    INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
-    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])";
+    INSERT INTO persona_store.changes (sequence, persona, revision, kind, at, label)
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])";
+
+const MOVES: &str = "
+    INSERT INTO persona_store.label_moves (sequence, persona, label, version, revision, at, author, operation)
+    SELECT *, '00000000-0000-0000-0000-000000000000'::uuid
+    FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])";
+
+/// Labels as the newest of their moves leaves them: where it points nowhere, there is none.
+const LABELS: &str = "
+    WITH new AS (
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[])
+             AS new (persona, label, version, revision)
+    ),
+    removed AS (
+        DELETE FROM persona_store.labels AS l
+        USING new
+        WHERE l.persona = new.persona AND l.label = new.label AND new.revision IS NULL
+    )
+    INSERT INTO persona_store.labels (persona, label, version)
+    SELECT persona, label, version FROM new WHERE revision IS NOT NULL
+    ON CONFLICT (persona, label) DO UPDATE
+    SET version = excluded.version";
 
 /// A handle may go from one persona to another within a batch: first no persona of the batch has
 /// any.
@@ -33,19 +56,31 @@ const UNFOLDED: &str = "unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[],
 const UNTAG: &str = "DELETE FROM persona_store.persona_tags WHERE persona = ANY ($1)";
 
 const KEYS: &str = "
-    INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
+    INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at, moves)
     SELECT key, fingerprint, outcome, persona, revision, '00000000-0000-0000-0000-000000000000'::uuid,
            -- The two databases count from anywhere. What is ahead of the count here is set back to it by the maintenance process.
-           greatest(at, (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'))
-    FROM unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[])
-         AS new (key, fingerprint, outcome, persona, revision, at)
+           greatest(at, (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us')),
+           moves
+    FROM unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[])
+         AS new (key, fingerprint, outcome, persona, revision, at, moves)
     ON CONFLICT (key) DO UPDATE
     SET fingerprint = excluded.fingerprint, outcome = excluded.outcome, persona = excluded.persona,
-        revision = excluded.revision, operation = excluded.operation, at = excluded.at";
+        revision = excluded.revision, operation = excluded.operation, at = excluded.at, moves = excluded.moves";
 
 /// A column of a list of rows.
 fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
+}
+
+/// A move of a label as the database takes it.
+struct MoveRow {
+    sequence: i64,
+    persona: Uuid,
+    label: String,
+    version: i64,
+    revision: Option<i64>,
+    at: i64,
+    author: Option<String>,
 }
 
 fn identity(id: PersonaId) -> Uuid {
@@ -53,36 +88,80 @@ fn identity(id: PersonaId) -> Uuid {
 }
 
 impl Session {
-    /// Adds lines of the feed, `base` further on, and their revisions.
+    /// Adds lines of the feed, `base` further on, with their revisions and moves of labels.
     pub(super) fn put_entries(
         &mut self,
         entries: &[Entry],
         base: i64,
     ) -> Result<(), TransferError> {
-        let personas = column(entries, |entry| identity(entry.persona));
-        let revisions = column(entries, |entry| entry.revision);
+        let rows: Vec<(&Entry, &RevisionRow)> =
+            entries.iter().filter_map(|entry| Some((entry, entry.revision_row()?))).collect();
         let values: [Parameter<'_>; 11] = [
-            (&personas, Type::UUID_ARRAY),
-            (&revisions, Type::INT8_ARRAY),
-            (&column(entries, |entry| entry.parent), Type::INT8_ARRAY),
-            (&column(entries, |entry| entry.base), Type::INT8_ARRAY),
-            (&column(entries, |entry| entry.made_at), Type::INT8_ARRAY),
-            (&column(entries, |entry| entry.author.as_deref()), Type::TEXT_ARRAY),
-            (&column(entries, |entry| entry.note.as_deref()), Type::TEXT_ARRAY),
-            (&column(entries, |entry| entry.changed.as_str()), Type::TEXT_ARRAY),
-            (&column(entries, |entry| entry.deleted), Type::BOOL_ARRAY),
-            (&column(entries, |entry| entry.metadata.as_str()), Type::TEXT_ARRAY),
-            (&column(entries, |entry| entry.document.as_str()), Type::TEXT_ARRAY),
+            (&column(&rows, |(entry, _)| identity(entry.persona)), Type::UUID_ARRAY),
+            (&column(&rows, |(entry, _)| entry.revision), Type::INT8_ARRAY),
+            (&column(&rows, |(_, row)| row.parent), Type::INT8_ARRAY),
+            (&column(&rows, |(_, row)| row.base), Type::INT8_ARRAY),
+            (&column(&rows, |(_, row)| row.made_at), Type::INT8_ARRAY),
+            (&column(&rows, |(_, row)| row.author.as_deref()), Type::TEXT_ARRAY),
+            (&column(&rows, |(_, row)| row.note.as_deref()), Type::TEXT_ARRAY),
+            (&column(&rows, |(_, row)| row.changed.as_str()), Type::TEXT_ARRAY),
+            (&column(&rows, |(_, row)| row.deleted), Type::BOOL_ARRAY),
+            (&column(&rows, |(_, row)| row.metadata.as_str()), Type::TEXT_ARRAY),
+            (&column(&rows, |(_, row)| row.document.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(REVISIONS, &values)?;
-        let values: [Parameter<'_>; 5] = [
+        let label = |entry: &'_ Entry| entry.label_move().map(|(name, _)| name.to_string());
+        let values: [Parameter<'_>; 6] = [
             (&column(entries, |entry| entry.sequence + base), Type::INT8_ARRAY),
-            (&personas, Type::UUID_ARRAY),
-            (&revisions, Type::INT8_ARRAY),
+            (&column(entries, |entry| identity(entry.persona)), Type::UUID_ARRAY),
+            (&column(entries, |entry| entry.revision), Type::INT8_ARRAY),
             (&column(entries, |entry| entry.kind.as_str()), Type::TEXT_ARRAY),
             (&column(entries, |entry| entry.at), Type::INT8_ARRAY),
+            (&column(entries, label), Type::TEXT_ARRAY),
         ];
-        self.rows(CHANGES, &values).map(drop)
+        self.rows(CHANGES, &values)?;
+        self.put_moves(entries, base)
+    }
+
+    /// Adds the moves of labels of some lines, and leaves each label where the newest one does.
+    fn put_moves(&mut self, entries: &[Entry], base: i64) -> Result<(), TransferError> {
+        let of = |entry: &'_ Entry| {
+            let (name, record) = entry.label_move()?;
+            let revision = record.revision.map(|revision| row::stored(revision.number()));
+            Some(MoveRow {
+                sequence: entry.sequence + base,
+                persona: identity(entry.persona),
+                label: name.to_string(),
+                version: row::stored(record.version),
+                revision,
+                at: record.at.as_micros(),
+                author: record.author.clone(),
+            })
+        };
+        let moves: Vec<MoveRow> = entries.iter().filter_map(of).collect();
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let values: [Parameter<'_>; 7] = [
+            (&column(&moves, |one| one.sequence), Type::INT8_ARRAY),
+            (&column(&moves, |one| one.persona), Type::UUID_ARRAY),
+            (&column(&moves, |one| one.label.as_str()), Type::TEXT_ARRAY),
+            (&column(&moves, |one| one.version), Type::INT8_ARRAY),
+            (&column(&moves, |one| one.revision), Type::INT8_ARRAY),
+            (&column(&moves, |one| one.at), Type::INT8_ARRAY),
+            (&column(&moves, |one| one.author.as_deref()), Type::TEXT_ARRAY),
+        ];
+        self.rows(MOVES, &values)?;
+        let newest: BTreeMap<(Uuid, &str), &MoveRow> =
+            moves.iter().map(|one| ((one.persona, one.label.as_str()), one)).collect();
+        let newest: Vec<&MoveRow> = newest.into_values().collect();
+        let values: [Parameter<'_>; 4] = [
+            (&column(&newest, |one| one.persona), Type::UUID_ARRAY),
+            (&column(&newest, |one| one.label.as_str()), Type::TEXT_ARRAY),
+            (&column(&newest, |one| one.version), Type::INT8_ARRAY),
+            (&column(&newest, |one| one.revision), Type::INT8_ARRAY),
+        ];
+        self.rows(LABELS, &values).map(drop)
     }
 
     /// Writes personas as they are after a batch: those that come into being in it, and those that
@@ -152,13 +231,14 @@ impl Session {
     /// this database, so that each is kept for a day more if the count is ahead of that of the
     /// source.
     pub(super) fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
-        let values: [Parameter<'_>; 6] = [
+        let values: [Parameter<'_>; 7] = [
             (&column(records, |record| record.key.as_str()), Type::TEXT_ARRAY),
             (&column(records, |record| record.fingerprint.as_slice()), Type::BYTEA_ARRAY),
             (&column(records, |record| record.outcome.as_str()), Type::TEXT_ARRAY),
             (&column(records, |record| identity(record.persona)), Type::UUID_ARRAY),
             (&column(records, |record| record.revision), Type::INT8_ARRAY),
             (&column(records, |record| record.at), Type::INT8_ARRAY),
+            (&column(records, |record| record.moves.as_deref()), Type::TEXT_ARRAY),
         ];
         self.read(KEYS, &values).map(drop)
     }

@@ -17,7 +17,7 @@ const COUNTS: &str = "
            (SELECT count(*) FROM persona_store.revisions),
            (SELECT count(*) FROM persona_store.changes)";
 const KEY: &str =
-    "SELECT key, fingerprint, outcome, persona, revision, at FROM persona_store.idempotency";
+    "SELECT key, fingerprint, outcome, persona, revision, at, moves FROM persona_store.idempotency";
 
 impl Side for Session {
     fn place(&self) -> String {
@@ -35,7 +35,9 @@ impl Side for Session {
         let sql = format!(
             "SELECT c.sequence, c.persona, c.revision, {}
              FROM (SELECT * FROM persona_store.changes WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS c
-             LEFT JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
+             LEFT JOIN persona_store.revisions AS r
+                 ON c.label IS NULL AND r.persona = c.persona AND r.revision = c.revision
+             LEFT JOIN persona_store.label_moves AS m ON c.label IS NOT NULL AND m.sequence = c.sequence
              ORDER BY c.sequence",
             digest::LINE
         );
@@ -80,6 +82,15 @@ impl Side for Session {
         let rows = self.read(&sql, &[])?;
         self.each(&rows, |found| tokens::token(found, 0))
     }
+
+    fn labels(&mut self) -> Result<Vec<u8>, TransferError> {
+        let sql = "SELECT sha256(convert_to(coalesce(
+                              string_agg(concat(persona, ' ', label, ' ', version, E'\\n'), '' ORDER BY persona, label), ''), 'UTF8'))
+                   FROM persona_store.labels";
+        let rows = self.read(sql, &[])?;
+        let digest = rows.first().map_or(Ok(Vec::new()), |found| row::value(found, 0));
+        digest.map_err(|error| self.unreadable(&error))
+    }
 }
 
 impl Session {
@@ -104,6 +115,7 @@ impl Session {
                 persona: row::id(found, 3)?,
                 revision: row::value(found, 4)?,
                 at: row::value(found, 5)?,
+                moves: row::value(found, 6)?,
             })
         })
     }

@@ -8,10 +8,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::super::connection::Connection;
-use super::super::{DatabaseError, Settings, migrate, row};
+use super::super::{DatabaseError, Settings, labels, migrate, row};
 use super::session::{BEGIN, Session};
 use crate::Error;
-use crate::transfer::{Batch, Entry, KeyRecord, Side, Source, TransferError};
+use crate::transfer::{Batch, Entry, EntryOf, KeyRecord, RevisionRow, Side, Source, TransferError};
 
 /// Entries of one batch; none is larger than a document may be, and few are.
 const BATCH_ENTRIES: i64 = 1000;
@@ -48,11 +48,13 @@ const POSITION: &str = "
     SELECT value FROM persona_store.meta
     WHERE key = 'epoch' AND value = $2 AND (SELECT coalesce(max(sequence), 0) FROM persona_store.changes) = $1";
 
-/// Lines with their revisions, up to so many bytes, and at least one. While writers are at work,
-/// only those below the oldest transaction that still runs: nothing can come to lie before them.
+/// Lines with their revisions or moves of labels, up to so many bytes, and at least one. While
+/// writers are at work, only those below the oldest transaction that still runs: nothing can come
+/// to lie before them.
 const ENTRIES: &str = "
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
-           r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.head, r.document
+           r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.head, r.document,
+           c.label, m.version, m.revision, m.at, m.author
     FROM (
         SELECT line.*, sum(sized.bytes) OVER (ORDER BY line.sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
         FROM (
@@ -66,11 +68,13 @@ const ENTRIES: &str = "
         LEFT JOIN LATERAL (
             SELECT octet_length(head) + octet_length(document) AS bytes
             FROM persona_store.revisions
-            WHERE persona = line.persona AND revision = line.revision
+            WHERE line.label IS NULL AND persona = line.persona AND revision = line.revision
         ) AS sized ON true
     ) AS c
     LEFT JOIN persona_store.personas AS p ON p.id = c.persona
-    LEFT JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
+    LEFT JOIN persona_store.revisions AS r ON c.label IS NULL AND r.persona = c.persona AND r.revision = c.revision
+    LEFT JOIN persona_store.label_moves AS m
+        ON m.sequence = c.sequence AND m.persona = c.persona AND m.label = c.label
     WHERE coalesce(c.bytes_before, 0) < $3
     ORDER BY c.sequence";
 
@@ -231,23 +235,34 @@ impl Source for ServerSource {
     }
 }
 
-/// A line with its revision, or what is wrong with it.
+/// A line with what it stands for, or what is wrong with it.
 fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
     let (sequence, persona): (i64, PersonaId) = (row::value(found, 0)?, row::id(found, 1)?);
     let revision: i64 = row::value(found, 2)?;
-    let missing = || {
-        Ok(Err(format!(
+    let is_about_label = row::value::<Option<&str>>(found, 16)?.is_some();
+    let of = if is_about_label { label_move(found)? } else { past(found)? };
+    let Some(of) = of else {
+        return Ok(Err(format!(
             "change {sequence} is about revision {revision} of persona {persona}, which is not there"
-        )))
+        )));
     };
-    let Some(metadata) = row::value::<Option<String>>(found, 14)? else { return missing() };
-    let Some(created_at) = row::value::<Option<i64>>(found, 5)? else { return missing() };
-    Ok(Ok(Entry {
-        sequence,
-        persona,
-        revision,
-        kind: row::value(found, 3)?,
-        at: row::value(found, 4)?,
+    let (kind, at) = (row::value(found, 3)?, row::value(found, 4)?);
+    Ok(Ok(Entry { sequence, persona, revision, kind, at, of }))
+}
+
+/// The move of a label; `None` where it is missing.
+fn label_move(found: &Row) -> Result<Option<EntryOf>, Error> {
+    if row::value::<Option<i64>>(found, 17)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(EntryOf::Label(labels::name_in(found, 16)?, labels::record_in(found, 17)?)))
+}
+
+/// The revision; `None` where it is missing.
+fn past(found: &Row) -> Result<Option<EntryOf>, Error> {
+    let Some(metadata) = row::value::<Option<String>>(found, 14)? else { return Ok(None) };
+    let Some(created_at) = row::value::<Option<i64>>(found, 5)? else { return Ok(None) };
+    Ok(Some(EntryOf::Revision(Box::new(RevisionRow {
         created_at,
         created_by: row::value(found, 6)?,
         parent: row::value(found, 7)?,
@@ -259,5 +274,5 @@ fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
         deleted: row::value(found, 13)?,
         metadata,
         document: row::value(found, 15)?,
-    }))
+    }))))
 }

@@ -52,6 +52,11 @@ const TAKE_OUT_WORDS: &str = "
 const TAKE_OUT_COMMON_WORDS: &str =
     "DELETE FROM persona_store.persona_search WHERE persona IN (SELECT persona FROM transferred)";
 
+/// The same for labels.
+const TAKE_OUT_LABELS: &str = "
+    DELETE FROM persona_store.labels WHERE persona IN (SELECT persona FROM transferred);
+    DELETE FROM persona_store.label_moves WHERE persona IN (SELECT persona FROM transferred)";
+
 /// The count of elapsed time goes on from the newest record that was transferred, and not from one
 /// that is made here before a maintenance process looks: a count that is behind the time of day
 /// would jump otherwise, and all that was transferred be forgotten. A count that is there stays.
@@ -129,6 +134,9 @@ impl Target for ServerTarget {
             } else {
                 TAKE_OUT_COMMON_WORDS
             })?;
+            if version >= migrate::LABELS_SINCE {
+                self.session.execute(TAKE_OUT_LABELS)?;
+            }
             if version >= migrate::EPOCH_SINCE {
                 // The feed went back.
                 self.session.execute(migrate::RENEW_EPOCH)?;
@@ -214,14 +222,15 @@ impl Target for ServerTarget {
 
     fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError> {
         let Some(last) = entries.last() else { return Ok(()) };
+        let revisions = entries.iter().filter(|entry| entry.revision_row().is_some());
         let latest: BTreeMap<PersonaId, &Entry> =
-            entries.iter().map(|entry| (entry.persona, entry)).collect();
-        let first = entries.iter().filter(|entry| entry.revision == 1).map(|entry| entry.persona);
+            revisions.clone().map(|entry| (entry.persona, entry)).collect();
+        let first = revisions.filter(|entry| entry.revision == 1).map(|entry| entry.persona);
         let created: std::collections::BTreeSet<PersonaId> = first.collect();
         let damaged = |what| TransferError::DamagedSource { place: "the source".into(), what };
         let rows = latest
             .values()
-            .map(|entry| entry.persona_row())
+            .filter_map(|entry| entry.persona_row().transpose())
             .collect::<Result<Vec<_>, _>>()
             .map_err(damaged)?;
         let (new, changed): (Vec<_>, Vec<_>) =
@@ -259,7 +268,8 @@ impl Target for ServerTarget {
 
     fn tidy(&mut self) -> Result<(), TransferError> {
         let tables = "persona_store.personas, persona_store.persona_tags, persona_store.persona_titles, persona_store.persona_texts,
-                      persona_store.revisions, persona_store.changes, persona_store.idempotency";
+                      persona_store.revisions, persona_store.changes, persona_store.idempotency, persona_store.labels,
+                      persona_store.label_moves";
         self.session.execute(&format!("{BEGIN}; ANALYZE {tables}; COMMIT"))
     }
 

@@ -1,4 +1,5 @@
 //! The feed against the personas: every persona's changes are its revisions 1, 2, 3, one line each.
+//! Between them are the lines of its labels, which `labels.rs` compares with their moves.
 
 use std::collections::HashMap;
 
@@ -40,7 +41,8 @@ impl Feed {
         if self.broken {
             return Ok(false);
         }
-        let lines = feed::after(connection, self.sequence, BATCH_LINES)?;
+        let version = report.schema_version;
+        let lines = feed::after_of_version(connection, version, self.sequence, BATCH_LINES)?;
         for line in &lines {
             if line.sequence <= self.sequence {
                 return Err(damage("the feed is not in the order of its numbers".into()));
@@ -48,6 +50,16 @@ impl Feed {
             self.sequence = line.sequence;
             report.changes += 1;
             let before = self.last.get(&line.persona);
+            if let Some(label) = &line.label {
+                if before.is_none_or(|last| line.revision > last.revision) {
+                    let what = format!(
+                        "change {} points {label} to revision {}, which is not there",
+                        line.sequence, line.revision
+                    );
+                    report.add(Some(line.persona), what);
+                }
+                continue;
+            }
             // Of one persona; others may have been written at the same time where the file came
             // from PostgreSQL. A stamp that a clock far ahead made lifts no later one.
             if before.is_some_and(|last| line.at <= last.at && last.at <= newest_of(line.at)) {
@@ -133,6 +145,8 @@ fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Opti
         ChangeKind::Created => before.is_none(),
         ChangeKind::Undeleted => was_deleted,
         ChangeKind::Updated | ChangeKind::Deleted => before.is_some() && !was_deleted,
+        // These are about a label, which such a line names.
+        ChangeKind::Labelled | ChangeKind::Unlabelled => false,
     };
     (!fits).then(|| format!("says {} where that cannot be", kind.as_str()))
 }

@@ -5,13 +5,15 @@
 //! reported, never repaired.
 //!
 //! Start reading at [`check`] (`run.rs`). `persona.rs` compares one persona with itself, `chain.rs`
-//! its revisions, `feed.rs` the feed with both, `words.rs` the full-text indexes with documents;
+//! its revisions, `feed.rs` the feed with both, `words.rs` the full-text indexes with documents,
+//! `labels.rs` labels with their moves;
 //! `source_file.rs` opens what is only read, `steps.rs` counts the steps of a long statement.
 //! A running server is not disturbed: every persona and every batch of revisions, changes or words
 //! is a read transaction of its own, so none keeps the WAL from its reset for long.
 
 mod chain;
 mod feed;
+mod labels;
 mod persona;
 mod report;
 mod run;

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::chain;
 use super::feed::Feed;
+use super::labels;
 use super::persona::next_after;
 use super::report::CheckReport;
 use super::source_file::SourceFile;
@@ -15,7 +16,7 @@ use crate::sqlite::DatabaseError;
 use crate::sqlite::connection;
 use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::{library, migrate};
-use crate::sqlite::tables::{meta, tokens};
+use crate::sqlite::tables::{self, meta, tokens};
 
 /// Personas between two words to the watcher: a few milliseconds.
 const TELL_EVERY: u64 = 64;
@@ -208,6 +209,11 @@ impl Examination<'_, '_> {
                 ),
             );
         }
+        self.tables()
+    }
+
+    /// What the tables say beside those of personas and their revisions.
+    fn tables(&mut self) -> Result<(), DatabaseError> {
         if self.report.schema_version >= meta::EPOCH_SINCE {
             let fault = meta::fault_of_epoch(self.connection);
             if let Some(fault) = self.found(fault)?.flatten() {
@@ -216,6 +222,12 @@ impl Examination<'_, '_> {
         }
         if self.report.schema_version >= tokens::TOKENS_SINCE {
             let faults = tokens::faults(self.connection);
+            for fault in self.found(faults)?.into_iter().flatten() {
+                self.report.add(None, fault);
+            }
+        }
+        if self.report.schema_version >= tables::labels::LABELS_SINCE {
+            let faults = labels::faults(self.connection);
             for fault in self.found(faults)?.into_iter().flatten() {
                 self.report.add(None, fault);
             }

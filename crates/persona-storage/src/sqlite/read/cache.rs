@@ -21,7 +21,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use persona_model::PersonaId;
+use persona_model::{LabelName, PersonaId};
 use rusqlite::Connection;
 
 use super::cached_answers::CachedAnswers;
@@ -30,7 +30,7 @@ use crate::sqlite::error::from_driver;
 use crate::sqlite::tables::feed;
 use crate::sqlite::wal_index::{self, Header};
 use crate::sqlite::write::commit_record::{CommitRecord, Succession};
-use crate::{CacheEvent, Error, Glance, Observer, Representation};
+use crate::{CacheEvent, Error, Glance, Labelled, Observer};
 
 /// Most lines of the feed that are read to find what was changed; after more of them, which take a
 /// few milliseconds, dropping everything is cheaper.
@@ -64,13 +64,21 @@ struct State {
 }
 
 /// What a look into the cache finds.
-enum Look {
+enum Look<T> {
     /// The answer, which holds.
-    Found(Representation),
+    Found(T),
     /// No answer. One that is read from now on may be kept while the state has this version.
     Missing { version: u64 },
     /// Something was committed.
     Changed(Since),
+}
+
+/// What a reader is told.
+enum Asked<T> {
+    /// The answer, which holds.
+    Found(T),
+    /// It has to read. What it finds may be kept while the state has this version, if there is one.
+    Missing(Option<u64>),
 }
 
 /// The state that a synchronisation starts from.
@@ -117,36 +125,80 @@ impl ReadCache {
         id: PersonaId,
         read: impl FnOnce(&Connection) -> Result<Glance, Error>,
     ) -> Result<Glance, Error> {
-        let version = match self.current(connection, id) {
+        let version = match self.ask(connection, |answers| answers.get(id).cloned()) {
+            Asked::Found(answer) => return Ok(Glance::Whole(Some(answer))),
+            Asked::Missing(version) => version,
+        };
+        let glance = read(connection)?;
+        if let (Some(version), Glance::Whole(Some(answer))) = (version, &glance) {
+            self.keep(version, |answers| answers.insert(answer.clone()));
+        }
+        Ok(glance)
+    }
+
+    /// The same for a persona by a label. Every move of a label has a line in the feed, as every
+    /// change of its persona has, so that the persona and what was read by its labels are dropped
+    /// together.
+    pub(super) fn labelled(
+        &self,
+        connection: &Connection,
+        id: PersonaId,
+        name: &LabelName,
+        read: impl FnOnce(&Connection) -> Result<Option<Arc<Labelled>>, Error>,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let version = match self.ask(connection, |answers| answers.by_label(id, name).cloned()) {
+            Asked::Found(found) => return Ok(Some(found)),
+            Asked::Missing(version) => version,
+        };
+        let found = read(connection)?;
+        if let (Some(version), Some(found)) = (version, &found)
+            && found.whole().is_some()
+        {
+            self.keep(version, |answers| answers.insert_by_label(id, found));
+        }
+        Ok(found)
+    }
+
+    /// Asks a cache that is synchronised, if that is possible, and counts what came of it.
+    fn ask<T>(
+        &self,
+        connection: &Connection,
+        find: impl Fn(&CachedAnswers) -> Option<T>,
+    ) -> Asked<T> {
+        let version = match self.current(connection, &find) {
             Look::Found(answer) => {
                 self.observer.read_cache(CacheEvent::Hit);
-                return Ok(Glance::Whole(Some(answer)));
+                return Asked::Found(answer);
             }
             Look::Missing { version } => Some(version),
             Look::Changed(_) => None,
         };
         self.observer.read_cache(CacheEvent::Miss);
-        let glance = read(connection)?;
-        if let (Some(version), Glance::Whole(Some(answer))) = (version, &glance) {
-            self.keep(version, answer);
-        }
-        Ok(glance)
+        Asked::Missing(version)
     }
 
     /// A look at a cache that is synchronised, if that is possible.
-    fn current(&self, connection: &Connection, id: PersonaId) -> Look {
-        let mut look = self.look(connection, id);
+    fn current<T>(
+        &self,
+        connection: &Connection,
+        find: &impl Fn(&CachedAnswers) -> Option<T>,
+    ) -> Look<T> {
+        let mut look = self.look(connection, find);
         for _ in 0..SYNCHRONISATIONS_MAX {
             let Look::Changed(since) = look else { break };
             if !self.synchronise(connection, since) {
                 break;
             }
-            look = self.look(connection, id);
+            look = self.look(connection, find);
         }
         look
     }
 
-    fn look(&self, connection: &Connection, id: PersonaId) -> Look {
+    fn look<T>(
+        &self,
+        connection: &Connection,
+        find: &impl Fn(&CachedAnswers) -> Option<T>,
+    ) -> Look<T> {
         // The moment at which a read that finds its answer takes place.
         let header = wal_index::header(connection);
         let state = self.state();
@@ -158,8 +210,8 @@ impl ReadCache {
                 has_answers: !state.answers.is_empty(),
             });
         }
-        match state.answers.get(id) {
-            Some(answer) => Look::Found(answer.clone()),
+        match find(&state.answers) {
+            Some(answer) => Look::Found(answer),
             None => Look::Missing { version: state.version },
         }
     }
@@ -223,10 +275,10 @@ impl ReadCache {
     }
 
     /// Keeps an answer that was read since the state had this version, if it still has.
-    fn keep(&self, version: u64, answer: &Representation) {
+    fn keep(&self, version: u64, insert: impl FnOnce(&mut CachedAnswers)) {
         let mut state = self.state();
         if state.version == version {
-            state.answers.insert(answer.clone());
+            insert(&mut state.answers);
             self.observer.read_cache_bytes(state.answers.bytes());
         }
     }

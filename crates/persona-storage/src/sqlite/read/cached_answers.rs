@@ -4,11 +4,13 @@
 //! `quick_cache` does it): personas that are read once, as by a client that walks through all of
 //! them, do not take the place of those that are read again and again.
 
-use persona_model::PersonaId;
+use std::sync::Arc;
+
+use persona_model::{LabelName, PersonaId};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
-use crate::Representation;
+use crate::{Labelled, Representation};
 
 /// Bytes that an entry takes up besides the text of its answer: the entry itself, its place in the
 /// table, what is remembered of one that was evicted, what the allocator adds to the text, and the
@@ -22,23 +24,44 @@ const ENTRY_BYTES_USUAL: usize = 2048 + ENTRY_BYTES;
 /// place of many that are asked for more often.
 const PARTS_OF_ONE_ANSWER: usize = 16;
 
+/// Most labels of a persona by which an answer is kept, such as production and staging.
+const LABELS_MAX: usize = 4;
+
 /// Counts what an entry takes up.
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<PersonaId, Representation> for Bytes {
-    fn weight(&self, _id: &PersonaId, answer: &Representation) -> u64 {
-        bytes_of(answer) as u64
+impl Weighter<PersonaId, Kept> for Bytes {
+    fn weight(&self, _id: &PersonaId, kept: &Kept) -> u64 {
+        kept.bytes() as u64
     }
 }
 
-fn bytes_of(answer: &Representation) -> usize {
-    answer.body.len() + ENTRY_BYTES
+/// What is kept of one persona. It is dropped as a whole, because a change of the persona can
+/// concern all of it: whether it is deleted, its owner, where its labels point.
+#[derive(Clone, Default)]
+struct Kept {
+    /// Its current state.
+    current: Option<Representation>,
+    /// What was read by its labels, at most [`LABELS_MAX`], the last one last.
+    labelled: Vec<Arc<Labelled>>,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let current = self.current.as_ref().map_or(0, |answer| answer.body.len());
+        let labelled = self.labelled.iter().map(|one| bytes_by_label(one)).sum::<usize>();
+        ENTRY_BYTES + current + labelled
+    }
+}
+
+fn bytes_by_label(found: &Labelled) -> usize {
+    ENTRY_BYTES + found.whole().map_or(0, |(_, answer)| answer.body.len())
 }
 
 /// The answers of one process.
 pub(super) struct CachedAnswers {
-    cache: Cache<PersonaId, Representation, Bytes>,
+    cache: Cache<PersonaId, Kept, Bytes>,
     answer_bytes_max: usize,
 }
 
@@ -53,14 +76,42 @@ impl CachedAnswers {
     }
 
     pub(super) fn get(&self, id: PersonaId) -> Option<&Representation> {
-        self.cache.get(&id)
+        self.cache.get(&id)?.current.as_ref()
+    }
+
+    /// What was read by a label, if that is kept.
+    pub(super) fn by_label(&self, id: PersonaId, name: &LabelName) -> Option<&Arc<Labelled>> {
+        let is_of =
+            |one: &&Arc<Labelled>| one.label.as_ref().is_some_and(|label| label.name == *name);
+        self.cache.get(&id)?.labelled.iter().find(is_of)
     }
 
     /// Keeps an answer, unless it is too large a part of the whole.
     pub(super) fn insert(&mut self, answer: Representation) {
-        if bytes_of(&answer) <= self.answer_bytes_max {
-            self.cache.insert(answer.id, answer);
+        if ENTRY_BYTES + answer.body.len() <= self.answer_bytes_max {
+            let (id, labelled) = (answer.id, self.labelled(answer.id));
+            self.cache.insert(id, Kept { current: Some(answer), labelled });
         }
+    }
+
+    /// Keeps what was read by a label, unless it is too large a part of the whole.
+    pub(super) fn insert_by_label(&mut self, id: PersonaId, found: &Arc<Labelled>) {
+        if bytes_by_label(found) > self.answer_bytes_max {
+            return;
+        }
+        let current = self.cache.peek(&id).and_then(|kept| kept.current.clone());
+        let name = |one: &Labelled| one.label.as_ref().map(|label| label.name.clone());
+        let mut labelled = self.labelled(id);
+        labelled.retain(|one| name(one) != name(found));
+        if labelled.len() >= LABELS_MAX {
+            labelled.remove(0);
+        }
+        labelled.push(Arc::clone(found));
+        self.cache.insert(id, Kept { current, labelled });
+    }
+
+    fn labelled(&self, id: PersonaId) -> Vec<Arc<Labelled>> {
+        self.cache.peek(&id).map(|kept| kept.labelled.clone()).unwrap_or_default()
     }
 
     pub(super) fn remove(&mut self, id: PersonaId) {

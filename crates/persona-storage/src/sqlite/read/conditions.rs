@@ -66,7 +66,10 @@ impl Conditions {
             Some(Since::Position(after)) => {
                 let sequence =
                     Value::Integer(feed::stored(fault_injection::followed_from(after.sequence)));
-                self.add("p.id IN (SELECT persona FROM changes WHERE sequence > ?)", [sequence]);
+                // A move of a label leaves its persona as it is.
+                let changed =
+                    "p.id IN (SELECT persona FROM changes WHERE sequence > ? AND label IS NULL)";
+                self.add(changed, [sequence]);
             }
         }
         for tag in &filter.tags {

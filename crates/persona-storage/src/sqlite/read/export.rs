@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use persona_model::{Revision, history_line};
+use persona_model::{HistoryFacts, Revision, has_labels, history_line};
 use rusqlite::{Connection, Row, params_from_iter};
 use tokio::sync::oneshot;
 
@@ -12,7 +12,7 @@ use crate::export::{Outlet, Unsent};
 use crate::history_count::HistoryCount;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::system_error::told;
-use crate::sqlite::tables::row;
+use crate::sqlite::tables::{labels, row};
 use crate::{Error, Export, ExportRequest, Exported, Representation};
 
 /// A client that takes nothing for this long loses the export.
@@ -138,7 +138,8 @@ const fn sql_of(exported: Exported) -> &'static str {
         // By the feed, so that a handle was free when the revision that took it comes. A cross join
         // keeps its order, so that nothing is sorted.
         Exported::History => {
-            "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base, r.note
+            "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base, r.note,
+                    p.deleted_at IS NOT NULL
              FROM changes AS c
              CROSS JOIN personas AS p ON p.id = c.persona
              CROSS JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
@@ -149,6 +150,7 @@ const fn sql_of(exported: Exported) -> &'static str {
 
 /// The same answer as a line of a history.
 fn in_history(
+    connection: &Connection,
     found: &Row<'_>,
     answer: &Representation,
     count: &mut HistoryCount,
@@ -160,7 +162,12 @@ fn in_history(
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
     let note = found.get_ref(8)?.as_str_or_null()?;
-    let line = history_line(&answer.body, last, base, note);
+    let labels = if has_labels(answer.revision, last, found.get(9)?) {
+        labels::past(connection, answer.id)?
+    } else {
+        Vec::new()
+    };
+    let line = history_line(&answer.body, &HistoryFacts { last, base, note, labels });
     Ok(Representation { body: line.into(), ..answer.clone() })
 }
 
@@ -222,7 +229,7 @@ fn send_all(
     while let Some(found) = rows.next().map_err(failed)? {
         let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
         let answer = if exported == Exported::History {
-            in_history(found, &answer, &mut count).map_err(failed)?
+            in_history(connection, found, &answer, &mut count).map_err(failed)?
         } else {
             answer
         };

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use persona_model::PersonaId;
+use persona_model::{LabelName, PersonaId};
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -43,11 +43,13 @@ use self::pool::{Pool, PoolSettings, TURN_WAIT_MAX};
 use self::token_cache::TokenCache;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::error::{explain_read, from_driver};
-use crate::sqlite::tables::{personas, tokens};
+use crate::sqlite::tables::{labels, personas, tokens};
 use crate::sqlite::write::commit_record::CommitRecord;
 use crate::sqlite::write::write_lock::WriteLock;
 use crate::sqlite::{DatabaseError, Settings};
-use crate::{Error, Glance, NoObserver, Observer, ReadRoom, TokenHash, TokenLook, fault_injection};
+use crate::{
+    Error, Glance, Labelled, NoObserver, Observer, ReadRoom, TokenHash, TokenLook, fault_injection,
+};
 
 pub(super) use lease::{Held, Leases, Reason};
 pub(super) use wal_watch::{LOOK_EVERY, WalWatch};
@@ -141,6 +143,20 @@ impl Readers {
             |connection: &Connection| personas::glance(connection, id).map_err(from_driver);
         self.short(|connection| match &self.cache {
             Some(cache) => cache.glance(connection, id, select),
+            None => select(connection),
+        })
+    }
+
+    /// A persona by a label without a large document, from the cache where it holds.
+    pub(super) fn labelled(
+        &self,
+        id: PersonaId,
+        name: &LabelName,
+    ) -> Result<Option<Arc<Labelled>>, Error> {
+        let select =
+            |connection: &Connection| labels::labelled(connection, id, name).map_err(from_driver);
+        self.short(|connection| match &self.cache {
+            Some(cache) => cache.labelled(connection, id, name, select),
             None => select(connection),
         })
     }

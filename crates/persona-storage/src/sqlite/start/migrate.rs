@@ -49,6 +49,7 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { sql: include_str!("../../../migrations/sqlite/0010_tokens.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../../migrations/sqlite/0011_owners.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../../migrations/sqlite/0012_labels.sql"), then: |_| Ok(()) },
 ];
 
 /// The schema version that this build knows.

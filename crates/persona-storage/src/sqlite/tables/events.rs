@@ -1,6 +1,7 @@
-//! Events: lines of `changes` with the authors that `revisions` keeps.
+//! Events: lines of `changes` with the authors that `revisions` and `label_moves` keep.
 //!
-//! The row of a revision has the number of its line, so the author is found with one descent.
+//! The row of a revision, or of a move of a label, has the number of its line, so the author is
+//! found with one descent.
 
 use persona_model::FeedPlace;
 use rusqlite::{Connection, Row};
@@ -12,9 +13,10 @@ use crate::{Error, Event, event};
 /// From the line of the place on, so that one statement tells whether it is there, and what is
 /// behind it.
 const FROM: &str = "
-    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, r.author
+    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, c.label, coalesce(r.author, m.author)
     FROM changes AS c
     LEFT JOIN revisions AS r ON r.sequence = c.sequence
+    LEFT JOIN label_moves AS m ON m.sequence = c.sequence
     WHERE c.sequence >= ?1
     ORDER BY c.sequence
     LIMIT ?2";
@@ -39,5 +41,5 @@ pub(crate) fn after(
 }
 
 fn event_from(found: &Row<'_>) -> rusqlite::Result<Event> {
-    Ok(Event { change: feed::change(found)?, author: found.get(5)? })
+    Ok(Event { change: feed::change(found)?, author: found.get(6)? })
 }

@@ -3,17 +3,17 @@
 //! The sequence is the commit order because only one transaction at a time writes to a SQLite file.
 
 use persona_model::{
-    Change, ChangeKind, PersonaId, Position, Revision, Since, Timestamp, UnknownWord,
+    Change, ChangeKind, LabelName, PersonaId, Position, Revision, Since, Timestamp, UnknownWord,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::row;
+use super::{labels, row};
 use crate::Error;
 use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::error::from_driver;
 
-/// Adds a line to the feed, and tells its number.
+/// Adds a line about a revision to the feed, and tells its number.
 pub(crate) fn insert(
     connection: &Connection,
     persona: PersonaId,
@@ -33,34 +33,69 @@ pub(crate) fn insert(
         ])
 }
 
+/// Adds a line about a label to the feed, and tells its number.
+pub(crate) fn insert_label(
+    connection: &Connection,
+    persona: PersonaId,
+    revision: Revision,
+    kind: ChangeKind,
+    at: Timestamp,
+    label: &LabelName,
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO changes (persona, revision, kind, at, label) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .insert(params![
+            persona.as_bytes(),
+            row::stored(revision.number()),
+            kind.as_str(),
+            at.as_micros(),
+            label.as_str()
+        ])
+}
+
 /// At most `limit` lines after a sequence number.
 pub(crate) fn after(
     connection: &Connection,
     sequence: u64,
     limit: usize,
 ) -> rusqlite::Result<Vec<Change>> {
+    after_of_version(connection, labels::LABELS_SINCE, sequence, limit)
+}
+
+/// The same of a file with this version of the schema.
+pub(crate) fn after_of_version(
+    connection: &Connection,
+    version: u32,
+    sequence: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Change>> {
     let sequence = stored(sequence);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(
-        "SELECT sequence, persona, revision, kind, at
+    let label = if version >= labels::LABELS_SINCE { "label" } else { "NULL" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT sequence, persona, revision, kind, at, {label}
          FROM changes
          WHERE sequence > ?1
          ORDER BY sequence
          LIMIT ?2",
-    )?;
+    ))?;
     statement.query_map([sequence, limit], change)?.collect()
 }
 
-/// A line, in the first five columns of a row.
+/// A line, in the first six columns of a row.
 pub(super) fn change(found: &Row<'_>) -> rusqlite::Result<Change> {
     let unknown = || rusqlite::Error::InvalidColumnType(3, "kind".into(), Type::Text);
     let kind = found.get_ref(3)?.as_str()?.parse().map_err(|UnknownWord| unknown())?;
+    let label = found.get_ref(5)?.as_str_or_null()?.map(|_| labels::name_in(found, 5));
     Ok(Change {
         sequence: row::number(found, 0)?,
         persona: row::id(found, 1)?,
         revision: row::revision(found, 2)?,
         kind,
         at: row::time(found, 4)?,
+        label: label.transpose()?,
     })
 }
 
@@ -139,17 +174,24 @@ fn position_of(
     found.optional().map(Option::unwrap_or_default)
 }
 
-/// The newest stamp of a change up to this one; the epoch where there is none. Every change is some
-/// persona's newest, or an older one than that.
+/// The newest stamp of a change up to this one; the epoch where there is none. Every change of a
+/// persona is some persona's newest, or an older one than that; all others are moves of labels.
 pub(crate) fn last_time_before(
     connection: &Connection,
     latest: Timestamp,
 ) -> rusqlite::Result<Timestamp> {
-    connection
-        .prepare_cached("SELECT updated_at FROM personas WHERE updated_at <= ?1 ORDER BY updated_at DESC LIMIT 1")?
-        .query_row([latest.as_micros()], |found| row::time(found, 0))
-        .optional()
-        .map(Option::unwrap_or_default)
+    let newest = |sql| {
+        connection
+            .prepare_cached(sql)?
+            .query_row([latest.as_micros()], |found| row::time(found, 0))
+            .optional()
+            .map(Option::unwrap_or_default)
+    };
+    let of_personas = newest(
+        "SELECT updated_at FROM personas WHERE updated_at <= ?1 ORDER BY updated_at DESC LIMIT 1",
+    )?;
+    let of_labels = "SELECT at FROM label_moves WHERE at <= ?1 ORDER BY at DESC LIMIT 1";
+    Ok(of_personas.max(newest(of_labels)?))
 }
 
 /// When the newest change was committed; the epoch for an empty feed. Not always that of the last

@@ -1,14 +1,15 @@
 //! Rows of `idempotency`: the first answer to a request, kept so that a repetition changes nothing.
 
-use persona_model::{Clock, PersonaId, Timestamp, UnknownWord};
+use persona_model::{Clock, PersonaId, Revision, Timestamp, UnknownWord};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{revisions, row};
 use crate::fault_injection::{self, InjectedFault};
+use crate::label::{kept_text, read_kept};
 use crate::sqlite::error::from_driver;
 use crate::time::Observed;
-use crate::{Error, Idempotency, Written};
+use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Written};
 
 /// The answer to an earlier request with this key. A record is valid for as long as it is there;
 /// only the maintenance process removes it.
@@ -72,6 +73,60 @@ pub(crate) fn insert(
             written.representation.deleted,
             // The column of version 1, which kept the whole answer a second time.
             &[][..],
+            now.as_micros(),
+        ])
+        .map(drop)
+}
+
+/// The answer to earlier moves of labels with this key.
+///
+/// # Errors
+///
+/// [`Error::KeyReused`] when the earlier request was another one.
+pub(crate) fn find_moves(
+    connection: &Connection,
+    wanted: &Idempotency,
+    moves: &LabelMoves,
+) -> Result<Option<Vec<MovedLabel>>, Error> {
+    if fault_injection::is_on(InjectedFault::ForgetRepetitions) {
+        return Ok(None);
+    }
+    let found = connection
+        .prepare_cached("SELECT fingerprint, moves FROM idempotency WHERE key = ?1")
+        .and_then(|mut statement| {
+            let record = |found: &Row<'_>| -> rusqlite::Result<([u8; 32], Option<String>)> {
+                Ok((found.get(0)?, found.get(1)?))
+            };
+            statement.query_row([&wanted.key], record).optional()
+        })
+        .map_err(from_driver)?;
+    let Some((fingerprint, text)) = found else { return Ok(None) };
+    let text = text.filter(|_| fingerprint == wanted.fingerprint).ok_or(Error::KeyReused)?;
+    let told = read_kept(&text, moves);
+    Ok(Some(told.ok_or_else(|| Error::Damaged("an answer to moves of labels is none".into()))?))
+}
+
+/// Keeps the answer to moves of labels. The record names this persona and its current revision, as
+/// a write that changes nothing does.
+pub(crate) fn insert_moves(
+    connection: &Connection,
+    wanted: &Idempotency,
+    (persona, revision): (PersonaId, Revision),
+    told: &[MovedLabel],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, moves, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?6, coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'observed_us'), ?7))",
+        )?
+        .execute(params![
+            wanted.key,
+            wanted.fingerprint,
+            Outcome::Unchanged.as_str(),
+            persona.as_bytes(),
+            row::stored(revision.number()),
+            kept_text(told),
             now.as_micros(),
         ])
         .map(drop)

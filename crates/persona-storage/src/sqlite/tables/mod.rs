@@ -9,6 +9,7 @@ pub(super) mod events;
 pub(super) mod feed;
 pub(super) mod history;
 pub(super) mod idempotency;
+pub(super) mod labels;
 pub(super) mod meta;
 mod persona_counts;
 pub(super) mod personas;

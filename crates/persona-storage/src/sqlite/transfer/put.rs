@@ -8,10 +8,10 @@ use rusqlite::{OptionalExtension, Transaction, named_params, params};
 
 use crate::sqlite::error::damage;
 use crate::sqlite::search;
-use crate::sqlite::tables::checksum;
 use crate::sqlite::tables::history::History;
 use crate::sqlite::tables::personas;
-use crate::transfer::{Entry, PersonaRow};
+use crate::sqlite::tables::{checksum, labels};
+use crate::transfer::{Entry, EntryOf, PersonaRow, RevisionRow};
 
 /// Writes a persona as it is after a batch, with its tags and words. Tells whether it is a new one.
 pub(super) fn put_persona(
@@ -89,8 +89,8 @@ fn next_row(transaction: &Transaction<'_>, id: PersonaId) -> rusqlite::Result<i6
     transaction.prepare_cached(next)?.query_row([id.as_bytes()], |found| found.get(0))
 }
 
-/// Adds lines of the feed with their revisions, and tells where the revisions of each of their
-/// personas are then.
+/// Adds lines of the feed with their revisions and moves of labels, and tells where the revisions
+/// of the personas that got some are then.
 ///
 /// # Errors
 ///
@@ -101,6 +101,14 @@ pub(super) fn put_entries(
 ) -> rusqlite::Result<BTreeMap<PersonaId, History>> {
     let mut histories = BTreeMap::new();
     for entry in entries {
+        put_line(transaction, entry)?;
+        let row = match &entry.of {
+            EntryOf::Revision(row) => row,
+            EntryOf::Label(name, record) => {
+                labels::put_move(transaction, entry.sequence, entry.persona, name, record)?;
+                continue;
+            }
+        };
         let history = match histories.entry(entry.persona) {
             MapEntry::Occupied(known) => known.into_mut(),
             MapEntry::Vacant(place) => {
@@ -119,21 +127,37 @@ pub(super) fn put_entries(
                 history.newest() + 1
             )));
         }
-        put_entry(transaction, entry, history)?;
+        put_revision(transaction, entry, row, history)?;
         history.add(entry.sequence);
     }
     Ok(histories)
 }
 
-/// Adds a line of the feed and its revision; `earlier` says where the revisions before it are.
-fn put_entry(
+/// Adds a line of the feed.
+fn put_line(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+    let label = entry.label_move().map(|(name, _)| name.as_str());
+    transaction
+        .prepare_cached(
+            "INSERT INTO changes (sequence, persona, revision, kind, at, label) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            entry.sequence,
+            entry.persona.as_bytes(),
+            entry.revision,
+            entry.kind,
+            entry.at,
+            label
+        ])
+        .map(drop)
+}
+
+/// Adds the revision of a line; `earlier` says where the revisions before it are.
+fn put_revision(
     transaction: &Transaction<'_>,
     entry: &Entry,
+    row: &RevisionRow,
     earlier: &History,
 ) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("INSERT INTO changes (sequence, persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![entry.sequence, entry.persona.as_bytes(), entry.revision, entry.kind, entry.at])?;
     transaction
         .prepare_cached(
             "INSERT INTO revisions (sequence, revision, earlier, parent, base, at, author, note, changed, deleted, checksum, head, document)
@@ -143,16 +167,16 @@ fn put_entry(
             entry.sequence,
             entry.revision,
             earlier.bytes(),
-            entry.parent,
-            entry.base,
-            entry.made_at,
-            entry.author,
-            entry.note,
-            entry.changed,
-            entry.deleted,
-            checksum::of(entry.persona, entry.revision, entry.deleted, &entry.metadata, &entry.document),
-            entry.metadata,
-            entry.document,
+            row.parent,
+            row.base,
+            row.made_at,
+            row.author,
+            row.note,
+            row.changed,
+            row.deleted,
+            checksum::of(entry.persona, entry.revision, row.deleted, &row.metadata, &row.document),
+            row.metadata,
+            row.document,
         ])
         .map(drop)
 }

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use persona_model::{Document, PersonaId};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
 
 use crate::Token;
 use crate::handle::Handle;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::error::damage;
-use crate::sqlite::tables::{checksum, row, tokens};
+use crate::sqlite::tables::{checksum, labels, row, tokens};
 use crate::transfer::{
-    Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, TransferError, line_digest,
-    persona_digest,
+    Counts, Entry, EntryOf, KeyRecord, Line, PersonaDigest, PersonaRow, RevisionRow, Side,
+    TransferError, line_digest, persona_digest,
 };
 
 /// An open file, with its name for errors.
@@ -37,10 +39,12 @@ impl File {
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
                 "SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
-                        r.parent, r.base, r.at, r.author, r.note, r.changed, r.revision, r.deleted, r.head, r.document, r.checksum
+                        r.parent, r.base, r.at, r.author, r.note, r.changed, r.revision, r.deleted, r.head, r.document, r.checksum,
+                        c.label, m.persona, m.label, m.version, m.revision, m.at, m.author, m.checksum
                  FROM changes AS c
                  LEFT JOIN personas AS p ON p.id = c.persona
                  LEFT JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
+                 LEFT JOIN label_moves AS m ON m.sequence = c.sequence
                  WHERE c.sequence > ?1
                  ORDER BY c.sequence
                  LIMIT ?2",
@@ -181,12 +185,27 @@ impl Side for File {
     fn tokens(&mut self) -> Result<Vec<Token>, TransferError> {
         tokens::all(&self.connection).map_err(|error| self.failed(error))
     }
+
+    fn labels(&mut self) -> Result<Vec<u8>, TransferError> {
+        let read = || -> rusqlite::Result<Vec<u8>> {
+            let sql = "SELECT persona, label, version FROM labels ORDER BY persona, label";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            let mut digest = Sha256::new();
+            while let Some(found) = rows.next()? {
+                let (persona, label) = (row::id(found, 0)?, found.get_ref(1)?.as_str()?);
+                digest.update(format!("{persona} {label} {}\n", row::number(found, 2)?));
+            }
+            Ok(digest.finalize().to_vec())
+        };
+        read().map_err(|error| self.failed(error))
+    }
 }
 
 const PERSONA: &str = "SELECT row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
                               created_by, updated_by, content_hash, head, document, owner
                        FROM personas";
-const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at FROM idempotency";
+const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at, moves FROM idempotency";
 
 fn key_record(found: &Row<'_>) -> rusqlite::Result<KeyRecord> {
     Ok(KeyRecord {
@@ -196,25 +215,43 @@ fn key_record(found: &Row<'_>) -> rusqlite::Result<KeyRecord> {
         persona: row::id(found, 3)?,
         revision: found.get(4)?,
         at: found.get(5)?,
+        moves: found.get(6)?,
     })
 }
 
 fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
     let (sequence, persona): (i64, PersonaId) = (found.get(0)?, row::id(found, 1)?);
     let revision: i64 = found.get(2)?;
-    if found.get::<_, Option<i64>>(13)?.is_none() {
-        return Err(damage(format!(
+    let is_about_label = found.get_ref(18)? != ValueRef::Null;
+    let of = if is_about_label { label_move(found, sequence)? } else { past(found, persona)? };
+    let of = of.ok_or_else(|| {
+        damage(format!(
             "change {sequence} is about revision {revision} of persona {persona}, which is not there"
-        )));
+        ))
+    })?;
+    Ok(Entry { sequence, persona, revision, kind: found.get(3)?, at: found.get(4)?, of })
+}
+
+/// The move of a label; `None` where it is missing.
+fn label_move(found: &Row<'_>, sequence: i64) -> rusqlite::Result<Option<EntryOf>> {
+    if found.get_ref(19)? == ValueRef::Null {
+        return Ok(None);
+    }
+    let (persona, name, record) = labels::record_in(found, 19)?;
+    if persona != row::id(found, 1)? || name != labels::name_in(found, 18)? {
+        return Err(damage(format!("move {sequence} of a label is not what the feed says")));
+    }
+    Ok(Some(EntryOf::Label(name, record)))
+}
+
+/// The revision; `None` where it is missing.
+fn past(found: &Row<'_>, persona: PersonaId) -> rusqlite::Result<Option<EntryOf>> {
+    if found.get::<_, Option<i64>>(13)?.is_none() {
+        return Ok(None);
     }
     // A damaged text must not be transferred as if a client had written it.
     let texts = checksum::verified(found, 13, persona)?;
-    Ok(Entry {
-        sequence,
-        persona,
-        revision,
-        kind: found.get(3)?,
-        at: found.get(4)?,
+    Ok(Some(EntryOf::Revision(Box::new(RevisionRow {
         created_at: found.get(5)?,
         created_by: found.get(6)?,
         parent: found.get(7)?,
@@ -226,5 +263,5 @@ fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
         deleted: texts.deleted,
         metadata: texts.metadata.to_owned(),
         document: texts.document.to_owned(),
-    })
+    }))))
 }

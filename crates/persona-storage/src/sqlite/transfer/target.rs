@@ -211,7 +211,7 @@ impl Target for FileTarget {
         let mut latest: std::collections::BTreeMap<PersonaId, &Entry> =
             std::collections::BTreeMap::new();
         let mut order = Vec::new();
-        for entry in entries {
+        for entry in entries.iter().filter(|entry| entry.revision_row().is_some()) {
             if latest.insert(entry.persona, entry).is_none() {
                 order.push(entry.persona);
             }
@@ -219,7 +219,7 @@ impl Target for FileTarget {
         let damaged = |what| TransferError::DamagedSource { place: self.place(), what };
         let personas = order
             .iter()
-            .map(|id| latest[id].persona_row().map_err(damaged))
+            .filter_map(|id| latest[id].persona_row().map_err(damaged).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         let mut unordered_from = self.open.as_ref().and_then(|open| open.unordered_from);
         let mut write = || -> rusqlite::Result<usize> {
@@ -247,15 +247,16 @@ impl Target for FileTarget {
         let write = || -> rusqlite::Result<()> {
             let transaction = self.connection().unchecked_transaction()?;
             for record in records {
-                let sql = "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
-                           VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?6)";
+                let sql = "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at, moves)
+                           VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?6, ?7)";
                 let values = params![
                     record.key,
                     record.fingerprint,
                     record.outcome,
                     record.persona.as_bytes(),
                     record.revision,
-                    record.at
+                    record.at,
+                    record.moves,
                 ];
                 transaction.prepare_cached(sql)?.execute(values)?;
             }

@@ -7,8 +7,9 @@
 //! transaction) -> `transaction.rs` (one request) -> `commit.rs` (whether the transaction was kept)
 //! -> `verdict.rs` (what each request is told). `claim.rs` decides whether a request is applied or
 //! withdrawn, `together.rs` applies an atomic batch, `alone.rs` does what has a transaction of its
-//! own, such as a change of a token (`token_task.rs`). `in_flight.rs` knows which personas are
-//! written to now, `checkpoint_throttle.rs` slows the writers down while the WAL is too long,
+//! own, such as a change of a token (`token_task.rs`) and moves of labels (`label_task.rs`).
+//! `in_flight.rs` knows which personas are written to now, `checkpoint_throttle.rs` slows the
+//! writers down while the WAL is too long,
 //! `commit_record.rs` tells caches of reads which commits are of this program.
 
 mod alone;
@@ -20,6 +21,7 @@ pub(super) mod commit_record;
 pub(super) mod foresight;
 pub(super) mod heavy_write_lock;
 mod in_flight;
+mod label_task;
 pub(super) mod part;
 pub(super) mod queue;
 mod together;

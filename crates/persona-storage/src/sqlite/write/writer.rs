@@ -19,6 +19,7 @@ use super::claim::{Claim, Withdrawal};
 use super::commit::WriteConnection;
 use super::foresight::{Ahead, Foresight, Large, Looked};
 use super::in_flight::InFlight;
+use super::label_task::{LabelTask, ToldOfMoves};
 use super::part::Part;
 use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Weight};
 use super::together::Together;
@@ -33,7 +34,8 @@ use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
 use crate::weights::Weights;
 use crate::{
-    AtomicBatch, Error, Loss, NotApplied, Observer, Operation, Token, TokenChange, Write, Written,
+    AtomicBatch, Error, LabelMoves, Loss, MovedLabel, NotApplied, Observer, Operation, Token,
+    TokenChange, Write, Written,
 };
 
 /// Takes requests and has them applied, in order of arrival.
@@ -75,6 +77,7 @@ pub(super) enum Task {
     Together(Box<Together>),
     Part(Part),
     Token(Box<TokenTask>),
+    Labels(Box<LabelTask>),
 }
 
 /// How large a write is, and what it will come to.
@@ -292,6 +295,20 @@ impl Writer {
         answer.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
+    /// Queues moves of labels and waits until they are committed.
+    pub(crate) async fn move_labels(
+        &self,
+        moves: LabelMoves,
+    ) -> Result<Vec<MovedLabel>, NotApplied> {
+        let (moves, waiting) = (Arc::new(moves), Waiting::begin(&self.observer));
+        let (reply, answer) = oneshot::channel::<ToldOfMoves>();
+        let claim = Claim::new(None);
+        let (client, deadline, size) = (moves.client, moves.deadline, LabelTask::size(&moves));
+        let task = Box::new(LabelTask { moves, claim: claim.clone(), waiting, reply });
+        self.enqueue(client, size, Task::Labels(task))?;
+        self.answer(claim, deadline, answer).await?
+    }
+
     /// Remembers how large a persona is, for the next write of it.
     pub(crate) fn learn(&self, id: PersonaId, bytes: usize) {
         if bytes > LIGHT_BYTES_MAX {
@@ -312,6 +329,7 @@ impl Writer {
                     Task::Together(together) => together.refuse(error),
                     Task::Part(part) => part.answer(Err(error)),
                     Task::Token(task) => task.answer(Err(error)),
+                    Task::Labels(task) => task.refuse(error),
                 }
             }
             Err(Refused::Closed(_)) => return Err(Error::Closed("it takes no more writes")),

@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::batch::{Batch, Batched};
 use super::commit::{WriteConnection, WriteTransaction};
 use super::heavy_write_lock::HeavyWriteGuard;
+use super::label_task::LabelTask;
 use super::part::Part;
 use super::queue::{Taker, Weight};
 use super::token_task::TokenTask;
@@ -67,6 +68,8 @@ impl Thread {
                 Task::Together(together) => self.serve_together(*together),
                 Task::Part(part) => self.serve_part(part),
                 Task::Token(task) => self.serve_token(*task),
+                Task::Labels(task) if task.claim.is_taken() => continue,
+                Task::Labels(task) => self.serve_labels(*task),
             };
             if let ControlFlow::Break(loss) = served {
                 self.gives_up.send_replace(Some(loss));
@@ -91,6 +94,15 @@ impl Thread {
             return ControlFlow::Continue(());
         }
         task.serve(&self.write_lock, &mut self.connection)
+    }
+
+    fn serve_labels(&mut self, task: LabelTask) -> ControlFlow<Loss> {
+        let space = self.disk.space();
+        if space.is_short() {
+            task.refuse(space.shortage());
+            return ControlFlow::Continue(());
+        }
+        task.serve(&self.write_lock, &mut self.connection, &self.time, self.keys_max)
     }
 
     /// Serves the first request together with all light ones that wait behind it, in one
@@ -135,7 +147,7 @@ impl Thread {
             }
             match self.tasks.next_light()? {
                 Task::Request(job) => Some(*job),
-                Task::Together(_) | Task::Part(_) | Task::Token(_) => {
+                Task::Together(_) | Task::Part(_) | Task::Token(_) | Task::Labels(_) => {
                     unreachable!("these count as heavy")
                 }
             }

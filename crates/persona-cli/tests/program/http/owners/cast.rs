@@ -16,11 +16,16 @@ pub const CREATED_WITH_KEY: &str = r#"{"name":"made with a key"}"#;
 pub const HANDLE: &str = "handle-of-bea";
 
 /// A persona that is hidden from the first owner.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Hidden {
     pub id: String,
     pub etag: String,
+    /// The tag of its label, where it has one.
+    pub label_etag: String,
 }
+
+/// The label of each persona that has a handle, is deleted, or is large.
+pub const LABEL: &str = "production";
 
 /// See the module.
 pub struct Cast<'a> {
@@ -47,7 +52,7 @@ impl<'a> Cast<'a> {
             let (name, scope) = (format!("--name=a-{}", scope.replace('+', "-")), scope);
             token(&[&name, &format!("--scope={scope}"), "--owner=ada"])
         });
-        let nothing = || Hidden { id: String::new(), etag: String::new() };
+        let nothing = Hidden::default;
         let mut cast = Self {
             server,
             ada: ada.into(),
@@ -72,11 +77,14 @@ impl<'a> Cast<'a> {
         let plain = self.create(&bea, &secret(json!({ "handle": HANDLE })));
         let changed = json!({ "nickname": SECRET }).to_string();
         let plain = hidden_by(&self.send(&bea, "PATCH", &plain.id, &[], &changed));
+        let plain = self.labelled(&bea, plain);
         let deleted = self.create(&bea, &secret(json!({})));
+        let deleted = self.labelled(&bea, deleted);
         let any = [("if-match", "*")];
         assert_eq!(self.send(&bea, "DELETE", &deleted.id, &any, "").status, 204);
         let large = "x".repeat(100_000);
         let large = self.create(&bea, &secret(json!({ "scenario": large })));
+        let large = self.labelled(&bea, large);
         // More than an atomic batch may have.
         let texts = vec!["x".repeat(200_000); 6];
         let huge = self.create(&bea, &secret(json!({ "alternate_greetings": texts })));
@@ -84,8 +92,10 @@ impl<'a> Cast<'a> {
         let with_key = [("idempotency-key", KEY)];
         let made = self.send(&bea, "POST", "", &with_key, CREATED_WITH_KEY);
         assert_eq!(made.status, 201, "{made:?}");
-        self.shared = self.create(&admin, &json!({ "name": "of all" }));
-        self.own = self.create(&own, &json!({ "name": "wizard", "tags": ["t"] }));
+        let shared = self.create(&admin, &json!({ "name": "of all" }));
+        self.shared = self.labelled(&admin, shared);
+        let wizard = self.create(&own, &json!({ "name": "wizard", "tags": ["t"] }));
+        self.own = self.labelled(&own, wizard);
         for number in 0..4 {
             self.create(&own, &json!({ "name": format!("wizard {number}"), "tags": ["t"] }));
         }
@@ -93,6 +103,21 @@ impl<'a> Cast<'a> {
 
     fn create(&self, token: &str, document: &Value) -> Hidden {
         hidden_by(&self.send(token, "POST", "", &[], &document.to_string()))
+    }
+
+    /// Gives a persona a label, and another one with the secret word.
+    fn labelled(&self, token: &str, persona: Hidden) -> Hidden {
+        let set = |label: &str| {
+            let path = format!("{PERSONAS}/{}/labels/{label}", persona.id);
+            let reply = self.ask(token, "PUT", &path, &[], r#"{"revision":1}"#);
+            assert_eq!(reply.status, 201, "{reply:?}");
+            reply.header("etag").expect("a tag").to_owned()
+        };
+        if token == self.bea {
+            set(SECRET);
+        }
+        let label_etag = set(LABEL);
+        Hidden { label_etag, ..persona }
     }
 
     /// Sends a request about a persona, or about all of them.
@@ -127,5 +152,6 @@ impl<'a> Cast<'a> {
 fn hidden_by(reply: &Reply) -> Hidden {
     assert!(matches!(reply.status, 200 | 201), "{reply:?}");
     let id = reply.json()["id"].as_str().expect("an identity").to_owned();
-    Hidden { id, etag: reply.header("etag").expect("a tag").to_owned() }
+    let etag = reply.header("etag").expect("a tag").to_owned();
+    Hidden { id, etag, label_etag: String::new() }
 }

@@ -7,12 +7,13 @@ use persona_model::PersonaId;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::cast::{CREATED_WITH_KEY, Cast, HANDLE, Hidden, KEY};
+use super::cast::{CREATED_WITH_KEY, Cast, HANDLE, Hidden, KEY, LABEL};
 use crate::common::Reply;
 
-/// What stands for the persona in a probe, and for its entity tag.
+/// What stands for the persona in a probe, for its entity tag, and for that of its label.
 const ID: &str = "{id}";
 const TAG: &str = "{tag}";
+const LABEL_TAG: &str = "{tag of label}";
 
 /// A request that names a persona in its path or in its body.
 #[derive(Clone, Debug)]
@@ -27,9 +28,11 @@ pub struct Probe {
 const HEADERS: &[(&str, &str)] = &[
     ("if-match", "*"),
     ("if-match", TAG),
+    ("if-match", LABEL_TAG),
     ("if-match", "\"1-00000000\""),
     ("if-none-match", "*"),
     ("if-none-match", TAG),
+    ("if-none-match", LABEL_TAG),
     ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
     ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
     ("idempotency-key", KEY),
@@ -52,6 +55,13 @@ const QUERIES: &[&str] = &[
     "?limit=1",
     "?cursor=2",
     "?atomic=true",
+    "?label=production",
+    "?label=none",
+    "?label=latest",
+    "?include=labels",
+    "?label=production&include=labels",
+    "?revision=1&include=labels",
+    "?revision=9&include=labels",
     "?mode=validate",
     "?on_duplicate=update",
     "?on_duplicate=keep_both",
@@ -82,6 +92,11 @@ fn bodies() -> Vec<(&'static str, String)> {
             r#"{"name":"x","created_at":"2026-11-24T12:00:00Z","updated_at":"2026-11-24T12:00:00Z"}"#
                 .to_owned(),
         ),
+        (plain, r#"{"revision":1}"#.to_owned()),
+        (plain, r#"{"revision":9}"#.to_owned()),
+        (plain, r#"{"from":"latest"}"#.to_owned()),
+        (plain, format!(r#"{{"from":"{LABEL}"}}"#)),
+        (plain, r#"{"from":"none"}"#.to_owned()),
         ("application/x-ndjson", format!("{{\"id\":\"{ID}\",\"name\":\"x\"}}\n")),
     ];
     let items = [
@@ -94,7 +109,20 @@ fn bodies() -> Vec<(&'static str, String)> {
         format!(r#"{{"op":"put","id":"{ID}","document":{{"name":"x"}},"if_none_match":"*"}}"#),
     ];
     let batches = items.map(|item| (plain, format!(r#"{{"items":[{item}]}}"#)));
-    texts.into_iter().chain(batches).collect()
+    let moves = [
+        r#""revision":1"#.to_owned(),
+        r#""revision":9"#.to_owned(),
+        r#""revision":2,"if_none_match":"*""#.to_owned(),
+        format!(r#""from":"{LABEL}""#),
+        r#""from":"none""#.to_owned(),
+        r#""remove":true"#.to_owned(),
+    ];
+    let label = |place: usize| if place.is_multiple_of(2) { LABEL } else { "staging" };
+    let moves = moves.iter().enumerate().map(|(place, target)| {
+        let body = format!(r#"{{"moves":[{{"id":"{ID}","label":"{}",{target}}}]}}"#, label(place));
+        (plain, body)
+    });
+    texts.into_iter().chain(batches).chain(moves).collect()
 }
 
 /// The entity tag as a text of JSON.
@@ -103,7 +131,8 @@ const TAG_IN_JSON: &str = "\"{tag in json}\"";
 /// Rows that can be about one persona.
 fn rows() -> Vec<&'static OperationRow> {
     let takes_ids = |row: &&OperationRow| {
-        row.path.contains(ID) || matches!(row.name, "batch_personas" | "import_personas")
+        row.path.contains(ID)
+            || matches!(row.name, "batch_personas" | "import_personas" | "release_labels")
     };
     OPERATIONS.iter().filter(takes_ids).collect()
 }
@@ -123,12 +152,14 @@ fn probe_of(row: &'static OperationRow) -> impl Strategy<Value = Probe> {
     } else {
         select(bodies).boxed()
     };
-    let path = (select(&["1", "2", "9", "x"][..]), select(QUERIES));
-    (path, subsequence(HEADERS, 0..4), body).prop_map(move |((revision, query), headers, body)| {
+    let labels = &[LABEL, "none", "latest", "No%20Label"][..];
+    let path = (select(&["1", "2", "9", "x"][..]), select(labels), select(QUERIES));
+    let parts = (path, subsequence(HEADERS, 0..4), body);
+    parts.prop_map(move |((revision, label, query), headers, body)| {
         let (media_type, body) = body;
         let mut headers = headers;
         headers.extend((!media_type.is_empty()).then_some(("content-type", media_type)));
-        let path = row.path.replace("{revision}", revision) + query;
+        let path = row.path.replace("{revision}", revision).replace("{label}", label) + query;
         Probe { method: row.method.as_str(), path, headers, body }
     })
 }
@@ -143,7 +174,10 @@ impl Probe {
     fn answer(&self, cast: &Cast<'_>, token: &str, persona: &Hidden) -> Reply {
         let quoted = serde_json::Value::from(persona.etag.as_str()).to_string();
         let put = |text: &str| {
-            text.replace(TAG_IN_JSON, &quoted).replace(TAG, &persona.etag).replace(ID, &persona.id)
+            text.replace(TAG_IN_JSON, &quoted)
+                .replace(LABEL_TAG, &persona.label_etag)
+                .replace(TAG, &persona.etag)
+                .replace(ID, &persona.id)
         };
         let headers: Vec<(&str, String)> =
             self.headers.iter().map(|(name, value)| (*name, put(value))).collect();

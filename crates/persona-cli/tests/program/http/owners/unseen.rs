@@ -52,6 +52,7 @@ fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
         "",
         "?count=exact",
         "?include_deleted=true&count=exact",
+        "?include_deleted=true&include=labels",
         "?sort=name&limit=1",
         "?sort=-name&limit=2",
         "?sort=created_at&limit=2",
@@ -74,8 +75,16 @@ fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
     let exports = exports.into_iter().map(|query| format!("/api/v1/export{query}"));
     let server = ["/api/v1/status", "/metrics"].into_iter().map(str::to_owned);
     let hidden = format!("&persona={}", cast.hidden[0].id);
-    let events = ["", "&kind=created", "&tag=otter", "&include=document", &hidden]
-        .map(|query| format!("/api/v1/events?after=0{query}"));
+    let events = [
+        "",
+        "&kind=created",
+        "&kind=labelled",
+        "&label=production",
+        "&tag=otter",
+        "&include=document",
+        &hidden,
+    ]
+    .map(|query| format!("/api/v1/events?after=0{query}"));
     let text = |path: String| {
         let reply = cast.ask(token, "GET", &path, &[("accept", "application/json")], "");
         let mut body = String::from_utf8_lossy(&reply.body).into_owned();
@@ -105,6 +114,12 @@ fn change_everything(cast: &Cast<'_>) {
             }
             _ => changed(cast.send(&cast.bea, "PATCH", &hidden.id, &[], r#"{"name":"otter 2"}"#)),
         }
+    }
+    let large = &cast.hidden[2].id;
+    let moved = [("DELETE", "production", ""), ("PUT", "staging", r#"{"revision":2}"#)];
+    for (method, label, body) in moved {
+        let path = format!("{PERSONAS}/{large}/labels/{label}");
+        changed(cast.ask(&cast.bea, method, &path, &[], body));
     }
     let more = json!({ "name": "otter wizard", "tags": ["t"], "is_active": false }).to_string();
     changed(cast.send(&cast.bea, "POST", "", &[], &more));

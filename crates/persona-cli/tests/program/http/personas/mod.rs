@@ -12,6 +12,7 @@ mod get_revision;
 mod highlights;
 mod import;
 mod import_file;
+mod labels;
 mod list;
 mod list_revisions;
 mod patch;

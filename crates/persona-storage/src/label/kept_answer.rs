@@ -1,0 +1,96 @@
+//! The answer to moves with an idempotency key, as it is kept beside the key: a repetition of them
+//! gets it again. What the request says itself is not in it: the personas and the labels.
+
+use persona_model::{Revision, Timestamp};
+
+use super::moves::{LabelMove, LabelMoves, MovedLabel};
+use super::record::{Label, MoveRecord};
+
+/// One answer: whether the label was moved, where it pointed before, and the move that it stands at
+/// since, with version, revision, time and author; `None` where it was removed.
+type Kept = (bool, Option<u64>, Option<(u64, u64, i64, Option<String>)>);
+
+/// The text that is kept of the answers.
+pub(crate) fn kept_text(told: &[MovedLabel]) -> String {
+    let kept = |one: &MovedLabel| -> Kept {
+        let label = one.label.as_ref().map(|label| {
+            let (version, revision) = (label.tag.version, label.revision.number());
+            (version, revision, label.at.as_micros(), label.author.clone())
+        });
+        (one.is_moved, one.before.map(Revision::number), label)
+    };
+    let all: Vec<Kept> = told.iter().map(kept).collect();
+    serde_json::to_string(&all).expect("numbers and texts are JSON")
+}
+
+/// The answers that a text keeps, to a repetition of these moves; `None` where it keeps others.
+pub(crate) fn read_kept(text: &str, moves: &LabelMoves) -> Option<Vec<MovedLabel>> {
+    let all: Vec<Kept> = serde_json::from_str(text).ok()?;
+    if all.len() != moves.moves().len() {
+        return None;
+    }
+    all.into_iter().zip(moves.moves()).map(|(kept, one)| answer(kept, one)).collect()
+}
+
+fn answer((is_moved, before, kept): Kept, one: &LabelMove) -> Option<MovedLabel> {
+    let label = match kept {
+        None => None,
+        Some((version, revision, at, author)) => {
+            let revision = Some(Revision::new(revision)?);
+            let record = MoveRecord { version, revision, at: Timestamp::from_micros(at), author };
+            Some(Label::after(one.persona, &one.name, &record)?)
+        }
+    };
+    let before = match before {
+        None => None,
+        Some(before) => Some(Revision::new(before)?),
+    };
+    Some(MovedLabel { before, label, is_moved, replayed: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use persona_model::{LabelName, LabelPrecondition, PersonaId, Revision, Timestamp};
+
+    use super::{kept_text, read_kept};
+    use crate::label::{Label, LabelMove, LabelMoves, LabelTarget, MoveRecord, MovedLabel};
+
+    #[test]
+    fn an_answer_reads_back_as_it_was_given_and_only_for_as_many_moves() {
+        let persona = PersonaId::from_bytes([1; 16]);
+        let name = |word: &str| LabelName::parse(word).expect("a label");
+        let to_latest = |word: &str| LabelMove {
+            persona,
+            name: name(word),
+            target: LabelTarget::Latest,
+            precondition: LabelPrecondition::Any,
+        };
+        let label = |word: &str, author: Option<&str>| {
+            let record = MoveRecord {
+                version: 3,
+                revision: Revision::new(7),
+                at: Timestamp::from_micros(-5),
+                author: author.map(str::to_owned),
+            };
+            Label::after(persona, &name(word), &record)
+        };
+        let told = |before, label, is_moved| MovedLabel { before, label, is_moved, replayed: true };
+        let answers = [
+            told(None, label("a", Some("Ada \"ä\"")), true),
+            told(Revision::new(7), label("b", None), false),
+            told(Revision::new(2), None, true),
+        ];
+        let moves = ["a", "b", "c"].map(to_latest).to_vec();
+        let moves = LabelMoves::new(moves, Instant::now()).expect("some");
+        let text = kept_text(&answers);
+        assert_eq!(read_kept(&text, &moves).as_deref(), Some(&answers[..]));
+        let fewer = LabelMoves::one(to_latest("a"), Instant::now());
+        for (text, moves) in
+            [(&*text, &fewer), ("", &moves), ("[[true,null,[1,0,5,null]]]", &fewer)]
+        {
+            assert_eq!(read_kept(text, moves), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Rows of `labels` and `label_moves`: where labels point, and each of their moves. A move has a
+//! checksum, which is verified when the row is read.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use persona_model::{LabelName, PastLabel, PersonaId};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::{feed, idempotency, revisions, row};
+use crate::label::{Decision, Holder, Placed};
+use crate::sqlite::error::{damage, from_driver};
+use crate::time::{Time, after, newest_of};
+use crate::{
+    Error, Glance, Label, LabelMovePage, LabelMoves, Labelled, LabelsOf, MoveRecord, MovedLabel,
+    NotApplied, PersonaLabels,
+};
+
+/// The first schema version with labels.
+pub(crate) const LABELS_SINCE: u32 = 12;
+
+/// The columns of a move, as [`record_in`] takes them.
+const MOVE: &str = "m.persona, m.label, m.version, m.revision, m.at, m.author, m.checksum";
+
+/// The labels of a persona; `None` where it never existed.
+pub(crate) fn of_persona(
+    connection: &Connection,
+    id: PersonaId,
+) -> rusqlite::Result<Option<PersonaLabels>> {
+    Ok(holder(connection, id)?.map(Holder::into_labels))
+}
+
+/// A persona by a label, without a large document. Revisions never change, so that what is read
+/// after the label is of the same moment.
+pub(crate) fn labelled(
+    connection: &Connection,
+    id: PersonaId,
+    name: &LabelName,
+) -> rusqlite::Result<Option<Arc<Labelled>>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MOVE}, p.deleted_at IS NOT NULL, p.owner
+         FROM personas AS p
+         LEFT JOIN labels AS l ON l.persona = p.id AND l.label = ?2
+         LEFT JOIN label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
+         WHERE p.id = ?1"
+    ))?;
+    let seen = |found: &Row<'_>| -> rusqlite::Result<(bool, String, Option<Label>)> {
+        let is_set = found.get_ref(1)? != ValueRef::Null;
+        let label = is_set.then(|| label_in(found, 0)).transpose()?;
+        Ok((found.get(7)?, found.get(8)?, label))
+    };
+    let seen = statement.query_row(params![id.as_bytes(), name.as_str()], seen).optional()?;
+    let Some((deleted, owner, label)) = seen else { return Ok(None) };
+    let found = match &label {
+        Some(label) => revisions::glance(connection, id, label.revision)?,
+        None => Glance::Whole(None),
+    };
+    Ok(Some(Arc::new(Labelled { owner, deleted, label, found })))
+}
+
+/// The labels of those of some personas that have any.
+pub(crate) fn of_personas(
+    connection: &Connection,
+    ids: &[PersonaId],
+) -> rusqlite::Result<Vec<LabelsOf>> {
+    let mut all = Vec::new();
+    for id in ids {
+        all.extend(holder(connection, *id)?.and_then(Holder::into_labels_of));
+    }
+    Ok(all)
+}
+
+/// The labels of a persona as an exported history has them.
+pub(crate) fn past(connection: &Connection, id: PersonaId) -> rusqlite::Result<Vec<PastLabel>> {
+    let labels = of_persona(connection, id)?.map(|found| found.labels);
+    Ok(labels.into_iter().flatten().map(PastLabel::from).collect())
+}
+
+/// A persona with its labels, in one statement and so of one snapshot.
+fn holder(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Holder>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MOVE}, p.revision, p.deleted_at IS NOT NULL, p.owner
+         FROM personas AS p
+         LEFT JOIN labels AS l ON l.persona = p.id
+         LEFT JOIN label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
+         WHERE p.id = ?1"
+    ))?;
+    let mut rows = statement.query([id.as_bytes()])?;
+    let mut holder = None;
+    while let Some(found) = rows.next()? {
+        if holder.is_none() {
+            let (latest, deleted) = (row::revision(found, 7)?, found.get(8)?);
+            holder = Some(Holder::new(id, found.get(9)?, latest, deleted));
+        }
+        let Some(holder) = &mut holder else { continue };
+        if found.get_ref(1)? == ValueRef::Null {
+            continue;
+        }
+        let label = label_in(found, 0)?;
+        holder.labels.insert(label.name.clone(), label);
+    }
+    Ok(holder)
+}
+
+/// The newest moves of a label, or those before a version; `None` where there is no such persona or
+/// it never had the label.
+pub(crate) fn moves_of(
+    connection: &Connection,
+    id: PersonaId,
+    name: &LabelName,
+    before: Option<u64>,
+    limit: usize,
+) -> rusqlite::Result<Option<LabelMovePage>> {
+    if newest_version(connection, id, name)? == 0 {
+        return Ok(None);
+    }
+    let before = before.map_or(i64::MAX, row::stored);
+    // One more tells whether there are more.
+    let count = row::stored(limit as u64 + 1);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MOVE}
+         FROM label_moves AS m
+         WHERE persona = ?1 AND label = ?2 AND version < ?3
+         ORDER BY version DESC
+         LIMIT ?4"
+    ))?;
+    let found = statement
+        .query_map(params![id.as_bytes(), name.as_str(), before, count], |found| {
+            record_in(found, 0).map(|(_, _, record)| record)
+        })?;
+    let mut items = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    Ok(Some(LabelMovePage { items, has_more }))
+}
+
+/// How often a label was moved.
+fn newest_version(
+    connection: &Connection,
+    id: PersonaId,
+    name: &LabelName,
+) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(max(version), 0) FROM label_moves WHERE persona = ?1 AND label = ?2",
+        )?
+        .query_row(params![id.as_bytes(), name.as_str()], |found| row::number(found, 0))
+}
+
+/// Moves labels, in the transaction that is open. On an error the caller gives it up. A repetition
+/// of moves with an idempotency key is answered as the moves were.
+pub(crate) fn move_all(
+    connection: &Connection,
+    wanted: &LabelMoves,
+    time: &Time,
+    keys_max: u64,
+) -> Result<Vec<MovedLabel>, NotApplied> {
+    if let Some(key) = &wanted.idempotency {
+        if let Some(told) = idempotency::find_moves(connection, key, wanted)? {
+            return Ok(told);
+        }
+        if idempotency::is_full(connection, keys_max).map_err(from_driver)? {
+            return Err(Error::TooManyKeys { max: keys_max }.into());
+        }
+    }
+    let mut newest = feed::last_time_before(connection, newest_of(time.now()))
+        .map_err(|error| NotApplied::from(from_driver(error)))?;
+    let mut holders: HashMap<PersonaId, Holder> = HashMap::new();
+    let mut moved = Vec::with_capacity(wanted.moves().len());
+    for (place, one) in wanted.moves().iter().enumerate() {
+        let mut step = || -> Result<MovedLabel, Error> {
+            let holder = match holders.entry(one.persona) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let holder = holder(connection, one.persona).map_err(from_driver)?;
+                    place.insert(holder.ok_or(Error::NotFound)?)
+                }
+            };
+            if !holder.labels.contains_key(&one.name) {
+                let version = newest_version(connection, one.persona, &one.name);
+                holder.removed.insert(one.name.clone(), version.map_err(from_driver)?);
+            }
+            let stamp = || after(newest, time.now());
+            match holder.decide(wanted, one, stamp)? {
+                Decision::Unchanged(told) => Ok(told),
+                Decision::Move(placed) => {
+                    newest = placed.record.at;
+                    keep(connection, &placed).map_err(from_driver)?;
+                    holder.apply(&placed);
+                    Ok(placed.told_of())
+                }
+            }
+        };
+        moved.push(step().map_err(NotApplied::at(place))?);
+    }
+    if let Some(key) = &wanted.idempotency
+        && let Some(first) = wanted.moves().first().and_then(|one| holders.get(&one.persona))
+    {
+        let of = (first.id, first.latest);
+        idempotency::insert_moves(connection, key, of, &moved, after(newest, time.now()))
+            .map_err(from_driver)?;
+    }
+    Ok(moved)
+}
+
+/// Keeps a move: its line in the feed, the move itself, and where the label points then.
+fn keep(connection: &Connection, placed: &Placed) -> rusqlite::Result<()> {
+    let Placed { persona, name, record, told, .. } = placed;
+    let sequence = feed::insert_label(connection, *persona, *told, placed.kind(), record.at, name)?;
+    put_move(connection, sequence, *persona, name, record)
+}
+
+/// Adds a move and sets the label, or removes it.
+pub(crate) fn put_move(
+    connection: &Connection,
+    sequence: i64,
+    persona: PersonaId,
+    name: &LabelName,
+    record: &MoveRecord,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO label_moves (sequence, persona, label, version, revision, at, author, checksum)
+             VALUES (:sequence, :persona, :label, :version, :revision, :at, :author, :checksum)",
+        )?
+        .execute(named_params! {
+            ":sequence": sequence,
+            ":persona": persona.as_bytes(),
+            ":label": name.as_str(),
+            ":version": row::stored(record.version),
+            ":revision": record.revision.map(|revision| row::stored(revision.number())),
+            ":at": record.at.as_micros(),
+            ":author": record.author,
+            ":checksum": record.checksum(persona, name),
+        })?;
+    if record.revision.is_none() {
+        return connection
+            .prepare_cached("DELETE FROM labels WHERE persona = ?1 AND label = ?2")?
+            .execute(params![persona.as_bytes(), name.as_str()])
+            .map(drop);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO labels (persona, label, version)
+             VALUES (?1, ?2, ?3)
+             ON CONFLICT (persona, label) DO UPDATE
+             SET version = excluded.version",
+        )?
+        .execute(params![persona.as_bytes(), name.as_str(), row::stored(record.version)])
+        .map(drop)
+}
+
+/// What is wrong with single moves, one line for each.
+pub(crate) fn faults(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection
+        .prepare(&format!("SELECT {MOVE}, m.sequence FROM label_moves AS m ORDER BY sequence"))?;
+    let mut rows = statement.query([])?;
+    let mut faults = Vec::new();
+    while let Some(found) = rows.next()? {
+        if let Err(error) = record_in(found, 0) {
+            faults.push(format!("move {} of a label: {error}", found.get::<_, i64>(7)?));
+        }
+    }
+    Ok(faults)
+}
+
+/// The label that a move in neighbouring columns has set.
+fn label_in(found: &Row<'_>, first: usize) -> rusqlite::Result<Label> {
+    let (persona, name, record) = record_in(found, first)?;
+    Label::after(persona, &name, &record)
+        .ok_or_else(|| damage(format!("the label {name} of {persona} points nowhere")))
+}
+
+/// A move in neighbouring columns, those of [`MOVE`].
+pub(crate) fn record_in(
+    found: &Row<'_>,
+    first: usize,
+) -> rusqlite::Result<(PersonaId, LabelName, MoveRecord)> {
+    let persona = row::id(found, first)?;
+    let name = name_in(found, first + 1)?;
+    let is_set = found.get_ref(first + 3)? != ValueRef::Null;
+    let record = MoveRecord {
+        version: row::number(found, first + 2)?,
+        revision: is_set.then(|| row::revision(found, first + 3)).transpose()?,
+        at: row::time(found, first + 4)?,
+        author: found.get(first + 5)?,
+    };
+    if record.checksum(persona, &name) == found.get::<_, u32>(first + 6)? {
+        Ok((persona, name, record))
+    } else {
+        Err(damage(format!(
+            "move {} of the label {name} of {persona} does not fit its checksum",
+            record.version
+        )))
+    }
+}
+
+/// A column with the word of a label.
+pub(crate) fn name_in(found: &Row<'_>, column: usize) -> rusqlite::Result<LabelName> {
+    let text = found.get_ref(column)?.as_str()?;
+    LabelName::parse(text).map_err(|bad| damage(format!("the label {text:?} is none: {bad}")))
+}
