@@ -1,12 +1,14 @@
 //! `persona import`: files to personas, many at a time, and a second run changes nothing.
 //!
 //! Start reading at `command.rs`. `reader.rs` takes items out of a file in a thread of its own,
-//! `order.rs` says which may be sent when, `send.rs` brings one item to the API, and `batches.rs`
-//! new ones together; `report.rs` says what came of it, `progress.rs` shows how far it is.
+//! `order.rs` says which may be sent when, `send.rs` brings one item to the API, `batches.rs` new
+//! ones together, and `own.rs` those of a client that does not choose identities; `report.rs` says
+//! what came of it, `progress.rs` shows how far it is.
 
 mod batches;
 mod command;
 mod order;
+mod own;
 mod progress;
 mod reader;
 mod report;
