@@ -53,6 +53,31 @@ story('two people who change one field see both texts, word by word, and lose ne
   await dialog.waitFor({ state: 'detached' });
 });
 
+story('two people who change one list and other lines of one text are not in conflict', async ({ server, open, person }) => {
+  const { id } = await server.create({ name: 'Ada', tags: ['a'], description: 'One.\n\nTwo.\n\nThree.', scenario: 'London.' });
+  const page = await open(edit(id), { context: await person() });
+  await page.getByLabel('Description').fill('ONE.\n\nTwo.\n\nThree.');
+  await page.getByLabel('Tags').fill('c,');
+  const theirs = { tags: ['a', 'b'], description: 'One.\n\nTwo.\n\nTHREE.' };
+  await server.api('PATCH', `personas/${id}`, theirs, { 'x-persona-author': 'Bea' });
+  await page.keyboard.press('Control+s');
+  const now = await until('both are kept', async () => {
+    const read = await server.read(id);
+    return read.description === 'ONE.\n\nTwo.\n\nTHREE.' && read.tags.includes('c') && read;
+  });
+  assert.deepEqual(now.tags, ['a', 'b', 'c']);
+  await page.getByText(`Saved as r${now.revision}`, { exact: true }).waitFor();
+  assert.equal(await page.getByLabel('Description').inputValue(), now.description);
+  // What cannot be merged waits for a decision, and holds up nothing else.
+  await page.getByLabel('Scenario').fill('Paris.');
+  await page.getByLabel('Tags').fill('e,');
+  await server.api('PATCH', `personas/${id}`, { scenario: 'Rome.', tags: ['a', 'b', 'c', 'd'] }, { 'x-persona-author': 'Bea' });
+  await page.keyboard.press('Control+s');
+  await page.getByRole('dialog', { name: 'Both of you changed this' }).getByText('Rome.').first().waitFor();
+  await until('the tags are kept', async () => (await server.read(id)).tags.join() === 'a,b,c,d,e');
+  assert.equal((await server.read(id)).scenario, 'Rome.');
+});
+
 /** Whether the browser has a draft on its disk. */
 const hasDraft = () => new Promise((resolve, reject) => {
   const request = indexedDB.open('persona-studio');

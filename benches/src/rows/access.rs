@@ -1,7 +1,7 @@
-//! Reads with a token, and reads over encrypted connections, each beside reads without: what they
-//! cost a kept connection.
+//! Reads with a token, reads over encrypted connections, and requests for personas of many owners,
+//! each beside requests without: what they cost a kept connection.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use persona_model::Clock;
@@ -12,6 +12,7 @@ use persona_test_support::Authority;
 
 use super::reads::row;
 use crate::Result;
+use crate::personas::{self, USUAL_BYTES};
 use crate::rivals::ours::Ours;
 use crate::row::{Row, Target};
 use crate::table::Session;
@@ -19,29 +20,35 @@ use crate::wrk::{Aim, Load, Measured};
 
 /// Tokens in the store beside the one that is used.
 const OTHER_TOKENS: usize = 10_000;
+/// Owners of the personas of a store, each of as many as any other.
+const OWNERS: u64 = 10_000;
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let (options, folder) = (&session.options, tempfile::tempdir()?);
-    let start = |name, flags: &[_]| -> Result<_> {
-        let database = session.store(name)?;
+    let start_on = |database: PathBuf, flags: &[_]| -> Result<_> {
         let ours = Ours::start_with(&database, options.workers(), "normal", flags)?;
         Ok((database, ours))
     };
     let (cert, key) = Authority::new(folder.path()).issue("server");
     let flags = ["--tls-cert".into(), cert.into(), "--tls-key".into(), key.into()];
+    let start = |name, flags: &[_]| start_on(session.store(name)?, flags);
     // Each server has a copy of the store, so that none waits for the write lock of another; only
     // one is under load at a time.
     let (_, plain) = start("access-plain", &[])?;
     let (database, guarded) = start("access-token", &[])?;
     let (_, encrypted) = start("access-tls", &flags)?;
+    let (_, owned) = start_on(store_of_owners(session)?, &[])?;
     let token = add_tokens(&database)?;
     let plain = Aim::api(plain.server.url(), options.personas);
     let guarded = Aim { url: guarded.server.url(), ..plain.clone() }.with("Authorization", &token);
     // wrk puts each request together anew, so that a further field costs it as much as the server.
     let as_long = plain.clone().with("X-Nothing-Set", &token);
     let encrypted = Aim { url: encrypted.server.url(), ..plain.clone() };
-    let tokens = beside(session, &guarded, &as_long)?;
-    let tls = beside(session, &encrypted, &plain)?;
+    let owned = Aim { url: owned.server.url(), ..plain.clone() };
+    let tokens = beside(session, Load::Get, &guarded, &as_long)?;
+    let tls = beside(session, Load::Get, &encrypted, &plain)?;
+    let reads_of_owners = beside(session, Load::Get, &owned, &plain)?;
+    let writes_of_owners = beside(session, Load::Patch, &owned, &plain)?;
     let requests = |what: &str, target, pairs: &[(Measured, Measured)]| {
         row(what, "requests/s", Target::RatioAtLeast(target), pairs, |load| load.rate)
     };
@@ -49,14 +56,41 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         requests("GET by id with one of 10,001 tokens, beside a field as long", 0.95, &tokens),
         requests("GET by id over TLS on kept connections, beside plain ones", 0.8, &tls),
         row("p99 of GET over TLS beside plain", "ms", Target::None, &tls, |load| load.p99),
+        requests(
+            "GET by id of personas of 10,000 owners, beside ones of none",
+            0.95,
+            &reads_of_owners,
+        ),
+        requests(
+            "PATCH of personas of 10,000 owners, beside ones of none",
+            0.95,
+            &writes_of_owners,
+        ),
     ])
 }
 
-/// Reads in pairs. The first pair warms both servers up and is thrown away.
-fn beside(session: &Session, one: &Aim, other: &Aim) -> Result<Vec<(Measured, Measured)>> {
-    session.load(one, Load::Get)?;
-    session.load(other, Load::Get)?;
-    session.pairs(|| session.load(one, Load::Get), || session.load(other, Load::Get))
+/// Requests in pairs. The first pair warms both servers up and is thrown away.
+fn beside(
+    session: &Session,
+    load: Load,
+    one: &Aim,
+    other: &Aim,
+) -> Result<Vec<(Measured, Measured)>> {
+    session.load(one, load)?;
+    session.load(other, load)?;
+    session.pairs(|| session.load(one, load), || session.load(other, load))
+}
+
+/// A store as the others, but for the owners of its personas.
+fn store_of_owners(session: &Session) -> Result<PathBuf> {
+    let personas = session.options.personas;
+    let name = format!("personas-{personas}-{USUAL_BYTES}-owned.db");
+    let filled = personas::filled_with(&session.place, &name, personas, |number| {
+        let mut document = personas::document(number, USUAL_BYTES);
+        document["owner"] = format!("owner-{}", number % OWNERS).into();
+        document
+    })?;
+    personas::copied(&session.place, &filled, "access-owners")
 }
 
 /// Makes tokens in the store of a running server, and tells the field of the last.

@@ -19,6 +19,12 @@ pub trait Metrics: Send + Sync {
 
     /// Counts a request that breaks the rules of HTTP after its head.
     fn head_refused(&self);
+
+    /// Counts a stream of events that was opened.
+    fn event_stream_opened(&self);
+
+    /// Counts a stream of events that has ended.
+    fn event_stream_ended(&self);
 }
 
 /// What all processes of the server say of themselves.
@@ -58,6 +64,8 @@ pub struct ServerFigures {
     pub read_cache: ReadCache,
     /// Requests that are being answered now.
     pub requests_in_flight: u64,
+    /// Streams of events that are open now.
+    pub event_streams: u64,
     /// All processes, by slot.
     pub processes: Vec<Process>,
 }
@@ -70,6 +78,10 @@ impl Metrics for Alone {
     fn request_answered(&self, _: Option<OperationId>, _: u16, _: Duration) {}
 
     fn head_refused(&self) {}
+
+    fn event_stream_opened(&self) {}
+
+    fn event_stream_ended(&self) {}
 }
 
 impl ServerState for Alone {

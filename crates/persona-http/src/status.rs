@@ -63,6 +63,7 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
         damage_found: is_file.then_some(figures.damage_found),
         read_cache: is_file.then_some(figures.read_cache),
         requests_in_flight: figures.requests_in_flight,
+        event_streams: figures.event_streams,
         maintenance: maintenance.into_iter().next(),
         workers,
     }

@@ -103,8 +103,8 @@ pub use field::{
 pub use id::PersonaId;
 pub use label::{BadLabel, LABEL_CHARS_MAX, LABEL_LATEST, LabelName, LabelPrecondition, LabelTag};
 pub use merge::{
-    Conflict, MARKED_BYTES_MAX, MERGE_CHANGES_MAX, MERGE_ITEMS_MAX, MERGE_STEPS_MAX, Merged,
-    has_conflict_marker, marked_text, merge_three_way,
+    Conflict, MARKED_BYTES_MAX, MERGE_CHANGES_MAX, MERGE_ITEMS_MAX, MERGE_STEPS_MAX, Markers,
+    Merged, has_conflict_marker, merge_three_way, merge_with_markers,
 };
 pub use operations::{
     PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::arguments::Edit;
 use super::author;
 use super::edit_draft::{Draft, origin_of, read_kept};
-use super::edit_save::{Base, Headers, Refused, merge, on_top_of, replace};
+use super::edit_save::{Base, Headers, Refused, fields_with_markers, merge, on_top_of, replace};
 use super::form::Form;
 use super::resolve::resolve;
 use super::target::{self, Access};
@@ -137,6 +137,12 @@ impl Session {
         let after = self.typed()?;
         if after == self.base.typed() {
             return Ok(None);
+        }
+        let marked = fields_with_markers(&after, &self.base);
+        if !marked.is_empty() {
+            let message = format!("markers of conflicts are left in {}", marked.join(", "));
+            let hint = "write what is to stay, and remove the lines <<<<<<< theirs, ||||||| base, ======= and >>>>>>> yours";
+            return Err(Failure::new(ExitCode::Conflict, message).hint(hint).into());
         }
         let reply = if merges {
             merge(api, self.id, &self.base, &after, author).await?

@@ -2,7 +2,9 @@
 
 use http::{Method, StatusCode, header};
 use persona_http::contract::problem_body::Conflict;
-use persona_model::{EntityTag, FIELDS, PersonaId};
+use persona_model::{
+    Document, EntityTag, FIELDS, PersonaId, has_conflict_marker, merge_with_markers,
+};
 use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
 
@@ -141,9 +143,15 @@ pub async fn merge(
     })
 }
 
-/// What was typed, on top of what the other side made: a field that was typed stays, every other
-/// one is the newer one.
+/// What was typed, merged with what the other side made. What both changed differently is as it was
+/// typed, or, in a text, both between markers.
 pub fn on_top_of(newer: &Base, base: &Base, typed: &Map<String, Value>) -> Map<String, Value> {
+    let document = |members: &Map<String, Value>| Document::from_json(members.clone().into()).ok();
+    let (old, theirs, yours) = (document(&base.members), document(&newer.members), document(typed));
+    if let (Some(old), Some(theirs), Some(yours)) = (old, theirs, yours) {
+        return merge_with_markers(&old, &theirs, &yours);
+    }
+    // A document of a server of another version: the fields that were typed stay.
     let before = base.typed();
     let mut members = newer.members.clone();
     for field in FIELDS {
@@ -155,6 +163,22 @@ pub fn on_top_of(newer: &Base, base: &Base, typed: &Map<String, Value>) -> Map<S
         }
     }
     members
+}
+
+/// The fields in which markers of conflicts are left that the persona does not have.
+pub fn fields_with_markers(typed: &Map<String, Value>, base: &Base) -> Vec<&'static str> {
+    let is_marked = |value: Option<&Value>| value.is_some_and(has_marker);
+    let is_left = |name: &str| is_marked(typed.get(name)) && !is_marked(base.members.get(name));
+    FIELDS.iter().map(|field| field.name).filter(|name| is_left(name)).collect()
+}
+
+fn has_marker(value: &Value) -> bool {
+    match value {
+        Value::String(text) => has_conflict_marker(text),
+        Value::Array(items) => items.iter().any(has_marker),
+        Value::Object(members) => members.values().any(has_marker),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn shown(value: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use persona_model::FIELD_ERRORS_MAX;
+use persona_model::{FIELD_ERRORS_MAX, Markers};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,11 +133,12 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// A field, or a key of a free-form object, that both sides changed differently; null where a side
-/// has none.
+/// A field, or a part of one that is merged on its own, that both sides changed differently; null
+/// where a side has none.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Conflict {
-    /// Which unit: a JSON Pointer.
+    /// Which unit: a JSON Pointer into the base revision. It ends with `-` for an item of a list
+    /// that the base does not have.
     pub pointer: String,
     /// Its value in the base revision.
     pub base: Option<Value>,
@@ -145,12 +146,23 @@ pub struct Conflict {
     pub theirs: Option<Value>,
     /// The value that the request wanted.
     pub yours: Option<Value>,
+    /// Of a text that is merged by lines: both sides in one, with what both changed differently
+    /// between markers, as diff3 and Git have them. Left out where one of the texts has a line
+    /// that is such a marker, and beyond 1 MiB of them in an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<String>,
 }
 
-impl From<persona_model::Conflict> for Conflict {
-    fn from(conflict: persona_model::Conflict) -> Self {
-        let persona_model::Conflict { pointer, base, theirs, yours } = conflict;
-        Self { pointer, base, theirs, yours }
+impl Conflict {
+    /// The conflicts of an answer.
+    pub(crate) fn all(conflicts: Vec<persona_model::Conflict>) -> Vec<Self> {
+        let mut markers = Markers::default();
+        let told = |conflict: persona_model::Conflict| {
+            let merged = markers.text_of(&conflict);
+            let persona_model::Conflict { pointer, base, theirs, yours, .. } = conflict;
+            Self { pointer, base, theirs, yours, merged }
+        };
+        conflicts.into_iter().take(FIELD_ERRORS_MAX).map(told).collect()
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Status {
     pub read_cache: Option<ReadCache>,
     /// Requests that are being answered now.
     pub requests_in_flight: u64,
+    /// Streams of events that are open now, of all workers.
+    pub event_streams: u64,
     /// The process that looks after the database; null where none runs.
     pub maintenance: Option<Process>,
     /// The processes that answer requests. A worker that is being replaced is there twice.

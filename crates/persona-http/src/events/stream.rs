@@ -27,7 +27,7 @@ use crate::auth::permit;
 use crate::contract::OperationId;
 use crate::contract::events::{HEARTBEAT_SECONDS, RESET, Reset};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
+use crate::{ClientAddress, Context, Metrics};
 
 /// From how many bytes on a part is sent off that is not shared with other streams.
 const PART_BYTES: usize = 16 * 1024;
@@ -64,6 +64,7 @@ pub(super) async fn answer(
     let greeting = format!(": events of the feed\nretry: {retry}\nid: {told}\n\n");
     let now = Instant::now();
     let stream = EventStream {
+        _open: Open::new(Arc::clone(&context.metrics)),
         credentials: credentials(headers),
         context,
         client,
@@ -112,8 +113,25 @@ pub(super) async fn with_document(
     Ok(text.freeze())
 }
 
+/// An open stream, as far as it is counted; until this is dropped.
+struct Open(Arc<dyn Metrics>);
+
+impl Open {
+    fn new(metrics: Arc<dyn Metrics>) -> Self {
+        metrics.event_stream_opened();
+        Self(metrics)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.event_stream_ended();
+    }
+}
+
 /// A stream between two of its parts.
 struct EventStream {
+    _open: Open,
     context: Arc<Context>,
     credentials: HeaderMap,
     client: Option<ClientAddress>,

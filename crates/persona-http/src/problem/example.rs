@@ -105,10 +105,11 @@ fn of_store(code: Code) -> Problem {
     Problem::from(match code {
         Code::Conflict => Error::Conflicts {
             conflicts: vec![Conflict {
-                pointer: "/name".into(),
-                base: Some("Ada".into()),
-                theirs: Some("Ada Lovelace".into()),
-                yours: Some("Countess of Lovelace".into()),
+                pointer: "/scenario".into(),
+                base: Some("London, 1843.\nRain.".into()),
+                theirs: Some("London, 1843.\nFog.".into()),
+                yours: Some("London, 1842.\nSnow.".into()),
+                has_lines: true,
             }],
             current: CURRENT,
         },

@@ -125,7 +125,7 @@ impl From<Error> for Problem {
                 let detail = format!("{} changed on both sides since the base revision", counted(conflicts.len()));
                 let more = conflicts.len().saturating_sub(FIELD_ERRORS_MAX);
                 Self::at(Code::Conflict, current, detail).with(|body| {
-                    body.conflicts = conflicts.into_iter().take(FIELD_ERRORS_MAX).map(Conflict::from).collect();
+                    body.conflicts = Conflict::all(conflicts);
                     body.more_conflicts = (more > 0).then_some(more);
                 })
             }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::parts::Parts;
 use super::unit::{Merging, Sides};
-use crate::field::FIELDS;
+use crate::field::{FIELDS, Field};
 use crate::{Document, ValidationErrors, validate};
 
 /// A unit that two sides changed differently since their common base.
@@ -19,6 +19,8 @@ pub struct Conflict {
     pub theirs: Option<Value>,
     /// The value that this writer wants.
     pub yours: Option<Value>,
+    /// Whether the unit is a text that is merged by lines.
+    pub has_lines: bool,
 }
 
 /// What came of a three-way merge.
@@ -43,31 +45,59 @@ pub fn merge_three_way(
     theirs: &Document,
     yours: &Document,
 ) -> Result<Merged, ValidationErrors> {
-    let mut merged = Map::new();
     let mut merging = Merging::default();
-    for field in FIELDS {
-        let sides = Sides {
-            base: base.get(field.name),
-            theirs: theirs.get(field.name),
-            yours: yours.get(field.name),
-        };
-        let conflicts = merging.conflicts.len();
-        let mut value = merging.member(field.name, Parts::of_field(field), sides);
-        let is_clean = merging.conflicts.len() == conflicts;
-        let is_of_both = value.as_ref() != sides.theirs && value.as_ref() != sides.yours;
-        if is_clean
-            && is_of_both
-            && !value.as_ref().is_some_and(|value| validate::is_valid(field, value))
-        {
-            value = merging.member(field.name, Parts::None, sides);
-        }
-        if let Some(value) = value {
-            merged.insert(field.name.into(), value);
-        }
-    }
+    let merged = merging.document(base, theirs, yours);
     if merging.conflicts.is_empty() {
         Document::from_json(Value::Object(merged)).map(Merged::Clean)
     } else {
         Ok(Merged::Conflicts(merging.conflicts))
+    }
+}
+
+/// Merges what they and you made of the same base, for a person who decides the conflicts: a text
+/// that is merged by lines has both sides between markers, and any other field in which something
+/// is in conflict is as you made it.
+pub fn merge_with_markers(
+    base: &Document,
+    theirs: &Document,
+    yours: &Document,
+) -> Map<String, Value> {
+    Merging::with_markers().document(base, theirs, yours)
+}
+
+impl Merging {
+    fn document(
+        &mut self,
+        base: &Document,
+        theirs: &Document,
+        yours: &Document,
+    ) -> Map<String, Value> {
+        let mut merged = Map::new();
+        for field in FIELDS {
+            let sides = Sides {
+                base: base.get(field.name),
+                theirs: theirs.get(field.name),
+                yours: yours.get(field.name),
+            };
+            if let Some(value) = self.field(field, sides) {
+                merged.insert(field.name.into(), value);
+            }
+        }
+        merged
+    }
+
+    fn field(&mut self, field: &Field, sides: Sides<'_>) -> Option<Value> {
+        let before = self.conflicts.len();
+        self.is_marked = true;
+        let value = self.member(field.name, Parts::of_field(field), sides);
+        if self.conflicts.len() > before {
+            return if self.is_marked { value } else { sides.yours.cloned() };
+        }
+        let is_of_both = value.as_ref() != sides.theirs && value.as_ref() != sides.yours;
+        if is_of_both && !value.as_ref().is_some_and(|value| validate::is_valid(field, value)) {
+            self.member(field.name, Parts::None, sides);
+            return sides.yours.cloned();
+        }
+        value
     }
 }

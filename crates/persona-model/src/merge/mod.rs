@@ -28,7 +28,7 @@ mod marked;
 mod parts;
 mod unit;
 
-pub use document::{Conflict, Merged, merge_three_way};
+pub use document::{Conflict, Merged, merge_three_way, merge_with_markers};
 pub use items::MERGE_ITEMS_MAX;
 pub use line_changes::{MERGE_CHANGES_MAX, MERGE_STEPS_MAX};
-pub use marked::{MARKED_BYTES_MAX, has_conflict_marker, marked_text};
+pub use marked::{MARKED_BYTES_MAX, Markers, has_conflict_marker};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::document::Conflict;
 use super::line_changes::Steps;
 use super::lines;
+use super::marked::Markers;
 use super::parts::Parts;
 
 /// One unit as the three sides have it.
@@ -31,11 +32,20 @@ pub(super) struct Merging {
     at: String,
     /// What comparing lines may still take.
     steps: Steps,
+    /// Makes the texts of conflicts, where they are wanted.
+    markers: Option<Markers>,
+    /// Whether every conflict of the field has such a text.
+    pub is_marked: bool,
 }
 
 impl Merging {
-    /// Merges a member of the unit that the merge is at. What is in conflict stays as the other
-    /// writer has it.
+    /// A merge that makes the texts of conflicts.
+    pub(super) fn with_markers() -> Self {
+        Self { markers: Some(Markers::default()), ..Self::default() }
+    }
+
+    /// Merges a member of the unit that the merge is at. What is in conflict is its text with
+    /// markers, or nothing.
     pub(super) fn member(&mut self, name: &str, parts: Parts, sides: Sides<'_>) -> Option<Value> {
         let length = self.at.len();
         self.at.push('/');
@@ -58,13 +68,17 @@ impl Merging {
         }
         // What was found in the parts is in the whole.
         self.conflicts.truncate(before);
-        self.conflicts.push(Conflict {
+        let conflict = Conflict {
             pointer: self.at.clone(),
             base: sides.base.cloned(),
             theirs: sides.theirs.cloned(),
             yours: sides.yours.cloned(),
-        });
-        sides.theirs.cloned()
+            has_lines: matches!(parts, Parts::Lines),
+        };
+        let marked = self.markers.as_mut().and_then(|markers| markers.text_of(&conflict));
+        self.is_marked &= marked.is_some();
+        self.conflicts.push(conflict);
+        marked.map(Value::String)
     }
 
     /// Merges the parts of a unit; `None` where that is not possible.

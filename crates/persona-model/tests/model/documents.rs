@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use persona_model::{
-    DOCUMENT_BYTES_MAX, FIELD_ERRORS_MAX, FILTER_TAGS_MAX, MERGE_CHANGES_MAX, MERGE_ITEMS_MAX,
-    MERGE_STEPS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX,
-    PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, PATCH_OPERATIONS_MAX,
-    SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX,
-    TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, VALUE_DEPTH_MAX,
+    DOCUMENT_BYTES_MAX, FIELD_ERRORS_MAX, FILTER_TAGS_MAX, MARKED_BYTES_MAX, MERGE_CHANGES_MAX,
+    MERGE_ITEMS_MAX, MERGE_STEPS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, PAGE_LIMIT_DEFAULT,
+    PAGE_LIMIT_MAX, PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX,
+    PATCH_OPERATIONS_MAX, SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX,
+    SNIPPETS_MAX, TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, VALUE_DEPTH_MAX,
 };
 
 /// A number as the documents write it: a comma before every three digits.
@@ -74,6 +74,7 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
         (&operations, format!("| {} different ones of its longer texts", number(SEARCH_WORDS_MAX))),
         (&operations, format!("| {} bytes, {SEARCH_TERMS_MAX} terms |", number(SEARCH_BYTES_MAX))),
         (&operations, format!("| {FIELD_ERRORS_MAX} faults or conflicts")),
+        (&api, format!("beyond {} of them in an answer", bytes(MARKED_BYTES_MAX))),
         (
             &api,
             format!(

@@ -61,6 +61,7 @@ pub(super) enum Number {
     ReadCacheSynchronisations,
     ReadCacheClears,
     ReadCacheBytes,
+    EventStreamsOpen,
 }
 
 /// What becomes of a number when its entry is filled again.
@@ -108,7 +109,7 @@ const fn row(
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 43] = [
+pub(super) const NUMBERS: [NumberRow; 44] = [
     row(Number::State, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -350,39 +351,14 @@ pub(super) const NUMBERS: [NumberRow; 43] = [
         "persona_read_cache_bytes",
         "Memory that the caches of all workers take up.",
     ),
+    row(
+        Number::EventStreamsOpen,
+        Kind::Gauge,
+        Merge::Sum,
+        "persona_event_streams_open",
+        "Streams of events that are open now.",
+    ),
 ];
-
-/// Series of what only a file has. They are left out where a database server keeps the personas,
-/// because zeros would say that there is a write lock without waiters.
-pub(super) const OF_A_FILE: [&str; 23] = [
-    "persona_read_cache_hits_total",
-    "persona_read_cache_misses_total",
-    "persona_read_cache_synchronisations_total",
-    "persona_read_cache_clears_total",
-    "persona_read_cache_bytes",
-    "persona_disk_free_bytes",
-    "persona_disk_short",
-    "persona_wal_bytes",
-    "persona_lock_retries_total",
-    "persona_checkpoint_frames_total",
-    "persona_checkpoints_total",
-    "persona_checkpoints_blocked_total",
-    "persona_checkpoints_failed_total",
-    "persona_last_checkpoint_timestamp_seconds",
-    "persona_backup_last_success_time_seconds",
-    "persona_backups_total",
-    "persona_backups_failed_total",
-    "persona_damage_found_total",
-    "persona_write_lock_wait_seconds",
-    "persona_write_lock_hold_seconds",
-    "persona_checkpoint_seconds",
-    "persona_write_lock_waiting_seconds",
-    "persona_write_lock_holding_seconds",
-];
-
-/// What the series of connections to a database server begin with. They are left out where a file
-/// keeps the personas.
-pub(super) const OF_A_SERVER: &str = "persona_database_";
 
 #[cfg(test)]
 mod tests {

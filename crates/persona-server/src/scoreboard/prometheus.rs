@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use super::layout::{self, SLOTS};
 use super::measures::{MEASURES, Unit};
-use super::numbers::{Kind, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, OF_A_SERVER};
+use super::numbers::{Kind, Merge, NUMBERS, Number, NumberRow};
 use super::{Distribution, Scoreboard, routes};
 use crate::clock::monotonic_micros;
 
@@ -19,6 +19,38 @@ const BOUNDS: [u64; 19] = [
 
 /// Bounds for what is counted rather than timed.
 const COUNT_BOUNDS: [u64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+/// Series of what only a file has. They are left out where a database server keeps the personas,
+/// because zeros would say that there is a write lock without waiters.
+const OF_A_FILE: [&str; 23] = [
+    "persona_read_cache_hits_total",
+    "persona_read_cache_misses_total",
+    "persona_read_cache_synchronisations_total",
+    "persona_read_cache_clears_total",
+    "persona_read_cache_bytes",
+    "persona_disk_free_bytes",
+    "persona_disk_short",
+    "persona_wal_bytes",
+    "persona_lock_retries_total",
+    "persona_checkpoint_frames_total",
+    "persona_checkpoints_total",
+    "persona_checkpoints_blocked_total",
+    "persona_checkpoints_failed_total",
+    "persona_last_checkpoint_timestamp_seconds",
+    "persona_backup_last_success_time_seconds",
+    "persona_backups_total",
+    "persona_backups_failed_total",
+    "persona_damage_found_total",
+    "persona_write_lock_wait_seconds",
+    "persona_write_lock_hold_seconds",
+    "persona_checkpoint_seconds",
+    "persona_write_lock_waiting_seconds",
+    "persona_write_lock_holding_seconds",
+];
+
+/// What the series of connections to a database server begin with. They are left out where a file
+/// keeps the personas.
+const OF_A_SERVER: &str = "persona_database_";
 
 /// Every metric, put together over the entries.
 pub(super) fn text(scoreboard: &Scoreboard) -> String {

@@ -79,6 +79,9 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
         entry.taken_by(100 + u32::from(slot));
         entry.set_state(ProcessState::Serving);
         entry.connection_opened();
+        entry.event_stream_opened();
+        entry.event_stream_opened();
+        entry.event_stream_ended();
         entry.request_answered(Some(OperationId::GetPersona), 200, Duration::from_micros(20));
         entry.committed(Duration::from_millis(3), 4);
         entry.wal_bytes(u64::from(slot) * 100);
@@ -89,6 +92,7 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
         ("persona_start_time_seconds".to_owned(), 1.5),
         ("persona_processes{slot=\"1\"}".to_owned(), 2.0),
         ("persona_connections_open{slot=\"1\"}".to_owned(), 2.0),
+        ("persona_event_streams_open".to_owned(), 4.0),
         ("persona_wal_bytes".to_owned(), 200.0),
         ("persona_writes_total".to_owned(), 16.0),
         ("persona_transaction_seconds_sum".to_owned(), 0.012),

@@ -22,6 +22,14 @@ impl Metrics for ProcessEntry {
     fn head_refused(&self) {
         Self::head_refused(self);
     }
+
+    fn event_stream_opened(&self) {
+        Self::event_stream_opened(self);
+    }
+
+    fn event_stream_ended(&self) {
+        Self::event_stream_ended(self);
+    }
 }
 
 impl ServerState for ProcessEntry {
@@ -40,6 +48,7 @@ impl ServerState for ProcessEntry {
             damage_found: scoreboard.damage_found(),
             read_cache: read_cache(scoreboard),
             requests_in_flight: scoreboard.requests_in_flight(),
+            event_streams: scoreboard.sum(Number::EventStreamsOpen),
             processes: scoreboard.processes().iter().map(|facts| process(facts, now)).collect(),
         }
     }

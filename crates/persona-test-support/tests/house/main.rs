@@ -1,7 +1,8 @@
 //! Rules of the house: over all sources of the workspace, over the dependencies of
-//! its packages, and over the command `./test`.
+//! its packages, over the promises of its security page, and over the command `./test`.
 
 mod dependencies;
+mod promises;
 mod sleeps;
 mod test_command;
 mod tidy;

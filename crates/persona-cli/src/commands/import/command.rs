@@ -14,6 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::batches::Batches;
 use super::order::{Dependence, Order, Ticket};
+use super::own::Bound;
 use super::progress::Progress;
 use super::reader::{Source, open};
 use super::report::{Report, Status, Summary};
@@ -62,6 +63,7 @@ pub async fn run(
     let batches = api.clone().map(|api| Batches::start(api, IN_FLIGHT_MAX));
     let mut run = Run {
         api: api.zip(batches),
+        bound: Bound::default(),
         on_duplicate: arguments.on_duplicate,
         output,
         summary: Summary::default(),
@@ -77,6 +79,9 @@ pub async fn run(
         api.close().await;
     }
     let took = started_at.elapsed();
+    if run.bound.is_noted() {
+        output.note("the token is bound to an owner: the server gave new personas their identities, and they have the times and the author of this import");
+    }
     if output.is_json() {
         output.json(&run.summary.to_json(took))?;
     } else {
@@ -93,6 +98,8 @@ pub async fn run(
 struct Run<'a> {
     /// Where the items go, alone or with others; `None` when they are only checked.
     api: Option<(Api, Batches)>,
+    /// Whether the server gives the personas their identities.
+    bound: Bound,
     on_duplicate: OnDuplicate,
     output: &'a Output,
     summary: Summary,
@@ -176,10 +183,11 @@ impl Run<'_> {
     /// Sends one item.
     fn start(&self, sending: &mut Sending, ticket: Ticket, file: Arc<str>, item: Item) {
         let Some((api, batches)) = self.api.clone() else { return };
-        let on_duplicate = self.on_duplicate;
+        let (on_duplicate, bound) = (self.on_duplicate, self.bound.clone());
         sending.spawn(async move {
-            let sent = send(&api, &batches, &item, on_duplicate).await.map(|answer| {
-                let report = report_of(&file, &item, answer.status, answer.errors);
+            let sent = send(&api, &batches, &bound, &item, on_duplicate).await.map(|answer| {
+                let mut report = report_of(&file, &item, answer.status, answer.errors);
+                report.id = answer.id.or(report.id);
                 Sent { item, report, holder: answer.holder }
             });
             (ticket, sent)

@@ -2,13 +2,14 @@
 //!
 //! Start reading at `command.rs`. `reader.rs` takes items out of a file in a thread of its own,
 //! `order.rs` says which may be sent when, `send.rs` brings one item to the API, `batches.rs` new
-//! ones together, and `labels.rs` sets the labels of a history; `report.rs` says what came of it,
-//! `progress.rs` shows how far it is.
+//! ones together, `own.rs` those of a client that does not choose identities, and `labels.rs` sets
+//! the labels of a history; `report.rs` says what came of it, `progress.rs` shows how far it is.
 
 mod batches;
 mod command;
 mod labels;
 mod order;
+mod own;
 mod progress;
 mod reader;
 mod report;

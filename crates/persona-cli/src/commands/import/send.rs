@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::batches::Batches;
 use super::labels;
+use super::own::{Bound, send_own};
 use super::report::Status;
 use crate::client::{Api, Reply, failure, persona_path, reasons, reasons_of_item, request_with};
 use crate::commands::arguments::OnDuplicate;
@@ -39,11 +40,13 @@ pub struct Answer {
     pub errors: Vec<String>,
     /// The persona that has its handle, where that is why.
     pub holder: Option<PersonaId>,
+    /// The persona that it is here, where the server gave it another identity.
+    pub id: Option<PersonaId>,
 }
 
 impl From<(Status, Vec<String>)> for Answer {
     fn from((status, errors): (Status, Vec<String>)) -> Self {
-        Self { status, errors, holder: None }
+        Self { status, errors, holder: None, id: None }
     }
 }
 
@@ -56,33 +59,50 @@ impl From<(Status, Vec<String>)> for Answer {
 pub async fn send(
     api: &Api,
     batches: &Batches,
+    bound: &Bound,
     item: &Item,
     on_duplicate: OnDuplicate,
 ) -> Result<Answer, Failure> {
     match item.origin.revision {
         Some(revision) => send_past(api, revision, item).await,
-        None => send_persona(api, batches, item, on_duplicate).await.map(Answer::from),
+        None if bound.is_noted() => send_own(api, item, on_duplicate).await,
+        None => send_persona(api, batches, bound, item, on_duplicate).await,
     }
 }
 
 async fn send_persona(
     api: &Api,
     batches: &Batches,
+    bound: &Bound,
     item: &Item,
     on_duplicate: OnDuplicate,
-) -> Result<(Status, Vec<String>), Failure> {
+) -> Result<Answer, Failure> {
     let path = persona_path(item.id);
     let created = create(api, batches, &path, item).await?;
     match created.status {
-        StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
-        StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
+        StatusCode::CREATED => return Ok((Status::Created, Vec::new()).into()),
+        StatusCode::OK => return Ok((Status::Unchanged, Vec::new()).into()),
         StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {}
-        _ => return Ok((Status::Failed, created.reasons)),
+        _ if created.is_not_its_choice => {
+            bound.note();
+            return send_own(api, item, on_duplicate).await;
+        }
+        _ => return Ok((Status::Failed, created.reasons).into()),
     }
+    compare(api, &path, item, on_duplicate).await.map(Answer::from)
+}
+
+/// Tells how the persona that is there compares with an item, and updates it where that is wanted.
+async fn compare(
+    api: &Api,
+    path: &str,
+    item: &Item,
+    on_duplicate: OnDuplicate,
+) -> Result<(Status, Vec<String>), Failure> {
     let body = own_body(item);
     let hash = item.document.content_hash();
     for _ in 0..UPDATE_ATTEMPTS_MAX {
-        let current = patiently(api, Method::GET, &path, &[], None).await?;
+        let current = patiently(api, Method::GET, path, &[], None).await?;
         match current.status {
             StatusCode::OK => {}
             StatusCode::GONE => return Ok((Status::Deleted, Vec::new())),
@@ -99,7 +119,7 @@ async fn send_persona(
             return Ok((Status::Differs, Vec::new()));
         }
         let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
-        let updated = patiently(api, Method::PUT, &path, &[condition], Some(&body)).await?;
+        let updated = patiently(api, Method::PUT, path, &[condition], Some(&body)).await?;
         match updated.status {
             StatusCode::OK => return Ok((Status::Updated, Vec::new())),
             // Another client was faster: look again at what it is now.
@@ -114,6 +134,9 @@ async fn send_persona(
 struct Created {
     status: StatusCode,
     reasons: Vec<String>,
+    /// Whether there is no such persona, which is told of a creation only where the client does not
+    /// choose identities.
+    is_not_its_choice: bool,
 }
 
 /// Creates the persona of an item where its id is free: with others in a batch, or as its first
@@ -130,8 +153,9 @@ async fn create(api: &Api, batches: &Batches, path: &str, item: &Item) -> Result
         patiently(api, Method::PUT, &path, &[], Some(&stamped(item))).await?
     };
     let status = reply.status;
+    let is_not_its_choice = !status.is_success() && reply.problem().is(Code::NoSuchPersona);
     let reasons = if status.is_success() { Vec::new() } else { refused(reply).1 };
-    Ok(Created { status, reasons })
+    Ok(Created { status, reasons, is_not_its_choice })
 }
 
 impl Created {
@@ -145,7 +169,7 @@ impl Created {
         } else {
             vec![failure(status, &problem).message]
         };
-        Self { status, reasons }
+        Self { status, reasons, is_not_its_choice: problem.is(Code::NoSuchPersona) }
     }
 }
 
@@ -163,6 +187,10 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
         StatusCode::CREATED => return with_labels(api, item, Status::Created).await,
         StatusCode::OK => return with_labels(api, item, Status::Unchanged).await,
         StatusCode::PRECONDITION_FAILED => {}
+        _ if revision == Revision::FIRST && kept.problem().is(Code::NoSuchPersona) => {
+            let why = "the token is bound to an owner, and takes no histories in: import an export without --history";
+            return Ok((Status::Failed, vec![why.to_owned()]).into());
+        }
         _ => {
             let holder = holder_of_handle(&kept);
             return Ok(Answer { holder, ..refused(kept).into() });
@@ -250,7 +278,8 @@ pub(super) fn reasons_of(reply: Reply) -> Vec<String> {
     refused(reply).1
 }
 
-fn refused(reply: Reply) -> (Status, Vec<String>) {
+/// What a refusal says.
+pub(super) fn refused(reply: Reply) -> (Status, Vec<String>) {
     let listed = reasons(&reply.problem());
     let reasons = match reply.success() {
         Err(failure) if listed.is_empty() => vec![failure.message],

@@ -305,23 +305,61 @@ fn at_a_terminal_an_edit_goes_on_after_a_mistake() {
     assert_eq!(description(&folder).2, 1);
 }
 
+/// Another side makes these changes while the editor is open for the first time; then the second
+/// script runs in it, and the third one.
+fn edit_beside_another(change: &str, scripts: [&str; 3], answers: &str) -> (Folder, i32, String) {
+    let program = env!("CARGO_BIN_EXE_persona");
+    let [first, second, third] = scripts;
+    let script = format!(
+        "if [ ! -e once ]; then touch once; '{program}' update ada {change} --quiet; {first}; \
+         elif [ ! -e twice ]; then touch twice; cp \"$1\" second.toml; {second}; \
+         else {third}; fi\n"
+    );
+    edit_at_terminal(ada(), &script, answers)
+}
+
+/// Takes what was typed out of a text with markers.
+const TAKE_MINE: &str = "sed -i '/^<<<<<<< theirs$/,/^=======$/d; /^>>>>>>> yours$/d' \"$1\"";
+
 #[test]
 fn at_a_terminal_an_edit_goes_on_on_top_of_what_the_other_side_made() {
-    let program = env!("CARGO_BIN_EXE_persona");
-    let other = format!("'{program}' update ada --set=tags=logic --set=description=Dame --quiet");
-    let script = format!(
-        "if [ ! -e once ]; then touch once; {other}; sed -i s/Countess/Lady/ \"$1\"; else cp \"$1\" second.toml; fi\n"
-    );
-    let (folder, code, said) = edit_at_terminal(ada(), &script, "\n");
+    let scripts = ["sed -i s/Countess/Lady/ \"$1\"", TAKE_MINE, "false"];
+    let change = "--set=tags=logic --set=description=Dame";
+    let (folder, code, said) = edit_beside_another(change, scripts, "\n");
     assert_eq!(code, 0, "{said}");
     assert!(
         said.contains("description is now \"Dame\"") && said.contains("tags is now [\"logic\"]"),
         "{said}"
     );
     let second = folder.read("second.toml");
-    assert!(
-        second.contains("description = \"Lady\"") && second.contains("tags = [\"logic\"]"),
-        "{second}"
-    );
-    assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 3.into()));
+    let marked = "description = '''\n<<<<<<< theirs\nDame\n||||||| base\nCountess\n=======\nLady\n>>>>>>> yours\n'''\n";
+    assert!(second.contains(marked) && second.contains("tags = [\"logic\"]"), "{second}");
+    assert_eq!(description(&folder), ("Lady\n".into(), "logic".into(), 3.into()));
+}
+
+#[test]
+fn a_text_with_markers_left_in_it_is_not_saved() {
+    let scripts = ["sed -i s/Countess/Lady/ \"$1\"", "true", TAKE_MINE];
+    let (folder, code, said) = edit_beside_another("--set=description=Dame", scripts, "\n\n");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("markers of conflicts are left in description"), "{said}");
+    assert_eq!(description(&folder), ("Lady\n".into(), "math".into(), 3.into()));
+    let (folder, code, said) = edit_beside_another("--set=description=Dame", scripts, "\nn\n");
+    assert!(code == 4 && said.contains("nothing was saved"), "{said}");
+    assert!(kept(&folder).contains(">>>>>>> yours"));
+    assert_eq!(description(&folder), ("Dame".into(), "math".into(), 2.into()));
+}
+
+#[test]
+fn a_persona_that_has_such_lines_itself_can_be_edited() {
+    let text = "<<<<<<< theirs\nan example\n>>>>>>> yours";
+    let folder = Folder::with_personas(&[&[
+        "Ada",
+        "--set=handle=ada",
+        "--set=tags=math",
+        &format!("--set=description={text}"),
+    ]]);
+    let (folder, ran) = edit(folder, "sed -i 's/an example/an instance/'", None, &[]);
+    assert_eq!(ran.code, 0, "{ran}");
+    assert_eq!(description(&folder).0, text.replace("example", "instance"));
 }

@@ -1,5 +1,7 @@
 //! `persona token`, and commands that speak to a server with a token.
 
+use serde_json::{Value, json};
+
 use crate::common::Server;
 use crate::common::runner::Folder;
 use crate::common::tokens::{create, run};
@@ -90,4 +92,59 @@ fn commands_send_the_token_that_they_find_and_say_what_is_missing() {
     for text in [&without, &created, &piped, &shown, &refused, &revoked] {
         assert!(!text.stdout.contains(&secret) && !text.stderr.contains(&secret), "{text}");
     }
+}
+
+#[test]
+fn a_token_of_an_owner_imports_files_into_personas_of_its_owner() {
+    let server = Server::with_workers(2).start();
+    let url = format!("http://{}", server.address());
+    let secret = |name: &str| {
+        create(&server, &[&format!("--name={name}"), "--scope=admin", &format!("--owner={name}")])
+    };
+    let line = |id: u8, name: &str| {
+        format!("{{\"id\":\"0193b0c2-7f3e-7a10-8c1d-0000000000{id:02}\",\"name\":\"{name}\"}}\n")
+    };
+    let folder = Folder::new()
+        .file("ada", secret("ada"))
+        .file("bea", secret("bea"))
+        .file("prompts.csv", "act,prompt\nPoet,rhyme\nBard,sing\n")
+        .file("own.ndjson", [line(1, "One"), line(2, "Two")].concat())
+        .file("later.ndjson", [line(1, "One"), line(2, "Deux")].concat());
+    let import = |token: &str, flags: &[&str]| {
+        let arguments = ["import", "--json", "--server", &url, "--token-file", token];
+        let ran = folder.command(&[&arguments, flags].concat()).output().expect("the program");
+        let told = String::from_utf8(ran.stderr).expect("text");
+        let text = String::from_utf8(ran.stdout).expect("text");
+        assert!(ran.status.success(), "{flags:?}: {told}{text}");
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let (summary, items) = lines.split_last().expect("a summary");
+        let ids: Vec<String> = items.iter().map(|item| item["id"].to_string()).collect();
+        (summary["summary"]["counts"].clone(), ids, told)
+    };
+    let files = ["prompts.csv", "own.ndjson"];
+    let (of_bea, ids_of_bea, told) = import("bea", &files);
+    assert_eq!(of_bea, json!({ "created": 4 }));
+    assert!(told.contains("bound to an owner"), "{told}");
+    // What another owner has taken in of the same file is not there for this one.
+    let (of_ada, ids, _) = import("ada", &files);
+    assert_eq!(of_ada, json!({ "created": 4 }));
+    assert!(ids.iter().all(|id| !ids_of_bea.contains(id)), "{ids:?} and {ids_of_bea:?}");
+    let (again, same_ids, _) = import("ada", &files);
+    assert_eq!((again, same_ids), (json!({ "unchanged": 4 }), ids));
+    let (skipped, ..) = import("ada", &["later.ndjson"]);
+    assert_eq!(skipped, json!({ "unchanged": 1, "differs": 1 }));
+    let (updated, ..) = import("ada", &["later.ndjson", "--on-duplicate", "update"]);
+    assert_eq!(updated, json!({ "unchanged": 1, "updated": 1 }));
+    // What it exports has its identities.
+    let export = |token: &str, flags: &[&str]| {
+        folder.run(&[&["export", "--server", &url, "--token-file", token], flags].concat())
+    };
+    assert_eq!(export("ada", &["--output", "own-export.ndjson"]).code, 0);
+    assert_eq!(import("ada", &["own-export.ndjson"]).0, json!({ "unchanged": 4 }));
+    assert_eq!(export("ada", &["--output", "history.ndjson", "--history"]).code, 0);
+    assert_eq!(import("ada", &["history.ndjson"]).0, json!({ "unchanged": 5 }));
+    let other = ["import", "history.ndjson", "--server", &url, "--token-file", "bea"];
+    let refused = folder.run(&other);
+    assert!(refused.code == 1 && refused.stderr.contains("without --history"), "{refused}");
 }

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use crate::common::events::EventStream;
+use crate::common::{DEADLINE, Server as Running, wait_for};
 use crate::http::server::Server;
 
 #[tokio::test]
@@ -31,6 +33,7 @@ async fn the_status_tells_of_database_and_processes() {
             "durability",
             "durability_meaning",
             "engine_version",
+            "event_streams",
             "file_system",
             "journal_mode",
             "maintenance",
@@ -49,4 +52,25 @@ async fn the_status_tells_of_database_and_processes() {
             "write_lock"
         ]
     );
+}
+
+#[test]
+fn open_streams_of_events_are_counted_over_all_workers_until_they_end() {
+    let server = Running::with_workers(2).start();
+    let open = |wanted: u64| {
+        wait_for("the number of streams", DEADLINE, || {
+            let status = server.connect().get("/api/v1/status").expect("a status").json();
+            (status["event_streams"] == wanted).then_some(())
+        });
+        assert_eq!(server.metric("persona_event_streams_open"), wanted);
+    };
+    open(0);
+    let streams = [0, 1, 2].map(|_| EventStream::open(&server, "", &[]));
+    open(3);
+    // A page that is waited for is no stream.
+    let page = ("accept", "application/json");
+    server.connect().request("GET", "/api/v1/events?after=0", &[page], b"").expect("a page");
+    let [_kept, ended @ ..] = streams;
+    drop(ended);
+    open(1);
 }

@@ -1,6 +1,9 @@
 //! Single merges of lists and texts.
 
-use persona_model::{Conflict, Document, Merged, TAGS_MAX, TEXT_BYTES_MAX, merge_three_way};
+use persona_model::{
+    Conflict, Document, Merged, TAGS_MAX, TEXT_BYTES_MAX, has_conflict_marker, merge_three_way,
+    merge_with_markers,
+};
 use serde_json::{Value, json};
 
 fn with(field: &str, value: &Value) -> Document {
@@ -70,6 +73,7 @@ fn an_entry_is_merged_by_its_members_and_its_content_by_lines() {
         base: Some(json!("1\n2\n3")),
         theirs: Some(json!("T\n2\n3")),
         yours: Some(json!("Y\n2\n3")),
+        has_lines: true,
     };
     assert_eq!(clash, Err(vec![expected]));
 }
@@ -86,6 +90,7 @@ fn an_entry_that_one_side_removed_and_the_other_changed_is_a_conflict() {
         base: Some(entry("a")),
         theirs: None,
         yours: Some(entry("b")),
+        has_lines: false,
     };
     assert_eq!(conflicts, Err(vec![expected]));
 }
@@ -208,4 +213,28 @@ fn a_field_that_breaks_a_rule_with_the_changes_of_both_is_a_conflict() {
         merged("scenario", [text(0, 0), text(most - 1, 0), text(0, 2)]).map_err(places),
         Err(vec!["/scenario".into()])
     );
+}
+
+#[test]
+fn for_a_person_texts_have_markers_and_what_else_is_in_conflict_is_as_it_was_typed() {
+    let three = |scenario: &str, name: &str, tags: Value, greeting: &str| {
+        let lore = json!({ "entries": [{ "id": 1, "content": scenario, "enabled": name == "y" }] });
+        Document::from_json(json!({
+            "name": name, "scenario": scenario, "tags": tags,
+            "alternate_greetings": [greeting], "character_book": lore,
+        }))
+        .expect("valid")
+    };
+    let base = three("1\n2\n3", "b", json!([]), "same");
+    let theirs = three("1\nt\n3", "t", json!(["t"]), "hers");
+    let yours = three("1\ny\n3", "y", json!(["y"]), "same");
+    let merged = Value::Object(merge_with_markers(&base, &theirs, &yours));
+    let marked = "1\n<<<<<<< theirs\nt\n||||||| base\n2\n=======\ny\n>>>>>>> yours\n3";
+    assert_eq!(merged["scenario"], json!(marked));
+    assert_eq!(merged["name"], "y");
+    assert_eq!(merged["tags"], json!(["t", "y"]));
+    assert_eq!(merged["alternate_greetings"], json!(["hers"]));
+    let entry = json!({ "id": 1, "content": marked, "enabled": true });
+    assert_eq!(merged["character_book"], json!({ "entries": [entry] }));
+    assert!(has_conflict_marker(marked));
 }

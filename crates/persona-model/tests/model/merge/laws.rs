@@ -100,8 +100,8 @@ fn it_is_the_same_from_both_sides(
         }
         (Merged::Conflicts(one), Merged::Conflicts(other)) => {
             let turned = |conflict: &Conflict| {
-                let Conflict { pointer, base, theirs, yours } = conflict.clone();
-                Conflict { pointer, base, theirs: yours, yours: theirs }
+                let Conflict { pointer, base, theirs, yours, has_lines } = conflict.clone();
+                Conflict { pointer, base, theirs: yours, yours: theirs, has_lines }
             };
             one.iter().map(turned).collect::<Vec<_>>() == *other
         }
@@ -122,7 +122,7 @@ fn a_conflict_has_all_three_sides(
         value.as_ref().is_none_or(|value| side.to_json().to_string().contains(&value.to_string()))
     };
     for conflict in &conflicts {
-        let Conflict { pointer, base: old, theirs: their, yours: your } = conflict;
+        let Conflict { pointer, base: old, theirs: their, yours: your, .. } = conflict;
         let is_change = old != their && old != your && their != your;
         let is_told = base.to_json().pointer(pointer) == old.as_ref()
             && has(theirs, their)
@@ -219,6 +219,7 @@ fn merges_that_break_a_law_are_found_out() {
             base: None,
             theirs,
             yours: None,
+            has_lines: false,
         }])
     };
     assert_eq!(laws_that_find(everything_conflicts), ["untouched", "agreed", "turned", "told"]);

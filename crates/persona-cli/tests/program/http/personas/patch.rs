@@ -194,6 +194,49 @@ async fn a_field_that_both_sides_changed_is_a_conflict_with_all_three_texts() {
 }
 
 #[tokio::test]
+async fn a_conflict_of_texts_has_both_in_one_with_markers() {
+    let server = Server::start();
+    let path = server.persona_with(&json!({ "name": "Ada", "scenario": "1\n2\n3\n4" })).await;
+    server.send("PATCH", &path).json(&json!({ "scenario": "1\nt\n3\nT" })).send().await;
+    let yours = json!({ "scenario": "0\n1\ny\n3\n4" });
+    let reply = server.send("PATCH", &format!("{path}?base_revision=1")).json(&yours).send().await;
+    assert_eq!((reply.status.as_u16(), reply.revision()), (409, 2));
+    assert_eq!(
+        reply.problem()["conflicts"],
+        json!([{
+            "pointer": "/scenario",
+            "base": "1\n2\n3\n4",
+            "theirs": "1\nt\n3\nT",
+            "yours": "0\n1\ny\n3\n4",
+            "merged": "0\n1\n<<<<<<< theirs\nt\n||||||| base\n2\n=======\ny\n>>>>>>> yours\n3\nT",
+        }])
+    );
+}
+
+#[tokio::test]
+async fn texts_with_markers_do_not_make_a_large_answer_much_larger() {
+    let server = Server::start();
+    let texts = |word: &str| -> Value {
+        let line = format!("{word}\n");
+        let text = || line.repeat(40_000 / line.len());
+        (0..64).map(|place| format!("{place}\n{}", text())).collect()
+    };
+    let greetings = |word: &str| json!({ "alternate_greetings": texts(word) });
+    let mut persona = greetings("base");
+    persona["name"] = json!("Ada");
+    let path = server.persona_with(&persona).await;
+    server.send("PATCH", &path).json(&greetings("theirs")).send().await;
+    let yours = greetings("yours");
+    let reply = server.send("PATCH", &format!("{path}?base_revision=1")).json(&yours).send().await;
+    assert_eq!(reply.status, 409);
+    let conflicts = reply.problem()["conflicts"].as_array().expect("a list").clone();
+    let merged: usize =
+        conflicts.iter().filter_map(|conflict| conflict["merged"].as_str()).map(str::len).sum();
+    assert_eq!(conflicts.len(), 64);
+    assert!((512 * 1024..=1024 * 1024).contains(&merged), "{merged}");
+}
+
+#[tokio::test]
 async fn a_base_that_never_was_is_refused() {
     let server = Server::start();
     let path = server.persona("Ada").await;
