@@ -75,7 +75,6 @@ enum Step {
 }
 
 /// A persona with the time of its newest change.
-#[derive(PartialEq, Eq)]
 struct Seen {
     holder: Holder,
     updated_at: Timestamp,
@@ -147,12 +146,7 @@ impl Attempts {
         common: &Common,
     ) -> Result<Step, Refused> {
         let ids: Vec<Uuid> = self.moves.moves().iter().map(|one| row::uuid(one.persona)).collect();
-        // A transaction gets its place in the feed with the first row that it locks. Whatever
-        // changes one of the other rows after that would have a later place, although it is seen
-        // here; so all of them have to be as they were before.
-        let is_one = ids.windows(2).all(|pair| pair[0] == pair[1]);
-        let before = if is_one { None } else { Some(self.look(connection, &ids).await?) };
-        write_statement::lock(connection, &ids).await?;
+        let is_behind_all = write_statement::lock(connection, &ids).await?;
         if let Some(sent) = &self.sent {
             if is_done(connection, sent, self.operation).await? {
                 return Ok(Step::Nothing);
@@ -169,10 +163,10 @@ impl Attempts {
                 return Err(Error::TooManyKeys { max: common.quota.max() }.into());
             }
         }
-        let seen = self.look(connection, &ids).await?;
-        if before.is_some_and(|before| before != seen) {
+        if !is_behind_all {
             return Ok(Step::Nothing);
         }
+        let seen = self.look(connection, &ids).await?;
         let first = self.moves.moves().first().and_then(|one| seen.get(&one.persona));
         let first = first.map(|seen| (seen.holder.id, seen.holder.latest));
         let plan = self.plan(common, seen)?;

@@ -124,8 +124,7 @@ impl Attempts {
     async fn within_transaction(&mut self, connection: &Connection) -> Result<Attempt, Refused> {
         let ids: Vec<Uuid> =
             self.writes.iter().map(|write| row::uuid(write.operation.id())).collect();
-        write_statement::lock(connection, &ids).await?;
-        if !write_statement::is_behind_all(connection, &ids).await? {
+        if !write_statement::lock(connection, &ids).await? {
             return Ok(Attempt::Raced);
         }
         let seen = look_at_several(connection, &self.writes, ATOMIC_BYTES_MAX).await?;

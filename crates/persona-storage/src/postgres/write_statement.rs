@@ -195,22 +195,17 @@ pub(super) async fn is_done(
 /// Makes every other write of these personas wait, until the end of the transaction. In the order
 /// of their identities, so that no two transactions wait for each other.
 ///
-/// Where there are several, [`is_behind_all`] is asked before anything is written.
-pub(super) async fn lock(connection: &Connection, ids: &[Uuid]) -> Result<(), DriverError> {
+/// Tells whether the transaction comes behind every change so far of these personas in the feed.
+/// Where it does not, it has to be begun anew. The first lock gives a transaction its number, which
+/// is its place in the feed. While it waited for a further lock, a transaction with a higher number
+/// can have changed that persona.
+pub(super) async fn lock(connection: &Connection, ids: &[Uuid]) -> Result<bool, DriverError> {
     let sql = "SELECT 1 FROM persona_store.personas WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
-    connection.rows(Statement::Kept(sql), &[(&ids, Type::UUID_ARRAY)]).await.map(drop)
-}
-
-/// Whether this transaction comes behind every change so far of these personas in the feed. The
-/// caller has locked them all.
-///
-/// The first lock gives the transaction its number. While it waited for a further one, a
-/// transaction with a higher number can have changed that persona, and the next revision of the
-/// persona would come before that change.
-pub(super) async fn is_behind_all(
-    connection: &Connection,
-    ids: &[Uuid],
-) -> Result<bool, DriverError> {
+    connection.rows(Statement::Kept(sql), &[(&ids, Type::UUID_ARRAY)]).await?;
+    if ids.windows(2).all(|pair| pair[0] == pair[1]) {
+        // It waited without a number.
+        return Ok(true);
+    }
     let later = connection.rows(Statement::Kept(LATER_CHANGE), &[(&ids, Type::UUID_ARRAY)]).await?;
     Ok(later.is_empty())
 }
