@@ -31,6 +31,14 @@ pub const LABEL: &str = "production";
 /// The same identity, read by that label.
 pub const ID_FORMAT_BY_LABEL: &str = "00000000-0000-7000-8000-%012x?label=production";
 
+/// The same persona by its handle, where handles are measured.
+pub const ID_FORMAT_BY_HANDLE: &str = "@bench%%2F%012x";
+
+/// That handle.
+pub fn handle(number: u64) -> String {
+    format!("bench/{number:012x}")
+}
+
 /// The identity with a number; `load.lua` makes the same.
 pub fn id(number: u64) -> PersonaId {
     let mut bytes = [0; 16];

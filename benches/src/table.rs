@@ -27,6 +27,7 @@ const GROUPS: &[Group] = &[
     Group { name: "reads", needs_wrk: true, measure: rows::reads::compare },
     Group { name: "access", needs_wrk: true, measure: rows::access::compare },
     Group { name: "labels", needs_wrk: true, measure: rows::labels::compare },
+    Group { name: "handles", needs_wrk: true, measure: rows::handles::compare },
     Group { name: "writes", needs_wrk: true, measure: rows::writes::compare },
     Group { name: "durability", needs_wrk: true, measure: rows::durability::compare },
     Group { name: "postgres", needs_wrk: true, measure: rows::postgres::compare },

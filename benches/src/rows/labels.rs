@@ -31,7 +31,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     {
         let ours = Ours::start(&database, options.workers(), "normal")?;
-        let pairs = beside(session, &ours)?;
+        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_LABEL)?;
         rows.push(requests("GET by a label beside GET by id", &pairs));
         rows.push(row(
             "p99 of GET by a label beside GET by id",
@@ -45,19 +45,24 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         let cluster = Cluster::start(&OPTIONS);
         let filled = pgbench::filled(&cluster, &database)?;
         let ours = Ours::start(cluster.url(&filled).as_ref(), options.workers(), "normal")?;
-        let pairs = beside(session, &ours)?;
+        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_LABEL)?;
         rows.push(requests("GET by a label beside GET by id, over PostgreSQL", &pairs));
     }
     Ok(rows)
 }
 
-/// Reads in pairs. The first pair warms the server up and is thrown away.
-fn beside(session: &Session, ours: &Ours) -> Result<Vec<(Measured, Measured)>> {
+/// Reads that name personas so, each beside one by identity. The first pair warms the server up and
+/// is thrown away.
+pub(super) fn beside(
+    session: &Session,
+    ours: &Ours,
+    id_format: &'static str,
+) -> Result<Vec<(Measured, Measured)>> {
     let by_id = Aim::api(ours.server.url(), session.options.personas);
-    let by_label = Aim { id_format: personas::ID_FORMAT_BY_LABEL, ..by_id.clone() };
-    session.load(&by_label, Load::Get)?;
+    let otherwise = Aim { id_format, ..by_id.clone() };
+    session.load(&otherwise, Load::Get)?;
     session.load(&by_id, Load::Get)?;
-    session.pairs(|| session.load(&by_label, Load::Get), || session.load(&by_id, Load::Get))
+    session.pairs(|| session.load(&otherwise, Load::Get), || session.load(&by_id, Load::Get))
 }
 
 /// Sets the label of every persona of a store.

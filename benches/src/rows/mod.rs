@@ -6,6 +6,7 @@ pub mod batches;
 pub mod durability;
 pub mod feed;
 pub mod files;
+pub mod handles;
 pub mod labels;
 pub mod lists;
 pub mod pocketbase;

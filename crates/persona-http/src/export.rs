@@ -16,7 +16,7 @@ use persona_storage::{Error, Export, ExportRequest, Exported};
 
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
-use crate::contract::parameters::{HISTORY, INCLUDE_DELETED, OWNER};
+use crate::contract::parameters::{HANDLE_PREFIX, HISTORY, INCLUDE_DELETED, OWNER};
 use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context, Turn};
@@ -36,7 +36,7 @@ pub async fn export_personas(
         (_, Some(true)) => Exported::All,
         _ => Exported::Living,
     };
-    let owned = parameters.value(&OWNER);
+    let (owned, handle_prefix) = (parameters.value(&OWNER), parameters.value(&HANDLE_PREFIX));
     parameters.done()?;
     if request.version() < Version::HTTP_11 {
         // Without chunks the end of the connection is the end of the body, so that half an export
@@ -45,7 +45,7 @@ pub async fn export_personas(
     }
     let turn =
         context.turns.exports.try_turn(request.extensions().get::<ClientAddress>().copied())?;
-    let wanted = ExportRequest { exported, owned, reach: Reach::default() };
+    let wanted = ExportRequest { exported, owned, handle_prefix, reach: Reach::default() };
     let view = context.store.view(viewer_of(request.extensions())?);
     let export = view.export(wanted).await?;
     let mut response = Response::new(Body::new(Lines { export, _turn: Some(turn) }));

@@ -24,6 +24,7 @@ mod docs;
 mod events;
 mod export;
 mod extract;
+mod handles;
 mod health;
 mod history;
 mod labels;

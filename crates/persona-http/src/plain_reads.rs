@@ -12,7 +12,8 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use http::{Method, Request};
 use http_body::Body;
-use persona_model::{LabelName, PersonaId};
+use persona_model::{HandleName, LabelName, PersonaId};
+use persona_storage::{Glance, HandleTarget};
 
 use crate::auth::permit_at_once;
 use crate::contract::OperationId;
@@ -20,7 +21,7 @@ use crate::labels::read::answer_by_label;
 use crate::middleware::Begun;
 use crate::personas::get::answer_to_read;
 use crate::rate_limit::Counted;
-use crate::{ClientAddress, Context, personas};
+use crate::{ClientAddress, Context, handles, personas};
 
 /// Answers plain reads on the thread that asks, where the store can.
 #[derive(Clone)]
@@ -39,7 +40,7 @@ impl PlainReads {
         request: &mut Request<B>,
         client: ClientAddress,
     ) -> Option<Response> {
-        let (id, label) = persona_of(request)?;
+        let asked = Asked::of(request)?;
         let (context, client) = (&*self.0, Some(client));
         let operation = OperationId::GetPersona;
         let begun = Begun::new(context, request, operation.path(), client);
@@ -53,8 +54,18 @@ impl PlainReads {
                 return Some(Err(problem));
             }
             let view = context.store.view(&permit.viewer);
+            if let Asked::Handle(handle) = &asked {
+                let look = view.look_at_handle_at_once(handle)?.ok()?;
+                let HandleTarget::Persona(id) = look.target else { return None };
+                // A large one takes the way over the router, which also says where others are.
+                let Glance::Whole(found) = look.glance else { return None };
+                let (method, headers) = (request.method(), request.headers());
+                return Some(answer_to_read(context, method, headers, client, id, found));
+            }
+            let Asked::Identity(id, label) = &asked else { return None };
+            let id = *id;
             let (method, headers) = (request.method(), request.headers());
-            let Some(name) = &label else {
+            let Some(name) = label else {
                 let found = view.glance_at_once(id)?.ok()?;
                 return Some(answer_to_read(context, method, headers, client, id, found));
             };
@@ -78,25 +89,40 @@ impl PlainReads {
     }
 }
 
-/// The persona that a plain read is for, and the label that it follows.
-fn persona_of<B: Body>(request: &Request<B>) -> Option<(PersonaId, Option<LabelName>)> {
-    let is_plain =
-        matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
-    let path = request.uri().path();
-    // A path that a router would have to look at: with another segment, or with percent-encoding.
-    if !is_plain || path.contains('%') {
-        return None;
+/// What a plain read names its persona by.
+enum Asked {
+    /// By its identity; with the label that the read follows.
+    Identity(PersonaId, Option<LabelName>),
+    Handle(HandleName),
+}
+
+impl Asked {
+    /// `None` for a request that is no plain read, or that names no persona.
+    fn of<B: Body>(request: &Request<B>) -> Option<Self> {
+        let is_plain = matches!(*request.method(), Method::GET | Method::HEAD)
+            && request.body().is_end_stream();
+        let path = request.uri().path();
+        let behind = path.strip_prefix(OperationId::ListPersonas.path())?.strip_prefix('/')?;
+        // A path with another segment is one that a router would have to look at.
+        if !is_plain || behind.contains('/') {
+            return None;
+        }
+        let query = request.uri().query();
+        if let Some(segment) = handles::segment_in(path) {
+            let handle = handles::handle_of(segment).ok().filter(|_| query.is_none());
+            return handle.map(Self::Handle);
+        }
+        // And so is one with percent-encoding.
+        if path.contains('%') {
+            return None;
+        }
+        // A label needs no percent-encoding. Every other query is read by the handler.
+        let label = match query {
+            None => None,
+            Some(query) => Some(LabelName::parse(query.strip_prefix("label=")?).ok()?),
+        };
+        Some(Self::Identity(personas::id_in(path).ok()?, label))
     }
-    let behind = path.strip_prefix(OperationId::ListPersonas.path())?.strip_prefix('/')?;
-    if behind.contains('/') {
-        return None;
-    }
-    // A label needs no percent-encoding. Every other query is read by the handler.
-    let label = match request.uri().query() {
-        None => None,
-        Some(query) => Some(LabelName::parse(query.strip_prefix("label=")?).ok()?),
-    };
-    Some((personas::id_in(path).ok()?, label))
 }
 
 #[cfg(test)]

@@ -26,6 +26,10 @@ const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 const ID_CHARS: usize = 36;
 const ABSENT: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 
+/// The handle of the persona that is there, as two clients write it.
+const HANDLE: &str = "@support%2Ftier-1";
+const ENCODED_HANDLE: &str = "%40support%2ftier-1";
+
 /// Both ways to the same store, with a persona that is there and one that is deleted.
 struct Ways {
     plain: PlainReads,
@@ -48,6 +52,12 @@ impl Ways {
             let set = Request::put(&target).header("content-type", "application/json");
             let set = set.body(Body::from(r#"{"revision":1}"#)).expect("a request");
             assert_eq!(router.answer(set).await.status(), StatusCode::CREATED);
+        }
+        for handle in ["former", "support/tier-1"] {
+            let name = Request::patch(&path).header("content-type", "application/json");
+            let name = name.body(Body::from(format!(r#"{{"handle":"{handle}"}}"#)));
+            let named = router.answer(name.expect("a request")).await;
+            assert_eq!(named.status(), StatusCode::OK);
         }
         let delete = request(Method::DELETE, &deleted, &[(IF_MATCH, "*".into())], false);
         assert_eq!(router.answer(delete).await.status(), StatusCode::NO_CONTENT);
@@ -137,6 +147,7 @@ enum Place {
     InUpperCase,
     Deleted,
     Absent,
+    Handle(&'static str),
     Malformed,
     Encoded,
     WithEmptyQuery,
@@ -166,6 +177,7 @@ impl Place {
             Self::OfAbsentByLabel => format!("{ABSENT}?label=production"),
             Self::ByLabelThatIsNotSet => format!("{path}?label=none"),
             Self::With(query) => format!("{path}?{query}"),
+            Self::Handle(segment) => format!("/api/v1/personas/{segment}"),
             Self::Malformed => "/api/v1/personas/no-id".into(),
             Self::Encoded => path.replacen('-', "%2D", 1),
             Self::WithEmptyQuery => format!("{path}?"),
@@ -187,6 +199,7 @@ impl Place {
                 | Self::OfDeletedByLabel
                 | Self::OfAbsentByLabel
                 | Self::ByLabelThatIsNotSet
+                | Self::Handle(HANDLE | ENCODED_HANDLE)
         )
     }
 }
@@ -248,6 +261,11 @@ fn shape() -> impl Strategy<Value = Shape> {
             Place::InUpperCase,
             Place::Deleted,
             Place::Absent,
+            Place::Handle(HANDLE),
+            Place::Handle(ENCODED_HANDLE),
+            Place::Handle("@former"),
+            Place::Handle("@none"),
+            Place::Handle("@No"),
             Place::Malformed,
             Place::Encoded,
             Place::WithEmptyQuery,
@@ -335,6 +353,12 @@ async fn the_shapes_of_requests_meet_every_answer_of_the_short_way() {
         (Shape { path: Place::Deleted, ..read(Method::GET, &[]) }, Some(StatusCode::GONE)),
         (Shape { path: Place::Deleted, ..read(Method::HEAD, &[]) }, Some(StatusCode::GONE)),
         (Shape { path: Place::Absent, ..read(Method::GET, &[]) }, Some(StatusCode::NOT_FOUND)),
+        (Shape { path: Place::Handle(HANDLE), ..read(Method::GET, &[]) }, Some(StatusCode::OK)),
+        (
+            Shape { path: Place::Handle(HANDLE), ..read(Method::GET, &known) },
+            Some(StatusCode::NOT_MODIFIED),
+        ),
+        (Shape { path: Place::Handle("@former"), ..read(Method::GET, &[]) }, None),
         (Shape { path: Place::Absent, ..read(Method::HEAD, &known) }, Some(StatusCode::NOT_FOUND)),
         (Shape { path: Place::WithEmptyQuery, ..read(Method::GET, &[]) }, None),
         (Shape { has_body: true, ..read(Method::GET, &[]) }, None),

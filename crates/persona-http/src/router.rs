@@ -20,8 +20,8 @@ use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{
-    Context, docs, events, export, health, history, labels, landing, openapi, personas, problem,
-    restart, sessions, status, studio,
+    Context, docs, events, export, handles, health, history, labels, landing, openapi, personas,
+    problem, restart, sessions, status, studio,
 };
 
 /// The name of requests in the log that no route matches.
@@ -78,6 +78,10 @@ impl Router {
             Target::Nothing => (NO_ROUTE, None),
         };
         let answering = |request: Request| match target {
+            Target::Operation(id) if handles::is_in(request.uri().path()) => {
+                let led = move |request, context| handle(id, request, context);
+                handles::lead(Arc::clone(&self.context), request, led)
+            }
             Target::Operation(id) => handle(id, request, Arc::clone(&self.context)),
             Target::OtherMethod(path) => refusing(method_not_allowed(path, &request)),
             Target::Nothing => refusing(no_such_route(request.uri())),
@@ -260,7 +264,7 @@ fn nearest_route(path: &str) -> Option<&'static str> {
 
 /// The variable of the patterns that a segment can be the value of.
 fn variable_or_itself(segment: &str) -> &str {
-    if PersonaId::parse(segment).is_some() {
+    if PersonaId::parse(segment).is_some() || segment.starts_with('@') {
         "{id}"
     } else if parse_revision(segment).is_some() {
         "{revision}"

@@ -14,6 +14,8 @@ pub const NAME_CHARS_MAX: usize = 256;
 pub const LINE_CHARS_MAX: usize = 256;
 /// Most characters of a handle.
 pub const HANDLE_CHARS_MAX: usize = 64;
+/// Most segments of a handle.
+pub const HANDLE_SEGMENTS_MAX: usize = 8;
 /// Most tags of a persona.
 pub const TAGS_MAX: usize = 256;
 /// Most characters of one tag, in Unicode code points.
@@ -51,7 +53,7 @@ pub enum FieldKind {
     Text,
     /// One of these words; the first is the default.
     OneOf(&'static [&'static str]),
-    /// Null, or 1 to [`HANDLE_CHARS_MAX`] of `a-z`, `0-9` and `-`.
+    /// Null, or a [`crate::HandleName`].
     Handle,
     /// Null, or the name of an [`crate::Owner`].
     Owner,
@@ -135,7 +137,7 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: "handle",
         shape: FieldKind::Handle,
-        about: "A short name for URLs and tools, unique among those of its owner.",
+        about: "A short name for URLs and tools, such as support/tier-1; unique among those of its owner.",
     },
     Field {
         name: OWNER,

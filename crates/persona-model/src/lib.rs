@@ -31,6 +31,9 @@
 //! - **undelete**: the undoing of a deletion. A **restore** puts a backup back.
 //! - **owner**: the word for what a persona belongs to. A client **reaches** the personas of one
 //!   owner, or all of them.
+//! - **handle**: what a persona is called by in addresses, unique among those of its owner. One
+//!   that its persona gave up is a **former handle**, and leads to it until another persona takes
+//!   it.
 //! - **search**: what a search text asks for; its **terms** are runs of folded words.
 //! - **snippet**: a short part of a text that shows where the words of a search are.
 //! - **cursor**: where the next page of a list starts.
@@ -64,6 +67,7 @@ mod diff;
 mod document;
 mod entity_tag;
 mod field;
+mod handle;
 mod id;
 mod label;
 mod merge;
@@ -96,10 +100,11 @@ pub use diff::{
 pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX_CEILING, Document};
 pub use entity_tag::EntityTag;
 pub use field::{
-    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
-    NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX,
-    nearest_field, nearest_name,
+    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, HANDLE_SEGMENTS_MAX, LANGUAGES_MAX,
+    LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, TAG_CHARS_MAX, TAGS_MAX,
+    TEXT_BYTES_MAX, nearest_field, nearest_name,
 };
+pub use handle::{HandleName, HandlePrefix};
 pub use id::PersonaId;
 pub use label::{BadLabel, LABEL_CHARS_MAX, LABEL_LATEST, LabelName, LabelPrecondition, LabelTag};
 pub use merge::{

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::search::folded_tag;
-use crate::{Kind, Owned, PersonaId, Rank, Reach, Search, Since, Term, UnknownWord};
+use crate::{HandlePrefix, Kind, Owned, PersonaId, Rank, Reach, Search, Since, Term, UnknownWord};
 
 /// Items of a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -38,6 +38,8 @@ pub struct Filter {
     pub include_deleted: bool,
     /// Only those of this owner, or of none.
     pub owned: Option<Owned>,
+    /// Only those with a handle that begins so.
+    pub handle_prefix: Option<HandlePrefix>,
     /// Only those that the client reaches. No part of what was asked for, and none of a cursor.
     pub reach: Reach,
 }
@@ -212,7 +214,7 @@ impl Cursor {
 /// of this program is read by the next, which can run beside it while workers are replaced one by
 /// one.
 fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
-    let Filter { kind, is_active, tags, updated_since, search, include_deleted, owned, reach: _ } =
+    let Filter { kind, is_active, tags, updated_since, search, include_deleted, owned, .. } =
         filter;
     let since = updated_since.map(|since| match since {
         Since::Time(time) => json!(time.as_micros()),
@@ -237,6 +239,9 @@ fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
         Owned::By(owner) => json!(owner.as_str()),
         Owned::ByNone => json!(null),
     }));
+    // An object, so that no owner looks like it.
+    let prefix = filter.handle_prefix.as_ref();
+    parts.extend(prefix.map(|prefix| json!({ "handle_prefix": prefix.as_str() })));
     let parts = Value::from(parts);
     let digest = Sha256::digest(parts.to_string());
     let mut print = [0; FINGERPRINT_BYTES];
@@ -263,7 +268,7 @@ mod tests {
     use super::{
         Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags, fingerprint,
     };
-    use crate::{Kind, Owned, PersonaId, Position, Search, Since, Timestamp};
+    use crate::{HandlePrefix, Kind, Owned, PersonaId, Position, Search, Since, Timestamp};
 
     #[test]
     fn a_filter_has_each_tag_once_and_at_most_sixteen_of_them() {
@@ -326,6 +331,8 @@ mod tests {
             search("ada -lovelace"),
             Filter { owned: Some(Owned::By("ada".parse().expect("a name"))), ..Filter::default() },
             Filter { owned: Some(Owned::ByNone), ..Filter::default() },
+            Filter { handle_prefix: HandlePrefix::parse("ada"), ..Filter::default() },
+            Filter { handle_prefix: HandlePrefix::parse("ada/"), ..Filter::default() },
         ]
     }
 

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::field::{
-    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
-    NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, TEXT_BYTES_MAX, nearest_field,
+    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, HANDLE_SEGMENTS_MAX, LANGUAGES_MAX,
+    LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, TEXT_BYTES_MAX, nearest_field,
 };
+use crate::handle::is_handle;
 use crate::owner::{OWNER_CHARS_MAX, OWNER_SIGNS, is_owner};
 use crate::validation_errors::{FIELD_ERRORS_MAX, excerpt};
 use crate::{FieldError, ValidationErrors, operations};
@@ -199,16 +200,14 @@ impl Faults {
         let Some(handle) = value.as_str() else {
             return self.wrong_type(at, value, "a string or null");
         };
-        let sized = (1..=HANDLE_CHARS_MAX).contains(&handle.len());
-        if !sized
-            || !handle
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        {
+        if !is_handle(handle) {
             self.add(
                 at,
                 "bad_handle",
-                format!("must be 1 to {HANDLE_CHARS_MAX} of a-z, 0-9 and -"),
+                format!(
+                    "must be 1 to {HANDLE_SEGMENTS_MAX} words of a-z, 0-9 and -, with / between \
+                     them, at most {HANDLE_CHARS_MAX} characters together"
+                ),
             );
         }
     }

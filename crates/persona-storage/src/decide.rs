@@ -69,6 +69,7 @@ pub(crate) fn decide(
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
 ) -> Result<Decision, Error> {
     check_reach(write, current)?;
+    check_name(write, current)?;
     if let Operation::Create { id, document } = &write.operation {
         if let Some(current) = current {
             return Err(Error::AlreadyExists { current: current.tag });
@@ -135,6 +136,16 @@ fn check_reach(write: &Write, current: Option<Current<'_>>) -> Result<(), Error>
         write.viewer.is_bound() && !is_new
     };
     if is_hidden { Err(Error::NotFound) } else { Ok(()) }
+}
+
+/// Refuses to change a persona that was named by a handle that it does not have any more.
+fn check_name(write: &Write, current: Option<Current<'_>>) -> Result<(), Error> {
+    let (Some(name), Some(current)) = (&write.named, current) else { return Ok(()) };
+    if current.persona.document.handle() == Some(name.as_str()) {
+        Ok(())
+    } else {
+        Err(Error::HandleMoved { handle: name.clone() })
+    }
 }
 
 /// The document as the viewer may leave it: of its own owner, which is put in where there is none.

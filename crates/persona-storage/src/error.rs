@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use persona_model::{Conflict, EntityTag, Owner, PersonaId, Revision, ValidationErrors};
+use persona_model::{
+    Conflict, EntityTag, HandleName, Owner, PersonaId, Revision, ValidationErrors,
+};
 
 use crate::{LabelError, TokenError};
 
@@ -37,6 +39,12 @@ pub enum Error {
         handle: String,
         /// The persona that has it.
         holder: PersonaId,
+    },
+    /// The persona was named by a handle that it gave up meanwhile.
+    #[error("the handle {handle} was given up by the persona that had it")]
+    HandleMoved {
+        /// The handle.
+        handle: HandleName,
     },
     /// The client is bound to this owner, and the persona would get another one, or none.
     #[error("the persona would not be one of {owner}")]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use persona_model::{Owned, Reach};
+use persona_model::{HandlePrefix, Owned, Reach};
 
 use crate::{Error, Representation};
 
@@ -34,13 +34,15 @@ pub struct ExportRequest {
     pub exported: Exported,
     /// Only those of this owner, or of none.
     pub owned: Option<Owned>,
+    /// Only those with a handle that begins so.
+    pub handle_prefix: Option<HandlePrefix>,
     /// Only those that the client reaches.
     pub reach: Reach,
 }
 
 impl From<Exported> for ExportRequest {
     fn from(exported: Exported) -> Self {
-        Self { exported, owned: None, reach: Reach::Everything }
+        Self { exported, owned: None, handle_prefix: None, reach: Reach::Everything }
     }
 }
 
@@ -49,6 +51,18 @@ impl ExportRequest {
     /// an owner.
     pub(crate) fn owners(&self) -> Option<Vec<&str>> {
         self.reach.owners(self.owned.as_ref())
+    }
+
+    /// What must hold of the handle of a persona, which this column has. The prefix stands in the
+    /// text: handles have neither quotes nor backslashes.
+    pub(crate) fn of_handle(&self, column: &str) -> String {
+        match &self.handle_prefix {
+            None => "1 = 1".into(),
+            Some(prefix) => {
+                let (from, to) = (prefix.as_str(), prefix.end());
+                format!("{column} >= '{from}' AND {column} < '{to}'")
+            }
+        }
     }
 }
 

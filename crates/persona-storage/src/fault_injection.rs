@@ -13,10 +13,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use persona_model::{Document, EntityTag, Persona, PersonaId};
+use persona_model::{Document, EntityTag, HandleName, Persona, PersonaId};
 use serde_json::Value;
 
-use crate::{Event, Labelled, Operation, PersonaLabels, Representation, TokenLook};
+use crate::{
+    Event, HandleLook, HandleTarget, Labelled, Operation, PersonaLabels, Representation, TokenLook,
+};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
@@ -81,12 +83,14 @@ pub enum InjectedFault {
     DropEvent,
     /// Labels are read as the process saw them a few reads ago.
     OldLabels,
+    /// A handle leads where the process saw it lead first.
+    OldHandles,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -110,6 +114,7 @@ impl InjectedFault {
         Self::OwnRateCells,
         Self::DropEvent,
         Self::OldLabels,
+        Self::OldHandles,
     ];
 
     /// Its name in the setting `fault`.
@@ -138,6 +143,7 @@ impl InjectedFault {
             Self::OwnRateCells => "own-rate-cells",
             Self::DropEvent => "drop-event",
             Self::OldLabels => "old-labels",
+            Self::OldHandles => "old-handles",
         }
     }
 }
@@ -245,6 +251,16 @@ pub(crate) fn labelled(id: PersonaId, found: Option<Arc<Labelled>>) -> Option<Ar
     }
     *age += 1;
     kept.clone()
+}
+
+/// [`InjectedFault::OldHandles`]: where a handle leads instead.
+pub(crate) fn handle_look(name: &HandleName, look: HandleLook) -> HandleLook {
+    static SEEN: LazyLock<Mutex<HashMap<HandleName, HandleLook>>> = LazyLock::new(Mutex::default);
+    if !is_on(InjectedFault::OldHandles) || look.target == HandleTarget::Nothing {
+        return look;
+    }
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.entry(name.clone()).or_insert(look).clone()
 }
 
 /// [`InjectedFault::ReadOutsideTransaction`]: gives other writes the time to change what was seen.

@@ -39,6 +39,7 @@ mod label;
 pub mod memory;
 mod observer;
 pub mod postgres;
+mod revision_record;
 pub mod sqlite;
 mod store;
 mod store_state;
@@ -55,15 +56,14 @@ pub use backend_status::{BackendDetails, Status};
 pub use error::Error;
 pub use event::{EVENTS_AT_ONCE_MAX, Event};
 pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};
+pub use handle::{HandleLook, HandleTarget};
 pub use label::{
     LABEL_MOVES_MAX, LABELS_MAX, Label, LabelError, LabelMove, LabelMovePage, LabelMoves,
     LabelTarget, Labelled, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,
 };
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
-pub use store::{
-    GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, RevisionPage, RevisionRecord,
-    RevisionSummary, Store,
-};
+pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
+pub use store::{GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, Store};
 pub use store_state::{Loss, ReadRoom};
 pub use token::{
     BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Cursor, EntityTag, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
-    Timestamp,
+    Change, Cursor, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position,
+    Reach, Revision, Timestamp,
 };
 
 use crate::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Exported, LabelMovePage, LabelMoves,
-    Labelled, LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom, Status, Token,
-    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    AtomicBatch, Error, Event, Export, ExportRequest, Exported, HandleLook, LabelMovePage,
+    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom,
+    RevisionPage, RevisionRecord, Status, Token, TokenChange, TokenHash, TokenLook, Write, Written,
+    fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -112,53 +113,6 @@ pub(crate) fn fitting(bytes: impl Iterator<Item = usize>, limit: usize) -> usize
     before_full.count()
 }
 
-/// One entry of a persona's history.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RevisionRecord {
-    /// The persona as it was.
-    pub representation: Representation,
-    /// When it was committed.
-    pub at: Timestamp,
-    /// Its author, where known.
-    pub author: Option<String>,
-    /// The names of the fields that it changed; every field for revision 1.
-    pub changed: Vec<String>,
-    /// The revision that the writer started from, where that was not the one before.
-    pub base: Option<Revision>,
-    /// What the author said of it.
-    pub note: Option<String>,
-}
-
-/// A revision in the list of a persona's revisions: everything but its content.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RevisionSummary {
-    /// Which one.
-    pub revision: Revision,
-    /// When it was committed.
-    pub at: Timestamp,
-    /// Its author, where known.
-    pub author: Option<String>,
-    /// What the author said of it.
-    pub note: Option<String>,
-    /// The names of the fields that it changed; every field for revision 1.
-    pub changed: Vec<String>,
-    /// The revision that the writer started from, where that was not the one before.
-    pub base: Option<Revision>,
-    /// Whether the persona was deleted at it.
-    pub deleted: bool,
-    /// Bytes of its document as JSON.
-    pub document_bytes: u64,
-}
-
-/// One page of the revisions of a persona, the newest first.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RevisionPage {
-    /// The revisions, at most as many as asked for.
-    pub items: Vec<RevisionSummary>,
-    /// Whether there are older ones.
-    pub has_more: bool,
-}
-
 /// Keeps personas.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -177,6 +131,23 @@ pub trait Store: Send + Sync {
 
     /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error>;
+
+    /// What a handle leads a client of this reach to, with the persona itself unless it is large:
+    /// all of one moment. A change that was answered before, of whichever process, is always seen.
+    ///
+    /// A handle that its persona gave up leads to it until another persona of the same owner takes
+    /// the handle.
+    async fn look_at_handle(&self, name: &HandleName, reach: &Reach) -> Result<HandleLook, Error>;
+
+    /// What [`Store::look_at_handle`] tells, where that needs no waiting at all; `None` where it
+    /// does.
+    fn look_at_handle_at_once(
+        &self,
+        _name: &HandleName,
+        _reach: &Reach,
+    ) -> Option<Result<HandleLook, Error>> {
+        None
+    }
 
     /// The owner of a persona, also when it is soft-deleted: empty where it has no owner. `None`
     /// where there is no such persona.

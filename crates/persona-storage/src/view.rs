@@ -14,15 +14,17 @@
 
 use std::sync::Arc;
 
-use persona_model::{LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in};
+use persona_model::{
+    HandleName, LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in,
+};
 use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, Idempotency, LabelMovePage, LabelMoves,
-    Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels, Representation,
-    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Write,
-    Written,
+    AtomicBatch, Error, Export, ExportRequest, Glance, HandleLook, Idempotency, LabelMovePage,
+    LabelMoves, Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels,
+    Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash,
+    TokenLook, Write, Written,
 };
 
 /// The client that something is asked for.
@@ -182,6 +184,16 @@ impl View<'_> {
     pub async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
         let found = self.store.get(id).await?;
         Ok(found.filter(|found| self.viewer.sees(found)))
+    }
+
+    /// See [`Store::look_at_handle`].
+    pub async fn look_at_handle(&self, name: &HandleName) -> Result<HandleLook, Error> {
+        self.store.look_at_handle(name, &self.reach()).await
+    }
+
+    /// See [`Store::look_at_handle_at_once`].
+    pub fn look_at_handle_at_once(&self, name: &HandleName) -> Option<Result<HandleLook, Error>> {
+        self.store.look_at_handle_at_once(name, &self.reach())
     }
 
     /// See [`Store::list`].

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use persona_model::{
-    DOCUMENT_BYTES_MAX, Document, PastRevision, Patch, PersonaId, Precondition, Revision,
-    UnknownWord,
+    DOCUMENT_BYTES_MAX, Document, HandleName, PastRevision, Patch, PersonaId, Precondition,
+    Revision, UnknownWord,
 };
 
 use crate::fault_injection::{InjectedFault, is_on};
@@ -130,6 +130,21 @@ impl Operation {
         }
     }
 
+    /// The same about another persona.
+    #[must_use]
+    pub fn about(mut self, persona: PersonaId) -> Self {
+        match &mut self {
+            Self::Create { id, .. }
+            | Self::Replace { id, .. }
+            | Self::Patch { id, .. }
+            | Self::Delete { id, .. }
+            | Self::Undelete { id, .. }
+            | Self::Revert { id, .. }
+            | Self::Import { id, .. } => *id = persona,
+        }
+        self
+    }
+
     /// Which persona it is about.
     pub fn id(&self) -> PersonaId {
         match self {
@@ -173,6 +188,9 @@ pub struct Write {
     pub viewer: Viewer,
     /// Where the identity of a new persona comes from.
     pub identity: IdentityOrigin,
+    /// The handle that the persona was named by. Fails with [`crate::Error::HandleMoved`] where it
+    /// has another one when the write has its turn.
+    pub named: Option<HandleName>,
     /// Its author, where known.
     pub author: Option<String>,
     /// What its author says of it, kept with the revision; an import brings its own.
@@ -200,6 +218,7 @@ impl Write {
             operation,
             viewer: Viewer::trusted(),
             identity: IdentityOrigin::Chosen,
+            named: None,
             author: None,
             note: None,
             idempotency: None,

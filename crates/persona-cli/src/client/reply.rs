@@ -87,6 +87,11 @@ impl Reply {
             .map(ToString::to_string)
     }
 
+    /// Where what was asked for is.
+    pub fn location(&self) -> Option<&str> {
+        self.headers.get(header::LOCATION).and_then(|value| value.to_str().ok())
+    }
+
     /// The answer itself when it is a success, else what the problem says.
     pub fn success(self) -> Result<Self, Failure> {
         match &self.damage {

@@ -54,7 +54,8 @@ pub async fn run(
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let query = Query::new(EXPORT)
         .with_some("history", arguments.history.then_some("true"))
-        .with_some("owner", arguments.owner.as_deref());
+        .with_some("owner", arguments.owner.as_deref())
+        .with_some("handle_prefix", arguments.handle_prefix.as_deref());
     let response = api.stream(request(Method::GET, &query.into_path(), &[], None)).await?;
     if !response.status().is_success() {
         return Reply::read(response).await?.success().map(drop);

@@ -84,6 +84,7 @@ fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Q
         .with("limit", &limit.to_string())
         .with_some("q", arguments.text.as_deref().map(going_on).as_deref())
         .with_some("owner", arguments.owner.as_deref())
+        .with_some("handle_prefix", arguments.handle_prefix.as_deref())
         .with_some("kind", arguments.kind.as_deref())
         .with_some(
             "is_active",

@@ -13,6 +13,7 @@ mod arguments;
 mod author;
 mod backup;
 mod bench;
+mod by_handle;
 mod check;
 mod completions;
 mod config;

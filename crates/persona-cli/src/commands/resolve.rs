@@ -1,10 +1,11 @@
 //! Which persona a user means: by identity, handle or name.
 
 use persona_http::contract::page::Page;
-use persona_model::{PersonaId, Search};
+use persona_model::{HandleName, PersonaId, Search};
 use persona_server::exit_code::ExitCode;
 use serde_json::Value;
 
+use super::by_handle::{self, Lead};
 use crate::client::{Api, PERSONAS, Query};
 use crate::failure::Failure;
 
@@ -43,6 +44,7 @@ pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failu
     if let Some(id) = PersonaId::parse(wanted) {
         return Ok(id);
     }
+    let wanted = wanted.strip_prefix(by_handle::MARK).unwrap_or(wanted);
     let mut found = Found { deleted: true, ..Found::default() };
     found.look(api, wanted, None).await?;
     match found.same_name.as_slice() {
@@ -58,11 +60,19 @@ pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failu
 }
 
 /// The persona with this identity, handle or name. A handle wins over a name, because within an
-/// owner it is unique.
+/// owner it is unique; one that was given up does not, because nothing keeps it from being a name.
 pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     must_name_something(wanted)?;
     if let Some(id) = PersonaId::parse(wanted) {
         return Ok(id);
+    }
+    let former = match by_its_handle(api, wanted).await? {
+        Lead::Persona(id) => return Ok(id),
+        Lead::Former(id) => Some(id),
+        Lead::Nothing => None,
+    };
+    if let Some(handle) = wanted.strip_prefix(by_handle::MARK) {
+        return former.ok_or_else(|| no_handle(handle));
     }
     let phrase = format!("\"{}\"", wanted.replace('"', " "));
     let mut found = Found::default();
@@ -78,6 +88,7 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     }
     match (found.same_handle.as_slice(), found.same_name.as_slice()) {
         ([only], _) | ([], [only]) => Ok(only.id),
+        ([], []) if former.is_some() => former.ok_or_else(|| no_handle(wanted)),
         ([], []) => match found.deleted_same.as_slice() {
             [] => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
             [only] => Err(deleted(wanted, only.id)),
@@ -89,6 +100,20 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
         },
         ([], several) | (several, _) => Err(ambiguous(wanted, several)),
     }
+}
+
+/// Where a text leads as a handle, with a mark before it or without.
+async fn by_its_handle(api: &Api, wanted: &str) -> Result<Lead, Failure> {
+    let text = wanted.strip_prefix(by_handle::MARK).unwrap_or(wanted);
+    match HandleName::parse(text) {
+        Some(handle) => by_handle::look(api, &handle).await,
+        None => Ok(Lead::Nothing),
+    }
+}
+
+fn no_handle(handle: &str) -> Failure {
+    Failure::new(ExitCode::NotFound, format!("no persona has the handle {handle:?}"))
+        .hint("`persona list` shows all; a name is given without @")
 }
 
 /// Refuses what a script gets from a variable that is not set.

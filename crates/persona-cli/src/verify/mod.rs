@@ -9,8 +9,9 @@
 //! recorded, `checks/` is the pure judgement of it, `client.rs` is what one client does,
 //! `follow.rs` the one that only follows changes, `streams.rs` those that are told of them,
 //! `together.rs` those that change and read several personas at once, `labelled.rs` those that move
-//! a label and read by it, `chaos.rs` kills processes, `refusals.rs` and `lives.rs` come after the
-//! load: kills behind refused writes, and a restore. `report.rs` is what is said.
+//! a label and read by it, `renamed.rs` those that rename and read by handles, `chaos.rs` kills
+//! processes, `refusals.rs` and `lives.rs` come after the load: kills behind refused writes, and a
+//! restore. `report.rs` is what is said.
 
 mod answer;
 mod ask;
@@ -32,6 +33,7 @@ mod pool;
 mod processes;
 mod random;
 mod refusals;
+mod renamed;
 mod report;
 mod run;
 mod scratch;

@@ -28,6 +28,7 @@ use super::load::Load;
 use super::plan::{Chaos, Plan, ServerUnderTest};
 use super::random::Random;
 use super::refusals;
+use super::renamed::Renamed;
 use super::report::Report;
 use super::scratch::Scratch;
 use super::streams::Stream;
@@ -44,6 +45,7 @@ const BACK_WAIT_MAX: Duration = Duration::from_secs(30);
 const STREAM_OF_CHAOS: u64 = u64::MAX;
 const STREAM_OF_TOGETHER: u64 = u64::MAX - 1;
 const STREAM_OF_LABELLED: u64 = u64::MAX - 2;
+const STREAM_OF_RENAMED: u64 = u64::MAX - 3;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +87,7 @@ pub async fn run(
     first.create_many(plan.hot_keys * 2).await;
     let together = Together::create(Arc::clone(&load), &mut first).await;
     let labelled = Labelled::create(Arc::clone(&load), &mut first).await;
+    let renamed = Renamed::create(Arc::clone(&load), &mut first).await;
     let began = Instant::now();
     let following = tokio::spawn(follower.run());
     let mut told: JoinSet<Stream> = streams.into_iter().map(Stream::run).collect();
@@ -99,6 +102,9 @@ pub async fn run(
     let mover = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_LABELLED));
     clients.spawn(Arc::clone(&labelled).move_on(mover));
     clients.spawn(Arc::clone(&labelled).watch());
+    let client = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_RENAMED));
+    clients.spawn(Arc::clone(&renamed).rename(client));
+    clients.spawn(Arc::clone(&renamed).watch());
     let random = Random::new(plan.seed, STREAM_OF_CHAOS);
     let killing = async {
         let Some(scratch) = &mut scratch else { return Ok(Kills::default()) };
@@ -114,6 +120,7 @@ pub async fn run(
     while clients.join_next().await.is_some() {}
     together.reveal();
     labelled.reveal();
+    renamed.reveal();
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
     // The task ends without a result only after a panic, which was reported.

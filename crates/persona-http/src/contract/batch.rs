@@ -120,8 +120,7 @@ fn item() -> serde_json::Value {
             },
             "id": {
                 "type": "string",
-                "format": "uuid",
-                "description": "Which persona; not with create.",
+                "description": "Which persona, by its id or by @ and its handle; not with create.",
             },
             "document": {
                 "anyOf": [named("PersonaCreate"), named("PersonaReplace")],

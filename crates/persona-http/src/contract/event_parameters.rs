@@ -42,7 +42,8 @@ pub const PERSONA: Parameter = text(
     "persona",
     ParameterKind::Persona,
     true,
-    "Only events of this persona; repeat it for several, at most 32.",
+    "Only events of this persona, by its id or by @ and its handle; repeat it for several, at most \
+     32.",
 );
 /// What happened in events.
 pub const EVENT_KIND: Parameter = text(

@@ -1,8 +1,8 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
-//! - `parameters.rs`, `event_parameters.rs`: query parameters, and how their values are read;
-//!   `headers.rs`: headers.
+//! - `parameters.rs`, `event_parameters.rs`, `handle_parameters.rs`: query parameters, and how
+//!   their values are read; `headers.rs`: headers.
 //! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `session.rs`,
 //!   `status.rs`, `health.rs`: bodies of answers, as types.
@@ -14,6 +14,7 @@
 pub mod batch;
 mod event_parameters;
 pub mod events;
+mod handle_parameters;
 pub mod headers;
 pub mod health;
 pub mod history;

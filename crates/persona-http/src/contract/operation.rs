@@ -211,6 +211,7 @@ impl OperationRow {
             of(self.headers.iter().any(Header::can_be_refused), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
             of(self.takes_file, &[Code::UnsupportedMediaType]),
+            of(self.takes_handle(), &[Code::HandleAmbiguous]),
             self.problems,
         ];
         let mut codes: Vec<Code> = Vec::new();
@@ -237,6 +238,11 @@ impl OperationRow {
         let takes_note = self.changes_something() && self.store != StoreUse::MovesLabels;
         let of_writes: &[Parameter] = if takes_note { &[NOTE] } else { &[] };
         self.query.iter().chain(of_writes)
+    }
+
+    /// Whether its path has the id of a persona, in place of which a handle can stand.
+    pub fn takes_handle(&self) -> bool {
+        self.path.contains("/personas/{id}")
     }
 
     fn changes_something(&self) -> bool {

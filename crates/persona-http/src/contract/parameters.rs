@@ -13,6 +13,7 @@ use persona_model::{
 use crate::wire;
 
 pub use super::event_parameters::*;
+pub use super::handle_parameters::*;
 pub use super::headers::*;
 
 /// A query parameter, as the OpenAPI document shows it.
@@ -61,8 +62,10 @@ pub enum ParameterKind {
     Place,
     /// A whole number of seconds, from 0 up to this.
     Seconds(u64),
-    /// The identity of a persona.
+    /// The identity of a persona, or `@` and its handle.
     Persona,
+    /// What handles begin with.
+    HandlePrefix,
     /// One of these words, which may be repeated.
     AnyOf(&'static [&'static str]),
 }

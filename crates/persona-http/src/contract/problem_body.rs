@@ -63,6 +63,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid"))]
     pub holder: Option<String>,
+    /// With code handle_ambiguous: personas that have it, at most 10.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub personas: Vec<String>,
     /// Of an atomic batch: the place of the item that is the reason, from 0. No item was applied.
     /// Of another batch that was not read to its end: the place of the first item that was not
     /// done.

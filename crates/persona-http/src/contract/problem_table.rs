@@ -171,6 +171,13 @@ pub const PROBLEMS: &[Facts] = &[
         "choose another handle, or free it at its holder",
     ),
     row(
+        Code::HandleAmbiguous,
+        StatusCode::CONFLICT,
+        "handle_ambiguous",
+        "Personas of several owners have this handle",
+        "name the persona by its id, or ask with a token of its owner",
+    ),
+    row(
         Code::TooManyLabels,
         StatusCode::CONFLICT,
         "too_many_labels",

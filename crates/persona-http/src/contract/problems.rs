@@ -32,6 +32,7 @@ pub enum Code {
     Conflict,
     TestFailed,
     HandleTaken,
+    HandleAmbiguous,
     TooManyLabels,
     Deleted,
     UnknownPosition,

@@ -1,9 +1,12 @@
 //! What a request for events asks for.
 
-use axum::extract::Request;
 use http::header::ACCEPT;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use persona_model::{FeedPlace, LabelName, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags};
+use persona_model::{
+    FeedPlace, HandleName, LabelName, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags,
+};
+use persona_storage::View;
 
 use super::batch::tag_hash;
 use super::selection::Selection;
@@ -13,6 +16,7 @@ use crate::contract::events::EventKind;
 use crate::contract::parameters as row;
 use crate::extract::parameters::Parameters;
 use crate::problem::Problem;
+use crate::{Context, handles};
 
 /// Most personas that one request follows by name.
 pub const EVENT_PERSONAS_MAX: usize = 32;
@@ -44,9 +48,9 @@ pub(super) enum Form {
 }
 
 impl Asked {
-    pub(super) fn read(request: &Request) -> Result<Self, Problem> {
-        let headers = request.headers();
-        let mut query = Parameters::read(request.uri(), OperationId::FollowEvents);
+    pub(super) async fn read(context: &Context, request: &Parts) -> Result<Self, Problem> {
+        let headers = &request.headers;
+        let mut query = Parameters::read(&request.uri, OperationId::FollowEvents);
         let after = query.value(&row::AFTER);
         let (limit, wait) = (query.value(&row::EVENTS_LIMIT), query.value(&row::WAIT));
         let form = if wants_page(headers) {
@@ -61,15 +65,14 @@ impl Asked {
             }
             Form::Stream
         };
-        let selection = Selection {
-            viewer: viewer_of(request.extensions())?.clone(),
-            personas: personas(&mut query),
-            kinds: kinds(&mut query),
-            tags: tags(&mut query),
-            labels: labels(&mut query),
-        };
+        let viewer = viewer_of(&request.extensions)?;
+        let named = personas(&mut query);
+        let (kinds, tags) = (kinds(&mut query), tags(&mut query));
+        let labels = labels(&mut query);
         let with_document = query.value(&row::INCLUDE_DOCUMENT).unwrap_or(false);
         query.done()?;
+        let personas = ids_of(context.store.view(viewer), named).await?;
+        let selection = Selection { viewer: viewer.clone(), personas, kinds, tags, labels };
         Ok(Self { place: last_event_id(headers).or(after), selection, with_document, form })
     }
 }
@@ -93,7 +96,13 @@ fn last_event_id(headers: &HeaderMap) -> Option<FeedPlace> {
     Some(place.unwrap_or(NO_PLACE))
 }
 
-fn personas(query: &mut Parameters<'_>) -> Vec<PersonaId> {
+/// What names a persona.
+enum Named {
+    Identity(PersonaId),
+    Handle(HandleName),
+}
+
+fn personas(query: &mut Parameters<'_>) -> Vec<Named> {
     let texts: Vec<String> = query.texts(&row::PERSONA).map(str::to_owned).collect();
     if texts.len() > EVENT_PERSONAS_MAX {
         let message = format!("must be there at most {EVENT_PERSONAS_MAX} times");
@@ -102,14 +111,31 @@ fn personas(query: &mut Parameters<'_>) -> Vec<PersonaId> {
     }
     let mut found = Vec::new();
     for text in texts {
-        if let Some(id) = PersonaId::parse(&text) {
-            found.push(id);
+        let handle = text.strip_prefix('@').and_then(HandleName::parse).map(Named::Handle);
+        if let Some(named) = handle.or_else(|| PersonaId::parse(&text).map(Named::Identity)) {
+            found.push(named);
         } else {
-            let message = format!("must be the id of a persona, is {:?}", excerpt(&text));
+            let message = format!(
+                "must be the id of a persona, or @ and its handle, is {:?}",
+                excerpt(&text)
+            );
             query.refuse("persona", "bad_value", message);
         }
     }
     found
+}
+
+/// The personas that are followed. A handle means the persona that has it when the request comes:
+/// an event tells its id, and does not tell of another one later.
+async fn ids_of(view: View<'_>, named: Vec<Named>) -> Result<Vec<PersonaId>, Problem> {
+    let mut ids = Vec::with_capacity(named.len());
+    for one in named {
+        ids.push(match one {
+            Named::Identity(id) => id,
+            Named::Handle(handle) => handles::id_of(view, &handle).await?,
+        });
+    }
+    Ok(ids)
 }
 
 fn kinds(query: &mut Parameters<'_>) -> Vec<persona_model::ChangeKind> {

@@ -17,18 +17,19 @@ pub async fn follow_events(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let asked = Asked::read(&request)?;
-    if asked.form == Form::Stream && request.version() < Version::HTTP_11 {
+    let (request, _) = request.into_parts();
+    let asked = Asked::read(&context, &request).await?;
+    if asked.form == Form::Stream && request.version < Version::HTTP_11 {
         // Without chunks no client can tell events that are complete from those that are cut off.
         return Err(Problem::new(Code::OldProtocol, "a stream can only be sent with HTTP/1.1"));
     }
-    let client = request.extensions().get::<ClientAddress>().copied();
+    let client = request.extensions.get::<ClientAddress>().copied();
     let follower = Follower::new(&context.events, client, asked.place).await?;
     match asked.form {
-        Form::Stream => stream::answer(context, request.headers(), client, asked, follower).await,
+        Form::Stream => stream::answer(context, &request.headers, client, asked, follower).await,
         Form::Page { limit, wait_seconds } => {
             let wanted = page::Wanted { limit, wait_seconds };
-            page::answer(&context, request.headers(), client, asked, follower, wanted).await
+            page::answer(&context, &request.headers, client, asked, follower, wanted).await
         }
     }
 }

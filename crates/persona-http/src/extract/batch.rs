@@ -6,16 +6,17 @@
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{
-    Document, FieldError, Patch, PatchPlaces, PersonaId, Precondition, Revision, ValidationErrors,
-    excerpt, nearest_name,
+    Document, FieldError, HandleName, Patch, PatchPlaces, PersonaId, Precondition, Revision,
+    ValidationErrors, excerpt, nearest_name,
 };
-use persona_storage::{IdentityOrigin, Operation};
+use persona_storage::{IdentityOrigin, Operation, View};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::request::{IDEMPOTENCY_KEY, idempotency_key};
 use super::{conditions, etag, note};
 use crate::contract::batch::BATCH_ITEMS_MAX;
+use crate::handles;
 use crate::problem::Problem;
 use crate::wire;
 
@@ -32,11 +33,16 @@ const MEMBERS: [&str; 9] = [
     "note",
 ];
 
+/// Stands for the persona of an item that names it by a handle.
+const UNNAMED: PersonaId = PersonaId::from_bytes([0; 16]);
+
 /// One change of a batch.
 #[derive(Debug)]
 pub(crate) struct BatchItem {
     /// What is to be changed.
     pub operation: Operation,
+    /// The handle that its persona is named by: then the operation is about none yet.
+    pub named: Option<HandleName>,
     /// Where the identity of a new persona comes from.
     pub identity: IdentityOrigin,
     /// Its own note.
@@ -47,6 +53,16 @@ pub(crate) struct BatchItem {
     pub fingerprint: Option<[u8; 32]>,
     /// Bytes of JSON that it brings.
     pub bytes: usize,
+}
+
+impl BatchItem {
+    /// The item about the persona that it names, where it does so by a handle: the one that has the
+    /// handle now.
+    pub async fn led(self, view: View<'_>) -> Result<Self, Problem> {
+        let Some(handle) = &self.named else { return Ok(self) };
+        let id = handles::id_of(view, handle).await?;
+        Ok(Self { operation: self.operation.about(id), ..self })
+    }
 }
 
 /// Reads a whole body of a batch: its items, each by itself good or bad. A creation gets its
@@ -87,7 +103,7 @@ pub(crate) fn item(
     has_key: bool,
     new_id: impl Fn() -> PersonaId,
 ) -> Result<BatchItem, Problem> {
-    Members::of(item, has_key)?.read(new_id)
+    ItemReader::of(item, has_key)?.read(new_id)
 }
 
 pub(super) fn pointer_of(member: &str) -> String {
@@ -95,12 +111,13 @@ pub(super) fn pointer_of(member: &str) -> String {
 }
 
 /// An item that is being taken apart.
-struct Members {
+struct ItemReader {
     members: Map<String, Value>,
+    named: Option<HandleName>,
     fingerprint: Option<[u8; 32]>,
 }
 
-impl Members {
+impl ItemReader {
     fn of(item: Value, has_key: bool) -> Result<Self, Problem> {
         let Value::Object(members) = item else {
             return Err(ValidationErrors::one("", "not_an_object", "must be an object").into());
@@ -115,7 +132,7 @@ impl Members {
             let text = serde_json::to_vec(&members).expect("members are JSON");
             Sha256::new().chain_update("an item of a batch").chain_update(text).finalize().into()
         });
-        Ok(Self { members, fingerprint })
+        Ok(Self { members, named: None, fingerprint })
     }
 
     fn read(mut self, new_id: impl Fn() -> PersonaId) -> Result<BatchItem, Problem> {
@@ -144,7 +161,8 @@ impl Members {
             return Err(ValidationErrors::one(pointer_of(name), "not_here", message).into());
         }
         let key = idempotency_key(&headers)?;
-        Ok(BatchItem { operation, identity, note, key, fingerprint: self.fingerprint, bytes })
+        let (named, fingerprint) = (self.named, self.fingerprint);
+        Ok(BatchItem { operation, named, identity, note, key, fingerprint, bytes })
     }
 
     fn creation(&mut self, headers: &HeaderMap, id: PersonaId) -> Read {
@@ -183,6 +201,10 @@ impl Members {
     /// The persona that the item is about. No persona has a malformed identity.
     fn id(&mut self) -> Result<PersonaId, Problem> {
         let text = self.text("id")?.ok_or_else(|| missing("id"))?;
+        if let Some(handle) = handles::of_reference(&text) {
+            self.named = Some(handle?);
+            return Ok(UNNAMED);
+        }
         PersonaId::parse(&text).ok_or_else(|| {
             Problem::no_such_persona(&excerpt(&text)).hint("an id is a UUID with hyphens")
         })

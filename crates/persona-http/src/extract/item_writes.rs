@@ -78,6 +78,7 @@ impl ItemWrites {
         };
         Write {
             identity: item.identity,
+            named: item.named,
             author: self.author.clone(),
             note: item.note.or_else(|| self.note.clone()),
             idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),

@@ -20,6 +20,7 @@ use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
 use crate::extract::item_writes::ItemWrites;
 use crate::extract::{fingerprint, json, note};
+use crate::handles::Named;
 use crate::limits::heavy::{Turn, Weight};
 use crate::middleware::REQUEST_ID;
 use crate::problem::{Code, Problem};
@@ -162,6 +163,7 @@ impl WriteRequest {
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
         Ok(Write {
+            named: self.parts.extensions.get::<Named>().map(|named| named.handle.clone()),
             author: author_of(&self.parts)?,
             note: note::of_request(headers, &self.parts.uri)?,
             idempotency: self.idempotency()?,

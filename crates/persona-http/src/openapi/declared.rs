@@ -169,6 +169,19 @@ async fn store_with_a_persona() -> Arc<dyn Store> {
     Arc::new(store)
 }
 
+async fn store_with_two_of_a_handle() -> Arc<dyn Store> {
+    let store = memory_store();
+    for owner in ["ada", "bea"] {
+        let members = json!({ "name": "Ada", "handle": "ada", "owner": owner });
+        let document = Document::from_json(members).expect("valid");
+        let id = PersonaId::from_bytes([owner.as_bytes()[0]; 16]);
+        let create = Operation::Create { id, document };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        store.write(Write::new(create, deadline)).await.expect("kept");
+    }
+    Arc::new(store)
+}
+
 async fn store_with_a_deleted_persona() -> Arc<dyn Store> {
     let store = store_with_a_persona().await;
     let id = PersonaId::parse(ID).expect("an identity");
@@ -197,7 +210,20 @@ async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<St
         (store_with_a_persona().await, by_label("none")),
         (store_with_a_persona().await, by_label(LABEL).header("if-match", "\"9-00000000\"")),
     ];
+    let by_handle = || request(method, &path.replace(ID, "@ada"));
+    let by_handle = [
+        (store_with_two_of_a_handle().await, by_handle()),
+        (store_with_two_of_a_handle().await, request(method, &format!("{path}?persona=@ada"))),
+        (store_with_a_persona().await, request(method, &format!("{path}?persona=@none"))),
+    ];
+    let probes = probes.into_iter().chain(by_handle);
     let mut codes = Vec::new();
+    if id == BATCH {
+        let item = r#"{"items":[{"op":"patch","id":"@ada","patch":{}}]}"#;
+        let request = request(method, &format!("{path}?atomic=true")).body(Body::from(item));
+        let store = store_with_two_of_a_handle().await;
+        codes.extend(answered(store, request.expect("a request")).await);
+    }
     for (store, request) in probes {
         codes.extend(answered(store, request.body(body_for(id)).expect("a request")).await);
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use persona_model::{
-    Change, EntityTag, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
-    ValidationErrors,
+    Change, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position, Reach,
+    Revision, ValidationErrors,
 };
 use persona_storage::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Glance, LabelError, LabelMovePage,
-    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenError,
-    TokenHash, TokenLook, Write, Written,
+    AtomicBatch, Error, Event, Export, ExportRequest, Glance, HandleLook, LabelError,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
+    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
+    TokenChange, TokenError, TokenHash, TokenLook, Write, Written,
 };
 
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
@@ -28,6 +28,10 @@ impl Store for Failing {
     }
 
     async fn get(&self, _: PersonaId) -> Result<Option<Representation>, Error> {
+        Err((self.0)())
+    }
+
+    async fn look_at_handle(&self, _: &HandleName, _: &Reach) -> Result<HandleLook, Error> {
         Err((self.0)())
     }
 
@@ -144,6 +148,7 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::AlreadyExists { current: TAG },
     || Error::Stale { current: TAG },
     || Error::HandleTaken { handle: "ada".into(), holder: PersonaId::from_bytes([7; 16]) },
+    || Error::HandleMoved { handle: HandleName::parse("ada").expect("a handle") },
     || Error::OwnerRefused { owner: "ada".parse().expect("a name") },
     || Error::Invalid(ValidationErrors { errors: Vec::new(), more: 0 }),
     || Error::TestFailed { pointer: "/name".into(), current: TAG },

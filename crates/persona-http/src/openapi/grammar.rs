@@ -4,7 +4,7 @@
 //! The server takes everything that these say, and little else: a client that keeps to them is
 //! never refused for its form.
 
-use persona_model::{LABEL_CHARS_MAX, OWNER_CHARS_MAX};
+use persona_model::{HANDLE_CHARS_MAX, HANDLE_SEGMENTS_MAX, LABEL_CHARS_MAX, OWNER_CHARS_MAX};
 use serde_json::{Value, json};
 
 use crate::contract::labels::LABEL_PATTERN;
@@ -27,6 +27,9 @@ const CURSOR: &str = r"^([0-9a-f]{2}){24,}(\.[0-9]+-[0-9a-f]{16})?$";
 const PLACE: &str = "^[0-9]+(-[0-9a-f]{16})?$";
 /// The hyphenated form of a UUID, in either case.
 const ID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
+
+/// One word of a handle.
+const HANDLE_WORD: &str = "[a-z0-9-]+";
 
 /// A letter or digit, then also the signs of identities of other systems.
 const OWNER: &str = "[0-9A-Za-z][0-9A-Za-z._:@|/+-]*";
@@ -98,7 +101,21 @@ pub(super) fn owner_or_none() -> Value {
     json!({ "type": "string", "maxLength": OWNER_CHARS_MAX, "pattern": format!("^({OWNER})?$") })
 }
 
-/// The identity of a persona in a path.
-pub(super) fn id() -> Value {
-    json!({ "type": "string", "format": "uuid", "pattern": ID })
+/// The handle of a persona.
+pub(super) fn handle() -> Value {
+    let pattern = format!("^{HANDLE_WORD}(/{HANDLE_WORD}){{0,{}}}$", HANDLE_SEGMENTS_MAX - 1);
+    json!({ "type": "string", "maxLength": HANDLE_CHARS_MAX, "pattern": pattern })
+}
+
+/// What handles begin with.
+pub(super) fn handle_prefix() -> Value {
+    let pattern = format!("^{HANDLE_WORD}(/{HANDLE_WORD}){{0,{}}}/?$", HANDLE_SEGMENTS_MAX - 2);
+    json!({ "type": "string", "maxLength": HANDLE_CHARS_MAX - 1, "pattern": pattern })
+}
+
+/// What names a persona in a path: its identity, or its handle.
+pub(super) fn reference() -> Value {
+    let handle = format!("@{HANDLE_WORD}(/{HANDLE_WORD}){{0,{}}}", HANDLE_SEGMENTS_MAX - 1);
+    let id = ID.trim_start_matches('^').trim_end_matches('$');
+    json!({ "type": "string", "maxLength": HANDLE_CHARS_MAX + 1, "pattern": format!("^({id}|{handle})$") })
 }

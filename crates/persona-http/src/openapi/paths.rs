@@ -43,7 +43,10 @@ fn path_parameters(path: &str) -> Option<Value> {
 
 fn path_parameter(name: &str) -> Value {
     let (about, schema) = match name {
-        "id" => ("Which persona.", grammar::id()),
+        "id" => (
+            "Which persona: its id, or @ and its handle, as in @support%2Ftier-1.",
+            grammar::reference(),
+        ),
         "revision" => {
             ("Which revision of it.", json!({ "type": "integer", "format": "int64", "minimum": 1 }))
         }
@@ -61,6 +64,11 @@ fn operation(row: &OperationRow, types: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     for answer in row.answers {
         responses.insert(answer.status.to_string(), response(answer, types));
+    }
+    if row.takes_handle() {
+        let about = "The persona gave the handle up: Location has its id.";
+        let headers = answer_headers(&["Location"]);
+        responses.insert("308".into(), json!({ "description": about, "headers": headers }));
     }
     let problem = Value::from(types.subschema_for::<ProblemBody>());
     responses.extend(problem_answers(&row.all_problems(), &problem));
@@ -123,8 +131,9 @@ fn query_schema(holds: ParameterKind) -> Value {
             json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": max })
         }
         ParameterKind::Persona => {
-            json!({ "type": "array", "items": grammar::id(), "maxItems": EVENT_PERSONAS_MAX })
+            json!({ "type": "array", "items": grammar::reference(), "maxItems": EVENT_PERSONAS_MAX })
         }
+        ParameterKind::HandlePrefix => grammar::handle_prefix(),
         ParameterKind::AnyOf(words) => {
             json!({ "type": "array", "items": { "type": "string", "enum": words } })
         }

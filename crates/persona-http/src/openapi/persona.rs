@@ -1,9 +1,8 @@
 //! The schemas of a persona: as it is answered, created, replaced and patched.
 
 use persona_model::{
-    ASSETS_MAX, FIELDS, Field, FieldKind, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX,
-    NAME_CHARS_MAX, NOTE_CHARS_MAX, OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX, RATINGS,
-    TEXT_BYTES_MAX,
+    ASSETS_MAX, FIELDS, Field, FieldKind, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
+    NOTE_CHARS_MAX, OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX, RATINGS, TEXT_BYTES_MAX,
 };
 use serde_json::{Map, Value, json};
 
@@ -287,9 +286,7 @@ fn shape(shape: FieldKind) -> Value {
         }
         FieldKind::Text => text,
         FieldKind::OneOf(words) => json!({ "type": "string", "enum": words }),
-        FieldKind::Handle => or_null(
-            json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{HANDLE_CHARS_MAX}}}$") }),
-        ),
+        FieldKind::Handle => or_null(grammar::handle()),
         FieldKind::Owner => or_null(grammar::owner()),
         FieldKind::Texts { items_max } => {
             json!({ "type": "array", "maxItems": items_max, "items": text })

@@ -30,6 +30,15 @@ pub(super) async fn respond(
     if items.len() > ATOMIC_WRITES_MAX {
         return Err(of_no_batch(NoBatch::Count(items.len())));
     }
+    let view = context.store.view(request.viewer()?);
+    let mut led = Vec::with_capacity(items.len());
+    for item in items {
+        led.push(match item {
+            Ok(item) => item.led(view).await,
+            Err(problem) => Err(problem),
+        });
+    }
+    let items = led;
     let writes = all_or_problem(request.writes(context, items, true)?)?;
     let asked: Vec<Asked> = writes.iter().map(|write| Asked::of(&write.operation)).collect();
     let batch = AtomicBatch::new(writes).map_err(of_no_batch)?;

@@ -68,11 +68,26 @@ impl Batch {
                 step = from.recv(), if is_open => match step {
                     None => run.is_open = false,
                     Some(Step::Begin) => run.begun = Some(run.batch.context.write_deadline()),
-                    Some(Step::Items(items)) => items.into_iter().for_each(|item| run.take(item)),
+                    Some(Step::Items(items)) => for item in items {
+                        let item = run.batch.led(item).await;
+                        run.take(item);
+                    },
                 },
                 Some(joined) = run.running.join_next_with_id(), if is_running => run.ended(joined),
                 else => return run.finish(),
             }
+        }
+    }
+
+    /// An item with the persona that it names.
+    async fn led(&self, item: StreamedItem) -> StreamedItem {
+        match item.item {
+            Ok(good) if good.named.is_some() => {
+                let view = self.context.store.view(self.writes.viewer());
+                let led = good.led(view).await;
+                StreamedItem { bytes: item.bytes, item: led }
+            }
+            same => StreamedItem { bytes: item.bytes, item: same },
         }
     }
 

@@ -15,6 +15,7 @@ use crate::contract::OperationId;
 use crate::contract::parameters::{INCLUDE, LABEL, REVISION};
 use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
+use crate::handles::Named;
 use crate::labels::read::{Wanted, by_label, with_labels};
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
@@ -51,7 +52,10 @@ pub(super) async fn respond(
 ) -> Result<Response, Problem> {
     let client = request.extensions().get().copied();
     let view = context.store.view(viewer_of(request.extensions())?);
-    let answer = found(context, view, client, id, revision).await?;
+    let answer = match (request.extensions().get::<Named>(), revision) {
+        (Some(named), None) => named.current(context, view, client).await?,
+        _ => found(context, view, client, id, revision).await?,
+    };
     let (method, headers) = (request.method(), request.headers());
     match (answer, revision) {
         (answer, None) => answer_to_read(context, method, headers, client, id, answer),

@@ -136,7 +136,7 @@ fn creation(item: &Item) -> BatchItem {
     let (fingerprint, bytes) = (Some(digest.finalize().into()), text.len());
     let operation = Operation::Create { id, document };
     let identity = IdentityOrigin::New;
-    BatchItem { operation, identity, note: None, key: None, fingerprint, bytes }
+    BatchItem { operation, named: None, identity, note: None, key: None, fingerprint, bytes }
 }
 
 /// An item with its place in the file, and its creation.

@@ -108,6 +108,7 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     let filter = Filter {
         kind: query.value(&row::KIND),
         is_active: query.value(&row::IS_ACTIVE),
+        handle_prefix: query.value(&row::HANDLE_PREFIX),
         tags,
         updated_since: query.value(&row::UPDATED_SINCE),
         search: search.clone().unwrap_or_default(),

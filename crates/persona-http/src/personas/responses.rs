@@ -35,9 +35,9 @@ pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
     let behind = path.strip_prefix(OperationId::ListPersonas.path());
     let segment =
         behind.and_then(|rest| rest.strip_prefix('/')?.split('/').next()).unwrap_or_default();
-    PersonaId::parse(segment)
-        .or_else(|| PersonaId::parse(&plain(segment)))
-        .ok_or_else(|| Problem::no_such_persona(segment).hint("an id is a UUID with hyphens"))
+    PersonaId::parse(segment).or_else(|| PersonaId::parse(&plain(segment))).ok_or_else(|| {
+        Problem::no_such_persona(segment).hint("an id is a UUID with hyphens; @ leads to a handle")
+    })
 }
 
 /// What a path of a revision has before its number.

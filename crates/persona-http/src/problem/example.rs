@@ -61,6 +61,7 @@ pub fn example(code: Code) -> Problem {
         Code::Deleted => Problem::deleted(ID, CURRENT),
         Code::Stale => Problem::of_persona(ID, Error::Stale { current: CURRENT }),
         Code::AlreadyExists => Problem::of_persona(ID, Error::AlreadyExists { current: CURRENT }),
+        Code::HandleAmbiguous => Problem::of_ambiguous_handle(ID),
         Code::UnsupportedMediaType => new("text/plain is not accepted here; accepted: application/json"),
         Code::Invalid => Document::from_json(json!({ "nmae": "Ada" })).map_or_else(Problem::from, |_| new("")),
         Code::BadSearch => Problem::new(code, format!("the search {}", SearchError::NoWord)),

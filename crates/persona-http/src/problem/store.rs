@@ -103,6 +103,10 @@ impl From<Error> for Problem {
             Error::HandleTaken { handle, holder } => {
                 Self::new(Code::HandleTaken, format!("the handle {handle} is taken by {holder}")).with(|body| body.holder = Some(holder.to_string()))
             }
+            // The next request finds where the handle leads then.
+            Error::HandleMoved { handle } => {
+                Self::new(Code::Busy, format!("the handle {handle} was given up meanwhile; nothing was changed")).retry()
+            }
             Error::OwnerRefused { owner } => Self::new(
                 Code::OwnerRefused,
                 format!("the token is bound to {owner}, and the persona would have another owner, or none"),

@@ -9,6 +9,7 @@ pub mod creation;
 pub mod deletion;
 pub mod feed;
 pub mod following;
+pub mod handles;
 pub mod history;
 pub mod importing;
 pub mod label_keys;
@@ -133,6 +134,13 @@ macro_rules! conformance_suite {
             moved_handles::personas_that_exchanged_handles_are_exported_in_an_order_that_can_be_imported,
             moved_handles::a_random_history_of_moved_handles_comes_back_from_this_store,
             moved_handles::a_random_history_of_moved_handles_is_taken_in_by_this_store,
+            handles::a_persona_is_found_by_its_handle_after_every_change,
+            handles::a_handle_that_was_given_up_leads_to_its_persona_until_another_takes_it,
+            handles::a_deleted_persona_is_found_by_the_handle_that_it_had,
+            handles::a_handle_leads_to_no_persona_that_is_not_reached,
+            handles::a_write_by_a_handle_is_refused_where_the_persona_gave_it_up,
+            handles::a_random_history_of_handles_leads_where_its_last_change_says,
+            handles::lists_and_exports_hold_the_handles_that_begin_as_asked,
             feed::every_change_is_in_the_feed_once_in_commit_order,
             feed::a_refused_write_leaves_no_trace_in_the_feed,
             following::events_tell_the_lines_of_the_feed_with_their_authors,

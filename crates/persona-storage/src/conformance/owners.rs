@@ -187,8 +187,10 @@ pub async fn an_export_of_an_owner_has_its_personas_only(store: &Subject, _clock
     personas(store).await;
     merge(store, 6, json!({ "owner": "bea" })).await.expect("given away");
     let exported = async |exported, owned, reach| {
-        let mut export =
-            store.export_some(ExportRequest { exported, owned, reach }).await.expect("exported");
+        let mut export = store
+            .export_some(ExportRequest { owned, reach, ..ExportRequest::from(exported) })
+            .await
+            .expect("exported");
         let mut found = Vec::new();
         while let Some(answer) = export.recv().await {
             let line = json_of(&answer.expect("readable"));

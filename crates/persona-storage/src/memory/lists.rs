@@ -48,5 +48,8 @@ pub(super) fn meets(persona: &Persona, request: &ListRequest) -> bool {
         && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
         && filter.search.as_ref().is_none_or(|search| search.is_met_by(&persona.document))
         && owners.is_none_or(|owners| owners.contains(&persona.document.owner_word()))
+        && filter.handle_prefix.as_ref().is_none_or(|prefix| {
+            persona.document.handle().is_some_and(|handle| handle.starts_with(prefix.as_str()))
+        })
         && filter.tags.iter().all(|tag| tags.contains(tag))
 }

@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use persona_model::{
-    Change, ChangeKind, FeedPlace, HistoryFacts, LabelName, Persona, PersonaId, Position, Revision,
-    Since, Timestamp, has_labels, history_line, join_representation, metadata_text,
+    Change, ChangeKind, FeedPlace, HandleName, HistoryFacts, LabelName, Persona, PersonaId,
+    Position, Reach, Revision, Since, Timestamp, has_labels, history_line, join_representation,
+    metadata_text,
 };
 
 use super::labels;
 use crate::atomic::Budget;
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
+use crate::handle::{self, Handle, HandleRow};
 use crate::time::{after, newest_of};
 use crate::{
-    Error, Event, Idempotency, MoveRecord, MovedLabel, Outcome, Representation, RevisionRecord,
-    Token, Write, Written, event,
+    Error, Event, GLANCE_BYTES_MAX, Glance, HandleLook, Idempotency, MoveRecord, MovedLabel,
+    Outcome, Representation, RevisionRecord, Token, Write, Written, event,
 };
 
 /// See the module.
@@ -27,6 +29,8 @@ pub(super) struct Rows {
     pub tokens: Vec<Token>,
     /// The moves of every label, oldest first.
     pub labels: BTreeMap<(PersonaId, LabelName), Vec<MoveRecord>>,
+    /// Which persona had a handle last that none has now.
+    former_handles: HashMap<Handle, PersonaId>,
     pub replays: HashMap<String, (Idempotency, Written)>,
     /// The answers to moves of labels, by their keys.
     pub moves_replays: HashMap<String, (Idempotency, Vec<MovedLabel>)>,
@@ -130,6 +134,7 @@ impl Rows {
             Decision::Change(revised) => {
                 self.check_handle(id, &revised.persona)?;
                 let persona = revised.persona;
+                self.move_handle(&persona);
                 let answer = answer_of(&persona);
                 let changed = revised.changed.into_iter().map(String::from).collect();
                 let (at, author) = (persona.updated_at, persona.updated_by.clone());
@@ -234,6 +239,49 @@ impl Rows {
                     && change.label.is_none()
             }),
         }
+    }
+
+    /// Keeps what a persona gives up as it becomes this, and forgets what it takes.
+    fn move_handle(&mut self, after: &Persona) {
+        let had = self.current(after.id).and_then(|(before, _)| Handle::of(before));
+        let has = Handle::of(after);
+        if had == has {
+            return;
+        }
+        self.former_handles.extend(had.map(|had| (had, after.id)));
+        if let Some(has) = has {
+            self.former_handles.remove(&has);
+        }
+    }
+
+    /// What a handle leads a client to.
+    pub fn look_at_handle(&self, name: &HandleName, reach: &Reach) -> HandleLook {
+        let is_so_called = |handle: &Handle| handle.handle == name.as_str();
+        let living = self.living().filter_map(|persona| {
+            let owner = Handle::of(persona).filter(is_so_called)?.owner;
+            Some((owner, persona.id, false))
+        });
+        let former = self.former_handles.iter().filter(|(handle, _)| is_so_called(handle));
+        let former = former.map(|(handle, id)| (handle.owner.clone(), *id, true));
+        let rows = living.chain(former).filter_map(|(owner, persona, is_former)| {
+            let (now, record) = self.current(persona)?;
+            let is_same =
+                now.document.handle() == Some(name.as_str()) && now.document.owner_word() == owner;
+            let representation = record.representation.clone();
+            Some(HandleRow {
+                persona,
+                is_former,
+                owner_now: now.document.owner_word().into(),
+                is_of_deleted: is_former && is_same && now.deleted_at.is_some(),
+                glance: if now.document.text().len() > GLANCE_BYTES_MAX {
+                    Glance::Large
+                } else {
+                    Glance::Whole(Some(representation))
+                },
+                owner,
+            })
+        });
+        handle::choose(reach, rows.collect())
     }
 
     fn check_handle(&self, id: PersonaId, persona: &Persona) -> Result<(), Error> {

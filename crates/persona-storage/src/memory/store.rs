@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use persona_model::{
-    Change, Clock, Cursor, FeedPlace, LabelName, ListRequest, Persona, PersonaId, Position,
-    Revision, SortKey,
+    Change, Clock, Cursor, FeedPlace, HandleName, LabelName, ListRequest, Persona, PersonaId,
+    Position, Reach, Revision, SortKey,
 };
 
 use super::lists::{compare, cursor_value, meets, sort_value};
@@ -17,10 +17,10 @@ use crate::label::Holder;
 use crate::time::Time;
 use crate::{
     AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
-    GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves, Labelled, LabelsOf,
-    Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom, Representation, RevisionPage,
-    RevisionRecord, RevisionSummary, Status, Store, Token, TokenChange, TokenHash, TokenLook,
-    Write, Written,
+    GLANCE_BYTES_MAX, Glance, HandleLook, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves,
+    Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
+    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
+    TokenChange, TokenHash, TokenLook, Write, Written,
 };
 
 /// Pause between two looks for the next event.
@@ -98,6 +98,18 @@ impl Store for MemoryStore {
 
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
         Ok(self.rows()?.current(id).map(|(_, record)| record.representation.clone()))
+    }
+
+    async fn look_at_handle(&self, name: &HandleName, reach: &Reach) -> Result<HandleLook, Error> {
+        Ok(self.rows()?.look_at_handle(name, reach))
+    }
+
+    fn look_at_handle_at_once(
+        &self,
+        name: &HandleName,
+        reach: &Reach,
+    ) -> Option<Result<HandleLook, Error>> {
+        Some(self.rows().map(|rows| rows.look_at_handle(name, reach)))
     }
 
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {
@@ -221,13 +233,16 @@ impl Store for MemoryStore {
 
     async fn export_some(&self, request: ExportRequest) -> Result<Export, Error> {
         let (rows, exported, owners) = (self.rows()?, request.exported, request.owners());
-        let is_of_owners = |persona: &Persona| {
-            let owner = persona.document.owner_word();
+        let is_asked_for = |persona: &Persona| {
+            let (owner, handle) = (persona.document.owner_word(), persona.document.handle());
             owners.as_ref().is_none_or(|owners| owners.contains(&owner))
+                && request.handle_prefix.as_ref().is_none_or(|prefix| {
+                    handle.is_some_and(|handle| handle.starts_with(prefix.as_str()))
+                })
         };
         if exported == Exported::History {
             let is_wanted = |change: &&Change| {
-                rows.current(change.persona).is_some_and(|(persona, _)| is_of_owners(persona))
+                rows.current(change.persona).is_some_and(|(persona, _)| is_asked_for(persona))
             };
             let lines = rows.changes.iter().filter(is_wanted);
             let lines = lines.filter_map(|change| rows.history_line(change));
@@ -238,7 +253,7 @@ impl Store for MemoryStore {
         all.sort_by_key(|(persona, _)| (persona.created_at, persona.id));
         let wanted = all
             .into_iter()
-            .filter(|(persona, _)| is_of_owners(persona))
+            .filter(|(persona, _)| is_asked_for(persona))
             .filter(|(persona, _)| exported == Exported::All || persona.deleted_at.is_none())
             .map(|(_, record)| record.representation.clone());
         Ok(Export::of(wanted.collect::<Vec<_>>(), Ok(())))

@@ -110,7 +110,7 @@ async fn open(leases: &Leases, request: &ExportRequest) -> Result<Connection, Er
 }
 
 fn sql_of(request: &ExportRequest) -> String {
-    let of_owners = of_owners(request);
+    let of_owners = format!("{} AND {}", of_owners(request), request.of_handle("p.handle"));
     match request.exported {
         Exported::Living => format!(
             "SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document
@@ -261,8 +261,11 @@ async fn send_all(
 
 /// How many personas there are, in the snapshot of the export.
 async fn personas(connection: &Connection, request: &ExportRequest) -> Result<u64, Ended> {
-    let sql =
-        format!("SELECT count(*) FROM persona_store.personas AS p WHERE {}", of_owners(request));
+    let sql = format!(
+        "SELECT count(*) FROM persona_store.personas AS p WHERE {} AND {}",
+        of_owners(request),
+        request.of_handle("p.handle")
+    );
     let rows = connection.rows(Statement::Once(&sql), &[]).await?;
     let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
     Ok(row::number(found, 0)?)

@@ -281,6 +281,11 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
             conditions.push(format!("EXISTS ({changed})"));
         }
     }
+    if let Some(prefix) = &filter.handle_prefix {
+        let from = values.add(prefix.as_str().to_owned(), Type::TEXT);
+        let to = values.add(prefix.end(), Type::TEXT);
+        conditions.push(format!("p.handle >= {from} AND p.handle < {to}"));
+    }
     conditions.extend(tags(&filter.tags, values));
     conditions
 }

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0005_tokens.sql"),
     include_str!("../../migrations/postgres/0006_owners.sql"),
     include_str!("../../migrations/postgres/0007_labels.sql"),
+    include_str!("../../migrations/postgres/0008_addresses.sql"),
 ];
 
 /// The schema version that this build knows.
@@ -35,9 +36,12 @@ pub(super) const OWNERS_SINCE: u32 = 6;
 /// The first schema version with labels.
 pub(super) const LABELS_SINCE: u32 = 7;
 
+/// The first schema version that keeps handles that were given up.
+pub(super) const ADDRESSES_SINCE: u32 = 8;
+
 /// Whether a schema has the table of version 2, in it the row of version 3, a table each of
-/// versions 4 and 5, an index of version 6, and a table of version 7. A schema that a transfer is
-/// still filling does not say its version, so these tell it.
+/// versions 4 and 5, an index of version 6, and a table each of versions 7 and 8. A schema that a
+/// transfer is still filling does not say its version, so these tell it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
 const HAS_TITLES: &str = "SELECT to_regclass('persona_store.persona_titles') IS NOT NULL";
@@ -45,6 +49,7 @@ const HAS_TOKENS: &str = "SELECT to_regclass('persona_store.tokens') IS NOT NULL
 const HAS_OWNERS: &str =
     "SELECT to_regclass('persona_store.personas_by_owner_and_created_at') IS NOT NULL";
 const HAS_LABELS: &str = "SELECT to_regclass('persona_store.labels') IS NOT NULL";
+const HAS_ADDRESSES: &str = "SELECT to_regclass('persona_store.former_handles') IS NOT NULL";
 
 /// The end of version 4. Searches of an earlier version wait from here to the commit, so everything
 /// that takes long comes before.
@@ -247,7 +252,7 @@ pub(super) async fn apply(
 
 /// The version of a schema by what it has, where its number says only that it is being filled.
 pub(super) async fn version_by_content(connection: &Connection) -> Result<u32, DriverError> {
-    let next = [HAS_META, HAS_WORDS, HAS_TITLES, HAS_TOKENS, HAS_OWNERS, HAS_LABELS];
+    let next = [HAS_META, HAS_WORDS, HAS_TITLES, HAS_TOKENS, HAS_OWNERS, HAS_LABELS, HAS_ADDRESSES];
     for (version, has_next) in (1..).zip(next) {
         let rows = connection.rows(Statement::Once(has_next), &[]).await?;
         if !rows.first().map_or(Ok(false), |found| row::driver_value(found, 0))? {

@@ -27,6 +27,7 @@ mod export;
 mod feed;
 mod found_by;
 mod group;
+mod handles;
 mod hosts;
 mod io_thread;
 mod label_attempt;

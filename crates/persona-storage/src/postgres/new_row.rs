@@ -26,6 +26,8 @@ pub(super) struct NewRow {
     pub operation: Uuid,
     /// The tags without case, each once, joined by ends of lines; `None` where they stay.
     pub tags: Option<String>,
+    /// Whether a handle may be given up or taken.
+    pub moves_handle: bool,
     /// `None` where they stay, like `texts`.
     pub titles: Option<Titles>,
     pub texts: Option<Texts>,
@@ -41,7 +43,12 @@ impl NewRow {
         let changes =
             |part: fn(&str) -> bool| parent.is_none() || changed.iter().any(|field| part(field));
         let document = &persona.document;
+        let moves_handle = match kind {
+            ChangeKind::Updated => changes(|field| field == "handle" || field == "owner"),
+            _ => document.handle().is_some(),
+        };
         Self {
+            moves_handle,
             id: row::uuid(persona.id),
             revision,
             parent,

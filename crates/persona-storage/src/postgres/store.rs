@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use persona_model::{
-    Change, Clock, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
+    Change, Clock, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position, Reach,
+    Revision,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -19,12 +20,14 @@ use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use super::tokens::Tokens;
 use super::writer::Writer;
-use super::{DatabaseError, Settings, events, export, feed, labels, list, row, start, status};
+use super::{
+    DatabaseError, Settings, events, export, feed, handles, labels, list, row, start, status,
+};
 use crate::{
-    AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, LabelMovePage,
-    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page, PersonaLabels,
-    ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, HandleLook,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
+    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status,
+    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// What there is of a persona, without its document if that is large; the server knows the size of
@@ -152,6 +155,11 @@ impl Store for PostgresStore {
             .read(Kind::Look, Statement::Kept(ANSWER), &[(&row::uuid(id), Type::UUID)])
             .await?;
         rows.first().map(|found| row::answer(found, 0, id)).transpose()
+    }
+
+    async fn look_at_handle(&self, name: &HandleName, reach: &Reach) -> Result<HandleLook, Error> {
+        let look = handles::look(&self.shared_reader, name, reach).await;
+        look.map(|look| fault_injection::handle_look(name, look))
     }
 
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {

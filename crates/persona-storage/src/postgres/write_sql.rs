@@ -107,6 +107,27 @@ const TAGGED: &str = ",
         ON CONFLICT (tag, persona) DO NOTHING
     )";
 
+/// What a persona gives up leads to it from then on, unless another one takes it in the same
+/// statement; what it takes leads to no other. The row of `personas` is the one from before.
+const GIVEN_UP: &str = ",
+    given_up AS (
+        INSERT INTO persona_store.former_handles AS f (handle, owner, persona)
+        SELECT p.handle, p.owner, p.id
+        FROM new JOIN written USING (id) JOIN persona_store.personas AS p USING (id)
+        WHERE p.handle IS NOT NULL AND p.deleted_at IS NULL
+              AND NOT EXISTS (
+                  SELECT 1 FROM new AS n JOIN written AS w USING (id)
+                  WHERE n.handle = p.handle AND n.owner = p.owner AND n.deleted_at IS NULL
+              )
+        ON CONFLICT (handle, owner) DO UPDATE
+        SET persona = excluded.persona
+    ),
+    taken AS (
+        DELETE FROM persona_store.former_handles AS f
+        USING new JOIN written USING (id)
+        WHERE f.handle = new.handle AND f.owner = new.owner AND new.deleted_at IS NULL
+    )";
+
 /// An answer that can be replayed.
 const REPLAYABLE: &str = ",
     replayable AS (
@@ -131,12 +152,12 @@ pub(super) enum Waits {
 }
 
 /// Which of the parts that not every statement has are in it, in this order: what leaves out held
-/// rows, titles, texts, what takes tags away, tags, and keys.
+/// rows, titles, texts, what takes tags away, tags, handles, and keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct StatementParts([bool; 6]);
+pub(super) struct StatementParts([bool; 7]);
 
 /// Different shapes.
-const SHAPES: usize = 1 << 6;
+const SHAPES: usize = 1 << 7;
 
 impl StatementParts {
     /// The parts that these revisions need.
@@ -148,6 +169,7 @@ impl StatementParts {
             any(|new| new.texts.is_some()),
             any(NewRow::takes_tags_away),
             any(|new| new.tags.is_some()),
+            any(|new| new.moves_handle),
             any(|new| new.key.is_some()),
         ])
     }
@@ -157,8 +179,15 @@ impl StatementParts {
     }
 
     fn text(self) -> String {
-        let [leaves_held_rows_out, has_titles, has_texts, takes_tags_away, has_tags, has_keys] =
-            self.0;
+        let [
+            leaves_held_rows_out,
+            has_titles,
+            has_texts,
+            takes_tags_away,
+            has_tags,
+            moves,
+            has_keys,
+        ] = self.0;
         let parts = [
             (true, NEW),
             (leaves_held_rows_out, HELD),
@@ -170,6 +199,7 @@ impl StatementParts {
             (has_texts, TEXTED),
             (takes_tags_away, UNTAGGED),
             (has_tags, TAGGED),
+            (moves, GIVEN_UP),
             (has_keys, REPLAYABLE),
             (true, WHICH),
         ];

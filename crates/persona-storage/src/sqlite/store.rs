@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use persona_model::{
-    Change, Clock, FeedPlace, LabelName, ListRequest, PersonaId, Position, Revision,
+    Change, Clock, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position, Reach,
+    Revision,
 };
 
 use super::error::from_driver;
@@ -17,9 +18,9 @@ use crate::sqlite::tables::{events, feed, labels, personas, revision_list, revis
 use crate::sqlite::write::writer::Writer;
 use crate::{
     AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
-    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
-    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    HandleLook, LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied,
+    Observer, Page, PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status,
+    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -91,6 +92,18 @@ impl Store for SqliteStore {
             .large(move |connection| personas::answer(connection, id).map_err(from_driver))
             .await;
         read.map(|answer| fault_injection::answer(id, answer))
+    }
+
+    async fn look_at_handle(&self, name: &HandleName, reach: &Reach) -> Result<HandleLook, Error> {
+        self.readers.look_at_handle(name, reach)
+    }
+
+    fn look_at_handle_at_once(
+        &self,
+        name: &HandleName,
+        reach: &Reach,
+    ) -> Option<Result<HandleLook, Error>> {
+        Some(self.readers.look_at_handle(name, reach))
     }
 
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {

@@ -38,6 +38,7 @@ impl Work<'_, '_> {
                 && self.copy_keys(keys, Some(limit))?;
             if is_all && Instant::now() < limit {
                 self.move_tokens()?;
+                self.move_former_handles()?;
                 self.target.complete()?;
                 if self.source.retire(&self.plan.to.to_string(), self.position)? {
                     return Ok(began.elapsed());

@@ -1,5 +1,6 @@
 //! Transfers everything from one backend to the other: personas with their identities, revisions,
-//! their labels, the feed, tags, the words of searches, and the records of repeated requests.
+//! their labels, the handles that they gave up, the feed, tags, the words of searches, and the
+//! records of repeated requests.
 //!
 //! What lives here: the order of things, what is compared, and when the source stops. What must
 //! not: SQL, which is in `sqlite/transfer/` and `postgres/transfer/`.
@@ -12,6 +13,7 @@
 //!
 //! Start reading at [`transfer`] (`run.rs`). Why it is done this way: ADR 0016.
 
+mod beside;
 mod chase;
 mod copied_keys;
 mod endpoint;

@@ -197,6 +197,7 @@ impl Work<'_, '_> {
             fence = Some(self.catch_up(compared_to, &mut keys)?);
         } else {
             self.move_tokens()?;
+            self.move_former_handles()?;
             verify::counts(self.source.side(), self.target.side(), self.start.before)?;
             self.compare_labels()?;
         }
@@ -321,36 +322,6 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Refuses a target without personas that has access tokens of its own: they would be replaced.
-    fn refuse_other_tokens(&mut self) -> Result<(), TransferError> {
-        if self.start.before != Counts::default() {
-            return Ok(());
-        }
-        let sent = self.source.side().tokens()?;
-        let there = self.target.side().tokens()?;
-        match there.iter().find(|token| sent.iter().all(|known| known.id != token.id)) {
-            Some(token) => Err(TransferError::OtherToken {
-                place: self.plan.to.to_string(),
-                name: token.name.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Gives the target the access tokens of the source, and compares them. Only while no process
-    /// writes to the source: a token that ends there meanwhile must not live on in the target.
-    ///
-    /// A database that had personas before keeps the tokens that it has, and gets no others: they
-    /// would let requests in to what was there.
-    pub(super) fn move_tokens(&mut self) -> Result<(), TransferError> {
-        if self.start.before != Counts::default() {
-            return Ok(());
-        }
-        let sent = self.source.side().tokens()?;
-        self.target.put_tokens(&sent)?;
-        verify::tokens(self.target.side(), &sent)
-    }
-
     /// Compares the lines after one, up to the last that was transferred, and tells which that is.
     pub(super) fn compare_lines(&mut self, after: i64) -> Result<i64, TransferError> {
         let until = self.position;
@@ -368,15 +339,6 @@ impl Work<'_, '_> {
             done += count;
         }
         Ok(until)
-    }
-
-    /// Compares where labels point. Each move was compared with its line; this is what the target
-    /// made of them. Where it had labels before, what is in it cannot be told apart.
-    pub(super) fn compare_labels(&mut self) -> Result<(), TransferError> {
-        if self.start.before != Counts::default() {
-            return Ok(());
-        }
-        verify::labels(self.source.side(), self.target.side())
     }
 
     /// Compares every persona; those that writers have changed since are left for later.

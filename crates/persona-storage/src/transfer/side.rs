@@ -5,7 +5,7 @@ use persona_model::PersonaId;
 use super::TransferError;
 use super::rows::{Entry, KeyRecord, Line, PersonaDigest};
 use crate::Token;
-use crate::handle::Handle;
+use crate::handle::{FormerHandle, Handle};
 
 /// How many rows a side has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -64,6 +64,14 @@ pub(crate) trait Side {
 
     /// Every access token, in the order of their names.
     fn tokens(&mut self) -> Result<Vec<Token>, TransferError>;
+
+    /// The next handles that were given up and that no living persona has, in the order of handle
+    /// and owner, at most so many.
+    fn former_handles(
+        &mut self,
+        after: Option<&Handle>,
+        limit: i64,
+    ) -> Result<Vec<FormerHandle>, TransferError>;
 
     /// The SHA-256 of all labels: of each its persona, its word and the version of its newest move,
     /// in a line of a text.
@@ -146,6 +154,12 @@ pub(crate) trait Target {
 
     /// Has exactly these access tokens from then on.
     fn put_tokens(&mut self, tokens: &[Token]) -> Result<(), TransferError>;
+
+    /// Forgets all handles that were given up.
+    fn clear_former_handles(&mut self) -> Result<(), TransferError>;
+
+    /// Adds handles that were given up, but those that lead to a persona here already.
+    fn put_former_handles(&mut self, handles: &[FormerHandle]) -> Result<(), TransferError>;
 
     /// Puts in order what bulk work leaves behind. Reading is quicker after it.
     fn tidy(&mut self) -> Result<(), TransferError>;

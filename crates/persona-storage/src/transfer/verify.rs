@@ -10,11 +10,14 @@ use super::TransferError;
 use super::rows::{KeyRecord, PersonaDigest};
 use super::side::{Counts, Side, Target};
 use crate::Token;
+use crate::handle::{FormerHandle, Handle};
 
 /// Lines that are compared at once: their digests are small, and a database reads them in one go.
 const LINES_AT_ONCE: i64 = 2000;
 /// Personas that are compared at once.
 pub(super) const PERSONAS_AT_ONCE: usize = 500;
+/// Handles that were given up that are transferred at once.
+pub(super) const HANDLES_AT_ONCE: i64 = 2000;
 
 fn differs(target: &dyn Side, persona: Option<PersonaId>, what: String) -> TransferError {
     TransferError::Differs { place: target.place(), persona, what }
@@ -131,6 +134,21 @@ pub(super) fn tokens(target: &mut dyn Side, sent: &[Token]) -> Result<(), Transf
         Ok(())
     } else {
         Err(differs(target, None, "its access tokens are not as they were".into()))
+    }
+}
+
+/// Compares handles that were given up and just transferred, the next ones after one.
+pub(super) fn former_handles(
+    target: &mut dyn Side,
+    after: Option<&Handle>,
+    sent: &[FormerHandle],
+) -> Result<(), TransferError> {
+    let arrived = target.former_handles(after, i64::try_from(sent.len()).unwrap_or(i64::MAX))?;
+    if arrived == sent {
+        Ok(())
+    } else {
+        let what = "the handles that its personas gave up are not as they were";
+        Err(differs(target, None, what.into()))
     }
 }
 

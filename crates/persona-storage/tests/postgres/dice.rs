@@ -1,8 +1,8 @@
 //! Requests by chance for `differential.rs`: one seed makes the same requests on every machine.
 
 use persona_model::{
-    Filter, Kind, LabelName, LabelPrecondition, ListRequest, Owned, Patch, PersonaId, Precondition,
-    Reach, Revision, Search, Since, Sort, Timestamp, filter_tags,
+    Filter, HandleName, HandlePrefix, Kind, LabelName, LabelPrecondition, ListRequest, Owned,
+    Patch, PersonaId, Precondition, Reach, Revision, Search, Since, Sort, Timestamp, filter_tags,
 };
 use persona_storage::conformance::{document, guess, id, idempotent, soon, write};
 use persona_storage::{LabelMove, LabelMoves, LabelTarget, Operation, Write};
@@ -92,7 +92,11 @@ impl Dice {
         if owner.is_empty() { Value::Null } else { owner.into() }
     }
 
-    fn reach(&mut self) -> Reach {
+    pub fn handle_name(&mut self) -> HandleName {
+        HandleName::parse(&format!("h{}", self.below(8))).expect("a handle")
+    }
+
+    pub fn reach(&mut self) -> Reach {
         if self.one_in(2) {
             return Reach::Everything;
         }
@@ -226,6 +230,9 @@ impl Dice {
                 Ok(owner) => Owned::By(owner),
                 Err(_) => Owned::ByNone,
             }),
+            handle_prefix: HandlePrefix::parse(
+                ["", "", "", "h", "h1"][usize::try_from(self.below(5)).expect("small")],
+            ),
             reach: self.reach(),
         };
         ListRequest {

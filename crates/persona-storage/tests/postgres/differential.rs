@@ -94,11 +94,20 @@ impl Pair {
             .expect("copied back");
     }
 
+    async fn look_at_handle(&self, dice: &mut Dice) -> Result<(), String> {
+        let (name, reach) = (dice.handle_name(), dice.reach());
+        same(
+            &(&name, &reach),
+            &self.sqlite.look_at_handle(&name, &reach).await,
+            &self.postgres.look_at_handle(&name, &reach).await,
+        )
+    }
+
     /// One operation on both. An error says what it was and what each answered.
     async fn step(&mut self) -> Result<(), String> {
         let (mut dice, now) = (Dice(self.dice.next()), persona_model::Clock::now(&*self.clock));
         let (sqlite, postgres) = (&self.sqlite, &self.postgres);
-        match dice.below(23) {
+        match dice.below(26) {
             0..12 => {
                 // Mostly on, sometimes back, sometimes a day: what is kept for a day expires.
                 self.clock.advance_micros(match dice.below(400) {
@@ -146,6 +155,7 @@ impl Pair {
                     &postgres.label_moves(id, &name, None, 3).await,
                 )
             }
+            20..23 => self.look_at_handle(&mut dice).await,
             _ => {
                 let mut request = dice.list(now);
                 let first = list(sqlite, &request).await;

@@ -25,6 +25,7 @@ mod titles;
 mod together;
 mod transfer;
 mod transfer_existing;
+mod transfer_handles;
 mod transfer_killed;
 mod transfer_live;
 mod transfer_tokens;

@@ -44,7 +44,7 @@ const TO_VERSION_3: &str = "
     FROM persona_store.persona_titles AS titles
     JOIN persona_store.persona_texts AS texts ON texts.persona = titles.persona;
     DROP TABLE persona_store.persona_titles, persona_store.persona_texts, persona_store.tokens,
-               persona_store.labels, persona_store.label_moves;
+               persona_store.labels, persona_store.label_moves, persona_store.former_handles;
     ALTER TABLE persona_store.changes DROP COLUMN label;
     ALTER TABLE persona_store.idempotency DROP COLUMN moves;
     ALTER TABLE persona_store.personas DROP COLUMN owner;
@@ -236,7 +236,7 @@ async fn an_old_server_is_indexed_anew_or_stays_as_it_was() {
                          (SELECT count(*) FROM persona_store.persona_search), to_regclass('persona_store.persona_titles') IS NULL";
     assert_eq!(cluster.sql(&database, before), "2|1|5|t");
     let report = postgres::initialise(&settings).expect("brought up to date");
-    assert_eq!((report.migrated_from, report.schema_version, report.personas), (Some(2), 7, 5));
+    assert_eq!((report.migrated_from, report.schema_version, report.personas), (Some(2), 8, 5));
     assert_is_found_by_the_rules_of_today(&server_store(&cluster.url(&database))).await;
     let after = "SELECT (SELECT count(*) FROM persona_store.persona_titles), (SELECT count(*) FROM persona_store.persona_texts),
                         to_regclass('persona_store.persona_search') IS NULL";

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use persona_model::{Patch, PersonaId, Precondition};
+use persona_model::{HandleName, Patch, PersonaId, Precondition, Reach};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{SqliteStore, initialise};
-use persona_storage::{CacheEvent, Observer, Operation, Representation, Store};
+use persona_storage::{
+    CacheEvent, Glance, HandleTarget, Observer, Operation, Representation, Store,
+};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -366,4 +368,31 @@ async fn the_bytes_of_a_cache_stay_within_its_bound() {
         reader.read(id(200)).await;
     }
     assert_eq!(reader.counts.hits(), hits, "an answer of 20,000 bytes was kept");
+}
+
+#[tokio::test]
+async fn a_read_by_a_handle_is_answered_from_the_cache_and_never_after_a_rename() {
+    let (_folder, writer, reader) = two_workers().await;
+    let rename = async |number: u8, handle: serde_json::Value| {
+        let patch = Patch::merge(json!({ "handle": handle })).expect("a patch");
+        let precondition = Precondition::Any;
+        writer.write(Operation::Patch { id: id(number), precondition, patch, base: None }).await
+    };
+    let name = HandleName::parse("a").expect("a handle");
+    let look =
+        async || reader.store.look_at_handle(&name, &Reach::Everything).await.expect("readable");
+    for round in 0..20 {
+        for number in [1, 2] {
+            let named = rename(number, json!("a")).await;
+            let (before, began) = (reader.counts.hits(), Instant::now());
+            while reader.counts.hits() == before {
+                let found = look().await;
+                assert_eq!(found.target, HandleTarget::Persona(id(number)), "round {round}");
+                assert_eq!(found.glance, Glance::Whole(Some(named.clone())));
+                assert!(began.elapsed() < DEADLINE, "the cache never answers");
+            }
+            rename(number, json!(null)).await;
+            assert_eq!(look().await.target, HandleTarget::Former(id(number)), "round {round}");
+        }
+    }
 }

@@ -257,7 +257,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
     assert_refused(&folder, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 12, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 13, .. })
     });
 
     let (running, copied) = (Folder::new(), Folder::new());
@@ -268,7 +268,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
     assert_refused(&copied, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 12, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 13, .. })
     });
 }
 
@@ -313,7 +313,7 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
     assert!(
-        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 12, .. })),
+        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 13, .. })),
         "an old file"
     );
 }

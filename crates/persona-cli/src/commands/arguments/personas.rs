@@ -59,6 +59,9 @@ pub struct Export {
     /// Only personas of this owner; with an empty NAME, those without one.
     #[arg(long, value_name = "NAME")]
     pub owner: Option<String>,
+    /// Only personas with a handle that begins so, such as support/.
+    #[arg(long, value_name = "PREFIX")]
+    pub handle_prefix: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
@@ -81,6 +84,9 @@ pub struct List {
     /// Only those of this owner; with an empty NAME, those without one.
     #[arg(long, value_name = "NAME")]
     pub owner: Option<String>,
+    /// Only those with a handle that begins so, such as support/.
+    #[arg(long, value_name = "PREFIX")]
+    pub handle_prefix: Option<String>,
     /// Only this kind: character, user, agent or prompt.
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,

@@ -23,6 +23,8 @@ pub enum Check {
     Atomic,
     /// P: no read by a label is older than its last move.
     Labelled,
+    /// N: a handle leads where its last rename says.
+    Renamed,
     /// F: a client that follows changes sees each of them.
     Followed,
     /// G: the stream of events tells each change once, in order.
@@ -40,7 +42,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Durable,
         Self::Refused,
         Self::Linear,
@@ -48,6 +50,7 @@ impl Check {
         Self::Visible,
         Self::Atomic,
         Self::Labelled,
+        Self::Renamed,
         Self::Followed,
         Self::Told,
         Self::Found,
@@ -66,6 +69,7 @@ impl Check {
             Self::Visible => 'V',
             Self::Atomic => 'A',
             Self::Labelled => 'P',
+            Self::Renamed => 'N',
             Self::Followed => 'F',
             Self::Told => 'G',
             Self::Found => 'S',
@@ -85,6 +89,7 @@ impl Check {
             Self::Visible => "other workers see a write at once",
             Self::Atomic => "an atomic batch is seen as a whole",
             Self::Labelled => "a label is never behind its last move",
+            Self::Renamed => "a handle leads where it was given",
             Self::Followed => "followers see every change",
             Self::Told => "each change is told once, in order",
             Self::Found => "a search finds a write at once",

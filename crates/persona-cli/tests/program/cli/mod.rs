@@ -8,6 +8,7 @@ mod damaged;
 mod edit;
 mod exit_codes;
 mod export;
+mod handles;
 mod help;
 mod history;
 mod import;

@@ -75,6 +75,7 @@ fn expected(fault: InjectedFault) -> &'static str {
         // A list or an export has a part of the batch.
         InjectedFault::SplitBatch => "A",
         InjectedFault::OldLabels => "P",
+        InjectedFault::OldHandles => "N",
     }
 }
 

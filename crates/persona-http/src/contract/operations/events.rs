@@ -25,7 +25,12 @@ pub(super) const FOLLOW_EVENTS: OperationRow = OperationRow {
         "A stream of events, the data of each an Event; with Accept: application/json one page.",
         Content::JsonOrEvents(schema_of::<EventPage>()),
     )],
-    problems: &[Code::UnknownPosition, Code::ReadTimeout],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::HandleAmbiguous,
+        Code::UnknownPosition,
+        Code::ReadTimeout,
+    ],
     store: StoreUse::Reads,
     ..row(SCAN, "follow_events", Method::Get, "/api/v1/events")
 };

@@ -27,6 +27,7 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
         of::SORT.parameter,
         of::TAG,
         of::OWNER.parameter,
+        of::HANDLE_PREFIX.parameter,
         of::KIND.parameter,
         of::IS_ACTIVE.parameter,
         of::UPDATED_SINCE.parameter,
@@ -65,6 +66,7 @@ pub(super) const BATCH_PERSONAS: OperationRow = OperationRow {
         Code::NoSuchPersona,
         Code::Deleted,
         Code::Stale,
+        Code::HandleAmbiguous,
         Code::HandleTaken,
         Code::OwnerRefused,
         Code::AlreadyExists,
@@ -177,7 +179,12 @@ pub(super) const UNDELETE_PERSONA: OperationRow = OperationRow {
 
 pub(super) const EXPORT_PERSONAS: OperationRow = OperationRow {
     summary: "Read every persona of one snapshot",
-    query: &[of::INCLUDE_DELETED.parameter, of::HISTORY.parameter, of::OWNER.parameter],
+    query: &[
+        of::INCLUDE_DELETED.parameter,
+        of::HISTORY.parameter,
+        of::OWNER.parameter,
+        of::HANDLE_PREFIX.parameter,
+    ],
     answers: &[answer(
         200,
         "One persona a line, in order of creation.",

@@ -10,6 +10,7 @@ use super::super::connection::Parameter;
 use super::super::found_by::FoundBy;
 use super::super::row;
 use super::session::Session;
+use crate::handle::FormerHandle;
 use crate::transfer::{Entry, KeyRecord, PersonaRow, RevisionRow, TransferError};
 
 const REVISIONS: &str = "
@@ -66,6 +67,16 @@ const KEYS: &str = "
     ON CONFLICT (key) DO UPDATE
     SET fingerprint = excluded.fingerprint, outcome = excluded.outcome, persona = excluded.persona,
         revision = excluded.revision, operation = excluded.operation, at = excluded.at, moves = excluded.moves";
+
+const FORMER_HANDLES: &str = "
+    INSERT INTO persona_store.former_handles (handle, owner, persona)
+    SELECT handle, owner, persona
+    FROM unnest($1::text[], $2::text[], $3::uuid[]) AS new (handle, owner, persona)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM persona_store.personas AS p
+        WHERE p.handle = new.handle AND p.owner = new.owner AND p.deleted_at IS NULL
+    )
+    ON CONFLICT (handle, owner) DO NOTHING";
 
 /// A column of a list of rows.
 fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
@@ -225,6 +236,19 @@ impl Session {
             (&column(rows, |row| row.owner.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(sql, &values).map(drop)
+    }
+
+    /// Adds handles that were given up, but those that lead to a persona here already.
+    pub(super) fn put_former_handles(
+        &mut self,
+        former: &[FormerHandle],
+    ) -> Result<(), TransferError> {
+        let values: [Parameter<'_>; 3] = [
+            (&column(former, |one| one.handle.handle.as_str()), Type::TEXT_ARRAY),
+            (&column(former, |one| one.handle.owner.as_str()), Type::TEXT_ARRAY),
+            (&column(former, |one| identity(one.persona)), Type::UUID_ARRAY),
+        ];
+        self.rows(FORMER_HANDLES, &values).map(drop)
     }
 
     /// Adds records of keys, or replaces those with the same keys. None is older than the count of

@@ -5,10 +5,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::super::connection::Parameter;
 use super::super::{migrate, row, tokens};
 use super::digest;
 use super::session::Session;
-use crate::handle::Handle;
+use crate::handle::{FormerHandle, Handle};
 use crate::transfer::{Counts, KeyRecord, Line, PersonaDigest, Side, TransferError};
 use crate::{Error, Token};
 
@@ -16,6 +17,18 @@ const COUNTS: &str = "
     SELECT (SELECT count(*) FROM persona_store.personas),
            (SELECT count(*) FROM persona_store.revisions),
            (SELECT count(*) FROM persona_store.changes)";
+/// Where one transaction takes what another one is giving up, a row can stay that leads nowhere:
+/// the persona that has the handle is found before it.
+const FORMER_HANDLES: &str = "
+    SELECT handle, owner, persona
+    FROM persona_store.former_handles AS f
+    WHERE (handle, owner) > ($1, $2)
+          AND NOT EXISTS (
+              SELECT 1 FROM persona_store.personas AS p
+              WHERE p.handle = f.handle AND p.owner = f.owner AND p.deleted_at IS NULL
+          )
+    ORDER BY handle, owner
+    LIMIT $3";
 const KEY: &str =
     "SELECT key, fingerprint, outcome, persona, revision, at, moves FROM persona_store.idempotency";
 
@@ -81,6 +94,23 @@ impl Side for Session {
         let sql = format!("SELECT {} FROM persona_store.tokens ORDER BY name", tokens::COLUMNS);
         let rows = self.read(&sql, &[])?;
         self.each(&rows, |found| tokens::token(found, 0))
+    }
+
+    fn former_handles(
+        &mut self,
+        after: Option<&Handle>,
+        limit: i64,
+    ) -> Result<Vec<FormerHandle>, TransferError> {
+        // No handle is empty, so this is before the first.
+        let (handle, owner) =
+            after.map_or(("", ""), |after| (after.handle.as_str(), after.owner.as_str()));
+        let parameters: [Parameter<'_>; 3] =
+            [(&handle, Type::TEXT), (&owner, Type::TEXT), (&limit, Type::INT8)];
+        let rows = self.read(FORMER_HANDLES, &parameters)?;
+        self.each(&rows, |found| {
+            let handle = Handle { handle: row::value(found, 0)?, owner: row::value(found, 1)? };
+            Ok(FormerHandle { handle, persona: row::id(found, 2)? })
+        })
     }
 
     fn labels(&mut self) -> Result<Vec<u8>, TransferError> {

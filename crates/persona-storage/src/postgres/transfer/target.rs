@@ -12,7 +12,7 @@ use tokio_postgres::types::Type;
 use super::super::connection::Parameter;
 use super::super::{Settings, migrate, row, tokens};
 use super::session::{BEGIN, Session};
-use crate::handle::Handle;
+use crate::handle::{FormerHandle, Handle};
 use crate::transfer::{Counts, Entry, KeyRecord, Side, Source, Start, Target, TransferError};
 use crate::{Error, Token};
 
@@ -56,6 +56,10 @@ const TAKE_OUT_COMMON_WORDS: &str =
 const TAKE_OUT_LABELS: &str = "
     DELETE FROM persona_store.labels WHERE persona IN (SELECT persona FROM transferred);
     DELETE FROM persona_store.label_moves WHERE persona IN (SELECT persona FROM transferred)";
+
+/// The same for handles that were given up.
+const TAKE_OUT_HANDLES: &str =
+    "DELETE FROM persona_store.former_handles WHERE persona IN (SELECT persona FROM transferred)";
 
 /// The count of elapsed time goes on from the newest record that was transferred, and not from one
 /// that is made here before a maintenance process looks: a count that is behind the time of day
@@ -136,6 +140,9 @@ impl Target for ServerTarget {
             })?;
             if version >= migrate::LABELS_SINCE {
                 self.session.execute(TAKE_OUT_LABELS)?;
+            }
+            if version >= migrate::ADDRESSES_SINCE {
+                self.session.execute(TAKE_OUT_HANDLES)?;
             }
             if version >= migrate::EPOCH_SINCE {
                 // The feed went back.
@@ -266,10 +273,18 @@ impl Target for ServerTarget {
         self.session.execute("COMMIT")
     }
 
+    fn clear_former_handles(&mut self) -> Result<(), TransferError> {
+        self.session.execute("DELETE FROM persona_store.former_handles")
+    }
+
+    fn put_former_handles(&mut self, former: &[FormerHandle]) -> Result<(), TransferError> {
+        self.session.put_former_handles(former)
+    }
+
     fn tidy(&mut self) -> Result<(), TransferError> {
         let tables = "persona_store.personas, persona_store.persona_tags, persona_store.persona_titles, persona_store.persona_texts,
                       persona_store.revisions, persona_store.changes, persona_store.idempotency, persona_store.labels,
-                      persona_store.label_moves";
+                      persona_store.label_moves, persona_store.former_handles";
         self.session.execute(&format!("{BEGIN}; ANALYZE {tables}; COMMIT"))
     }
 

@@ -232,6 +232,12 @@ impl Examination<'_, '_> {
                 self.report.add(None, fault);
             }
         }
+        if self.report.schema_version >= migrate::ADDRESSES_SINCE {
+            let faults = tables::handles::faults(self.connection);
+            for fault in self.found(faults)?.into_iter().flatten() {
+                self.report.add(None, fault);
+            }
+        }
         Ok(())
     }
 

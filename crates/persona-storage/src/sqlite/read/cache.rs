@@ -21,16 +21,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use persona_model::{LabelName, PersonaId};
+use persona_model::{HandleName, LabelName, PersonaId, owner_word_in};
 use rusqlite::Connection;
 
 use super::cached_answers::CachedAnswers;
 use crate::fault_injection::{self, InjectedFault};
+use crate::handle::Handle;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::tables::feed;
 use crate::sqlite::wal_index::{self, Header};
 use crate::sqlite::write::commit_record::{CommitRecord, Succession};
-use crate::{CacheEvent, Error, Glance, Labelled, Observer};
+use crate::{CacheEvent, Error, Glance, HandleLook, HandleTarget, Labelled, Observer};
 
 /// Most lines of the feed that are read to find what was changed; after more of them, which take a
 /// few milliseconds, dropping everything is cheaper.
@@ -175,6 +176,34 @@ impl ReadCache {
         };
         self.observer.read_cache(CacheEvent::Miss);
         Asked::Missing(version)
+    }
+
+    /// What a handle leads a client to, as [`ReadCache::glance`] for an identity. An answer that is
+    /// kept shows that it is called so among those that the client finds first; `read` tells
+    /// everything else.
+    pub(super) fn look_at_handle(
+        &self,
+        connection: &Connection,
+        (name, first_owner): (&HandleName, &str),
+        read: impl FnOnce(&Connection) -> Result<HandleLook, Error>,
+    ) -> Result<HandleLook, Error> {
+        let find = |answers: &CachedAnswers| answers.by_handle(first_owner, name.as_str()).cloned();
+        let version = match self.ask(connection, find) {
+            Asked::Found(answer) => {
+                let target = HandleTarget::Persona(answer.id);
+                return Ok(HandleLook { target, glance: Glance::Whole(Some(answer)) });
+            }
+            Asked::Missing(version) => version,
+        };
+        let look = read(connection)?;
+        if let (Some(version), Glance::Whole(Some(answer))) = (version, &look.glance)
+            && !answer.deleted
+            && owner_word_in(&answer.body) == Some(first_owner)
+        {
+            let handle = Handle { owner: first_owner.into(), handle: name.to_string() };
+            self.keep(version, |answers| answers.insert_by_handle(answer.clone(), handle));
+        }
+        Ok(look)
     }
 
     /// A look at a cache that is synchronised, if that is possible.

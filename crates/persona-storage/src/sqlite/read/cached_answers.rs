@@ -3,13 +3,19 @@
 //! Which answer makes room for another one is left to a library (S3-FIFO and CLOCK-PRO, as
 //! `quick_cache` does it): personas that are read once, as by a client that walks through all of
 //! them, do not take the place of those that are read again and again.
+//!
+//! An answer that was read by a handle is found by it too: what is kept beside it says by which,
+//! and a table of hints leads to it. A hint that leads to nothing, or to an answer that says
+//! another handle, only costs a read.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use persona_model::{LabelName, PersonaId};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
+use crate::handle::Handle;
 use crate::{Labelled, Representation};
 
 /// Bytes that an entry takes up besides the text of its answer: the entry itself, its place in the
@@ -26,6 +32,11 @@ const PARTS_OF_ONE_ANSWER: usize = 16;
 
 /// Most labels of a persona by which an answer is kept, such as production and staging.
 const LABELS_MAX: usize = 4;
+
+/// What an allocator adds to the texts of a handle.
+const HANDLE_OVERHEAD: usize = 64;
+/// What of the whole is for hints: each is two numbers, with room for growth.
+const PARTS_OF_HINTS: usize = 32;
 
 /// Counts what an entry takes up.
 #[derive(Clone)]
@@ -45,13 +56,19 @@ struct Kept {
     current: Option<Representation>,
     /// What was read by its labels, at most [`LABELS_MAX`], the last one last.
     labelled: Vec<Arc<Labelled>>,
+    /// The handle by which its current state was read, of a living persona.
+    handle: Option<Box<Handle>>,
 }
 
 impl Kept {
     fn bytes(&self) -> usize {
+        let of_handle = |handle: &Handle| {
+            size_of::<Handle>() + handle.owner.len() + handle.handle.len() + HANDLE_OVERHEAD
+        };
+        let handle = self.handle.as_deref().map_or(0, of_handle);
         let current = self.current.as_ref().map_or(0, |answer| answer.body.len());
         let labelled = self.labelled.iter().map(|one| bytes_by_label(one)).sum::<usize>();
-        ENTRY_BYTES + current + labelled
+        ENTRY_BYTES + current + labelled + handle
     }
 }
 
@@ -63,15 +80,21 @@ fn bytes_by_label(found: &Labelled) -> usize {
 pub(super) struct CachedAnswers {
     cache: Cache<PersonaId, Kept, Bytes>,
     answer_bytes_max: usize,
+    /// The identities of personas by the hashes of their handles.
+    hints: Cache<u64, PersonaId>,
+    hasher: RandomState,
 }
 
 impl CachedAnswers {
     /// Room for so many bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
         let entries = bytes_max / ENTRY_BYTES_USUAL;
+        let for_answers = bytes_max - bytes_max / PARTS_OF_HINTS;
         Self {
-            cache: Cache::with_weighter(entries, bytes_max as u64, Bytes),
+            cache: Cache::with_weighter(entries, for_answers as u64, Bytes),
             answer_bytes_max: bytes_max / PARTS_OF_ONE_ANSWER,
+            hints: Cache::new(entries),
+            hasher: RandomState::new(),
         }
     }
 
@@ -86,11 +109,33 @@ impl CachedAnswers {
         self.cache.get(&id)?.labelled.iter().find(is_of)
     }
 
+    /// The answer of the living persona that an owner calls so. As long as it is current, no other
+    /// persona of the owner has the handle.
+    pub(super) fn by_handle(&self, owner: &str, handle: &str) -> Option<&Representation> {
+        let id = self.hints.get(&self.hasher.hash_one((owner, handle)))?;
+        let kept = self.cache.get(id)?;
+        let known = kept.handle.as_deref()?;
+        kept.current.as_ref().filter(|_| known.owner == owner && known.handle == handle)
+    }
+
     /// Keeps an answer, unless it is too large a part of the whole.
     pub(super) fn insert(&mut self, answer: Representation) {
         if ENTRY_BYTES + answer.body.len() <= self.answer_bytes_max {
-            let (id, labelled) = (answer.id, self.labelled(answer.id));
-            self.cache.insert(id, Kept { current: Some(answer), labelled });
+            let id = answer.id;
+            let kept = self.kept(id);
+            self.cache.insert(id, Kept { current: Some(answer), ..kept });
+        }
+    }
+
+    /// The same for an answer that was read by the handle that its living persona has.
+    pub(super) fn insert_by_handle(&mut self, answer: Representation, handle: Handle) {
+        if ENTRY_BYTES + answer.body.len() <= self.answer_bytes_max {
+            let id = answer.id;
+            let hash = self.hasher.hash_one((&*handle.owner, &*handle.handle));
+            let kept = self.kept(id);
+            let handle = Some(Box::new(handle));
+            self.cache.insert(id, Kept { current: Some(answer), handle, ..kept });
+            self.hints.insert(hash, id);
         }
     }
 
@@ -99,19 +144,19 @@ impl CachedAnswers {
         if bytes_by_label(found) > self.answer_bytes_max {
             return;
         }
-        let current = self.cache.peek(&id).and_then(|kept| kept.current.clone());
+        let mut kept = self.kept(id);
         let name = |one: &Labelled| one.label.as_ref().map(|label| label.name.clone());
-        let mut labelled = self.labelled(id);
-        labelled.retain(|one| name(one) != name(found));
-        if labelled.len() >= LABELS_MAX {
-            labelled.remove(0);
+        kept.labelled.retain(|one| name(one) != name(found));
+        if kept.labelled.len() >= LABELS_MAX {
+            kept.labelled.remove(0);
         }
-        labelled.push(Arc::clone(found));
-        self.cache.insert(id, Kept { current, labelled });
+        kept.labelled.push(Arc::clone(found));
+        self.cache.insert(id, kept);
     }
 
-    fn labelled(&self, id: PersonaId) -> Vec<Arc<Labelled>> {
-        self.cache.peek(&id).map(|kept| kept.labelled.clone()).unwrap_or_default()
+    /// What is kept of a persona. Nothing of it has changed since it was read.
+    fn kept(&self, id: PersonaId) -> Kept {
+        self.cache.peek(&id).cloned().unwrap_or_default()
     }
 
     pub(super) fn remove(&mut self, id: PersonaId) {
@@ -120,6 +165,7 @@ impl CachedAnswers {
 
     pub(super) fn clear(&mut self) {
         self.cache.clear();
+        self.hints.clear();
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -138,6 +184,7 @@ mod tests {
 
     use super::CachedAnswers;
     use crate::Representation;
+    use crate::handle::Handle;
 
     const BYTES_MAX: usize = 4 * 1024 * 1024;
     /// What an allocator adds to a text, and what its owner needs besides: more than any that is in
@@ -162,15 +209,56 @@ mod tests {
         for bytes in [1, 300, 2_000, 60_000] {
             let mut answers = CachedAnswers::new(BYTES_MAX);
             for number in 0..4 * (BYTES_MAX / (bytes + 100)) as u64 {
-                answers.insert(answer(number, bytes));
+                // Every other one has a handle.
+                if number % 2 == 0 {
+                    let handle = Handle { owner: "ada".into(), handle: format!("h-{number}") };
+                    answers.insert_by_handle(answer(number, bytes), handle);
+                } else {
+                    answers.insert(answer(number, bytes));
+                }
                 // Some are asked for again, so that both lists of the cache are filled.
                 answers.get(answer(number / 2, 0).id);
             }
             let texts = answers.cache.len() * (bytes + TEXT_OVERHEAD);
-            let taken = texts + answers.cache.memory_used().total();
+            let handles = answers.cache.iter().filter_map(|(_, kept)| kept.handle.as_deref());
+            let handles: usize = handles
+                .map(|handle| size_of::<Handle>() + handle.handle.len() + TEXT_OVERHEAD)
+                .sum();
+            let tables = answers.cache.memory_used().total() + answers.hints.memory_used().total();
+            let taken = texts + handles + tables;
             let counted = usize::try_from(answers.bytes()).expect("a size");
             assert!(taken <= BYTES_MAX, "{bytes}: {taken} of {BYTES_MAX} bytes, {counted} counted");
             assert!(counted > BYTES_MAX * 9 / 10, "{bytes}: only {counted} bytes are in use");
         }
+    }
+
+    #[test]
+    fn an_answer_is_found_by_the_handle_that_it_was_read_by_as_long_as_it_is_kept() {
+        let mut answers = CachedAnswers::new(BYTES_MAX);
+        let handle = |owner: &str| Handle { owner: owner.into(), handle: "ada".into() };
+        answers.insert(answer(3, 10));
+        answers.insert_by_handle(answer(1, 10), handle(""));
+        answers.insert_by_handle(answer(2, 10), handle("bea"));
+        let found = |answers: &CachedAnswers, owner: &str| {
+            answers.by_handle(owner, "ada").map(|answer| answer.id)
+        };
+        let expected = |answers: &CachedAnswers, one: Option<u64>, two: Option<u64>| {
+            let [one, two] = [one, two].map(|number| number.map(|number| answer(number, 0).id));
+            assert_eq!(
+                [found(answers, ""), found(answers, "bea"), found(answers, "cy")],
+                [one, two, None]
+            );
+        };
+        expected(&answers, Some(1), Some(2));
+        // What is read by its identity after that is the same state.
+        answers.insert(answer(1, 10));
+        expected(&answers, Some(1), Some(2));
+        // A change drops all of it, and the identity alone says nothing of the handle.
+        answers.remove(answer(1, 0).id);
+        answers.insert(answer(1, 10));
+        expected(&answers, None, Some(2));
+        // Another persona has it now.
+        answers.insert_by_handle(answer(3, 10), handle(""));
+        expected(&answers, Some(3), Some(2));
     }
 }

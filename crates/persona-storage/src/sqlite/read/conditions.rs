@@ -72,6 +72,10 @@ impl Conditions {
                 self.add(changed, [sequence]);
             }
         }
+        if let Some(prefix) = &filter.handle_prefix {
+            let [from, to] = [prefix.as_str().to_owned(), prefix.end()].map(Value::Text);
+            self.add("p.handle >= ? AND p.handle < ?", [from, to]);
+        }
         for tag in &filter.tags {
             let has =
                 "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";

@@ -90,9 +90,9 @@ struct Query {
 
 impl Query {
     fn of(request: &ExportRequest) -> Self {
-        let sql = sql_of(request.exported);
+        let sql = sql_of(request);
         let Some(asked) = request.owners() else {
-            return Self { sql: sql.into(), owners: Vec::new() };
+            return Self { sql, owners: Vec::new() };
         };
         if request.exported == Exported::History {
             let sql = sql.replace("p.id = c.persona", OF_OWNERS);
@@ -100,13 +100,14 @@ impl Query {
             return Self { sql, owners: vec![owners] };
         }
         let living = if request.exported == Exported::Living { "deleted_at IS NULL" } else { "1" };
+        let of_handle = request.of_handle("handle");
         // An index has those of each owner in this order, so that lists are merged and nothing is
         // sorted.
         let of_owner = |place: usize| {
             format!(
                 "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum, created_at
                  FROM personas
-                 WHERE owner = ?{place} AND {living}"
+                 WHERE owner = ?{place} AND {living} AND {of_handle}"
             )
         };
         let lists: Vec<String> = match asked.len() {
@@ -122,29 +123,32 @@ impl Query {
 /// Of the lines of a history, those of the personas of some owners.
 const OF_OWNERS: &str = "p.id = c.persona AND p.owner IN (SELECT value FROM json_each(?1))";
 
-const fn sql_of(exported: Exported) -> &'static str {
-    match exported {
-        Exported::Living => {
-            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
-             FROM personas
-             WHERE deleted_at IS NULL
-             ORDER BY row_id"
-        }
-        Exported::All => {
-            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
-             FROM personas
-             ORDER BY row_id"
-        }
+fn sql_of(request: &ExportRequest) -> String {
+    let of_handle = request.of_handle("p.handle");
+    match request.exported {
+        Exported::Living => format!(
+            "SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document, p.checksum
+             FROM personas AS p
+             WHERE p.deleted_at IS NULL AND {of_handle}
+             ORDER BY p.row_id"
+        ),
+        Exported::All => format!(
+            "SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document, p.checksum
+             FROM personas AS p
+             WHERE {of_handle}
+             ORDER BY p.row_id"
+        ),
         // By the feed, so that a handle was free when the revision that took it comes. A cross join
         // keeps its order, so that nothing is sorted.
-        Exported::History => {
+        Exported::History => format!(
             "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base, r.note,
                     p.deleted_at IS NOT NULL
              FROM changes AS c
              CROSS JOIN personas AS p ON p.id = c.persona
              CROSS JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
+             WHERE {of_handle}
              ORDER BY c.sequence"
-        }
+        ),
     }
 }
 
@@ -236,13 +240,12 @@ fn send_all(
         client.send(answer, held)?;
     }
     if exported == Exported::History {
-        let counted = if owners.is_empty() {
-            "SELECT count(*) FROM personas"
-        } else {
-            "SELECT count(*) FROM personas WHERE owner IN (SELECT value FROM json_each(?1))"
-        };
+        let of_owners =
+            if owners.is_empty() { "1" } else { "owner IN (SELECT value FROM json_each(?1))" };
+        let of_handle = request.of_handle("handle");
+        let counted = format!("SELECT count(*) FROM personas WHERE {of_owners} AND {of_handle}");
         let personas = snapshot
-            .query_row(counted, params_from_iter(&owners), |found| row::number(found, 0))
+            .query_row(&counted, params_from_iter(&owners), |found| row::number(found, 0))
             .map_err(failed)?;
         count.end(personas).map_err(Ended::Failed)?;
     }

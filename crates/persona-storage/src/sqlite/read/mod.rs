@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use persona_model::{LabelName, PersonaId};
+use persona_model::{HandleName, LabelName, PersonaId, Reach};
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -41,14 +41,16 @@ use self::cache::ReadCache;
 use self::damage::Damage;
 use self::pool::{Pool, PoolSettings, TURN_WAIT_MAX};
 use self::token_cache::TokenCache;
+use crate::handle::first_owner_of;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::error::{explain_read, from_driver};
-use crate::sqlite::tables::{labels, personas, tokens};
+use crate::sqlite::tables::{handles, labels, personas, tokens};
 use crate::sqlite::write::commit_record::CommitRecord;
 use crate::sqlite::write::write_lock::WriteLock;
 use crate::sqlite::{DatabaseError, Settings};
 use crate::{
-    Error, Glance, Labelled, NoObserver, Observer, ReadRoom, TokenHash, TokenLook, fault_injection,
+    Error, Glance, HandleLook, Labelled, NoObserver, Observer, ReadRoom, TokenHash, TokenLook,
+    fault_injection,
 };
 
 pub(super) use lease::{Held, Leases, Reason};
@@ -159,6 +161,21 @@ impl Readers {
             Some(cache) => cache.labelled(connection, id, name, select),
             None => select(connection),
         })
+    }
+
+    /// What a handle leads a client to, from the cache where it holds.
+    pub(super) fn look_at_handle(
+        &self,
+        name: &HandleName,
+        reach: &Reach,
+    ) -> Result<HandleLook, Error> {
+        let select =
+            |connection: &Connection| handles::look(connection, name, reach).map_err(from_driver);
+        let look = self.short(|connection| match &self.cache {
+            Some(cache) => cache.look_at_handle(connection, (name, first_owner_of(reach)), select),
+            None => select(connection),
+        })?;
+        Ok(fault_injection::handle_look(name, look))
     }
 
     /// The token with a secret of this hash, or whether there is any.

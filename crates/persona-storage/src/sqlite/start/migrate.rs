@@ -50,6 +50,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../../migrations/sqlite/0010_tokens.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../../migrations/sqlite/0011_owners.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../../migrations/sqlite/0012_labels.sql"), then: |_| Ok(()) },
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0013_addresses.sql"),
+        then: |_| Ok(()),
+    },
 ];
 
 /// The schema version that this build knows.
@@ -73,6 +77,9 @@ pub(crate) const CHAINED_SINCE: u32 = 9;
 
 /// The first version in which personas have owners.
 pub(crate) const OWNERS_SINCE: u32 = 11;
+
+/// The first version that keeps handles that were given up.
+pub(crate) const ADDRESSES_SINCE: u32 = 13;
 
 /// Stands in place of the version after a transfer has copied everything to another database while
 /// a server used the file. Writers look at the version in every transaction, so from this commit on

@@ -7,6 +7,7 @@
 pub(super) mod checksum;
 pub(super) mod events;
 pub(super) mod feed;
+pub(super) mod handles;
 pub(super) mod history;
 pub(super) mod idempotency;
 pub(super) mod labels;

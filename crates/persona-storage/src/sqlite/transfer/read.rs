@@ -8,10 +8,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use crate::Token;
-use crate::handle::Handle;
+use crate::handle::{FormerHandle, Handle};
 use crate::sqlite::DatabaseError;
 use crate::sqlite::error::damage;
-use crate::sqlite::tables::{checksum, labels, row, tokens};
+use crate::sqlite::tables::{checksum, handles, labels, row, tokens};
 use crate::transfer::{
     Counts, Entry, EntryOf, KeyRecord, Line, PersonaDigest, PersonaRow, RevisionRow, Side,
     TransferError, line_digest, persona_digest,
@@ -184,6 +184,14 @@ impl Side for File {
 
     fn tokens(&mut self) -> Result<Vec<Token>, TransferError> {
         tokens::all(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    fn former_handles(
+        &mut self,
+        after: Option<&Handle>,
+        limit: i64,
+    ) -> Result<Vec<FormerHandle>, TransferError> {
+        handles::former_after(&self.connection, after, limit).map_err(|error| self.failed(error))
     }
 
     fn labels(&mut self) -> Result<Vec<u8>, TransferError> {

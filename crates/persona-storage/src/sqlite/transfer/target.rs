@@ -15,14 +15,14 @@ use super::order;
 use super::put::{put_entries, put_persona};
 use super::read::File;
 use crate::Token;
-use crate::handle::Handle;
+use crate::handle::{FormerHandle, Handle};
 use crate::sqlite::DatabaseError;
 use crate::sqlite::FileSystem;
 use crate::sqlite::backup::snapshot;
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths;
 use crate::sqlite::start::{library, migrate};
-use crate::sqlite::tables::tokens;
+use crate::sqlite::tables::{handles, tokens};
 use crate::transfer::{Entry, KeyRecord, Side, Source, Start, Target, TransferError};
 
 /// Page cache in KiB: rows come in no order of most indexes.
@@ -270,6 +270,22 @@ impl Target for FileTarget {
             let transaction = self.connection().unchecked_transaction()?;
             tokens::remove_all(&transaction)?;
             tokens.iter().try_for_each(|token| tokens::put(&transaction, token))?;
+            transaction.commit()
+        };
+        write().map_err(|error| self.failed(error))
+    }
+
+    fn clear_former_handles(&mut self) -> Result<(), TransferError> {
+        let cleared = self.connection().execute("DELETE FROM former_handles", []);
+        cleared.map(drop).map_err(|error| self.failed(error))
+    }
+
+    fn put_former_handles(&mut self, former: &[FormerHandle]) -> Result<(), TransferError> {
+        let write = || -> rusqlite::Result<()> {
+            let transaction = self.connection().unchecked_transaction()?;
+            for FormerHandle { handle: Handle { owner, handle }, persona } in former {
+                handles::put(&transaction, handle, owner, *persona)?;
+            }
             transaction.commit()
         };
         write().map_err(|error| self.failed(error))

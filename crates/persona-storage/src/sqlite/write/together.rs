@@ -155,6 +155,7 @@ fn is_refusal(error: &Error) -> bool {
             | Error::AlreadyExists { .. }
             | Error::Stale { .. }
             | Error::HandleTaken { .. }
+            | Error::HandleMoved { .. }
             | Error::OwnerRefused { .. }
             | Error::Invalid(_)
             | Error::TestFailed { .. }

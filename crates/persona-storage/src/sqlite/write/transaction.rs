@@ -9,7 +9,7 @@ use crate::fault_injection;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Entry;
 use crate::sqlite::tables::personas::{Found, Stored, Texts};
-use crate::sqlite::tables::{feed, idempotency, personas, revisions};
+use crate::sqlite::tables::{feed, handles, idempotency, personas, revisions};
 use crate::{Error, Outcome, Representation, Write, Written};
 
 /// What came of a request in the running transaction.
@@ -151,6 +151,8 @@ fn keep(
             before.row_id
         }
     };
+    handles::keep(connection, before.map(|before| &before.persona), persona)
+        .map_err(from_driver)?;
     revisions::insert(connection, sequence, &earlier, revised, &texts).map_err(from_driver)?;
     let body = persona_model::join_representation(&texts.metadata, texts.document).into();
     let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);

@@ -3,9 +3,11 @@
 //! - `cast.rs`: the personas of two owners, and their tokens.
 //! - `probes.rs`: requests of every operation, and whether an answer tells that a persona is there.
 //! - `unseen.rs`: no answer tells of the personas of another owner; with its controls.
+//! - `handles.rs`: no handle leads to a persona of another owner.
 //! - `own.rs`: what such a token reads and changes.
 
 mod cast;
+mod handles;
 mod own;
 mod probes;
 mod unseen;

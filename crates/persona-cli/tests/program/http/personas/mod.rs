@@ -9,6 +9,7 @@ mod delete;
 mod diff;
 mod get;
 mod get_revision;
+mod handles;
 mod highlights;
 mod import;
 mod import_file;

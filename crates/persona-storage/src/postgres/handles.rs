@@ -1,0 +1,74 @@
+//! The handles of `personas`, and rows of `former_handles`.
+
+use persona_model::{HandleName, Reach};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::connection::Parameter;
+use super::row;
+use super::shared_reader::SharedReader;
+use crate::handle::{HandleLook, HandleRow, ROWS_MAX, choose, owners_of};
+use crate::{Error, GLANCE_BYTES_MAX};
+
+/// What a persona is called, and what was called so: for two owners, and for all of them. The first
+/// columns are the same in both parts; a large document stays with the server.
+macro_rules! look {
+    ($living:literal, $former:literal) => {
+        concat!(
+            "
+    (SELECT false, p.owner, p.owner, false, p.id, p.revision, p.deleted_at IS NOT NULL, p.head,
+            CASE WHEN octet_length(p.document) <= $4 THEN p.document END
+     FROM persona_store.personas AS p
+     WHERE p.handle = $1 AND p.deleted_at IS NULL AND ",
+            $living,
+            "
+     ORDER BY p.owner
+     LIMIT $5)
+    UNION ALL
+    (SELECT true, f.owner, p.owner, p.deleted_at IS NOT NULL AND p.handle IS NOT DISTINCT FROM f.handle AND p.owner = f.owner,
+            p.id, p.revision, p.deleted_at IS NOT NULL, p.head,
+            CASE WHEN octet_length(p.document) <= $4 THEN p.document END
+     FROM persona_store.former_handles AS f
+     JOIN persona_store.personas AS p ON p.id = f.persona
+     WHERE f.handle = $1 AND ",
+            $former,
+            "
+     ORDER BY f.owner
+     LIMIT $5)"
+        )
+    };
+}
+const OF_OWNERS: &str = look!("p.owner IN ($2, $3)", "f.owner IN ($2, $3)");
+const OF_ALL: &str = look!("$2::text = $3::text", "$2::text = $3::text");
+
+/// What a handle leads a client to, with the persona itself. One statement, and so of one snapshot.
+pub(super) async fn look(
+    reader: &SharedReader,
+    name: &HandleName,
+    reach: &Reach,
+) -> Result<HandleLook, Error> {
+    let owners = owners_of(reach);
+    let sql = if owners.is_some() { OF_OWNERS } else { OF_ALL };
+    let [first, second] = owners.unwrap_or_default();
+    let parameters: [Parameter<'_>; 5] = [
+        (&name.as_str(), Type::TEXT),
+        (&first, Type::TEXT),
+        (&second, Type::TEXT),
+        (&row::stored(GLANCE_BYTES_MAX as u64), Type::INT8),
+        (&row::stored(ROWS_MAX as u64), Type::INT8),
+    ];
+    let rows = reader.read(sql, &parameters).await?;
+    Ok(choose(reach, rows.iter().map(handle_row).collect::<Result<_, _>>()?))
+}
+
+fn handle_row(found: &Row) -> Result<HandleRow, Error> {
+    let persona = row::id(found, 4)?;
+    Ok(HandleRow {
+        is_former: row::value(found, 0)?,
+        owner: row::value(found, 1)?,
+        owner_now: row::value(found, 2)?,
+        is_of_deleted: row::value(found, 3)?,
+        persona,
+        glance: row::glance(found, 5, persona)?,
+    })
+}
