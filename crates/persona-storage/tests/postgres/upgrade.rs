@@ -159,7 +159,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     let report = initialise(&settings(&folder.database())).expect("brought up to date");
     assert_eq!(
         (report.migrated_from, report.schema_version, report.personas),
-        (Some(5), 12, Some(5))
+        (Some(5), 13, Some(5))
     );
     let log = fs::metadata(folder.path("persona.db-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0, "what the migration wrote is in the file itself");

@@ -78,20 +78,20 @@ def main(address: str) -> None:
     assert made.extensions.to_dict() == extensions.to_dict() and made.kind == "character"
 
     patch = PersonaMergePatch(nickname="Ada L.")
-    patched, tag = persona(patch_persona.sync_detailed(made.id, client=client, body=patch), 200)
+    patched, tag = persona(patch_persona.sync_detailed(str(made.id), client=client, body=patch), 200)
     assert changed(made, patched) == {"nickname"}
-    cleared, tag = persona(patch_persona.sync_detailed(made.id, client=client, body=PersonaMergePatch(handle=None)), 200)
+    cleared, tag = persona(patch_persona.sync_detailed(str(made.id), client=client, body=PersonaMergePatch(handle=None)), 200)
     assert changed(patched, cleared) == {"handle"} and cleared.handle is None
 
-    read, read_tag = persona(get_persona.sync_detailed(made.id, client=client), 200)
+    read, read_tag = persona(get_persona.sync_detailed(str(made.id), client=client), 200)
     assert read == cleared and read_tag == tag
-    assert get_persona.sync_detailed(made.id, client=client, if_none_match=tag).status_code == HTTPStatus.NOT_MODIFIED
+    assert get_persona.sync_detailed(str(made.id), client=client, if_none_match=tag).status_code == HTTPStatus.NOT_MODIFIED
 
     # What was read goes back as it is, with one field changed.
     whole = PersonaReplace.from_dict({**read.to_dict(), "creator": "somebody"})
-    replaced, tag = persona(replace_persona.sync_detailed(made.id, client=client, body=whole, if_match=tag), 200)
+    replaced, tag = persona(replace_persona.sync_detailed(str(made.id), client=client, body=whole, if_match=tag), 200)
     assert changed(read, replaced) == {"creator"}
-    stale = replace_persona.sync_detailed(made.id, client=client, body=whole, if_match=read_tag)
+    stale = replace_persona.sync_detailed(str(made.id), client=client, body=whole, if_match=read_tag)
     assert isinstance(stale.parsed, Problem) and stale.parsed.code == "stale", stale.content
 
     page = list_personas.sync(client=client, tag=["maths"], q="Ada", is_active=False, limit=10)
@@ -100,13 +100,13 @@ def main(address: str) -> None:
     assert isinstance(part, PersonaPage)
     assert part.items == [PersonaPart(id=made.id, name="Ada")]
 
-    deleted = delete_persona.sync_detailed(made.id, client=client, if_match=tag)
+    deleted = delete_persona.sync_detailed(str(made.id), client=client, if_match=tag)
     assert deleted.status_code == HTTPStatus.NO_CONTENT
-    gone = get_persona.sync(made.id, client=client)
+    gone = get_persona.sync(str(made.id), client=client)
     assert isinstance(gone, Problem) and gone.code == "deleted"
-    restored, _ = persona(undelete_persona.sync_detailed(made.id, client=client), 200)
+    restored, _ = persona(undelete_persona.sync_detailed(str(made.id), client=client), 200)
     assert changed(replaced, restored) == set()
-    nobody = get_persona.sync(UUID(int=7), client=client)
+    nobody = get_persona.sync(str(UUID(int=7)), client=client)
     assert isinstance(nobody, Problem) and nobody.code == "no_such_persona"
     status = get_status.sync(client=client)
     assert isinstance(status, Status) and status.personas == 1
