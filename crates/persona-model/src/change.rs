@@ -7,13 +7,13 @@ use crate::{PersonaId, Revision, Timestamp, UnknownWord};
 /// What happened to a persona.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChangeKind {
-    /// It came into being.
+    /// The persona was created.
     Created,
-    /// Its document changed.
+    /// The document of the persona changed.
     Updated,
-    /// It was soft-deleted.
+    /// The persona was soft-deleted.
     Deleted,
-    /// It was undeleted.
+    /// The persona was undeleted.
     Undeleted,
 }
 
@@ -45,12 +45,12 @@ impl FromStr for ChangeKind {
 pub struct Change {
     /// Place in the feed: from 1, growing in commit order, never reused.
     pub sequence: u64,
-    /// Which persona.
+    /// The persona that was changed.
     pub persona: PersonaId,
     /// The revision that the change made.
     pub revision: Revision,
     /// What happened.
     pub kind: ChangeKind,
-    /// When it was committed.
+    /// The time of the write transaction that made the change.
     pub at: Timestamp,
 }
