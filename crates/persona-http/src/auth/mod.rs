@@ -1,14 +1,14 @@
 //! Whether a request may do what its operation does: the tokens of clients.
 //!
-//! What lives here: how a token is read out of a request, and what the table of operations and the
-//! store make of it. What must not: status codes (`problem/`), and how tokens are kept
+//! What lives here: reading the token of a request, and deciding by the table of operations and the
+//! store what it permits. What must not: status codes (`problem/`), and how tokens are kept
 //! (`persona-storage`).
 //!
 //! - `permit.rs`: start here; the one check that every request passes, on both ways.
 //! - `credential.rs`: the token that a request carries; `cookie.rs`: the one that a browser keeps.
 //! - `denial.rs`: why a request is refused.
-//! - `identity.rs`: on behalf of which token a request is, which personas there are for it, and the
-//!   author of its changes.
+//! - `identity.rs`: the token of a request, the personas that it reaches, and the author of its
+//!   changes.
 //! - `token_uses.rs`: when tokens were used last.
 
 mod cookie;

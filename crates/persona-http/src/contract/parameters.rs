@@ -1,7 +1,8 @@
-//! Query parameters of requests, one row each: what they may hold, and how it is read.
+//! Query parameters of requests, one row each: the values that they may have, and how a value is
+//! read.
 //!
-//! A handler reads a parameter through its row, so what the OpenAPI document says of a parameter is
-//! what the server takes.
+//! A handler reads a parameter through its row, so the server accepts exactly what the OpenAPI
+//! document says.
 
 use std::str::FromStr;
 
@@ -18,11 +19,11 @@ pub use super::headers::*;
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// What it may hold.
+    /// The form of the value.
     pub holds: ParameterKind,
     /// Whether it may be given more than once.
     pub repeats: bool,
-    /// What it is for, in one sentence.
+    /// The purpose, in one sentence.
     pub about: &'static str,
 }
 
@@ -37,7 +38,7 @@ pub enum ParameterKind {
     OneOf(&'static [&'static str]),
     /// A tag.
     Tag,
-    /// An owner, or nothing for none.
+    /// An owner; an empty value stands for personas without an owner.
     Owner,
     /// What a search looks for.
     Search,
@@ -45,7 +46,7 @@ pub enum ParameterKind {
     Cursor,
     /// A cursor that a list of revisions handed out.
     RevisionCursor,
-    /// What an author says of a change.
+    /// The note of an author on a change.
     Note,
     /// An RFC 3339 time, or a position of the feed.
     Since,
@@ -64,9 +65,9 @@ pub enum ParameterKind {
 /// A query parameter with the type of its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Typed<T> {
-    /// What the document shows.
+    /// The parameter as the OpenAPI document shows it.
     pub parameter: Parameter,
-    /// Reads a value. An error is what the value must be, such as "true or false".
+    /// Reads a value. An error says what the value must be, such as "true or false".
     pub read: fn(&Parameter, &str) -> Result<T, String>,
 }
 
@@ -105,7 +106,7 @@ pub const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
 /// Words of `kind` of events; a test compares them with those of the bodies.
 pub const EVENT_KIND_WORDS: &[&str] = &["created", "updated", "deleted", "undeleted"];
 
-/// Largest number of a revision: databases count with 63 bits.
+/// Largest number of a revision: databases store the number in 63 bits.
 pub const REVISION_MAX: u64 = i64::MAX as u64;
 
 /// Whether a batch is one transaction.
@@ -116,18 +117,18 @@ pub const ATOMIC: Typed<bool> = flag(
 /// Which revision of a persona is read.
 pub const REVISION: Typed<Revision> =
     revision("revision", "The revision to read instead of the current one.");
-/// What a patch was made to.
+/// The revision that a patch was made for.
 pub const BASE_REVISION: Typed<Revision> = revision(
     "base_revision",
     "The revision that the change was made to; it is merged with what happened since.",
 );
-/// The first of two revisions that are compared.
+/// The earlier of two revisions that are compared.
 pub const FROM: Typed<Revision> =
     revision("from", "The revision to start from; the one before by default.");
-/// The second one.
+/// The later of two revisions that are compared.
 pub const TO: Typed<Revision> =
     revision("to", "The revision to compare it with; the current one by default.");
-/// What a document is compared with.
+/// The revision that a document of the client is compared with.
 pub const FROM_CURRENT: Typed<Revision> =
     revision("from", "The revision to compare it with; the current one by default.");
 /// Size of a page.
@@ -147,7 +148,7 @@ pub const REVISION_CURSOR: Typed<Revision> = typed(
     |_, value| parse_revision(value).ok_or_else(|| "next_cursor of the page before".into()),
     "Where to go on: next_cursor of the page before.",
 );
-/// What the author of a change says of it.
+/// The note of the author on a change.
 pub const NOTE: Parameter = text(
     "note",
     ParameterKind::Note,
@@ -205,7 +206,7 @@ pub const COUNT: Typed<bool> = typed(
     |_, value| if value == "exact" { Ok(true) } else { Err("one of exact".into()) },
     "Adds total: how many personas there are in all pages.",
 );
-/// What a list is searched for.
+/// The search text of a list.
 pub const Q: Parameter = text(
     "q",
     ParameterKind::Search,
@@ -226,7 +227,7 @@ pub const HISTORY: Typed<bool> = flag(
      default.",
 );
 
-/// Where events start.
+/// The place in the feed behind which events start.
 pub const AFTER: Typed<FeedPlace> = typed(
     "after",
     ParameterKind::Place,
@@ -237,7 +238,7 @@ pub const AFTER: Typed<FeedPlace> = typed(
     "Events behind this place: next_after of the page before, the sequence of an event, or 0 for \
      all; without it those from now on.",
 );
-/// How long a page of events is waited for.
+/// How long the server waits for an event before it answers with an empty page, in seconds.
 pub const WAIT: Typed<u64> = typed(
     "wait",
     ParameterKind::Seconds(EVENTS_WAIT_SECONDS_MAX),
@@ -263,25 +264,25 @@ pub const PERSONA: Parameter = text(
     true,
     "Only events of this persona; repeat it for several, at most 32.",
 );
-/// What happened in events.
+/// The kinds of changes that events tell of.
 pub const EVENT_KIND: Parameter = text(
     "kind",
     ParameterKind::AnyOf(EVENT_KIND_WORDS),
     true,
     "Only events of this kind; repeat it for several.",
 );
-/// Whether events have personas.
+/// Whether events contain the persona at their revision.
 pub const INCLUDE_DOCUMENT: Typed<bool> = typed(
     "include",
     ParameterKind::OneOf(&["document"]),
     |_, value| if value == "document" { Ok(true) } else { Err("one of document".into()) },
     "Adds document to each event: the persona at that revision.",
 );
-/// Longest wait for an event, in seconds: below the 60 seconds after which proxies give up a
+/// Longest wait for an event, in seconds: below the 60 seconds after which many proxies end a
 /// request.
 pub const EVENTS_WAIT_SECONDS_MAX: u64 = 55;
 
-/// Whether a file is only looked at.
+/// Whether a file is imported or only validated.
 pub const IMPORT_MODE: Typed<bool> = typed(
     "mode",
     ParameterKind::OneOf(&["run", "validate"]),
@@ -306,10 +307,10 @@ pub const ON_DUPLICATE: Typed<OnDuplicate> = typed(
      file, or a second persona; skip by default.",
 );
 
-/// What becomes of an item where its persona exists with other content.
+/// What the import does with an item if its persona exists with other content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnDuplicate {
-    /// The persona is left alone.
+    /// The persona is not changed.
     Skip,
     /// The persona gets the content of the item, as a new revision.
     Update,
@@ -357,8 +358,8 @@ fn read_owned(_: &Parameter, value: &str) -> Result<Owned, String> {
 
 fn read_since(_: &Parameter, value: &str) -> Result<Since, String> {
     let wanted = || {
-        // In a query a bare + is a space, so that the offset of a time arrives broken unless it is
-        // written as %2B.
+        // In a query a bare `+` means a space, so the `+` of a time offset must be written as
+        // `%2B`.
         if value.contains(' ') {
             "an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list"
         } else {

@@ -19,7 +19,8 @@ pub async fn follow_events(
 ) -> Result<Response, Problem> {
     let asked = Asked::read(&request)?;
     if asked.form == Form::Stream && request.version() < Version::HTTP_11 {
-        // Without chunks no client can tell events that are complete from those that are cut off.
+        // HTTP/1.0 has no chunks, and without them a client cannot tell a complete event from one
+        // that was cut off.
         return Err(Problem::new(Code::OldProtocol, "a stream can only be sent with HTTP/1.1"));
     }
     let client = request.extensions().get::<ClientAddress>().copied();

@@ -24,14 +24,15 @@ use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
-/// Separates a cursor from the position in the feed that the first page of a list of changes told.
+/// Separates a cursor from the position of the first page, which cursors of a list of changes
+/// carry.
 const POSITION_BEHIND: char = '.';
-/// Most names of members in `fields`; a persona has about half as many.
+/// Most names of members in `fields`; a persona has about half as many members.
 const FIELD_NAMES_MAX: usize = 64;
-/// How the text of a page begins, and how it ends.
+/// The start of the text of a page.
 const PAGE_START: &str = "{\"items\":[";
 const PAGE_END: &str = "}";
-/// A page of more bytes is not taken apart on a serving thread.
+/// A page of more bytes is not processed on a serving thread.
 const LIGHT_PAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// Answers with one page.
@@ -54,7 +55,7 @@ pub async fn list_personas(
         }
     };
     // A change that was made after the first page was read may be missing in later pages. So every
-    // page names the position of the first page as the place to go on from.
+    // page tells the position of the first page as the place to go on from.
     page.position = followed.or(page.position);
     let memory = context.answers.reserve(client, bytes_of(&page) + highlights.len())?;
     let is_light = fields.is_none() || bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
@@ -66,7 +67,7 @@ pub async fn list_personas(
     Ok(response)
 }
 
-/// Does work on a page's texts where no other client waits for it.
+/// Does work on the texts of a page on a blocking thread, so that other clients do not wait for it.
 pub(super) async fn elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -80,7 +81,7 @@ struct Asked {
     fields: Option<Vec<String>>,
     /// The search with the words to mark in the answer.
     highlight: Option<Search>,
-    /// The position that the first page told, where this is a later one.
+    /// The position of the first page, if this is a later page.
     followed: Option<Position>,
 }
 
@@ -124,7 +125,7 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     Ok(Asked { request, fields, highlight: search.filter(|_| highlight), followed })
 }
 
-/// The order; `ranked` tells whether there is something to rank by.
+/// Reads the order of the list; `ranked` tells whether there is a search to rank by.
 fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     let usual = if ranked { Sort::RELEVANCE } else { Sort::DEFAULT };
     let sort = query.value(&row::SORT).unwrap_or(usual);
@@ -138,8 +139,8 @@ fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     sort
 }
 
-/// Where the page starts, and the position that the first page told. A list of changes has that
-/// behind each cursor.
+/// Reads where the page starts, and the position of the first page, which follows the cursor of a
+/// list of changes.
 fn cursor(
     query: &mut Parameters<'_>,
     filter: &Filter,
@@ -163,7 +164,7 @@ fn cursor(
 
 fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
     query.text(&row::FIELDS)?;
-    // Each once, however often it is there.
+    // Each name counts once, even if it is repeated.
     let names: BTreeSet<String> = query
         .texts(&row::FIELDS)
         .flat_map(|value| value.split(','))
@@ -189,13 +190,13 @@ fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
     Some(names.into_iter().collect())
 }
 
-/// About how many bytes a page has as JSON; with only some of the members it has less.
+/// About how many bytes a page has as JSON with all members.
 fn bytes_of(page: &Page) -> usize {
     page.items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 256
 }
 
-/// The page as JSON: the stored answers as they are, unless only some members are wanted.
-/// Highlights stand beside them, so that an item can be sent back as it came.
+/// The page as JSON: the stored representations unchanged, unless only some members are wanted.
+/// Highlights are beside the items, so that an item can be sent back unchanged.
 fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result<Vec<u8>, Error> {
     let behind =
         page.position.map_or(String::new(), |position| format!("{POSITION_BEHIND}{position}"));
@@ -207,7 +208,7 @@ fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result
         highlights: None,
     };
     let frame = serde_json::to_vec(&without_items).expect("a page is JSON");
-    // The texts of the store and of the highlights are put in their places as they are.
+    // The texts of the store and of the highlights are inserted unchanged.
     let (start, rest) = frame.split_at(PAGE_START.len());
     debug_assert_eq!(start, PAGE_START.as_bytes(), "items come first");
     let mut text = Vec::with_capacity(if fields.is_none() { bytes_of(page) } else { 0 });
