@@ -37,7 +37,7 @@ use crate::contract::schema;
 /// The document as text; it is the same for the life of the process.
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| written("/"));
 
-/// The document of a server behind a proxy, whose paths have the prefix of the proxy.
+/// The document of a server behind a proxy: its paths have the prefix of the proxy.
 static BEHIND_PROXY: OnceLock<Bytes> = OnceLock::new();
 
 /// Writes the document of an API below this path.

@@ -117,7 +117,7 @@ struct Placed {
     write: Write,
 }
 
-/// The facts of an item whose task runs.
+/// The facts of an item while its task runs.
 struct Started {
     place: usize,
     bytes: usize,

@@ -105,9 +105,9 @@ fn report_of(read: &file::Read) -> ImportItem {
 }
 
 /// Adapts the items to the reach of the client. A client that is bound to an owner does not choose
-/// identities: an item whose identity is not one of its personas gets an identity derived from
-/// owner and item, so that a second run over the file adds nothing. The documents get the client's
-/// owner.
+/// identities: an item with an identity that is not one of the client's personas gets one derived
+/// from owner and item, so that a second run over the file adds nothing. The documents get the
+/// client's owner.
 async fn own_items(
     view: View<'_>,
     items: impl Iterator<Item = (usize, Item)>,
