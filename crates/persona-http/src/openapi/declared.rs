@@ -1,8 +1,7 @@
 //! Tests: an operation declares exactly the problems that it can answer with.
 //!
-//! Errors of the store come from a test store that always fails; refusals before the store are
-//! provoked by requests. Besides, both clients of the tests of the built program check every answer
-//! against the OpenAPI document.
+//! Errors of the store come from a test store that always fails, other refusals from requests. The
+//! clients in the tests of the built program check every answer against the OpenAPI document too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -188,8 +187,7 @@ async fn code_of(response: Response) -> Option<String> {
     problem["code"].as_str().map(str::to_owned)
 }
 
-/// The code of the problem of a request to a server that demands tokens, sent with this secret if
-/// there is one.
+/// The code of the problem from a server that demands tokens; sent with this secret if any.
 pub(super) async fn answered_for_a_token(
     store: Arc<dyn Store>,
     request: Request<Body>,
@@ -206,8 +204,7 @@ pub(super) async fn answered_for_a_token(
     code_of(response).await
 }
 
-/// Sends requests that are refused for their token: the expected code of each, and the code of the
-/// answer.
+/// Requests refused for their token: the expected code of each, and that of the answer.
 async fn refused_for_its_token(
     method: &str,
     path: &str,
@@ -387,8 +384,7 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
         let of_tokens = refused_for_its_token(&method, &path, usual).await;
         for (code, answered) in probes.into_iter().chain(of_tokens) {
             let word = code.facts().word;
-            // A revert sends no document; it is invalid only if the rules became stricter after the
-            // old revision was stored.
+            // A revert is invalid only if the rules are stricter than for the old revision.
             if id == "revert_persona" && code == Code::Invalid {
                 continue;
             }
