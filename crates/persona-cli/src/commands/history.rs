@@ -14,8 +14,8 @@ use crate::terminal::{GivesWay, Output, Table, harmless};
 
 /// Largest page: an entry has a few hundred bytes.
 const PAGE_MAX: u64 = 500;
-/// How the columns give way on a narrow terminal: what changed is shortened first, then the author
-/// is left out, then the size.
+/// How the columns shrink on a narrow terminal: the list of changed members is shortened first,
+/// then the author is left out, then the size.
 const WAYS: [GivesWay; 6] = [
     GivesWay { least: usize::MAX, leaves: 0 },
     GivesWay { least: usize::MAX, leaves: 0 },
@@ -24,7 +24,7 @@ const WAYS: [GivesWay; 6] = [
     GivesWay { least: 16, leaves: 0 },
     GivesWay { least: 16, leaves: 1 },
 ];
-/// More changed members are told by their number.
+/// If more members changed, only their number is shown.
 const CHANGED_NAMED_MAX: usize = 8;
 
 /// Lists revisions.

@@ -1,16 +1,15 @@
-//! `persona verify`: loads a store through every worker, records what was asked and answered, and
-//! checks the record.
+//! `persona verify`: puts a store under load through every worker, records requests and answers,
+//! and checks the record.
 //!
 //! What lives here: clients that talk HTTP like any other, the history, and the checks. What must
-//! not: any knowledge of how the store works inside, so that the verdict does not rest on the store
+//! not: knowledge of the inside of the store, so that the verdict does not depend on the store
 //! itself.
 //!
-//! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is
-//! recorded, `checks/` is the pure judgement of it, `client.rs` is what one client does,
-//! `follow.rs` the one that only follows changes, `streams.rs` those that are told of them,
-//! `together.rs` those that change and read several personas at once, `chaos.rs` kills processes,
-//! `refusals.rs` and `lives.rs` come after the load: kills behind refused writes, and a restore.
-//! `report.rs` is what is said.
+//! Start reading at `run.rs`, the whole course of a run. `history.rs` is the record, and `checks/`
+//! judges it with pure functions. `client.rs` is an ordinary client, `follow.rs` a client that
+//! follows changes with lists, `streams.rs` clients of the event stream, and `together.rs` clients
+//! that change and read several personas at once. `chaos.rs` kills processes. `refusals.rs` (kills
+//! after refused writes) and `lives.rs` (a restore) run after the load. `report.rs` is the output.
 
 mod answer;
 mod ask;

@@ -1,8 +1,9 @@
 //! `persona import`: files to personas, many at a time, and a second run changes nothing.
 //!
-//! Start reading at `command.rs`. `reader.rs` takes items out of a file in a thread of its own,
-//! `order.rs` says which may be sent when, `send.rs` brings one item to the API, and `batches.rs`
-//! new ones together; `report.rs` says what came of it, `progress.rs` shows how far it is.
+//! Start reading at `command.rs`. `reader.rs` reads the items of a file in a separate thread,
+//! `order.rs` decides which item may be sent when, `send.rs` sends one item to the API,
+//! `batches.rs` sends new personas together; `report.rs` reports the results, `progress.rs` shows
+//! the progress.
 
 mod batches;
 mod command;
