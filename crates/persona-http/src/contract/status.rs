@@ -17,7 +17,7 @@ pub struct Status {
     pub started_at: Time,
     /// How long the server has been running, in milliseconds.
     pub uptime_ms: u64,
-    /// The kind of database: sqlite or postgres.
+    /// The kind of database: sqlite, postgresql or memory.
     pub backend: String,
     /// Version of the database engine.
     pub engine_version: String,
