@@ -1,17 +1,17 @@
-//! A handle with its owner: it is unique among the personas of one.
+//! A handle with its owner. A handle is unique among the personas of one owner.
 
 use persona_model::Persona;
 
-/// See the module.
+/// A handle and the owner within which it is unique.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Handle {
-    /// Empty where there is none.
+    /// The owner; empty for personas without an owner.
     pub owner: String,
     pub handle: String,
 }
 
 impl Handle {
-    /// What a persona takes or keeps; a deleted one gives its handle free.
+    /// The handle that a persona occupies; a deleted persona occupies none.
     pub(crate) fn of(persona: &Persona) -> Option<Self> {
         let document = &persona.document;
         let handle = document.handle().filter(|_| persona.deleted_at.is_none())?;

@@ -1,9 +1,8 @@
-//! What a store says of itself: its state, its room for reads, and why it takes no more writes.
+//! The state of a store: its status, its room for reads, and why it takes no more writes.
 
 use crate::sqlite::Space;
 
-/// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start
-/// line.
+/// The status of a backend: plain texts and numbers for `/status`, `doctor` and the start line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
     /// `sqlite`, `postgresql` or `memory`.
@@ -16,20 +15,20 @@ pub struct Status {
     pub durability_meaning: &'static str,
     /// Version of the schema.
     pub schema_version: u32,
-    /// Living personas.
+    /// Number of personas that are not deleted.
     pub personas: u64,
     /// Bytes of the database.
     pub database_bytes: u64,
-    /// What only this kind of backend has.
+    /// The facts that only this kind of backend has.
     pub details: BackendDetails,
 }
 
-/// What only one kind of backend has, by where it keeps its personas.
+/// The facts that only one kind of backend has.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BackendDetails {
-    /// In the memory of this process.
+    /// The personas are in the memory of this process.
     Memory,
-    /// In a file.
+    /// The personas are in a file.
     File {
         /// Journal mode as read back from a connection; `wal` on SQLite.
         journal_mode: String,
@@ -37,20 +36,20 @@ pub enum BackendDetails {
         wal_bytes: u64,
         /// Bytes that the WAL is kept below.
         wal_bytes_max: u64,
-        /// From how many pages in the WAL on they are checkpointed.
+        /// Number of pages in the WAL from which on a checkpoint is made.
         wal_autocheckpoint: u32,
         /// Name of the file system that the file lies on.
         file_system: String,
-        /// What is free there, and what writes leave free.
+        /// The free space of the disk, and the reserve.
         space: Space,
     },
-    /// On a database server.
+    /// The personas are on a database server.
     Server {
         /// Hosts and database; never the password.
         place: String,
         /// Connections to the server now, of all clients.
         connections: u64,
-        /// Most connections that it takes.
+        /// Most connections that the server accepts.
         connections_max: u64,
     },
 }
@@ -60,10 +59,10 @@ pub enum BackendDetails {
 pub enum Loss {
     /// A sync failed: what reached the disk is unknown, so every process must open the file again.
     Disk,
-    /// It is unknown what became of a commit, so every process must open the file again, which
-    /// decides it.
+    /// The outcome of a commit is unknown, so every process must open the file again, which decides
+    /// the outcome.
     Doubt,
-    /// Its writer ended by a fault of the program; only this process is concerned.
+    /// The writer ended because of a bug; only this process is concerned.
     Writer,
     /// Another version of the program changed the schema; every process of this version must end.
     Schema,

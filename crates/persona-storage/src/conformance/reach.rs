@@ -1,5 +1,5 @@
-//! What a viewer that is bound to an owner finds: its own personas, and of the others not even
-//! that they exist.
+//! Cases: a viewer that is bound to an owner finds its own personas, and cannot even find out that
+//! others exist.
 
 use persona_model::{
     Document, Filter, ListRequest, PastRevision, Patch, Precondition, Revision, Sort, Timestamp,
@@ -50,7 +50,7 @@ async fn personas(store: &Subject) {
     assert!(huge.body.len() > ATOMIC_BYTES_MAX);
 }
 
-/// What every read tells of a persona.
+/// Whether each kind of read finds a persona.
 async fn told(store: &GuardedStore, viewer: &Viewer, number: u8) -> [bool; 6] {
     let (view, id) = (store.view(viewer), id(number));
     let first = Some(Revision::FIRST);
@@ -79,7 +79,7 @@ pub async fn a_bound_viewer_reads_its_own_personas_and_no_others(
         let everything = told(&store, &Viewer::trusted(), number).await;
         assert_eq!(everything[..5], [number != 11; 5], "{number}");
         let at_once = store.view(&strict).glance_at_once(id(number));
-        // A large one, and all of a database server, are not read at once.
+        // Large personas, and all personas of a database server, are not read without waiting.
         assert!(at_once.is_none_or(|found| found.expect("readable").is_some() == own));
     }
     let request = ListRequest {
@@ -141,7 +141,7 @@ pub async fn a_write_of_a_bound_viewer_finds_no_persona_of_others(
     let door = guarded(store);
     for (viewer, keyed) in [(bound_to("ada", 1, false), false), (bound_to("ada", 2, true), true)] {
         let view = door.view(&viewer);
-        // Of another owner, of none, and one that never was.
+        // Personas of another owner and of none, and one that never existed.
         for number in [4, 5, 6, 7, 8, 9, 10, 11] {
             for (place, write) in writes(number).into_iter().enumerate() {
                 let write = if keyed { idempotent(write, "k", 1) } else { write };
@@ -171,7 +171,7 @@ pub async fn what_a_bound_viewer_writes_is_of_its_owner(store: &Subject, _clock:
     view.write(creation(2, json!({ "name": "B", "owner": "ada" }))).await.expect("created");
     let refused = view.write(creation(3, json!({ "name": "C", "owner": "bea" }))).await;
     assert!(is_refused(&refused), "{refused:?}");
-    // To choose an identity would tell whether it is in use.
+    // Choosing an identity would reveal whether it is in use.
     let chosen = Operation::Create { id: id(4), document: document(json!({ "name": "D" })) };
     let refused = view.write(write(chosen)).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
@@ -204,7 +204,7 @@ pub async fn a_persona_that_is_given_away_is_gone_for_its_former_owner(
     let door = guarded(store);
     assert_eq!(told(&door, &ada, 1).await, [true; 6]);
     assert_eq!(told(&door, &bea, 1).await, [false; 6]);
-    // What was before it had an owner is its owner's now, and stays so.
+    // The revisions from before the persona had an owner belong to its owner now.
     let first =
         Operation::Revert { id: id(1), precondition: Precondition::Any, revision: Revision::FIRST };
     let reverted = door.view(&ada).write(write(first)).await.expect("reverted");
@@ -213,7 +213,7 @@ pub async fn a_persona_that_is_given_away_is_gone_for_its_former_owner(
     merge(store, 1, json!({ "owner": "bea" })).await.expect("given away");
     assert_eq!(told(&door, &ada, 1).await, [false; 6]);
     assert_eq!(told(&door, &bea, 1).await, [true; 6]);
-    // Its former owner stands in its past.
+    // The former owner is named in the earlier revisions.
     let of_ada =
         Operation::Revert { id: id(1), precondition: Precondition::Any, revision: revision(2) };
     let refused = door.view(&bea).write(write(of_ada)).await;

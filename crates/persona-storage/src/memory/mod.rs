@@ -2,9 +2,9 @@
 //! to users.
 //!
 //! - `store.rs`: the contract, over the rows.
-//! - `rows.rs`: what is kept, and how a write changes it.
+//! - `rows.rs`: the stored rows, and how a write changes them.
 //! - `tokens.rs`: access tokens.
-//! - `lists.rs`: which personas a list has, and in which order.
+//! - `lists.rs`: the filter and the order of lists.
 
 mod lists;
 mod rows;

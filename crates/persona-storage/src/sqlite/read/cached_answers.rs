@@ -1,4 +1,4 @@
-//! Ready answers by identity, bounded by the bytes that they take up.
+//! Answers by identity, within a bound of bytes.
 //!
 //! Which answer makes room for another one is left to a library (S3-FIFO and CLOCK-PRO, as
 //! `quick_cache` does it): personas that are read once, as by a client that walks through all of
@@ -22,7 +22,7 @@ const ENTRY_BYTES_USUAL: usize = 2048 + ENTRY_BYTES;
 /// place of many that are asked for more often.
 const PARTS_OF_ONE_ANSWER: usize = 16;
 
-/// Counts what an entry takes up.
+/// Counts the bytes of an entry.
 #[derive(Clone)]
 struct Bytes;
 
@@ -43,7 +43,7 @@ pub(super) struct CachedAnswers {
 }
 
 impl CachedAnswers {
-    /// Room for so many bytes.
+    /// Makes room for this many bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
         let entries = bytes_max / ENTRY_BYTES_USUAL;
         Self {

@@ -14,7 +14,7 @@ use crate::sqlite::{DatabaseError, search};
 /// One step from a version to the next.
 struct Migration {
     sql: &'static str,
-    /// What SQL cannot say, in the same transaction.
+    /// A part of the step that SQL cannot express, in the same transaction.
     then: fn(&Connection) -> rusqlite::Result<()>,
 }
 
@@ -73,9 +73,9 @@ pub(crate) const CHAINED_SINCE: u32 = 9;
 /// The first version in which personas have owners.
 pub(crate) const OWNERS_SINCE: u32 = 11;
 
-/// Stands in place of the version after a transfer has copied everything to another database while
-/// a server used the file. Writers look at the version in every transaction, so from this commit on
-/// no writer adds what would be missing in the new place.
+/// The version of a retired file: a transfer has copied everything to another database while a
+/// server used the file. Writers check the version in every transaction, so after this commit no
+/// writer adds anything to the old file.
 pub(crate) const RETIRED: u32 = VERSION | RETIRED_MARK;
 const RETIRED_MARK: u32 = 0x4000_0000;
 
@@ -156,7 +156,7 @@ pub(crate) fn claim(connection: &Connection) -> rusqlite::Result<()> {
 /// was another one.
 ///
 /// All steps are one transaction: a kill at any moment leaves the old version or the new one.
-/// Foreign keys are off on the connection from then on, so it is not to be used any more.
+/// Foreign keys are off on the connection from then on, so it must not be used any more.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Option<u32>, DatabaseError> {
     let failed = |error| DatabaseError::from_connection(path, connection, error);
     // A table that is made anew takes the place of one that others refer to; with foreign keys,
