@@ -1,5 +1,5 @@
-//! Reads with a token, and reads over encrypted connections, each beside reads without: what they
-//! cost a kept connection.
+//! Reads with a token, and reads over encrypted connections, each beside reads without: their cost
+//! on a kept connection.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::row::{Row, Target};
 use crate::table::Session;
 use crate::wrk::{Aim, Load, Measured};
 
-/// Tokens in the store beside the one that is used.
+/// Tokens in the store beside the token that is used.
 const OTHER_TOKENS: usize = 10_000;
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
@@ -29,15 +29,15 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     };
     let (cert, key) = Authority::new(folder.path()).issue("server");
     let flags = ["--tls-cert".into(), cert.into(), "--tls-key".into(), key.into()];
-    // Each server has a copy of the store, so that none waits for the write lock of another; only
-    // one is under load at a time.
+    // Each server has a copy of the store, so that no server waits for the write lock of another;
+    // only one server is under load at a time.
     let (_, plain) = start("access-plain", &[])?;
     let (database, guarded) = start("access-token", &[])?;
     let (_, encrypted) = start("access-tls", &flags)?;
     let token = add_tokens(&database)?;
     let plain = Aim::api(plain.server.url(), options.personas);
     let guarded = Aim { url: guarded.server.url(), ..plain.clone() }.with("Authorization", &token);
-    // wrk puts each request together anew, so that a further field costs it as much as the server.
+    // wrk builds each request anew, so that a further header field costs wrk as much as the server.
     let as_long = plain.clone().with("X-Nothing-Set", &token);
     let encrypted = Aim { url: encrypted.server.url(), ..plain.clone() };
     let tokens = beside(session, &guarded, &as_long)?;
@@ -59,7 +59,7 @@ fn beside(session: &Session, one: &Aim, other: &Aim) -> Result<Vec<(Measured, Me
     session.pairs(|| session.load(one, Load::Get), || session.load(other, Load::Get))
 }
 
-/// Makes tokens in the store of a running server, and tells the field of the last.
+/// Makes tokens in the store of a running server, and returns the header field of the last token.
 fn add_tokens(database: &Path) -> Result<String> {
     let store =
         SqliteStore::open(Settings::new(database), Arc::new(SystemClock), Arc::new(NoObserver))?;
