@@ -1,9 +1,10 @@
 //! Tokens that are bound to an owner.
 //!
 //! - `cast.rs`: the personas of two owners, and their tokens.
-//! - `probes.rs`: requests of every operation, and whether an answer tells that a persona is there.
-//! - `unseen.rs`: no answer tells of the personas of another owner; with its controls.
-//! - `own.rs`: what such a token reads and changes.
+//! - - `probes.rs`: requests of every operation, and whether an answer reveals that a persona
+//!   exists.
+//! - - `unseen.rs`: no answer reveals the personas of another owner; with controls.
+//! - - `own.rs`: the personas that such a token reads and changes.
 
 mod cast;
 mod own;
