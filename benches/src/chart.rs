@@ -26,15 +26,15 @@ pub const STYLE: &str = "<style>
   }
 </style>";
 
-/// The picture in its own units.
+/// The width of the picture in its own units.
 const WIDTH: f64 = 1010.0;
 const LABEL: f64 = 540.0;
 const BARS: f64 = 340.0;
 const LINE: f64 = 28.0;
 const TOP: f64 = 56.0;
 
-/// Draws every comparison of throughput that has a target; the table explains the others better
-/// than a bar could.
+/// Draws every comparison of throughput that has a target; the table shows the other comparisons
+/// better than a bar.
 pub fn svg(rows: &[Row], conditions: &str) -> String {
     let bars: Vec<(&str, f64, f64, f64)> = rows
         .iter()
@@ -95,14 +95,14 @@ pub fn svg(rows: &[Row], conditions: &str) -> String {
     svg
 }
 
-/// A logarithmic scale over the bars.
+/// A logarithmic scale for the bars.
 struct Scale {
     least: f64,
     most: f64,
 }
 
 impl Scale {
-    /// From the smallest value or a half, to the largest or two.
+    /// A scale from the smallest value or a half, to the largest value or two.
     fn over(values: impl Iterator<Item = f64>) -> Self {
         let (least, most) = values
             .fold((0.5_f64, 2.0_f64), |(least, most), value| (least.min(value), most.max(value)));
@@ -114,7 +114,7 @@ impl Scale {
     }
 }
 
-/// Text that means itself in XML.
+/// Escapes the characters of a text that have a meaning in XML.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -7,21 +7,22 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// How long a server may take until it answers, with a million personas and on a busy machine.
+/// How long a server may take until its first answer, with a million personas and on a busy
+/// machine.
 const START_MAX: Duration = Duration::from_mins(1);
-/// How long it may take to end before it is killed.
+/// How long a server may take to end before it is killed.
 const END_MAX: Duration = Duration::from_secs(20);
-/// Pause between two looks at something that cannot be waited for.
+/// Pause between two looks at a state that sends no notice of its change.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A running server; dropping it ends it.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// Where the server listens.
     pub address: SocketAddr,
-    /// Whether its connections are encrypted.
+    /// Whether the server's connections are encrypted.
     is_encrypted: bool,
-    /// From the start of the process until it said that it is ready.
+    /// The time from the start of the process until it said that it is ready.
     pub took: Duration,
 }
 
@@ -49,7 +50,7 @@ impl Server {
         Ok(Self { child, address, is_encrypted, took: began.elapsed() })
     }
 
-    /// Starts a server that says nothing, and waits until it answers at this address.
+    /// Starts a server that prints nothing, and waits until it answers at this address.
     pub fn start_at(mut command: Command, address: SocketAddr, path: &str) -> Result<Self> {
         let began = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
@@ -78,7 +79,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens, as a URL.
+    /// The server's URL.
     pub fn url(&self) -> String {
         let scheme = if self.is_encrypted { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
@@ -90,7 +91,7 @@ impl Drop for Server {
         if let Some(pid) =
             i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw)
         {
-            // It may have ended already; then there is nothing to tell.
+            // The process may have ended already; then the signal reaches nothing.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
         let began = Instant::now();
@@ -105,7 +106,7 @@ impl Drop for Server {
     }
 }
 
-/// Runs a program to its end and returns what it printed; a failure carries what it said.
+/// Runs a program to its end and returns its standard output; an error has the program's messages.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {

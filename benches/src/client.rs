@@ -1,4 +1,4 @@
-//! The smallest HTTP client that is enough here: one kept connection, one request at a time,
+//! The smallest HTTP client that the measurements need: one kept connection, one request at a time,
 //! blocking.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use crate::Result;
 /// Longest wait for an answer: more than the busy timeout of every rival.
 const ANSWER_MAX: Duration = Duration::from_mins(1);
 
-/// One connection.
+/// A connection to the server.
 pub struct Client {
     stream: BufReader<TcpStream>,
     address: SocketAddr,
@@ -32,7 +32,7 @@ impl Answer {
         Ok(serde_json::from_slice(&self.body)?)
     }
 
-    /// The answer, if it is a success.
+    /// The answer, or an error if its status is no success.
     pub fn success(self) -> Result<Self> {
         if (200..300).contains(&self.status) {
             return Ok(self);
@@ -47,19 +47,19 @@ impl Client {
         Self::over(TcpStream::connect(address)?, address)
     }
 
-    /// Speaks over a connection to this address.
+    /// Wraps a connection to this address.
     pub fn over(stream: TcpStream, address: SocketAddr) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
         Ok(Self { stream: BufReader::new(stream), address })
     }
 
-    /// Reads something that must be there.
+    /// Reads a path; an error if the status is no success.
     pub fn get(&mut self, path: &str) -> Result<Answer> {
         self.send("GET", path, "", "")?.success()
     }
 
-    /// Sends a request; more headers are whole lines.
+    /// Sends a request; `headers` has more header fields, each a whole line.
     pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Result<Answer> {
         self.send_typed(method, path, headers, "application/json", body)
     }

@@ -1,5 +1,5 @@
-//! One picture for each curve: a small panel for each thing that was measured, over the same
-//! logarithmic axis.
+//! One picture for each curve: a small panel for each measured series, over the same logarithmic
+//! axis.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use crate::chart::{STYLE, escaped};
 use crate::curves::Curve;
 use crate::spread::{figure, separated};
 
-/// Panels in the picture's own units, two beside each other.
+/// The width of a panel in the picture's own units; two panels are beside each other.
 const PANEL_WIDTH: f64 = 420.0;
 const PANEL_HEIGHT: f64 = 210.0;
 /// Room for half of the widest label on both sides, and for a value between the name and the

@@ -1,4 +1,4 @@
-//! How cost grows: one quantity is varied, the others stay.
+//! How cost grows: one quantity is varied, and the others stay.
 
 use std::fmt::Write;
 use std::fs;
@@ -14,25 +14,25 @@ use crate::tools::Tools;
 use crate::wrk::{self, Aim, Load};
 use crate::{Result, curve_chart, machine, personas};
 
-/// Personas of the curves that vary something else.
+/// Personas of the curves that vary another quantity than the number of personas.
 const PERSONAS: u64 = 10_000;
-/// Personas of the curve over sizes: so many of 256 KB are 200 MB with their history.
+/// Personas of the curve over sizes: with 256 KB each they take up 200 MB with their history.
 const SIZED_PERSONAS: u64 = 400;
-/// Requests that one figure of the curve over history is the median of.
+/// How many requests one figure of the curve over history is the median of.
 const HISTORY_SAMPLES: usize = 100;
 
-/// What was measured over one varied quantity.
+/// The measurements over one varied quantity.
 pub struct Curve {
     pub name: &'static str,
-    /// What is varied.
+    /// The varied quantity.
     pub axis: &'static str,
-    /// What is measured, with its unit.
+    /// The measured series, each with its unit.
     pub series: &'static [&'static str],
     /// The varied value, and one figure for each series.
     pub points: Vec<(f64, Vec<f64>)>,
 }
 
-/// What is measured under load.
+/// The series that are measured under load.
 const UNDER_LOAD: &[&str] = &[
     "GET, requests/s",
     "p99 of GET, ms",
@@ -41,7 +41,7 @@ const UNDER_LOAD: &[&str] = &[
     "start to ready, ms",
     "largest worker, MB",
 ];
-/// What is measured with one client.
+/// The series that are measured with one client.
 const ALONE: &[&str] = &["GET, ms", "GET of revision 1, ms", "PATCH, ms"];
 
 /// Measures every curve that is wanted.
@@ -98,7 +98,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 type Measure<'a> = &'a dyn Fn() -> Result<Curve>;
 
-/// Writes the curve as CSV and as a picture; those of a quick run stay in the throwaway folder.
+/// Writes the curve as CSV and as a picture; the files of a quick run stay in the throwaway folder.
 fn keep(place: &Place, curve: &Curve, quick: bool) -> Result<()> {
     let mut csv = format!(
         "\"{}\",{}\n",
@@ -123,7 +123,7 @@ fn keep(place: &Place, curve: &Curve, quick: bool) -> Result<()> {
     Ok(())
 }
 
-/// Under which conditions one point is measured.
+/// The conditions under which one point is measured.
 #[derive(Clone, Copy)]
 struct Point {
     personas: u64,
@@ -190,7 +190,7 @@ impl Sweep<'_> {
         ])
     }
 
-    /// One persona that is changed again and again.
+    /// Measures a persona that is changed again and again.
     fn history(&self, steps: &[u64]) -> Result<Curve> {
         let database = personas::copied(
             self.place,

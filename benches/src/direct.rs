@@ -1,8 +1,8 @@
-//! A store of very many personas, written into the tables themselves: for lists, which read
-//! personas and their tags only.
+//! A store of very many personas, written directly into the tables: for lists, which read only
+//! personas and their tags.
 //!
-//! Every row is a copy of one that the store wrote, with a name, an identity and times of its own.
-//! There are no revisions of it, no lines in the feed, and no words in the search index.
+//! Every row is a copy of a row that the store wrote, with its own name, identity and times. The
+//! copies have no revisions, no lines in the feed, and no words in the search index.
 
 use std::path::PathBuf;
 
@@ -14,14 +14,15 @@ use crate::{Result, personas};
 
 /// Bytes of a prompt: small, so that a million fit the disk.
 const BYTES: usize = 200;
-/// When the first persona was made, in microseconds; each one is made a second after the other.
+/// When the first persona was made, in microseconds since the epoch; each later persona is a second
+/// younger.
 const FIRST_MICROS: i64 = 1_600_000_000_000_000;
 const SECOND: i64 = 1_000_000;
-/// The columns that differ from one persona to the next; all others are copied.
+/// The columns that differ from one persona to the next; all other columns are copied.
 const OWN: [&str; 8] =
     ["id", "name", "created_at", "updated_at", "content_hash", "checksum", "head", "document"];
 
-/// A store with this many personas, made once and kept; the caller copies it.
+/// A store with this many personas, made once and kept; a caller works on a copy of it.
 pub fn filled(place: &Place, count: u64) -> Result<PathBuf> {
     let path = place.kept("data").join(format!("direct-{count}.db"));
     if path.exists() {
@@ -59,7 +60,7 @@ fn insert(file: &Connection, count: u64) -> Result<()> {
     );
     let mut insert = file.prepare(&sql)?;
     let mut tag = file.prepare("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
-    // The first one is that which is copied.
+    // The first row is the one that is copied.
     for number in 1..count {
         let persona = persona(number)?;
         let (head, document) = (metadata_text(&persona), persona.document.text());
@@ -97,7 +98,8 @@ fn persona(number: u64) -> Result<Persona> {
     })
 }
 
-/// As the store makes it of a persona at its first revision; a list refuses every other one.
+/// The checksum of a persona at its first revision, as the store computes it; a list refuses a row
+/// with another checksum.
 fn checksum(id: PersonaId, head: &str, document: &str) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(id.as_bytes());

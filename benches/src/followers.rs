@@ -1,4 +1,4 @@
-//! Followers of the stream of events: many on one thread, which reads what comes and throws it
+//! Followers of the stream of events: many on one thread, which reads the events and throws them
 //! away, or one that notes when each event came.
 
 use std::collections::HashMap;
@@ -15,14 +15,14 @@ use crate::Result;
 
 /// Longest wait for the next event of a stream that has more.
 const EVENT_MAX: Duration = Duration::from_secs(20);
-/// Pause between two looks whether it is over.
+/// Pause between two looks whether the measurement is over.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 fn head(server: SocketAddr, query: &str) -> String {
     format!("GET /api/v1/events{query} HTTP/1.1\r\nHost: {server}\r\n\r\n")
 }
 
-/// Many followers; dropping them closes their connections.
+/// Many followers; dropping this closes their connections.
 pub struct Crowd {
     is_over: Arc<AtomicBool>,
     bytes: Arc<AtomicU64>,
@@ -30,7 +30,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Connects so many followers, and waits until each has its first bytes.
+    /// Connects so many followers, and waits until each has received its first bytes.
     pub fn connect(server: SocketAddr, count: usize, query: &str) -> Result<Self> {
         let (is_over, bytes) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let (told, all_follow) = std::sync::mpsc::channel();
@@ -58,7 +58,7 @@ impl Crowd {
         Ok(crowd)
     }
 
-    /// What all of them were sent until now, in bytes.
+    /// How many bytes all followers together have received until now.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
     }
@@ -68,7 +68,7 @@ impl Drop for Crowd {
     fn drop(&mut self) {
         self.is_over.store(true, Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It does nothing that could panic but making its runtime.
+            // The thread does nothing that can panic but making its runtime.
             let _ = thread.join();
         }
     }
@@ -103,13 +103,13 @@ async fn read_on(
     }
 }
 
-/// One follower, read line by line.
+/// One follower, which reads line by line.
 pub struct Follower {
     stream: BufReader<TcpStream>,
 }
 
 impl Follower {
-    /// Connects, and reads past the head.
+    /// Connects, and reads the head of the answer.
     pub fn connect(server: SocketAddr, query: &str) -> Result<Self> {
         let mut stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
@@ -138,11 +138,11 @@ impl Follower {
         }
     }
 
-    /// Reads until so many events have come; how many came in a second.
+    /// Reads until so many events have come. Returns how many came in a second.
     pub fn drain(mut self, count: u64) -> Result<f64> {
         let began = Instant::now();
         let (mut buffer, mut seen, mut matched) = (vec![0; 256 * 1024], 0_u64, 0_usize);
-        // The beginning of each event, wherever parts of the stream end.
+        // The beginning of each event, wherever the parts of the stream end.
         let mark = b"\ndata: ";
         while seen < count {
             let length = self.stream.read(&mut buffer)?;
@@ -168,8 +168,8 @@ impl Follower {
 /// When each change was acknowledged, by persona and revision.
 pub type Acknowledged = HashMap<(String, u64), Instant>;
 
-/// What a follower was told, with the moment at which it came, until it is over and nothing more
-/// comes.
+/// Notes each change that a follower is told of, with the moment at which the event came, until
+/// `is_over` is set and no more events come.
 pub fn arrivals(mut follower: Follower, is_over: &AtomicBool) -> Vec<((String, u64), Instant)> {
     let mut told = Vec::new();
     while let Ok(data) = follower.event() {

@@ -1,5 +1,5 @@
-//! How many acknowledged increments of one row are still there: the question that a throughput does
-//! not answer.
+//! How many acknowledged increments of one row are kept: a question that a throughput does not
+//! answer.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,24 +14,24 @@ use crate::rivals::{pocketbase, reference};
 /// Clients that all increment the same counter.
 const CLIENTS: usize = 16;
 
-/// What came of the increments of all clients.
+/// The increments of all clients together.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Counted {
     /// Increments that were answered with success.
     pub acknowledged: f64,
-    /// What the counter says in the end.
+    /// The value of the counter in the end.
     pub kept: f64,
 }
 
 impl Counted {
-    /// How many of a hundred acknowledged increments were kept.
+    /// The kept increments in percent of the acknowledged ones.
     pub fn percent(self) -> f64 {
         100.0 * self.kept / self.acknowledged.max(1.0)
     }
 }
 
-/// Ours: read, add one, write back on the condition that nothing changed; a client that comes too
-/// late reads again.
+/// Increments in Persona Store: read, add one, write back on the condition that nothing changed; a
+/// client that is too late reads again.
 pub fn of_ours(address: SocketAddr, seconds: u32) -> Result<Counted> {
     let path = format!("{}{}", personas::PATH, personas::id(0));
     let counter = |client: &mut Client| {
@@ -50,7 +50,7 @@ pub fn of_ours(address: SocketAddr, seconds: u32) -> Result<Counted> {
     Ok(Counted { acknowledged: whole(acknowledged), kept: whole(after - before) })
 }
 
-/// The reference: its server reads, adds one, and writes back.
+/// Increments in the reference stack: its server reads, adds one, and writes back.
 pub fn of_reference(address: SocketAddr, seconds: u32) -> Result<Counted> {
     let path = format!("{}{}", reference::PATH, personas::id(0));
     let counter = |client: &mut Client| {
@@ -65,14 +65,14 @@ pub fn of_reference(address: SocketAddr, seconds: u32) -> Result<Counted> {
     Ok(Counted { acknowledged: whole(acknowledged), kept: whole(after.saturating_sub(before)) })
 }
 
-/// PocketBase, by its own operator: the server adds one.
+/// Increments in PocketBase by its own operator: the server adds one.
 pub fn of_pocketbase(address: SocketAddr, seconds: u32) -> Result<Counted> {
     of_pocketbase_with(address, seconds, |client, path| {
         Ok(client.send("PATCH", path, "", "{\"counter+\":1}")?.status == 200)
     })
 }
 
-/// PocketBase, by read, add one, write back: it has no condition for a change.
+/// Increments in PocketBase by read, add one, write back: PocketBase has no condition for a change.
 pub fn of_pocketbase_rewritten(address: SocketAddr, seconds: u32) -> Result<Counted> {
     of_pocketbase_with(address, seconds, |client, path| {
         let count = pocketbase_counter(client, path)? + 1;
@@ -97,7 +97,7 @@ fn pocketbase_counter(client: &mut Client, path: &str) -> Result<u64> {
     Ok(client.get(path)?.json()?["counter"].as_u64().unwrap_or_default())
 }
 
-/// Lets every client try again and again; counts what was acknowledged.
+/// Lets every client try again and again, and counts the acknowledged increments.
 fn by_all(
     address: SocketAddr,
     seconds: u32,

@@ -1,5 +1,5 @@
-//! What figures depend on: the machine, in words that say enough to compare and too little to find
-//! it.
+//! The machine that figures depend on, in words that say enough to compare machines and too little
+//! to find this one.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ pub fn facts() -> Value {
     })
 }
 
-/// The same in a sentence.
+/// The facts in a sentence.
 pub fn words() -> String {
     let facts = facts();
     let text = |name: &str| facts[name].as_str().unwrap_or_default().to_string();
@@ -39,7 +39,7 @@ pub fn words() -> String {
     )
 }
 
-/// Runnable processes over the last minute, for each core: above a half, something else was at
+/// Runnable processes over the last minute, for each core: above a half, the machine had other
 /// work.
 pub fn load_per_core() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();

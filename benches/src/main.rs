@@ -1,8 +1,8 @@
 //! Measures Persona Store beside its rivals on this machine, in interleaved pairs: the program
 //! behind `./bench`.
 //!
-//! What lives here: setting up rivals, running load, comparing, drawing. What must not: anything
-//! that the product needs.
+//! This crate sets up rivals, runs load, compares and draws. It must not have anything that the
+//! product needs.
 //!
 //! Start reading at `arguments.rs`, then `table.rs`: the list of everything that is compared.
 //! `rows/` has one file for each group of comparisons, `rivals/` one for each program that is
@@ -38,7 +38,7 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
 
-/// A failure is told to a person and ends the run, so words are all that is needed.
+/// The errors of this program: a failure is printed and ends the run, so words are enough.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {

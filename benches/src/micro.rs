@@ -1,7 +1,7 @@
-//! The micro-benchmarks beside their recorded baseline.
+//! Compares the micro-benchmarks with their recorded baseline.
 //!
-//! They are measured by criterion (`cargo bench`), which leaves its estimates as JSON; here they
-//! are only compared.
+//! Criterion (`cargo bench`) measures them and writes its estimates as JSON; this module only
+//! compares.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,12 +15,12 @@ use crate::report::aligned;
 use crate::spread::figure;
 use crate::{Result, machine};
 
-/// The recorded baseline.
+/// The file of the recorded baseline.
 const BASELINE: &str = "benches/baseline.json";
-/// From this ratio on it is called slower: medians of a quiet machine differ by less.
+/// From this ratio on a benchmark is called slower: medians of a quiet machine differ by less.
 const SLOWER_FROM: f64 = 1.25;
 
-/// Compares, or records.
+/// Compares the measurements with the baseline, or records them as the baseline.
 pub fn run(options: &Micro) -> Result<()> {
     let place = Place::here()?;
     let measured = measured(&Place::criterion())?;
@@ -49,7 +49,7 @@ pub fn run(options: &Micro) -> Result<()> {
     }
 }
 
-/// Prints both and tells what is slower.
+/// Prints both figures of each benchmark, and returns which benchmarks are slower.
 fn compare(baseline: &Value, measured: &BTreeMap<String, f64>) -> Vec<String> {
     let mut slower = Vec::new();
     let mut lines =
@@ -71,7 +71,7 @@ fn compare(baseline: &Value, measured: &BTreeMap<String, f64>) -> Vec<String> {
     slower
 }
 
-/// The median of each benchmark in nanoseconds, as criterion left it.
+/// The median of each benchmark in nanoseconds, from criterion's files.
 fn measured(folder: &Path) -> Result<BTreeMap<String, f64>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {

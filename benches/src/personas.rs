@@ -1,4 +1,4 @@
-//! The personas that everything is measured on: the same identities and sizes for every rival.
+//! The personas of every measurement: the same identities and sizes for every rival.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub const LARGE_BYTES: usize = 9_300;
 /// Writes under way at a time while a store is filled: enough for the largest transactions.
 const IN_FLIGHT_MAX: usize = 512;
 
-/// How `load.lua` makes the identity with a number.
+/// The format by which `load.lua` makes an identity of a number.
 pub const ID_FORMAT: &str = "00000000-0000-7000-8000-%012x";
 
 /// The label that every persona has where labels are measured.
@@ -48,7 +48,7 @@ pub fn id(number: u64) -> PersonaId {
     PersonaId::from_bytes(bytes)
 }
 
-/// The texts with a number.
+/// A prompt of so many bytes, which differs from number to number.
 pub fn prompt(number: u64, bytes: usize) -> String {
     let sentence = format!(
         "You are assistant {number}; you answer in whole sentences and never invent a source. "
@@ -58,7 +58,7 @@ pub fn prompt(number: u64, bytes: usize) -> String {
     text
 }
 
-/// The document with a number.
+/// The document of the persona with this number.
 pub fn document(number: u64, bytes: usize) -> Value {
     json!({
         "name": format!("Persona {number}"),
@@ -69,7 +69,7 @@ pub fn document(number: u64, bytes: usize) -> Value {
     })
 }
 
-/// A store with this many personas of a size, made once and kept; the caller copies it.
+/// A store with this many personas of a size, made once and kept; a caller works on a copy of it.
 pub fn filled(place: &Place, personas: u64, bytes: usize) -> Result<PathBuf> {
     filled_with(place, &format!("personas-{personas}-{bytes}.db"), personas, |number| {
         document(number, bytes)
@@ -117,8 +117,8 @@ pub fn filled_with(
         store.close().await;
         Result::Ok(())
     })?;
-    // The maintenance process is the last that closes the file, so that it is complete without its
-    // log.
+    // The maintenance process is the last to close the file, so that the file is complete without
+    // its WAL.
     drop(store);
     merge_all(&mut maintenance)?;
     maintenance.close()?;
@@ -129,9 +129,9 @@ pub fn filled_with(
 /// Lets the maintenance process work until it has nothing to merge, as on a server that was left
 /// alone for a while.
 fn merge_all(maintenance: &mut Maintenance) -> Result<()> {
-    /// A maintenance process that still has work wants to come back sooner than this.
+    /// A maintenance process that still has work wants to be called again sooner than this.
     const IDLE: Duration = Duration::from_millis(100);
-    /// Longest time for it, with a million personas.
+    /// Longest time of the merge, with a million personas.
     const MERGE_MAX: Duration = Duration::from_mins(5);
     let began = Instant::now();
     while maintenance.tick()? < IDLE && began.elapsed() < MERGE_MAX {
@@ -141,17 +141,17 @@ fn merge_all(maintenance: &mut Maintenance) -> Result<()> {
 }
 
 /// A copy of a filled store in a folder of its own, on the disk and, as far as it fits, in memory:
-/// else the system would write it and read it there while something is measured.
+/// otherwise the system would write and read the copy during a measurement.
 pub fn copied(place: &Place, filled: &Path, name: &str) -> Result<PathBuf> {
     let path = place.fresh(name)?.join("persona.db");
     std::fs::copy(filled, &path)?;
     std::fs::File::open(&path)?.sync_all()?;
-    // The original takes no more of the memory than the copy leaves it.
+    // The original gives up its place in the page cache to the copy.
     rustix::fs::fadvise(std::fs::File::open(filled)?, 0, None, rustix::fs::Advice::DontNeed)?;
     Ok(path)
 }
 
-/// A write that may wait as long as it takes here.
+/// A write with a deadline that it never reaches here.
 pub fn write(operation: Operation) -> Write {
     Write::new(operation, Instant::now() + Duration::from_mins(2))
 }

@@ -1,26 +1,27 @@
-//! Where everything lies: the throwaway folder, the programs, the results.
+//! The folders of a run: the throwaway folder, the programs, the results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// The folders of a run.
+/// The paths of a run.
 #[derive(Clone, Debug)]
 pub struct Place {
     root: PathBuf,
 }
 
 impl Place {
-    /// Expects to be started in the root of the repository, as `./bench` does.
+    /// The folders for the present directory, which has to be the root of the repository, as
+    /// `./bench` sees to.
     pub fn here() -> Result<Self> {
         let root = std::path::absolute(".")?;
         if !root.join("benches/load.lua").exists() {
             return Err("start it with ./bench, in the root of the repository".into());
         }
         fs::create_dir_all(root.join(".bench/data"))?;
-        // Where a full run keeps what it found; a fresh clone may lack them, and after an hour it
-        // is too late to say so.
+        // A full run writes its results there at its end. A fresh clone may lack the folders, and
+        // after an hour it is too late to find that out.
         fs::create_dir_all(root.join("benches/results"))?;
         fs::create_dir_all(root.join("docs/img"))?;
         Ok(Self { root })
@@ -31,12 +32,12 @@ impl Place {
         self.root.join(path)
     }
 
-    /// What outlives a run: filled databases, the rivals.
+    /// The path of what outlives a run: filled databases, the rivals.
     pub fn kept(&self, name: &str) -> PathBuf {
         self.root.join(".bench").join(name)
     }
 
-    /// An empty folder for one run; what an earlier run left there is removed.
+    /// An empty folder for one run; the content from an earlier run is removed.
     pub fn fresh(&self, name: &str) -> Result<PathBuf> {
         let folder = self.kept("run").join(name);
         if folder.exists() {
@@ -46,12 +47,12 @@ impl Place {
         Ok(folder)
     }
 
-    /// The product, as `cargo build --release` leaves it.
+    /// The program under test, as `cargo build --release` makes it.
     pub fn persona() -> PathBuf {
         Self::beside("persona")
     }
 
-    /// Where criterion leaves what it measured: beside the folder of this program.
+    /// The folder to which criterion writes its results: beside the folder of this program.
     pub fn criterion() -> PathBuf {
         Self::beside("../criterion")
     }

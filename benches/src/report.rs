@@ -9,20 +9,20 @@ use crate::place::Place;
 use crate::row::Row;
 use crate::{Result, chart, machine};
 
-/// Between these two lines of `docs/performance.md` stands the table of the last full run.
+/// The table of the last full run is between these two lines of `docs/performance.md`.
 const BEGIN: &str = "<!-- begin: written by ./bench -->";
 const END: &str = "<!-- end: written by ./bench -->";
 /// The headings of the table.
 const HEADINGS: [&str; 6] = ["what", "target", "ours", "rival", "ours / rival", "met"];
 
-/// Everything that one run found.
+/// The results of one run.
 #[derive(Debug)]
 pub struct Report {
     pub options: Options,
-    /// Load of the machine before the run.
+    /// Load of the machine before the run, for each core.
     pub load_per_core: f64,
     pub rows: Vec<Row>,
-    /// What could not be measured, and why.
+    /// Which groups could not be measured, and why.
     pub left_out: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Report {
         Ok(())
     }
 
-    /// Under which conditions it was measured, in one sentence.
+    /// The conditions of the measurement, in one sentence.
     fn conditions(&self) -> String {
         let Options { seconds, pairs, personas, connections, .. } = &self.options;
         let workers = self.options.workers();
@@ -90,7 +90,7 @@ impl Report {
     }
 }
 
-/// Columns as wide as their widest cell.
+/// The lines with columns as wide as their widest cell.
 pub fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     let width = |column: usize| {
         lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
@@ -113,7 +113,7 @@ fn markdown(lines: &[[String; 6]]) -> String {
     [row(heading), rule.into()].into_iter().chain(rows.iter().map(row)).collect()
 }
 
-/// The document with other text in the marked place.
+/// The document with `text` in the marked place.
 fn filled(document: &str, text: &str) -> Result<String> {
     let missing = || format!("docs/performance.md lacks the line {BEGIN} or {END}");
     let (before, rest) = document.split_once(BEGIN).ok_or_else(missing)?;

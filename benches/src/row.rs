@@ -1,4 +1,4 @@
-//! One line of the table: what was compared, what was wanted, what came out.
+//! One line of the table: the compared thing, the target, the figures.
 
 use serde_json::{Value, json};
 
@@ -7,17 +7,18 @@ use crate::spread::{Spread, figure};
 /// What a comparison should show.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Target {
-    /// Ours is at least so many times the rival's.
+    /// Our figure is at least so many times the rival's.
     RatioAtLeast(f64),
-    /// Ours is at most so many times the rival's.
+    /// Our figure is at most so many times the rival's.
     RatioAtMost(f64),
-    /// Ours is at most so many times the rival's, or at most this figure, whichever is more.
+    /// Our figure is at most so many times the rival's, or at most the second value, whichever is
+    /// more.
     RatioOrFigureAtMost(f64, f64),
-    /// Ours is at least this.
+    /// Our figure is at least this.
     AtLeast(f64),
-    /// Ours is at most this.
+    /// Our figure is at most this.
     AtMost(f64),
-    /// There is no target; the figure explains others.
+    /// There is no target; the figure explains other figures.
     None,
 }
 
@@ -30,7 +31,7 @@ pub struct Row {
     pub unit: &'static str,
     pub target: Target,
     pub ours: Spread,
-    /// Absent where the target is a figure of its own.
+    /// The rival's figures; absent where the target is a fixed figure.
     pub rival: Option<Spread>,
 }
 
@@ -54,12 +55,12 @@ impl Row {
         Self { name: name.into(), unit, target, ours, rival: None }
     }
 
-    /// Ours divided by the rival's, pair by pair.
+    /// Our figure divided by the rival's, pair by pair.
     pub fn ratio(&self) -> Option<Spread> {
         self.rival.as_ref().map(|rival| Spread::ratio(&self.ours, rival))
     }
 
-    /// Whether the median meets the target; `None` where there is none.
+    /// Whether the median meets the target; `None` where there is no target.
     pub fn met(&self) -> Option<bool> {
         let (ratio, ours) =
             (self.ratio().map_or(f64::NAN, |ratio| ratio.median()), self.ours.median());
@@ -73,7 +74,7 @@ impl Row {
         }
     }
 
-    /// Name, target, ours, rival, ratio, met.
+    /// The cells of the line: name, target, ours, rival, ratio, met.
     pub fn cells(&self) -> [String; 6] {
         let met = self.met().map_or("", |met| if met { "yes" } else { "NO" });
         let rival = self.rival.as_ref().map_or_else(|| "-".into(), Spread::text);

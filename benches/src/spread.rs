@@ -11,7 +11,7 @@ impl Spread {
         Self(values.into_iter().collect())
     }
 
-    /// One ratio for each pair, so that what slowed both down at the same time falls out.
+    /// One ratio for each pair, so that an influence on both sides of a pair cancels out.
     pub fn ratio(ours: &Self, rival: &Self) -> Self {
         Self(
             ours.0
@@ -22,7 +22,8 @@ impl Spread {
         )
     }
 
-    /// The middle one; the mean of the two middle ones of an even number; not a number without any.
+    /// The middle measurement; of an even number the mean of the two middle ones; NaN without any
+    /// measurement.
     pub fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -41,7 +42,7 @@ impl Spread {
         self.0.iter().copied().fold(f64::NAN, f64::max)
     }
 
-    /// `median (min-max)`, in as many digits as are worth reading.
+    /// The text `median (min-max)`, with as many digits as are significant.
     pub fn text(&self) -> String {
         match self.0.len() {
             0 => "-".into(),
@@ -57,7 +58,7 @@ impl Spread {
     }
 }
 
-/// A number in three figures or, from a thousand on, whole with separators.
+/// A number with three significant digits; from a thousand on, a whole number with separators.
 pub fn figure(value: f64) -> String {
     if !value.is_finite() {
         return "-".into();
@@ -72,7 +73,7 @@ pub fn figure(value: f64) -> String {
     }
 }
 
-/// A comma before every three digits.
+/// The digits with a comma before every three.
 pub fn separated(digits: &str) -> String {
     let mut text = String::new();
     for (index, char) in digits.chars().enumerate() {

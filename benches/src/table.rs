@@ -1,7 +1,7 @@
-//! Everything that is compared, in the order in which it is measured.
+//! All comparisons, in the order in which they are measured.
 //!
-//! A group that cannot be measured, because a tool is missing or a rival does not start, is told
-//! and left out; the others go on.
+//! A group that cannot be measured, because a tool is missing or a rival does not start, is
+//! reported and left out; the other groups are measured.
 
 use std::path::PathBuf;
 
@@ -15,9 +15,9 @@ use crate::{Result, machine, personas, rows};
 
 /// A group of comparisons.
 struct Group {
-    /// Its name for `--only`.
+    /// The group's name for `--only`.
     name: &'static str,
-    /// Whether nothing of it can be measured without wrk.
+    /// Whether no row of the group can be measured without wrk.
     needs_wrk: bool,
     measure: fn(&Session) -> Result<Vec<Row>>,
 }
@@ -49,7 +49,7 @@ const GROUPS: &[Group] = &[
     Group { name: "attacks", needs_wrk: false, measure: rows::attacks::compare },
 ];
 
-/// Above this load the machine had other work, and the figures say little.
+/// Above this load for each core the machine had other work, and the figures say little.
 const LOAD_PER_CORE_MAX: f64 = 0.5;
 
 /// What all groups share.
@@ -60,18 +60,18 @@ pub struct Session {
 }
 
 impl Session {
-    /// A copy of the filled store for one group.
+    /// A copy of the filled store for the group with this name.
     pub fn store(&self, name: &str) -> Result<PathBuf> {
         let filled = personas::filled(&self.place, self.options.personas, personas::USUAL_BYTES)?;
         personas::copied(&self.place, &filled, name)
     }
 
-    /// Runs one load at the usual connections.
+    /// Runs one load with the usual number of connections.
     pub fn load(&self, aim: &Aim, load: Load) -> Result<Measured> {
         wrk::run(&self.place, aim, load, self.options.connections, self.options.seconds)
     }
 
-    /// Measures two things, one after the other, as often as pairs are wanted.
+    /// Measures two things, one after the other, as many times as pairs are wanted.
     pub fn pairs<A, B>(
         &self,
         mut ours: impl FnMut() -> Result<A>,
@@ -81,7 +81,7 @@ impl Session {
     }
 }
 
-/// Measures everything that is wanted, prints the table, and keeps it.
+/// Measures every wanted group, prints the table, and keeps it.
 pub fn run(options: &Options) -> Result<()> {
     let place = Place::here()?;
     let session = Session { place, tools: Tools::find(), options: options.settled() };

@@ -1,19 +1,19 @@
-//! The programs of others that a run needs; each may be missing, and the rest of the run goes on.
+//! The external programs that a run needs. Each may be missing; the rest of the run goes on.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// What was found.
+/// The programs that were found.
 #[derive(Clone, Debug)]
 pub struct Tools {
-    /// Makes the load.
+    /// The path of wrk, which makes the load.
     pub wrk: Option<PathBuf>,
-    /// Runs the reference stack.
+    /// The path of Python, which runs the reference stack.
     pub python: Option<PathBuf>,
 }
 
 impl Tools {
-    /// Looks for everything and says what is missing, and what will be left out because of it.
+    /// Looks for every program, and prints which are missing and what is left out because of that.
     pub fn find() -> Self {
         let tools = Self { wrk: find("wrk"), python: find("python3") };
         if tools.wrk.is_none() {
@@ -31,7 +31,7 @@ impl Tools {
 }
 
 fn find(name: &str) -> Option<PathBuf> {
-    // Asked by its name, so that PATH decides, as it will when the program is run.
+    // The program is asked by its name, so that PATH decides, as when it is run later.
     let answered = Command::new(name)
         .arg("--version")
         .stdin(Stdio::null())

@@ -1,5 +1,5 @@
-//! Load by wrk, an independent tool; each answer waits for the one before on its connection (closed
-//! loop).
+//! Load by wrk, an independent tool; each request waits for the answer to the one before on its
+//! connection (closed loop).
 
 use std::process::Command;
 
@@ -9,44 +9,44 @@ use crate::child::output;
 use crate::place::Place;
 use crate::{Result, personas};
 
-/// Threads of wrk: one for each core that the servers have too, so that it is never the limit
-/// alone.
+/// Most threads of wrk: one for each core, which the servers use too, so that wrk is never the
+/// limit alone.
 const THREADS_MAX: u32 = 2;
-/// wrk leaves answers that take longer out of its percentiles, so this is longer than any answer
-/// takes.
+/// The longest time that wrk waits for an answer. wrk leaves later answers out of its percentiles,
+/// so this is longer than any answer takes.
 const ANSWER_MAX: &str = "30s";
 
-/// What is sent.
+/// The kind of request that is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Load {
     /// Reads random personas, each as often as any other.
     Get,
     /// Reads random personas, a few of them far more often than the others (Zipf, exponent 1).
     Zipf,
-    /// Reads a persona that the client has already; its entity tag is in the aim.
+    /// Reads a persona that the client has already; the entity tag of the persona is in the aim.
     Known,
     /// Changes a small field of random personas.
     Patch,
-    /// The same for a server that knows PUT only.
+    /// Changes a small field of random personas of a server that knows PUT only.
     Put,
     /// Makes personas of the usual size.
     Create,
 }
 
-/// Where it is sent.
+/// Where requests are sent.
 #[derive(Clone, Debug)]
 pub struct Aim {
     /// The server.
     pub url: String,
     /// The path of a persona without its identity.
     pub base: &'static str,
-    /// How the identity of a persona is made of its number, as C's `printf` takes it.
+    /// The format by which an identity is made of a number, as C's `printf` takes it.
     pub id_format: &'static str,
-    /// Personas there are, or 1 for a hot one.
+    /// How many personas there are, or 1 for one hot persona.
     pub personas: u64,
     /// The entity tag of the first persona, with its quotes.
     pub tag: String,
-    /// A further header field that is sent, its name and its value; no name for none.
+    /// A further header field that is sent, as name and value; an empty name for none.
     pub field: [String; 2],
 }
 
@@ -55,7 +55,7 @@ pub struct Aim {
 pub struct Measured {
     /// Good answers a second.
     pub rate: f64,
-    /// Milliseconds.
+    /// The median time of an answer, in milliseconds.
     pub p50: f64,
     pub p99: f64,
     pub p999: f64,
@@ -90,7 +90,7 @@ pub fn run(
         .args(["--timeout", ANSWER_MAX]);
     command.arg("-s").arg(place.path("benches/load.lua")).arg(&aim.url);
     command.args(["--", kind, aim.base, &aim.personas.to_string(), aim.id_format]);
-    // What a new persona says; its name differs from one to the next.
+    // The prompt of a new persona; its name differs from one persona to the next.
     command.arg(personas::prompt(0, personas::USUAL_BYTES)).arg(&aim.tag).args(&aim.field);
     parse(&output(&mut command)?)
 }
@@ -115,12 +115,12 @@ fn parse(text: &str) -> Result<Measured> {
 }
 
 impl Aim {
-    /// The same with a further header field.
+    /// The same aim with a further header field.
     pub fn with(self, name: &str, value: &str) -> Self {
         Self { field: [name.into(), value.into()], ..self }
     }
 
-    /// Ours, or the bare server.
+    /// The aim at Persona Store or the bare server.
     pub fn api(url: String, personas: u64) -> Self {
         Self {
             url,

@@ -1,15 +1,15 @@
-// The way to the server: the public API, and nothing else.
+// Requests to the server, all through the public API.
 
 import { computed, effect, signal } from '../vendor/runtime.js';
 import { settings, token } from './settings-store.js';
 
-/** How long an answer may take; a server gives up earlier by itself. */
+/** How long an answer may take, in milliseconds; a server gives up earlier by itself. */
 const ANSWER_MS_MAX = 40_000;
 
 /** Whether the server answered the last request. */
 export const reachable = signal(true);
 
-/** Whether the server wants to know with which token it is spoken to. */
+/** Whether the server asks for a token. */
 export const isLocked = signal(false);
 
 /** On whose behalf this page asks; null until the server says so, and while it wants to know.
@@ -36,7 +36,7 @@ export const lock = (before) => who.peek() === before && (isLocked.value = true)
  *    signal?: AbortSignal, keepalive?: boolean }} Wish */
 /** @typedef {{ status: number, body: any, etag: string, headers: Headers }} Answer */
 
-/** An answer that is no success, or none at all. */
+/** The error of a request: an answer that is no success, or no answer. */
 export class Refusal extends Error {
   /** @param {number} status 0 where there was no answer
    *  @param {Problem} problem */
@@ -47,7 +47,8 @@ export class Refusal extends Error {
     this.code = problem.code;
     this.retryAfterMs = 0;
   }
-  /** Whether the same request can succeed later: the server is away, busy, being replaced, or limits how much it takes. */
+  /** Whether the same request can succeed later: the server is away, busy or being replaced, or has
+   * a rate limit. */
   get isPassing() {
     return [0, 429, 502, 503, 504].includes(this.status);
   }
@@ -66,7 +67,7 @@ export function address(path, query = {}) {
   return text ? `${url}?${text}` : url;
 }
 
-/** The header that says on whose behalf a request is. @returns {Record<string, string>} */
+/** The header that names the author of a change. @returns {Record<string, string>} */
 export const authorization = () => (token.peek() ? { Authorization: `Bearer ${token.peek()}` } : {});
 
 /** @param {string} method @param {string} path @param {Wish} [wish] @returns {Promise<Answer>} */
@@ -133,13 +134,14 @@ const isProblem = (read) => typeof read === 'object' && read !== null && typeof 
 /** @param {string} path @param {Wish} [wish] */
 export const get = (path, wish) => call('GET', path, wish);
 
-/** A key for one change, so that a repetition of its request does nothing twice. */
+/** An idempotency key for one change, so that a repeated request applies the change once. */
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Does something with each of a list, a few at a time, in order of the list.
+/** Calls a function for each item of a list, a few at a time. The results are in the order of the
+ * list.
  * @template T, R @param {T[]} list @param {(one: T) => Promise<R>} act @param {number} [atOnce]
  * @returns {Promise<PromiseSettledResult<R>[]>} */
 export async function each(list, act, atOnce = 6) {

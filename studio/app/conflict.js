@@ -1,5 +1,5 @@
-// The dialog for what two people changed at once: for each field what was there, what they wrote
-// and what you wrote, with the words that differ; take either, or write what stays.
+// The dialog for fields that two people changed at once: for each field the earlier text, their
+// text and your text, with the words that differ. You take either text, or write another one.
 
 import { useState } from '../vendor/runtime.js';
 import { fieldName } from './editor-views.js';
@@ -46,7 +46,8 @@ function Side({ title, base, text, children }) {
   return html`<div class="side"><header><h4>${title}</h4>${children}</header><${Words} before=${base} after=${text} /></div>`;
 }
 
-/** A text with what was added to and taken from another, told by sign, colour and role.
+/** A text with its differences to an earlier text; added and removed words are marked by sign,
+ * colour and role.
  * @param {{ before: string, after: string }} props */
 export function Words({ before, after }) {
   return html`<p class="prose diff" dir="auto">${wordDiff(before, after).map((part, place) => {

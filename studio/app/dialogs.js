@@ -20,7 +20,8 @@ export function CreateDialog({ onClose }) {
   const [kind, setKind] = useState('character');
   const [why, setWhy] = useState('');
   const [busy, setBusy] = useState(false);
-  // One key for each name and kind: a second press, or a repetition after a lost answer, makes no second one.
+  // One key for each name and kind: a second press, or a repetition after a lost answer, creates no
+  // second persona.
   const [key, setKey] = useState(newKey);
   const create = async (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -53,7 +54,7 @@ export function CreateDialog({ onClose }) {
 
 // The dialog that saves with a note.
 
-/** As the API has it. */
+/** The longest note in characters, as the API has it. */
 const NOTE_CHARS_MAX = 500;
 
 /** @param {{ session: import('./session.js').Session, onClose: () => void }} props */

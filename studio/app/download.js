@@ -1,6 +1,6 @@
 // A file for the user, made in the page.
 
-/** How long the browser has to begin with a download before its bytes may go. */
+/** How long the browser has to begin a download before the page frees its bytes, in milliseconds. */
 const KEEP_MS = 60_000;
 
 /** @param {string} name @param {string} type @param {string} text */

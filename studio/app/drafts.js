@@ -1,4 +1,5 @@
-// What is typed, kept in the browser (IndexedDB) from the keystroke until the server has it. A page
+// Drafts: typed changes, kept in the browser (IndexedDB) from the keystroke until the server has
+// them. A page
 // that is closed while a draft is on its way there puts it into the local storage, which is written
 // before the page is gone; the next page moves it. A
 // draft belongs to one window; when the window is gone, the next one that opens the persona takes
@@ -60,23 +61,24 @@ async function within(mode, act) {
 /** @param {Omit<Draft, 'window' | 'at'>} draft */
 export const keep = (draft) => within('readwrite', (store) => store.put({ ...draft, window: windowId, at: Date.now() }));
 
-/** Keeps a draft while the page is being closed: nothing that takes a moment would be done any more.
+/** Keeps a draft while the page is being closed, at once: an asynchronous write would not be done
+ * any more.
  * @param {Omit<Draft, 'window' | 'at'>} draft */
 export function keepLate(draft) {
   try {
     localStorage.setItem(`${LATE}${draft.id}:${windowId}`, JSON.stringify({ ...draft, window: windowId, at: Date.now() }));
   } catch {
-    // A full storage leaves the draft to the write that is under way.
+    // When the storage is full, only the write under way can still keep the draft.
   }
 }
 
-// A page that comes back as it was goes on with its own form.
+// A page that the browser restores from its cache goes on with its own form.
 addEventListener('pageshow', (event) => {
   if (!event.persisted) return;
   for (const key of Object.keys(localStorage)) if (key.startsWith(LATE) && key.endsWith(`:${windowId}`)) localStorage.removeItem(key);
 });
 
-/** Moves what was kept late of a persona to the other drafts. @param {string} id */
+/** Moves the draft of a persona that a closing page kept to the other drafts. @param {string} id */
 async function moveLate(id) {
   const keys = Object.keys(localStorage).filter((key) => key.startsWith(`${LATE}${id}:`));
   for (const key of keys) {
@@ -90,7 +92,7 @@ async function moveLate(id) {
 /** @param {string} id @param {string} [window] */
 export const drop = (id, window = windowId) => within('readwrite', (store) => store.delete([id, window]));
 
-/** The draft of a persona that this window has, or takes over from one that is gone; the newest.
+/** The newest draft of a persona that this window has, or takes over from a window that is gone.
  * @param {string} id @returns {Promise<Draft | undefined>} */
 export async function find(id) {
   await moveLate(id).catch(() => {});

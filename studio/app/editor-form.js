@@ -79,7 +79,7 @@ function Line({ session, name, value, id, describedBy, invalid }) {
     onInput=${(/** @type {any} */ event) => session.set(name, read(event.target.value))} />`;
 }
 
-/** Above so many characters a box scrolls and does not grow, so that a keystroke stays quick. */
+/** Above this many characters a box scrolls and does not grow, so that a keystroke stays quick. */
 const GROW_CHARS_MAX = 20_000;
 
 /** @param {WidgetProps} props */

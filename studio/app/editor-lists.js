@@ -72,7 +72,8 @@ export function Greetings({ session, name, value, id }) {
   </div>`;
 }
 
-/** The entries of a lorebook (Character Card V3). What this form does not show stays as it is.
+/** The entries of a lorebook (Character Card V3). Members that this form does not show stay as they
+ * are.
  * @param {WidgetProps} props */
 export function Book({ session, name, value, id }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));

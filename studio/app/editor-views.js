@@ -10,9 +10,9 @@ import { toast, toastError } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
 import { t } from './strings.js';
 
-// What happened to the persona besides the writing: merges, drafts that came back, refusals.
+// Notices about the persona: merges, restored drafts, refusals.
 
-/** The name of a field for people. @param {string} name */
+/** The label of a field. @param {string} name */
 export const fieldName = (name) => t.editor.fields[/** @type {keyof typeof t.editor.fields} */ (name)] ?? name;
 
 /** @param {{ session: import('./session.js').Session, onDecide: () => void }} props */
@@ -36,10 +36,10 @@ export function Notices({ session, onDecide }) {
   </div>`;
 }
 
-// The texts in the order in which a model reads them, with the names filled in. What the server
-// renders takes this place when the API has it. Texts are texts here: no markup of theirs counts.
+// The texts in the order in which a model reads them, with the names filled in. When the API can
+// render a prompt, its result replaces this preview. Markup in texts has no effect.
 
-/** Most characters of a text that are shown; the rest is a glance away in its field. */
+/** Most characters that the preview shows of a text; the field has the whole text. */
 const SHOWN_CHARS_MAX = 4000;
 const BEFORE = /** @type {const} */ (['system_prompt', 'description', 'personality', 'scenario', 'mes_example']);
 
@@ -62,12 +62,12 @@ export function Preview({ session }) {
   </aside>`;
 }
 
-/** What stands between asterisks is an action. @param {string} text */
+/** Marks text between asterisks, which is an action. @param {string} text */
 function acted(text) {
   return text.split(/(\*[^*\n]+\*)/).map((part) => (/^\*[^*\n]+\*$/.test(part) ? html`<em>${part.slice(1, -1)}</em>` : part));
 }
 
-// The persona as JSON: everything that the form shows, and everything that it does not.
+// The persona as JSON, with all members, also those that the form does not show.
 
 /** @param {{ session: import('./session.js').Session }} props */
 export function JsonView({ session }) {

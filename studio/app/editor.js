@@ -75,7 +75,8 @@ function Opened({ session }) {
     document.title = `${name || session.id} · ${t.product}`;
   }, [name]);
   useEffect(() => {
-    // A conflict opens by itself once; "decide later" is kept until there is another one.
+    // The dialog of a conflict opens by itself once; after "decide later" it opens for the next
+    // conflict only.
     if (open > seen.current) setDeciding(true);
     if (!open) setDeciding(false);
     seen.current = open;

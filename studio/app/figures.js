@@ -1,4 +1,4 @@
-// Amounts and lengths, as people read them.
+// Amounts and lengths as texts for people.
 
 // Amounts of bytes as people read them.
 
@@ -15,7 +15,7 @@ export function bytes(count) {
   return `${value.toLocaleString('en', { maximumFractionDigits: place && value < 100 ? 1 : 0 })} ${UNITS[place]}`;
 }
 
-// How many tokens a model makes of a text, about: a rule of thumb that needs no tokenizer. English
+// About how many tokens a model makes of a text: a rule of thumb that needs no tokenizer. English
 // has about four characters a token, Chinese, Japanese and Korean about one.
 
 /** @param {string} text */

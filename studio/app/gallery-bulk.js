@@ -1,4 +1,4 @@
-// What is done with selected personas: tags, export, deletion with a way back.
+// Actions on the selected personas: tags, export, and deletion, which can be undone.
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { call, each, get, mayWrite } from './api.js';
@@ -11,7 +11,7 @@ import { t } from './strings.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
-/** Items of one request: half of what the API takes, so that each is answered soon. */
+/** Most items of one request: half of the API's limit, so that each request is answered soon. */
 const BATCH = 500;
 
 export function BulkBar() {
@@ -49,7 +49,7 @@ async function selectEverything() {
   if ((total.peek() ?? 0) > SELECT_MAX) toast(t.bulk.tooMany(SELECT_MAX));
 }
 
-/** Sends changes in batches, and tells what was refused; answers the cards whose change was kept.
+/** Sends changes in batches, and shows the refusals. Returns the cards with a kept change.
  * @param {Card[]} cards @param {(card: Card) => any} change */
 async function changeAll(cards, change) {
   /** @type {Card[]} */

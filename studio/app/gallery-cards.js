@@ -1,5 +1,5 @@
-// The cards that are seen, out of a list of any length: rows of one height in a place as high as
-// all of them. A place that was not read yet has an empty card until its page has come.
+// Draws only the visible cards of a list of any length: the rows have one height, in an element as
+// high as all rows. A place that was not read yet has an empty card until its page has come.
 
 import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { cards, clearSelection, fresh, highlights, isSelected, loading, selectedCount, toggle, total, want } from './gallery-list.js';
@@ -13,7 +13,7 @@ import { ago, at } from './time.js';
 /** Heights of a row in pixels, gap included; equal to those of gallery.css. */
 const HEIGHTS = /** @type {Record<string, number>} */ ({ grid: 172, list: 56 });
 const CARD_WIDTH_MIN = 270;
-/** Rows beyond the edges that are there already. */
+/** How many rows are drawn beyond each edge. */
 const MARGIN_ROWS = 4;
 /** How many cards before the end of what was read the next page is asked for. */
 const AHEAD = 80;
@@ -130,8 +130,8 @@ function focusCard(place, columns, rowHeight) {
   focusWhenDrawn(`.card-link[data-place="${place}"]`);
 }
 
-/** Focuses what a selector names when it is there: a row is drawn with the next frame, and its page
- * may have to come first. The function that is answered gives up.
+/** Focuses the element of a selector as soon as it exists: a row is drawn with the next frame, and
+ * its page may have to be read first. The returned function ends the wait.
  * @param {string} selector */
 export function focusWhenDrawn(selector) {
   const look = () => {

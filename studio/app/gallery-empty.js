@@ -15,7 +15,7 @@ export function Empty() {
     setBusy(true);
     try {
       const { SAMPLES } = await import('./samples.js');
-      // Their identities are fixed, so that a second press finds them there.
+      // The samples have fixed identities, so that a second press creates none twice.
       const items = SAMPLES.map(({ id, ...document }) => ({ op: 'put', id, if_none_match: '*', document }));
       const { body } = await call('POST', 'personas/batch', { body: { items } });
       const made = body.items.filter((/** @type {any} */ one) => one.status === 201).length;

@@ -15,18 +15,18 @@ const PULSE_MS = 1800;
 
 /** @type {import('../vendor/runtime.js').Signal<Card[]>} */
 export const cards = signal(/** @type {Card[]} */ ([]));
-/** How many there are in all; null until the server said so. */
+/** Number of personas in the whole list; null until the server has told it. */
 export const total = signal(/** @type {number | null} */ (null));
 export const loading = signal(false);
-/** Why there is no list. */
+/** The error that kept the list from being read. */
 export const failure = signal(/** @type {Refusal | null} */ (null));
-/** How long the last first page took. */
+/** How long the newest first page took, in milliseconds. */
 export const tookMs = signal(0);
-/** What was found in a persona, by its id. */
+/** The highlights of a search, by the id of the persona. */
 export const highlights = signal(/** @type {Map<string, any>} */ (new Map()));
 /** Personas that changed a moment ago. */
 export const fresh = signal(/** @type {Set<string>} */ (new Set()));
-/** Changes elsewhere that are not in the list yet. */
+/** Number of personas that were created elsewhere and are not in the list yet. */
 export const news = signal(0);
 
 let asked = {};
@@ -35,7 +35,7 @@ let stop = new AbortController();
 let wanted = 0;
 let isReading = false;
 
-/** Reads the first page of another list. What was there stays until it has come.
+/** Reads the first page of another list. The earlier list stays until this page has come.
  * @param {Record<string, any>} query of the API */
 export async function load(query) {
   stop.abort();
@@ -64,7 +64,7 @@ export async function load(query) {
     batch(() => {
       loading.value = false;
       failure.value = error instanceof Refusal ? error : new Refusal(0, { code: 'unknown', title: String(error), status: 0 });
-      // A search that has no word finds nothing, which is no reason to show the last list.
+      // The server refuses a search without a word; the last list must not stay for it.
       if (failure.value.status !== 0) [cards.value, total.value, cursor] = [[], 0, null];
     });
   }
@@ -74,7 +74,7 @@ export async function load(query) {
 /** Asks for the same list again. */
 export const reload = () => load(asked);
 
-/** Reads on until there are this many, where there are as many. @param {number} count */
+/** Reads further pages until this many personas are loaded, or all. @param {number} count */
 export async function want(count) {
   wanted = Math.max(wanted, count);
   if (isReading) return;
@@ -112,7 +112,7 @@ function noteHighlights(body) {
   highlights.value = all;
 }
 
-/** Takes changes from elsewhere in: known personas where they are, the rest as a number.
+/** Takes changes from elsewhere: loaded personas are replaced in their places, others are counted.
  * @param {Card[] | null} changed @param {{ showsDeleted: boolean }} how */
 export function takeIn(changed, { showsDeleted }) {
   if (!changed) return void (news.value += 1);
@@ -124,7 +124,7 @@ export function takeIn(changed, { showsDeleted }) {
   for (const card of cards.peek()) {
     const other = byId.get(card.id);
     byId.delete(card.id);
-    // What this page read itself can be newer than what it is told.
+    // The page's own copy of a persona can be newer than the change in the feed.
     if (!other || other.revision < card.revision) {
       next.push(card);
       continue;
@@ -155,14 +155,14 @@ export function pulse(ids) {
   }, PULSE_MS);
 }
 
-/** Every persona of the list as far as there are this many: for a selection of all.
+/** At most this many personas from the start of the list, for a selection of all.
  * @param {number} most */
 export async function allOf(most) {
   await want(most);
   return cards.peek().slice(0, most);
 }
 
-// What the gallery keeps of a persona: enough for its card, and no long texts.
+// The members of a persona that the gallery reads: enough for its card, and no long texts.
 
 const IDENTITY = ['id', 'revision', 'name', 'nickname', 'kind', 'handle', 'tags', 'is_active', 'updated_at', 'updated_by', 'deleted_at'];
 /** Members for cards that are seen now. */
@@ -175,7 +175,7 @@ const EXCERPT_CHARS = 200;
 /** @param {any} item of a list @returns {Card} */
 export function cardOf(item) {
   const { description = '', system_prompt = '', ...card } = item;
-  // Signs of Markdown say nothing in one line.
+  // In one line the signs of Markdown have no meaning.
   card.excerpt = (description || system_prompt).slice(0, EXCERPT_CHARS).replace(/\s+/g, ' ').replace(/(^|\s)(#+|[-*>]) |\*\*|__|`+/g, '$1');
   return card;
 }
@@ -201,7 +201,7 @@ export const SELECT_MAX = 10_000;
 
 /** @type {import('../vendor/runtime.js').Signal<Map<string, Card>>} */
 const picked = signal(new Map());
-/** Where a range begins. */
+/** The place at which a range of selected cards begins. */
 let anchor = -1;
 
 export const selectedCount = computed(() => picked.value.size);
@@ -214,7 +214,8 @@ export function clearSelection() {
   if (picked.peek().size) picked.value = new Map();
 }
 
-/** Selects one or not; with a range everything from the last one to this one.
+/** Toggles the selection of one card; with range selects everything from the last selected card to
+ * this one.
  * @param {number} place @param {{ range?: boolean }} [how] */
 export function toggle(place, { range } = {}) {
   const card = cards.peek()[place];

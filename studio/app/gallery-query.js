@@ -34,7 +34,7 @@ export function queryOf(filters) {
   return query;
 }
 
-/** What the API is asked for. @param {Filters} filters */
+/** The query of the API for these filters. @param {Filters} filters */
 export function apiQuery(filters) {
   const q = searchText(filters.q);
   return {
@@ -49,7 +49,7 @@ export function apiQuery(filters) {
 
 export const filters = computed(() => filtersOf(route.value.screen === 'gallery' ? route.value.query : new URLSearchParams(lastGallery.value.split('?')[1])));
 
-/** Whether anything is left out. @param {Filters} value */
+/** Whether a filter leaves personas out. @param {Filters} value */
 export const isFiltered = (value) => Boolean(value.q.trim() || value.kind || value.tags.length || value.active || value.deleted);
 
 /** Changes filters. What is typed replaces the address, so that the back button does not undo it

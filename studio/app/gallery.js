@@ -45,7 +45,7 @@ export function Gallery() {
         const text = JSON.stringify(query);
         if (text === before) return;
         clearTimeout(clock);
-        // Only what is typed waits; a filter that is chosen is a wish for now.
+        // Only a typed search waits for the pause; a chosen filter is applied at once.
         const isTyping = before !== '' && document.activeElement === box.current;
         const isBack = before === '' && text === shownFor && !failure.peek();
         before = text;

@@ -107,7 +107,7 @@ function Processes({ status }) {
   </table></div></section>`;
 }
 
-// What a status shows that needs a look, with what to do: the part of `persona doctor` that a
+// The findings in a status that need attention, each with its cure: the part of `persona doctor` that a
 // server can know of itself. A pure function of the status.
 
 /** @typedef {{ id: string, grade: 'warn' | 'danger', title: string, cure: string }} Finding */

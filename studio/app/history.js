@@ -1,5 +1,5 @@
-// What a persona was: its revisions by day, any two compared word by word, and the way back. What
-// is restored comes into the editor as an unsaved change, so that nothing is lost by it.
+// The history of a persona: its revisions by day, any two compared word by word, and the way back.
+// A restored revision becomes an unsaved change in the editor, so that nothing is lost.
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { get } from './api.js';

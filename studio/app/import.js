@@ -15,10 +15,10 @@ import { t } from './strings.js';
 
 /** Equal to the largest body that the API takes. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
-/** Rows that the table has; the report has all. */
+/** Most rows of the table; the report has all items. */
 const ROWS_MAX = 300;
 const POLICIES = /** @type {const} */ (['skip', 'update', 'keep_both']);
-/** What a person wants to see first. */
+/** The results in the order in which they are shown. */
 const STATUSES = /** @type {const} */ (['failed', 'differs', 'deleted', 'would_update', 'new', 'created', 'updated', 'unchanged']);
 const GRADES = /** @type {Record<string, string>} */ ({ failed: 'danger', differs: 'warn', deleted: 'warn', would_update: 'accent', updated: 'accent', new: 'good', created: 'good' });
 

@@ -1,4 +1,4 @@
-// What changes elsewhere. One page of a browser follows the feed of events and tells the others that
+// Changes from elsewhere. One page of a browser follows the feed of events and tells the others that
 // there is something; each page that is seen then lists what changed since its own position. So
 // nothing is missed, whatever ends: a stream, the page that had it, the server.
 
@@ -12,7 +12,7 @@ import { token } from './settings-store.js';
 const PAGE = 200;
 /** The most that is told one by one; with more, whoever listens loads anew. */
 const CHANGES_MAX = 2000;
-/** The least time between two lists, however fast events come. */
+/** The least time between two lists in milliseconds, however fast events come. */
 const PAUSE_MS = 120;
 /** A stream says something every 15 seconds. */
 const SILENCE_MS_MAX = 45_000;
@@ -51,7 +51,8 @@ async function ask() {
       const { status, retryAfterMs = 0, isPassing } = /** @type {Refusal} */ (error);
       // 410: the position is of another database, or of a state before a restore.
       if (status === 410) startAnew();
-      // What was told of is still to be listed. A server that is away is asked when it is back.
+      // The announced changes are still to be listed. If the server is away, this is done when it
+      // is back.
       else if (status && isPassing) {
         isDue = true;
         await pause(Math.max(retryAfterMs, RETRY_MS));
@@ -103,7 +104,7 @@ async function follow(signal, tell) {
     if (answer.status === 401) lock(asker);
     if (!answer.ok || !answer.body) throw new Refusal(answer.status, { code: 'unknown', status: answer.status });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    // What was committed before the stream began is in no event of it.
+    // Changes from before the start of the stream are in none of its events.
     tell();
     for (let line = ''; ;) {
       const { value, done } = await reader.read();

@@ -1,4 +1,5 @@
-// What two sides made of one persona, member by member. Pure: no page and no server in it.
+// Merges the changes of two sides to one persona, member by member. Pure functions: no page and no
+// server.
 
 /** Members that the store keeps itself. */
 export const MANAGED = new Set(['id', 'revision', 'created_at', 'updated_at', 'deleted_at', 'created_by', 'updated_by', 'content_hash']);
@@ -27,8 +28,8 @@ export function changes(base, form) {
   return Object.fromEntries(Object.entries(form).filter(([name, value]) => !same(base[name], value)));
 }
 
-/** Brings together what they and you made of the same base. What only one side changed is taken
- * from that side; of what both changed, yours stays in the form and is to be decided.
+/** Merges their changes and yours to the same base. A member that only one side changed is taken
+ * from that side; of a member that both changed, yours stays in the form until you decide.
  * @param {Members} base @param {Members} theirs @param {Members} yours */
 export function reconcile(base, theirs, yours) {
   /** @type {Members} */

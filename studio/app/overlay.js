@@ -1,10 +1,10 @@
-// What lies over the page: dialogs, and short messages at its edge.
+// Elements above the page: dialogs, and short messages at its edge.
 
 import { signal, useLayoutEffect, useRef } from '../vendor/runtime.js';
 import { html, Icon } from './html.js';
 import { t } from './strings.js';
 
-// The dialog that is open, of those that can be opened from everywhere.
+// The open dialog among those that can be opened from every screen.
 
 /** @type {import('../vendor/runtime.js').Signal<'' | 'palette' | 'shortcuts' | 'create'>} */
 export const overlay = signal('');

@@ -1,5 +1,5 @@
-// One persona that is being edited: what the server has, what was typed, and how the second gets to
-// the first. Nothing that was typed is given up: it is in the form, in the draft of the browser, or
+// The session of one persona in the editor: the server's state, the typed changes, and how these
+// get to the server. No typed text is given up: it is in the form, in the browser's draft, or
 // acknowledged by the server.
 
 import { batch, computed, signal } from '../vendor/runtime.js';
@@ -11,7 +11,7 @@ import { changes, editable, patchOf, reconcile } from './merge.js';
 /** @typedef {import('./merge.js').Both} Both */
 /** @typedef {'saved' | 'dirty' | 'saving' | 'offline' | 'busy' | 'conflict' | 'invalid' | 'gone' | 'failed'} State */
 
-/** How long after the last keystroke the server gets it. */
+/** How long after the last keystroke the changes are sent, in milliseconds. */
 const IDLE_MS = 1200;
 /** Waits between attempts while the server is away, and the longest. */
 const RETRY_MS = [500, 1000, 2000, 4000];
@@ -22,14 +22,14 @@ export class Session {
   /** @param {any} persona as the API answered @param {import('./drafts.js').Draft | undefined} draft */
   constructor(persona, draft) {
     this.id = persona.id;
-    /** What the server has. @type {import('../vendor/runtime.js').Signal<any>} */
+    /** The server's state of the persona. @type {import('../vendor/runtime.js').Signal<any>} */
     this.server = signal(persona);
-    /** What is typed. @type {import('../vendor/runtime.js').Signal<Members>} */
+    /** The members in the form. @type {import('../vendor/runtime.js').Signal<Members>} */
     this.form = signal(editable(persona));
     /** Members that both sides changed, until one of them is chosen.
      * @type {import('../vendor/runtime.js').Signal<Record<string, Both>>} */
     this.both = signal({});
-    /** What the server refused, by pointer. @type {import('../vendor/runtime.js').Signal<Record<string, string>>} */
+    /** The server's refusals, by JSON Pointer of the member. @type {import('../vendor/runtime.js').Signal<Record<string, string>>} */
     this.errors = signal({});
     /** @type {import('../vendor/runtime.js').Signal<'' | 'saving' | 'offline' | 'busy' | 'invalid' | 'gone' | 'failed'>} */
     this.trouble = signal('');
@@ -57,7 +57,7 @@ export class Session {
     this.isSending = false;
     this.isClosed = false;
     this.attempts = 0;
-    /** The newest revision that was told of. */
+    /** The newest revision that an event has named. */
     this.newest = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.clock = undefined;
@@ -80,7 +80,7 @@ export class Session {
     this.soon(0);
   }
 
-  /** Reads the persona, and what was typed before and not saved. @param {string} id */
+  /** Reads the persona and its unsaved draft. @param {string} id */
   static async open(id) {
     const draft = await drafts.find(id).catch(() => undefined);
     let persona;
@@ -92,11 +92,12 @@ export class Session {
       persona = (await get(`personas/${id}`, { query: { revision } })).body;
     }
     if (!draft || draft.revision === persona.revision) return new Session(persona, draft);
-    // What was typed belongs to an older state: both are brought together from there.
+    // The draft was made from an older revision: it is merged with the present state, with that
+    // revision as base.
     const base = await get(`personas/${id}`, { query: { revision: draft.revision } }).then(({ body }) => body, () => null);
     if (base) {
       const session = new Session(base, draft);
-      // A request without an answer may be what made the newer state: it is sent again first.
+      // A request without an answer may have made the newer state, so it is sent again first.
       if (!draft.pending) session.meet(persona);
       return session;
     }
@@ -144,7 +145,7 @@ export class Session {
     if (!['offline', 'busy', 'gone'].includes(this.trouble.peek())) this.soon(IDLE_MS);
   }
 
-  /** Ends a conflict: this is what stays. @param {string} name @param {any} value */
+  /** Ends the conflict of one member with this value. @param {string} name @param {any} value */
   decide(name, value) {
     batch(() => {
       this.form.value = { ...this.form.peek(), [name]: value };
@@ -160,7 +161,7 @@ export class Session {
     if (!this.isClosed) this.clock = setTimeout(() => this.save(), ms);
   }
 
-  /** What is typed and not saved, and what was sent and not answered; `null` for neither. */
+  /** The draft: the unsaved changes, and a request without an answer; `null` if there is neither. */
   draft() {
     const both = Object.fromEntries(Object.entries(this.both.peek()).map(([name, one]) => [name, { base: one.base, theirs: one.theirs }]));
     const all = changes(editable(this.server.peek()), this.form.peek());
@@ -270,7 +271,7 @@ export class Session {
     this.trouble.value = errors.length ? 'invalid' : 'failed';
   }
 
-  /** Reads what the server has now, and brings both together. */
+  /** Reads the present state of the server, and merges it with the form. */
   async refresh() {
     try {
       const { body } = await get(`personas/${this.id}`);
@@ -330,7 +331,7 @@ export class Session {
     if (JSON.stringify(wish.body).length < LAST_BYTES_MAX) call('PATCH', `personas/${this.id}`, { ...wish, keepalive: true }).catch(() => {});
   }
 
-  /** The editor is left, and the page stays: what is typed is saved behind it. */
+  /** Saves the changes after the editor was left while the page stays. */
   close() {
     this.endOfReachable();
     if (this.isDirty.peek() || this.pending) this.save().finally(() => (this.isClosed = true));

@@ -1,4 +1,4 @@
-// What a browser keeps of its user: theme, name, view. A browser that keeps nothing (private
+// Settings that the browser keeps for its user: theme, name, view. A browser that keeps nothing (private
 // windows, full storage) works with what is in memory.
 
 import { effect, signal } from '../vendor/runtime.js';

@@ -1,4 +1,4 @@
-// The frame around every screen: the ways to the screens, what is to be known everywhere, and the
+// The frame around every screen: the navigation, the notices that every screen shows, and the
 // shortcuts that work everywhere.
 
 import { computed, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
@@ -31,7 +31,7 @@ const WAYS = [
   { to: () => '#/settings', screen: 'settings', icon: 'gear', text: t.nav.settings },
 ];
 
-/** How often a server that is away is asked for. */
+/** The pause between two attempts to reach a server that is away, in milliseconds. */
 const KNOCK_MS = 2000;
 
 export function Shell() {
@@ -51,7 +51,7 @@ export function Shell() {
     return () => clearInterval(clock);
   }, [reachable.value]);
   const shown = screen.value;
-  // A screen that comes is read from its heading on, and its address is the page's.
+  // A new screen is read from its heading on, and the page has its address.
   const place = `${shown}/${route.value.id}`;
   useLayoutEffect(() => {
     if (shown !== 'gallery') document.querySelector('main')?.scrollTo(0, 0);

@@ -1,4 +1,4 @@
-// Times as people say them, and the exact time beside them.
+// Times as texts for people, and the exact time beside them.
 
 import { signal } from '../vendor/runtime.js';
 
@@ -8,7 +8,7 @@ const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'm
 const hour = new Intl.DateTimeFormat('en', { timeStyle: 'short' });
 const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
 
-/** The time of day, a minute at a time: what shows ages is drawn again with it. */
+/** The present time, renewed every minute: components that show ages are drawn again with it. */
 export const now = signal(Date.now());
 setInterval(() => (now.value = Date.now()), MINUTE);
 

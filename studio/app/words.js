@@ -80,7 +80,7 @@ function walkBack(a, b, trace, edits) {
   return parts.reverse();
 }
 
-/** Neighbours of one kind as one part; of a change what was removed comes first.
+/** Joins neighbours of one kind into one part; in a change the removed part comes first.
  * @param {Part[]} parts @returns {Part[]} */
 function joined(parts) {
   /** @type {Part[]} */
@@ -105,14 +105,14 @@ function joined(parts) {
   return out;
 }
 
-// What a person types as what the API searches for: the last word, which may be unfinished, finds
-// everything that begins so. The rule is that of `persona list TEXT`.
+// Turns the typed text into a query of the API: the last word, which may be unfinished, finds
+// everything that begins with it. The rule is that of `persona list TEXT`.
 
 /** @param {string} typed */
 export function searchText(typed) {
   const text = typed.trimStart();
   const last = /(?:^|\s)(-?)([\p{L}\p{N}]+)$/u.exec(text);
-  // One letter alone would find half of everything; a word that is unwanted is whole.
+  // A single letter would find half of everything, and an excluded word is taken as complete.
   if (!last || last[1] || [...last[2]].length < 2 || quotesOpen(text)) return text.trimEnd();
   return `${text}*`;
 }

@@ -44,7 +44,7 @@ story('two people who change one field see both texts, word by word, and lose ne
   await page.keyboard.press('Control+s');
   await until('the other field is kept', async () => (await server.read(id)).personality === 'Patient.');
   assert.equal((await server.read(id)).description, 'The slow brown fox jumps.');
-  // It waits for the next visit too.
+  // The open decision is kept for the next visit too.
   await page.reload();
   await dialog.waitFor();
   await dialog.getByLabel('What is kept').fill('The slow red fox jumps.');
@@ -111,7 +111,7 @@ story('what was typed in the moment in which a window is closed is there in the 
   await page.getByLabel('Description').evaluate((field) => {
     field.value = 'The last words.';
     field.dispatchEvent(new InputEvent('input', { bubbles: true }));
-    // No task of the page runs between this and its end.
+    // No task of the page runs between this line and the end of the page.
     location.href = 'about:blank';
   });
   await page.waitForURL('about:blank');

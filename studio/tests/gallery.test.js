@@ -1,4 +1,4 @@
-// The gallery: to find, to choose, to change many.
+// The gallery: searches, filters, selections, and changes of many personas.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

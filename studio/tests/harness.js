@@ -132,7 +132,7 @@ export function story(name, act) {
   });
 }
 
-/** What a browser says in its console of answers that are refusals, which stories bring about. */
+/** Messages in the browser's console about refused requests, which stories cause on purpose. */
 const REFUSALS = /^Failed to load resource: (the server responded with a status of (401|403|404|409|410|412|422|429|503)|net::ERR_)/;
 const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 
@@ -161,7 +161,7 @@ async function watch(context, problems, url) {
   });
 }
 
-/** Waits until something asked of the outside is so. @template T @param {() => Promise<T | false | undefined>} ask @returns {Promise<T>} */
+/** Waits until a question to the server has a result. @template T @param {() => Promise<T | false | undefined>} ask @returns {Promise<T>} */
 export async function until(what, ask) {
   const end = Date.now() + DEADLINE_MS;
   for (;;) {

@@ -1,4 +1,4 @@
-// Import: nothing is changed before it was shown.
+// Import: no persona is changed before the result was shown.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

@@ -12,13 +12,13 @@ use super::socket::{Came, came, connected, crowd, quiet, send};
 use crate::client::Client;
 use crate::{Result, personas};
 
-/// Where an attack takes place.
+/// The server and the state of a running attack.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
     pub server: SocketAddr,
-    /// Personas there are.
+    /// How many personas the store has.
     pub personas: u64,
-    /// Whether it is over.
+    /// Whether the attack is to end.
     pub is_over: &'a AtomicBool,
 }
 
@@ -31,12 +31,12 @@ impl Field<'_> {
 /// One kind of attack.
 pub struct Attack {
     pub name: &'static str,
-    /// Threads that carry it out; each is given its number.
+    /// How many threads carry the attack out; each thread is given its number.
     pub threads: u8,
     pub carry_out: fn(Field, u8),
 }
 
-/// Every kind.
+/// Every kind of attack.
 pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "4 that repeat slow searches and 6 that write",
@@ -70,15 +70,15 @@ pub const ATTACKS: &[Attack] = &[
 
 /// How often a thread with many connections looks at all of them.
 const LOOK: Duration = Duration::from_millis(250);
-/// Large documents: those that are exchanged, one of each client, and one that is read.
+/// How many large documents there are: one for each client that writes, and one that is read.
 const HEAVY: u64 = 4;
 
-/// The identity of a large document, beyond those of the store.
+/// The path of a large document, with an identity beyond those of the store.
 fn heavy_path(number: u64) -> String {
     format!("{}{}", personas::PATH, personas::id(u64::from(u32::MAX) + number))
 }
 
-/// Texts of a large document, and words of each of them.
+/// Texts of a large document; the next constant is the number of words in each text.
 const HEAVY_TEXTS: u64 = 13;
 const HEAVY_WORDS: u64 = 21_000;
 
@@ -102,7 +102,7 @@ fn heavy_document(round: u64) -> String {
     .to_string()
 }
 
-/// Makes what the attacks need.
+/// Creates the large documents that the attacks need.
 pub fn prepare(server: SocketAddr) -> Result<()> {
     let mut client = Client::connect(server)?;
     for number in 0..HEAVY {
@@ -113,7 +113,8 @@ pub fn prepare(server: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// Does something on a kept connection again and again, and makes a new one when it is closed.
+/// Calls `once` with a kept connection again and again, and makes a new connection when the old one
+/// is closed.
 fn again_and_again(field: Field, number: u8, mut once: impl FnMut(&mut Client, u64) -> Result<()>) {
     let mut turn = 0;
     while field.goes_on() {
@@ -157,15 +158,15 @@ fn searches_and_writes(field: Field, number: u8) {
 fn left_lists(field: Field, number: u8) {
     let head = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", slow_search(), field.server);
     while field.goes_on() {
-        // Dropped at once.
+        // The connection is dropped at once.
         let sent = connected(field.server, number)
             .and_then(|mut stream| Ok(stream.write_all(head.as_bytes())?));
         sleep(Duration::from_millis(if sent.is_ok() { 5 } else { 50 }));
     }
 }
 
-/// Keeps so many connections open and begins on each of them with the same bytes; `look` says
-/// whether one is still wanted.
+/// Keeps so many connections open and sends the same first bytes on each; `look` tells whether a
+/// connection is still wanted.
 fn with_crowd(
     field: Field,
     count: usize,
@@ -202,7 +203,7 @@ fn bodies_that_do_not_come(field: Field, _: u8) {
     with_crowd(field, 24, &post_head(field, 8 << 20), |stream| {
         turn += 1;
         let is_there = came(stream) == Came::Nothing;
-        // A byte each 4 seconds.
+        // A byte every 4 seconds.
         is_there && (!turn.is_multiple_of(16) || send(stream, b" "))
     });
 }

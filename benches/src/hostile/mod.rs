@@ -1,7 +1,7 @@
 //! Clients that try to stop the others, and an ordinary client beside them.
 //!
-//! `attacks.rs` has one function for each kind of attack, `socket.rs` the connections it uses,
-//! `victim.rs` an ordinary client that tells how long its answers took meanwhile.
+//! `attacks.rs` has one function for each kind of attack, `socket.rs` the connections of the
+//! attacks, `victim.rs` an ordinary client that notes how long its answers take meanwhile.
 
 mod attacks;
 mod socket;

@@ -1,4 +1,4 @@
-//! Connections from an address of choice, and as many as are wanted.
+//! Connections from a chosen address, one or many.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -9,21 +9,21 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Result;
 
-/// Longest wait of a hostile client for anything, so that it ends soon after it was told to.
+/// Longest wait of a hostile client, so that the client ends soon after it was told to.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// What came of a look at a connection that does not block.
+/// The result of a look at a connection that does not block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Came {
-    /// So many bytes.
+    /// So many bytes came.
     Bytes(usize),
     Nothing,
-    /// It is closed.
+    /// The connection is closed.
     End,
 }
 
-/// The address of hostile client `number`: one of the loopback network, and never the one of the
-/// victim.
+/// The address of hostile client `number`: an address of the loopback network, and never the
+/// victim's.
 pub fn address_of(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 66, 0, number))
 }
@@ -39,20 +39,20 @@ pub fn connected(server: SocketAddr, number: u8) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// Many connections of one client that are looked at in turn by one thread, none of which makes it
+/// Many connections of one client. One thread looks at them in turn, and none makes the thread
 /// wait.
 pub fn crowd(server: SocketAddr, number: u8, count: usize) -> Vec<Option<TcpStream>> {
     (0..count).map(|_| quiet(server, number)).collect()
 }
 
-/// One of such connections; `None` where the server takes none at the moment.
+/// A connection that does not block; `None` where the server accepts none at the moment.
 pub fn quiet(server: SocketAddr, number: u8) -> Option<TcpStream> {
     let stream = connected(server, number).ok()?;
     stream.set_nonblocking(true).ok()?;
     Some(stream)
 }
 
-/// Reads what has come, without waiting for more.
+/// Reads the bytes that have come, without waiting for more.
 pub fn came(stream: &mut TcpStream) -> Came {
     match stream.read(&mut [0; 16 * 1024]) {
         Ok(0) => Came::End,
@@ -62,7 +62,8 @@ pub fn came(stream: &mut TcpStream) -> Came {
     }
 }
 
-/// Sends what the system takes at once, and drops the rest; false when the connection is gone.
+/// Sends as much as the system takes at once, and drops the rest; false when the connection is
+/// gone.
 pub fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     match stream.write_all(bytes) {
         Ok(()) => true,
@@ -73,7 +74,7 @@ pub fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
 /// Lets this process and the servers that it starts have as many descriptors as the system allows.
 pub fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, an attack has fewer connections, and still more than the server
-    // has places.
+    // Where the limit cannot be raised, an attack has fewer connections, and still more than the
+    // server has places.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

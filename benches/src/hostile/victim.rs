@@ -10,15 +10,17 @@ use hdrhistogram::Histogram;
 use crate::client::Client;
 use crate::{Result, personas};
 
-/// Connections of the victim: all but the last are kept, the last is made anew for each request.
+/// Connections of the victim: all but the last are kept, the last connection is made anew for each
+/// request.
 const CONNECTIONS: u64 = 4;
-/// From one request to the next on each connection; far less than the server can do.
+/// The time from one request to the next on each connection; far less load than the server can
+/// take.
 const PACE: Duration = Duration::from_millis(10);
 
-/// Longest time that is told apart from longer ones, in microseconds: a minute.
+/// Longest time that the histogram tells apart from longer times, in microseconds: a minute.
 const ANSWER_MICROS_MAX: u64 = 60_000_000;
 
-/// The answers that an ordinary client got, and how long it waited for them.
+/// The answers of an ordinary client, and how long the client waited for them.
 #[derive(Clone, Debug)]
 pub struct Suffered {
     reads: Histogram<u64>,
@@ -36,12 +38,12 @@ impl Suffered {
         Self { reads: histogram(), writes: histogram(), refused: 0 }
     }
 
-    /// The 99th percentile of its reads, in milliseconds.
+    /// The 99th percentile of the client's reads, in milliseconds.
     pub fn reads_p99_ms(&self) -> f64 {
         p99_ms(&self.reads)
     }
 
-    /// The same of its writes.
+    /// The 99th percentile of the client's writes, in milliseconds.
     pub fn writes_p99_ms(&self) -> f64 {
         p99_ms(&self.writes)
     }
@@ -51,7 +53,7 @@ fn p99_ms(histogram: &Histogram<u64>) -> f64 {
     f64::from(u32::try_from(histogram.value_at_quantile(0.99)).unwrap_or(u32::MAX)) / 1000.0
 }
 
-/// Is an ordinary client for so many seconds.
+/// Acts as an ordinary client for so many seconds.
 pub fn suffer(server: SocketAddr, count: u64, seconds: u32) -> Suffered {
     let until = Instant::now() + Duration::from_secs(seconds.into());
     thread::scope(|scope| {
@@ -90,7 +92,7 @@ fn one(server: SocketAddr, count: u64, number: u64, until: Instant) -> Suffered 
     suffered
 }
 
-/// One request, on the connection that there is or on a new one.
+/// Sends one request, on the kept connection or on a new one.
 fn request(
     server: SocketAddr,
     client: &mut Option<Client>,

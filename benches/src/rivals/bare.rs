@@ -1,8 +1,8 @@
 //! A bare axum server that answers fixed bytes: the limit of the HTTP stack.
 //!
-//! As many processes as ours, one inherited listener, as many threads, the same headers and the
-//! same size; but no database, no rules, no counting. It answers writes too, so that `persona
-//! bench` can measure it.
+//! It has as many processes and threads as Persona Store, one inherited listener, the same headers
+//! and the same size; but no database, no rules, no counting. It answers writes too, so that
+//! `persona bench` can measure it.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
@@ -25,13 +25,13 @@ use crate::Result;
 use crate::arguments::Bare;
 use crate::child::Server;
 
-/// After a connection was taken the other processes go ahead, as in ours; else the quickest would
-/// get nearly all.
+/// How long a process leaves the listener to the other processes after it accepted a connection, as
+/// in Persona Store; otherwise the quickest process would get nearly all connections.
 const COURTESY: Duration = Duration::from_millis(1);
-/// As in ours.
+/// Longest time for the head of a request, as in Persona Store.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Starts the bare server; every answer is the bytes of a file.
+/// Starts the bare server; every answer has the bytes of the file `body`.
 pub fn start(body: &Path, workers: u16) -> Result<Server> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["bare", "--workers", &workers.to_string(), "--body"]).arg(body);
@@ -70,14 +70,14 @@ fn until_terminated() -> Result<()> {
 }
 
 fn end(process: &mut Child) {
-    // It may be gone already; then there is nothing to end.
+    // The process may be gone already; then there is nothing to end.
     let _ = process.kill();
     let _ = process.wait();
 }
 
 /// Role: one process; its listener is standard input.
 pub fn serve_process(options: &Bare) -> Result<()> {
-    // Without this the process would outlive a killed parent.
+    // Without this the process would outlive a parent that is killed.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let body = Bytes::from(std::fs::read(&options.body)?);
@@ -92,7 +92,7 @@ pub fn serve_process(options: &Bare) -> Result<()> {
     threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?)
 }
 
-/// A persona is there under every identity, whatever is done to it.
+/// The routes: every identity is a persona with this body, also after a write.
 fn app(body: Bytes) -> Router {
     let routes = Router::new()
         .route("/api/v1/personas", post(answer))
@@ -135,7 +135,7 @@ fn accept(listener: TcpListener, app: &Router) -> Result<()> {
             tokio::spawn(async move {
                 let mut server = hyper::server::conn::http1::Builder::new();
                 server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-                // Clients go away; that is no fault of the server.
+                // An error means that the client went away, which is no fault of the server.
                 let _ = server.serve_connection(TokioIo::new(stream), service).await;
             });
             tokio::time::sleep(COURTESY).await;

@@ -12,12 +12,12 @@ use crate::Result;
 use crate::arguments::Busy;
 use crate::rivals::raw::{UPDATE, Version, Versions};
 
-/// As many as the usual stack has workers.
+/// As many processes as the reference stack has workers.
 const PROCESSES: usize = 4;
-/// As the origin prescribes.
+/// The busy timeout of the reference stack.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What all processes together did.
+/// The figures of all processes together.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// Updates a second.
@@ -30,7 +30,7 @@ pub struct Measured {
     pub fairness: f64,
 }
 
-/// Runs them on a copy of our file.
+/// Runs the processes on a copy of a file of Persona Store.
 pub fn measure(database: &Path, personas: u64, seconds: u32) -> Result<Measured> {
     let start = || {
         let mut command = Command::new(std::env::current_exe()?);
@@ -57,7 +57,7 @@ pub fn measure(database: &Path, personas: u64, seconds: u32) -> Result<Measured>
     })
 }
 
-/// Role: writes for some seconds and prints what it saw.
+/// Role: writes for some seconds and prints the figures of this process.
 pub fn write(options: &Busy) -> Result<()> {
     let connection = Connection::open(&options.database)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -1,4 +1,4 @@
-//! Every program that is measured: ours, and one file for each rival.
+//! Every program that is measured: Persona Store, and one file for each rival.
 
 pub mod bare;
 pub mod busy;

@@ -40,20 +40,20 @@ impl Ours {
         let persona = Place::persona();
         let mut command = Command::new(&persona);
         command.args(["serve", "--port", "0", "--log-level", "warn", "--durability", durability]);
-        // Else every address of the loopback network is a proxy, and hostile clients are not told
-        // apart from others.
+        // Otherwise every address of the loopback network is a proxy, and hostile clients are not
+        // told apart from others.
         command.args(["--trusted-proxies", "none"]);
         command.arg("--database").arg(database).args(["--workers", &workers.to_string()]);
         command.args(flags);
         Ok(Self { server: Server::start(command)?, persona })
     }
 
-    /// What the server says of itself.
+    /// The status that the server answers.
     pub fn status(&self) -> Result<Value> {
         Client::connect(self.server.address)?.get("/api/v1/status")?.json()
     }
 
-    /// The processes that answer.
+    /// The process numbers of the workers.
     pub fn worker_pids(&self) -> Result<Vec<u64>> {
         let status = self.status()?;
         Ok(status["workers"]
@@ -75,7 +75,7 @@ impl Ours {
             .collect())
     }
 
-    /// Transactions, and writes in them, since the start.
+    /// Transactions, and the writes in them, since the start of the server.
     pub fn transactions(&self) -> Result<(f64, f64)> {
         let text = Client::connect(self.server.address)?.get("/metrics")?;
         let text = String::from_utf8(text.body)?;
@@ -87,12 +87,12 @@ impl Ours {
         Ok((series("persona_transaction_writes_count")?, series("persona_transaction_writes_sum")?))
     }
 
-    /// A command of the command line that speaks to this server; what it prints.
+    /// Runs a command of the command line against this server, and returns its output.
     pub fn command(&self, arguments: &[&str]) -> Result<String> {
         output(self.prepared(arguments).args(["--server", &self.server.url()]))
     }
 
-    /// Runs a command and measures how many bytes it prints; they go nowhere.
+    /// Runs a command and counts the bytes of its output, which are thrown away.
     pub fn drained(&self, arguments: &[&str]) -> Result<u64> {
         let mut child = self
             .prepared(arguments)
@@ -108,7 +108,7 @@ impl Ours {
         }
     }
 
-    /// A command of the command line, not yet run.
+    /// A command of the command line against this server, not yet run.
     pub fn prepared(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.persona);
         command.args(arguments);
@@ -116,15 +116,15 @@ impl Ours {
     }
 }
 
-/// Another process that commits at a fixed pace, beside the workers and through the same write
-/// lock; dropping it ends it.
+/// Another process that commits at a fixed pace, beside the workers and with the same write lock;
+/// dropping this ends the process.
 pub struct Committer {
     done: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<Result<f64>>>,
 }
 
 impl Committer {
-    /// Starts with so many commits a second.
+    /// Starts the process with so many commits a second.
     pub fn start(database: &Path, personas: u64, rate: u32) -> Result<Self> {
         let store = SqliteStore::open(
             Settings::new(database),
@@ -139,7 +139,7 @@ impl Committer {
         Ok(Self { done, thread: Some(thread) })
     }
 
-    /// Ends it and tells how many a second there were.
+    /// Ends the process and returns how many commits it made a second.
     pub fn stop(mut self) -> Result<f64> {
         self.done.store(true, Ordering::Relaxed);
         self.thread

@@ -1,5 +1,5 @@
-//! pgbench: the limit of a PostgreSQL server, by its own tool, with the rows that ours writes and
-//! nothing decided.
+//! pgbench: the limit of a PostgreSQL server, by its own tool, with the rows that Persona Store
+//! writes and without any decision.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,9 @@ use crate::place::Place;
 use crate::{Result, personas};
 use persona_test_support::Cluster;
 
-/// One change of a persona, in one statement like ours: the persona's row with other texts of the
-/// same size, its revision, a line of the feed, and the words of its titles.
+/// The script of one change of a persona, in one statement as Persona Store has it: the persona's
+/// row with other texts of the same size, its revision, a line of the feed, and the words of its
+/// titles.
 fn update(personas: u64) -> Result<String> {
     let document = Document::from_json(personas::document(1, personas::USUAL_BYTES))?;
     let titles = document.title_words();
@@ -51,7 +52,7 @@ SELECT id FROM written;
     ))
 }
 
-/// One read of a persona: the same columns as ours.
+/// The script of one read of a persona, of the same columns as Persona Store reads.
 fn select(personas: u64) -> String {
     let last = personas - 1;
     format!(
@@ -69,14 +70,14 @@ pub struct Pgbench<'a> {
 }
 
 impl<'a> Pgbench<'a> {
-    /// Writes the scripts where the server's user can read them.
+    /// Writes the scripts to a place where the server's user can read them.
     pub fn new(cluster: &'a Cluster, database: &str, personas: u64) -> Result<Self> {
         fs::write(cluster.folder().join("update.sql"), update(personas)?)?;
         fs::write(cluster.folder().join("select.sql"), select(personas))?;
         Ok(Self { cluster, database: database.into() })
     }
 
-    /// Transactions a second.
+    /// Runs a script and returns transactions a second.
     pub fn rate(&self, script: &str, connections: u32, seconds: u32) -> Result<f64> {
         let (port, seconds, connections) =
             (self.cluster.port().to_string(), seconds.to_string(), connections.to_string());
@@ -103,7 +104,7 @@ impl<'a> Pgbench<'a> {
     }
 }
 
-/// A database with the personas of a file, moved there with the program.
+/// A database with the personas of a file, moved there with the program under test.
 pub fn filled(cluster: &Cluster, file: &Path) -> Result<String> {
     let database = cluster.database();
     let mut moving = std::process::Command::new(Place::persona());

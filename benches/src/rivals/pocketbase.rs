@@ -1,4 +1,5 @@
-//! PocketBase: one process, one SQLite file, a REST API over collections; as it starts by itself.
+//! PocketBase: one process, one SQLite file, a REST API over collections; with its default
+//! settings.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::{Result, personas};
 
 /// The path of a persona without its identity.
 pub const PATH: &str = "/api/collections/personas/records/";
-/// Its identities have 15 characters.
+/// The format of an identity: PocketBase has identities of 15 characters.
 pub const ID_FORMAT: &str = "%015x";
 
 /// Installs the pinned version into the throwaway folder, once.
@@ -26,7 +27,7 @@ pub fn path_of(number: u64) -> String {
     format!("{PATH}{number:015x}")
 }
 
-/// Starts it over a new folder with the same texts as ours.
+/// Starts PocketBase over a new folder with the same texts as Persona Store.
 pub fn start(
     place: &Place,
     program: &Path,
@@ -34,14 +35,14 @@ pub fn start(
     personas: u64,
     bytes: usize,
 ) -> Result<Server> {
-    // The first start makes the collection, by the migration.
+    // The first start makes the collection by the migration.
     drop(serve(place, program, folder, "/api/health")?);
     fill(&folder.join("data.db"), personas, bytes)?;
     serve(place, program, folder, &path_of(0))
 }
 
 fn serve(place: &Place, program: &Path, folder: &Path, path: &str) -> Result<Server> {
-    // A port that was free a moment ago: it does not tell which one it was given.
+    // A port that was free a moment ago: PocketBase does not tell which port the system gave it.
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut command = Command::new(program);
     command.arg("serve").arg("--http").arg(address.to_string());

@@ -1,6 +1,7 @@
 //! Raw SQLite in one process: the limit of the file.
 //!
-//! Prepared statements, nothing parsed, nothing decided, no other writer; the same pragmas as ours.
+//! Prepared statements, nothing parsed, nothing decided, no other writer; the same pragmas as
+//! Persona Store.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,23 +12,23 @@ use serde_json::json;
 
 use crate::{Result, personas};
 
-/// What is written for each update.
+/// The rows that are written for each update.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rows {
     /// One UPDATE of the persona's row.
     PersonaOnly,
-    /// The same rows as ours: persona, revision, change, search.
+    /// The same rows as Persona Store writes: persona, revision, change, search.
     All,
 }
 
-/// One change of a persona: the row and the columns that every rival writes.
+/// The statement of one change of a persona: the row and the columns that every rival writes.
 pub const UPDATE: &str = "UPDATE personas SET revision = revision + 1, updated_at = ?2, head = ?3, document = ?4 WHERE row_id = ?1 RETURNING revision";
 
-/// Texts that differ with each change, as those of ours do: SQLite writes no page that stays as it
-/// was, so a rival that wrote the same texts again would do nothing.
+/// Texts that differ with each change, as those of Persona Store do: SQLite writes no page that
+/// stays the same, so a rival that wrote the same texts again would do nothing.
 pub struct Versions {
     text: String,
-    /// Has the words of the search index that stay.
+    /// The document, with the words of the search index that stay.
     document: Document,
 }
 
@@ -55,7 +56,7 @@ impl Versions {
     }
 }
 
-/// Updates a second on a copy of our file, in transactions of this many.
+/// Updates a second on a copy of a file of Persona Store, in transactions of this many updates.
 pub fn updates(
     database: &Path,
     personas: u64,
@@ -75,8 +76,8 @@ pub fn updates(
     let mut change = connection.prepare(
         "INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, 'updated', ?3)",
     )?;
-    // The words that are taken out are those of another persona: that costs the same, and nothing
-    // is found in this copy.
+    // The words that are removed are those of another persona: that costs the same, and this copy
+    // is never searched.
     let mut old_title = connection.prepare(
         "INSERT INTO persona_titles (persona_titles, rowid, name, tags) VALUES ('delete', ?1, ?2, ?3)",
     )?;
@@ -88,7 +89,7 @@ pub fn updates(
     while began.elapsed() < time_max {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         for _ in 0..batch {
-            // A large prime walks through all rows in an order that looks random.
+            // Steps of a large prime walk through all rows in an order that looks random.
             let row = i64::try_from(u64::from(count) * 7_919 % personas + 1)?;
             let Version { head, document, name } = versions.version(count);
             let revision: i64 =

@@ -12,17 +12,17 @@ use crate::place::Place;
 use crate::rivals::venv;
 use crate::{Result, personas};
 
-/// As the origin prescribes.
+/// The number of workers of the reference stack.
 const WORKERS: &str = "4";
 /// The path of a persona without its identity.
 pub const PATH: &str = "/personas/";
 
-/// Installs the stack into the throwaway folder, once; the requirements are pinned.
+/// Installs the stack into the throwaway folder, once; the versions are pinned.
 pub fn install(place: &Place, python: &Path) -> Result<PathBuf> {
     venv::install(place, python, "reference", "gunicorn")
 }
 
-/// Fills a file with the tables of `app.py` and the same texts as ours.
+/// Fills a file with the tables of `app.py` and the same texts as Persona Store has.
 pub fn fill(database: &Path, personas: u64, bytes: usize) -> Result<()> {
     let mut connection = Connection::open(database)?;
     connection.execute_batch(
@@ -62,7 +62,7 @@ pub fn fill(database: &Path, personas: u64, bytes: usize) -> Result<()> {
 
 /// Starts the stack over a filled file.
 pub fn start(place: &Place, gunicorn: &Path, database: &Path) -> Result<Server> {
-    // A port that was free a moment ago: gunicorn does not tell which one it was given.
+    // A port that was free a moment ago: gunicorn does not tell which port the system gave it.
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut command = Command::new(gunicorn);
     command.args([

@@ -13,8 +13,8 @@ pub fn install(place: &Place, python: &Path, rival: &str, program: &str) -> Resu
     let venv = place.kept(&format!("venv-{rival}"));
     let requirements = place.path(&format!("benches/{rival}/requirements.txt"));
     let program = venv.join("bin").join(program);
-    // Copied only after everything was installed, so that a broken installation is not taken for a
-    // whole one.
+    // The requirements are copied only after everything was installed, so that a broken
+    // installation is not taken for a complete one.
     let installed = venv.join("requirements.txt");
     let wanted = std::fs::read_to_string(&requirements)?;
     if program.exists() && std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {

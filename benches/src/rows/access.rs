@@ -18,7 +18,7 @@ use crate::row::{Row, Target};
 use crate::table::Session;
 use crate::wrk::{Aim, Load, Measured};
 
-/// Tokens in the store beside the one that is used.
+/// Tokens in the store beside the token that is used.
 const OTHER_TOKENS: usize = 10_000;
 /// Owners of the personas of a store, each of as many as any other.
 const OWNERS: u64 = 10_000;
@@ -41,7 +41,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let token = add_tokens(&database)?;
     let plain = Aim::api(plain.server.url(), options.personas);
     let guarded = Aim { url: guarded.server.url(), ..plain.clone() }.with("Authorization", &token);
-    // wrk puts each request together anew, so that a further field costs it as much as the server.
+    // wrk builds each request anew, so that a further header field costs wrk as much as the server.
     let as_long = plain.clone().with("X-Nothing-Set", &token);
     let encrypted = Aim { url: encrypted.server.url(), ..plain.clone() };
     let owned = Aim { url: owned.server.url(), ..plain.clone() };
@@ -93,7 +93,7 @@ fn store_of_owners(session: &Session) -> Result<PathBuf> {
     personas::copied(&session.place, &filled, "access-owners")
 }
 
-/// Makes tokens in the store of a running server, and tells the field of the last.
+/// Makes tokens in the store of a running server, and returns the header field of the last token.
 fn add_tokens(database: &Path) -> Result<String> {
     let store =
         SqliteStore::open(Settings::new(database), Arc::new(SystemClock), Arc::new(NoObserver))?;

@@ -1,5 +1,5 @@
-//! An ordinary client beside hostile ones: how long its answers take, and whether it is refused
-//! anything.
+//! An ordinary client beside hostile clients: how long its answers take, and whether a request of
+//! it is refused.
 
 use std::fs;
 use std::path::Path;
@@ -14,15 +14,16 @@ use crate::spread::Spread;
 use crate::table::Session;
 use crate::{Result, machine};
 
-/// How much longer an answer may take beside an attack than alone.
+/// How many times longer an answer may take beside an attack than alone.
 const TIMES_MAX: f64 = 5.0;
-/// A p99 that is good enough whatever it is alone, in milliseconds: half of the tenth of a second
-/// that a user takes for at once. A client that is alone on the machine is answered in less than a
-/// millisecond, and five times that is less than the processors' own turns at many threads.
+/// A 99th percentile that is good enough whatever it is without an attack, in milliseconds: half of
+/// the tenth of a second that a user takes for at once. A client that is alone on the machine is
+/// answered in less than a millisecond, and five times that is less than the turns of the
+/// processors among many threads.
 const GOOD_ENOUGH_MS: f64 = 50.0;
-/// Longest log, in MB (64 MiB).
+/// Longest WAL, in MB (64 MiB).
 const LOG_MB_MAX: f64 = 67.2;
-/// Time in which an attack takes hold, before the victim comes.
+/// Time in which an attack takes hold, before the victim starts.
 const TAKES_HOLD: Duration = Duration::from_secs(1);
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
@@ -34,7 +35,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         .map(|rows| rows.concat())
 }
 
-/// The rows of one attack, on a server of its own.
+/// Measures the rows of one attack, on a server of its own.
 fn beside(session: &Session, attack: &Attack) -> Result<Vec<Row>> {
     let (options, database) = (&session.options, session.store("attacks")?);
     let ours = Ours::start(&database, options.workers(), "normal")?;
@@ -96,7 +97,7 @@ fn beside(session: &Session, attack: &Attack) -> Result<Vec<Row>> {
     ])
 }
 
-/// What an ordinary client meets with while the attack goes on.
+/// The answers of an ordinary client while the attack goes on.
 fn under(attack: &Attack, field: Field, seconds: u32) -> Suffered {
     thread::scope(|scope| {
         for number in 0..attack.threads {
@@ -109,7 +110,7 @@ fn under(attack: &Attack, field: Field, seconds: u32) -> Suffered {
     })
 }
 
-/// The longest log and the most memory of a worker, in MB, until it is over.
+/// The longest WAL and the most memory of a worker, in MB, until `is_over` is set.
 fn watch(database: &Path, workers: &[u64], is_over: &AtomicBool) -> (f64, f64) {
     let log = database.with_file_name("persona.db-wal");
     let (mut log_mb, mut memory_mb) = (0.0_f64, 0.0_f64);

@@ -1,4 +1,5 @@
-//! New personas many in one request, beside one in each, and files as the body of a request.
+//! Many new personas in one request, beside one persona in each request, and files as the body of a
+//! request.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -17,10 +18,10 @@ const BATCH: &str = "/api/v1/personas/batch";
 const IMPORT: &str = "/api/v1/import";
 /// Clients that send batches at the same time.
 const CLIENTS: u64 = 4;
-/// Items of a usual batch, and of the largest.
+/// Items of a usual batch; the next constant is that of the largest batch.
 const ITEMS: u64 = 250;
 const ITEMS_MAX: u64 = 1_000;
-/// Personas of a file in the body of a request; it has to fit 8 MiB.
+/// Personas in a file that is the body of a request; the body has to fit 8 MiB.
 const FILE_ITEMS: u64 = 2_000;
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
@@ -77,14 +78,14 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ])
 }
 
-/// What clients of batches met with.
+/// The figures of clients that send batches.
 struct Sent {
     /// Personas a second.
     rate: f64,
     longest_ms: f64,
 }
 
-/// Several clients send batches, each one after the other, for some seconds.
+/// Lets several clients send batches, each one after the other, for some seconds.
 fn send_for(address: SocketAddr, seconds: u32, items: u64, bytes: usize) -> Result<Sent> {
     let began = Instant::now();
     let over = began + Duration::from_secs(seconds.into());
@@ -126,7 +127,7 @@ fn send(client: &mut Client, batch: &str, items: u64) -> Result<()> {
     Ok(())
 }
 
-/// A batch of new personas.
+/// The body of a batch of new personas.
 fn batch(items: u64, bytes: usize) -> Result<String> {
     let mut text = String::from("{\"items\":[");
     for number in 0..items {
@@ -138,7 +139,7 @@ fn batch(items: u64, bytes: usize) -> Result<String> {
     Ok(text)
 }
 
-/// Personas a second of a file as the body of a request. Each file brings others.
+/// Personas a second of files as the body of a request. Each file has other personas.
 fn import(address: SocketAddr) -> Result<f64> {
     let mark = Instant::now();
     let mut file = String::new();

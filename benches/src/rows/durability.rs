@@ -1,4 +1,4 @@
-//! What it costs to survive a power cut too.
+//! The cost of the durability that also survives a power cut.
 
 use crate::Result;
 use crate::rivals::ours::Ours;

@@ -1,4 +1,4 @@
-//! Followers of events: what they cost writers and memory, how soon they are told, and how fast one
+//! Followers of events: their cost to writers and memory, how soon they are told, and how fast one
 //! catches up.
 
 use std::ffi::OsString;
@@ -20,12 +20,13 @@ use crate::table::Session;
 use crate::wrk::{Aim, Load};
 use crate::{Result, machine, personas};
 
-/// Followers at once.
+/// How many followers there are at once.
 const FOLLOWERS: usize = 1_000;
-/// Writers, and changes a second of all of them, while it is measured how soon they are told.
+/// How many writers there are while the delay of events is measured; the next constant is their
+/// changes a second together.
 const WRITERS: u64 = 16;
 const CHANGES_A_SECOND: u64 = 1_000;
-/// A follower that is told of no change: no persona of the store has this identity.
+/// The query of a follower that is told of no change: no persona of the store has this identity.
 const OF_NOTHING: &str = "?persona=00000000-0000-0000-0000-000000000000";
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
@@ -84,7 +85,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ])
 }
 
-/// What each of many followers takes of the memory of the workers, in KiB.
+/// The memory of the workers that each of many followers takes up, in KiB.
 fn memory_of_each(ours: &Ours) -> Result<f64> {
     let workers = ours.worker_pids()?;
     let memory = || -> f64 { workers.iter().filter_map(|pid| machine::resident_mb(*pid)).sum() };
@@ -96,7 +97,7 @@ fn memory_of_each(ours: &Ours) -> Result<f64> {
     Ok((after - before).max(0.0) * 1e6 / 1024.0 / FOLLOWERS as f64)
 }
 
-/// How many events there are.
+/// The number of the newest event, which is the count of events.
 fn newest(server: SocketAddr) -> Result<u64> {
     let page = Client::connect(server)?.send(
         "GET",
@@ -105,11 +106,11 @@ fn newest(server: SocketAddr) -> Result<u64> {
         "",
     )?;
     let place = page.success()?.json()?["next_after"].as_str().unwrap_or_default().to_owned();
-    // On SQLite numbers of events have no gaps.
+    // On SQLite the numbers of events have no gaps.
     Ok(place.split('-').next().unwrap_or_default().parse()?)
 }
 
-/// The p99 of the time from the answer of a change to its event on another connection.
+/// The 99th percentile of the time from the answer of a change to its event on another connection.
 fn delay_p99_ms(server: SocketAddr, seconds: u32) -> Result<f64> {
     let (is_over, acknowledged) = (AtomicBool::new(false), Mutex::new(Acknowledged::new()));
     let follower = Follower::connect(server, "")?;
@@ -127,7 +128,7 @@ fn delay_p99_ms(server: SocketAddr, seconds: u32) -> Result<f64> {
             writer.join().map_err(|_| "a writer panicked")??;
         }
         is_over.store(true, Relaxed);
-        // One more change, behind which the follower ends.
+        // The follower ends after one more change.
         write(server, 0, 0, &acknowledged)?;
         Ok(following.join().map_err(|_| "the follower panicked")?)
     })?;
@@ -144,7 +145,7 @@ fn delay_p99_ms(server: SocketAddr, seconds: u32) -> Result<f64> {
     Ok(delays[(delays.len() - 1) * 99 / 100])
 }
 
-/// Changes personas of its own at a fixed pace, at least one.
+/// Changes its own personas at a fixed pace, at least once.
 fn write(
     server: SocketAddr,
     writer: u64,

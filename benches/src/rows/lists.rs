@@ -12,12 +12,13 @@ use crate::table::Session;
 use crate::{Result, direct, personas};
 
 const PERSONAS: u64 = 1_000_000;
-/// Pages of one measurement that are read one after the other.
+/// How many pages one measurement reads one after the other.
 const PAGES: u64 = 200;
-/// Longest 99th percentile of a page, in milliseconds: a tenth of what a user takes for at once.
+/// Longest 99th percentile of a page, in milliseconds: a tenth of the time that a user takes for at
+/// once.
 const PAGE_MS_MAX: f64 = 10.0;
 
-/// What is listed, and what it is called in the table.
+/// Each list: its query, its name in the table, its target.
 const LISTS: [(&str, &str, Target); 6] = [
     ("pages by name", "sort=name", Target::AtMost(PAGE_MS_MAX)),
     ("pages of the latest", "sort=-updated_at", Target::AtMost(PAGE_MS_MAX)),
@@ -58,7 +59,7 @@ pub fn measure(session: &Session) -> Result<Vec<Row>> {
 }
 
 /// The 99th percentile of a page in milliseconds, over pages that follow one another; after the
-/// last one it begins again.
+/// last page the walk begins again.
 fn walk(client: &mut Client, query: &str) -> Result<f64> {
     let mut took = Histogram::<u64>::new(3)?;
     let mut cursor = String::new();

@@ -1,4 +1,4 @@
-//! PocketBase: speed, and what it keeps.
+//! PocketBase beside Persona Store: speed, and how many acknowledged changes each keeps.
 
 use crate::child::Server;
 use crate::increments;
@@ -11,7 +11,7 @@ use crate::table::Session;
 use crate::wrk::{Aim, Load, Measured};
 use crate::{Result, personas};
 
-/// How fast both are.
+/// The rows on the speed of both.
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let (ours, rival) = started(session)?;
     let our_aim = Aim::api(ours.server.url(), session.options.personas);
@@ -23,7 +23,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     };
     let both =
         |load| session.pairs(|| session.load(&our_aim, load), || session.load(&rival_aim, load));
-    // The first loads warm both up and are thrown away.
+    // The first loads warm both servers up, and their figures are thrown away.
     session.load(&our_aim, Load::Get)?;
     session.load(&rival_aim, Load::Get)?;
     let (get, patch, create) = (both(Load::Get)?, both(Load::Patch)?, both(Load::Create)?);
@@ -54,7 +54,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ])
 }
 
-/// What both keep of what they acknowledged.
+/// The rows on how many acknowledged increments each keeps.
 pub fn increments_kept(session: &Session) -> Result<Vec<Row>> {
     let (ours, rival) = started(session)?;
     let seconds = session.options.seconds;
@@ -84,7 +84,7 @@ pub fn increments_kept(session: &Session) -> Result<Vec<Row>> {
     ])
 }
 
-/// Both, over the same personas.
+/// Starts both servers over the same personas.
 fn started(session: &Session) -> Result<(Ours, Server)> {
     let python = session.tools.python.as_ref().ok_or("python3 is missing")?;
     let program = pocketbase::install(&session.place, python)?;

@@ -1,5 +1,5 @@
-//! Our server over PostgreSQL beside pgbench on the same cluster: what is left of the database's
-//! limit.
+//! Persona Store over PostgreSQL beside pgbench on the same cluster: how much of the database's
+//! limit is left.
 
 use crate::Result;
 use crate::rivals::ours::Ours;
@@ -10,7 +10,8 @@ use crate::table::Session;
 use crate::wrk::{self, Aim, Load, Measured};
 use persona_test_support::Cluster;
 
-/// Connections of the load: those at which the target was set, whatever the others have.
+/// Connections of the load: the number for which the target was set, whatever the other groups
+/// have.
 const CONNECTIONS: u32 = 16;
 /// As a server is set up that loses nothing, with room for the personas. Later options win.
 pub const OPTIONS: [&str; 4] =
@@ -27,7 +28,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let ours = Ours::start(cluster.url(&database).as_ref(), session.options.workers(), "normal")?;
     let aim = Aim::api(ours.server.url(), personas);
     let load = |load| wrk::run(&session.place, &aim, load, CONNECTIONS, seconds);
-    // The first of each warms the server up and is thrown away.
+    // The first load of each kind warms the server up, and its figures are thrown away.
     load(Load::Get)?;
     rival.rate("select.sql", CONNECTIONS, seconds)?;
     let selects =

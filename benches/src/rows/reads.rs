@@ -1,4 +1,4 @@
-//! Reads over HTTP beside the bare server: how much the database can be felt.
+//! Reads over HTTP beside the bare server: how much of the time is the database's.
 
 use serde_json::Value;
 
@@ -13,8 +13,8 @@ use crate::{Result, child, personas};
 
 /// Commits a second of another process while reads are measured.
 const COMMITS: u32 = 1_000;
-/// Requests a second of the measurement at a fixed rate: well below what either can do, so that
-/// nothing queues.
+/// Requests a second of the measurement at a fixed rate: well below the limit of both servers, so
+/// that no request queues.
 const FIXED_RATE: &str = "2000";
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
@@ -31,7 +31,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let our_aim = Aim { tag: known_tag(&ours)?, ..Aim::api(ours.server.url(), options.personas) };
     let bare_aim = Aim { url: bare.url(), ..our_aim.clone() };
     let run = |aim: &Aim, load| session.load(aim, load);
-    // The first pair warms both up and is thrown away.
+    // The first pair warms both servers up, and its figures are thrown away.
     run(&our_aim, Load::Get)?;
     run(&bare_aim, Load::Get)?;
 
@@ -79,7 +79,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ])
 }
 
-/// The entity tag of the first persona, which the server is seen to answer with 304.
+/// The entity tag of the first persona. Checks that the server answers 304 to it.
 fn known_tag(ours: &Ours) -> Result<String> {
     let path = format!("{}{}", personas::PATH, personas::id(0));
     let mut client = Client::connect(ours.server.address)?;
@@ -92,7 +92,7 @@ fn known_tag(ours: &Ours) -> Result<String> {
     }
 }
 
-/// The 99th percentile in milliseconds at a fixed rate, by `persona bench`.
+/// The 99th percentile in milliseconds at a fixed rate, measured by `persona bench`.
 fn at_fixed_rate(session: &Session, ours: &Ours, url: &str) -> Result<f64> {
     let seconds = session.options.seconds.to_string();
     let flags = [
@@ -118,7 +118,7 @@ fn errors(groups: &[Vec<(Measured, Measured)>]) -> Spread {
     Spread::of([groups.iter().flatten().map(|(ours, _)| ours.errors).sum()])
 }
 
-/// A row of one figure of each side.
+/// A row of one figure of each side, chosen from both measurements.
 pub fn row<T>(
     name: &str,
     unit: &'static str,

@@ -1,4 +1,4 @@
-//! The reference stack of the origin: speed, and what it keeps.
+//! The reference stack beside Persona Store: speed, and how many acknowledged changes each keeps.
 
 use crate::child::Server;
 use crate::increments;
@@ -11,10 +11,11 @@ use crate::table::Session;
 use crate::wrk::{Aim, Load, Measured};
 use crate::{Result, personas};
 
-/// Most large personas: they show the size, and 100,000 of them would only show the disk.
+/// Most large personas: this many show the effect of the size, and 100,000 would only measure the
+/// disk.
 const LARGE_PERSONAS_MAX: u64 = 10_000;
 
-/// How fast both are.
+/// The rows on the speed of both.
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (size, bytes, count) in [
@@ -34,7 +35,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Both, over the same personas.
+/// Starts both servers over the same personas.
 fn started(session: &Session, bytes: usize, count: u64) -> Result<(Ours, Server)> {
     let python = session.tools.python.as_ref().ok_or("python3 is missing")?;
     let gunicorn = reference::install(&session.place, python)?;
@@ -68,7 +69,7 @@ fn speed(size: &str, get: &[(Measured, Measured)], patch: &[(Measured, Measured)
     ]
 }
 
-/// What both keep of what they acknowledged.
+/// The rows on how many acknowledged increments each keeps.
 pub fn increments_kept(session: &Session) -> Result<Vec<Row>> {
     let (ours, rival) = started(session, personas::USUAL_BYTES, session.options.personas)?;
     let seconds = session.options.seconds;

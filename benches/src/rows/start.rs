@@ -1,4 +1,4 @@
-//! How soon it is ready, and how much memory it takes.
+//! How soon the server is ready after its start, and how much memory it takes.
 
 use crate::rivals::ours::Ours;
 use crate::row::{Row, Target};

@@ -17,9 +17,9 @@ use crate::{Result, personas};
 
 /// Items of a page.
 const PAGE: usize = 50;
-/// Pages and searches of one measurement: enough for a 99th percentile.
+/// How many pages and searches one measurement reads: enough for a 99th percentile.
 const SAMPLES: u64 = 1_000;
-/// Real personas, one JSON object a line, where this machine has them beside the repository.
+/// A file of real personas, one JSON object a line, which a machine may have beside the repository.
 const REAL_TEXTS: &str = "../shared/data/lobe-agents.ndjson";
 
 pub fn pages(session: &Session) -> Result<Vec<Row>> {
@@ -55,7 +55,7 @@ pub fn pages(session: &Session) -> Result<Vec<Row>> {
     Ok(vec![Row::alone(name, "ms", Target::AtMost(2.0), Spread::of(p99))])
 }
 
-/// The place of a persona in a list.
+/// The cursor at a persona of a list.
 fn cursor(answer: &Representation, sort: Sort) -> Result<Cursor> {
     let persona: Value = serde_json::from_slice(&answer.body)?;
     let text = |member: &str| persona[member].as_str().unwrap_or_default();
@@ -116,17 +116,17 @@ pub fn searches(session: &Session) -> Result<Vec<Row>> {
     Ok(vec![Row::alone(name, "ms", Target::AtMost(20.0), Spread::of(p99))])
 }
 
-/// Real agents, if there are any.
+/// The real personas; empty where the file does not exist.
 fn texts(session: &Session) -> Vec<Value> {
     let text = std::fs::read_to_string(session.place.path(REAL_TEXTS)).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// A persona made of a real one, with words of its own, so that no two are the same.
+/// A persona made of a real one, with words of its own, so that no two personas are the same.
 fn mixed(agent: &Value, number: u64) -> Value {
     let agent = &agent["agent"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    // Names of the collection hold line ends, which a name must not.
+    // Names in the file contain line ends, which a name must not.
     let title = text(&agent["meta"]["title"]).split_whitespace().collect::<Vec<_>>().join(" ");
     json!({
         "name": format!("{number} {title}").chars().take(100).collect::<String>(),
@@ -136,7 +136,7 @@ fn mixed(agent: &Value, number: u64) -> Value {
     })
 }
 
-/// Some words that a document has.
+/// Some words of a document, for a search.
 fn words_of(document: &Value) -> Vec<String> {
     let text = document["system_prompt"].as_str().unwrap_or_default();
     let words =

@@ -10,12 +10,12 @@ use crate::spread::Spread;
 use crate::table::Session;
 use crate::wrk::{Aim, Load, Measured};
 
-/// One round: ours, then every rival.
+/// The measurements of one round: Persona Store, then every rival.
 struct Round {
     ours: Measured,
-    /// Writes that shared one transaction of ours.
+    /// How many writes shared a transaction of Persona Store on average.
     batch: f64,
-    /// Answers of the least busy worker, divided by those of the busiest.
+    /// Answers of the least busy worker, divided by those of the busiest worker.
     fairness: f64,
     hot: Measured,
     same_rows: f64,
@@ -34,7 +34,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     Ok(rows_of(&rounds))
 }
 
-/// The rows of the table, from what every round measured.
+/// The rows of the table, from the measurements of all rounds.
 fn rows_of(rounds: &[Round]) -> Vec<Row> {
     let all = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
     let rate = || all(|round| round.ours.rate);

@@ -9,17 +9,16 @@ use persona_server::exit_code::ExitCode;
 use persona_server::process_table;
 use serde_json::{Value, json};
 
-/// Why a command did not do what was asked.
+/// The failure of a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// How the program ends.
+    /// The exit code of the program.
     pub code: ExitCode,
-    /// What did not work, as a sentence fragment; empty where the command has said everything
-    /// already.
+    /// What failed, as a sentence fragment; empty if the command has already printed everything.
     pub message: String,
-    /// Why, the nearest cause first.
+    /// The causes, the nearest first.
     pub causes: Vec<String>,
-    /// What to do about it, the most promising first.
+    /// What the user can do, the most promising first.
     pub hints: Vec<String>,
 }
 
@@ -29,7 +28,7 @@ impl Failure {
         Self { code, message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
 
-    /// The end of a command that has already said everything.
+    /// The failure of a command that has already printed everything.
     pub fn silent(code: ExitCode) -> Self {
         Self::new(code, "")
     }
@@ -40,14 +39,14 @@ impl Failure {
         self
     }
 
-    /// Adds what to do about it.
+    /// Adds a hint on what the user can do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// A command line that cannot be read: the first line of the parser's words is what is wrong,
-    /// and its tips are hints.
+    /// The failure for an invalid command line: the first line of the parser's message is the
+    /// message, and its tips are hints.
     pub fn usage(error: &clap::Error) -> Self {
         let text = error.to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -58,14 +57,14 @@ impl Failure {
                 Some(("tip", tip)) => failure.hints.push(tip.into()),
                 Some(("Usage", usage)) => failure.hints.push(format!("usage: {usage}")),
                 _ if line.starts_with("For more information") => {}
-                // What is missing is listed on lines of its own.
+                // The parser lists missing arguments on separate lines.
                 _ => failure.causes.push(line.into()),
             }
         }
         failure
     }
 
-    /// A failed read or write of a file. A reader that went away (`persona list | head`) is no
+    /// The failure for an error of input or output. A closed pipe (`persona list | head`) is no
     /// failure.
     pub fn io(what: impl Into<String>, error: &std::io::Error) -> Self {
         match error.kind() {
@@ -75,11 +74,11 @@ impl Failure {
         }
     }
 
-    /// A database that cannot be used.
+    /// The failure for a database that cannot be used.
     pub fn start(error: &DatabaseError) -> Self {
         let mut failure = Self::new(error.exit_code(), error.to_string());
-        // The process that holds a file is mostly a child of a server, and that is what has to be
-        // stopped.
+        // The process that holds a file is mostly a child of a server; the server is what the user
+        // must stop.
         if let Some(server) = error.holder().and_then(process_table::server_of) {
             write!(failure.message, ", of the server with the process number {server}")
                 .expect("writing into a string succeeds");

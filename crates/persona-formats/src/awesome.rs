@@ -4,21 +4,23 @@ use serde_json::{Map, Value};
 
 use super::{Draft, repair};
 
-/// The columns that mean something here.
+/// The columns that become fields.
 pub const COLUMNS: [&str; 3] = ["act", "prompt", "contributor"];
 
-/// Whether a row is one of these; older versions of the collection have only these two columns.
+/// Whether a row is of this collection. Older versions of the collection have only the columns
+/// `act` and `prompt`.
 pub fn matches(row: &Map<String, Value>) -> bool {
     row.contains_key("act") && row.contains_key("prompt")
 }
 
-/// What names a row in the collection.
+/// The name of a row in the collection.
 pub fn own_name(row: &Map<String, Value>) -> Option<&str> {
     row.get("act")?.as_str()
 }
 
-/// `act` is the name, `prompt` the system prompt, `contributor` the creator; every other cell is
-/// kept as it is.
+/// Makes a document of a row: `act` is the name, `prompt` the system prompt, `contributor` the
+/// creator. The other cells, and `contributor` too, are kept unchanged in
+/// `extensions.awesome_prompts`.
 pub fn draft(mut row: Map<String, Value>) -> Draft {
     let mut draft = Draft::default();
     draft.set("kind", "prompt");

@@ -3,12 +3,13 @@
 
 use serde_json::{Map, Value};
 
-/// What every card of version 1 has, all of it text; a persona has fields of the same names.
+/// The members of every card of version 1, all of them texts. A persona has fields of the same
+/// names.
 const V1_MEMBERS: [&str; 6] =
     ["name", "description", "personality", "scenario", "first_mes", "mes_example"];
 
-/// Why a card of version 2 or 3 is refused: it names itself in `spec`, and its fields lie in
-/// `data`.
+/// Why a card of version 2 or 3 is refused: such a card names its version in `spec`, and its fields
+/// are in `data`.
 ///
 /// Source: Character Card V2 and V3 specifications, section "Fields".
 pub fn refusal(object: &Map<String, Value>) -> Option<String> {
@@ -25,8 +26,8 @@ pub fn refusal(object: &Map<String, Value>) -> Option<String> {
     Some(format!("this is a character card ({name}); character cards are not read in this version"))
 }
 
-/// What is said before the faults of an object that has everything of a card of version 1, and more
-/// than a persona takes.
+/// A note before the faults of an object that has all members of a card of version 1 and further
+/// ones that a persona does not have.
 pub fn note_on_v1(object: &Map<String, Value>) -> Option<String> {
     let is_card = V1_MEMBERS.iter().all(|member| object.get(*member).is_some_and(Value::is_string));
     is_card.then(|| "this is a character card (version 1); only cards without further members are read in this version".into())

@@ -1,9 +1,9 @@
-//! CSV (RFC 4180), read strictly: cells as they are, and rows with quotes that do not add up as
-//! what they are.
+//! A strict reader of CSV (RFC 4180): cells are never changed, and a row with misplaced quotes is
+//! an error.
 //!
-//! Hand-made, because readers that are forgiving about quotes, as every CSV library is, swallow
-//! rows or change cells without a word. Everything that RFC 4180 allows is read as any of them
-//! reads it (a property test compares).
+//! Hand-made, because CSV libraries are forgiving about quotes: they swallow rows or change cells
+//! without an error. What RFC 4180 allows is read as a library reads it (a property test compares
+//! both).
 
 use std::io::{BufRead, Result};
 
@@ -16,12 +16,12 @@ pub struct Row {
     pub line: u64,
     /// Its cells, without their quotes.
     pub cells: Vec<Vec<u8>>,
-    /// Why it cannot be used, as a sentence fragment; its cells then mean nothing.
+    /// Why the row cannot be used, as a sentence fragment. The cells are meaningless then.
     pub fault: Option<String>,
 }
 
 impl Row {
-    /// Whether nothing stands in it; spreadsheets write such rows below a table.
+    /// Whether the row has no text. Spreadsheets write such rows below a table.
     pub fn is_blank(&self) -> bool {
         self.fault.is_none() && self.cells.iter().all(Vec::is_empty)
     }
@@ -31,31 +31,32 @@ impl Row {
 pub struct CsvReader<R> {
     input: R,
     delimiter: u8,
-    /// Whether blanks after a delimiter belong to the layout and not to the cell.
+    /// Whether blanks after a delimiter are skipped instead of being a part of the cell.
     skips_blanks: bool,
     /// The line of the next byte, from 1.
     line: u64,
 }
 
-/// Where in a cell the reader is.
+/// The state of the reader within a cell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CellState {
-    /// Before its first byte.
+    /// Before the first byte of the cell.
     Start,
-    /// In a cell without quotes; a quote in it is a character like any other.
+    /// Inside a cell that does not begin with a quote. A quote is an ordinary character there.
     Bare,
     /// Behind an opening quote.
     Quoted,
-    /// Right behind a closing quote, or behind the first of two that mean one.
+    /// Behind a quote inside a quoted cell: the closing one, or the first of two that mean one.
     Closed,
     /// Behind a closing quote and a blank.
     ClosedBlank,
-    /// Behind a mistake: the rest of the line is passed over.
+    /// Behind a mistake: the rest of the line is skipped.
     Broken,
 }
 
 impl<R: BufRead> CsvReader<R> {
-    /// Reads cells that this byte separates. The first byte of the input is on `line`.
+    /// Makes a reader of cells that `delimiter` separates. `line` is the line of the first byte,
+    /// from 1.
     pub fn new(input: R, delimiter: u8, skips_blanks: bool, line: u64) -> Self {
         Self { input, delimiter, skips_blanks, line }
     }
@@ -65,7 +66,7 @@ impl<R: BufRead> CsvReader<R> {
         self.line
     }
 
-    /// From now on blanks after a delimiter belong to the layout.
+    /// Makes the reader skip blanks after a delimiter from now on.
     pub fn skip_blanks(&mut self) {
         self.skips_blanks = true;
     }

@@ -1,4 +1,4 @@
-//! Rows of CSV as records: objects of column to cell.
+//! Rows of CSV as records: each row is an object from column name to cell.
 
 use std::io::{BufRead, Cursor, Read};
 
@@ -9,11 +9,11 @@ use super::item::{Bad, Location, Record};
 use super::source::{Line, read_line};
 use super::{awesome, native};
 
-/// What separates the cells, the likeliest first: a comma, a semicolon (spreadsheets of countries
-/// with a decimal comma), a tab.
+/// Bytes that can separate cells, the likeliest first: a comma, a semicolon (spreadsheets of
+/// countries with a decimal comma), a tab.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The records of such a file.
+/// The records of a CSV file.
 pub struct CsvRows {
     reader: CsvReader<Box<dyn BufRead>>,
     columns: Vec<String>,
@@ -21,7 +21,7 @@ pub struct CsvRows {
 }
 
 impl CsvRows {
-    /// Reads the header, and finds what separates the cells.
+    /// Reads the header, and finds the delimiter.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl CsvRows {
         if let Some(fault) = header.fault {
             return Err(Bad::at(line, fault));
         }
-        // A header that is written with blanks after its delimiters has rows that are.
+        // If the header has blanks after its delimiters, the rows have them too.
         if header.cells.iter().skip(1).any(|name| name.first().is_some_and(u8::is_ascii_whitespace))
         {
             reader.skip_blanks();
@@ -129,8 +129,8 @@ fn first_line(input: &mut dyn BufRead, line: &mut u64) -> Result<Vec<u8>, Bad> {
     }
 }
 
-/// The delimiter with which a header is one of a known format; a comma where none is, so that the
-/// reason is about that.
+/// The delimiter with which the header is one of a known format. If there is none, a comma, so that
+/// the error names the columns as a comma separates them.
 fn delimiter_of(header: &[u8]) -> u8 {
     let is_known = |delimiter: &u8| {
         let row = CsvReader::new(header, *delimiter, false, 1).row().ok().flatten();
@@ -139,9 +139,9 @@ fn delimiter_of(header: &[u8]) -> u8 {
     DELIMITERS.into_iter().find(is_known).unwrap_or(b',')
 }
 
-/// The names of the columns, without blanks around them; `None` where they are not UTF-8. Known
-/// ones count in any case of their letters, as spreadsheets like to begin them with a capital;
-/// others are kept as they are.
+/// The names of the columns, without blanks around them; `None` where they are not UTF-8. The names
+/// of known columns are folded to lower case, because spreadsheets capitalise them; other names
+/// stay unchanged.
 fn names(header: &Row) -> Option<Vec<String>> {
     let name = |cell: &Vec<u8>| {
         let name = std::str::from_utf8(cell).ok()?.trim();
@@ -155,7 +155,7 @@ fn names(header: &Row) -> Option<Vec<String>> {
     header.cells.iter().map(name).collect()
 }
 
-/// Whether these columns are those of a known format.
+/// Checks that these columns are those of a known format.
 fn check(columns: &[String]) -> Result<(), String> {
     let has = |column: &str| columns.iter().any(|name| name == column);
     if has("act") && has("prompt") { Ok(()) } else { native::check_columns(columns) }

@@ -1,4 +1,4 @@
-//! Which kind of file it is, told from its first bytes.
+//! Detects the layout of a file from its first bytes.
 
 use std::io::{self, BufRead, Cursor, Read};
 
@@ -6,20 +6,21 @@ use super::source::{Line, read_line};
 
 /// How the records of a file are separated.
 pub enum Layout {
-    /// Rows with a header.
+    /// CSV: rows with a header.
     Csv(Box<dyn BufRead>),
     /// One JSON value a line.
     Lines(Box<dyn BufRead>),
     /// JSON values over several lines: one object, or the elements of one list.
     Values(Box<dyn BufRead>),
-    /// Nothing but blanks.
+    /// The file has nothing but blanks.
     Empty,
 }
 
-/// The byte order mark of UTF-8; tolerated at the start, because spreadsheets write it.
+/// The byte order mark of UTF-8; skipped at the start of a file, because spreadsheets write it.
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Finds the layout; nothing of the content is lost.
+/// Finds the layout. The reader of the layout still gets the whole content; only blanks before the
+/// first value are dropped.
 ///
 /// # Errors
 ///
@@ -42,7 +43,7 @@ pub fn detect(mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
             break byte;
         }
         reader.consume(1);
-        // Kept, because lines are counted from the start of the file.
+        // The line break is kept, because lines are counted from the start of the file.
         if byte == b'\n' {
             blanks.push(byte);
         }
@@ -71,9 +72,9 @@ fn foreign_encoding(first: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A file of lines has a whole value on its first line, or one that is broken in itself. A first
-/// line that merely ends too early is the head of an object over several lines, unless the next
-/// line starts an object of its own.
+/// Tells NDJSON from JSON over several lines. In NDJSON the first line is a whole value, or a
+/// broken one. A first line that only ends too early begins a value over several lines, unless the
+/// next line begins an object of its own.
 fn lines_or_values(blanks: Vec<u8>, mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
     let Line::Text(line) = read_line(&mut reader)? else {
         return Err(io::Error::other("the first line is longer than an item may be"));
@@ -86,8 +87,9 @@ fn lines_or_values(blanks: Vec<u8>, mut reader: Box<dyn BufRead>) -> io::Result<
     Ok(if ends_early && !next_starts_anew { Layout::Values(reader) } else { Layout::Lines(reader) })
 }
 
-/// A first line that is one JSON string, with an object in it, is JSON that was encoded twice; a
-/// quoted header is no such string, because commas follow it or no object is in it.
+/// Tells JSON that was encoded twice from CSV with a quoted header. The first line of the former is
+/// one JSON string that contains an object; a quoted header is followed by a delimiter, or contains
+/// no object.
 fn strings_or_rows(blanks: Vec<u8>, mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
     let Line::Text(line) = read_line(&mut reader)? else {
         return Err(io::Error::other("the first line is longer than an item may be"));

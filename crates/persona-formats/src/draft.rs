@@ -1,13 +1,13 @@
-//! A document in the making.
+//! The draft of a document: fields that were mapped, and repairs that were made.
 
 use serde_json::{Map, Value, json};
 
-/// A document in the making, and what had to be repaired on the way.
+/// A document under construction, and the repairs that its values needed.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Draft {
-    /// The members so far.
+    /// The members that were set so far.
     pub members: Map<String, Value>,
-    /// Values that did not fit their field, as they were.
+    /// The original values of repaired fields, by field.
     pub originals: Map<String, Value>,
     /// What was repaired, as sentence fragments.
     pub warnings: Vec<String>,
@@ -19,7 +19,7 @@ impl Draft {
         self.members.insert(field.into(), value.into());
     }
 
-    /// Keeps data that has no field of its own.
+    /// Keeps data without a field of its own, in `extensions` under this key.
     pub fn extend(&mut self, key: &str, data: Value) {
         let extensions = self.members.entry("extensions").or_insert_with(|| json!({}));
         extensions
@@ -28,7 +28,7 @@ impl Draft {
             .insert(key.into(), data);
     }
 
-    /// Sets a repaired value, keeps the original, and says what was done.
+    /// Sets a repaired value, keeps the original, and adds a warning (`what` was done).
     pub fn repair(&mut self, field: &str, original: Value, repaired: impl Into<Value>, what: &str) {
         self.set(field, repaired);
         self.originals.insert(field.into(), original);

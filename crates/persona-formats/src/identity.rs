@@ -1,4 +1,4 @@
-//! Which identity an item gets that has none of its own.
+//! Derives identities for items that have none of their own.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use sha2::{Digest, Sha256};
 
 use super::Format;
 
-/// Hands out identities for the items of one file.
+/// The identities of the items of one file.
 ///
-/// The identity of an item that its collection names follows from the format and that name, so that
-/// a later edition of the collection finds the persona again, also when its text has changed. The
-/// identity of another item follows from what it says; of the item as written, not of the document,
-/// so that a better mapping in a later version doubles nothing. Either way it follows also from how
-/// often the file had the same before: a second run over a file names the same personas, while an
-/// item that a file has twice becomes two personas.
+/// Three things decide an identity: the format; the name of the item in its collection, or the item
+/// itself where it has no name; and how often the file had the same name or item before. So a later
+/// edition of a collection finds a persona again although its text has changed, a second run over a
+/// file names the same personas, and an item that a file has twice becomes two personas. The item
+/// counts as it is written, not as a document, so that a better mapping in a later version makes no
+/// duplicates.
 #[derive(Debug, Default)]
 pub struct Identities {
-    /// How often each item was seen, by digest: 32 bytes for each item of the file.
+    /// How often each item was seen, by its digest. It takes 32 bytes of memory for each item.
     seen: HashMap<[u8; 32], u64>,
 }
 
@@ -27,7 +27,7 @@ impl Identities {
         self.next(format, b"name", name)
     }
 
-    /// The identity of the next item, which has no name, given as canonical JSON.
+    /// The identity of the next item, which has no name. The item is given as canonical JSON.
     pub fn next_unnamed(&mut self, format: Format, item: &str) -> PersonaId {
         self.next(format, b"", item)
     }

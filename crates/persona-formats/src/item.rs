@@ -1,4 +1,4 @@
-//! What a file is made of.
+//! Formats, records and items: the parts of a file.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use super::native::Origin;
 
-/// How a file, or an item of it, is written.
+/// The format of a file or of one of its items.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     /// CSV with the columns `act` and `prompt`, as the awesome-chatgpt-prompts collection has it.
     AwesomePrompts,
     /// An agent of the LobeHub collection: `{"file", "agent": {...}}`, or the agent alone.
     LobeHub,
-    /// Documents as the API has them, our own export included; as JSON, or as CSV with field names
-    /// as columns.
+    /// Documents as the API has them, exports of this program included; as JSON, or as CSV with
+    /// field names as columns.
     Native,
 }
 
 impl Format {
-    /// The word for this format; part of the identities that are derived, so it must never change.
+    /// The word for this format; derived identities contain it, so it must never change.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AwesomePrompts => "awesome-prompts",
@@ -46,7 +46,7 @@ impl Location {
     }
 }
 
-/// As people look for it: `12`, or `12 [3]` for the element with the index 3.
+/// The line alone (`12`), or with the index of the element (`12 [3]`).
 impl fmt::Display for Location {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
@@ -60,29 +60,28 @@ impl fmt::Display for Location {
 /// cell.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {
-    /// Where it is.
+    /// Where the record is in its file.
     pub location: Location,
-    /// Whether it is a row of CSV, where every value is text.
+    /// Whether the record is a row of CSV, in which every value is text.
     pub is_row: bool,
-    /// What it says.
+    /// The JSON value, or the object of the cells.
     pub value: Value,
 }
 
 /// One item that can be sent.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Item {
-    /// Where it is.
+    /// Where the item is in its file.
     pub location: Location,
-    /// How it was written.
+    /// The format that the item was written in.
     pub format: Format,
-    /// Its identity: its own, or one that is derived from its name in the collection or from its
-    /// content.
+    /// The identity: the item's own, or one that `identity.rs` derived.
     pub id: PersonaId,
-    /// The persona.
+    /// The document that the item became.
     pub document: Document,
-    /// It was soft-deleted where it was exported.
+    /// Whether the persona was soft-deleted in the store that exported it.
     pub is_deleted: bool,
-    /// What the store that it came from said of it.
+    /// Times, authors and revision that the exporting store recorded.
     pub origin: Origin,
     /// What was repaired, as sentence fragments.
     pub warnings: Vec<String>,
@@ -91,16 +90,16 @@ pub struct Item {
 /// One item that cannot be sent, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bad {
-    /// Where it is.
+    /// Where the item is in its file.
     pub location: Location,
-    /// Its name, where it can be told.
+    /// The name of the item, where one was found.
     pub name: Option<String>,
-    /// What is wrong, as sentence fragments; at least one.
+    /// Why the item cannot be sent, as sentence fragments; at least one.
     pub reasons: Vec<String>,
 }
 
 impl Bad {
-    /// An item of which nothing but its line is known.
+    /// A bad item of which only the line is known.
     pub fn at(line: u64, reason: impl Into<String>) -> Self {
         Self { location: Location::line(line), name: None, reasons: vec![reason.into()] }
     }

@@ -15,17 +15,16 @@ use super::native::{self, Native, Origin};
 use super::{Draft, awesome, card, lobehub};
 use persona_model::read_strictly;
 
-/// The items of one file: those that can be sent, and for the others the reason. A bad item never
-/// stops the rest.
+/// The items of one file: good ones, and bad ones with the reason. A bad item never stops the rest.
 ///
-/// Holds one record at a time, whatever the size of the file.
+/// It holds one record at a time in memory, whatever the size of the file.
 pub struct Items {
     records: Box<dyn Iterator<Item = Result<Record, Bad>>>,
     identities: Identities,
 }
 
 impl Items {
-    /// Reads a file from its start. A file that cannot be read at all has one item, a bad one.
+    /// Reads a file from its start. A file that cannot be read at all yields one bad item.
     pub fn new(reader: Box<dyn BufRead>) -> Self {
         let records = records(reader).unwrap_or_else(|bad| Box::new(std::iter::once(Err(bad))));
         Self { records, identities: Identities::default() }
@@ -38,7 +37,7 @@ impl Items {
         if !value.is_object() {
             return Err(bad(None, vec!["must be a JSON object".into()]));
         }
-        // Of the item as it was written the mapping leaves nothing.
+        // The text is made here, because the mapping consumes the value.
         let written = canonical_json(&value);
         let Value::Object(object) = value else { unreachable!("it was just seen to be an object") };
         let name = name_of(&object);
@@ -82,8 +81,8 @@ fn records(reader: Box<dyn BufRead>) -> Result<Box<dyn Iterator<Item = Result<Re
     })
 }
 
-/// A JSON text inside of a JSON string, as programs write it that encode twice, is the value that
-/// it says.
+/// Unwraps a value that a program encoded twice: a JSON string with a JSON text in it becomes the
+/// value of that text.
 fn unwrapped(value: Value) -> Result<Value, String> {
     match value {
         Value::String(text) if text.trim_start().starts_with('{') => read_strictly(text.as_bytes())
@@ -109,8 +108,8 @@ fn mapped(object: Map<String, Value>, is_row: bool) -> Result<(Format, Native), 
     }
 }
 
-/// What names an item in its collection, also when its text is changed later; `None` where nothing
-/// does.
+/// The name of an item in its collection, which stays when the text changes; `None` where the
+/// format has no such name.
 fn own_name(object: &Map<String, Value>, is_row: bool) -> Option<String> {
     let name = if is_row && awesome::matches(object) {
         awesome::own_name(object)
@@ -122,7 +121,7 @@ fn own_name(object: &Map<String, Value>, is_row: bool) -> Option<String> {
     name.filter(|name| !name.trim().is_empty()).map(ToString::to_string)
 }
 
-/// What people call the item, for messages; wherever its format has the name.
+/// The name of the item for messages, from the member in which its format has the name.
 fn name_of(object: &Map<String, Value>) -> Option<String> {
     let title = || {
         object

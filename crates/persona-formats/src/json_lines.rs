@@ -7,7 +7,7 @@ use super::item::{Bad, Location, Record};
 use super::source::{Line, read_line};
 use persona_model::read_strictly;
 
-/// The records of such a file.
+/// The records of an NDJSON file.
 pub struct JsonLines {
     reader: Box<dyn BufRead>,
     line: u64,
@@ -48,7 +48,7 @@ impl Iterator for JsonLines {
     }
 }
 
-/// Reads one value as strictly as the API reads a body, and says what is wrong in words of the
+/// Reads one value as strictly as the API reads a body, and words an error for the reader of a
 /// file.
 pub fn parse(location: Location, text: &[u8]) -> Result<Record, Bad> {
     let value = read_strictly(text).map_err(|malformed| {

@@ -6,13 +6,13 @@ use super::ITEM_BYTES_MAX;
 use super::item::{Bad, Location, Record};
 use super::json_lines::parse;
 
-/// The records of such a file. A broken element costs that element only, as long as its brackets
-/// and quotes add up.
+/// The records of a file of JSON values. A broken element costs that element only, as long as its
+/// brackets and quotes are balanced.
 pub struct JsonValues {
     reader: Box<dyn BufRead>,
     line: u64,
     expected: Expected,
-    /// How many elements of the list began; `None` outside of a list.
+    /// The number of list elements that were begun; `None` where the file is no list.
     elements: Option<u64>,
 }
 
@@ -31,12 +31,11 @@ enum Expected {
     CommaOrEnd,
     /// Nothing more.
     End,
-    /// The rest is not looked at.
+    /// The rest of the file is not read, after an error.
     Over,
 }
 
-/// Where the scan is inside one value. Only what is needed to find its end: strings may hold
-/// brackets.
+/// The state of the scan inside one value, to find its end. Brackets inside strings do not count.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -45,7 +44,7 @@ struct Nesting {
 }
 
 impl Nesting {
-    /// Takes the next byte; true when it ends a value that has an end of its own.
+    /// Takes the next byte; `true` when it ends an object, a list or a string.
     fn ends_with(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {
@@ -96,7 +95,7 @@ impl JsonValues {
         }
     }
 
-    /// The next record, or why there is none; `None` at a proper end.
+    /// The next record, or the reason why it is bad; `None` at a proper end.
     fn record(&mut self) -> IoResult<Option<Result<Record, Bad>>> {
         use Expected::{Anything, CommaOrEnd, Element, ElementOrEnd, End, Over, Value};
         loop {

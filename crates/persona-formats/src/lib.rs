@@ -1,10 +1,9 @@
-//! Foreign files as personas: CSV, NDJSON, JSON. Bytes in, documents out.
+//! Turns foreign files into personas: CSV, NDJSON, JSON. Bytes in, documents out.
 //!
-//! What lives here: which format a file has, how its items become documents, and which identity an
-//! item gets. What must not: HTTP, progress, printing; and no file is ever held in memory as a
-//! whole.
+//! What lives here: detecting the format of a file, mapping its items to documents, and deriving
+//! identities. What must not: HTTP, progress, printing. No file is ever held in memory as a whole.
 //!
-//! Start reading at [`Items`], the stream of items of one file. It finds the format by content
+//! Start reading at [`Items`], the stream of items of one file. `Items` finds the format by content
 //! (`detect.rs`) and takes records from `csv_rows.rs`, `json_lines.rs` or `json_values.rs`;
 //! `awesome.rs`, `lobehub.rs` and `native.rs` turn a record into a [`Draft`].
 //!

@@ -5,22 +5,22 @@ use serde_json::{Map, Value};
 
 use super::{Draft, repair};
 
-/// Whether an object is one of these.
+/// Whether an object is an agent of this collection.
 pub fn matches(object: &Map<String, Value>) -> bool {
     let agent = object.get("agent").and_then(Value::as_object).unwrap_or(object);
     ["config", "meta"].iter().all(|member| agent.get(*member).is_some_and(Value::is_object))
 }
 
-/// What names an agent in the collection: its file, which also tells its translations apart, else
-/// its identifier, else its title.
+/// The name of an agent in the collection: its file, which differs for each translation, else its
+/// identifier, else its title.
 pub fn own_name(object: &Map<String, Value>) -> Option<&str> {
     let agent = object.get("agent").and_then(Value::as_object).unwrap_or(object);
     let title = || agent.get("meta")?.get("title");
     object.get("file").or_else(|| agent.get("identifier")).or_else(title)?.as_str()
 }
 
-/// What has a field goes there; everything else is kept under `extensions.lobehub`, at the place
-/// where it was.
+/// Makes a document of an agent. Members without a field are kept under `extensions.lobehub`, at
+/// the place where they were.
 pub fn draft(mut object: Map<String, Value>) -> Draft {
     let mut draft = Draft::default();
     draft.set("kind", "agent");
@@ -56,7 +56,7 @@ fn take_text(agent: &mut Map<String, Value>, path: &[&str]) -> Option<String> {
     }
 }
 
-/// Takes a member out, if it is what it should be; one of another type stays where it is.
+/// Takes a member out if it has the expected type; else it stays.
 fn take(
     object: &mut Map<String, Value>,
     path: &[&str],

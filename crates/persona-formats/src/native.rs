@@ -1,5 +1,5 @@
-//! Documents as the API has them: our own export, hand-written JSON, and CSV with field names as
-//! columns.
+//! Documents as the API has them: exports of this program, hand-written JSON, and CSV with field
+//! names as columns.
 
 use persona_model::{FIELDS, Field, FieldKind, PersonaId, Revision, nearest_field};
 use serde_json::{Map, Value};
@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::Draft;
 use persona_model::read_strictly;
 
-/// Members that the store manages besides `id`: an export has them, and none of them is a field.
+/// Members that the store manages besides `id`: an export contains them, although none of them is a
+/// field.
 const MANAGED: [&str; 8] = [
     "revision",
     "created_at",
@@ -23,28 +24,28 @@ const MANAGED: [&str; 8] = [
 pub struct Native {
     /// The document.
     pub draft: Draft,
-    /// The identity that it had.
+    /// The identity that the item names; `None` where it names none.
     pub id: Option<PersonaId>,
-    /// Whether it was soft-deleted where it came from.
+    /// Whether the persona was soft-deleted in the store that exported it.
     pub is_deleted: bool,
-    /// What the store that it came from said of it.
+    /// Times, authors and revision that the exporting store recorded.
     pub origin: Origin,
 }
 
-/// What the store that an item came from said of it.
+/// What the exporting store recorded of an item besides the document.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Origin {
     /// Times and authors, where the item has the times.
     pub stamps: Map<String, Value>,
-    /// Which revision of a history it is; `None` where the item is the persona as a whole.
+    /// The revision, where the item is a line of a history; `None` where the item is a persona.
     pub revision: Option<Revision>,
 }
 
-/// What a revision is stamped with.
+/// The members with the times and the authors of a revision.
 const STAMPS: [&str; 4] = ["created_at", "updated_at", "created_by", "updated_by"];
-/// What an imported history also keeps of a revision.
+/// Further members that the import of a history keeps of each revision.
 const OF_HISTORY: [&str; 5] = ["revision", "deleted_at", "content_hash", "labels", HISTORY];
-/// The member that marks the line of an exported history.
+/// The member that marks a line of an exported history.
 const HISTORY: &str = "history";
 
 impl Origin {
@@ -62,8 +63,8 @@ impl Origin {
             object.remove(HISTORY);
             Some(revision.ok_or("revision: the line of a history must name its revision")?)
         } else {
-            // A document that was written by hand may have one of the times only, which is then
-            // both.
+            // A document that was written by hand may have only one of the times. It then counts
+            // for both.
             let time = ["created_at", "updated_at"]
                 .map(|name| stamps.get(name).filter(|time| !time.is_null()).cloned());
             match time {
@@ -83,7 +84,7 @@ impl Origin {
 ///
 /// # Errors
 ///
-/// Its `id` is no UUID, or it is a line of a history without its revision.
+/// The `id` is no UUID, or the object is a line of a history without a revision.
 pub fn native(mut object: Map<String, Value>) -> Result<Native, String> {
     let id = match object.remove("id") {
         None | Some(Value::Null) => None,
@@ -103,11 +104,11 @@ pub fn is_column(name: &str) -> bool {
     Field::named(name).is_some() || name == "id" || MANAGED.contains(&name)
 }
 
-/// Whether these columns are names of fields.
+/// Checks that these columns are names of fields.
 ///
 /// # Errors
 ///
-/// A column that is none, with the nearest name; or no column `name`.
+/// A column that is no field, with the nearest name; or the column `name` is missing.
 pub fn check_columns(columns: &[String]) -> Result<(), String> {
     if let Some(unknown) = columns.iter().find(|column| !is_column(column)) {
         let near = nearest_field(unknown)
@@ -122,12 +123,12 @@ pub fn check_columns(columns: &[String]) -> Result<(), String> {
     }
 }
 
-/// Gives the cells of a row the types of their fields: texts as they are, everything else as JSON.
-/// An empty cell is an absent field; tags may also be separated by commas.
+/// Gives the cells of a row the types of their fields: a text stays, everything else is read as
+/// JSON. An empty cell is an absent field; tags may also be separated by commas.
 ///
 /// # Errors
 ///
-/// A cell that should be JSON and is not.
+/// A cell that must be JSON is not.
 pub fn typed(row: Map<String, Value>) -> Result<Map<String, Value>, String> {
     let mut typed = Map::new();
     for (column, cell) in row {

@@ -1,7 +1,7 @@
-//! Values of foreign files that do not fit the rules of their field.
+//! Repairs values of foreign files that break a rule of their field.
 //!
-//! Only lines are repaired: names, creators, tags. A text that is too long is never cut; such an
-//! item is refused.
+//! Only fields of one line are repaired: names, creators, tags. A longer text is never cut; an item
+//! with a text over the limit is refused.
 
 use persona_model::{LINE_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::Draft;
 /// The name of an item that has none.
 const NAMELESS: &str = "Untitled";
 
-/// Sets the name: control characters become blanks, what is too long is cut, and a blank name
+/// Sets the name: control characters become blanks, a name over the limit is cut, and a blank name
 /// becomes "Untitled".
 pub fn set_name(draft: &mut Draft, name: &str) {
     if name.trim().is_empty() {
@@ -20,12 +20,12 @@ pub fn set_name(draft: &mut Draft, name: &str) {
     set_line(draft, "name", name, NAME_CHARS_MAX);
 }
 
-/// Sets the creator, with the same repairs.
+/// Sets the creator, repaired like a name.
 pub fn set_creator(draft: &mut Draft, creator: &str) {
     set_line(draft, "creator", creator, LINE_CHARS_MAX);
 }
 
-/// Sets the tags: what is no text or empty is left out, the others are repaired like a name.
+/// Sets the tags: a tag that is empty or no text is left out, the others are repaired like a name.
 pub fn set_tags(draft: &mut Draft, tags: &[Value]) {
     let lines = tags.iter().filter_map(Value::as_str).filter(|tag| !tag.is_empty());
     let repaired: Vec<Value> =

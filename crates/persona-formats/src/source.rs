@@ -1,14 +1,14 @@
-//! Reading with a bound: how much one record may take.
+//! Reading lines with a bound on their size.
 
 use std::io::{self, BufRead, Read};
 
 use super::ITEM_BYTES_MAX;
 
-/// A line of a file, without its end, or why there is none.
+/// A line of a file without its line break, or the reason why there is none.
 pub enum Line {
     /// The line.
     Text(Vec<u8>),
-    /// It has more bytes than an item may have; it was skipped.
+    /// The line has more than [`ITEM_BYTES_MAX`] bytes, and was skipped.
     TooLong,
     /// The file is at its end.
     End,

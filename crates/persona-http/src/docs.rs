@@ -33,15 +33,15 @@ const PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// What starts the page. A file of its own, because the policy of the page lets no script run that
-/// is part of it.
+/// The script that starts the page. It is a file, because the policy of the page forbids inline
+/// scripts.
 const START_NAME: &str = "start.js";
 const START: &str = r##"SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
 "##;
 
-/// What the page may load and do (Content Security Policy, level 3): what this server has, and
-/// nothing else; and no other page may frame it. Its library sets styles in its markup and has
-/// small images in its style sheet, so those two are let through.
+/// What the page may load and do (Content Security Policy, level 3): only files of this server; and
+/// no other page may frame it. Inline styles and `data:` images are allowed, because the library of
+/// the page uses them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -50,14 +50,14 @@ pub async fn get_docs() -> Response {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response()
 }
 
-/// The files of the page, with the media types that the OpenAPI document declares. The library has
-/// more, among them pages of its own, which would come without the policy.
+/// The files of the page, with the media types that the OpenAPI document declares. The other files
+/// of the library are not served: some are pages, which would have no such policy.
 const FILES: [(&str, &str); 3] = [
     ("swagger-ui.css", "text/css"),
     ("swagger-ui-bundle.js", "text/javascript"),
     ("favicon-32x32.png", "image/png"),
 ];
-/// Files change only with the program.
+/// How long a browser may keep a file: files change only with a new version of the program.
 const FILE_CACHE: &str = "public, max-age=3600";
 
 /// Answers with a file of the page: style, script or icon.
@@ -78,7 +78,7 @@ pub async fn get_docs_file(request: Request) -> Result<Response, Problem> {
         .map_err(|_| missing())?
         .ok_or_else(missing)?;
     let mut response = Response::new(match found.bytes {
-        // Part of the program: nothing is copied, however many clients read it slowly.
+        // The bytes are part of the program, so that slow clients hold no copies in memory.
         Cow::Borrowed(bytes) => Body::from(bytes),
         Cow::Owned(bytes) => Body::from(bytes),
     });

@@ -21,11 +21,11 @@ use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context, Turn};
 
-/// From how many bytes on a part is sent off: enough for few system calls, little enough for
+/// A part is sent when it has this many bytes: large enough for few system calls, small enough for
 /// memory.
 const PART_BYTES: usize = 64 * 1024;
 
-/// Sends every persona of one snapshot.
+/// Answers with every persona of one snapshot.
 pub async fn export_personas(
     State(context): State<Arc<Context>>,
     request: Request,
@@ -39,8 +39,8 @@ pub async fn export_personas(
     let (owned, handle_prefix) = (parameters.value(&OWNER), parameters.value(&HANDLE_PREFIX));
     parameters.done()?;
     if request.version() < Version::HTTP_11 {
-        // Without chunks the end of the connection is the end of the body, so that half an export
-        // would look whole.
+        // HTTP/1.0 has no chunks: the end of the connection is the end of the body, so half an
+        // export would look complete.
         return Err(Problem::new(Code::OldProtocol, "an export can only be sent with HTTP/1.1"));
     }
     let turn =
@@ -60,10 +60,10 @@ pub async fn export_personas(
 }
 
 /// The body. An error in mid-stream is an error of the body: the connection breaks before the
-/// closing chunk, and no client can take what it got for complete.
+/// closing chunk, so no client takes a part for the whole.
 struct Lines {
     export: Export,
-    /// Held until the client has all of it, or has gone.
+    /// The turn, which is held until the client has the whole body or has left.
     _turn: Option<Turn>,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /healthz`, `/readyz` and `/metrics`: for machines that watch the server.
+//! `GET /healthz`, `/readyz` and `/metrics`: for the monitoring of the server.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::contract::health::{Alive, Health, Readiness, Ready};
 use crate::problem::Problem;
 
 /// Answers while the process lives. The database is not asked, so that a slow disk does not make a
-/// watcher restart the process.
+/// process manager restart the process.
 pub async fn get_health() -> Response {
     fresh(Json(Health { status: Alive::Ok }))
 }
 
-/// Answers well when reads work, the schema is the one that this build knows, and writes are not
-/// refused for want of space.
+/// Answers 200 when reads work, the schema is the one that this build knows, and there is disk
+/// space for writes.
 pub async fn get_readiness(State(context): State<Arc<Context>>) -> Result<Response, Problem> {
     context.store.ready().await.map_err(Problem::not_ready)?;
     Ok(fresh(Json(Readiness { status: Ready::Ready })))

@@ -1,4 +1,4 @@
-//! `GET /`: where to go from here.
+//! `GET /`: the studio for browsers, a list of links for programs.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::contract::OperationId;
 use crate::contract::health::{Landing, Links};
 use crate::studio;
 
-/// Gives browsers the studio, and tells programs what there is.
+/// Answers browsers with the studio, and programs with links to the parts of the API.
 pub async fn landing(State(context): State<Arc<Context>>, headers: HeaderMap) -> Response {
     let wants_html = headers
         .get(ACCEPT)

@@ -81,26 +81,26 @@ pub use server::{Alone, Metrics, ServerFigures, ServerState};
 /// What every handler shares.
 #[derive(Clone)]
 pub struct Context {
-    /// Where personas are kept. What there is of them depends on the client.
+    /// The store of personas. Which of them a request reaches depends on its client.
     pub store: GuardedStore,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Where this process counts its answers.
+    /// The counters of this process.
     pub metrics: Arc<dyn Metrics>,
-    /// What all processes of the server say of themselves.
+    /// The state of all processes of the server.
     pub server: Arc<dyn ServerState>,
     /// The pages of other sites that may use the server.
     pub origins: Origins,
-    /// What a proxy has in front of every path, such as `/personas`; mostly nothing.
+    /// The prefix that a proxy puts in front of every path, such as `/personas`; mostly empty.
     pub root_path: Arc<str>,
     /// Whether answers name the worker and its timing.
     pub expose_worker: bool,
     /// Whether each request gets a line in the log.
     pub access_log: bool,
-    /// How long a write may wait for its turn.
+    /// Longest wait of a write for its turn.
     pub write_wait_max: Duration,
-    /// How long the highlights of a list may take, from when its page was read; the store bounds
-    /// reads itself.
+    /// Most time for the highlights of a list, counted from when its page was read. The store
+    /// itself bounds the time of reads.
     pub read_time_max: Duration,
     /// The memory that the bodies of this process may take up together.
     pub bodies: BodyMemoryLimit,
@@ -126,19 +126,19 @@ pub struct Context {
     pub rates: RateLimits,
 }
 
-/// The turns of long reads, shared out among clients.
+/// The turns of long reads, which are shared fairly among clients.
 #[derive(Clone)]
 pub struct ReadTurns {
     /// Lists and searches: they wait for theirs.
     pub lists: Arc<ClientLimit>,
-    /// Exports: one that has none is refused.
+    /// Exports: an export without a free turn is refused.
     pub exports: Arc<ClientLimit>,
     /// Single personas with a large document: they wait for theirs.
     pub large: Arc<ClientLimit>,
 }
 
 impl ReadTurns {
-    /// As many as the store does at once.
+    /// As many turns as the store serves long reads at once.
     pub fn of(store: &dyn Store) -> Self {
         let room = store.read_room();
         Self {
@@ -157,7 +157,7 @@ impl Context {
         Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos))
     }
 
-    /// Until when a write that arrives now may wait.
+    /// The deadline of a write that arrives now.
     fn write_deadline(&self) -> Instant {
         Instant::now() + self.write_wait_max
     }

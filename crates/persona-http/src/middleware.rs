@@ -24,8 +24,8 @@ use crate::rate_limit::Counted;
 use crate::router::{Answering, methods_at};
 use crate::{ClientAddress, Context, personas};
 
-/// The target of the log lines about requests that break the rules of HTTP. The log never leaves
-/// one of them out, however much they are alike.
+/// The target of the log lines about requests that break the rules of HTTP. The log never
+/// suppresses one of them as a repetition.
 pub const REFUSALS: &str = "persona_http::refusals";
 /// Names a request in the answer, in the body of a problem and in the log.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -43,13 +43,13 @@ const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Most characters of a method in the log; one can be as long as a head.
 const METHOD_CHARS_MAX: usize = 32;
 
-/// The words with which tokio panics when the system gives it no thread for work that blocks
-/// (`spawn_blocking`): the process may have no more memory or threads. The work has not begun then.
+/// The message with which tokio panics when the system gives it no thread for blocking work
+/// (`spawn_blocking`), because memory or threads are used up. The work has not begun then.
 const NO_THREAD: &str = "OS can't spawn worker thread";
 
 /// Answers a request, with what `handle` makes of it unless it is refused for its head. `route` is
-/// the pattern of its path, for the log. A request that has no operation, for want of a route or a
-/// method, is counted under none: what a client makes up must not become a series of its own.
+/// the pattern of its path, for the log. A request without an operation (unknown path or method) is
+/// counted under one common series, because texts of clients must not become series of metrics.
 pub(super) async fn finish(
     context: &Context,
     operation: Option<OperationId>,
@@ -60,7 +60,8 @@ pub(super) async fn finish(
     let client = request.extensions().get::<ClientAddress>().copied();
     let begun = Begun::new(context, &request, route, client);
     if operation == Some(OperationId::BatchPersonas) {
-        // The one answer with problems inside, which have the id too.
+        // The answer to a batch contains problems of its items, which need the id of the request
+        // too.
         request.headers_mut().insert(REQUEST_ID, begun.id.clone());
     }
     let Begun { id, facts, .. } = &begun;
@@ -87,8 +88,8 @@ pub(super) async fn finish(
     response
 }
 
-/// The answer to a request that no page of another site sent: that of its handler, where its token
-/// permits it and its client has not asked too often.
+/// The answer to a request that passed the check of its origin: the answer of its handler, if its
+/// token permits it and its client is within its budget.
 async fn serve(
     context: &Context,
     operation: Option<OperationId>,
@@ -97,7 +98,7 @@ async fn serve(
     handle: impl FnOnce(Request) -> Answering,
 ) -> Response {
     let permitted = permit(context, request.headers(), operation).await;
-    // The short way of plain reads may have counted it.
+    // The short way of plain reads may have counted the request already.
     let counted = request.extensions_mut().remove::<Counted>().or_else(|| {
         let identity = permitted.as_ref().ok().and_then(|permit| permit.identity.as_ref());
         context.rates.count(operation?, client, identity)
@@ -115,7 +116,7 @@ async fn serve(
     response
 }
 
-/// What a handler answers; where it panics, a problem like any other.
+/// The answer of a handler. A panic is answered as a problem.
 async fn without_panic(mut answering: Answering) -> Response {
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
@@ -143,8 +144,8 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
         .into_response()
 }
 
-/// What is done with a request of a page. Where a path has no such operation nothing can change,
-/// and the answer is the same for every client.
+/// Decides whether a request of a page of another site is served. A request without an operation is
+/// served, because its answer changes nothing and is the same for every client.
 fn verdict(
     context: &Context,
     request: &Request,
@@ -158,17 +159,17 @@ fn verdict(
     }
 }
 
-/// A request from its beginning to its answer, whichever way it takes.
+/// The state of a request from its beginning to its answer, over the router and over the short way.
 pub(super) struct Begun {
     started: Instant,
     id: HeaderValue,
-    /// The origin of the page that asks, where pages of other sites may.
+    /// The origin of the page that sent the request, where pages of other sites are allowed.
     origin: Option<HeaderValue>,
     facts: RequestFacts,
 }
 
 impl Begun {
-    /// A request that has just come.
+    /// Begins a request that has just come.
     pub(super) fn new<B>(
         context: &Context,
         request: &http::Request<B>,
@@ -186,7 +187,7 @@ impl Begun {
 
     /// Writes the body of an error answer; other answers stay as they are.
     pub(super) fn render(&self, response: &mut Response) {
-        // An id that came in is visible ASCII, and so is one of ours.
+        // An id that a client sent was checked to be visible ASCII, and a generated one is.
         render(response, self.id.to_str().unwrap_or_default());
     }
 
@@ -205,11 +206,10 @@ impl Begun {
         }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, self.id);
-        // What is JSON or text must not be taken for a page or a script (Fetch standard, section
-        // 3.6).
+        // Browsers must not take JSON or text for a page or a script (Fetch standard, section 3.6).
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        // No page of another site may have it in a frame, or read it by way of an image or script
-        // (Fetch standard, section 3.7). A page of ours has a policy of its own.
+        // No page of another site may show the answer in a frame, or load it as an image or script
+        // (Fetch standard, section 3.7). The pages of this server set a policy of their own.
         headers.entry(CONTENT_SECURITY_POLICY).or_insert(NOTHING_MAY_LOAD);
         headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
         context.origins.admit(self.origin.as_ref(), headers);
@@ -227,7 +227,8 @@ impl Begun {
     }
 }
 
-/// Makes a path that names something new one that a client behind the proxy can use.
+/// Puts the prefix of the proxy in front of the path in `Location`, so that a client behind the
+/// proxy can use it.
 fn put_root_before_location(headers: &mut HeaderMap, root: &str) {
     let Some(Ok(path)) = headers.get(LOCATION).map(HeaderValue::to_str) else { return };
     if path.starts_with('/')
@@ -241,11 +242,11 @@ fn is_refusal(response: &Response) -> bool {
     response.status().is_client_error() || response.status().is_server_error()
 }
 
-/// A large refusal, such as that of a merge that shows three sides, takes memory like any other
-/// answer.
+/// Reserves memory for a large refusal, such as a merge conflict with its three sides, like for any
+/// other answer.
 async fn in_memory_of_answers(response: Response, context: &Context, begun: &Begun) -> Response {
     let (parts, body) = response.into_parts();
-    // It is one text that is there already, so this waits for nothing.
+    // The body is one text in memory, so collecting it does not wait.
     let text = to_bytes(body, usize::MAX).await.unwrap_or_default();
     match context.answers.reserve(begun.facts.client, text.len()) {
         Ok(memory) => Response::from_parts(parts, memory.body(text)),
@@ -257,7 +258,7 @@ async fn in_memory_of_answers(response: Response, context: &Context, begun: &Beg
     }
 }
 
-/// What is kept of a request until it is answered.
+/// The facts of a request that its log line needs.
 struct RequestFacts {
     method: Method,
     route: &'static str,
@@ -266,15 +267,15 @@ struct RequestFacts {
 }
 
 impl RequestFacts {
-    /// The answer to a request that is refused by its head, and its line in the log.
+    /// Answers a request that is refused for its head, and logs it.
     fn refuse(&self, refusal: Refusal, id: &HeaderValue) -> Response {
         let problem = Problem::from(refusal);
         self.log_refusal(&problem, id);
         problem.into_response()
     }
 
-    /// A request that breaks the rules of HTTP after its head, which its handler finds, is treated
-    /// like one that does in its head: counted, logged, and the last one of its connection.
+    /// Treats a request that breaks the rules of HTTP in its body, as found by its handler, like
+    /// one that does so in its head: it is counted and logged, and its connection is closed.
     fn note_broken(&self, response: &mut Response, context: &Context, id: &HeaderValue) {
         if response.status() != StatusCode::BAD_REQUEST {
             return;
@@ -316,7 +317,7 @@ impl RequestFacts {
     }
 }
 
-/// The id that came in, when it is fit for a log; a new one otherwise.
+/// The id that the client sent, if it is fit for a log; otherwise a new one.
 fn request_id(headers: &HeaderMap, context: &Context) -> HeaderValue {
     let fits = |value: &&HeaderValue| {
         let bytes = value.as_bytes();

@@ -1,9 +1,10 @@
-//! Requests from pages of other sites: which may read answers, and which may change something.
+//! Requests from pages of other sites: which sites may read answers, and which may change
+//! something.
 //!
-//! A browser sends what a page asks for, also to a server on the machine of its user, which no
-//! other machine can reach. What it says of the page, `Sec-Fetch-Site` (Fetch Metadata) and
-//! `Origin` (Fetch standard, section 3.2), no page can forge. A client that is no browser sends
-//! neither and is served as ever.
+//! A browser sends the requests of any page, also to a server on the user's own machine that no
+//! other machine can reach. The browser describes the page in `Sec-Fetch-Site` (Fetch Metadata) and
+//! `Origin` (Fetch standard, section 3.2), which no page can forge. A client that is no browser
+//! sends neither header and is served normally.
 
 use std::sync::Arc;
 
@@ -19,25 +20,26 @@ use persona_model::excerpt;
 
 use crate::problem::{Code, Problem};
 
-/// How a browser says where a request comes from, seen from the server.
+/// The header in which a browser says how the page of a request relates to the server.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The word for every origin.
 pub const ANY_ORIGIN: &str = "*";
 
-/// Headers that a page may send, besides those that it always may.
+/// Headers that a page of an allowed site may send, besides those that are always allowed.
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Modified-Since, \
      If-Unmodified-Since, X-Persona-Author, X-Request-Id",
 );
 
-/// Headers of answers that a page may read, besides those that it always may.
+/// Headers of answers that a page of an allowed site may read, besides those that are always
+/// allowed.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Accept-Patch, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, \
      Retry-After, Server-Timing, WWW-Authenticate, X-Persona-Worker, X-Request-Id",
 );
 
-/// How long a browser may remember what it was allowed, in seconds.
+/// How long a browser may cache the answer to a preflight request, in seconds.
 const ALLOWED_FOR: HeaderValue = HeaderValue::from_static("600");
 
 /// The origins of the pages that may use the server; none unless the settings name some.
@@ -47,11 +49,11 @@ pub struct Origins(Arc<[String]>);
 /// What is done with a request before its handler sees it.
 #[derive(Debug)]
 pub(crate) enum PageVerdict {
-    /// It goes to its handler.
+    /// The request goes to its handler.
     Serve,
-    /// A browser asks what a page may do.
+    /// The request is a preflight: the browser asks what a page may do.
     Preflight,
-    /// A page of another site would change something.
+    /// A page of another site wants to change something; the request is refused with this problem.
     Refuse(Problem),
 }
 
@@ -74,7 +76,7 @@ impl Origins {
         self.0.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))
     }
 
-    /// What is to be done with a request.
+    /// Decides what is done with a request.
     pub(crate) fn judge<B>(&self, request: &Request<B>) -> PageVerdict {
         let (method, headers) = (request.method(), request.headers());
         let Some(origin) = headers.get(ORIGIN) else {
@@ -89,8 +91,8 @@ impl Origins {
         if is_preflight && (self.names(origin) || self.has_any()) {
             return PageVerdict::Preflight;
         }
-        // Where every origin may come, a page has to know a secret to change something: otherwise
-        // every page could that a user of this machine looks at.
+        // If every origin is allowed, a page still needs a token to change something; otherwise
+        // every page that a user of this machine opens could.
         let is_allowed = method.is_safe()
             || self.names(origin)
             || (self.has_any() && headers.contains_key(AUTHORIZATION))
@@ -102,7 +104,7 @@ impl Origins {
         }
     }
 
-    /// Lets the page that asked read the answer, where it may.
+    /// Sets the headers that let the page read the answer, if its origin is allowed.
     pub(crate) fn admit(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if self.is_empty() {
             return;
@@ -113,7 +115,8 @@ impl Origins {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         } else if self.has_any() {
-            // Without credentials: a browser would refuse both together (Fetch, section 3.2.5).
+            // Credentials are not allowed: a browser refuses them together with `*` (Fetch, section
+            // 3.2.5).
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static(ANY_ORIGIN));
         } else {
             return;
@@ -145,8 +148,8 @@ fn is_from_here(headers: &HeaderMap) -> Option<bool> {
     Some(site == "same-origin" || site == "none")
 }
 
-/// Whether the origin is the host that the request is for. The scheme is not compared: behind a
-/// proxy that ends the encryption it is another one.
+/// Whether the origin is the host that the request is for. The scheme is not compared, because it
+/// differs behind a proxy that ends TLS.
 fn is_own(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri) -> bool {
     let origin = origin.to_str().unwrap_or_default();
     let Some((scheme, own)) = origin.split_once("://") else { return false };
@@ -189,7 +192,7 @@ mod tests {
         assert_eq!(write(&[("origin", "HTTP://LocalHost:8000")]), "serve");
         assert_eq!(write(&[own, ("sec-fetch-site", "same-origin")]), "serve");
         assert_eq!(write(&[("sec-fetch-site", "none")]), "serve");
-        // Behind a proxy that names another host.
+        // A proxy may send another host; then `Sec-Fetch-Site` decides.
         assert_eq!(write(&[("origin", PAGE), ("sec-fetch-site", "same-origin")]), "serve");
         for refused in [
             &[("origin", PAGE)][..],

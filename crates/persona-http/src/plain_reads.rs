@@ -1,10 +1,10 @@
 //! The short way of plain reads: a GET or HEAD of one persona, without body, and without a query or
 //! with a label.
 //!
-//! Nothing is decided here that the handler (`personas/get.rs`) and the middleware do not decide
-//! for the same request: what they have in common is called by both. One read tells whether the
-//! persona is there, deleted, or was never there. Everything that is no plain read, and every read
-//! that would have to wait or that fails, takes the way over the router.
+//! The fast path decides nothing by itself: it calls the same functions as the handler
+//! (`personas/get.rs`) and the middleware. One read tells whether the persona exists, is deleted,
+//! or never existed. Every other request, and every read that would have to wait or that fails,
+//! goes through the router.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use crate::personas::get::answer_to_read;
 use crate::rate_limit::Counted;
 use crate::{ClientAddress, Context, handles, personas};
 
-/// Answers plain reads on the thread that asks, where the store can.
+/// Answers plain reads on the calling thread, if the store can.
 #[derive(Clone)]
 pub struct PlainReads(Arc<Context>);
 
 impl PlainReads {
-    /// Of the same store and limits as the router of this context.
+    /// Makes the fast path for the store and the limits of this context.
     pub fn new(context: Context) -> Self {
         Self(Arc::new(context))
     }
 
-    /// The answer to a plain read; `None` for every request that has to take the way over the
-    /// router. Such a request is marked where it was counted already.
+    /// The answer to a plain read; `None` for every request that must go through the router. Such a
+    /// request is marked if it was counted already, so that it is not counted twice.
     pub fn answer<B: Body>(
         &self,
         request: &mut Request<B>,
@@ -44,7 +44,7 @@ impl PlainReads {
         let (context, client) = (&*self.0, Some(client));
         let operation = OperationId::GetPersona;
         let begun = Begun::new(context, request, operation.path(), client);
-        // A panic is met again on the way over the router, which answers it.
+        // After a panic the request goes through the router, which panics too and answers it.
         let permit = || permit_at_once(context, request.headers(), operation);
         let permit = catch_unwind(AssertUnwindSafe(permit)).ok().flatten()?;
         let counted = context.rates.count(operation, client, permit.identity.as_ref());

@@ -1,5 +1,5 @@
-//! Requests of every shape, over the short way and over the router: what the short way answers is
-//! what the router answers, and it answers every plain read, so that none asks the store twice.
+//! Requests of every shape, over the fast path and over the router: both give the same answer, and
+//! the fast path answers every plain read, so that no read asks the store twice.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const ABSENT: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 const HANDLE: &str = "@support%2Ftier-1";
 const ENCODED_HANDLE: &str = "%40support%2ftier-1";
 
-/// Both ways to the same store, with a persona that is there and one that is deleted.
+/// The fast path and the router over the same store, with an existing and a deleted persona.
 struct Ways {
     plain: PlainReads,
     router: Router,
@@ -70,7 +70,7 @@ impl Ways {
         Self { plain, router, path, deleted, tag, label_tag, changed }
     }
 
-    /// What both ways answer to the same request; the short one may leave it to the router.
+    /// The answers of both to the same request; the fast path may leave it to the router.
     async fn ask(&self, shape: &Shape) -> (Option<Answer>, Answer) {
         let path = shape.path.of(self);
         let made = || request(shape.method.clone(), &path, &shape.headers(self), shape.has_body);
@@ -123,7 +123,7 @@ impl Answer {
         let (mut parts, body) = response.into_parts();
         let mut body = body.collect().await.expect("a body").to_bytes();
         if method == Method::HEAD {
-            // The library sends none, and says how long it would be where the answer does not.
+            // The HTTP library sends no body for HEAD, and adds the length if the answer has none.
             if !parts.headers.contains_key(CONTENT_LENGTH) {
                 parts.headers.insert(CONTENT_LENGTH, body.len().into());
             }
@@ -131,7 +131,7 @@ impl Answer {
         }
         let id = parts.headers.get_mut(REQUEST_ID).expect("every answer has one");
         if id.len() == ID_CHARS {
-            // A problem has it in its body too.
+            // A problem has the id of the request in its body too.
             let made = std::mem::replace(id, HeaderValue::from_static("of the server"));
             let text = String::from_utf8_lossy(&body);
             body = text.replace(made.to_str().expect("text"), "of the server").into();
@@ -140,7 +140,7 @@ impl Answer {
     }
 }
 
-/// A path, before it is known what there is.
+/// The kind of a path, before the identities of the personas are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
     There,
@@ -204,7 +204,7 @@ impl Place {
     }
 }
 
-/// The value of a header, before it is known what there is.
+/// The kind of a header value, before the entity tags of the personas are known.
 #[derive(Clone, Copy, Debug)]
 enum Said {
     Tag,
@@ -215,7 +215,7 @@ enum Said {
     Text(&'static str),
 }
 
-/// A request, before it is known what there is.
+/// A request, before identities and entity tags are known.
 #[derive(Clone, Debug)]
 struct Shape {
     method: Method,
@@ -295,7 +295,8 @@ fn shape() -> impl Strategy<Value = Shape> {
     let has_body = prop::bool::weighted(0.05);
     (method, path, headers, has_body)
         .prop_map(|(method, path, headers, has_body)| Shape { method, path, headers, has_body })
-        // A deletion would leave nothing to compare.
+        // A DELETE goes only to the path of the list, because a deleted persona would leave nothing
+        // to compare.
         .prop_filter("a change", |shape| shape.method != Method::DELETE || shape.path == Place::All)
 }
 

@@ -1,8 +1,8 @@
 //! How many requests a client may make: one budget for reads and one for writes.
 //!
-//! A request that a token permits counts against the token, every other one against the address of
-//! its client. What is left of a budget is kept in cells that all workers share; this file only
-//! knows which budget a request is for, and what a client is told.
+//! A request with a valid token counts against the token, every other request against the address
+//! of its client. Cells that all workers share keep what is left of each budget; this file decides
+//! which budget a request counts against, and writes the headers of answers.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -18,49 +18,49 @@ use crate::auth::Identity;
 use crate::contract::{OperationId, RateClass};
 use crate::problem::{Code, Problem};
 
-/// The budget of a request, and how fast it is filled (draft-ietf-httpapi-ratelimit-headers-10,
+/// The header with the budget of a request and its rate (draft-ietf-httpapi-ratelimit-headers-10,
 /// section 3).
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// What is left of it (the same, section 4).
+/// The header with what is left of the budget (same draft, section 4).
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// How fast a budget is filled, and how much it holds.
+/// The rate at which a budget is refilled, and its size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rate {
     /// Requests a second.
     pub per_second: NonZeroU32,
-    /// Requests that can be made at once, when none was made for a while.
+    /// The size of the budget: requests that a client can make at once after a pause.
     pub burst: NonZeroU32,
 }
 
-/// What a request counts against.
+/// The budget that a request counts against.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Budget {
     /// Requests that read.
     Reads,
-    /// Requests that change something. A batch, or an import, is one.
+    /// Requests that change something. A batch or an import counts as one request.
     Writes,
 }
 
-/// The client that a request counts for.
+/// The client that a request is counted for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RateParty {
-    /// The identity of the token that permits it.
+    /// The identity of the token of the request.
     Token(Uuid),
-    /// The address that it comes from.
+    /// The address that the request comes from.
     Address(IpAddr),
 }
 
-/// What became of a request for one unit of a budget.
+/// The result of taking one unit of a budget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Taken {
-    /// Whether there was one.
+    /// Whether there was a unit to take.
     pub is_within: bool,
-    /// How many there are now.
+    /// How many units are left.
     pub remaining: u32,
     /// How long until the budget is full.
     pub full_after: Duration,
-    /// How long until there is one; zero where there is.
+    /// How long until there is a unit again; zero if there is one now.
     pub retry_after: Duration,
 }
 
@@ -73,11 +73,11 @@ pub trait RateCells: Send + Sync {
 /// The limits of a server; none by default.
 #[derive(Clone, Default)]
 pub struct RateLimits {
-    /// Of reads.
+    /// The rate of reads; `None` for no limit.
     pub reads: Option<Rate>,
-    /// Of writes.
+    /// The rate of writes; `None` for no limit.
     pub writes: Option<Rate>,
-    /// Where they are counted.
+    /// The cells in which requests are counted.
     pub cells: Option<Arc<dyn RateCells>>,
 }
 
@@ -109,7 +109,7 @@ impl RateLimits {
         };
         let party = match identity {
             Some(Identity(token)) => RateParty::Token(token.id),
-            // What this process asks itself is no client's.
+            // A request that this process makes itself has no client and is not counted.
             None => RateParty::Address(client?.0),
         };
         Some(Counted { budget, rate, taken: cells.take(party, budget, rate) })
@@ -117,7 +117,7 @@ impl RateLimits {
 }
 
 impl Counted {
-    /// The answer to a request that is beyond its budget.
+    /// The refusal of a request for which no unit was left; `None` if there was one.
     pub(crate) fn refusal(self) -> Option<Problem> {
         if self.taken.is_within {
             return None;
@@ -130,7 +130,7 @@ impl Counted {
         Some(Problem::new(Code::RateLimited, detail).header(RETRY_AFTER, seconds))
     }
 
-    /// Tells what is left of the budget.
+    /// Adds the headers with the budget and what is left of it.
     pub(crate) fn describe(self, headers: &mut HeaderMap) {
         let Self { rate, taken, .. } = self;
         let (name, burst) = (self.budget.name(), rate.burst);
@@ -144,7 +144,7 @@ impl Counted {
 }
 
 impl Budget {
-    /// Its name in the headers.
+    /// The name of the budget in the headers.
     const fn name(self) -> &'static str {
         match self {
             Self::Reads => "reads",
@@ -171,7 +171,7 @@ mod tests {
     use crate::ClientAddress;
     use crate::contract::OperationId;
 
-    /// Cells that note what they are asked for, and always give the same answer.
+    /// Cells that record the calls, and always give the same answer.
     struct Asked(Mutex<Vec<(RateParty, Budget)>>, Taken);
 
     impl RateCells for Asked {
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(headers["ratelimit"], "\"reads\";r=0;t=5");
         let problem = counted.refusal().expect("refused");
         assert_eq!(problem.detail(), "this client may make 5 reads a second, and 21 at once");
-        // Without limits, and for what the process asks itself, nothing is counted.
+        // Without limits, and for requests of the process itself, nothing is counted.
         let none = RateLimits { reads: None, ..limits.clone() };
         assert_eq!(none.count(OperationId::GetPersona, Some(CLIENT), None), None);
         assert_eq!(limits.count(OperationId::GetPersona, None, None), None);

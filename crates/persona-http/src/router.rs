@@ -1,7 +1,7 @@
 //! The routes: which operation of the table a request is for, and the handler of each.
 //!
-//! Routes follow from the table alone, and a request costs one look at its path and one allocation
-//! for what its handler is going to do.
+//! Routes follow from the table of operations alone. Routing a request costs one look at its path
+//! and one allocation for the future of its handler.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::{
 /// The name of requests in the log that no route matches.
 const NO_ROUTE: &str = "none";
 
-/// What a handler will answer.
+/// The future of a handler's answer.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// The whole API.
@@ -37,15 +37,15 @@ pub struct Router {
     routes: Arc<[Route]>,
 }
 
-/// A path of the table with its operations.
+/// A path of the table of operations, with its operations.
 struct Route {
     path: &'static str,
-    /// How many slashes it has: no request with another number is for it.
+    /// The number of slashes in the pattern; only a path with the same number can match.
     slashes: usize,
     operations: Vec<OperationId>,
 }
 
-/// What a request is for.
+/// The operation or path that a request is for.
 #[derive(Clone, Copy)]
 enum Target {
     Operation(OperationId),
@@ -62,7 +62,7 @@ pub fn router(context: Context) -> Router {
         operations: operations_at(path).collect(),
     };
     let mut routes: Vec<Route> = paths().map(route).collect();
-    // Where two fit, the one with fewer variables is meant.
+    // If two patterns match a path, the one with fewer variables wins.
     routes.sort_by_key(|route| route.path.matches('{').count());
     Router { context: Arc::new(context), routes: routes.into() }
 }
@@ -123,8 +123,8 @@ fn slashes_in(path: &str) -> usize {
     path.bytes().filter(|byte| *byte == b'/').count()
 }
 
-/// Whether a path is one of a pattern with as many slashes. A variable stands for one segment that
-/// is not empty.
+/// Whether a path matches a pattern with the same number of slashes. A variable stands for one
+/// segment that is not empty.
 fn is_at(pattern: &str, path: &str) -> bool {
     pattern
         .split('/')
@@ -132,7 +132,7 @@ fn is_at(pattern: &str, path: &str) -> bool {
         .all(|(segment, asked)| segment == asked || (segment.starts_with('{') && !asked.is_empty()))
 }
 
-/// The method of the row that answers; `None` for those of no row.
+/// The method of the row that answers; `None` for a method that no row has.
 fn method_of(method: &http::Method) -> Option<Method> {
     Some(match *method {
         http::Method::GET | http::Method::HEAD => Method::Get,
@@ -144,7 +144,7 @@ fn method_of(method: &http::Method) -> Option<Method> {
     })
 }
 
-/// Takes the body away, after saying how long it is.
+/// Removes the body of the answer to HEAD, after setting its length.
 fn leave_out_body(response: &mut Response) {
     if let Some(bytes) = response.body().size_hint().exact() {
         response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| bytes.into());
@@ -156,8 +156,8 @@ fn refusing(problem: Problem) -> Answering {
     Box::pin(std::future::ready(problem.into_response()))
 }
 
-/// The handler of an operation, with a request. Without a wildcard: an operation without a handler
-/// does not compile.
+/// Calls the handler of an operation. The match has no wildcard, so that an operation without a
+/// handler does not compile.
 fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering {
     fn on<H, T>(handler: H, request: Request, context: Arc<Context>) -> Answering
     where
@@ -245,7 +245,7 @@ pub(crate) fn methods_at(pattern: &str) -> HeaderValue {
     allow(&operations_at(pattern).map(|id| id.row().method.as_str()).collect::<Vec<_>>())
 }
 
-/// The value of `Allow` for a path with these methods.
+/// The value of `Allow` for a path with these methods; HEAD is added to GET.
 fn allow(methods: &[&str]) -> HeaderValue {
     let with_head = methods.join(",").replace("GET", "GET,HEAD");
     HeaderValue::try_from(with_head).expect("methods are visible ASCII")
@@ -273,8 +273,8 @@ fn variable_or_itself(segment: &str) -> &str {
     }
 }
 
-/// What a client may have meant each pattern by: itself, or all before its last variable, and of
-/// both also what is behind the prefix, or behind the persona.
+/// The texts with which a mistyped path is compared, for each pattern: the pattern itself, its part
+/// before the last variable, and the part of each behind the prefix or behind the persona.
 fn spellings() -> impl Iterator<Item = (&'static str, &'static str)> {
     paths().filter(|path| path.len() > 1).flat_map(|pattern| {
         let before_variable = pattern.strip_suffix('}').and_then(|path| path.rsplit_once("/{"));

@@ -1,7 +1,7 @@
-//! What the router sees of the process and the server that it runs in.
+//! The traits through which the router sees its process and its server.
 //!
-//! The traits are implemented by the memory that the processes of a server share, and by [`Alone`]
-//! for a router that no server runs: a command that opens the database itself.
+//! The scoreboard, which the processes of a server share, implements the traits. [`Alone`]
+//! implements them for a router outside of a server: in a command that opens the database itself.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::contract::{OperationId, Time};
 
 /// Counts what this process answers.
 pub trait Metrics: Send + Sync {
-    /// Counts an answered request; `None` where there is no such operation.
+    /// Counts an answered request; `operation` is `None` for an unknown path or method.
     fn request_answered(&self, operation: Option<OperationId>, status: u16, took: Duration);
 
     /// Counts a request that breaks the rules of HTTP after its head.
@@ -27,7 +27,7 @@ pub trait Metrics: Send + Sync {
     fn event_stream_ended(&self);
 }
 
-/// What all processes of the server say of themselves.
+/// The state of all processes of the server.
 pub trait ServerState: Send + Sync {
     /// The slot of this process: 1 and up for workers, 0 where no server runs.
     fn slot(&self) -> u16;
@@ -45,20 +45,20 @@ pub trait ServerState: Send + Sync {
     }
 }
 
-/// The figures of all processes of the server, as far as they concern no database.
+/// The figures of all processes of the server, except for those of the database.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ServerFigures {
     /// When the server started.
     pub started_at: Time,
-    /// How the write-ahead log was copied back.
+    /// The checkpoints of the write-ahead log.
     pub checkpoints: Checkpoints,
-    /// The processes that wait for the turn to write, and the one that has it.
+    /// The processes that wait for the write lock, and the one that holds it.
     pub write_lock: Vec<WriteLockUser>,
     /// How long writers waited for each other.
     pub contention: Contention,
     /// The backups of the server.
     pub backups: Backups,
-    /// Damaged personas that processes came across.
+    /// The number of damaged personas that processes found.
     pub damage_found: u64,
     /// The caches of reads of all workers.
     pub read_cache: ReadCache,
@@ -70,7 +70,7 @@ pub struct ServerFigures {
     pub processes: Vec<Process>,
 }
 
-/// No server: nothing is counted, and there are no other processes.
+/// A router outside of a server: nothing is counted, and there are no other processes.
 #[derive(Clone, Copy, Debug)]
 pub struct Alone;
 

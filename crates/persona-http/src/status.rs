@@ -1,4 +1,4 @@
-//! `GET /api/v1/status`: what the server says of itself.
+//! `GET /api/v1/status`: the state of the server.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
     }
 }
 
-/// What there is to say of a database that is a file.
+/// The members of the status that only a database in a file has.
 #[derive(Default)]
 struct FileFacts {
     journal_mode: Option<String>,
@@ -106,7 +106,7 @@ impl FileFacts {
     }
 }
 
-/// What there is to say of a database on a server.
+/// The member `server` of the status; `None` where the database is a file.
 fn server(details: &BackendDetails) -> Option<DatabaseServer> {
     match details {
         BackendDetails::Server { place, connections, connections_max } => Some(DatabaseServer {

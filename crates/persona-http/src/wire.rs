@@ -1,4 +1,4 @@
-//! What the JSON of a persona has besides its document: the members that the store manages.
+//! The members of a persona's JSON that the store manages, besides the document.
 
 use persona_model::{Document, FIELDS, FieldError, PersonaId, Timestamp, ValidationErrors};
 use serde_json::Value;
@@ -7,9 +7,9 @@ use serde_json::Value;
 pub(super) struct Managed {
     /// Its name.
     pub name: &'static str,
-    /// What it holds.
+    /// The kind of its value.
     pub holds: MemberKind,
-    /// What it is, in one sentence.
+    /// The meaning of the member, in one sentence.
     pub about: &'static str,
 }
 
@@ -64,8 +64,7 @@ pub(super) const MANAGED: &[Managed] = &[
     },
 ];
 
-/// A member that every answer of an earlier version had. A client may send it back as it got it; it
-/// is ignored.
+/// A member that answers of earlier versions had. A client may still send it; it is ignored.
 pub(super) const FORMERLY_MANAGED: &str = "labels";
 
 /// The names of all members of an answer.
@@ -75,8 +74,9 @@ pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
 
 /// The document in the body of a PUT.
 ///
-/// Store-managed members may be there, so that a client can send back what it got; they must look
-/// like those of an answer and are ignored. Only the identity must be that of the path.
+/// The body may have store-managed members, so that a client can send back an answer. They must
+/// have the form of those in an answer and are ignored, except for the identity, which must be that
+/// of the path.
 pub(super) fn document_of_put(
     id: PersonaId,
     mut body: Value,
@@ -98,7 +98,7 @@ pub(super) fn document_of_put(
 }
 
 impl Managed {
-    /// What is wrong with a value that a client sends.
+    /// The fault of a value that a client sends for this member; `None` if there is none.
     pub(super) fn fault(&self, id: PersonaId, value: &Value) -> Option<FieldError> {
         let text_meets = |rule: fn(&str) -> bool| value.as_str().is_some_and(rule);
         let is_time = |text: &str| Timestamp::parse(text).is_some();

@@ -19,18 +19,18 @@ pub fn canonical_json(value: &Value) -> String {
 /// The text that a content hash is made of: [`canonical_json`] with whole numbers in all their
 /// digits.
 ///
-/// RFC 8785 rounds whole numbers beyond 2^53, so that documents with different ones have the same
-/// text. Here whole numbers of 64 bits keep every digit, and so does a double with such a value.
-/// Two numbers have the same text exactly when they have the same value: 1, 1.0 and 1e0 do,
-/// 9007199254740992 and 9007199254740993 do not.
+/// RFC 8785 rounds whole numbers beyond 2^53, so that documents with different numbers can have the
+/// same canonical text. In this text whole numbers of 64 bits keep every digit, and a double with
+/// the value of such an integer is written like it. Two numbers have the same text exactly when
+/// they have the same value: 1, 1.0 and 1e0 do, 9007199254740992 and 9007199254740993 do not.
 fn exact_json<'a>(members: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Vec<u8> {
     let mut text = Vec::new();
     write_object(&mut text, members);
     text
 }
 
-/// What of a document is hashed. One without an owner has the hash that it had before there were
-/// owners.
+/// The members of a document that are hashed. The member `owner` counts only where the persona has
+/// an owner, so a document without one keeps the hash that it had before there were owners.
 fn hashed(members: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     members.iter().filter(|(name, value)| *name != OWNER || !value.is_null())
 }
@@ -40,7 +40,8 @@ fn write_object<'a>(
     members: impl IntoIterator<Item = (&'a String, &'a Value)>,
 ) {
     let mut members: Vec<(&String, &Value)> = members.into_iter().collect();
-    // The order of RFC 8785 section 3.2.3: by UTF-16 code units, which is not that of the bytes.
+    // Members are sorted by UTF-16 code units (RFC 8785 section 3.2.3), which is not the order of
+    // their bytes in UTF-8.
     members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
     text.push(b'{');
     for (index, (name, value)) in members.into_iter().enumerate() {
@@ -76,13 +77,14 @@ fn separate(text: &mut Vec<u8>, index: usize) {
     }
 }
 
-/// What serde_json escapes, and how, is what RFC 8785 section 3.2.2.2 demands.
+/// Writes a JSON string. serde_json escapes exactly what RFC 8785 section 3.2.2.2 demands.
 fn write_string(text: &mut Vec<u8>, value: &str) {
     serde_json::to_writer(text, value).expect("a vector takes everything");
 }
 
-/// A double from -2^63 up to but not including 2^64 can have the value of an integer of 64 bits.
-/// RFC 8785 writes larger doubles in digits that no such integer has.
+/// The text of a number: all digits of a whole number that 64 bits can hold, and RFC 8785's text
+/// for any other. A double from -2^63 up to but not including 2^64 can have the value of an integer
+/// of 64 bits; RFC 8785 writes larger doubles in digits that no such integer has.
 #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range of the integers")]
 fn number_text(number: &Number) -> String {
     const WHOLE_BELOW: f64 = 18_446_744_073_709_551_616.0;
@@ -108,8 +110,8 @@ impl ContentHash {
         Self(Sha256::digest(exact_json(hashed(members))).into())
     }
 
-    /// The same with numbers as doubles, as RFC 8785 has them: whole numbers beyond 2^53 are
-    /// rounded. Personas that were written before schema version 6 have this hash.
+    /// Hashes the members with all numbers as doubles, as RFC 8785 has them: whole numbers beyond
+    /// 2^53 are rounded. Personas that were written before schema version 6 have this hash.
     pub(crate) fn of_rounded_members(members: &Map<String, Value>) -> Self {
         let members: serde_json::Map<_, _> =
             hashed(members).map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -192,13 +194,13 @@ mod tests {
             (json!(-9_007_199_254_740_993_i64), "-9007199254740993"),
             (json!(u64::MAX), "18446744073709551615"),
             (json!(i64::MIN), "-9223372036854775808"),
-            // As doubles: the shortest digits of RFC 8785 would be those of another integer.
+            // RFC 8785 would write this double with the digits of another integer.
             (json!(9_223_372_036_854_775_808.0), "9223372036854775808"),
             (json!(18_446_744_073_709_549_568.0), "18446744073709549568"),
             (json!(-9_223_372_036_854_775_808.0), "-9223372036854775808"),
             (json!(1.0), "1"),
             (json!(-0.0), "0"),
-            // Beyond them no integer can be, and RFC 8785 holds.
+            // A double outside the range of 64-bit integers is written as RFC 8785 demands.
             (json!(18_446_744_073_709_551_616.0), "18446744073709552000"),
             (json!(-9_223_372_036_854_777_856.0), "-9223372036854778000"),
             (json!(1e21), "1e+21"),
@@ -209,7 +211,7 @@ mod tests {
         }
     }
 
-    /// Integers and doubles that lie close together beyond 2^53, and any others.
+    /// Integers and doubles that lie close together beyond 2^53, and arbitrary numbers.
     fn number() -> impl Strategy<Value = Number> {
         let near =
             prop_oneof![Just(1_u64 << 53), Just(1 << 62), Just(1 << 63), Just(u64::MAX - 4096)];

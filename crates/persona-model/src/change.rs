@@ -7,13 +7,13 @@ use crate::{LabelName, PersonaId, Revision, Timestamp, UnknownWord};
 /// What happened to a persona.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChangeKind {
-    /// It came into being.
+    /// The persona was created.
     Created,
-    /// Its document changed.
+    /// The document of the persona changed.
     Updated,
-    /// It was soft-deleted.
+    /// The persona was soft-deleted.
     Deleted,
-    /// It was undeleted.
+    /// The persona was undeleted.
     Undeleted,
     /// One of its labels was set, or moved to another revision; the persona is as it was.
     Labelled,
@@ -58,14 +58,14 @@ impl FromStr for ChangeKind {
 pub struct Change {
     /// Place in the feed: from 1, growing in commit order, never reused.
     pub sequence: u64,
-    /// Which persona.
+    /// The persona that was changed.
     pub persona: PersonaId,
     /// The revision that the change made. Of a label the revision that it points to then, or that
     /// it pointed to before it was removed.
     pub revision: Revision,
     /// What happened.
     pub kind: ChangeKind,
-    /// When it was committed.
+    /// The time of the write transaction that made the change.
     pub at: Timestamp,
     /// Which label was moved; `None` where the persona itself was changed.
     pub label: Option<LabelName>,

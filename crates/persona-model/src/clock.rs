@@ -12,7 +12,8 @@ use crate::rfc3339;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The point this many microseconds after (before, when negative) the epoch.
+    /// The point in time this many microseconds after the epoch 1970-01-01T00:00:00Z; a negative
+    /// number lies before the epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -39,11 +40,11 @@ impl fmt::Display for Timestamp {
 
 /// Where time comes from: the system in `main`, fixed values in tests.
 pub trait Clock: Send + Sync {
-    /// The time of day now, as the wall clock says. It can be wrong, and it can be set.
+    /// The time of day now, as the wall clock says. The wall clock can be wrong, and it can be set.
     fn now(&self) -> Timestamp;
 
-    /// How much time has passed since some moment that stays the same, by a clock that cannot be
-    /// set and that goes on while the machine sleeps.
+    /// The time since a fixed moment, by a clock that cannot be set and that goes on while the
+    /// machine sleeps.
     fn elapsed(&self) -> Duration;
 }
 

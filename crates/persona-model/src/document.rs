@@ -11,21 +11,23 @@ use crate::representation::object_text;
 use crate::search::folded_tag;
 use crate::{ContentHash, Kind, Owner, TextWords, TitleWords, ValidationErrors, validate};
 
-/// Most bytes of a document, as [`Document::text`] has it, unless another limit was chosen.
+/// Default limit of the size of a document, in bytes of [`Document::text`]. A server can be set to
+/// another limit.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The largest such limit that can be chosen. It leaves room for the members that the store manages
-/// in the largest body (8 MiB), so that what a GET answers can be sent back, exported and imported.
+/// Largest limit of the size of a document that can be chosen, in bytes. The largest body (8 MiB)
+/// then has room for the document and for the members that the store manages, so that the answer of
+/// a GET can be sent back, exported and imported.
 pub const DOCUMENT_BYTES_MAX_CEILING: usize = 8 * 1024 * 1024 - 64 * 1024;
 
 /// The validated, complete document of a persona: every row of [`FIELDS`] is a member, and no other
 /// member exists.
 ///
-/// A copy costs nothing: copies share the members and what was made of them.
+/// A copy costs nothing: copies share the members, the text, the hash and the words.
 #[derive(Clone)]
 pub struct Document(Arc<Shared>);
 
-/// The members, and what is made of them once: a large document takes tens of milliseconds for
-/// each, which is best spent before its turn to be written.
+/// The members of a document, with text, hashes and words that are each made once. For a large
+/// document each takes tens of milliseconds, which is best spent before the turn of the write.
 struct Shared {
     members: Map<String, Value>,
     text: OnceLock<String>,
@@ -47,8 +49,8 @@ impl fmt::Debug for Document {
 }
 
 impl Document {
-    /// Validates an input: fills what is absent or null with its default and reports everything
-    /// that breaks a rule.
+    /// Validates an input: an absent or null member gets its default, and every broken rule is
+    /// reported.
     ///
     /// # Errors
     ///
@@ -58,8 +60,8 @@ impl Document {
         validate::document(input).map(Self::of)
     }
 
-    /// Reads a document that [`Document::text`] wrote; a field that did not exist then gets its
-    /// default.
+    /// Reads a document that [`Document::text`] wrote; a field that the text does not have, because
+    /// it was added later, gets its default.
     ///
     /// # Errors
     ///
@@ -72,7 +74,8 @@ impl Document {
         }
     }
 
-    /// Reads the document out of an answer, which has the members that the store manages beside it.
+    /// Reads the document out of a representation, which also has the members that the store
+    /// manages.
     ///
     /// # Errors
     ///
@@ -106,12 +109,12 @@ impl Document {
         }))
     }
 
-    /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as they
-    /// came in.
+    /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as the
+    /// client sent them.
     ///
-    /// The owner comes first, so that it stands at the same place in every answer
-    /// ([`crate::owner_word_in`]);
-    /// where there is none, the text has no such member, as before there were owners.
+    /// The owner comes first, so that it stands at the same place in every representation
+    /// ([`crate::owner_word_in`]). The text of a document without an owner has no member `owner`,
+    /// so that it is equal to the text that older versions stored.
     pub fn text(&self) -> &str {
         let members = || {
             let others = FIELDS.iter().map(|field| field.name).filter(|name| *name != OWNER);
@@ -136,30 +139,31 @@ impl Document {
     }
 
     /// SHA-256 of the canonical JSON (RFC 8785) with whole numbers in all their digits: documents
-    /// that differ in a number have different ones. An owner counts where there is one.
+    /// that differ in the value of a number have different hashes. The owner is part of the hash
+    /// where there is one.
     pub fn content_hash(&self) -> ContentHash {
         *self.0.content_hash.get_or_init(|| ContentHash::of_members(&self.0.members))
     }
 
-    /// Every hash that may be stored with it: that of today, and the one from before schema version
-    /// 6, which rounds whole numbers beyond 2^53. The second is made only when the first is not
-    /// enough.
+    /// Every hash that may be stored with this document: the current one, and the one of schema
+    /// versions before 6, which rounds whole numbers beyond 2^53. The second is computed only when
+    /// the first did not match.
     pub fn content_hashes(&self) -> impl Iterator<Item = ContentHash> {
         std::iter::once(self.content_hash())
             .chain(std::iter::once_with(|| ContentHash::of_rounded_members(&self.0.members)))
     }
 
-    /// The words of name and tags that it is found by.
+    /// The words of name and tags, by which a search finds the persona.
     pub fn title_words(&self) -> &TitleWords {
         self.0.title_words.get_or_init(|| TitleWords::of(self))
     }
 
-    /// The words of the longer texts that it is found by.
+    /// The words of the longer texts, by which a search finds the persona.
     pub fn text_words(&self) -> &TextWords {
         self.0.text_words.get_or_init(|| TextWords::of(self))
     }
 
-    /// Makes text, hash and words now instead of when they are first asked for.
+    /// Makes text, hash and words now instead of at their first use.
     pub fn prepare(&self) {
         self.text();
         self.content_hash();
@@ -167,12 +171,12 @@ impl Document {
         self.text_words();
     }
 
-    /// Checks that it is no larger than a limit. A document that was larger before may stay so
-    /// while it becomes smaller.
+    /// Checks the size of the document against a limit. If the stored document is already over the
+    /// limit, a smaller document is accepted even if it is still over the limit.
     ///
     /// # Errors
     ///
-    /// It is larger; the fault names limit and actual size.
+    /// The document is too large; the error names limit and actual size.
     pub fn check_bytes(
         &self,
         bytes_max: usize,
@@ -219,7 +223,7 @@ impl Document {
         self.get(OWNER).and_then(Value::as_str).map(Owner::stored)
     }
 
-    /// The same as stores keep it: empty where there is none.
+    /// The owner as the stores keep it: an empty text where there is none.
     pub fn owner_word(&self) -> &str {
         self.str_of(OWNER)
     }
@@ -229,8 +233,8 @@ impl Document {
         self.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// What the persona is found by as a tag: its tags without their case, each once and in the
-    /// order of their bytes.
+    /// The tags by which a filter finds the persona: in folded case, each once, in the order of
+    /// their bytes.
     pub fn folded_tags(&self) -> BTreeSet<String> {
         self.tags().map(folded_tag).collect()
     }

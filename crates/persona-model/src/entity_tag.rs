@@ -1,4 +1,4 @@
-//! What names one state of a persona.
+//! The entity tag, which names one state of a persona.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use crate::Revision;
 /// What names one state of a persona: its revision and the checksum of its content, `2-9f3c21aa` as
 /// text.
 ///
-/// A revision alone names a state only as long as no database is put back: after a restore, after a
-/// power cut in the durability class `normal` and after an asynchronous failover the same number is
-/// given to other content. The strong entity tag of an answer is this text in double quotes (RFC
-/// 9110 section 8.8.3). Clients do not read it.
+/// A revision alone is not enough: after a restore of a backup, after a power cut with the
+/// durability `normal`, and after an asynchronous failover, the same number can be given to other
+/// content. The strong entity tag of an answer is this text in double quotes (RFC 9110 section
+/// 8.8.3). The text is opaque to clients.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct EntityTag {
     /// The revision.

@@ -2,7 +2,7 @@
 //!
 //! Validation, patches, the OpenAPI schema, the property tests and the suggestions for mistyped
 //! names all walk this table. A field that is added here is accepted, stored and returned
-//! everywhere; there is no second list to forget.
+//! everywhere; there is no second list.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ pub enum FieldKind {
     Line,
     /// Text of 0 to [`TEXT_BYTES_MAX`] bytes.
     Text,
-    /// One of these words; the first is the default.
+    /// One word of this list; the first is the default.
     OneOf(&'static [&'static str]),
     /// Null, or a [`crate::HandleName`].
     Handle,
@@ -80,7 +80,7 @@ pub enum FieldKind {
     },
     /// List of `{"type", "uri", "name", "ext"}`, all strings (Character Card V3, `assets`).
     Assets,
-    /// True or false; this is the default.
+    /// True or false.
     Flag {
         /// What an absent flag means.
         default: bool,
@@ -90,11 +90,11 @@ pub enum FieldKind {
 /// One editable field of a persona.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Field {
-    /// Its name in the API; that of Character Card V3 where the card has the field.
+    /// The name in the API; the name of Character Card V3 where cards have the field.
     pub name: &'static str,
-    /// What it may hold.
+    /// Which values the field may hold.
     pub shape: FieldKind,
-    /// What it is for, in one sentence.
+    /// The purpose of the field, in one sentence.
     pub about: &'static str,
 }
 
@@ -104,7 +104,7 @@ impl Field {
         FIELDS.iter().find(|field| field.name == name)
     }
 
-    /// What an absent or null field means; `None` for the required name.
+    /// The value that an absent or null field gets; `None` for `name`, which is required.
     pub fn default(&self) -> Option<Value> {
         Some(match self.shape {
             FieldKind::Name => return None,
@@ -237,7 +237,8 @@ pub const FIELDS: &[Field] = &[
     },
 ];
 
-/// Longest name that others are compared with, in bytes; about twice the longest route.
+/// Longest mistyped name that is compared with the known ones, in bytes. It is about twice the
+/// longest route.
 const NEAR_BYTES_MAX: usize = 64;
 
 /// The editable field with the name nearest to a mistyped one, if any name is near.
@@ -248,8 +249,8 @@ pub fn nearest_field(name: &str) -> Option<&'static str> {
 /// The known name that is nearest to a mistyped one, if any is near.
 ///
 /// Near means a Jaro-Winkler similarity of at least 0.8 (a swapped, missing or doubled letter, a
-/// forgotten suffix). A name of more than 64 bytes is near to none: the comparison takes time for
-/// each letter of both.
+/// forgotten suffix). A mistyped name of more than 64 bytes gets no suggestion, because the time of
+/// a comparison grows with the product of both lengths.
 pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known = known.into_iter().filter(|_| name.len() <= NEAR_BYTES_MAX);
     known

@@ -35,9 +35,10 @@ impl PersonaId {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// The identity derived from a digest: a UUID of version 8 (RFC 9562 section 5.8).
+    /// Derives an identity from a digest: a UUID of version 8 (RFC 9562 section 5.8).
     ///
-    /// Imports use it so that the same item of the same source always gets the same identity.
+    /// Imports derive identities so that the same item of the same source always gets the same
+    /// identity.
     pub fn from_digest(digest: [u8; 32]) -> Self {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);

@@ -1,8 +1,9 @@
-//! The operations of a JSON Patch (RFC 6902), one after the other, each within bounds.
+//! The operations of a JSON Patch (RFC 6902), applied in order and within bounds of work.
 //!
-//! A short patch can make a lot: `copy` doubles a value at every step, in size or in depth, and an
-//! item at the start of a long list moves all others. So what each operation would copy, nest and
-//! move is counted before it is done.
+//! A short patch can make a server do a lot of work: a `copy` can double a value at every step, in
+//! size or in depth, and an insertion at the start of a long list moves all other items. So the
+//! bytes that an operation copies, the depth that it makes and the items that it moves are counted
+//! before it is done.
 
 use json_patch::PatchOperation;
 use json_patch::jsonptr::Pointer;
@@ -14,15 +15,17 @@ use crate::{PatchError, ValidationErrors};
 /// Deepest nesting of a body, and of a document while it is patched. A free-form object may have 64
 /// levels and lies a few levels down in a patch.
 pub const VALUE_DEPTH_MAX: usize = 100;
-/// Most bytes of JSON that the `copy` operations of one patch may copy, and a `move` to a deeper
-/// place counts as one.
+/// Most bytes of JSON that the `copy` operations of one patch may copy. A `move` to a deeper place
+/// counts as a copy.
 pub const PATCH_COPIED_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// What a copy counts at least, so that a patch is no way to have a server copy some hundred times.
+/// Fewest bytes that one copy counts for, so that a patch cannot make a server copy thousands of
+/// small values.
 pub const PATCH_COPY_BYTES_MIN: usize = 16 * 1024;
-/// Most items of lists that one patch may move to make or close a gap: a tenth of a second.
+/// Most items of lists that the insertions and removals of one patch may move: about a tenth of a
+/// second.
 pub const PATCH_MOVED_ITEMS_MAX: usize = 32 * 1024 * 1024;
 
-/// Applies operations in order; on an error some of them are done.
+/// Applies operations in order; after an error the document may be partly changed.
 pub(crate) fn apply(document: &mut Value, operations: &[PatchOperation]) -> Result<(), PatchError> {
     let mut work = Work { copied: 0, moved: 0 };
     for (index, operation) in operations.iter().enumerate() {
@@ -87,7 +90,7 @@ impl Failure {
     }
 }
 
-/// What a patch has cost so far.
+/// The work that a patch has cost so far.
 struct Work {
     copied: usize,
     moved: usize,
@@ -209,7 +212,7 @@ impl Work {
     }
 }
 
-/// Whether a value of this depth may be at a place.
+/// Checks that a value of this depth does not nest too deeply at a place.
 fn nests(path: &Pointer, depth: usize) -> Result<(), Failure> {
     let depth = path.count() + depth;
     if depth > VALUE_DEPTH_MAX { Err(Failure::TooDeep { depth }) } else { Ok(()) }
@@ -231,15 +234,16 @@ fn find_mut<'a>(document: &'a mut Value, path: &Pointer) -> Option<&'a mut Value
     })
 }
 
-/// The index that a step names: digits without a leading zero (RFC 6901 section 4).
+/// The list index that a step of a pointer names: digits without a leading zero (RFC 6901 section
+/// 4).
 fn index(step: &str) -> Option<usize> {
     let plain =
         step == "0" || (!step.starts_with('0') && step.bytes().all(|byte| byte.is_ascii_digit()));
     if plain { step.parse().ok() } else { None }
 }
 
-/// Nesting of a value: 0 for a scalar. No value here is deeper than [`VALUE_DEPTH_MAX`], and so the
-/// recursion ends.
+/// Nesting of a value: 0 for a scalar. The recursion is safe, because no value here is deeper than
+/// [`VALUE_DEPTH_MAX`].
 pub(crate) fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),

@@ -9,32 +9,32 @@ use crate::UnknownWord;
 /// Most characters of the name of an owner.
 pub const OWNER_CHARS_MAX: usize = 128;
 
-/// The signs that the name of an owner may have besides letters and digits: those of identities and
-/// addresses of other systems. None of them is escaped in JSON.
+/// The signs that the name of an owner may have besides letters and digits: characters that
+/// identities and addresses of other systems use. None of them is escaped in JSON.
 pub const OWNER_SIGNS: &str = "._:@|/+-";
 
-/// The member of a representation that names its owner. The members that the store manages come
-/// before it, and none of them is an object; so it is the first with this name, and no text can
-/// look like it, because the quotes of a text are escaped.
+/// How the member `owner` of a representation begins. Only members that the store manages come
+/// before it, and none of them is an object, so the first match is the member. No text can look
+/// like it, because quotes inside a text are escaped.
 const MEMBER: &[u8] = b",\"owner\":";
-/// Most bytes before that member: the names of two authors, each sign of which can be escaped, and
-/// some 500 bytes of identity, times and hash.
+/// Most bytes before the member `owner`: the names of two authors, each character of which can be
+/// escaped, and some 500 bytes of identity, times and hash.
 const BEFORE_MEMBER_MAX: usize = 16 * 1024;
 
-/// The owner of personas: a user, a team, a tenant of the application that keeps them here. To the
-/// store it is a word.
+/// The owner of personas: a user, a team, a tenant of the application that keeps them here. The
+/// store knows only the name.
 ///
 /// A copy costs nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Owner(Arc<str>);
 
 impl Owner {
-    /// Its word.
+    /// The name of the owner.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The owner with a name that was checked before it was stored.
+    /// The owner with a stored name, which was checked when it was stored.
     pub(crate) fn stored(name: &str) -> Self {
         Self(name.into())
     }
@@ -64,10 +64,9 @@ pub(crate) fn is_owner(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || OWNER_SIGNS.as_bytes().contains(&byte))
 }
 
-/// The owner that a representation names, as stores keep it: empty where there is none. Nothing
-/// else
-/// of the representation is read. `None` where it names neither, which none does that is not
-/// damaged.
+/// The owner that a representation names, empty where the persona has none. Nothing else of the
+/// representation is read. `None` where the member `owner` is not found, which means that the text
+/// is damaged.
 pub fn owner_word_in(representation: &[u8]) -> Option<&str> {
     let start = &representation[..representation.len().min(BEFORE_MEMBER_MAX)];
     let place = start.windows(MEMBER.len()).position(|part| part == MEMBER)?;
@@ -80,32 +79,32 @@ pub fn owner_word_in(representation: &[u8]) -> Option<&str> {
     std::str::from_utf8(&name[..end]).ok().filter(|name| is_owner(name))
 }
 
-/// Which personas a list is asked for, by their owners.
+/// A condition of a list on the owners of its personas.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Owned {
-    /// Those of this owner.
+    /// Personas of this owner.
     By(Owner),
-    /// Those without an owner.
+    /// Personas without an owner.
     ByNone,
 }
 
-/// Which personas a client reaches. All others are not there for it.
+/// Which personas a client reaches. For this client the others do not exist.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Reach {
-    /// All of them.
+    /// The client reaches all personas.
     #[default]
     Everything,
-    /// Those of one owner.
+    /// The client reaches the personas of one owner.
     Owner {
         /// The owner.
         owner: Owner,
-        /// Whether those without an owner are read too. They are never changed.
+        /// Whether the client can also read personas without an owner. It can never change those.
         with_shared: bool,
     },
 }
 
 impl Reach {
-    /// The owner that it is bound to.
+    /// The owner that the client is bound to; `None` where it reaches everything.
     pub fn owner(&self) -> Option<&Owner> {
         match self {
             Self::Everything => None,
@@ -113,8 +112,7 @@ impl Reach {
         }
     }
 
-    /// Whether a persona of this owner can be read; the empty word is that of personas without an
-    /// owner.
+    /// Whether the client can read a persona of this owner; the empty text stands for no owner.
     pub fn sees(&self, word: &str) -> bool {
         match self {
             Self::Everything => true,
@@ -124,13 +122,14 @@ impl Reach {
         }
     }
 
-    /// Whether a persona of this owner can be changed.
+    /// Whether the client can change a persona of this owner; the empty text stands for no owner.
     pub fn changes(&self, word: &str) -> bool {
         self.owner().is_none_or(|owner| word == owner.as_str())
     }
 
-    /// The owners of personas that can be read, of those that are asked for; the empty word is that
-    /// of personas without an owner. `None` where all of them can.
+    /// The owners of the personas that a list may show: those that are asked for and that the
+    /// client reaches. The empty text stands for personas without an owner; `None` means all
+    /// personas.
     pub fn owners<'a>(&'a self, asked: Option<&'a Owned>) -> Option<Vec<&'a str>> {
         let reached = match self {
             Self::Everything => None,
@@ -241,7 +240,7 @@ mod tests {
         assert_eq!(owners(&Reach::Everything), [None, some("ada"), some("bea"), some("")]);
         assert_eq!(owners(&ada(false)), [some("ada"), some("ada"), some(""), some("")]);
         assert_eq!(owners(&ada(true)), [some("ada,"), some("ada"), some(""), some("")]);
-        // A list of nothing is not a list of those without an owner.
+        // An empty list of owners asks for nothing; it does not ask for personas without an owner.
         assert_eq!(ada(false).owners(Some(&Owned::ByNone)), Some(vec![]));
         assert_eq!(ada(true).owners(Some(&Owned::ByNone)), Some(vec![""]));
     }

@@ -12,31 +12,33 @@ use sha2::{Digest, Sha256};
 use crate::search::folded_tag;
 use crate::{HandlePrefix, Kind, Owned, PersonaId, Rank, Reach, Search, Since, Term, UnknownWord};
 
-/// Items of a page when the client does not say.
+/// Default number of items of a page.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
 /// Most items of a page.
 pub const PAGE_LIMIT_MAX: usize = 1000;
 
-/// Most different tags of a filter: each costs a look into an index for every row that meets the
-/// ones before.
+/// Most different tags of a filter: each tag costs a look into an index for every row that has the
+/// tags before it.
 pub const FILTER_TAGS_MAX: usize = 16;
 
-/// Which personas a list holds: those that meet every condition that is set.
+/// Which personas a list holds: those that meet every condition that is set. A condition that is
+/// `None` or empty is not set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Filter {
     /// Only this kind.
     pub kind: Option<Kind>,
-    /// Only active, or only inactive ones.
+    /// Only active personas, or only inactive ones.
     pub is_active: Option<bool>,
-    /// Only those that have every one of these tags, without their case. Made by [`filter_tags`].
+    /// Only personas that have every one of these tags, which [`filter_tags`] made; case is
+    /// ignored.
     pub tags: Vec<String>,
-    /// Only those changed since then.
+    /// Only personas that were changed since this time or this line of the feed.
     pub updated_since: Option<Since>,
-    /// Only those that meet this search.
+    /// Only personas that meet this search.
     pub search: Option<Search>,
-    /// Soft-deleted ones too.
+    /// Whether soft-deleted personas are listed too.
     pub include_deleted: bool,
-    /// Only those of this owner, or of none.
+    /// Only personas of this owner, or only those without an owner.
     pub owned: Option<Owned>,
     /// Only those with a handle that begins so.
     pub handle_prefix: Option<HandlePrefix>,
@@ -44,17 +46,17 @@ pub struct Filter {
     pub reach: Reach,
 }
 
-/// A filter with more different tags than [`FILTER_TAGS_MAX`]; holds how many.
+/// A filter with more different tags than [`FILTER_TAGS_MAX`]; holds their number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("must be at most {FILTER_TAGS_MAX} different tags, are {0}")]
 pub struct TooManyTags(pub usize);
 
-/// The tags of a filter: without their case, each once, in an order that does not depend on how
-/// they were asked for.
+/// The tags of a filter: in folded case, each once, and sorted, so that the order of the query does
+/// not matter.
 ///
 /// # Errors
 ///
-/// They are too many.
+/// There are more than [`FILTER_TAGS_MAX`] different tags.
 pub fn filter_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Result<Vec<String>, TooManyTags> {
     let tags: BTreeSet<String> = tags.map(folded_tag).collect();
     if tags.len() > FILTER_TAGS_MAX {
@@ -73,8 +75,8 @@ pub enum SortKey {
     CreatedAt,
     /// By time of the last change.
     UpdatedAt,
-    /// By [`Rank`]: found in the name before found in the tags before found in longer texts, the
-    /// newest first. Only with a search.
+    /// By [`Rank`]: personas that have the words in the name, then in the tags, then in longer
+    /// texts; among equals the newest first. Only for a list with a search.
     Relevance,
 }
 
@@ -88,10 +90,10 @@ pub struct Sort {
 }
 
 impl Sort {
-    /// Newest first: the order when the client does not say.
+    /// Newest first: the default order of a list.
     pub const DEFAULT: Self = Self { key: SortKey::CreatedAt, descending: true };
 
-    /// Best first: the order of a search when the client does not say.
+    /// Best first: the default order of a search.
     pub const RELEVANCE: Self = Self { key: SortKey::Relevance, descending: false };
 
     /// Every order with its word in the API.
@@ -105,8 +107,8 @@ impl Sort {
         ("relevance", Self::RELEVANCE),
     ];
 
-    /// Whether of two personas with the same value the one with the larger identity, which is the
-    /// newer one, comes first: by relevance too, where the newest come first among equals.
+    /// Whether the persona with the larger identity, which is the newer one, comes first of two
+    /// with the same sort value. It does in descending orders and by relevance.
     pub fn is_newest_first_among_equals(self) -> bool {
         self.descending || self.key == SortKey::Relevance
     }
@@ -129,7 +131,7 @@ impl FromStr for Sort {
     }
 }
 
-/// The last item of a page, from which the next one goes on.
+/// The last item of a page, behind which the next page starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cursor {
     /// The item's sort value: its name, its time in microseconds as decimal digits, or its rank as
@@ -142,10 +144,10 @@ pub struct Cursor {
 /// A cursor that this list did not hand out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CursorError {
-    /// It is no cursor at all.
+    /// The text is no cursor.
     #[error("not a cursor of this server")]
     Malformed,
-    /// It belongs to a list with another filter or order.
+    /// The cursor belongs to a list with another filter or order.
     #[error("the cursor belongs to a list with other parameters")]
     OtherList,
 }
@@ -161,7 +163,7 @@ pub struct ListRequest {
     pub after: Option<Cursor>,
     /// Most items, 1 to [`PAGE_LIMIT_MAX`].
     pub limit: usize,
-    /// Whether to count all that meet the filter.
+    /// Whether to count all personas that meet the filter.
     pub count: bool,
 }
 
@@ -210,9 +212,9 @@ impl Cursor {
     }
 }
 
-/// The first bytes of SHA-256 over filter and order, written out as JSON: a cursor of one version
-/// of this program is read by the next, which can run beside it while workers are replaced one by
-/// one.
+/// The first bytes of SHA-256 over filter and order, written out as JSON: a version of this program
+/// must read the cursors of the version before, because both run side by side while workers are
+/// replaced one by one.
 fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
     let Filter { kind, is_active, tags, updated_since, search, include_deleted, owned, .. } =
         filter;
@@ -234,7 +236,8 @@ fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
         json!(search),
         json!(include_deleted),
     ];
-    // Only where it is asked for, as in all versions before there were owners.
+    // Only a filter that asks for an owner has this part, so that all other cursors stay equal to
+    // those of older versions.
     parts.extend(owned.as_ref().map(|owned| match owned {
         Owned::By(owner) => json!(owner.as_str()),
         Owned::ByNone => json!(null),
@@ -300,7 +303,7 @@ mod tests {
         }
     }
 
-    /// Every condition of a filter, changed alone.
+    /// Filters that each have one condition set and no other.
     fn filters() -> Vec<Filter> {
         let usual = Filter::default();
         let search = |text: &str| Filter {

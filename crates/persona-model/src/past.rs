@@ -1,31 +1,31 @@
-//! A revision as another store kept it, to be kept as it was.
+//! A revision of a persona that comes from another store and is kept unchanged.
 
 use serde_json::{Map, Value, json};
 
 use crate::{ContentHash, Document, LabelName, Revision, Timestamp};
 
-/// One revision of a persona's past: everything that an answer says of it, and what its history
-/// says besides.
+/// One revision of a persona's past: what its representation says, and what its history says
+/// besides.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PastRevision {
-    /// Which one.
+    /// The number of the revision.
     pub revision: Revision,
     /// When revision 1 of the persona was made.
     pub created_at: Timestamp,
-    /// When this one was made.
+    /// When this revision was made.
     pub updated_at: Timestamp,
     /// The author of revision 1, where known.
     pub created_by: Option<String>,
-    /// The author of this one, where known.
+    /// The author of this revision, where known.
     pub updated_by: Option<String>,
-    /// Whether the persona was soft-deleted with it.
+    /// Whether the persona was soft-deleted in this revision.
     pub is_deleted: bool,
-    /// The revision that its writer started from, where that was named.
+    /// The revision that the writer of this one started from, where the writer named it.
     pub base: Option<Revision>,
-    /// What its author said of it.
+    /// The note of the author on this revision.
     pub note: Option<String>,
-    /// The hash that the other store stated: one of [`Document::content_hashes`]. Any other counts
-    /// for nothing.
+    /// The hash that the other store stated: one of [`Document::content_hashes`]. Any other hash is
+    /// ignored.
     pub content_hash: Option<ContentHash>,
     /// The document.
     pub document: Document,

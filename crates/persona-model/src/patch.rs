@@ -10,10 +10,10 @@ pub const PATCH_OPERATIONS_MAX: usize = 1_000;
 /// A partial change of a document.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Patch {
-    /// JSON Merge Patch (RFC 7396): named members are replaced, null clears, what is not named is
-    /// not touched.
+    /// JSON Merge Patch (RFC 7396): members that are named are replaced, null clears a member, all
+    /// others stay.
     Merge(Value),
-    /// JSON Patch (RFC 6902): operations in order, all or none.
+    /// JSON Patch (RFC 6902): operations in order, of which all or none take effect.
     Json(json_patch::Patch),
 }
 
@@ -23,7 +23,7 @@ pub enum PatchError {
     /// A `test` operation did not hold.
     #[error("the test at {pointer} failed")]
     TestFailed {
-        /// What was tested.
+        /// The JSON Pointer of the value that was tested.
         pointer: String,
     },
     /// The patch is no patch, or the patched document breaks rules.
@@ -36,7 +36,8 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// It is no object: RFC 7396 would then replace the whole document, which is what PUT is for.
+    /// The value is no object: by RFC 7396 such a patch replaces the whole document, which is what
+    /// PUT is for.
     pub fn merge(value: Value) -> Result<Self, ValidationErrors> {
         if value.is_object() {
             Ok(Self::Merge(value))
@@ -49,7 +50,7 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// It is no list of operations as RFC 6902 has them, or has more than [`PATCH_OPERATIONS_MAX`].
+    /// The value is no list of operations of RFC 6902, or has more than [`PATCH_OPERATIONS_MAX`].
     pub fn json(value: Value) -> Result<Self, ValidationErrors> {
         if let Some(operations) =
             value.as_array().map(Vec::len).filter(|count| *count > PATCH_OPERATIONS_MAX)
@@ -59,14 +60,14 @@ impl Patch {
             return Err(ValidationErrors::one("", "too_many", message));
         }
         patch_form::check(&value)?;
-        // What the library's reader refuses beyond that is told without its words, which are about
-        // its own types.
+        // What only the library refuses is told without the library's message, which speaks of its
+        // own types.
         serde_json::from_value(value)
             .map(Self::Json)
             .map_err(|_| ValidationErrors::one("", "bad_patch", "the JSON Patch cannot be read"))
     }
 
-    /// How many copies it makes of what a document has. Each can double the document.
+    /// How many copies of parts of the document the patch makes. Each copy can double the document.
     pub fn copies(&self) -> usize {
         match self {
             Self::Merge(_) => 0,

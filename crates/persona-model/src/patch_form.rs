@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::nearest_name;
 use crate::validation_errors::{FIELD_ERRORS_MAX, FieldError, ValidationErrors, excerpt};
 
-/// Every operation, with the members that it needs besides `op` and `path`.
+/// Every operation with the members that it requires besides `op` and `path`.
 const OPERATIONS: [(&str, &[&str]); 6] = [
     ("add", &["value"]),
     ("remove", &[]),
@@ -20,7 +20,7 @@ const OPERATIONS: [(&str, &[&str]); 6] = [
 ///
 /// # Errors
 ///
-/// What is wrong, each with the place in the patch.
+/// Every operation that breaks a rule, with its place in the patch.
 pub(crate) fn check(patch: &Value) -> Result<(), ValidationErrors> {
     let Value::Array(operations) = patch else {
         return Err(ValidationErrors::one(
@@ -46,7 +46,7 @@ pub(crate) fn check(patch: &Value) -> Result<(), ValidationErrors> {
     if invalid.errors.is_empty() { Ok(()) } else { Err(invalid) }
 }
 
-/// What is wrong with one operation: the place in it, and why.
+/// The faults of one operation: for each the place inside the operation, and the reason.
 fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
     let Value::Object(members) = operation else {
         return vec![("", "an operation must be an object with op and path".into())];
@@ -85,7 +85,7 @@ fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
     faults
 }
 
-/// What is wrong with a member that must be a JSON Pointer (RFC 6901, section 3).
+/// The fault of a member that must be a JSON Pointer (RFC 6901, section 3).
 fn fault_of_pointer(
     members: &Map<String, Value>,
     member: &str,

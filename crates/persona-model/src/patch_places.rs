@@ -1,8 +1,9 @@
-//! Where in a patch that was written which breaks a rule of the patched document.
+//! Finds the place in a patch that wrote a value which breaks a rule of the document.
 
 use crate::Patch;
 
-/// The places that a patch names: all that is needed of it once it was handed on.
+/// The places that a patch names. They are kept for error messages when the patch itself has been
+/// handed on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PatchPlaces {
     /// The members of a merge patch.
@@ -12,7 +13,7 @@ pub enum PatchPlaces {
 }
 
 impl PatchPlaces {
-    /// The places of this patch.
+    /// Collects the places that a patch names.
     pub fn of(patch: &Patch) -> Self {
         match patch {
             Patch::Merge(value) => {
@@ -26,8 +27,9 @@ impl PatchPlaces {
         }
     }
 
-    /// The place in the patch behind a place in the document, or in the patch itself, as errors
-    /// name them. Empty, which is the whole patch, where none of its places is behind it.
+    /// The place in the patch that wrote a place in the document. `pointer` may also name a place
+    /// in the patch itself. Empty, which means the whole patch, where no place of the patch wrote
+    /// there.
     pub fn place_of(&self, pointer: &str) -> String {
         let first = pointer.split('/').nth(1).unwrap_or_default();
         match self {
@@ -44,7 +46,7 @@ impl PatchPlaces {
                         .strip_prefix(outer)
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 };
-                // The last one that wrote there made what is there.
+                // The last operation that wrote there made the value.
                 let index =
                     paths.iter().rposition(|path| holds(path, pointer) || holds(pointer, path));
                 index
@@ -55,8 +57,8 @@ impl PatchPlaces {
     }
 }
 
-/// Whether a place that an error names is an operation of a JSON Patch: no member of a document has
-/// a number for a name.
+/// Whether a pointer of an error names an operation of a JSON Patch. It does where the first step
+/// is a number, because no member of a document has a number for a name.
 fn names_operation(pointer: &str) -> bool {
     let first = pointer.split('/').nth(1).unwrap_or_default();
     !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit())

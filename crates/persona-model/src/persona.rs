@@ -7,7 +7,7 @@ use crate::{ContentHash, Document, PersonaId, Revision, Timestamp, UnknownWord};
 /// A persona: the members that the store manages, and the document that people edit.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Persona {
-    /// Identity, for ever.
+    /// The identity, which never changes.
     pub id: PersonaId,
     /// Current revision.
     pub revision: Revision,
@@ -15,7 +15,7 @@ pub struct Persona {
     pub created_at: Timestamp,
     /// When the current revision was committed.
     pub updated_at: Timestamp,
-    /// When it was soft-deleted; `None` while it is alive.
+    /// When the persona was soft-deleted; `None` while it is not.
     pub deleted_at: Option<Timestamp>,
     /// The author of revision 1, where known.
     pub created_by: Option<String>,
@@ -27,7 +27,7 @@ pub struct Persona {
     pub document: Document,
 }
 
-/// What sort of persona it is.
+/// The sort of a persona.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A character that a model plays (the default).

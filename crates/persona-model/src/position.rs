@@ -9,29 +9,29 @@ use crate::{Change, PersonaId, Revision, Timestamp};
 /// Hexadecimal digits of the proof in the text form.
 const PROOF_DIGITS: usize = 16;
 
-/// A line of the feed, with a proof of what it says.
+/// The number of a line of the feed, with a proof of the content of the line.
 ///
-/// The number alone would also be found in another database, and in this one after it was put back
-/// to an earlier state and written to again. The proof tells: the line at this number is then
-/// another one.
+/// The number alone does not name a line: another database has the same number, and so has this one
+/// after an older state was put back and written to again. The proof tells them apart, because the
+/// line with this number is then another one.
 ///
 /// Text form: the number in decimal digits, a hyphen, and the proof in lower-case hexadecimal, as
 /// in `4500-9f3c21aa01b2c3d4`. It is opaque to clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Position {
-    /// The line's place in the feed; 0 is before the first line, and there the proof is 0.
+    /// The line's place in the feed; 0 is before the first line, and has the proof 0.
     pub sequence: u64,
     /// The first 8 bytes of SHA-256 over the line.
     pub proof: u64,
 }
 
 impl Position {
-    /// The place of a line.
+    /// The position of a line.
     pub fn of(change: &Change) -> Self {
         Self::at(change.sequence, change.persona, change.revision, change.at)
     }
 
-    /// The same of its parts.
+    /// The position of a line with these parts.
     pub fn at(sequence: u64, persona: PersonaId, revision: Revision, at: Timestamp) -> Self {
         let digest = Sha256::new()
             .chain_update(persona.as_bytes())
@@ -61,17 +61,17 @@ impl fmt::Display for Position {
     }
 }
 
-/// A place in the feed that a follower names: the number of a line that it has, with the proof or
-/// without; 0 is before the first line.
+/// A place in the feed that a follower names: the number of the last line that the follower has,
+/// with or without the proof. 0 is before the first line.
 ///
-/// Without a proof a line of another database with the same number cannot be told from it.
+/// Without a proof, a line of another database with the same number is taken for this line.
 ///
-/// Text form: that of a [`Position`], or its number alone.
+/// Text form: that of a [`Position`], or the number alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FeedPlace {
     /// The line's place in the feed.
     pub sequence: u64,
-    /// What the line says, as in [`Position::proof`].
+    /// The proof of the line, as in [`Position::proof`].
     pub proof: Option<u64>,
 }
 
@@ -87,12 +87,12 @@ impl FeedPlace {
         Position::parse(text).map(Self::from)
     }
 
-    /// Whether it is before the first line, where every feed begins.
+    /// Whether the place is before the first line, where every feed begins.
     pub fn is_beginning(&self) -> bool {
         self.sequence == 0 && self.proof.is_none_or(|proof| proof == 0)
     }
 
-    /// Whether it is at this line.
+    /// Whether the place is this line: the number is equal, and so is the proof if there is one.
     pub fn is_at(&self, line: &Change) -> bool {
         let is_proved = |proof| Position::of(line).proof == proof;
         self.sequence == line.sequence && self.proof.is_none_or(is_proved)
@@ -114,7 +114,7 @@ impl From<Position> for FeedPlace {
     }
 }
 
-/// From where on changes are wanted.
+/// The time or the line of the feed since which changes are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Since {
     /// Changed at or after this time, by the clock of the process that made the change.
@@ -124,7 +124,7 @@ pub enum Since {
 }
 
 impl Since {
-    /// Reads an RFC 3339 time, or the text form of a position. No text is both.
+    /// Reads an RFC 3339 time, or the text form of a position. No text has both forms.
     pub fn parse(text: &str) -> Option<Self> {
         Position::parse(text).map(Self::Position).or_else(|| Timestamp::parse(text).map(Self::Time))
     }

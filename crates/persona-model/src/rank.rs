@@ -1,20 +1,21 @@
-//! The order by relevance: where the words are, then the newest first.
+//! The order by relevance: personas with the words in the name, then in the tags, then in texts;
+//! the newest first among equals.
 
 use crate::Timestamp;
 
 /// Where the wanted terms of a search are, the best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Nearness {
-    /// All of them in the name.
+    /// All wanted terms are in the name.
     Name,
-    /// All of them in the name or the tags.
+    /// All wanted terms are in the name or the tags.
     Tags,
-    /// Not all of them there, so at least one in a longer text only.
+    /// At least one wanted term is in a longer text only.
     Text,
 }
 
 impl Nearness {
-    /// All of them, the best first.
+    /// Every value, the best first.
     pub const ALL: [Self; 3] = [Self::Name, Self::Tags, Self::Text];
 }
 
@@ -27,21 +28,21 @@ impl Nearness {
 pub struct Rank(i64);
 
 impl Rank {
-    /// Microseconds since the epoch that come before the year 4253.
+    /// The number of microseconds that a rank has room for: times from 1970 to the year 4253.
     const TIMES: i64 = 1 << 56;
 
-    /// The place of a persona that was created at this time.
+    /// The rank of a persona that was created at this time.
     pub fn new(nearness: Nearness, created_at: Timestamp) -> Self {
         let age = Self::TIMES - 1 - created_at.as_micros().clamp(0, Self::TIMES - 1);
         Self(nearness as i64 * Self::TIMES + age)
     }
 
-    /// The place that this number says; `None` where no persona can be.
+    /// The rank with this number; `None` for a number that no rank has.
     pub fn from_number(number: i64) -> Option<Self> {
         (0..(Nearness::Text as i64 + 1) * Self::TIMES).contains(&number).then_some(Self(number))
     }
 
-    /// The place as a number, smaller is better.
+    /// The rank as a number; a smaller number is better.
     pub fn number(self) -> i64 {
         self.0
     }

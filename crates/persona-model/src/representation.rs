@@ -1,12 +1,12 @@
 //! The representation: a persona as JSON text, in the form that clients get.
 //!
-//! The text is built once, when a revision is written, and sent as it is ever after: a read parses
-//! and formats nothing. It is stored in two parts, so that the database need not keep the document
-//! twice: the **metadata** holds the store-managed members as an object, the document is an object
-//! of its own, and [`join_representation`] joins them.
+//! The text is built once, when a revision is written, and sent unchanged by every read, which
+//! parses and formats nothing. The text is stored in two parts, so that the database need not keep
+//! the document twice: the **metadata** holds the store-managed members as an object, the document
+//! is an object of its own, and [`join_representation`] joins them.
 //!
-//! The metadata is what the checksum and the entity tag cover, so it has nothing that is not a part
-//! of a revision. Labels, for one, are not in it.
+//! The metadata is what the checksum and the entity tag cover, so nothing is in it that is not part
+//! of a revision. Labels, for example, are not.
 
 use std::borrow::Cow;
 
@@ -14,20 +14,20 @@ use serde_json::Value;
 
 use crate::{Persona, Timestamp};
 
-/// What stored metadata ends with where a version of this program wrote it that still had labels in
-/// it. No version ever had a way to set a label. The stored text stays as it is, because its
-/// checksum covers it.
+/// The end of stored metadata that a version of this program wrote which still had labels in it.
+/// They are always empty, because no such version could set a label. The stored text stays as it
+/// is, because its checksum covers it.
 const FORMER_LABELS: &str = r#","labels":{}}"#;
 
-/// How the text of a document with an owner begins.
+/// The first bytes of the text of a document with an owner.
 const OWNED: &str = "{\"owner\":";
-/// What the representation of a document without one has in its place.
+/// The member that the representation gets where the document has no owner.
 const NO_OWNER: &str = "\"owner\":null,";
 
 /// The store-managed members of a persona as a JSON object, in the order in which people look for
 /// them.
 pub fn metadata_text(persona: &Persona) -> String {
-    // Written in the write transaction, because the times are those of the transaction.
+    // The metadata are written in the write transaction, because they contain its time.
     let deleted_at = persona.deleted_at.map(|time| format!("\"{time}\""));
     format!(
         "{{\"id\":\"{}\",\"revision\":{},\"created_at\":\"{}\",\"updated_at\":\"{}\",\
@@ -47,8 +47,8 @@ fn author_text(author: Option<&str>) -> Cow<'static, str> {
     author.map_or(Cow::Borrowed("null"), |author| Value::from(author).to_string().into())
 }
 
-/// Whether a stored metadata text is that of this persona, whichever version of this program wrote
-/// it.
+/// Whether a stored text is the metadata of this persona, in the form of any version of this
+/// program.
 pub fn is_metadata_of(persona: &Persona, stored: &str) -> bool {
     let text = metadata_text(persona);
     match stored.strip_suffix(FORMER_LABELS) {
@@ -73,12 +73,13 @@ pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Va
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-/// The time at which the persona of a representation was changed last: what [`metadata_text`] wrote
-/// as its fourth member. `None` for any other text.
+/// Reads the time of the last change out of a representation: the fourth member that
+/// [`metadata_text`] writes. `None` for a text that does not begin as `metadata_text` writes it.
 ///
 /// Nothing else of the representation is read.
 pub fn updated_at_in(representation: &[u8]) -> Option<Timestamp> {
-    // Neither identity, nor number, nor time has a quote: names and texts alternate.
+    // Split at the quotes, every second part is a name or a text, because no identity, number or
+    // time contains a quote.
     let mut quoted = representation.split(|byte| *byte == b'"').skip(UPDATED_AT_QUOTE);
     if quoted.next()? != b"updated_at" {
         return None;
@@ -86,14 +87,14 @@ pub fn updated_at_in(representation: &[u8]) -> Option<Timestamp> {
     std::str::from_utf8(quoted.nth(1)?).ok().and_then(Timestamp::parse)
 }
 
-/// How many quotes are before the name of the fourth member: two of each name, and two of each
-/// value that is a text.
+/// The number of quotes before the text of the fourth member, without its opening quote: two of
+/// each name, and two of each earlier value that is a text.
 const UPDATED_AT_QUOTE: usize = 11;
 
 /// Joins metadata and document into the representation: one object with the members of both.
 ///
-/// Labels that an earlier version put into the metadata are left out, and a document that has no
-/// owner gets the member that says so: every representation has every field.
+/// Labels that an earlier version put into the metadata are left out. A document without an owner
+/// gets the member `"owner":null`, so that every representation has every field.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Revisions and what a writer expects of them.
+//! Revisions, and the preconditions of writes.
 
 use std::fmt;
 
@@ -45,23 +45,22 @@ impl fmt::Display for Revision {
 /// (`If-Unmodified-Since`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Precondition {
-    /// Whatever the current state is (`If-Match: *`, or no condition where none is needed).
+    /// The current state may be any (`If-Match: *`, or no condition where none is needed).
     Any,
-    /// The current state has one of these tags (`If-Match: "7-9f3c21aa"`). Empty when no tag of the
-    /// client can be ours: never met.
+    /// The current state has one of these tags (`If-Match: "7-9f3c21aa"`). An empty list, which no
+    /// state meets, stands for tags that this store cannot have made.
     OneOf(Vec<EntityTag>),
-    /// The current state is no later than this (`If-Unmodified-Since`).
+    /// The current state began no later than this time (`If-Unmodified-Since`).
     UnmodifiedSince(Timestamp),
 }
 
 impl Precondition {
-    /// Expects exactly this state.
+    /// Expects exactly the state with this tag.
     pub fn at(tag: EntityTag) -> Self {
         Self::OneOf(vec![tag])
     }
 
-    /// Tells whether the current state, which has this tag and began at this time, is an expected
-    /// one.
+    /// Whether the current state, which has this tag and began at this time, meets the condition.
     pub fn is_met_by(&self, current: EntityTag, updated_at: Timestamp) -> bool {
         match self {
             Self::Any => true,

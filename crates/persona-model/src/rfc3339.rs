@@ -1,5 +1,5 @@
-//! Times as RFC 3339 writes them: every one of them, and by a look at each byte, because every read
-//! of a persona takes one apart.
+//! Reads times as RFC 3339 writes them, in every spelling. The bytes are read one by one, because
+//! every read of a persona parses a time.
 
 const MICROS_DIGITS: usize = 6;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -7,9 +7,9 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// Microseconds since 1970-01-01T00:00:00Z of a `date-time` (RFC 3339, section 5.6); `None` for
 /// anything else.
 ///
-/// `t`, `z` and a space between date and time are as good as the large letters. A fraction may have
-/// any length, and what is finer than a microsecond is cut off. A leap second is taken for the
-/// second before, which is how clocks that skip it show it.
+/// `t` or a space may stand for `T`, and `z` for `Z`. A fraction may have any length, and digits
+/// beyond the microsecond are cut off. A leap second is read as the second before it, as clocks
+/// show it that skip leap seconds.
 pub(crate) fn micros(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let is = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|byte| any.contains(byte));
@@ -31,14 +31,14 @@ pub(crate) fn micros(text: &str) -> Option<i64> {
     Some((seconds - offset(zone)?) * 1_000_000 + fraction)
 }
 
-/// A number of digits alone.
+/// The number that a text of digits alone says.
 fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |number, digit| {
         digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
     })
 }
 
-/// Microseconds of a fraction, and what follows it.
+/// The microseconds of a fraction of a second, and the bytes behind it.
 fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let digits = bytes[..length].iter().copied().chain(std::iter::repeat(b'0')).take(MICROS_DIGITS);
@@ -46,7 +46,7 @@ fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     (length > 0).then_some((micros, &bytes[length..]))
 }
 
-/// Seconds that the clocks of a zone are ahead.
+/// The offset of a time zone from UTC, in seconds.
 fn offset(zone: &[u8]) -> Option<i64> {
     match zone {
         [b'Z' | b'z'] => Some(0),
@@ -71,8 +71,8 @@ fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 1970-01-01 to this day. Years are counted from March on, so that the leap day is the
-/// last of its year.
+/// The number of days from 1970-01-01 to this day. Years are counted from March on, so that the
+/// leap day is the last of its year.
 fn days_before(year: i64, month: i64, day: i64) -> i64 {
     const DAYS_TO_EPOCH: i64 = 719_468;
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn another_reader_reads_the_same() {
-        // A prime number of days and microseconds, from the year 1 to the year 9999.
+        // The step is a prime number of days and microseconds, and goes from the year 1 to the year
+        // 9999.
         let mut time = jiff::Timestamp::from_second(-62_135_596_800).expect("the year 1");
         let mut count = 0;
         while let Ok(next) =

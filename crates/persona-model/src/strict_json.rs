@@ -1,8 +1,8 @@
-//! Reading JSON strictly: what another reader could understand differently is refused.
+//! Reading JSON strictly: a text that two readers could understand differently is refused.
 //!
 //! RFC 8259 leaves duplicate member names open, and most readers silently keep one of them. A store
-//! that promises to lose nothing cannot: a duplicate is an error here, at any depth, as are invalid
-//! UTF-8, and an integer that does not fit 64 bits and would be rounded.
+//! that promises to lose nothing cannot: a duplicate is an error here, at any depth. So are invalid
+//! UTF-8 and an integer that does not fit 64 bits and would be rounded.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::{VALUE_DEPTH_MAX, excerpt};
 /// Why a text is not JSON that every reader understands alike.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MalformedJson {
-    /// Where, as a JSON Pointer; empty where the text does not get that far.
+    /// The place of the error as a JSON Pointer; empty where no member was reached.
     pub pointer: String,
     /// What is wrong, as a sentence fragment.
     pub message: String,
@@ -25,17 +25,17 @@ pub struct MalformedJson {
     pub line: usize,
     /// The column, from 1 and in bytes.
     pub column: usize,
-    /// Whether the text merely ends too early.
+    /// Whether the only fault is that the text ends too early.
     pub ends_early: bool,
 }
 
 impl MalformedJson {
-    /// An error at a place: line and column from 1, the column in bytes.
+    /// Makes an error at a place: line and column from 1, the column in bytes.
     pub fn new(pointer: &str, message: &str, (line, column): (usize, usize)) -> Self {
         Self { pointer: pointer.into(), message: message.into(), line, column, ends_early: false }
     }
 
-    /// What is wrong and at which member, without line and column.
+    /// The message and the member, without line and column.
     #[must_use]
     pub fn words(&self) -> String {
         if self.pointer.is_empty() {
@@ -46,11 +46,11 @@ impl MalformedJson {
     }
 }
 
-/// Reads a text, from wherever it comes: a body, a file, a flag, a cell.
+/// Reads a JSON text: a body, a file, a flag of the command line, a cell of a table.
 ///
 /// # Errors
 ///
-/// [`MalformedJson`]: what another reader could understand differently, or not at all.
+/// [`MalformedJson`]: the text is no JSON, or two readers could understand it differently.
 pub fn read_strictly(body: &[u8]) -> Result<Value, MalformedJson> {
     let text = std::str::from_utf8(body).map_err(|error| {
         MalformedJson::new(
@@ -117,7 +117,7 @@ fn too_wide_integer(text: &str) -> Option<usize> {
     None
 }
 
-/// The reader's message without the place, which the problem names itself.
+/// The message of serde_json without its line and column, which the error has as members.
 fn words_of(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column()))
@@ -125,14 +125,14 @@ fn words_of(error: &serde_json::Error) -> String {
         .to_owned()
 }
 
-/// Line and column, from 1 and in bytes, of what follows this text.
+/// The line and column (from 1, in bytes) of the byte behind this text.
 fn place_of(before: &[u8]) -> (usize, usize) {
     let mut lines = before.split(|byte| *byte == b'\n');
     (lines.clone().count(), lines.next_back().map_or(0, <[u8]>::len) + 1)
 }
 
 /// Reads one value. When it fails, every level adds its step to the trail on the way out, so that a
-/// good body pays nothing for the pointer.
+/// valid body costs no time for pointers.
 #[derive(Clone, Copy)]
 struct Node<'a> {
     trail: &'a RefCell<Vec<String>>,

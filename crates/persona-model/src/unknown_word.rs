@@ -1,4 +1,4 @@
-//! The error of everything that is read from a word and has a fixed list of words.
+//! The error of reading an enumeration from a text.
 
 /// A text that is none of the words of an enumeration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use crate::owner::{OWNER_CHARS_MAX, OWNER_SIGNS, is_owner};
 use crate::validation_errors::{FIELD_ERRORS_MAX, excerpt};
 use crate::{FieldError, ValidationErrors, operations};
 
-/// Members that the store manages: known, but not for clients to set.
+/// Members that the store manages, and that a client cannot set.
 const MANAGED: [&str; 9] = [
     "id",
     "revision",
@@ -82,7 +82,7 @@ impl Faults {
         }
     }
 
-    /// Whether further faults are only counted.
+    /// Whether the list of errors is full, so that further ones are only counted.
     fn are_enough(&self) -> bool {
         self.found.len() >= FIELD_ERRORS_MAX
     }

@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Most errors that are told of one input. More are of no help, and a body of 8 MiB can have
-/// hundreds of thousands.
+/// Most errors that are told of one input. More would not help a client, and a body of 8 MiB can
+/// have hundreds of thousands.
 pub const FIELD_ERRORS_MAX: usize = 100;
-/// Most characters of outside text that an error repeats.
+/// Most characters of a client's text that an error repeats.
 pub const EXCERPT_CHARS_MAX: usize = 64;
-/// Most characters of a sentence of another library.
+/// Most characters of a library's message that an error repeats.
 const SENTENCE_CHARS_MAX: usize = 3 * EXCERPT_CHARS_MAX;
 
 /// One thing that is wrong with an input.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FieldError {
-    /// Where: a JSON Pointer (RFC 6901) into the input; empty for the input as a whole.
+    /// The place: a JSON Pointer (RFC 6901) into the input; empty for the input as a whole.
     pub pointer: String,
     /// A stable word for programs, such as `too_long`.
     pub code: &'static str,
@@ -27,16 +27,17 @@ pub struct FieldError {
 pub struct ValidationErrors {
     /// The errors, in the order of the input's members; at most [`FIELD_ERRORS_MAX`].
     pub errors: Vec<FieldError>,
-    /// How many more there are.
+    /// The number of further errors that are not in the list.
     pub more: usize,
 }
 
-/// As much of an outside text as an error repeats; three dots stand for the rest.
+/// The part of a client's text that an error repeats; three dots stand for the rest.
 pub fn excerpt(text: &str) -> Cow<'_, str> {
     cut(text, EXCERPT_CHARS_MAX)
 }
 
-/// As much of a sentence as is told where it is another library's and can repeat outside text.
+/// The part of a library's message that an error repeats, because the message can contain a
+/// client's text.
 pub fn shortened(sentence: &str) -> Cow<'_, str> {
     cut(sentence, SENTENCE_CHARS_MAX)
 }
@@ -57,7 +58,7 @@ impl ValidationErrors {
         }
     }
 
-    /// Adds what is wrong besides, as far as there is room for it.
+    /// Adds further errors; those beyond [`FIELD_ERRORS_MAX`] are only counted.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.more += other.more;

@@ -1,7 +1,7 @@
-//! Which backend the settings name: the only place of the server that chooses.
+//! Chooses the backend that the settings name; no other place of the server does.
 //!
-//! What lives here: making a database ready, opening a store, looking after it, each for a file or
-//! for a server. What must not: what any of that means (`persona-storage`), and which process
+//! What lives here: making a database ready, opening a store, maintaining it, each for a file and
+//! for a database server. What must not: how this is done (`persona-storage`), and which process
 //! does it when (`init`, `maintenance`, `worker`, and the command line).
 
 use std::sync::Arc;
@@ -16,40 +16,41 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, Database};
 use crate::exit_code::ExitCode;
 
-/// What init found: the facts that the user is told at the start.
+/// The facts that the init process found, which the user is told at the start.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Prepared {
-    /// What keeps the personas.
+    /// The engine of the database.
     pub engine: Engine,
-    /// Its version.
+    /// The version of the engine.
     pub engine_version: String,
-    /// What an acknowledged write survives, as a word.
+    /// The durability of acknowledged writes, as the word of the setting.
     pub durability: String,
-    /// The same in a sentence.
+    /// The durability in a sentence: what an acknowledged write survives.
     pub durability_meaning: String,
     /// Whether the database is new.
     pub created: bool,
     /// Bytes of the database.
     pub database_bytes: u64,
-    /// Living personas in it; `None` where there are too many to be counted at a start.
+    /// Number of personas that are not deleted; `None` if there are too many to count at the start.
     pub personas: Option<u64>,
-    /// Access tokens that count now.
+    /// Number of access tokens that are valid now.
     pub tokens: u64,
-    /// Access tokens, ended ones too: while there is any, requests need one.
+    /// Number of access tokens, ended ones included. As long as there is one, requests need a
+    /// token.
     pub tokens_kept: u64,
 }
 
-/// What keeps the personas.
+/// The engine of a database.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Engine {
-    /// A file.
+    /// SQLite, in a file.
     Sqlite {
         /// Journal mode, as read back.
         journal_mode: String,
         /// Name of the file system.
         file_system: String,
     },
-    /// A server.
+    /// PostgreSQL, on a server.
     #[default]
     Postgres,
 }
@@ -57,16 +58,16 @@ pub enum Engine {
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// A file.
+    /// The database is a file.
     #[error(transparent)]
     File(#[from] sqlite::DatabaseError),
-    /// A database on a server.
+    /// The database is on a server.
     #[error(transparent)]
     Server(#[from] postgres::DatabaseError),
 }
 
 impl DatabaseError {
-    /// What to do about it, where there is something to do.
+    /// What the user can do about the error, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
@@ -74,7 +75,8 @@ impl DatabaseError {
         }
     }
 
-    /// The process that has the file open, where another one does and the system tells which.
+    /// The process that has the file open, if that is the reason and the system tells which process
+    /// it is.
     pub fn holder(&self) -> Option<u32> {
         match self {
             Self::File(sqlite::DatabaseError::InUse { pid, .. }) => *pid,
@@ -82,7 +84,7 @@ impl DatabaseError {
         }
     }
 
-    /// How a program ends that needs the database.
+    /// The exit code of a program that needs the database.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::File(error) => ExitCode::of_start(error),
@@ -91,7 +93,7 @@ impl DatabaseError {
     }
 }
 
-/// How a program ends that needs a database on a server.
+/// The exit code of a program that needs the database server.
 pub fn exit_code_of_server(error: &postgres::DatabaseError) -> ExitCode {
     match error {
         postgres::DatabaseError::Unreachable { .. } => ExitCode::Unavailable,
@@ -103,12 +105,12 @@ pub fn exit_code_of_server(error: &postgres::DatabaseError) -> ExitCode {
     }
 }
 
-/// Makes the database ready for several processes, which are going to write or only to read. Safe
-/// beside a running server.
+/// Makes the database ready for several processes. `writes` tells whether they write or only read.
+/// Safe beside a running server.
 ///
 /// # Errors
 ///
-/// It cannot be used; it was left as it was.
+/// The database cannot be used; it was not changed.
 pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, DatabaseError> {
     match &config.database {
         Database::File(path) => {
@@ -134,7 +136,7 @@ fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
     }
     note_migration(report.migrated_from, report.schema_version);
     if report.journal_mode == "wal" {
-        // Operators and scripts look for exactly these words.
+        // Operators and scripts search the log for exactly this message.
         tracing::info!(
             converted_from = report.converted_from,
             file_system = report.file_system,
@@ -185,8 +187,8 @@ fn note_migration(from: Option<u32>, to: u32) {
     }
 }
 
-/// Every worker may fill its pool, and the maintenance process and an administrator want to come in
-/// too.
+/// Warns if the server allows too few connections: every worker may fill its pool, and the
+/// maintenance process and an administrator need connections too.
 fn warn_of_few_connections(
     report: &postgres::InitReport,
     settings: &postgres::Settings,
@@ -202,11 +204,13 @@ fn warn_of_few_connections(
     }
 }
 
-/// Opens the database that [`initialise`] made ready, for a process that calls itself so.
+/// Opens the database that [`initialise`] made ready, for a process that gives the database server
+/// this name.
 ///
 /// # Errors
 ///
-/// It cannot be used. A server that is only away is no error: it is tried again with every request.
+/// The database cannot be used. A database server that cannot be reached is no error: each request
+/// tries again.
 pub fn open(
     config: &Config,
     application: &str,
@@ -226,7 +230,7 @@ pub fn open(
     })
 }
 
-/// Looks after the database while others use it.
+/// The maintenance of a database while other processes use it.
 pub enum Maintenance {
     /// Of a file.
     File(Box<sqlite::Maintenance>),
@@ -235,7 +239,7 @@ pub enum Maintenance {
 }
 
 impl Maintenance {
-    /// Opens what it needs.
+    /// Opens the connections that maintenance needs.
     ///
     /// # Errors
     ///
@@ -258,7 +262,8 @@ impl Maintenance {
         })
     }
 
-    /// Whether a file of the database was removed or replaced; a server's never is.
+    /// Which file of the database was removed or replaced, if any; `None` for a database on a
+    /// server.
     pub fn lost(&mut self) -> Option<Lost> {
         match self {
             Self::File(maintenance) => maintenance.lost(),
@@ -270,7 +275,7 @@ impl Maintenance {
     ///
     /// # Errors
     ///
-    /// The database failed or is away; asking again may succeed.
+    /// The database failed or cannot be reached; a later call may succeed.
     pub fn knows_the_schema(&self) -> Result<bool, Error> {
         match self {
             Self::File(maintenance) => maintenance.knows_the_schema(),
@@ -278,11 +283,11 @@ impl Maintenance {
         }
     }
 
-    /// Does what is due and tells after how long to come again.
+    /// Does the maintenance that is due, and returns the time until the next call.
     ///
     /// # Errors
     ///
-    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and
+    /// The database failed; a later call may succeed, except after [`Error::Unsynced`] and
     /// [`Error::OutcomeUnknown`].
     pub fn tick(&mut self) -> Result<Duration, Error> {
         match self {
@@ -291,11 +296,11 @@ impl Maintenance {
         }
     }
 
-    /// Ends, and leaves a file complete.
+    /// Ends maintenance. For a file, the WAL is copied into the database first.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsynced`]: the next start makes it complete.
+    /// [`Error::Unsynced`]: a sync failed; the next start copies the WAL.
     pub fn close(self) -> Result<(), Error> {
         match self {
             Self::File(maintenance) => maintenance.close(),

@@ -1,4 +1,4 @@
-//! What every child of the supervisor needs, whatever its role: its pace, its errors, its log.
+//! The common parts of all children of the supervisor: heartbeat, errors, log.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use crate::backend::DatabaseError;
 use crate::exit_code::ExitCode;
 use crate::log::Log;
 
-/// Pace of the sign of life that a process gives on the scoreboard.
+/// Time between two heartbeats of a process on the scoreboard.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Why a child ends before its work is done.
@@ -17,31 +17,32 @@ pub enum Error {
     /// The database cannot be used.
     #[error("could not start: {0}")]
     Start(#[from] DatabaseError),
-    /// Clients of other machines could do everything.
+    /// The server would be open to other machines without a token.
     #[error("could not start: {address} is no loopback address, and no access token counts")]
     NoToken {
-        /// The address that the server was to listen on.
+        /// The address on which the server would listen.
         address: IpAddr,
     },
-    /// The system did not give what is needed: a thread, a signal, the supervisor's socket.
+    /// The system refused a thread, a signal handler or the socket of the supervisor.
     #[error("the system failed: {0}")]
     System(#[from] io::Error),
-    /// A sync failed, so every process has to open the file again.
+    /// A sync failed, so every process must open the file again.
     #[error("the disk failed to sync, so the file has to be opened again")]
     Unsynced,
-    /// Whether a commit was kept is unknown, so every process has to open the file again.
+    /// The outcome of a commit is unknown, so every process must open the file again.
     #[error("what became of a commit is unknown, so the file has to be opened again")]
     Doubt,
-    /// The file is another program's now, or was moved away. The next start finds out which.
+    /// The schema is not the one of this program any more, or the file was moved. The next start
+    /// finds out which.
     #[error("the schema of the database is not what it was any more")]
     Schema,
-    /// A thread of the process ended that must not.
+    /// A thread of the process ended that must run until the end.
     #[error("a thread ended unexpectedly")]
     Thread,
 }
 
 impl Error {
-    /// What to do about it, where there is something to do.
+    /// What the user can do about the error, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Start(start) => start.hint(),
@@ -54,7 +55,7 @@ impl Error {
         }
     }
 
-    /// How a child ends that meets it; the supervisor decides by this code.
+    /// The exit code of a child after this error, by which the supervisor decides.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Start(start) => start.exit_code(),

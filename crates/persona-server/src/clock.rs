@@ -1,4 +1,4 @@
-//! The one place that reads the time of day, and the clock that all processes share.
+//! The only place that reads the time of day, and the monotonic clock that all processes share.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ pub fn monotonic_micros() -> u64 {
     monotonic_nanos() / 1000
 }
 
-/// The same in nanoseconds; the number is full after 584 years.
+/// Nanoseconds since the machine started. 64 bits last for 584 years.
 pub fn monotonic_nanos() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let (seconds, nanos) = (
@@ -20,11 +20,11 @@ pub fn monotonic_nanos() -> u64 {
     seconds * 1_000_000_000 + nanos
 }
 
-/// Where the time of what lasts milliseconds comes from: [`coarse_millis`], or a test.
+/// A clock in milliseconds: [`coarse_millis`], or the clock of a test.
 pub type Millis = fn() -> u64;
 
-/// Milliseconds since the machine started, as of the last tick of the kernel: a few milliseconds
-/// late, and a fraction of the cost.
+/// Milliseconds since the machine started, as of the last tick of the kernel: up to a few
+/// milliseconds late, but much cheaper to read.
 pub fn coarse_millis() -> u64 {
     let now = clock_gettime(ClockId::MonotonicCoarse);
     let (seconds, nanos) = (

@@ -1,4 +1,4 @@
-//! How many files a process may open, and how many connections follow from it.
+//! The limit of open descriptors of a process, and the number of connections that it allows.
 
 use std::thread;
 
@@ -15,9 +15,9 @@ pub const DESCRIPTORS_WANTED: u64 = 4096;
 pub const RESERVE: usize = 64;
 
 /// Most connections that were told to make an ordinary place free and have not closed yet, so that
-/// descriptors have a bound. Connections of the reserve that were told so are counted apart, and
-/// there are at most as many of them as the reserve has places: a client that is turned away again
-/// and again uses up no room of clients that have a place.
+/// descriptors have a bound. Leaving connections of the reserve are counted separately, at most as
+/// many as the reserve has places, so that a client that is refused again and again takes no room
+/// from clients that have a place.
 pub const LEAVING_MAX: usize = 64;
 
 /// Most descriptors that connections of a worker need beyond the ordinary places: connections of
@@ -25,22 +25,21 @@ pub const LEAVING_MAX: usize = 64;
 /// one connection that each thread is just accepting.
 const BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 
-/// Descriptors of a process apart from connections: its log, the page, the write lock, the writer,
-/// the pools of reads and exports, or of PostgreSQL. A worker of two threads on a file has about
-/// 50.
+/// Descriptors of a process apart from connections: its log, the scoreboard, the write lock, the
+/// writer, the pools of reads and exports, or of PostgreSQL. A worker of two threads on a file has
+/// about 50.
 const OF_PROCESS: u64 = 64;
 
 /// Descriptors of each serving thread: its runtime, the listener, its connection to the database
 /// with the WAL.
 const OF_THREAD: u64 = 8;
 
-/// The same number is the least that `connections_max` may be.
+/// Fewest places; the setting `connections_max` has the same minimum.
 const PLACES_MIN: u64 = 8;
 
-/// Raises the limit of descriptors as far as a program may without an administrator; children
-/// inherit the limit. Where that is not enough, workers get fewer places for connections: a
-/// connection that cannot be accepted for want of a descriptor waits for ever, while for one that
-/// finds no place another connection makes room.
+/// Raises the soft limit of descriptors up to the hard limit; children inherit it. If that is not
+/// enough, workers get fewer places for connections: without a free descriptor a connection cannot
+/// be accepted and waits for ever, but without a free place another connection makes room.
 pub fn raise_limit(config: &mut Config) {
     let limit = getrlimit(Resource::Nofile);
     let Some(current) = limit.current else { return };
@@ -67,7 +66,7 @@ pub fn raise_limit(config: &mut Config) {
     }
 }
 
-/// Places that a process with so many descriptors and threads can fill.
+/// Number of places that a process with this many descriptors and threads can fill.
 fn places_within(descriptors: u64, threads: u64) -> usize {
     let others = BEYOND_PLACES + OF_PROCESS + OF_THREAD * threads;
     usize::try_from(descriptors.saturating_sub(others).max(PLACES_MIN)).unwrap_or(usize::MAX)
@@ -77,7 +76,7 @@ fn places_within(descriptors: u64, threads: u64) -> usize {
 mod tests {
     use super::{DESCRIPTORS_WANTED, PLACES_MIN, places_within};
 
-    /// Most that can be chosen for `connections_max`.
+    /// Largest value of the setting `connections_max`.
     const CONNECTIONS_MAX: u64 = 3_072;
 
     #[test]

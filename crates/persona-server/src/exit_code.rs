@@ -1,41 +1,41 @@
 //! Every exit code of the program. Scripts may rely on them; they follow `sysexits.h` where it has
-//! a word.
+//! a fitting code.
 
 use persona_storage::sqlite::DatabaseError;
 
-/// How the program ended.
+/// The exit code of the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// Done as asked.
+    /// Success.
     Ok = 0,
-    /// It did not work, and no other code says why.
+    /// A failure for which there is no other code.
     Failure = 1,
     /// The command line is wrong.
     Usage = 2,
     /// The persona, revision or file that was named does not exist.
     NotFound = 3,
-    /// Another client changed it meanwhile, or it exists already.
+    /// Another client changed the persona meanwhile, or it exists already.
     Conflict = 4,
     /// A setting cannot be used: a bad value, a file of another application, a folder without
     /// permission.
     Config = 5,
     /// The server cannot be reached, or the address is in use.
     Unavailable = 69,
-    /// The disk failed: a sync, or what a start has to read or write.
+    /// The disk failed: in a sync, or in a read or write at the start.
     DiskFailed = 74,
-    /// Something else holds the file for now; the same command can succeed later.
+    /// Another process holds the file; the same command can succeed later.
     TryAgain = 75,
-    /// Ended by Ctrl-C.
+    /// The program was ended by Ctrl-C.
     Interrupted = 130,
 }
 
 impl ExitCode {
-    /// What `persona doctor` ends with when there are warnings, as monitoring systems want it (0
-    /// ok, 1 warning, 2 critical).
+    /// The exit code of `persona doctor` when there are warnings, as monitoring systems expect it
+    /// (0 ok, 1 warning, 2 critical).
     pub const DOCTOR_WARNS: Self = Self::Failure;
 
-    /// What `persona doctor` ends with when something has failed.
+    /// The exit code of `persona doctor` when a check has failed.
     pub const DOCTOR_FAILS: Self = Self::Usage;
 
     /// Every code.
@@ -57,7 +57,8 @@ impl ExitCode {
         self as u8
     }
 
-    /// The code with this number; [`ExitCode::Failure`] for one that is not ours.
+    /// The code with this number; [`ExitCode::Failure`] for a number that this program does not
+    /// use.
     pub fn from_number(number: i32) -> Self {
         Self::ALL
             .into_iter()

@@ -1,5 +1,5 @@
-//! A limit on the size of files (`ulimit -f`) as an error of the write that meets it, not as the
-//! end of the program.
+//! Turns a limit on the size of files (`ulimit -f`) into an error of the write, instead of the end
+//! of the program.
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -7,10 +7,10 @@ use tokio::signal::unix::{SignalKind, signal};
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
 /// Lets a write beyond the limit fail with `EFBIG`. Without a handler the kernel ends the process
-/// with `SIGXFSZ` instead (`setrlimit(2)`), in the middle of whatever it does for other clients.
+/// with `SIGXFSZ` instead (`setrlimit(2)`), while it may be serving other clients.
 ///
-/// The handler outlives the runtime that is made for it; tokio's is the way to one without unsafe
-/// code.
+/// The handler is set through tokio, because that needs no unsafe code. It stays after the runtime,
+/// which is made only for this, has ended.
 pub fn report_as_error() {
     let installed =
         tokio::runtime::Builder::new_current_thread().enable_io().build().and_then(|runtime| {

@@ -1,6 +1,6 @@
-//! How the name of a host is compared: one spelling of each.
+//! Normalises names of hosts, so that each is compared in one spelling.
 //!
-//! Shared by the settings, which name allowed hosts, and by the check of each request.
+//! The settings, which list allowed hosts, and the check of each request use it.
 
 use std::net::Ipv6Addr;
 
@@ -16,7 +16,7 @@ pub fn name_of(host: &str) -> Option<String> {
             .strip_prefix(':')
             .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
     let name = name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(name);
-    // One spelling of an address: an IPv6 one has many.
+    // An address is formatted again, because IPv6 addresses have many spellings.
     is_port.then(|| {
         name.parse::<Ipv6Addr>()
             .map_or_else(|_| name.to_ascii_lowercase(), |address| address.to_string())

@@ -9,8 +9,8 @@ use crate::supervisor::{ChildInput, Message, say};
 ///
 /// # Errors
 ///
-/// The database cannot be used, clients of other machines could do everything, or the supervisor is
-/// gone.
+/// The database cannot be used, the server would be open to other machines without a token, or the
+/// supervisor has ended.
 pub fn run(input: &ChildInput) -> Result<(), Error> {
     let config = &input.config;
     let prepared = backend::initialise(config, true)?;

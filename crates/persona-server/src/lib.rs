@@ -1,7 +1,7 @@
 //! How personas are served: the supervisor, its worker processes and the HTTP API.
 //!
 //! In reading order: settings come from flags, environment and files (`config`). The `supervisor`
-//! starts its children (`run_role`): `init` makes the database ready, `maintenance` looks after it,
+//! starts its children (`run_role`): `init` makes the database ready, `maintenance` maintains it,
 //! and each `worker` answers HTTP (`persona_http`). All processes count into one `scoreboard` in
 //! shared memory. The command line is the crate `persona-cli`.
 

@@ -1,13 +1,13 @@
-//! What the system's table of processes (proc(5)) tells of this program's processes, and what it is
-//! told of them.
+//! Reads facts about this program's processes from the system's table of processes (proc(5)), and
+//! names them there.
 
 use std::fs;
 
 /// The first word of the command line of a child of the supervisor.
 pub const RUN_ROLE: &str = "run-role";
 
-/// What tools show as the command of a child (`ps -f`): `persona: worker 2`; the words of its
-/// command line follow.
+/// The name of a child in tools that show command lines (`ps -f`): `persona: worker 2`, followed by
+/// its arguments.
 pub fn title(role: &str, slot: u16) -> String {
     if slot == 0 { format!("persona: {role}") } else { format!("persona: {role} {slot}") }
 }
@@ -21,11 +21,11 @@ pub fn name_this_process(role: &str, slot: u16) {
     } else {
         format!("persona-{} {slot}", role.get(..4).unwrap_or(role))
     };
-    // The name is only shown; the process works without one as well.
+    // A failure is ignored, because the name is only shown to people.
     let _ = fs::write("/proc/self/comm", name);
 }
 
-/// The server that a process belongs to, where it is a child of one.
+/// The supervisor of a process, if the process is a child of a server.
 pub fn server_of(pid: u32) -> Option<u32> {
     let pid = i32::try_from(pid).ok()?;
     role_of(pid)?;
@@ -53,14 +53,14 @@ fn field_of(pid: i32, number: usize) -> Option<String> {
     line.rsplit_once(')')?.1.split_whitespace().nth(number).map(str::to_owned)
 }
 
-/// The children of this process, where it is process 1 of a container; none where the kernel keeps
-/// no such list.
+/// The children of this process, which is process 1 of a container; empty if the kernel keeps no
+/// such list.
 pub fn children_of_process_1() -> Vec<i32> {
     let listed = fs::read_to_string("/proc/self/task/1/children").unwrap_or_default();
     listed.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The role of a process, where it is a child of a server.
+/// The role of a process, if the process is a child of a server.
 pub fn role_of(pid: i32) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
     let mut words = line.split('\0').skip_while(|word| *word != RUN_ROLE);

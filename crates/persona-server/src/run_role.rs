@@ -1,7 +1,7 @@
 //! A child of the supervisor from its start to its end: the hidden command `persona run-role`.
 //!
-//! What lives here: what all children do first and last. What must not: what a child does in
-//! between (`init`, `maintenance`, `worker`), and which child runs when (`supervisor`).
+//! What lives here: what all children do first and last. What must not: the work of a child
+//! (`init`, `maintenance`, `worker`), and which child runs when (`supervisor`).
 
 use std::io;
 
@@ -27,9 +27,9 @@ pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
 
 fn try_run(key: ChildKey) -> Result<(), Error> {
     process_table::name_this_process(key.role.as_str(), key.slot);
-    // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process
-    // could hold the write lock of the file, and then the next server would wait for it. Nothing
-    // acknowledged is lost, because that is committed.
+    // The kernel kills this process when the supervisor ends, even if the process is stopped or
+    // stuck: it could otherwise hold the write lock, and the next server would wait for it. No
+    // acknowledged write is lost, because those are committed.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
     let input = receive()?;
     end_with_the_supervisor(&input)?;
@@ -44,8 +44,8 @@ fn try_run(key: ChildKey) -> Result<(), Error> {
     ended
 }
 
-/// Ends this process when the supervisor ended before the death signal was set: then the signal
-/// never comes.
+/// Ends this process when the supervisor ended before the death signal was set: in that case the
+/// signal is never sent.
 fn end_with_the_supervisor(input: &ChildInput) -> io::Result<()> {
     let channel = input.channel.try_clone()?;
     std::thread::Builder::new().name("supervisor".into()).spawn(move || {
@@ -59,7 +59,7 @@ fn end_with_the_supervisor(input: &ChildInput) -> io::Result<()> {
     Ok(())
 }
 
-/// Says on standard error why this process cannot work, and what to do about it.
+/// Prints to standard error why this process cannot work, and what to do about it.
 fn refuse(error: &Error) -> ExitCode {
     let hint = error.hint().map_or(String::new(), |hint| format!("hint: {hint}\n"));
     say(Stream::Error, format!("error: {error}\n{hint}"));

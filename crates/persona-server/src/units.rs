@@ -1,6 +1,6 @@
 //! Sizes and times for people.
 
-/// A size in the largest unit of which there is at least one.
+/// A size in the largest unit that fits at least once.
 pub fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     UNITS.into_iter().find(|(unit, _)| bytes >= *unit).map_or_else(
@@ -9,7 +9,7 @@ pub fn size(bytes: u64) -> String {
     )
 }
 
-/// A short time in the largest unit of which there is at least one.
+/// A short time in the largest unit that fits at least once.
 pub fn short_time(micros: u64) -> String {
     match micros {
         0..1_000 => format!("{micros} us"),
@@ -29,7 +29,7 @@ pub fn long_time(seconds: u64) -> String {
     }
 }
 
-/// How many personas there are: every command and check counts the living and the deleted apart.
+/// The number of personas for people; every command and check counts deleted personas separately.
 pub fn personas(living: u64, deleted: u64) -> String {
     let living = if living == 1 { "1 persona".into() } else { format!("{living} personas") };
     if deleted == 0 { living } else { format!("{living} and {deleted} deleted") }

@@ -1,4 +1,4 @@
-//! Several writes as one: all of them are applied, or nothing is.
+//! Atomic batches: several writes of which all are applied, or none.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,45 +6,45 @@ use std::time::Instant;
 
 use crate::{Error, Write};
 
-/// Most writes of an atomic batch: as many as share a transaction at most, so that nothing waits
-/// longer for an atomic batch than for a transaction of single writes.
+/// Most writes of an atomic batch: as many as a shared transaction has at most, so that other
+/// writes wait for an atomic batch no longer than for such a transaction.
 pub const ATOMIC_WRITES_MAX: usize = 256;
 
 /// Most bytes of all documents that an atomic batch brings, changes or makes, each counted as often
-/// as it comes. Everything else that writes waits for them: a megabyte takes about as long behind
-/// the write lock as a heavy write does, some tens of milliseconds.
+/// as it is used. All other writes wait for the batch: a megabyte holds the write lock about as
+/// long as a heavy write, some tens of milliseconds.
 pub const ATOMIC_BYTES_MAX: usize = 1024 * 1024;
 
-/// Writes of different personas that are applied all together or not at all, in their order: each
-/// finds the handles as those before it left them.
+/// Writes of different personas that are applied in order, all or none. Each write sees the handles
+/// that the writes before it left.
 ///
-/// Each persona comes once. So every state that an answer names is one that readers see, all of it
-/// can be worked out before the lock, and a database server takes it as one list of rows.
+/// Each persona occurs once. So readers can see every state that an answer names, the whole batch
+/// can be worked out before the lock, and a database server can take it as one list of rows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AtomicBatch {
     writes: Vec<Write>,
 }
 
-/// Why writes make no [`AtomicBatch`].
+/// Why some writes cannot be an [`AtomicBatch`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NoBatch {
-    /// There is none, or there are more than [`ATOMIC_WRITES_MAX`].
+    /// There is no write, or there are more than [`ATOMIC_WRITES_MAX`]; holds their number.
     #[error("an atomic batch has 1 to {ATOMIC_WRITES_MAX} writes, not {0}")]
     Count(usize),
     /// A write is about the persona of an earlier one.
     #[error("write {place} is about the persona of write {first}")]
     SamePersona {
-        /// Its place, from 0.
+        /// The index of the write, from 0.
         place: usize,
-        /// The place of the earlier one.
+        /// The index of the earlier write.
         first: usize,
     },
     /// A write has the idempotency key of an earlier one.
     #[error("write {place} has the idempotency key of write {first}")]
     SameKey {
-        /// Its place, from 0.
+        /// The index of the write, from 0.
         place: usize,
-        /// The place of the earlier one.
+        /// The index of the earlier write.
         first: usize,
     },
 }
@@ -73,8 +73,8 @@ impl AtomicBatch {
         Ok(Self { writes })
     }
 
-    /// The same batch with each write changed. Neither its persona nor what tells its key from
-    /// those of the others may change.
+    /// The same batch with a change made to each write. The change must not touch the persona, and
+    /// must keep keys different.
     pub(crate) fn each(self, change: impl Fn(Write) -> Write) -> Self {
         Self { writes: self.writes.into_iter().map(change).collect() }
     }
@@ -89,17 +89,17 @@ impl AtomicBatch {
         self.writes
     }
 
-    /// Until when it may wait for its turn.
+    /// The deadline of the wait for its turn.
     pub(crate) fn deadline(&self) -> Instant {
         self.writes[0].deadline
     }
 
-    /// Where it comes from.
+    /// The address of the client.
     pub(crate) fn client(&self) -> Option<IpAddr> {
         self.writes[0].client
     }
 
-    /// Bytes that it holds while it waits.
+    /// Bytes of memory that the batch takes while it waits.
     pub(crate) fn bytes(&self) -> usize {
         self.writes.iter().map(|write| write.bytes.max(write.operation.document_bytes())).sum()
     }
@@ -109,16 +109,16 @@ impl AtomicBatch {
 #[derive(Debug, thiserror::Error)]
 #[error("nothing of the batch was applied: {error}")]
 pub struct NotApplied {
-    /// The place of the write that is the reason, from 0: the first one that is refused. `None`
-    /// where the reason is none of them.
+    /// The index of the write that is the reason, from 0: the first one that is refused. `None` if
+    /// no single write is the reason.
     pub place: Option<usize>,
-    /// The reason. What the error says of a write holds for all of them.
+    /// The reason. What the error says about a write applies to the whole batch.
     #[source]
     pub error: Error,
 }
 
 impl NotApplied {
-    /// This write is the reason.
+    /// Makes the refusal of a batch because of the write at this index.
     pub(crate) fn at(place: usize) -> impl FnOnce(Error) -> Self {
         move |error| Self { place: Some(place), error }
     }
@@ -130,15 +130,15 @@ impl From<Error> for NotApplied {
     }
 }
 
-/// What is left of [`ATOMIC_BYTES_MAX`].
+/// The bytes that are left of [`ATOMIC_BYTES_MAX`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget(usize);
 
 impl Budget {
-    /// All of it.
+    /// A budget of which nothing is used.
     pub(crate) const WHOLE: Self = Self(ATOMIC_BYTES_MAX);
 
-    /// Bytes that the next document may have.
+    /// The bytes that are left for the next document.
     pub(crate) fn left(self) -> usize {
         self.0
     }

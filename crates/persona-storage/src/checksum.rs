@@ -3,11 +3,11 @@
 
 use persona_model::PersonaId;
 
-/// The CRC-32 of what a client is sent, and of the persona's identity.
+/// The CRC-32 of the parts of the representation and of the persona's identity.
 ///
-/// It finds every damage of up to 32 neighbouring bits and all but one in four thousand million of
-/// any other, and it tells two contents of one revision apart as often. It is no protection against
-/// a forger.
+/// It detects every damage within 32 adjacent bits, and any other damage except in one of four
+/// thousand million cases. Two contents of one revision differ in it with the same probability. It
+/// is no protection against forgery.
 pub(crate) fn of(
     id: PersonaId,
     revision: u64,

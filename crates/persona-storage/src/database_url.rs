@@ -1,4 +1,4 @@
-//! The names of databases: the only parser of them, for settings, commands and `persona move`.
+//! The only parser of names of databases, for settings, commands and `persona move`.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub enum DatabaseUrlError {
     /// The name is empty.
     #[error("must name a file")]
     Empty,
-    /// Each process would have a database of its own.
+    /// A database in memory is refused, because each process would have its own.
     #[error("a database in memory cannot be shared by processes")]
     InMemory,
     /// A SQLite URL with options behind `?`.
@@ -30,7 +30,7 @@ pub enum DatabaseUrlError {
         /// The options.
         options: String,
     },
-    /// A SQLite URL that programs understand differently.
+    /// A SQLite URL that different programs understand differently.
     #[error("sqlite:///{path} means {path} to some programs and /{path} to others")]
     TwoMeanings {
         /// The part after the slashes.
@@ -89,7 +89,7 @@ impl DatabaseUrl {
 }
 
 impl DatabaseUrlError {
-    /// What to write instead, where that is known.
+    /// What the user can write instead, if that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Empty => return None,
@@ -109,7 +109,8 @@ impl DatabaseUrlError {
 
 /// The scheme of a name, and what follows it.
 ///
-/// One letter is a drive and no scheme; so is anything with a separator before the colon.
+/// A single letter is a drive of Windows and no scheme. A text with a separator before the colon is
+/// a path.
 fn split_scheme(name: &str) -> Option<(&str, &str)> {
     let is_scheme = |text: &str| {
         text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+')
@@ -122,8 +123,8 @@ fn split_scheme(name: &str) -> Option<(&str, &str)> {
 ///
 /// With slashes the forms differ between libraries: for SQLAlchemy `sqlite:///a/b.db` is relative
 /// and four slashes are absolute, for others three are absolute. A wrong guess would serve an empty
-/// database and report nothing. So the form that has two meanings is refused, and the forms that
-/// have one are taken.
+/// database and report nothing. So the ambiguous form is refused, and unambiguous forms are
+/// accepted.
 fn sqlite_file(rest: &str, is_sqlalchemy: bool) -> Result<PathBuf, DatabaseUrlError> {
     if let Some((path, options)) = rest.split_once('?') {
         return Err(DatabaseUrlError::Options { path: path.into(), options: options.into() });

@@ -1,5 +1,5 @@
-//! The rules of writing: what a request makes of the current persona. Pure, and the same for every
-//! backend.
+//! The rules of writing: what a write makes of the current persona, as pure functions that every
+//! backend uses.
 
 use persona_model::{
     ChangeKind, Document, EntityTag, FIELDS, Merged, PastRevision, Patch, PatchError, Persona,
@@ -12,7 +12,7 @@ use crate::{Error, IdentityOrigin, Operation, Outcome, Write, decide_import};
 /// What a write makes of the current persona.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// Nothing: the persona is already as asked.
+    /// The write changes nothing, because the persona is already as wanted.
     Unchanged,
     /// A new revision.
     Change(Box<Revised>),
@@ -21,23 +21,23 @@ pub(crate) enum Decision {
 /// A new revision, to be stored.
 #[derive(Debug)]
 pub(crate) struct Revised {
-    /// The persona as it will be.
+    /// The persona after the write.
     pub persona: Persona,
-    /// What the client is told.
+    /// The outcome for the client.
     pub outcome: Outcome,
-    /// What the feed says.
+    /// The kind of the line in the feed.
     pub kind: ChangeKind,
     /// The fields that differ from the revision before; every field for a new persona.
     pub changed: Vec<&'static str>,
     /// The revision that the writer started from, where it named one.
     pub base: Option<Revision>,
-    /// What the author said of it.
+    /// The note of the author.
     pub note: Option<String>,
 }
 
 impl Decision {
-    /// The same decision at another moment. Only the stamps come from the moment of a decision; the
-    /// rules of an import compare stamps, so an import has to be decided anew.
+    /// The same decision at another time. Only times in the result depend on the time of the
+    /// decision. The rules of an import compare times, so an import must be decided again instead.
     pub(crate) fn at(mut self, now: Timestamp) -> Self {
         if let Self::Change(revised) = &mut self {
             revised.persona.updated_at = now;
@@ -49,19 +49,19 @@ impl Decision {
     }
 }
 
-/// The persona as it is when a write has its turn.
+/// The current state of a persona, on which a write is decided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Current<'a> {
     /// The persona.
     pub persona: &'a Persona,
-    /// What names this state of it.
+    /// The entity tag of this state.
     pub tag: EntityTag,
 }
 
 /// Decides what a write makes of the current persona.
 ///
-/// `document_at` looks a revision's document up; it is asked for the base of a three-way merge and
-/// for what is reverted to only.
+/// `document_at` reads the document of a revision. It is called only for the base of a three-way
+/// merge and for the target of a revert.
 pub(crate) fn decide(
     write: &Write,
     current: Option<Current<'_>>,
@@ -125,8 +125,8 @@ pub(crate) fn decide(
 }
 
 /// Refuses to change a persona that the viewer does not reach, and to make one with an identity of
-/// the viewer's choice, as if there were no such persona: whether an identity is in use tells of
-/// personas of others.
+/// the viewer's choice, as if there were no such persona, because the use of an identity would
+/// reveal personas of other owners.
 fn check_reach(write: &Write, current: Option<Current<'_>>) -> Result<(), Error> {
     let is_hidden = if let Some(current) = current {
         write.hides(current.persona.document.owner_word())
@@ -152,7 +152,7 @@ fn check_name(write: &Write, current: Option<Current<'_>>) -> Result<(), Error> 
 fn owned(document: Document, write: &Write) -> Result<Document, Error> {
     let Some(owner) = write.viewer.reach().owner() else { return Ok(document) };
     match document.owner_word() {
-        // To take the owner away is a change.
+        // A patch that removes the owner is a change of the owner, and refused.
         "" if !matches!(write.operation, Operation::Patch { .. }) => Ok(document.owned_by(owner)),
         word if word == owner.as_str() => Ok(document),
         _ if is_on(InjectedFault::OverlookOwnersOfWrites) => Ok(document),
@@ -199,8 +199,7 @@ fn check_precondition(precondition: &Precondition, current: Current<'_>) -> Resu
     }
 }
 
-/// The document that a patch makes of the current persona, merged with what happened since its
-/// base.
+/// The document that a patch makes of the current persona, merged with the changes since its base.
 fn patched(
     patch: &Patch,
     base: Option<Revision>,

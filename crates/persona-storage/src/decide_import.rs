@@ -1,5 +1,5 @@
-//! The rules for a revision that another store made: it is kept as it was, behind the one before
-//! it.
+//! The rules for a revision that another store made: it is stored unchanged, behind the previous
+//! revision.
 
 use persona_model::{
     ChangeKind, FIELDS, PastRevision, Persona, PersonaId, Revision, Timestamp, ValidationErrors,
@@ -8,8 +8,8 @@ use persona_model::{
 use crate::decide::{Current, Decision, Revised};
 use crate::{Error, Outcome};
 
-/// Decides what a past revision makes of the current persona: it begins a history, continues it, or
-/// is its last part already. A history is never rewritten.
+/// Decides what a past revision makes of the current persona: it begins a history, continues one,
+/// or is the last revision of one already. A history is never rewritten.
 pub(crate) fn decide(
     id: PersonaId,
     past: &PastRevision,
@@ -123,8 +123,8 @@ fn next(
     Ok(Decision::Change(Box::new(Revised { persona, outcome, kind, changed, base, note })))
 }
 
-/// Refuses what no store has stamped, and what has not been yet: a stamp from elsewhere lifts no
-/// later one of this store, or the next change of the persona would come before it.
+/// Refuses a time that no store can have recorded, and one in the future: the next change of the
+/// persona here would otherwise have an earlier time than the imported one.
 fn believable(pointer: &str, stamp: Timestamp, now: Timestamp) -> Result<(), Error> {
     let bad =
         |code, message: String| Err(Error::Invalid(ValidationErrors::one(pointer, code, message)));

@@ -1,4 +1,4 @@
-//! What can go wrong when personas are kept, in the vocabulary of the contract.
+//! The errors of a store, in the terms of the contract.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use persona_model::{
 
 use crate::{LabelError, TokenError};
 
-/// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
+/// The reason why the store did not do what a caller asked for. Nothing was changed, unless a
+/// variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No persona with this identity was ever created, or the client does not reach it.
@@ -17,19 +18,19 @@ pub enum Error {
     /// The persona is soft-deleted; it can be undeleted.
     #[error("the persona is deleted")]
     Deleted {
-        /// Its current state.
+        /// The entity tag of the current state.
         current: EntityTag,
     },
     /// A persona with this identity exists already, alive or soft-deleted.
     #[error("the persona exists already")]
     AlreadyExists {
-        /// Its current state.
+        /// The entity tag of the current state.
         current: EntityTag,
     },
-    /// The current state is not an expected one.
+    /// The current state does not meet the precondition.
     #[error("the current revision is {}", current.revision)]
     Stale {
-        /// The current state.
+        /// The entity tag of the current state.
         current: EntityTag,
     },
     /// Another living persona has this handle.
@@ -58,9 +59,9 @@ pub enum Error {
     /// A `test` operation of a JSON Patch did not hold.
     #[error("the test at {pointer} failed")]
     TestFailed {
-        /// What was tested: a JSON Pointer.
+        /// The place that was tested: a JSON Pointer.
         pointer: String,
-        /// The current state.
+        /// The entity tag of the current state.
         current: EntityTag,
     },
     /// The base revision of a three-way merge does not exist.
@@ -74,7 +75,7 @@ pub enum Error {
     UnknownRevision {
         /// The revision that was named.
         revision: Revision,
-        /// The current state.
+        /// The entity tag of the current state.
         current: EntityTag,
     },
     /// Both sides of a three-way merge changed the same units differently.
@@ -82,31 +83,31 @@ pub enum Error {
     Conflicts {
         /// The units, at least one.
         conflicts: Vec<Conflict>,
-        /// The current state.
+        /// The entity tag of the current state.
         current: EntityTag,
     },
-    /// No line of the feed is what this position says: it is of another database, or of a state
-    /// that was given up when an earlier one was restored.
+    /// The feed has no line at this position: the position belongs to another database, or to a
+    /// state from before a backup was restored.
     #[error("the position is of another history")]
     UnknownPosition,
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// As many idempotency keys are kept as may be; each is kept for a day, because an earlier end
-    /// would break its promise. Nothing was changed. Requests without a key, or with a known one,
-    /// are served.
+    /// The limit of idempotency keys is reached. Each key is kept for a day, because removing it
+    /// earlier would break its promise. Nothing was changed. Requests without a key, or with a
+    /// known one, are served.
     #[error("{max} idempotency keys are kept, which is the most")]
     TooManyKeys {
-        /// The most that are kept.
+        /// The limit.
         max: u64,
     },
-    /// The documents of an atomic batch are too large together; the same at once is never possible.
+    /// The documents of an atomic batch are too large together. The same batch can never succeed.
     #[error("the documents of an atomic batch have more than {max} bytes together")]
     TooMuchAtOnce {
-        /// The most bytes that they may have.
+        /// The limit in bytes.
         max: usize,
     },
-    /// A token is not changed as asked.
+    /// The change of a token was refused.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// A label is not moved as asked.
@@ -116,32 +117,33 @@ pub enum Error {
     /// succeed.
     #[error("the store is busy: {what}")]
     Busy {
-        /// What was waited for.
+        /// What the caller waited for.
         what: &'static str,
     },
-    /// A read was ended at its time limit. The same read again is likely to end alike; one that
-    /// asks for less is not.
+    /// A read was ended at its time limit. The same read is likely to time out again; a read that
+    /// asks for less can succeed.
     #[error("the read took longer than {} ms", limit.as_millis())]
     ReadTimedOut {
-        /// How long it may take.
+        /// The limit of time.
         limit: Duration,
     },
-    /// A read was ended because writers filled the WAL beside it, which is reset
-    /// only when no reader is on an old snapshot. Trying again later can succeed.
+    /// A read was ended because writers were filling the WAL, which can be reset only when no
+    /// reader uses an old snapshot. Trying again later can succeed.
     #[error("the read was ended because writers filled the WAL beside it")]
     ReadGaveWay,
-    /// The process may have no more memory. Trying again later can succeed.
+    /// The system gives the process no more memory. Trying again later can succeed.
     #[error("no memory left for the database")]
     OutOfMemory,
     /// The database cannot be reached now. Nothing was changed; trying again later can succeed.
     #[error("the database cannot be reached")]
     Unreachable,
-    /// The database failed or its connection broke while a write was being committed, and it could
-    /// not be found out what became of it.
+    /// The database failed or its connection broke while a write was being committed, and its
+    /// outcome could not be determined.
     #[error("whether the write was kept is unknown")]
     OutcomeUnknown,
-    /// The disk or a quota is full, a limit on the size of files is reached, or less is free than
-    /// is to stay free. Nothing was changed. Reads go on; writes succeed again when there is room.
+    /// The disk or a quota is full, a limit on the size of files is reached, or the free space is
+    /// below the reserve. Nothing was changed. Reads still work; writes succeed again when there is
+    /// room.
     #[error("no space left for the database: {0}")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database is damaged; nothing was repaired and nothing was deleted.
@@ -151,12 +153,12 @@ pub enum Error {
     /// changed.
     #[error("the store is closed: {0}")]
     Closed(&'static str),
-    /// The disk failed to read or to write something. A write that met this was not kept, and never
-    /// will be.
+    /// The disk failed in a read or a write. A write with this error was not kept, and never will
+    /// be.
     #[error("the disk failed: {0}")]
     Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The disk failed to sync. What it has is unknown, of this write and of others, so everything
-    /// is to be opened again.
+    /// The disk failed to sync. What it contains of this write and of others is unknown, so every
+    /// process must open the database again.
     #[error("the disk failed to sync: {0}")]
     Unsynced(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else that the backend reports.

@@ -1,15 +1,15 @@
-//! Events: the lines of the feed as followers are told them.
+//! Events: the lines of the feed in the form for followers.
 
 use persona_model::{Change, FeedPlace, Position};
 
 use crate::Error;
 use crate::fault_injection::{self, InjectedFault};
 
-/// Most events that [`crate::Store::next_events`] tells at once: they are read on a thread that
-/// serves others too, and take it about a millisecond.
+/// Most events that [`crate::Store::next_events`] returns at once: reading them takes about a
+/// millisecond of a thread that serves other requests too.
 pub const EVENTS_AT_ONCE_MAX: usize = 256;
 
-/// A line of the feed with what else a follower is told of the change.
+/// A line of the feed, with the further facts for followers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
     /// The line.
@@ -25,13 +25,13 @@ impl Event {
     }
 }
 
-/// How many lines have to be read, from the line of a place on, for so many events behind it.
+/// How many lines must be read, starting with the line of a place, to get `limit` events behind it.
 pub(crate) const fn lines_for(limit: usize) -> usize {
     limit.saturating_add(1)
 }
 
-/// The events behind a place, of lines that were read from its own number on. The line of the place
-/// tells that this is the feed of which the place is, and that no line behind it was removed.
+/// The events behind a place, from lines that were read starting with the line of the place. That
+/// line proves that the place belongs to this feed.
 ///
 /// # Errors
 ///

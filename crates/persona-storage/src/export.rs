@@ -1,9 +1,9 @@
-//! The way of an export's personas from the work that reads them to the client: a queue that is
+//! The queue through which an export's personas go from the reading work to the client; it is
 //! bounded by bytes.
 //!
-//! Bounded by bytes and not by personas, because a persona has between a hundred bytes and some
-//! megabytes. The end of an export is an item of its own. If the work ends without that item, the
-//! export is reported as broken off, so an incomplete export never looks complete.
+//! The bound is in bytes and not in personas, because a persona has between a hundred bytes and
+//! some megabytes. The end of an export is an item of its own. If the work ends without that item,
+//! the export is reported as broken off, so an incomplete export never looks complete.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,24 +15,24 @@ use persona_model::{HandlePrefix, Owned, Reach};
 
 use crate::{Error, Representation};
 
-/// What an export holds.
+/// The content of an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exported {
     /// Every living persona.
     Living,
-    /// Soft-deleted ones too.
+    /// Every persona, soft-deleted ones too.
     All,
     /// Every revision of every persona, deleted ones too: each as a line of
     /// [`persona_model::history_line`], in the order of the feed.
     History,
 }
 
-/// Which personas an export is asked for.
+/// A request for an export.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ExportRequest {
-    /// What it holds.
+    /// The content.
     pub exported: Exported,
-    /// Only those of this owner, or of none.
+    /// Only personas of this owner, or only those without an owner.
     pub owned: Option<Owned>,
     /// Only those with a handle that begins so.
     pub handle_prefix: Option<HandlePrefix>,
@@ -47,8 +47,8 @@ impl From<Exported> for ExportRequest {
 }
 
 impl ExportRequest {
-    /// The owner of its personas; `None` for those of all. The empty word is that of those without
-    /// an owner.
+    /// The owners of the wanted personas; `None` for all. The empty text stands for personas
+    /// without an owner.
     pub(crate) fn owners(&self) -> Option<Vec<&str>> {
         self.reach.owners(self.owned.as_ref())
     }
@@ -66,23 +66,22 @@ impl ExportRequest {
     }
 }
 
-/// Bytes of personas that wait for the client at most, unless one persona alone has more.
+/// Most bytes of personas that wait for the client, unless a single persona has more.
 pub const EXPORT_BYTES_MAX: usize = 1024 * 1024;
-/// What a persona takes up besides its text, rounded up.
+/// Memory of a persona in the queue besides its text, in bytes, rounded up.
 const ANSWER_BYTES: usize = 256;
 
-/// Every persona of one snapshot, one after the other. A client that takes them slowly holds little
-/// memory.
+/// Every persona of one snapshot, one after the other. A slow client holds little memory.
 ///
-/// Dropping it ends the work at once.
+/// Dropping the export ends the work at once.
 pub struct Export(Arc<Queue>);
 
-/// The other end: where the work puts what it reads.
+/// The sending end of the queue, for the work that reads.
 pub(crate) struct Outlet(Arc<Queue>);
 
 /// Why a persona was not put into the queue.
 pub(crate) enum Unsent {
-    /// The client has gone.
+    /// The client has left.
     Left,
     /// There is no room yet.
     NoRoom(Representation),
@@ -123,7 +122,7 @@ impl State {
             return Err(Unsent::Left);
         }
         let bytes = bytes_of(&answer);
-        // One that is larger than the queue goes alone.
+        // A persona larger than the bound is alone in the queue.
         if self.bytes > 0 && self.bytes + bytes > EXPORT_BYTES_MAX {
             return Err(Unsent::NoRoom(answer));
         }
@@ -143,14 +142,13 @@ impl State {
 }
 
 impl Export {
-    /// An empty queue and its two ends.
+    /// Makes an empty queue; returns both ends.
     pub(crate) fn channel() -> (Outlet, Self) {
         let queue = Arc::new(Queue::default());
         (Outlet(Arc::clone(&queue)), Self(queue))
     }
 
-    /// An export of which everything is there already, whatever its bytes: all these personas, and
-    /// then how it ended.
+    /// An export of personas that are in memory already, whatever their size, and its end.
     pub fn of(answers: impl IntoIterator<Item = Representation>, end: Result<(), Error>) -> Self {
         let waiting: VecDeque<Representation> = answers.into_iter().collect();
         let bytes = waiting.iter().map(bytes_of).sum();
@@ -158,7 +156,7 @@ impl Export {
         Self(Arc::new(Queue { state: Mutex::new(state), room: Condvar::new() }))
     }
 
-    /// The next persona; `None` when that was all of them. After an error there is nothing more.
+    /// The next persona; `None` after the last one. An error is the last item.
     pub async fn recv(&mut self) -> Option<Result<Representation, Error>> {
         poll_fn(|task| self.poll_recv(task)).await
     }
@@ -174,7 +172,7 @@ impl Export {
             return Poll::Ready(Some(Ok(answer)));
         }
         if let Some(end) = &mut state.end {
-            // What failed is told once.
+            // An error is returned once.
             return Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err));
         }
         state.client = Some(task.waker().clone());
@@ -199,7 +197,7 @@ impl Drop for Export {
 }
 
 impl Outlet {
-    /// Has this done when the client goes away; at once if it has gone.
+    /// Registers an action for when the client leaves; runs it at once if it has left.
     pub(crate) fn on_left(&self, act: impl FnOnce() + Send + 'static) {
         let mut state = self.0.state();
         if state.is_left {
@@ -215,7 +213,7 @@ impl Outlet {
         self.0.state().taken
     }
 
-    /// Puts a persona into the queue; holds the thread up for room, at most this long.
+    /// Puts a persona into the queue; blocks the thread until there is room, at most this long.
     pub(crate) fn send_within(
         &self,
         mut answer: Representation,
@@ -236,7 +234,7 @@ impl Outlet {
         }
     }
 
-    /// Puts a persona into the queue; waits for room. Fails only when the client has gone.
+    /// Puts a persona into the queue; waits for room. Fails only when the client has left.
     pub(crate) async fn send(&self, answer: Representation) -> Result<(), Unsent> {
         let mut answer = Some(answer);
         poll_fn(|task| {
@@ -254,7 +252,8 @@ impl Outlet {
         .await
     }
 
-    /// Says how it ended. Without this the client is told that it was cut off.
+    /// Ends the export with a result. Without this call the client gets an error that the export
+    /// broke off.
     pub(crate) fn end(self, end: Result<(), Error>) {
         self.0.state().end = Some(end);
     }

@@ -1,9 +1,9 @@
-//! Faults on purpose: what a store must never do, so that a test can prove that `persona verify`
-//! would notice.
+//! Injected faults: violations that a store must never commit, so that tests can prove that
+//! `persona verify` notices them.
 //!
 //! Exists for the positive controls only. Without the cargo feature `faults` no fault can be
 //! switched on: [`is_on`] is `false` at compile time, and nothing of this is left in the program.
-//! Each place that can go wrong asks in one line.
+//! Each place with a possible fault asks in one line.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,18 +20,17 @@ use crate::{
     Event, HandleLook, HandleTarget, Labelled, Operation, PersonaLabels, Representation, TokenLook,
 };
 
-/// How wide the moment is in which a fault can be seen: long against a request, short against a
-/// test.
+/// How long a fault stays visible: long compared to a request, short compared to a test.
 const WINDOW: Duration = Duration::from_millis(2);
-/// The same for the moment between the changes and the header, in which another worker has to
-/// commit, and for that between two halves of a batch, in which they have to be read: long against
-/// the pause between two commits or lists.
+/// How long a fault stays visible that another process must hit: between reading the changes and
+/// the header, in which another worker must commit, and between two halves of a batch, in which a
+/// client must read. Long compared to the pause between two commits or lists.
 const WIDE_WINDOW: Duration = Duration::from_millis(25);
-/// One patch in so many loses a key; one read in so many is of the present; one commit in so many
-/// is hidden, and one transaction in so many leaves out its words.
+/// How often faults by chance happen: one patch in this many loses a key, one read is up to date,
+/// one commit is hidden, and one transaction leaves out its words.
 const ONCE_IN: u32 = 16;
 
-/// What goes wrong.
+/// A fault that can be injected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum InjectedFault {
@@ -39,7 +38,7 @@ pub enum InjectedFault {
     AcknowledgeBeforeCommit = 1,
     /// Reads show what the process saw a few reads ago.
     OldSnapshot,
-    /// Writes change the document that was there before they waited for their turn.
+    /// Writes change the document that they read before they waited for their turn.
     ReadOutsideTransaction,
     /// Now and then a patch loses a key.
     DropKey,
@@ -47,39 +46,39 @@ pub enum InjectedFault {
     ForgetRepetitions,
     /// Lists of changes leave out the first change after the position.
     SkipChange,
-    /// Now and then a commit is told as not kept and cannot be seen, and is there after the WAL was
+    /// Now and then a commit is reported as not kept and is invisible, but appears when the WAL is
     /// recovered.
     HideCommit,
     /// An entity tag names the revision only.
     TagOfRevision,
-    /// Changes are told from any position, also one of another life of the database.
+    /// Lists of changes accept any position, even one from before a restore.
     TrustPositions,
     /// Now and then a transaction leaves out the rows of the search indexes.
     LeaveOutWords,
-    /// The cache of reads takes a new header and does not look at what was changed.
+    /// The cache of reads takes a new header without dropping the changed personas.
     SkipSynchronisation,
-    /// The cache of reads takes the header after it has read what was changed.
+    /// The cache of reads takes the header after it has read the changes.
     HeaderAfterChanges,
-    /// The cache of reads leaves one changed persona as it is.
+    /// The cache of reads does not drop one of the changed personas.
     LeaveOutOneId,
     /// The cache of reads takes a commit of another program for one of this program.
     OverlookForeignCommit,
     /// An atomic batch is applied in two transactions.
     SplitBatch,
-    /// A token is believed to be what it was when this process read it first.
+    /// A process never reads a token again after its first read.
     BelieveOldTokens,
     /// No token is ever found, as if there were none.
     OverlookTokens,
-    /// Clients that are bound to an owner read the personas of all.
+    /// Clients that are bound to an owner read the personas of all owners.
     OverlookOwners,
-    /// Clients that are bound to an owner change the personas of all.
+    /// Clients that are bound to an owner change the personas of all owners.
     OverlookOwnersOfWrites,
     /// The idempotency keys of all tokens are the same.
     ShareKeys,
-    /// Each worker keeps budgets of clients for itself.
+    /// Each worker has separate budgets of clients.
     #[cfg(feature = "faults")]
     OwnRateCells,
-    /// Now and then a follower of the feed is not told of a change.
+    /// Now and then a follower of the feed does not get a change.
     DropEvent,
     /// Labels are read as the process saw them a few reads ago.
     OldLabels,
@@ -117,7 +116,7 @@ impl InjectedFault {
         Self::OldHandles,
     ];
 
-    /// Its name in the setting `fault`.
+    /// The name of the fault in the setting `fault`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AcknowledgeBeforeCommit => "acknowledge-before-commit",
@@ -158,30 +157,31 @@ pub fn switch_on(name: &str) {
     CURRENT.store(fault.map_or(0, |fault| fault as u8), Ordering::Release);
 }
 
-/// Whether this goes wrong in this process.
+/// Whether this fault is on in this process.
 #[cfg(feature = "faults")]
 pub(crate) fn is_on(fault: InjectedFault) -> bool {
     CURRENT.load(Ordering::Acquire) == fault as u8
 }
 
-/// Whether this goes wrong in this process: never.
+/// Whether this fault is on in this process: never, because this build has no faults.
 #[cfg(not(feature = "faults"))]
 pub(crate) const fn is_on(_fault: InjectedFault) -> bool {
     false
 }
 
-/// [`InjectedFault::OverlookTokens`]: what a look for a token finds instead.
+/// [`InjectedFault::OverlookTokens`]: replaces the result of a look for a token.
 pub(crate) fn token_look(look: TokenLook) -> TokenLook {
     if is_on(InjectedFault::OverlookTokens) { TokenLook::NoneKept } else { look }
 }
 
-/// [`InjectedFault::OwnRateCells`]: what sets the budgets of one worker apart from those of others.
+/// [`InjectedFault::OwnRateCells`]: a number that separates the budgets of one worker from those of
+/// others.
 #[cfg(feature = "faults")]
 pub fn own_rate_cells(slot: u16) -> u64 {
     if is_on(InjectedFault::OwnRateCells) { slot.into() } else { 0 }
 }
 
-/// [`InjectedFault::DropEvent`]: the events that followers are told.
+/// [`InjectedFault::DropEvent`]: removes an event from those for followers.
 pub(crate) fn without_an_event(mut events: Vec<Event>) -> Vec<Event> {
     static PAGES: AtomicU32 = AtomicU32::new(0);
     // The last one stays, because the follower goes on from there.
@@ -194,7 +194,7 @@ pub(crate) fn without_an_event(mut events: Vec<Event>) -> Vec<Event> {
     events
 }
 
-/// Gives others time to see what they should not.
+/// Waits, so that clients can see the fault.
 pub(crate) fn pause() {
     std::thread::sleep(WINDOW);
 }
@@ -202,7 +202,7 @@ pub(crate) fn pause() {
 /// What the process saw of each persona, and how many reads ago.
 type Snapshot = HashMap<PersonaId, (u32, Option<Representation>)>;
 
-/// [`InjectedFault::OldSnapshot`]: what a read answers instead.
+/// [`InjectedFault::OldSnapshot`]: replaces the answer of a read.
 pub(crate) fn answer(id: PersonaId, answer: Option<Representation>) -> Option<Representation> {
     static SNAPSHOT: LazyLock<Mutex<Snapshot>> = LazyLock::new(Mutex::default);
     if !is_on(InjectedFault::OldSnapshot) {
@@ -270,36 +270,37 @@ pub(crate) fn pause_after_looking_outside() {
     }
 }
 
-/// [`InjectedFault::ReadOutsideTransaction`]: has the write change what was seen before its turn,
-/// although the persona changed since. Only the document: with a stale revision the UPDATE
-/// statement would refuse, because its condition is the second line of the same defence.
+/// [`InjectedFault::ReadOutsideTransaction`]: lets the write change the document that was read
+/// before its turn, although the persona changed since. Only the document is replaced: with a stale
+/// revision the UPDATE statement would refuse the write, because its condition checks the revision
+/// again.
 pub(crate) fn use_what_was_seen_outside(current: &mut Persona, seen: Option<Document>) {
     if let Some(document) = seen.filter(|_| is_on(InjectedFault::ReadOutsideTransaction)) {
         current.document = document;
     }
 }
 
-/// [`InjectedFault::LeaveOutWords`]: whether this transaction does.
+/// [`InjectedFault::LeaveOutWords`]: whether this transaction leaves out its words.
 pub(crate) fn leaves_out_words() -> bool {
     static TRANSACTIONS: AtomicU32 = AtomicU32::new(0);
     is_on(InjectedFault::LeaveOutWords)
         && TRANSACTIONS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)
 }
 
-/// [`InjectedFault::SplitBatch`]: the items of an atomic batch that share a transaction: all of
-/// them.
+/// [`InjectedFault::SplitBatch`]: splits the items of an atomic batch into the transactions in
+/// which they are applied; normally all in one.
 pub(crate) fn parts_of_batch(count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     let middle = if is_on(InjectedFault::SplitBatch) { count / 2 } else { 0 };
     [0..middle, middle..count].into_iter().filter(|part| !part.is_empty())
 }
 
-/// [`InjectedFault::SplitBatch`]: gives others time to see a part of a batch.
+/// [`InjectedFault::SplitBatch`]: waits, so that clients can see a part of a batch.
 pub(crate) fn pause_between_parts() {
     std::thread::sleep(WIDE_WINDOW);
 }
 
-/// [`InjectedFault::HeaderAfterChanges`]: what a cache keeps as the header that it is synchronised
-/// with, taken before the changes were read or now.
+/// [`InjectedFault::HeaderAfterChanges`]: chooses the header that a cache stores: the one from
+/// before the changes were read, or with the fault the current one.
 pub(crate) fn header_after_changes<T>(before: T, now: impl FnOnce() -> Option<T>) -> T {
     if !is_on(InjectedFault::HeaderAfterChanges) {
         return before;
@@ -308,7 +309,7 @@ pub(crate) fn header_after_changes<T>(before: T, now: impl FnOnce() -> Option<T>
     now().unwrap_or(before)
 }
 
-/// [`InjectedFault::LeaveOutOneId`]: the personas of which a cache drops the answers.
+/// [`InjectedFault::LeaveOutOneId`]: removes one of the personas that a cache must drop.
 pub(crate) fn leave_out_one(mut changed: Vec<PersonaId>) -> Vec<PersonaId> {
     if is_on(InjectedFault::LeaveOutOneId) {
         changed.pop();
@@ -316,12 +317,12 @@ pub(crate) fn leave_out_one(mut changed: Vec<PersonaId>) -> Vec<PersonaId> {
     changed
 }
 
-/// [`InjectedFault::SkipChange`]: the place after which changes are listed.
+/// [`InjectedFault::SkipChange`]: moves the place after which changes are listed.
 pub(crate) fn followed_from(sequence: u64) -> u64 {
     sequence.saturating_add(u64::from(is_on(InjectedFault::SkipChange)))
 }
 
-/// [`InjectedFault::TagOfRevision`]: what names a state.
+/// [`InjectedFault::TagOfRevision`]: replaces the checksum of an entity tag.
 pub(crate) fn tag(tag: EntityTag) -> EntityTag {
     if is_on(InjectedFault::TagOfRevision) { EntityTag { checksum: 0, ..tag } } else { tag }
 }
@@ -330,19 +331,21 @@ pub(crate) fn tag(tag: EntityTag) -> EntityTag {
 /// 2.1). Until they are written no connection sees the frames of a commit; a recovery of the WAL
 /// reads the frames alone.
 const INDEX_HEADER_BYTES: usize = 96;
-/// Where the header says which WAL it is of.
+/// The range of the header with the salt, which identifies the WAL.
 const INDEX_SALT: Range<usize> = 32..40;
 
-/// The header of the WAL index before a commit that is to be hidden.
+/// The header of the WAL index from before a commit that will be hidden.
 pub(crate) struct Hidden {
     index: &'static File,
     header: [u8; INDEX_HEADER_BYTES],
 }
 
 impl Hidden {
-    /// [`InjectedFault::HideCommit`]: what the next commit is hidden behind.
+    /// [`InjectedFault::HideCommit`]: remembers the header behind which the next commit will be
+    /// hidden.
     pub(crate) fn before_a_commit(database: Option<&str>) -> Option<Self> {
-        // Never closed: that would drop the locks that SQLite has on the file in this process.
+        // The file is never closed, because that would drop the locks of SQLite on it in this
+        // process.
         static INDEX: OnceLock<File> = OnceLock::new();
         if !is_on(InjectedFault::HideCommit) {
             return None;
@@ -356,8 +359,8 @@ impl Hidden {
         Some(Self { index, header })
     }
 
-    /// Hides the commit that was made since, if it is one that is to be hidden, and tells whether
-    /// it is. One that changed nothing, or began the WAL anew, cannot be.
+    /// Hides the commit that was made since, and returns whether it did. A commit that changed
+    /// nothing, or that restarted the WAL, cannot be hidden.
     pub(crate) fn hide(self) -> bool {
         static COMMITS: AtomicU32 = AtomicU32::new(0);
         let mut now = [0; INDEX_HEADER_BYTES];
@@ -370,7 +373,7 @@ impl Hidden {
     }
 }
 
-/// [`InjectedFault::DropKey`]: takes the last key from what a patch made.
+/// [`InjectedFault::DropKey`]: removes the last key from the result of a patch.
 pub(crate) fn drop_key(operation: &Operation, persona: &mut Persona) {
     static PATCHES: AtomicU32 = AtomicU32::new(0);
     if !is_on(InjectedFault::DropKey) || !matches!(operation, Operation::Patch { .. }) {

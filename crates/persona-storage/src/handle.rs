@@ -21,13 +21,13 @@ pub(crate) const ROWS_MAX: usize = 10;
 /// See the module.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Handle {
-    /// Empty where there is none.
+    /// The owner; empty for personas without an owner.
     pub owner: String,
     pub handle: String,
 }
 
 impl Handle {
-    /// What a persona takes or keeps; a deleted one gives its handle free.
+    /// The handle that a persona occupies; a deleted persona occupies none.
     pub(crate) fn of(persona: &Persona) -> Option<Self> {
         let document = &persona.document;
         let handle = document.handle().filter(|_| persona.deleted_at.is_none())?;

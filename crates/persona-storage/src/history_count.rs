@@ -1,7 +1,7 @@
-//! Whether the lines of an exported history are all there are.
+//! Checks that an exported history is complete.
 //!
-//! The lines come by the feed, so a line that the feed has lost would take its revision with it
-//! unnoticed. A history that ends without an error has to be whole.
+//! The export follows the feed, so if the feed had lost a line, its revision would be missing in
+//! the export. A history that ends without an error must be complete.
 
 use persona_model::Revision;
 
@@ -10,11 +10,11 @@ use crate::Error;
 /// Counts the lines of an export of every history.
 #[derive(Default, Debug)]
 pub(crate) struct HistoryCount {
-    /// Personas of which the first revision was seen.
+    /// Number of personas of which the first revision was seen.
     begun: u64,
-    /// Revisions that these personas have.
+    /// Number of revisions that these personas have.
     wanted: u64,
-    /// Lines of any persona.
+    /// Number of lines that were seen.
     seen: u64,
 }
 
@@ -32,7 +32,7 @@ impl HistoryCount {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] when these were not all the revisions of this number of personas.
+    /// [`Error::Damaged`] when revisions are missing, or the number of personas differs.
     pub(crate) fn end(&self, personas: u64) -> Result<(), Error> {
         if self.begun == personas && self.seen == self.wanted {
             return Ok(());

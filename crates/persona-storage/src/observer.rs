@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use persona_model::Timestamp;
 
-/// What became of a checkpoint.
+/// The result of a checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Checkpoint {
-    /// Everything that was in the WAL is in the database now.
+    /// The whole WAL was copied into the database.
     Complete {
         /// Frames that this checkpoint copied.
         copied_frames: u64,
     },
-    /// A reader on an old snapshot kept a part of the WAL, or all of it, from being copied or cut.
+    /// A reader on an old snapshot kept a part of the WAL, or all of it, from being copied or
+    /// reset.
     Blocked {
         /// Frames that this checkpoint copied.
         copied_frames: u64,
@@ -26,37 +27,37 @@ pub enum Checkpoint {
 /// What happened to the cache of reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CacheEvent {
-    /// A read was answered from it.
+    /// A read was answered from the cache.
     Hit,
     /// A read had to ask the database.
     Miss,
-    /// It was brought up to a commit of this program: the personas that were changed were dropped.
+    /// The cache was synchronised with commits of this program: changed personas were dropped.
     Synchronised,
-    /// All of it was dropped: another program had committed, or too much was changed at once.
+    /// The whole cache was dropped: another program had committed, or too much was changed at once.
     Cleared,
 }
 
-/// What a connection to a database server, or a request that wants one, is counted as while that
-/// lasts.
+/// The states in which connections to a database server, and requests that wait for one, are
+/// counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Connected {
-    /// It is open, whether or not a request uses it.
+    /// The connection is open, whether or not a request uses it.
     Open,
-    /// A request uses it.
+    /// A request uses the connection.
     InUse,
-    /// A request waits for one.
+    /// A request waits for a connection.
     Waiting,
-    /// It gave no answer in time, and is kept until its answer comes or it breaks.
+    /// The connection gave no answer in time, and is kept until its answer comes or it breaks.
     Abandoned,
 }
 
 /// Receives measurements. Called on the write path: implementations must not block.
 pub trait Observer: Send + Sync {
-    /// Another opening of the one file that all writers of this server lock in turn, before they
-    /// wait for the write lock; `None` where there is none, or it cannot be opened.
+    /// Opens the turnstile: the file that all writers of this server lock before they wait for the
+    /// write lock. `None` if there is none, or it cannot be opened.
     ///
-    /// Asked once, when a writer opens the write lock. Unlike the others, which only tell, this one
-    /// changes what a writer does.
+    /// Called once, when a writer opens the write lock. The other methods only report; this one
+    /// changes the behaviour of writers.
     fn turnstile(&self) -> Option<File> {
         None
     }
@@ -72,7 +73,7 @@ pub trait Observer: Send + Sync {
     fn queued(&self, _wait: Duration) {}
     /// A write begins to wait for its transaction.
     fn enqueued(&self) {}
-    /// A write waits for its transaction no more, whatever became of it.
+    /// A write stopped waiting for its transaction, whatever its result.
     fn dequeued(&self) {}
     /// The database's own lock was held by a program that does not use the write lock; called once
     /// for each attempt.
@@ -86,10 +87,10 @@ pub trait Observer: Send + Sync {
     fn oldest_read(&self, _began: Option<Instant>) {}
     /// The WAL holds this many bytes now.
     fn wal_bytes(&self, _bytes: u64) {}
-    /// So many bytes are free on the disk of the database, and whether writes are refused for that;
-    /// told about once a second.
+    /// The free bytes on the disk of the database, and whether writes are refused for lack of
+    /// space; called about once a second.
     fn disk_space(&self, _free_bytes: u64, _is_short: bool) {}
-    /// The newest scheduled backup was made at this time; also told at the start.
+    /// The newest scheduled backup was made at this time; also called at the start.
     fn backed_up(&self, _at: Timestamp) {}
     /// A scheduled backup ended.
     fn backup_ended(&self, _succeeded: bool) {}
@@ -102,9 +103,9 @@ pub trait Observer: Send + Sync {
     fn read_cache_bytes(&self, _bytes: u64) {}
     /// The pool may have this many connections to the database server.
     fn connections_max(&self, _max: usize) {}
-    /// One more is in this state from now on.
+    /// One more connection or request is in this state from now on.
     fn connected(&self, _state: Connected) {}
-    /// One is in this state no more.
+    /// One connection or request has left this state.
     fn disconnected(&self, _state: Connected) {}
     /// A request waited this long for a connection, whether or not it got one.
     fn connection_waited(&self, _wait: Duration) {}
@@ -116,7 +117,7 @@ pub struct NoObserver;
 
 impl Observer for NoObserver {}
 
-/// Counts a write as waiting for its turn while it lives, however that ends.
+/// Counts a write as waiting for its turn until the value is dropped.
 pub(crate) struct Waiting(Arc<dyn Observer>);
 
 impl Waiting {
@@ -132,7 +133,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Counts one as being in a state while it lives, however that ends.
+/// Counts a connection or request in a state until the value is dropped.
 pub(crate) struct Counted(Arc<dyn Observer>, Connected);
 
 impl Counted {

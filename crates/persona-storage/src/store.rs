@@ -38,23 +38,23 @@ impl Representation {
         fault_injection::tag(EntityTag { revision: self.revision, checksum: self.checksum })
     }
 
-    /// When this state of the persona began, as its body says. One that does not say it is later
-    /// than every date.
+    /// When this state of the persona began, as its body says. A body without this time counts as
+    /// later than every date.
     pub fn updated_at(&self) -> Timestamp {
         persona_model::updated_at_in(&self.body).unwrap_or(Timestamp::from_micros(i64::MAX))
     }
 }
 
-/// A document of more bytes is not read at a glance: to read and copy it takes longer than
-/// everything else of a request.
+/// Largest document, in bytes, that a glance reads: reading and copying a larger one takes longer
+/// than the rest of a request.
 pub const GLANCE_BYTES_MAX: usize = 64 * 1024;
 
-/// What a glance at one persona found.
+/// The result of a glance at one persona.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Glance {
-    /// All of it; `None` when persona or revision never existed.
+    /// The whole persona; `None` when persona or revision never existed.
     Whole(Option<Representation>),
-    /// A document larger than [`GLANCE_BYTES_MAX`], of which nothing was read.
+    /// The document is larger than [`GLANCE_BYTES_MAX`]; nothing was read.
     Large,
 }
 
@@ -119,17 +119,18 @@ pub trait Store: Send + Sync {
     // ---- reads
     // ---------------------------------------------------------------------------------------------
 
-    /// What [`Store::get`] tells or, with a revision, [`Store::revision`], in a moment: a large
-    /// document is not read. Takes no turn, so it may be asked on a thread that serves others.
+    /// The result of [`Store::get`] or, with a revision, of [`Store::revision`], without reading a
+    /// large document. It is fast and takes no turn, so a serving thread may call it.
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error>;
 
-    /// What [`Store::get`] tells, where that needs no waiting at all: without a future, on the
-    /// thread that asks. `None` where it does: for a large document, and on a database server.
+    /// The result of [`Store::get`] without any waiting, on the calling thread. `None` where
+    /// waiting is needed: for a large document, and on a database server.
     fn glance_at_once(&self, _id: PersonaId) -> Option<Result<Option<Representation>, Error>> {
         None
     }
 
-    /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
+    /// The persona with this identity, even if it is soft-deleted. A large persona is read after a
+    /// wait for a turn.
     async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error>;
 
     /// What a handle leads a client of this reach to, with the persona itself unless it is large:
@@ -160,8 +161,8 @@ pub trait Store: Send + Sync {
     /// feed does not have.
     async fn list(&self, request: ListRequest) -> Result<Page, Error>;
 
-    /// The persona as it was at a revision, in its turn; `None` when persona or revision never
-    /// existed.
+    /// The persona as it was at a revision, read after a wait for a turn; `None` when persona or
+    /// revision never existed.
     async fn revision(
         &self,
         id: PersonaId,
@@ -222,22 +223,23 @@ pub trait Store: Send + Sync {
     // ---- writes
     // ---------------------------------------------------------------------------------------------
 
-    /// Changes something, in one transaction of its own or together with other writes, each all or
-    /// nothing.
+    /// Applies a write, in its own transaction or one shared with other writes; each write is
+    /// applied as a whole or not at all.
     ///
     /// When this returns `Ok`, the change is committed, and every read that starts later sees it.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before its turn withdraws the write; after that it is applied all the
-    /// same.
+    /// Dropping the future before its turn withdraws the write; after that it is applied
+    /// nevertheless.
     async fn write(&self, write: Write) -> Result<Written, Error>;
 
-    /// Changes several things in one transaction: all of them, in their order, or nothing. No read,
-    /// on whatever worker, ever sees a part of it.
+    /// Applies several writes in one transaction, in their order: all or none. No read on any
+    /// worker ever sees a part of the batch.
     ///
-    /// Each write is decided by the same rules as alone, against what those before it have left.
-    /// One that repeats an earlier request is not applied again, and refuses nothing.
+    /// Each write is decided by the same rules as alone, on the state that the writes before it
+    /// left. A write that repeats an earlier request is not applied again, and does not refuse the
+    /// batch.
     ///
     /// When this returns `Ok`, the changes are committed, with an answer for each write, and every
     /// read that starts later sees them.
@@ -314,7 +316,7 @@ pub trait Store: Send + Sync {
     // ---- tokens
     // ---------------------------------------------------------------------------------------------
 
-    /// What [`Store::token`] tells, where that needs no waiting at all; `None` where it does.
+    /// The result of [`Store::token`] without any waiting; `None` where waiting is needed.
     fn token_at_once(&self, _hash: Option<&TokenHash>) -> Option<Result<TokenLook, Error>> {
         None
     }
@@ -322,41 +324,42 @@ pub trait Store: Send + Sync {
     /// The token with a secret of this hash, ended ones too; without a hash, whether there is any
     /// token.
     ///
-    /// A change that [`Store::change_token`] of whichever process has answered is always seen. A
-    /// backend may answer from memory only as long as it keeps that promise; where it cannot know,
-    /// this fails.
+    /// Every change that [`Store::change_token`] of any process has acknowledged is seen. A backend
+    /// may answer from memory only as far as it keeps this promise; if it cannot know, the call
+    /// fails.
     async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error>;
 
     /// Every token, in the order of their names.
     async fn tokens(&self) -> Result<Vec<Token>, Error>;
 
-    /// Changes a token, and tells what it is then, or what it was before it was forgotten. To ask
-    /// for the same once more changes nothing.
+    /// Changes a token, and returns the new token, or the removed one. Repeating the same change
+    /// changes nothing.
     ///
     /// When this returns `Ok`, the change is committed, and in force in every process on every
     /// machine: no [`Store::token`] that begins later answers as before.
     ///
-    /// Fails with [`Error::Token`] where the change is not possible.
+    /// Fails with [`Error::Token`] if the change is not possible.
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error>;
 
     // ---- maintenance
     // ---------------------------------------------------------------------------------------------
 
-    /// Whether reads work, the schema is the one that this build knows, and writes are not refused
-    /// for want of space: then the error is [`Error::Full`], and all the rest is well.
+    /// Whether reads work, the schema is the one that this build knows, and there is space for
+    /// writes. [`Error::Full`] means that only space is missing.
     async fn ready(&self) -> Result<(), Error>;
 
-    /// How many long reads of each kind this process does at once.
+    /// How many long reads of each kind this process runs at once.
     fn read_room(&self) -> ReadRoom;
 
-    /// What the backend says of itself.
+    /// The status of the backend.
     async fn status(&self) -> Result<Status, Error>;
 
-    /// Waits until no more writes can be taken although the store was not closed, and tells why.
+    /// Waits until no more writes can be taken although the store was not closed, and returns the
+    /// reason.
     ///
-    /// Then the process that owns it must end, so that a new one opens everything again.
+    /// Then the process must end, so that a new one opens the database again.
     async fn lost(&self) -> Loss;
 
-    /// Finishes what was accepted and closes; later calls fail with [`Error::Closed`].
+    /// Finishes accepted writes and closes the store; later calls fail with [`Error::Closed`].
     async fn close(&self);
 }

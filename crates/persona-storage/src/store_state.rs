@@ -5,10 +5,10 @@
 pub enum Loss {
     /// A sync failed: what reached the disk is unknown, so every process must open the file again.
     Disk,
-    /// It is unknown what became of a commit, so every process must open the file again, which
-    /// decides it.
+    /// The outcome of a commit is unknown, so every process must open the file again, which decides
+    /// the outcome.
     Doubt,
-    /// Its writer ended by a fault of the program; only this process is concerned.
+    /// The writer ended because of a bug; only this process is concerned.
     Writer,
     /// Another version of the program changed the schema; every process of this version must end.
     Schema,

@@ -89,8 +89,8 @@ impl Believed {
     }
 }
 
-/// The stamp of a change: the time, but later than the newest stamp, unless a wrong clock made that
-/// one. So one wrong stamp lifts others by [`LEAD_MAX_US`] at most.
+/// The time for a change: now, but later than the newest change, unless a wrong clock made that
+/// one. So one wrong time moves others by at most [`LEAD_MAX_US`].
 pub(crate) fn after(newest: Timestamp, now: Timestamp) -> Timestamp {
     if newest.as_micros() > newest_of(now).as_micros() {
         now
@@ -99,7 +99,7 @@ pub(crate) fn after(newest: Timestamp, now: Timestamp) -> Timestamp {
     }
 }
 
-/// The latest stamp that can be right.
+/// The latest time of a change that can be right.
 pub(crate) fn newest_of(now: Timestamp) -> Timestamp {
     Timestamp::from_micros(now.as_micros().saturating_add(LEAD_MAX_US))
 }
@@ -137,7 +137,7 @@ impl Observed {
         newest_record.min(clock.now().as_micros())
     }
 
-    /// There is nothing to count for.
+    /// Stops counting while no records are kept.
     pub(crate) fn pause(&mut self) {
         self.last = None;
     }

@@ -1,6 +1,6 @@
-//! Turns at work that only so much of may be done at a time: clients take them one after the other.
+//! Turns for work of which only a limited amount may be done at once; clients take turns.
 //!
-//! A turn is held by the work and not only by its request: a client that goes away makes no room
+//! The work holds the turn and not only its request, so that a client that leaves frees no turn
 //! before the work has ended.
 
 use std::collections::{HashMap, VecDeque};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// Most requests that wait for a turn, as many as writes in a queue.
 const WAITING_MAX: usize = 1024;
 
-/// The turns at one kind of work in one process.
+/// The turns for one kind of work in one process.
 #[derive(Clone, Debug)]
 pub struct Turns(Arc<Mutex<State>>);
 
@@ -27,14 +27,14 @@ type Client = Option<IpAddr>;
 struct State {
     at_once: usize,
     taken: usize,
-    /// What waits, by client; no client without a request.
+    /// The waiting requests by client; no client has an empty queue.
     waiting: HashMap<Client, VecDeque<oneshot::Sender<Turn>>>,
     /// The client of the next turn, the same clients as in `waiting`.
     order: VecDeque<Client>,
 }
 
 impl Turns {
-    /// Turns of which so many are held at a time; at least 1.
+    /// Makes turns of which `at_once` can be held at the same time; at least 1.
     pub fn new(at_once: usize) -> Self {
         let at_once = at_once.max(1);
         Self(Arc::new(Mutex::new(State {
@@ -45,8 +45,8 @@ impl Turns {
         })))
     }
 
-    /// Waits for a turn; `None` where there was none before the deadline, or where 1,024 requests
-    /// wait and none of another client could give way.
+    /// Waits for a turn; `None` if none came before the deadline, or if 1,024 requests wait and
+    /// none of another client can make room.
     pub async fn take(&self, client: Option<IpAddr>, deadline: Instant) -> Option<Turn> {
         let waiting = {
             let mut state = locked(&self.0);
@@ -92,8 +92,8 @@ impl State {
         }
     }
 
-    /// Sees to room for one more request of a client. At most one other goes for it: the newest of
-    /// the client that has most, where that is more than this client would have then.
+    /// Makes room for one more request of a client. At most one other request is removed: the
+    /// newest of the client that has most, if that is more than this client would have.
     fn make_room(&mut self, client: Client) -> bool {
         if self.waiting.values().map(VecDeque::len).sum::<usize>() < WAITING_MAX {
             return true;
@@ -108,8 +108,7 @@ impl State {
         most.filter(|other| other.len() > own).and_then(VecDeque::pop_back).is_some()
     }
 
-    /// The next one that waits; every client once in a round. Requests that went away take no turn
-    /// of their client.
+    /// The next one that waits; every client once in a round. Dropped requests take no turn.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         loop {
             let client = self.order.pop_front()?;
@@ -139,8 +138,8 @@ impl Drop for Turn {
             next
         };
         if let Some(next) = next {
-            // Where the request went away just now, its turn comes back and is dropped, and so goes
-            // on to the next one.
+            // If the request was dropped just now, its turn is returned and dropped, which gives it
+            // to the next request.
             drop(next.send(Turn(Arc::clone(&self.0))));
         }
     }
@@ -189,7 +188,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         }
-        // One that went away is passed over.
+        // A request that was dropped is skipped.
         waiting[1].abort();
         drop(held.pop());
         for (index, one) in waiting.into_iter().enumerate() {

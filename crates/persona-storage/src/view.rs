@@ -1,5 +1,5 @@
-//! Which client asks, and what there is for it: the one way from a door to the personas of a
-//! store.
+//! The guard between doors and the personas of a store: it knows the client of each request and
+//! what the client reaches.
 //!
 //! A [`GuardedStore`] gives no persona away and takes no change but through a [`View`], and a view
 //! needs a [`Viewer`]. So a new route cannot forget to say for which client it asks, and what it
@@ -27,7 +27,7 @@ use crate::{
     TokenLook, Write, Written,
 };
 
-/// The client that something is asked for.
+/// The client of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Viewer {
     reach: Reach,
@@ -60,7 +60,7 @@ impl Viewer {
         self.reach.owner().is_some()
     }
 
-    /// Whether it may read what this representation shows.
+    /// Whether the viewer may read this representation.
     fn sees(&self, found: &Representation) -> bool {
         !self.is_bound()
             || is_on(InjectedFault::OverlookOwners)
@@ -93,7 +93,7 @@ impl Viewer {
     }
 }
 
-/// A store, as doors have it.
+/// A store in the form for doors.
 #[derive(Clone)]
 pub struct GuardedStore(Arc<dyn Store>);
 
@@ -103,7 +103,7 @@ impl GuardedStore {
         Self(store)
     }
 
-    /// What there is for a viewer.
+    /// The view of a viewer on the store.
     pub fn view<'a>(&'a self, viewer: &'a Viewer) -> View<'a> {
         View { store: &*self.0, viewer }
     }
@@ -150,8 +150,8 @@ impl GuardedStore {
     }
 }
 
-/// What there is for one viewer. Its methods are those of [`Store`] with the same names, and fail
-/// as those do.
+/// The personas that one viewer reaches. Its methods are those of [`Store`] with the same names,
+/// and fail as those do.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     store: &'a dyn Store,
@@ -316,7 +316,7 @@ impl View<'_> {
         Ok(word.is_some_and(|word| self.viewer.reach.sees(&word)))
     }
 
-    /// What a read of a persona's past finds; `None` where the persona is not there for the viewer.
+    /// Reads a persona's past; `None` if the viewer does not reach the persona.
     ///
     /// A persona that is not reached before the read is not read, so that no failure of the read
     /// tells of it. The owner after it has been read decides: a viewer that reaches it then may

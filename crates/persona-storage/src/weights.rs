@@ -1,9 +1,9 @@
-//! Which personas are heavy, as far as this process knows: a short patch of a large document costs
-//! the document.
+//! Remembers which personas are heavy, as far as this process knows: a short patch of a large
+//! document costs the document.
 //!
-//! Only a hint for the order of writes. What is not known counts as light until this process reads
-//! or writes it: once after a start, and once more whenever more personas were heavy than are
-//! remembered.
+//! This is only a hint for the order of writes. An unknown persona counts as light until this
+//! process reads or writes it: once after a start, and once more whenever more personas were heavy
+//! than are remembered.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Writes as values: what is to be changed, and what came of it.
+//! Writes as values: operations and their outcomes.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -21,10 +21,10 @@ pub const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 /// together.
 pub const IDEMPOTENCY_KEYS_MAX: u64 = 10_000_000;
 
-/// What is to be changed.
+/// An operation that changes a persona.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Operation {
-    /// Brings a persona into being, with revision 1.
+    /// Creates a persona, with revision 1.
     ///
     /// Fails with [`crate::Error::AlreadyExists`] when the identity is in use, also by a
     /// soft-deleted persona.
@@ -38,7 +38,7 @@ pub enum Operation {
     Replace {
         /// Which persona.
         id: PersonaId,
-        /// What the writer believes its revision to be.
+        /// The precondition of the writer.
         precondition: Precondition,
         /// The new document.
         document: Document,
@@ -47,27 +47,27 @@ pub enum Operation {
     Patch {
         /// Which persona.
         id: PersonaId,
-        /// What the writer believes its revision to be.
+        /// The precondition of the writer.
         precondition: Precondition,
         /// The change.
         patch: Patch,
-        /// With a base: the change was made to this revision, and is merged with what happened
-        /// since.
+        /// The revision that the change was made for, if named; the change is then merged with
+        /// later ones.
         base: Option<Revision>,
     },
-    /// Soft-deletes the persona, as a new revision. Deleting it again changes nothing, whatever is
-    /// expected.
+    /// Soft-deletes the persona, as a new revision. Deleting it again changes nothing, whatever the
+    /// precondition.
     Delete {
         /// Which persona.
         id: PersonaId,
-        /// What the writer believes its revision to be.
+        /// The precondition of the writer.
         precondition: Precondition,
     },
     /// Undeletes the persona, as a new revision. Undeleting a living one changes nothing.
     Undelete {
         /// Which persona.
         id: PersonaId,
-        /// What the writer believes its revision to be.
+        /// The precondition of the writer.
         precondition: Precondition,
     },
     /// Gives the persona the document of an earlier revision, as a new revision.
@@ -76,14 +76,14 @@ pub enum Operation {
     Revert {
         /// Which persona.
         id: PersonaId,
-        /// What the writer believes its revision to be.
+        /// The precondition of the writer.
         precondition: Precondition,
         /// The revision with the document.
         revision: Revision,
     },
-    /// Keeps a revision that another store made as it was, times and authors too: the first
-    /// revision of a new persona, or the revision after the current one. To import the current
-    /// revision again changes nothing.
+    /// Stores a revision of another store unchanged, with its times and authors: the first revision
+    /// of a new persona, or the revision after the current one. To import the current revision
+    /// again changes nothing.
     ///
     /// Fails with [`crate::Error::Stale`] where the persona is at another revision, or at this
     /// revision with other content. Fails with [`crate::Error::NotFound`] where the persona does
@@ -97,7 +97,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// What the writer believes the current state to be; `None` for a creation.
+    /// The precondition of the writer; `None` for a creation.
     pub fn precondition(&self) -> Option<&Precondition> {
         match self {
             Self::Create { .. } | Self::Import { .. } => None,
@@ -109,7 +109,7 @@ impl Operation {
         }
     }
 
-    /// Bytes of the document that it brings with it; 0 for one that changes what is there.
+    /// Bytes of the document in the operation; 0 for an operation without one.
     pub(crate) fn document_bytes(&self) -> usize {
         match self {
             Self::Create { document, .. } | Self::Replace { document, .. } => document.text().len(),
@@ -121,7 +121,7 @@ impl Operation {
         }
     }
 
-    /// The earlier revision of which the rules need the document.
+    /// The earlier revision of which the decision needs the document.
     pub(crate) fn looks_back_to(&self) -> Option<Revision> {
         match self {
             Self::Patch { base, .. } => *base,
@@ -164,8 +164,7 @@ impl Operation {
 pub struct Idempotency {
     /// The client's key, 1 to 255 visible ASCII characters.
     pub key: String,
-    /// SHA-256 over everything that makes the request what it is; the same key with another print
-    /// is refused.
+    /// SHA-256 over the parts of the request; the same key with another fingerprint is refused.
     pub fingerprint: [u8; 32],
 }
 
@@ -184,7 +183,7 @@ pub enum IdentityOrigin {
 pub struct Write {
     /// What is to be changed.
     pub operation: Operation,
-    /// The client that it is for. A persona that the viewer may not change is not there for it.
+    /// The client that it is for. A persona that the viewer may not change does not exist for it.
     pub viewer: Viewer,
     /// Where the identity of a new persona comes from.
     pub identity: IdentityOrigin,
@@ -193,18 +192,18 @@ pub struct Write {
     pub named: Option<HandleName>,
     /// Its author, where known.
     pub author: Option<String>,
-    /// What its author says of it, kept with the revision; an import brings its own.
+    /// The note of the author, stored with the revision; an import has its own.
     pub note: Option<String>,
     /// How a repetition is recognised; `None` where the client did not ask for it.
     pub idempotency: Option<Idempotency>,
-    /// Until when it may wait for its turn; after that it fails with [`crate::Error::Busy`] and is
-    /// never applied.
+    /// The deadline of the wait for the turn; after it the write fails with [`crate::Error::Busy`]
+    /// and is never applied.
     pub deadline: Instant,
-    /// Where it comes from, for a fair order; `None` for the command line.
+    /// The address of the client, for a fair order; `None` for the command line.
     pub client: Option<IpAddr>,
-    /// Bytes that it brings: those of the request's body. 0 where that is not known.
+    /// Bytes of the request's body; 0 if unknown.
     pub bytes: usize,
-    /// Most bytes of JSON that the document may have afterwards; one that is larger already may
+    /// Most bytes of JSON that the document may have after the write; a larger document may still
     /// become smaller.
     pub document_bytes_max: usize,
 }
@@ -231,24 +230,25 @@ impl Write {
 }
 
 impl Write {
-    /// Whether a persona of this owner is not there for the viewer: it may not be changed.
+    /// Whether a persona of this owner does not exist for the viewer, because the viewer may not
+    /// change it.
     pub(crate) fn hides(&self, owner: &str) -> bool {
         !self.viewer.reach().changes(owner) && !is_on(InjectedFault::OverlookOwnersOfWrites)
     }
 }
 
-/// What a write did.
+/// The outcome of a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// The persona came into being.
+    /// The persona was created.
     Created,
-    /// It has a new revision with another document.
+    /// The persona has a new revision with another document.
     Updated,
-    /// It was already as asked; its revision is the same as before.
+    /// The persona was already as wanted; it has no new revision.
     Unchanged,
-    /// It is now soft-deleted.
+    /// The persona was soft-deleted.
     Deleted,
-    /// It is alive again.
+    /// The persona was undeleted.
     Undeleted,
 }
 
@@ -280,11 +280,11 @@ impl FromStr for Outcome {
 /// A committed write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Written {
-    /// What it did.
+    /// The outcome.
     pub outcome: Outcome,
     /// The row as committed.
     pub representation: Representation,
-    /// The answer is that of an earlier request with the same idempotency key; nothing was changed
-    /// now.
+    /// Whether the answer is that of an earlier request with the same idempotency key; nothing was
+    /// changed now.
     pub replayed: bool,
 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An authority of its own, with everything that it made, in a folder of a test.
+/// A certificate authority in a folder of a test, with the certificates that it issued.
 pub struct Authority {
     folder: PathBuf,
 }
 
-/// What `openssl ca` needs to know to choose the times of a certificate.
+/// Settings of `openssl ca`, which can issue a certificate with given times.
 const SETTINGS: &str = "\
 [ca]
 default_ca = own
@@ -29,7 +29,7 @@ basicConstraints = CA:FALSE
 ";
 
 impl Authority {
-    /// An authority in this folder; its certificate is `ca.crt`.
+    /// Makes an authority in this folder; its certificate is `ca.crt`.
     pub fn new(folder: &Path) -> Self {
         let authority = Self { folder: folder.into() };
         authority.openssl(&format!("req -x509 {} -out ca.crt -subj /CN=authority", new_key("ca")));
@@ -38,17 +38,18 @@ impl Authority {
         authority
     }
 
-    /// Its own certificate.
+    /// The path of the authority's own certificate.
     pub fn certificate(&self) -> PathBuf {
         self.folder.join("ca.crt")
     }
 
-    /// A certificate for localhost that is valid for this century: the chain and the key.
+    /// Issues a certificate for localhost that is valid for this century; returns the paths of
+    /// chain and key.
     pub fn issue(&self, name: &str) -> (PathBuf, PathBuf) {
         self.issue_for(name, "20200101000000Z", "20990101000000Z")
     }
 
-    /// The same for other times, such as `20200101000000Z`.
+    /// Issues a certificate that is valid between two times, such as `20200101000000Z`.
     pub fn issue_for(&self, name: &str, from: &str, to: &str) -> (PathBuf, PathBuf) {
         self.openssl(&format!("req {} -out {name}.csr -subj /CN=localhost", new_key(name)));
         self.openssl(&format!(
@@ -58,7 +59,7 @@ impl Authority {
         (self.folder.join(format!("{name}.crt")), self.folder.join(format!("{name}.key")))
     }
 
-    /// Runs openssl in the folder.
+    /// Runs openssl in the folder of the authority.
     pub fn openssl(&self, arguments: &str) {
         let output = Command::new("openssl")
             .args(arguments.split_whitespace())

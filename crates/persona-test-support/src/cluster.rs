@@ -1,10 +1,10 @@
-//! A PostgreSQL server of the tests' own: made in a temporary folder, gone with the process that
-//! made it.
+//! PostgreSQL servers for tests, each in a temporary folder that is removed when the process of the
+//! test ends.
 //!
 //! Debian's binaries, run as the user `postgres` where the tests run as root, because PostgreSQL
-//! refuses to run as root. A shell stands between: the shell ends the server and removes the folder
-//! when its standard input closes, which happens however a test ends. The server that all tests
-//! share lives longer: `shared.rs`.
+//! refuses to run as root. The server is a child of a shell. When the standard input of the shell
+//! closes, which happens however a test ends, the shell ends the server and removes the folder. The
+//! server that all tests share lives longer (`shared.rs`).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,10 +19,10 @@ use std::time::Duration;
 use crate::port::Port;
 use crate::shared;
 
-/// Longest wait for a server to start: it replays its log after a kill.
+/// Longest wait for a server to start: after a kill it replays its WAL.
 const START_MAX: Duration = Duration::from_mins(1);
-/// What tests change on every server. They lose nothing when the machine crashes, and there are
-/// many of them.
+/// Settings of every server: no syncs, because tests have nothing to lose when the machine crashes,
+/// and little memory, because many servers run at once.
 pub(crate) const OPTIONS: [&str; 5] = [
     "fsync=off",
     "max_connections=300",
@@ -43,11 +43,11 @@ host replication all 127.0.0.1/32 trust
 /// it is to be kept.
 const WATCHDOG: &str = r#"folder=$1; shift; "$@" & cat > /dev/null; kill -QUIT $!; wait; [ -e "$folder/keep" ] || rm -rf "$folder""#;
 
-/// A server with its folder.
+/// A PostgreSQL server with its folder.
 pub struct Cluster {
     folder: PathBuf,
     port: u16,
-    /// Nothing for the shared server, which other processes may have started.
+    /// `None` for the shared server, which another process may have started.
     own: Option<Own>,
 }
 
@@ -61,7 +61,7 @@ struct Own {
 
 struct Running {
     watchdog: Child,
-    /// Closing it ends the server.
+    /// The standard input of the watchdog; closing it ends the server.
     input: ChildStdin,
 }
 
@@ -75,8 +75,8 @@ impl Cluster {
         })
     }
 
-    /// The server that test programs share which name this folder, for as long as this process
-    /// lives.
+    /// The server that all test programs with this folder share. It runs for as long as this
+    /// process.
     pub fn shared_in(folder: &Path) -> Self {
         shared::in_folder(folder, std::process::id())
     }
@@ -86,13 +86,13 @@ impl Cluster {
         Self { folder, port, own: None }
     }
 
-    /// A server of its own, with further options.
+    /// Starts a server for this test alone, with further options.
     pub fn start(options: &[&str]) -> Self {
         Self::new(options).with_data()
     }
 
-    /// A server of its own that speaks TLS as `localhost`, with the certificate of an authority of
-    /// its own in `ca.crt`.
+    /// Starts a server for this test alone that speaks TLS as `localhost`. The certificate of its
+    /// authority is `ca.crt` in its folder.
     pub fn with_tls() -> Self {
         let cluster =
             Self::new(&["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"]);
@@ -119,10 +119,10 @@ impl Cluster {
         self
     }
 
-    /// Makes the data of a server that has not been started.
+    /// Makes the data folder with `initdb`, before the first start.
     pub(crate) fn make_data(&self) {
-        // Another order of letters than the bytes', so that a comparison that forgets to be
-        // bytewise is found.
+        // The locale orders letters differently from their bytes, so that tests find a comparison
+        // that should be bytewise and is not.
         let locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
         let data = self.data();
         run(self
@@ -180,17 +180,17 @@ impl Cluster {
         self.folder.join("data")
     }
 
-    /// The folder, for files that the server is to read.
+    /// The folder of the server, in which tests put files that the server reads.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// A program of PostgreSQL, run as its user.
+    /// A command that runs a program of PostgreSQL as the user of the server.
     pub fn command(&self, program: &str) -> Command {
         self.program(&binaries().join(program))
     }
 
-    /// Any program, run as the server's user in the server's folder.
+    /// A command that runs any program as the user of the server in the folder of the server.
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if let Some((user, group)) = unprivileged() {
@@ -213,7 +213,8 @@ impl Cluster {
         if let Some((user, group)) = unprivileged() {
             command.uid(user).gid(group);
         }
-        // A group of its own, so that Ctrl-C does not end the watchdog before it has done its work.
+        // The watchdog gets its own process group, so that Ctrl-C does not end it before the server
+        // has ended.
         command
             .current_dir("/")
             .process_group(0)
@@ -263,7 +264,7 @@ impl Cluster {
         let children = children.split_whitespace().filter_map(|number| number.parse().ok());
         for process in std::iter::once(postmaster).chain(children) {
             let process = rustix::process::Pid::from_raw(process).expect("not zero");
-            // A child can be gone already.
+            // The child process can have ended already.
             let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
         }
         self.stop();
@@ -278,7 +279,7 @@ impl Cluster {
         }
     }
 
-    /// An empty database, by name. No other process of the run makes one of the same name.
+    /// Makes an empty database and returns its name, which no other process of the run uses.
     pub fn database(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -287,7 +288,7 @@ impl Cluster {
         name
     }
 
-    /// Makes a role with these options, unless another test has made it.
+    /// Makes a role with these options, unless it exists because another test made it.
     pub fn role(&self, name: &str, options: &str) {
         let make = format!(
             "DO $$ BEGIN CREATE ROLE {name} {options}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
@@ -309,7 +310,7 @@ impl Cluster {
         )
     }
 
-    /// The port that it listens on.
+    /// The port that the server listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -343,7 +344,7 @@ pub(crate) fn give_to_server(folder: &Path) {
     }
 }
 
-/// A number that another process does not have too.
+/// A random number, which no other process draws too.
 fn random() -> u64 {
     std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)
 }
@@ -366,7 +367,7 @@ pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     })
 }
 
-/// The newest of Debian's versions.
+/// The folder of the programs of the newest PostgreSQL version that Debian's packages installed.
 pub(crate) fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();

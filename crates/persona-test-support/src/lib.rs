@@ -1,8 +1,8 @@
-//! What tests of several crates share: certificates, throwaway servers of PostgreSQL, a wire to one
-//! that breaks on purpose, and waiting with a bound.
+//! What tests of several crates share: certificates, temporary PostgreSQL servers, a proxy that
+//! breaks connections on purpose, and waiting with a bound.
 //!
-//! Nothing here knows the product, so that a change of the product does not rebuild it. Start
-//! reading at [`Cluster`].
+//! This crate depends on no crate of the product, so that a change of the product does not rebuild
+//! it. Start reading at [`Cluster`].
 
 #![expect(missing_docs, reason = "the names of these helpers say what they do")]
 

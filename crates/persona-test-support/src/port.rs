@@ -1,23 +1,24 @@
-//! A port for a program that takes a number and no socket, such as PostgreSQL.
+//! Reserves a port for a program that takes the number of a port and no open socket, such as
+//! PostgreSQL.
 //!
-//! A port that the system chose for a moment is given to the next program that asks, before the
-//! first one listens on it, and again while a server is stopped. So the ports here are below those
-//! that the system chooses from, and each is reserved among the test programs of this machine for
-//! as long as its value lives.
+//! A port that the system chose can be given to another program before the first one listens on it,
+//! and again while a server is stopped. So the ports here are below the range from which the system
+//! chooses, and each is reserved among the test programs of this machine as long as its value
+//! lives.
 
 use std::fs;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
-/// Ports below are of services.
+/// Lowest port to choose; ports below it belong to well-known services.
 const LOWEST: u16 = 10_000;
 
 /// A reserved port of the loopback interface.
 pub struct Port {
     number: u16,
-    /// A name without a file, which one socket of the machine can have at a time; gone with the
-    /// process at the latest.
+    /// A socket with an abstract name, which only one socket of the machine can have at a time. The
+    /// reservation ends with the process at the latest.
     _reserved: UnixListener,
 }
 
@@ -31,18 +32,18 @@ impl Port {
         let name = SocketAddr::from_abstract_name(format!("persona-test-port-{number}"))
             .expect("a short name");
         let reserved = UnixListener::bind_addr(&name).ok()?;
-        // It may be of a program that is no test, or of a server that is just being ended.
+        // A program that is no test can listen on the port, or a server that is just ending.
         TcpListener::bind(("127.0.0.1", number)).ok()?;
         Some(Self { number, _reserved: reserved })
     }
 
-    /// Its number.
+    /// The number of the port.
     pub fn number(&self) -> u16 {
         self.number
     }
 }
 
-/// The lowest port that the system gives to programs that name none.
+/// The lowest port of the range from which the system chooses ports.
 fn lowest_of_the_system() -> u16 {
     let range =
         fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("a mounted /proc");

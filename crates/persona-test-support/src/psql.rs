@@ -1,4 +1,4 @@
-//! SQL as another program than ours does it.
+//! Runs SQL with `psql`, independently of the product.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -7,13 +7,13 @@ use crate::Cluster;
 use crate::cluster::run;
 
 impl Cluster {
-    /// Does SQL in a database and returns what it prints, without frills.
+    /// Runs SQL in a database and returns the rows as plain text.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.psql(database);
         run(psql.args(["-v", "ON_ERROR_STOP=1", "-c", sql])).trim().to_owned()
     }
 
-    /// A session of its own in a database.
+    /// Opens a session in a database, which stays open between statements.
     pub fn session(&self, database: &str) -> Session {
         let mut psql = self.psql(database);
         psql.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -22,7 +22,7 @@ impl Cluster {
         Session { input: psql.stdin.take().expect("piped"), output, psql }
     }
 
-    /// The program that does SQL in a database and prints results only.
+    /// The command for `psql` on a database, which prints results only.
     fn psql(&self, database: &str) -> Command {
         let mut psql = self.command("psql");
         psql.args(["-X", "-q", "-A", "-t", "-U", "postgres", "-p", &self.port().to_string()]);
@@ -39,7 +39,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Does statements, and waits until they are done.
+    /// Runs statements, and waits until they are done.
     pub fn run(&mut self, sql: &str) {
         writeln!(self.input, "{sql};\n\\echo done").expect("it reads");
         let mut line = String::new();

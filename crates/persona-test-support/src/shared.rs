@@ -1,9 +1,10 @@
-//! The server that all tests of a run share, although each may be a process of its own.
+//! The PostgreSQL server that all tests of a run share, even where each test is a process of its
+//! own.
 //!
-//! A run is the life of the process that starts the tests: `cargo nextest`, which makes one process
-//! a test, or `cargo test`, which makes one a program. The first test that needs the server starts
-//! it, under a lock; a shell beside the server waits for the end of the run, ends the server and
-//! removes its folder. So nothing is left, whether the run ends by itself, by Ctrl-C or by a kill.
+//! A run lasts as long as the process that starts the tests: `cargo nextest` (one process for each
+//! test) or `cargo test` (one process for each test program). The first test that needs the server
+//! starts it, under a lock; a shell beside the server waits for the end of the run, ends the server
+//! and removes its folder. So nothing is left over, even if the run is ended by Ctrl-C or killed.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -15,7 +16,7 @@ use crate::Cluster;
 use crate::cluster::{OPTIONS, arguments, binaries, give_to_server, unprivileged};
 use crate::port::Port;
 
-/// Names of the programs that run tests, as the system shows them.
+/// Names of the programs that run tests, as `/proc` shows them.
 const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];
 /// Starts a server, waits until it takes connections, and leaves a process behind that ends it
 /// after the run.
@@ -33,30 +34,31 @@ exec > "$folder/start" 2>&1 < /dev/null
 /// The process that starts the tests.
 pub struct Runner {
     pid: u32,
-    /// When the process was started, in ticks since the machine was: with the number it names the
-    /// process for ever.
+    /// When the process was started, in ticks since the machine started. Together with its number
+    /// it identifies the process even after the number is used again.
     started: String,
 }
 
-/// The parent of this process, if it is one that runs tests. A test that was started by hand has
-/// another parent, such as a shell, which may live for days.
+/// The parent of this process, if the parent is one of [`RUNNERS`]. A test that was started by hand
+/// has another parent, such as a shell, which may live for days.
 pub fn runner() -> Option<Runner> {
     let pid = parent_id();
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (before, after) = stat.rsplit_once(')')?;
     let name = before.split_once('(')?.1;
-    // Field 22 of proc_pid_stat(5); the first one behind the name is the third.
+    // Field 22 of proc_pid_stat(5); the first field behind the name is field 3.
     let started = after.split_whitespace().nth(22 - 3)?.to_owned();
     RUNNERS.contains(&name).then_some(Runner { pid, started })
 }
 
-/// The server of a run, started if it is not there.
+/// The server of a run, started if it does not run.
 pub fn of(runner: &Runner) -> Cluster {
     let name = format!("persona-postgres-{}-{}", runner.pid, runner.started);
     in_folder(&std::env::temp_dir().join(name), runner.pid)
 }
 
-/// The server with its data in this folder, until this process ends; started if it is not there.
+/// The server with its data in this folder, started if it does not run. It runs until the process
+/// `runner` ends.
 pub fn in_folder(folder: &Path, runner: u32) -> Cluster {
     if let Err(error) = DirBuilder::new().mode(0o700).create(folder) {
         assert!(folder.is_dir(), "{}: {error}", folder.display());
@@ -73,14 +75,15 @@ pub fn in_folder(folder: &Path, runner: u32) -> Cluster {
     Cluster::of_other(folder.to_owned(), port)
 }
 
-/// Starts the server and returns its port. Nothing reserves the port afterwards, because the server
-/// is never stopped while the run lasts.
+/// Starts the server and returns its port. The port is not reserved any further, because the server
+/// keeps it until the run ends.
 fn started(folder: &Path, runner: u32) -> u16 {
-    // Under the lock: the test that made the folder can be overtaken on its way to the lock.
+    // This happens while the lock is held, because a test that made the folder is not always the
+    // first to get the lock.
     give_to_server(folder);
     let reserved = Port::reserve();
     let cluster = Cluster::of_other(folder.to_owned(), reserved.number());
-    // What a test that was killed here left.
+    // Removes the remains of a test that was killed during this step.
     let _ = fs::remove_dir_all(cluster.data());
     cluster.make_data();
     let options: Vec<String> = OPTIONS.iter().map(ToString::to_string).collect();
@@ -92,7 +95,7 @@ fn started(folder: &Path, runner: u32) -> u16 {
         .arg(binaries().join("pg_ctl"))
         .args(arguments(folder, reserved.number(), &options))
         .current_dir("/")
-        // A group of its own, so that Ctrl-C does not end it before the run has ended.
+        // The process gets its own group, so that Ctrl-C does not end it before the run ends.
         .process_group(0);
     if let Some((user, group)) = unprivileged() {
         maintenance.uid(user).gid(group);

@@ -1,26 +1,25 @@
-//! The end of a load, and its pace: threads of a test that do something again and again until they
-//! are told to stop.
+//! Paces and ends the load of a test: threads that repeat an action until they are told to stop.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Tells all threads that have a clone of it to stop.
+/// A signal to stop, for all threads that have a clone of it.
 #[derive(Clone, Default)]
 pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stop {
-    /// Lets them stop, at once also where they pause.
+    /// Tells the threads to stop. A thread that pauses wakes up at once.
     pub fn now(&self) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.1.notify_all();
     }
 
-    /// Whether to stop.
+    /// Whether the signal to stop was given.
     pub fn is_now(&self) -> bool {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Pauses for this long, the pace of a load; whether to stop, which ends the pause.
+    /// Pauses for this long, or until the signal; returns whether it was given.
     pub fn comes_within(&self, pause: Duration) -> bool {
         let state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.0.1.wait_timeout_while(state, pause, |is_now| !*is_now);

@@ -1,21 +1,22 @@
-//! Waiting for something that happens by itself: look, pause, look again, with a bound.
+//! Waits for an event by looking again and again, with a bound.
 //!
-//! The pauses are here, so that no test needs one of its own. A test that pauses for a fixed time
+//! The pauses are in this file, so that no test needs one. A test that pauses for a fixed time
 //! instead is wrong on a busy machine, and slow on every other one.
 
 use std::time::{Duration, Instant};
 
-/// Pause between two looks: short beside what a process needs to start, and long enough that a test
-/// that waits takes no processor from what it waits for.
+/// Pause between two looks: shorter than the start of a process, and long enough that a waiting
+/// test takes hardly any processor time.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Looks until there is something, and fails the test when the time is over.
+/// Calls `look` until it returns something, and fails the test when the time is over.
 #[track_caller]
 pub fn wait_for<T>(what: &str, time_max: Duration, look: impl FnMut() -> Option<T>) -> T {
     wait_at_most(time_max, look).unwrap_or_else(|| panic!("waited {time_max:?} in vain: {what}"))
 }
 
-/// Looks until there is something; `None` when the time is over. The last look is after its end.
+/// Calls `look` until it returns something; `None` when the time is over. The last look comes after
+/// the end of the time.
 pub fn wait_at_most<T>(time_max: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + time_max;
     loop {
@@ -28,7 +29,7 @@ pub fn wait_at_most<T>(time_max: Duration, mut look: impl FnMut() -> Option<T>) 
     }
 }
 
-/// Waits until something holds, and lets other tasks of the runtime go on meanwhile.
+/// Waits until a condition holds. Other tasks of the runtime run meanwhile.
 pub async fn wait_until(what: &str, time_max: Duration, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + time_max;
     loop {

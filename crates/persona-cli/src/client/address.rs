@@ -1,5 +1,5 @@
-//! Where a server is, and how it is spoken to. The only reader of URLs of servers in the command
-//! line.
+//! The address of a server, and how it is reached. No other file of the command line reads URLs of
+//! servers.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,7 +20,7 @@ use crate::failure::Failure;
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
-/// What the address of a unix socket begins with.
+/// The start of the address of a unix socket.
 const UNIX: &str = "unix:";
 
 /// How a server is reached.
@@ -32,27 +32,27 @@ pub enum ServerRoute {
     Unix(PathBuf),
 }
 
-/// A server, as everything that a request to it needs.
+/// Everything that a request to a server needs.
 #[derive(Clone, Debug)]
 pub struct ServerAddress {
-    /// How it is reached.
+    /// How the server is reached.
     pub route: ServerRoute,
     /// Host and port, as in a URL and in `Host`; the port may be missing.
     pub authority: Authority,
-    /// What the paths begin with, behind a proxy; mostly nothing.
+    /// The prefix of all paths, for a server behind a proxy; mostly empty.
     pub prefix: String,
-    /// What it has to prove, where connections are encrypted.
+    /// What the server must prove; `None` for connections without encryption.
     pub trust: Option<Trust>,
     token: Option<Token>,
 }
 
 impl ServerAddress {
-    /// The address that a URL names, such as `https://persona.example` or `unix:/run/persona.sock`;
-    /// `http://` may be left out.
+    /// Reads the address that a URL names, such as `https://persona.example` or
+    /// `unix:/run/persona.sock`; `http://` may be left out.
     ///
     /// # Errors
     ///
-    /// The text is no URL of a server, or the token would be sent where others can read it.
+    /// The text is no URL of a server, or the token would be sent over an unencrypted network.
     pub fn parse(url: &str, credentials: &Credentials) -> Result<Self, Failure> {
         if let Some(path) = url.strip_prefix(UNIX) {
             return Self::unix(path, credentials);
@@ -141,7 +141,7 @@ impl Display for ServerAddress {
     }
 }
 
-/// Whether what is sent to a host stays on this machine.
+/// Whether data that is sent to this host stays on this machine.
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -155,7 +155,7 @@ pub fn usual_address(config: &Config) -> SocketAddr {
     SocketAddr::new(host, config.port)
 }
 
-/// The same as a URL: of the unix socket where that is what the server listens on.
+/// The URL of that server; the URL of the unix socket if the server listens on one.
 pub fn usual_url(config: &Config) -> String {
     match &config.uds {
         Some(socket) if !config.is_tcp_chosen => format!("{UNIX}{}", socket.path.display()),

@@ -30,8 +30,8 @@ pub enum Api {
 }
 
 impl Api {
-    /// Opens the database of the settings in this process; `writes` where the command is going to
-    /// write.
+    /// Opens the database of the settings in this process; `writes` tells whether the command
+    /// writes.
     pub fn local(config: &Config, writes: bool) -> Result<Self, Failure> {
         Local::open(config, writes).map(Self::Local)
     }
@@ -66,7 +66,7 @@ impl Api {
         self.send(request(Method::GET, path, &[], None)).await
     }
 
-    /// Changes something; the headers are conditions such as `If-Match`.
+    /// Sends a request that changes something; the headers are conditions such as `If-Match`.
     pub async fn write(
         &self,
         method: Method,
@@ -77,7 +77,7 @@ impl Api {
         self.send(request(method, path, headers, body)).await
     }
 
-    /// Whether requests carry a token, the name of which is their author.
+    /// Whether requests carry a token, which names their author.
     pub fn has_token(&self) -> bool {
         match self {
             Self::Local(_) => false,
@@ -85,7 +85,7 @@ impl Api {
         }
     }
 
-    /// Finishes what was accepted.
+    /// Finishes accepted writes, and closes a database that was opened in this process.
     pub async fn close(self) {
         if let Self::Local(local) = self {
             local.close().await;

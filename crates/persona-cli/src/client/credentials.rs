@@ -1,4 +1,4 @@
-//! What a command has to come in with: a token, and the authorities that it trusts.
+//! The credentials of a command: its token, and the certificate authorities that it trusts.
 
 use std::path::PathBuf;
 
@@ -7,22 +7,23 @@ use persona_server::exit_code::ExitCode;
 use super::token::Token;
 use crate::failure::Failure;
 
-/// What a command comes in with.
+/// The token of a command and what it trusts.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// The token, if there is one.
     pub token: Option<Token>,
-    /// The authorities that may vouch for a server, in place of those of this machine.
+    /// A file of authorities that may sign the certificate of a server, in place of those of this
+    /// machine.
     pub ca_file: Option<PathBuf>,
-    /// The certificate that the server itself has to show, whatever its name and its authority: the
-    /// one that the settings of the server on this machine name.
+    /// The certificate of the server on this machine, from its settings. It is trusted whatever its
+    /// name and its authority.
     pub own_certificate: Option<PathBuf>,
-    /// Whether the token may be sent where others can read it.
+    /// Whether the token may be sent over an unencrypted network.
     pub token_over_http: bool,
 }
 
 impl Credentials {
-    /// Refuses to send the token to another machine as it is.
+    /// Refuses to send the token unencrypted to another machine.
     pub(super) fn refuse_plain(&self, host: &str, is_loopback: bool) -> Result<(), Failure> {
         if self.token.is_none() || is_loopback || self.token_over_http {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Reads a stream of server-sent events (HTML standard, section 9.2.6), as much of the form as this
-//! API sends.
+//! Reads a stream of server-sent events (HTML standard, section 9.2.6), as far as this API uses the
+//! format.
 
 use std::time::Duration;
 
@@ -12,28 +12,28 @@ use persona_server::exit_code::ExitCode;
 use super::reply::cut_short;
 use crate::failure::Failure;
 
-/// A stream that is silent for longer than this is broken: a sign of life comes more often.
+/// A stream that is silent for longer than this is broken, because heartbeats are more frequent.
 const SILENCE_MAX: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
-/// Most bytes of one event: with the largest persona in it, and room to spare.
+/// Most bytes of one event: enough for the largest persona.
 const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A stream of events.
 pub struct EventReader {
     body: Body,
     pending: Vec<u8>,
-    /// How many of these bytes were looked at, and no block ends in them.
+    /// How many pending bytes were searched for the end of a block, without finding one.
     looked_at: usize,
     /// The id of the last block that had one.
     last_id: Option<String>,
 }
 
-/// What a stream tells.
+/// A message of a stream.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Told {
-    /// A change, with its JSON as it came.
+    /// A change, and its JSON as received.
     Event(Box<Event>, String),
-    /// The place from which on events were wanted is not one of this feed; they go on behind this
-    /// one.
+    /// The feed does not have the place from which the client asked for events; they go on behind
+    /// this place.
     Reset(Reset),
 }
 
@@ -43,16 +43,17 @@ impl EventReader {
         Self { body: response.into_body(), pending: Vec::new(), looked_at: 0, last_id: None }
     }
 
-    /// What the server says the stream has come to, also past events that are not told.
+    /// The place that the stream has reached, by the last id that the server sent; events that the
+    /// filter skips count too.
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
 
-    /// What is told next; `None` where the stream has come to its end.
+    /// The next message; `None` at the end of the stream.
     ///
     /// # Errors
     ///
-    /// The stream broke off, was silent for too long, or is none of this program.
+    /// The stream broke off, was silent for too long, or does not come from this program.
     pub async fn next(&mut self) -> Result<Option<Told>, Failure> {
         loop {
             while let Some(block) = self.block() {
@@ -74,12 +75,12 @@ impl EventReader {
         }
     }
 
-    /// Takes the next block that is there whole. Bytes are looked at once, however many pieces a
-    /// block comes in.
+    /// Takes the next complete block. Each byte is searched once, however many pieces a block
+    /// arrives in.
     fn block(&mut self) -> Option<Vec<u8>> {
         let ends = self.pending[self.looked_at..].windows(2).position(|pair| pair == b"\n\n");
         let Some(end) = ends else {
-            // The last byte can be the first one of an end.
+            // The last byte can be the first byte of the end of a block.
             self.looked_at = self.pending.len().saturating_sub(1);
             return None;
         };
@@ -97,7 +98,8 @@ impl EventReader {
                 "id" => self.last_id = Some(value.into()),
                 "event" => name = Some(value),
                 "data" => data = Some(value),
-                // Comments, which keep the connection open, and how soon to come again.
+                // Comments, which keep the connection open, and the time to wait before connecting
+                // again.
                 _ => {}
             }
         }
@@ -108,7 +110,7 @@ impl EventReader {
                 Ok(Some(Told::Event(Box::new(event), data.into())))
             }
             Some(RESET) => Ok(Some(Told::Reset(serde_json::from_str(data).map_err(foreign)?))),
-            // What a later version tells besides.
+            // A later version may send further kinds of messages.
             Some(_) => Ok(None),
         }
     }

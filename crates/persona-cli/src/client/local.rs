@@ -25,15 +25,14 @@ use crate::failure::Failure;
 pub struct Local {
     router: Router,
     store: Arc<dyn Store>,
-    /// Dropped after the store is closed, because the maintenance process is to be the last that
-    /// closes the file.
+    /// Dropped after the store is closed, because maintenance must be the last to close the file.
     _maintenance: Option<Arc<MaintenanceThread>>,
-    /// As late, where the command only reads a file that lies at rest.
+    /// Also dropped after the store; set if the command only reads a file that no process has open.
     _at_rest: Option<Arc<AtRest>>,
 }
 
 impl Local {
-    /// Makes the file ready and opens it; with maintenance where the command is going to write.
+    /// Makes the database ready and opens it; with maintenance if the command writes.
     pub fn open(config: &Config, writes: bool) -> Result<Self, Failure> {
         let failed = |error| Failure::start(&error);
         let was_at_rest = config.database.file().is_some_and(is_at_rest);
@@ -81,7 +80,7 @@ impl Local {
         Ok(Self { router: router(context), store, _maintenance: maintenance, _at_rest: at_rest })
     }
 
-    /// The store, for what is no request of the API.
+    /// The store, for work that is no request of the API.
     pub fn store(&self) -> &dyn Store {
         &*self.store
     }
@@ -91,7 +90,7 @@ impl Local {
         self.router.answer(request.map(Body::from)).await
     }
 
-    /// Finishes what was accepted, and leaves one complete file.
+    /// Finishes accepted writes, and leaves the database as one complete file.
     pub async fn close(self) {
         self.store.close().await;
     }

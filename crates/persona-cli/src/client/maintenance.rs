@@ -1,8 +1,8 @@
-//! The maintenance process of a file for as long as one command writes to it.
+//! Maintenance of a file, in a thread of a command that writes to it.
 //!
-//! Without it the WAL would grow as long as an import runs, and stay beside the file afterwards: a
-//! copy of the file alone would then lack what was just acknowledged. A server's own maintenance
-//! process does not mind a second one.
+//! Without maintenance the WAL would grow as long as an import runs, and would stay beside the file
+//! afterwards: a copy of the file alone would then miss acknowledged writes. It can run beside the
+//! maintenance process of a server.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -12,11 +12,11 @@ use persona_server::backend::Maintenance;
 use persona_server::exit_code::ExitCode;
 use persona_storage::Error;
 
-/// The pause after a tick that failed; the next one may succeed, and nothing is lost meanwhile.
+/// The pause after a failed tick; the next one may succeed, and nothing is lost meanwhile.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 
-/// A thread that looks after the file until this is dropped; then it ends with a checkpoint
-/// and closes.
+/// A thread that maintains the file. When the value is dropped, the thread makes a last checkpoint
+/// and closes the file.
 pub struct MaintenanceThread {
     /// Dropped to end the thread.
     end: Option<Sender<()>>,
@@ -24,7 +24,7 @@ pub struct MaintenanceThread {
 }
 
 impl MaintenanceThread {
-    /// Starts looking after the file.
+    /// Starts the thread.
     pub fn start(mut maintenance: Maintenance) -> Self {
         let (end, ended) = channel();
         let thread = std::thread::spawn(move || {
@@ -46,8 +46,8 @@ impl MaintenanceThread {
     }
 }
 
-/// Ends the command: what the disk has is unknown, so nothing more may be said to be kept. The next
-/// start of anything on this file brings the WAL into the file once more.
+/// Ends the command at once: after a failed sync the state of the disk is unknown, so no write may
+/// be acknowledged. The next process that opens the file copies the WAL again.
 fn end_at_once(error: &Error) -> ! {
     eprintln!("error: {error}");
     eprintln!(
@@ -64,7 +64,7 @@ impl Drop for MaintenanceThread {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the maintenance process has said so on standard error already.
+            // A panic of the thread was already reported on standard error.
             drop(thread.join());
         }
     }

@@ -1,9 +1,9 @@
 //! How commands reach personas: requests of the HTTP API, to a server or to the same router in this
 //! process.
 //!
-//! What lives here: the address of a server and what it has to prove, the token, requests, whole
-//! answers and what their problems mean. What must not: flags and settings; `commands/target.rs`
-//! says which server or file is meant. Start reading at `api.rs`.
+//! What lives here: the address of a server and what the server must prove, the token, requests,
+//! whole answers, and the failures for problems. What must not: flags and settings;
+//! `commands/target.rs` decides which server or file is meant. Start reading at `api.rs`.
 
 mod address;
 mod api;
@@ -35,7 +35,7 @@ pub use request::{request, request_with};
 pub use stream::ServerStream;
 pub use token::Token;
 
-/// Where every route of personas begins.
+/// The path of all personas, with which every route of personas begins.
 pub const PERSONAS: &str = OperationId::ListPersonas.path();
 
 /// The path of one persona.

@@ -1,4 +1,4 @@
-//! Problems of the API (RFC 9457) in words of the command line.
+//! Turns problems of the API (RFC 9457) into failures of the command line.
 
 use http::StatusCode;
 use persona_http::contract::problem_body::{FieldError, ProblemBody};
@@ -7,14 +7,14 @@ use persona_server::exit_code::ExitCode;
 
 use crate::failure::Failure;
 
-/// What to do about a damaged database.
+/// The hint for a damaged database.
 pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";
 
-/// The failure that a problem means.
+/// The failure for a problem.
 pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
     let mut reasons = reasons(problem);
     let failure = match (reasons.len(), &*problem.detail) {
-        // One reason is the message; the detail only says the same with more words.
+        // A single reason is the message, because the detail would only repeat it.
         (1, _) => Failure::new(code_of(status), reasons.remove(0)),
         (0, "") => Failure::new(code_of(status), format!("the server answered {status}")),
         (0, detail) => Failure::new(code_of(status), detail),
@@ -32,7 +32,7 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
             failure.hint("name the file of a token with --token-file, or set PERSONA_TOKEN")
         }
         _ if problem.is(Code::Damaged) => failure.hint(CURE_OF_DAMAGE),
-        // Parameters are made of flags and arguments, so it is the command line that is wrong.
+        // Parameters come from flags and arguments, so the command line is wrong.
         _ if problem.is(Code::BadParameter) || problem.is(Code::BadSearch) => {
             Failure { code: ExitCode::Usage, ..failure }
         }
@@ -40,7 +40,7 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
     }
 }
 
-/// The same, of the only document of an item of a batch: a place is told as that in the document.
+/// The reasons of a problem of a batch with one item, with places in the document of the item.
 pub fn reasons_of_item(problem: &ProblemBody) -> Vec<String> {
     let in_document = |error: &FieldError| {
         let place = error.pointer.as_deref().and_then(|pointer| pointer.split_once("/document"));
@@ -54,7 +54,7 @@ pub fn reasons_of_item(problem: &ProblemBody) -> Vec<String> {
     problem.errors.iter().map(in_document).collect()
 }
 
-/// Every fault that a problem lists, as sentence fragments with the place in front.
+/// Every error that a problem lists, as sentence fragments with the place in front.
 pub fn reasons(problem: &ProblemBody) -> Vec<String> {
     problem.errors.iter().map(reason).collect()
 }

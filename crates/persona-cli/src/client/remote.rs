@@ -25,7 +25,7 @@ pub struct Remote {
     server: ServerAddress,
 }
 
-/// Makes connections to the server, whatever a request is for.
+/// Makes connections to the server, whatever host the request names.
 #[derive(Clone)]
 struct Connector(ServerAddress);
 
@@ -51,7 +51,7 @@ impl Remote {
         Self { client: Client::builder(TokioExecutor::new()).build(connector), server }
     }
 
-    /// Whether its requests carry a token.
+    /// Whether the requests of this client carry a token.
     pub fn has_token(&self) -> bool {
         self.server.token().is_some()
     }
@@ -61,7 +61,8 @@ impl Remote {
         let (mut head, body) = request.into_parts();
         let path = format!("{}{}", self.server.prefix, head.uri);
         let mut uri = http::uri::Parts::default();
-        // The connector knows whether it is encrypted; the library only makes a `Host` of it.
+        // The scheme only serves the library to make the field `Host`; the connector decides about
+        // encryption.
         uri.scheme = Some(Scheme::HTTP);
         uri.authority = Some(self.server.authority.clone());
         uri.path_and_query = PathAndQuery::try_from(path).ok();

@@ -17,10 +17,9 @@ use serde_json::Value;
 use super::problem;
 use crate::failure::Failure;
 
-/// Most bytes of one answer: a page of large personas. Larger answers are streams, and not read as
-/// a whole.
+/// Most bytes of one answer: a page of large personas. Larger answers are read as streams.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// The wait before a repetition when the server names none.
+/// The wait before a repetition if the server names none.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 /// Longest wait before a repetition, whatever the server names.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
@@ -32,7 +31,7 @@ pub struct Reply {
     pub status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    /// What is damaged, where this process answered itself.
+    /// The description of damaged data, if this process answered the request itself.
     damage: Option<Damage>,
 }
 
@@ -57,11 +56,11 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The answer as a type of the contract.
+    /// Reads the answer as a type of the contract.
     ///
     /// # Errors
     ///
-    /// The answer is another one, such as that of another program or version.
+    /// The answer has another form, such as that of another program or version.
     pub fn read_as<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let message = "the answer is not one of a server of this version";
@@ -112,8 +111,8 @@ impl Reply {
     }
 }
 
-/// An answer that ended before its end: by what this process met in the file, or because the server
-/// has gone.
+/// The failure for an answer that broke off: because of an error in the file, or because the
+/// connection to the server was lost.
 pub fn cut_short(error: &(dyn Error + 'static)) -> Failure {
     let mut cause = Some(error);
     while let Some(of_transport) = cause.filter(|cause| !cause.is::<StoreError>()) {
@@ -132,7 +131,7 @@ pub fn cut_short(error: &(dyn Error + 'static)) -> Failure {
     }
 }
 
-/// A damaged file: what of it, and what to do.
+/// The failure for a damaged file, with a report on the damage.
 fn damaged(report: &str) -> Failure {
     Failure::new(ExitCode::Failure, format!("the database is damaged: {report}"))
         .hint(problem::CURE_OF_DAMAGE)

@@ -20,23 +20,23 @@ const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// One connection.
 #[derive(Debug)]
 pub enum ServerStream {
-    /// As it is.
+    /// A TCP connection without encryption.
     Plain(TcpStream),
-    /// Encrypted.
+    /// A TLS connection.
     Encrypted(Box<TlsStream<TcpStream>>),
-    /// Within this machine.
+    /// A unix socket.
     Unix(UnixStream),
 }
 
 impl ServerStream {
-    /// Connects.
+    /// Connects to the server.
     ///
     /// # Errors
     ///
-    /// Nothing listens there, or it could not prove its name.
+    /// Nothing listens at the address, or the server could not prove its name.
     pub async fn open(server: &ServerAddress) -> io::Result<Self> {
-        // Without a limit of its own a connection waits as long as the kernel does, which is two
-        // minutes for a host that drops every packet.
+        // Without this limit a connection waits as long as the kernel does, which is two minutes
+        // for a host that drops every packet.
         timeout(CONNECT_WAIT_MAX, Self::connect(server)).await.unwrap_or_else(|_| {
             let message = format!("no connection within {} s", CONNECT_WAIT_MAX.as_secs());
             Err(io::Error::new(io::ErrorKind::TimedOut, message))

@@ -1,5 +1,5 @@
 //! The access token that a command sends to a server: read from a file, standard input, a variable
-//! or the credentials of systemd. Never from the value of a flag, which every user of the machine
+//! or the credentials of systemd. It is never the value of a flag, which every user of the machine
 //! can read in the list of processes.
 
 use std::fmt;
@@ -14,7 +14,7 @@ use persona_storage::TokenSecret;
 
 use crate::failure::Failure;
 
-/// Most bytes that are read to find a token: more than one has, with blanks around it.
+/// Most bytes that are read to find a token: more than a token with blanks around it has.
 const TOKEN_BYTES_MAX: u64 = 256;
 
 /// A token, ready to be sent. It is never shown.
@@ -33,7 +33,7 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// A file that is named cannot be read, or what is found is no token.
+    /// The named file cannot be read, or its text is no token.
     pub fn find(
         of_profile: Option<&Path>,
         environment: &Environment,
@@ -46,11 +46,11 @@ impl Token {
         Ok(Some(Self::of(&secret)))
     }
 
-    /// A token to send.
+    /// Makes a token to send.
     pub(super) fn of(secret: &TokenSecret) -> Self {
         let mut value = HeaderValue::try_from(format!("Bearer {}", secret.expose()))
             .expect("a token is visible ASCII");
-        // Not in debug texts of requests.
+        // Debug output of requests must not show the token.
         value.set_sensitive(true);
         Self(value)
     }
@@ -83,7 +83,7 @@ fn parse(text: &str, place: &str) -> Result<TokenSecret, Failure> {
     })
 }
 
-/// The first line, byte by byte: what follows is for the command itself.
+/// Reads the first line, byte by byte, because the input behind it is for the command itself.
 fn line_of(mut input: impl Read) -> io::Result<String> {
     let mut line = Vec::new();
     let mut byte = [0];

@@ -1,7 +1,7 @@
-//! What a server has to prove before a command speaks to it.
+//! The check of a server's certificate before a command sends a request.
 //!
-//! The provider of cryptography is named here, as in the storage: nothing installs one for the
-//! whole process.
+//! The provider of cryptography is named explicitly, as in the storage, because none is installed
+//! for the whole process.
 
 use std::fmt;
 use std::io;
@@ -23,7 +23,7 @@ use tokio_rustls::client::TlsStream;
 use super::credentials::Credentials;
 use crate::failure::Failure;
 
-/// What a server has to prove.
+/// What a server must prove.
 #[derive(Clone)]
 pub struct Trust(Arc<ClientConfig>);
 
@@ -34,11 +34,11 @@ impl fmt::Debug for Trust {
 }
 
 impl Trust {
-    /// The authorities of the file that was named, else those of this machine.
+    /// Trusts the authorities of the named file, else those of this machine.
     ///
     /// # Errors
     ///
-    /// There are none.
+    /// There are no authorities.
     pub fn of(credentials: &Credentials) -> Result<Self, Failure> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -60,18 +60,19 @@ impl Trust {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Has the server prove that it is this host.
+    /// Connects with TLS, in which the server proves that it is this host.
     ///
     /// # Errors
     ///
-    /// It cannot, or the connection broke.
+    /// The proof failed, or the connection broke.
     pub async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await.map_err(explained)
     }
 }
 
-/// The words of the library lead astray where the other end speaks no TLS.
+/// Replaces the error of the library if the other end speaks no TLS, because that error is
+/// misleading.
 fn explained(error: io::Error) -> io::Error {
     let is_plain = error
         .get_ref()
@@ -100,7 +101,7 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
         .map_err(|error| none_in(path, &error.to_string()))
 }
 
-/// The authorities of a file, or those of this machine.
+/// Reads the authorities of a file, or those of this machine.
 fn authorities(file: Option<&Path>) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
     let Some(path) = file else {

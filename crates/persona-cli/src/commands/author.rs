@@ -1,4 +1,4 @@
-//! The author of a change that the command line makes, and what the author says of it.
+//! The author and the note of a change that the command line makes.
 
 use http::HeaderName;
 use persona_server::config::Environment;
@@ -7,13 +7,13 @@ use persona_server::exit_code::ExitCode;
 use crate::client::Api;
 use crate::failure::Failure;
 
-/// The headers that name the author, the one that was given, else the login name, else none, and
-/// the note, if there is one. With a token the author is the token's name unless another one was
-/// given, which not every token permits.
+/// The headers with author and note. The author is the one that was given, else the login name,
+/// else none. With a token and no given author, the server uses the name of the token; not every
+/// token permits another author.
 ///
 /// # Errors
 ///
-/// What was given holds a control character, which no header can.
+/// Author or note contains a control character, which a header cannot have.
 pub fn headers(
     given: Option<&str>,
     note: Option<&str>,

@@ -1,4 +1,4 @@
-//! `persona check`: whether a file holds what was acknowledged.
+//! `persona check`: whether a database file is complete and undamaged.
 
 use persona_server::config::Environment;
 use persona_server::units::personas;

@@ -1,5 +1,5 @@
 //! `persona completions` and `persona man`: both from the definition that the parser uses, so they
-//! cannot drift.
+//! always match.
 
 use clap::CommandFactory;
 

@@ -1,4 +1,4 @@
-//! `persona config`: what holds, where it came from, and what is wrong with it.
+//! `persona config`: the settings, their origins, and their faults.
 
 use std::fmt::Write;
 use std::io;
@@ -46,7 +46,7 @@ pub fn loaded(
 }
 
 impl DatabaseFile {
-    /// The database file that is meant, for a command that works on files only.
+    /// The database file of a command that works on files only.
     pub fn path(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
         let values = self.database.iter().map(|text| ("database", text.clone())).collect();
         let config =
@@ -111,7 +111,7 @@ fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failu
     output.bytes(text.as_bytes())
 }
 
-/// What a start would find out before it opens the database.
+/// Checks what a start would check before it opens the database.
 fn check(loaded: &Loaded, output: &Output) -> Result<(), Failure> {
     check_log_file(&loaded.config)?;
     if output.is_json() {
@@ -120,8 +120,8 @@ fn check(loaded: &Loaded, output: &Output) -> Result<(), Failure> {
     output.result("the settings can be used")
 }
 
-/// Whether a start could open the log file. The system is asked by name (`access(2)`), so that
-/// nothing is made, and a pipe without a reader is not waited for.
+/// Whether a start could open the log file. The file is not opened (`access(2)`), so that none is
+/// made, and a pipe without a reader does not block.
 fn check_log_file(config: &Config) -> Result<(), Failure> {
     let Some(path) = &config.log_file else { return Ok(()) };
     refuse_output(config.database.file(), path).map_err(|error| Failure::start(&error.into()))?;
@@ -132,7 +132,7 @@ fn check_log_file(config: &Config) -> Result<(), Failure> {
     })
 }
 
-/// Whether this user may write to a file, or make it where it does not exist.
+/// Whether this user may write to a file, or create it if it does not exist.
 fn may_append(path: &Path) -> io::Result<()> {
     let ask = |path: &Path, wanted| Ok(accessat(CWD, path, wanted, AtFlags::EACCESS)?);
     match path.metadata() {
@@ -152,7 +152,7 @@ fn beside(path: &Path, link: &Path) -> PathBuf {
     folder_of(path).join(link)
 }
 
-/// A value in the type that its shape has.
+/// The value of a setting in its type.
 fn value(setting: &Setting) -> Value {
     let text = setting.text.as_str();
     match setting.key.shape {
@@ -162,7 +162,7 @@ fn value(setting: &Setting) -> Value {
         ValueKind::Switch => {
             matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into()
         }
-        // What is shown is shared; a password must not be.
+        // Users share this output, so it must not contain a password.
         ValueKind::Database => shown(text).into(),
         _ => text.into(),
     }

@@ -44,7 +44,7 @@ pub async fn run(
     output.result(&text("id"))
 }
 
-/// The file first, then the flags on top of it.
+/// The document from the file, with the values of the flags on top.
 fn document(arguments: &Create) -> Result<Map<String, Value>, Failure> {
     let mut document = match &arguments.file {
         Some(path) => read(path)?,
@@ -93,8 +93,8 @@ pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
     Ok(values)
 }
 
-/// Whether any word, such as `null`, can be a value of this field. A name that is no field is left
-/// to the API, which says so.
+/// Whether the field is a text, so that any word such as `null` can be its value. An unknown name
+/// is left to the API, which reports it.
 fn is_text(field: &str) -> bool {
     let field = FIELDS.iter().find(|known| known.name == field);
     field.is_none_or(|field| {

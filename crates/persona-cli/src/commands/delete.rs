@@ -1,4 +1,4 @@
-//! `persona delete`: soft, after a question.
+//! `persona delete`: soft-deletes a persona, after a question.
 
 use http::{Method, header};
 use persona_server::config::Environment;
@@ -12,7 +12,7 @@ use crate::client::persona_path;
 use crate::failure::Failure;
 use crate::terminal::{Output, can_be_asked, confirmed, harmless};
 
-/// Deletes a persona, if it still is what the user was asked about.
+/// Deletes a persona, unless it changed after the user was asked.
 pub async fn run(
     arguments: &Delete,
     environment: &Environment,

@@ -1,5 +1,5 @@
-//! A difference as text for a terminal: lines with their changed words, side by side where there is
-//! room. Pure: what colours mean is passed in.
+//! Formats a difference for a terminal: lines with their changed words, side by side if there is
+//! room. Pure functions; the caller passes the colours in.
 
 use std::fmt::Write;
 
@@ -9,9 +9,10 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::terminal::{Tone, harmless};
 
-/// From so many cells on, both texts stand side by side: each then has room for a line of prose.
+/// Width in cells from which on both texts are shown side by side, each with room for a line of
+/// prose.
 const SIDE_BY_SIDE_MIN: usize = 120;
-/// What stands between the two sides.
+/// The separator between the two sides.
 const BETWEEN: &str = " | ";
 
 /// Gives a text its colour.
@@ -58,7 +59,7 @@ fn operation_text(operation: &Value, place: &str, paint: &Paint<'_>) -> String {
     }
 }
 
-/// How the parts of a line look.
+/// The tones of a line's parts: those that are equal, and those that differ.
 fn tones(side: LineSide) -> [Option<Tone>; 2] {
     match side {
         LineSide::Both => [None, None],
@@ -68,7 +69,7 @@ fn tones(side: LineSide) -> [Option<Tone>; 2] {
 }
 
 fn painted(side: LineSide, spans: &[Span], paint: &Paint<'_>) -> String {
-    // A line that is changed as a whole has no words to show.
+    // In a line that is changed as a whole, no single words are marked.
     let has_words = spans.iter().any(|span| !span.changed);
     let [of_line, of_word] = tones(side);
     let part = |span: &Span| {
@@ -79,7 +80,7 @@ fn painted(side: LineSide, spans: &[Span], paint: &Paint<'_>) -> String {
     spans.iter().map(part).collect()
 }
 
-/// Lines below each other, with signs before them.
+/// Shows the lines below each other, with a sign in front.
 fn below(all: &mut String, hunk: &Hunk, paint: &Paint<'_>) {
     for HunkLine { side, spans } in &hunk.lines {
         let sign = match side {
@@ -91,8 +92,7 @@ fn below(all: &mut String, hunk: &Hunk, paint: &Paint<'_>) {
     }
 }
 
-/// The first text left, the second right, lines that differ beside each other as far as there are
-/// as many.
+/// Shows the first text left and the second right. Lines that differ are paired in order.
 fn beside(all: &mut String, hunk: &Hunk, width: usize, paint: &Paint<'_>) {
     let mut lines = hunk.lines.iter().peekable();
     while let Some(next) = lines.peek() {
@@ -139,7 +139,8 @@ fn rows(all: &mut String, from: &[&HunkLine], to: &[&HunkLine], width: usize, pa
     }
 }
 
-/// The parts of a line in pieces of at most so many cells, each with its cells; at least one.
+/// Wraps the parts of a line into pieces of at most `width` cells. Returns at least one piece, each
+/// with its number of cells.
 fn wrapped(spans: &[Span], width: usize) -> Vec<(Vec<Span>, usize)> {
     let mut pieces = vec![(Vec::<Span>::new(), 0)];
     for span in spans {

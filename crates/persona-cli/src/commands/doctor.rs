@@ -1,4 +1,4 @@
-//! `persona doctor`: examines a file, a server or both, and says what to do about each fault.
+//! `persona doctor`: examines a file, a server or both, and advises on each fault.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::doctor::{
 use crate::failure::Failure;
 use crate::terminal::{Output, Tone, harmless};
 
-/// How long a server that was found beside the file may take to answer, before the file is looked
-/// at without it.
+/// How long a server that has the file open may take to answer; after that the file is examined
+/// without the server.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Width of the column of names: the longest name and a gap.
@@ -60,8 +60,7 @@ pub async fn run(
             rustix::process::geteuid().as_raw(),
             &config.backups_of(path),
         );
-        // A server that holds the file but does not answer is a finding about the server and no
-        // reason to stop here.
+        // A server that has the file open but does not answer is a finding, and no reason to stop.
         let server = match address_of(&file.users) {
             Some(address) => {
                 let server = own_server(address, config, credentials, environment)?;
@@ -99,7 +98,7 @@ fn certificate_of(config: &Config, now: Timestamp) -> Option<CertificateFacts> {
     Some(CertificateFacts { ends_at })
 }
 
-/// Looks at a database on a server, and makes nothing ready there.
+/// Looks at a database on a server without changing it.
 async fn look_at_server(config: &Config) -> DatabaseFacts {
     let opened =
         backend::open(config, "persona doctor", Arc::new(SystemClock), Arc::new(NoObserver));
@@ -206,8 +205,8 @@ fn to_json(outcome: &CheckResult, home: Option<&str>) -> Value {
     })
 }
 
-/// Text that can be pasted into a report: without the name of the user's folder, and harmless on a
-/// terminal.
+/// Makes a text safe to paste into a report: without the path of the user's home, and without
+/// control characters.
 fn shared(text: &str, home: Option<&str>) -> String {
     let text = harmless(text);
     match home.map(|home| home.trim_end_matches('/')).filter(|home| home.len() > 1) {

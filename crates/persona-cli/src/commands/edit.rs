@@ -1,5 +1,5 @@
-//! `persona edit`: one persona in the user's editor. The typed text is kept whatever goes
-//! wrong, and a later edit can go on with it.
+//! `persona edit`: one persona in the user's editor. If an edit fails, the typed text is kept, and
+//! a later edit can resume it.
 
 use std::path::{Path, PathBuf};
 
@@ -25,8 +25,8 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    // Ctrl-C in the editor reaches this process too; from here on it must not take the typed text
-    // with it.
+    // Ctrl-C in the editor reaches this process too; from here on it must not end the process,
+    // because the typed text would be lost.
     let _interruptions = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let author =
@@ -65,19 +65,19 @@ pub async fn run(
     Ok(())
 }
 
-/// A text, and the state that it is made from.
+/// An edit: the text, and the state of the persona that it started from.
 struct Session {
     id: PersonaId,
     base: Base,
     draft: Draft,
-    /// Whether the text is more than what the database has.
+    /// Whether the text has changes that the database does not have.
     is_precious: bool,
-    /// The kept text that it goes on with.
+    /// The file of the kept text that this edit resumes.
     resumed: Option<PathBuf>,
 }
 
 impl Session {
-    /// The persona as it is, or a text that was kept.
+    /// Starts an edit with the current persona, or with a kept text.
     async fn begin(
         api: &Api,
         id: PersonaId,
@@ -113,8 +113,8 @@ impl Session {
         let base =
             Base::at(api, &format!("{}?revision={}", persona_path(id), tag.revision)).await?;
         if base.tag != tag {
-            // A restored database counts on from an older revision, so the same number can be
-            // another state.
+            // After a restore of a backup the same revision can be another state, so the tags are
+            // compared.
             let message = format!(
                 "revision {} is not the one that {} was made from",
                 tag.revision,
@@ -127,7 +127,7 @@ impl Session {
         Ok(Self { id, base, draft, is_precious: true, resumed: Some(path.into()) })
     }
 
-    /// Saves what was typed; `None` where that is nothing new.
+    /// Saves the typed text; `None` if nothing was changed.
     async fn save(
         &self,
         api: &Api,
@@ -161,12 +161,12 @@ impl Session {
         read(self.draft.text()?).map_err(unreadable)
     }
 
-    /// Offers to go on: with the same text after a mistake, on top of what the other side made
-    /// after a conflict.
+    /// Offers to go on: after a mistake with the same text, after a conflict with the changes on
+    /// top of the newer state.
     ///
     /// # Errors
     ///
-    /// The edit ends here. The draft is still the text that was typed.
+    /// The edit ends. The draft still contains the typed text.
     async fn again(&mut self, refused: Refused, output: &Output) -> Result<(), Failure> {
         let Refused { failure, newer } = refused;
         if !can_be_asked() {
@@ -186,12 +186,13 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps what was typed, in place of the kept text that it went on with.
+    /// Keeps the typed text, and removes the kept text that this edit resumed.
     fn kept(self, failure: Failure) -> Failure {
         let Self { draft, resumed, .. } = self;
         match draft.keep() {
             Ok(path) => {
-                // The new one has all of the old one, which would only be offered beside it.
+                // The old file is removed, because the new one contains its text, and both would be
+                // offered.
                 resumed.map(std::fs::remove_file);
                 let word = shell_word(&path);
                 let shown = path.display();
@@ -201,10 +202,10 @@ impl Session {
         }
     }
 
-    /// Removes the kept text that the edit went on with: it is in the database, or is nothing new.
+    /// Removes the kept text that this edit resumed, because it is saved, or has nothing new.
     fn done(self) {
         if let Some(path) = self.resumed {
-            // One that cannot be removed is only offered again.
+            // A file that cannot be removed is only offered again.
             let _ = std::fs::remove_file(path);
         }
     }

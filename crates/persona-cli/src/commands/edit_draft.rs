@@ -1,11 +1,11 @@
-//! The file that the editor gets, and what is kept of it when it could not be saved.
+//! The file that the editor gets, and the copy that is kept when the text could not be saved.
 //!
-//! The name of the file tells which persona and which state of it the text was made from, so that a
-//! kept one can be gone on with later: `persona-edit-<id>-r<entity tag>-<random>.toml`, with
-//! `.kept` in it once it was left behind. The tag has the revision and a checksum, because after a
-//! restore the same revision can be another state.
+//! The name of the file has the persona and the state that the text started from, so that a kept
+//! text can be resumed: `persona-edit-<id>-r<entity tag>-<random>.toml`, with `.kept` in the name
+//! of a kept file. The entity tag has a checksum besides the revision, because after a restore the
+//! same revision can be another state.
 //!
-//! The folder for temporary files is often shared, so a kept text is taken only from a plain file
+//! The folder for temporary files is often shared, so a kept text is only read from a regular file
 //! of this user.
 
 use std::fs::{Metadata, OpenOptions};
@@ -26,15 +26,15 @@ use crate::failure::Failure;
 const PREFIX: &str = "persona-edit-";
 const KEPT: &str = ".kept";
 
-/// A text in the making, in a private file.
+/// A text that is being edited, in a private file.
 pub struct Draft {
     file: NamedTempFile,
-    /// How it is written.
+    /// The syntax of the text.
     pub syntax: Syntax,
 }
 
 impl Draft {
-    /// A file with this form of a state.
+    /// Makes a file with the form of a state.
     pub fn new(id: PersonaId, tag: EntityTag, form: &Form) -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::io("could not write a file for the editor", &error);
@@ -48,8 +48,7 @@ impl Draft {
         Ok(Self { file, syntax: form.syntax })
     }
 
-    /// What is in the file now. Read by its name, because editors put a new file in the place of
-    /// the old one.
+    /// The current content of the file. It is opened by name, because editors replace the file.
     pub fn text(&self) -> Result<String, Failure> {
         std::fs::read_to_string(self.file.path())
             .map_err(|error| Failure::io("could not read what was typed", &error))
@@ -77,14 +76,14 @@ impl Draft {
         }
     }
 
-    /// Keeps the file, and says where it is.
+    /// Keeps the file, and returns its path.
     pub fn keep(self) -> io::Result<PathBuf> {
         let (_, path) = self.file.keep().map_err(|refused| refused.error)?;
         let marked = marked(&path, self.syntax);
         Ok(if std::fs::rename(&path, &marked).is_ok() { marked } else { path })
     }
 
-    /// Texts of a persona that earlier edits kept, beside this one.
+    /// The files that earlier edits of a persona kept.
     pub fn earlier(&self, id: PersonaId) -> Vec<PathBuf> {
         let entries = self.file.path().parent().and_then(|folder| std::fs::read_dir(folder).ok());
         let mut paths: Vec<PathBuf> =
@@ -111,10 +110,10 @@ fn is_kept(path: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// It cannot be read, or is no plain file of this user.
+/// The file cannot be read, or is no regular file of this user.
 pub fn read_kept(path: &Path) -> io::Result<String> {
-    // A pipe is opened without a wait for its other end, and is refused by what was opened, not by
-    // what the name meant before.
+    // `NONBLOCK` keeps the open of a pipe from waiting. The check is made on the open file, because
+    // the name could be replaced in between.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if !is_own_plain_file(&file.metadata()?) {
@@ -129,7 +128,7 @@ fn is_own_plain_file(facts: &Metadata) -> bool {
     facts.is_file() && facts.uid() == geteuid().as_raw()
 }
 
-/// What the name of a draft tells: its persona, the state that it was made from, and its syntax.
+/// Reads the name of a draft: its persona, the state that it started from, and its syntax.
 pub fn origin_of(path: &Path) -> Option<(PersonaId, EntityTag, Syntax)> {
     let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
     let syntax =

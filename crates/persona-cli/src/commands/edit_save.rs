@@ -1,4 +1,4 @@
-//! Saving what was typed, and what the other side did meanwhile.
+//! Saves a typed text, and handles changes that another client made meanwhile.
 
 use http::{Method, StatusCode, header};
 use persona_http::contract::problem_body::Conflict;
@@ -13,26 +13,26 @@ use crate::client::{Api, Query, Reply, persona_path};
 use crate::failure::Failure;
 use crate::terminal::{harmless, shortened};
 
-/// Cells of a value of the other side that are shown.
+/// Most cells of another client's value that are shown.
 const SHOWN_CELLS_MAX: usize = 120;
 
 /// Headers of a request.
 pub type Headers = Vec<(header::HeaderName, String)>;
 
-/// A state of the persona that a text is made from.
+/// The state of the persona that a text started from.
 pub struct Base {
-    /// What names the state.
+    /// The entity tag of the state.
     pub tag: EntityTag,
-    /// The editable members, those that are null too.
+    /// The editable members, including those that are null.
     pub members: Map<String, Value>,
 }
 
 impl Base {
-    /// The state that a path of the API shows.
+    /// Reads the state at a path of the API.
     ///
     /// # Errors
     ///
-    /// It cannot be read, or is no state of a persona.
+    /// The path cannot be read, or the answer is no persona.
     pub async fn at(api: &Api, path: &str) -> Result<Self, Failure> {
         let reply = api.get(path).await?.success()?;
         Self::of(&reply).ok_or_else(|| Failure::new(ExitCode::Failure, "the answer is no persona"))
@@ -48,7 +48,7 @@ impl Base {
         Some(Self { tag, members })
     }
 
-    /// The members as they are typed: what is null is left out.
+    /// The members as the form shows them: without those that are null.
     pub fn typed(&self) -> Map<String, Value> {
         without_null(&self.members)
     }
@@ -56,9 +56,9 @@ impl Base {
 
 /// Why a text was not saved.
 pub struct Refused {
-    /// What is told.
+    /// The failure to report.
     pub failure: Failure,
-    /// The state that the other side made, where there is one.
+    /// The newer state that another client made, if that is the reason.
     pub newer: Option<Base>,
 }
 
@@ -68,7 +68,7 @@ impl From<Failure> for Refused {
     }
 }
 
-/// Replaces the whole document, if nothing else changed it meanwhile.
+/// Replaces the whole document, if no other client changed it meanwhile.
 pub async fn replace(
     api: &Api,
     id: PersonaId,
@@ -97,7 +97,7 @@ pub async fn replace(
     Err(Refused { failure, newer: Some(newer) })
 }
 
-/// Sends only the fields that were changed; the server merges them with what happened since.
+/// Sends only the changed fields, which the server merges with later changes.
 pub async fn merge(
     api: &Api,
     id: PersonaId,
@@ -185,7 +185,8 @@ fn shown(value: &Value) -> String {
     shortened(&harmless(&value.to_string()), SHOWN_CELLS_MAX)
 }
 
-/// A merge patch (RFC 7396) only removes members of objects that it names as null.
+/// Adds null for each removed member of an object, because a merge patch (RFC 7396) removes only
+/// members that are null in it.
 fn clear_removed_members(before: Option<&Value>, after: &mut Value) {
     let (Some(Value::Object(before)), Value::Object(after)) = (before, after) else { return };
     for (name, old) in before {

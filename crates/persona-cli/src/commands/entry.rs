@@ -19,7 +19,7 @@ use super::{
 use crate::failure::Failure;
 use crate::terminal::Output;
 
-/// What the program says when it is called without arguments.
+/// The output of the program without arguments.
 const OVERVIEW: &str = "\
 Persona Store keeps AI personas in one SQLite file and serves them over HTTP.
 An acknowledged update is never lost, and is visible at once on every worker.
@@ -39,7 +39,7 @@ Shell:      completions, man, version, help
 
 `persona help COMMAND` says more about each.";
 
-/// Parses the command line, runs the command, and tells how it ended.
+/// Parses the command line, runs the command, and returns the exit code.
 pub fn main() -> ExitCode {
     file_size_limit::report_as_error();
     if std::env::args_os().nth(1).is_some_and(|word| word == RUN_ROLE) {
@@ -153,8 +153,8 @@ fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), 
     ended
 }
 
-/// Ends a command at the first Ctrl-C. Commands that have something to finish or to keep do without
-/// this.
+/// Ends a command at the first Ctrl-C. Commands that must finish or keep something handle Ctrl-C
+/// themselves.
 async fn until_interrupted(
     command: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {

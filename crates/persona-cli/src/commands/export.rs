@@ -47,8 +47,8 @@ pub async fn run(
         ));
     }
     if !to_stdout {
-        // Before the database is opened: what looks at a file with plain calls must not run beside
-        // SQLite.
+        // Before the database is opened: looking at a file with plain calls is not safe in a
+        // process that has SQLite open.
         refuse_output(None, &arguments.output).map_err(|error| Failure::start(&error.into()))?;
     }
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
@@ -75,7 +75,7 @@ pub async fn run(
 }
 
 /// Writes beside the file and renames at the end, so that an export that breaks off leaves the old
-/// file as it was.
+/// file unchanged.
 async fn to_file(response: Response<Body>, path: &Path, replace: bool) -> Result<u64, Failure> {
     let failed =
         |error: &io::Error| Failure::io(format!("could not write {}", path.display()), error);
@@ -86,19 +86,19 @@ async fn to_file(response: Response<Body>, path: &Path, replace: bool) -> Result
     file.as_file().sync_all().map_err(|error| failed(&error))?;
     let renamed = if replace { file.persist(path) } else { file.persist_noclobber(path) };
     renamed.map_err(|error| failed(&error.error))?;
-    // The rename itself is only durable when the folder is.
+    // The rename is durable only after a sync of the folder.
     std::fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| failed(&error))?;
     Ok(lines)
 }
 
-/// The folder that a path is in.
+/// The folder of a path.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Hands the stream on, piece by piece, and counts its lines.
+/// Copies the stream piece by piece, and counts its lines.
 async fn copy(
     response: Response<Body>,
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,

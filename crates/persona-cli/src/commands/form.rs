@@ -1,8 +1,8 @@
 //! The text that an editor gets: a persona as TOML, in which a prompt of many lines is many lines.
 //!
-//! JSON would put it on one. TOML cannot say everything that JSON can (no null inside free-form
-//! data, no integer above 2^63), so the form is read back before it is shown, and JSON is used
-//! where that does not give the same persona.
+//! JSON would put the prompt on one line. TOML cannot express everything that JSON can (no null
+//! inside free-form data, no integer above 2^63), so the form is read back before it is shown, and
+//! JSON is used where that does not give the same persona.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 /// Longest text that stays on the line of its name, in bytes.
 const LINE_BYTES_MAX: usize = 80;
 
-/// How a form is written.
+/// The syntax of a form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syntax {
     /// Readable, for nearly every persona.
@@ -25,7 +25,7 @@ pub enum Syntax {
 /// A persona as text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Form {
-    /// How it is written.
+    /// The syntax of the text.
     pub syntax: Syntax,
     /// The text.
     pub text: String,
@@ -45,7 +45,7 @@ impl Form {
 }
 
 impl Syntax {
-    /// How the name of a file in this syntax ends, so that editors know it.
+    /// The extension of files in this syntax, by which editors know it.
     pub fn ending(self) -> &'static str {
         match self {
             Self::Toml => ".toml",
@@ -53,7 +53,7 @@ impl Syntax {
         }
     }
 
-    /// Reads what was typed. Members that are null are left out: both mean the default.
+    /// Reads the typed text. Members that are null are left out, because both mean the default.
     ///
     /// # Errors
     ///
@@ -113,8 +113,8 @@ fn is_long(words: &str) -> bool {
     words.contains('\n') || words.len() > LINE_BYTES_MAX
 }
 
-/// Whether a text can stand between triple quotes as it is: TOML knows no escapes there, and drops
-/// carriage returns.
+/// Whether a text can be written unchanged between triple quotes, where TOML has no escapes and
+/// drops carriage returns.
 fn is_literal(words: &str) -> bool {
     let plain = |char: char| !char.is_control() || char == '\n' || char == '\t';
     !words.contains("'''") && !words.ends_with('\'') && words.chars().all(plain)
@@ -126,7 +126,7 @@ fn json_of(document: &Map<String, Value>) -> String {
     for (name, value) in
         FIELDS.iter().filter_map(|field| Some((field.name, document.get(field.name)?)))
     {
-        // JSON strings hold no line feed as such, so every one is the printer's own and can be
+        // JSON escapes line feeds in strings, so every line feed is from the printer and can be
         // indented.
         let value = serde_json::to_string_pretty(value)
             .expect("a JSON value is JSON")
@@ -138,7 +138,7 @@ fn json_of(document: &Map<String, Value>) -> String {
     text
 }
 
-/// TOML has one type more than JSON: a date without quotes is meant as its text.
+/// TOML has a type that JSON lacks: a date without quotes becomes its text.
 fn json_value(value: toml::Value) -> Value {
     match value {
         toml::Value::String(text) => text.into(),

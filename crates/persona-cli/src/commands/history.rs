@@ -29,7 +29,7 @@ const WAYS: [GivesWay; 7] = [
     GivesWay { least: 16, leaves: 0 },
     GivesWay { least: 16, leaves: 1 },
 ];
-/// More changed members are told by their number.
+/// If more members changed, only their number is shown.
 const CHANGED_NAMED_MAX: usize = 8;
 
 /// Lists revisions.

@@ -13,8 +13,8 @@ use crate::terminal::{GivesWay, Output, Table, harmless};
 
 /// Largest page: small enough that a page of large personas stays a small answer.
 const PAGE_MAX: u64 = 100;
-/// How the columns give way on a narrow terminal. Identity, twenty cells of the name and the time
-/// are just 80 cells.
+/// How the columns shrink on a narrow terminal. Identity, twenty cells of the name and the time are
+/// just 80 cells.
 const WAYS: [GivesWay; 6] = [
     GivesWay { least: usize::MAX, leaves: 0 },
     GivesWay { least: 20, leaves: 0 },
@@ -23,7 +23,7 @@ const WAYS: [GivesWay; 6] = [
     GivesWay { least: usize::MAX, leaves: 1 },
     GivesWay { least: 12, leaves: 4 },
 ];
-/// What a table shows; the full documents would be read for nothing.
+/// The fields that the table shows; reading full documents would be a waste.
 const FIELDS: &str = "id,name,kind,revision,updated_at,deleted_at,tags";
 
 /// Lists personas.

@@ -1,5 +1,5 @@
-//! A database file that does not exist yet: made only by a command that was told so, because a
-//! mistaken folder or name would otherwise silently become a second, nearly empty store.
+//! A database file that does not exist yet: created only if the user allows it, because a wrong
+//! folder or name would otherwise silently become a second, nearly empty store.
 
 use persona_server::config::{Environment, load};
 use persona_server::exit_code::ExitCode;
@@ -10,12 +10,11 @@ use super::target::{flags_of, server_hint};
 use crate::failure::Failure;
 use crate::terminal::{Output, can_be_asked, confirmed};
 
-/// Lets a command go on that is about to make a new database file: where it was told to, or where
-/// the user says so.
+/// Allows a command to create a new database file, if a flag says so or the user agrees.
 ///
 /// # Errors
 ///
-/// The command was not told to make one, and no user could be asked, or the user refused.
+/// No flag allows it, and the user could not be asked or refused.
 pub async fn allow(
     target: &Target,
     may_make: bool,

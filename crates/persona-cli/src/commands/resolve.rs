@@ -1,4 +1,4 @@
-//! Which persona a user means: by identity, handle or name.
+//! Finds the persona that a user means: by identity, handle or name.
 
 use persona_http::contract::page::Page;
 use persona_model::{HandleName, PersonaId, Search};
@@ -13,24 +13,24 @@ use crate::failure::Failure;
 const PAGE: &str = "1000";
 /// Most candidates or near names that are listed.
 const LISTED_MAX: usize = 5;
-/// Least similarity (Jaro-Winkler) of a name that is suggested, as for mistyped fields.
+/// Lowest similarity (Jaro-Winkler) of a suggested name, as for mistyped fields.
 const SIMILARITY_MIN: f64 = 0.8;
 
-/// What can be told of a persona while names are looked for.
+/// The facts about a persona that a search for names needs.
 struct Candidate {
     id: PersonaId,
     name: String,
     similarity: f64,
 }
 
-/// What was found while names were looked for.
+/// The result of a search for names.
 #[derive(Default)]
 struct Found {
-    /// Whether deleted personas are wanted, and no others. Several of them may have had one handle.
+    /// Whether only deleted personas are wanted. Several of them may have had the same handle.
     deleted: bool,
-    /// Whether deleted personas are looked at where living ones are wanted.
+    /// Whether deleted personas are looked at too, to say that the wanted persona is deleted.
     with_deleted: bool,
-    /// Several where personas of different owners have the handle.
+    /// Personas with the handle; several if they have different owners.
     same_handle: Vec<Candidate>,
     same_name: Vec<Candidate>,
     /// Deleted personas that had the handle or name, where only living ones are wanted.
@@ -77,12 +77,12 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     let phrase = format!("\"{}\"", wanted.replace('"', " "));
     let mut found = Found::default();
     if Search::parse(&phrase).is_ok() {
-        // A persona that is called that has these words in a row, and the index knows them all.
+        // A persona with this name has these words in sequence, so the index finds it.
         found.look(api, wanted, Some(&phrase)).await?;
     }
     if found.is_empty() {
-        // None, or a name without a word: every name is looked at, also for what to suggest, and
-        // deleted ones too, because a deleted persona with this name is what the user looks for.
+        // If none is found, or the name has no word, every name is looked at, also to suggest
+        // similar ones. Deleted personas are included, because the user may mean one of them.
         found.with_deleted = true;
         found.look(api, wanted, None).await?;
     }
@@ -130,7 +130,7 @@ impl Found {
         self.same_handle.is_empty() && self.same_name.is_empty()
     }
 
-    /// Looks through every page of those that meet a search, or of all.
+    /// Looks through all personas that meet a search, or through all, page by page.
     async fn look(&mut self, api: &Api, wanted: &str, search: Option<&str>) -> Result<(), Failure> {
         let include_deleted = self.deleted || self.with_deleted;
         let mut cursor: Option<String> = None;
@@ -179,7 +179,7 @@ impl Found {
             && !self.near.iter().any(|known| known.id == id)
         {
             self.near.push(candidate);
-            // Only the nearest can be listed, so no more are kept.
+            // Only the most similar names are kept, because no more are listed.
             self.near.sort_by(|left, right| right.similarity.total_cmp(&left.similarity));
             self.near.truncate(LISTED_MAX);
         }

@@ -1,4 +1,5 @@
-//! `persona restore`: a backup in the place of the database, and the old database beside it.
+//! `persona restore`: puts a backup in the place of the database, and keeps the old database beside
+//! it.
 
 use persona_server::config::Environment;
 use persona_server::units::personas;

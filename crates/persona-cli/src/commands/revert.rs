@@ -1,4 +1,4 @@
-//! `persona revert`: the content of an earlier revision again, as a new revision.
+//! `persona revert`: makes a new revision with the content of an earlier one.
 
 use http::{Method, header};
 use persona_http::contract::OperationId;

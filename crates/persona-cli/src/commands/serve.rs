@@ -22,7 +22,7 @@ use crate::client::server_at;
 use crate::failure::Failure;
 use crate::terminal::Output;
 
-/// Where a server listens by default.
+/// The address on which a server listens by default.
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 /// Runs the server until it is told to stop.
@@ -30,7 +30,8 @@ pub fn run(config: Config, environment: &Environment, output: &Output) -> ExitCo
     match serve(config, environment) {
         Ok(code) => code,
         Err(failure) => {
-            // Not with `Output::fail`: a full pipe without a reader must not hold up the end.
+            // `Output::fail` is not used, because a full pipe without a reader would block the end
+            // of the program.
             say(Stream::Error, format!("{}\n", output.failure_text(&failure)));
             failure.code
         }
@@ -82,7 +83,7 @@ fn certificates(config: &Config) -> Result<Option<Certificates>, Failure> {
         .map_err(|problem| Failure::new(ExitCode::Config, problem.to_string()).hint(problem.hint()))
 }
 
-/// The sockets that clients come in by.
+/// Opens the sockets for clients.
 fn doors(
     config: &Config,
     environment: &Environment,
@@ -94,7 +95,7 @@ fn doors(
     Doors::open(config, &inherited, certificates).map_err(|error| refused(config, &error))
 }
 
-/// Says that another server runs, where a new database would be made beside it.
+/// Notes that another server runs, if this one would create a new database.
 fn note_other_server(config: &Config) {
     let is_new = config.database.file().is_some_and(|file| !is_there(file));
     let Some(url) = is_new.then(|| server_at(USUAL_ADDRESS)).flatten() else { return };
@@ -105,7 +106,7 @@ fn note_other_server(config: &Config) {
     );
 }
 
-/// Why there is no way in, and what to do about it.
+/// The failure for a socket that cannot be made or used.
 fn refused(config: &Config, error: &NoDoor) -> Failure {
     let failure = |code| Failure::new(code, error.to_string());
     match error {
@@ -218,7 +219,7 @@ fn banner(database: &Database, workers: u16, url: &str, access: &str, started: &
     )
 }
 
-/// Which requests are answered, and how the first token is made.
+/// The line about access: whether requests need a token, and how to make the first one.
 fn access(config: &Config, started: &Started) -> String {
     let prepared = &started.prepared;
     match prepared.tokens {

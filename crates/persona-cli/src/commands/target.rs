@@ -1,4 +1,5 @@
-//! Which store a command works on: what the flags name, else what the settings say.
+//! Decides which store a command works on: the one that the flags name, else the one of the
+//! settings.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,7 +39,7 @@ pub fn open(
     }
     let loaded = loaded(&flags_of(target), environment, output)?;
     let config = &loaded.config;
-    // A database on the command line outweighs a server in the settings.
+    // A database on the command line takes precedence over a server in the settings.
     if let Some(named) = config.server.as_ref().filter(|_| target.database.is_none()) {
         return Ok(Api::remote(server_of(named, flags, &loaded.profiles, environment)?));
     }
@@ -72,14 +73,14 @@ pub fn server_address(
     if let Some(named) = &loaded.config.server {
         return server_of(named, flags, &loaded.profiles, environment);
     }
-    // The server of these settings, on this machine: the certificate that they name is its own,
-    // whatever name it is for.
+    // The address is that of the server of these settings on this machine, so its own certificate
+    // is trusted, whatever its name.
     let own_certificate = loaded.config.tls.as_ref().map(|files| files.cert.clone());
     let credentials = Credentials { own_certificate, ..credentials(flags, None, environment)? };
     ServerAddress::parse(&usual_url(&loaded.config), &credentials)
 }
 
-/// The server of these settings that was found at this address of this machine.
+/// The address of the server of these settings, which was found at this socket of this machine.
 pub fn own_server(
     address: SocketAddr,
     config: &Config,
@@ -136,7 +137,8 @@ fn credentials(
     })
 }
 
-/// The settings, of a server that may be open to others: this is a client of it.
+/// Loads the settings for a client. The settings may describe a server that is open to other
+/// machines.
 fn settings(
     settings_file: Option<&PathBuf>,
     environment: &Environment,
@@ -146,7 +148,7 @@ fn settings(
     loaded(&Flags { config: settings_file.cloned(), values }, environment, output)
 }
 
-/// What to say when a server runs where the settings would have one.
+/// The hint that a server runs at the address of the settings.
 pub fn server_hint(config: &Config) -> Option<String> {
     let url = server_at(usual_address(config))?;
     Some(format!(

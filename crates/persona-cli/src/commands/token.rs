@@ -18,7 +18,7 @@ use crate::client::Local;
 use crate::failure::Failure;
 use crate::terminal::{Output, Table};
 
-/// Does what was asked with tokens.
+/// Runs the command.
 pub async fn run(
     action: &TokenAction,
     environment: &Environment,
@@ -221,7 +221,7 @@ fn as_json(token: &Token) -> Value {
     })
 }
 
-/// Prints a token with its secret, or what became of it.
+/// Prints a token, with its secret if there is a new one, or the result of a change.
 fn tell(
     token: &Token,
     secret: Option<&TokenSecret>,

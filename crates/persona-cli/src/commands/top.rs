@@ -18,10 +18,10 @@ use crate::failure::Failure;
 use crate::terminal::{Output, Tone, harmless};
 use crate::top::{Emphasis, Input, Line, Look, Metrics, Reading, Screen, View, line};
 
-/// Pace of looking.
+/// Time between two looks at the server.
 const PACE: Duration = Duration::from_secs(1);
 
-/// How long an answer may take before the view says that there is none.
+/// How long an answer may take before the view says that the server does not answer.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Watches until the user ends it.
@@ -34,7 +34,7 @@ pub async fn run(
     let server = server_address(named, &arguments.credentials, settings_file, environment, output)?;
     let url = server.to_string();
     let api = Api::remote(server);
-    // A server that is not there at the start is most likely another one than was meant.
+    // A failure at the start ends the command, because the address is probably wrong.
     let first = look(&api).await?;
     let readings = watch(api, first);
     if arguments.once || output.is_json() || !Screen::is_possible() {
@@ -65,7 +65,7 @@ async fn look(api: &Api) -> Result<Look, Failure> {
         .unwrap_or_else(|_| Err(silent().hint("ask `persona health` whether the server is ready")))
 }
 
-/// Looks once a second in a task of its own, so that keys are obeyed while an answer is waited for.
+/// Looks once a second in a separate task, so that keys work while the command waits for an answer.
 fn watch(api: Api, first: Look) -> Receiver<Result<Reading, Failure>> {
     let (sender, readings) = channel(1);
     tokio::spawn(async move {
@@ -91,13 +91,13 @@ fn watch(api: Api, first: Look) -> Receiver<Result<Reading, Failure>> {
     readings
 }
 
-/// One line a second, for pipes and files; a single one with `once`.
+/// Prints one line a second, for pipes and files; a single line with `once`.
 async fn print(
     mut readings: Receiver<Result<Reading, Failure>>,
     once: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    // A server that stays away is reported once, not each second.
+    // A server that cannot be reached is reported once, not each second.
     let mut told = None;
     loop {
         let reading = tokio::select! {
@@ -126,7 +126,7 @@ async fn print(
     }
 }
 
-/// The view, until a key or a signal ends it.
+/// Shows the view until a key or a signal ends it.
 async fn show(
     mut readings: Receiver<Result<Reading, Failure>>,
     url: &str,

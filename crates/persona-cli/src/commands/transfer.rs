@@ -32,7 +32,7 @@ pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
 fn endpoint(flag: &str, name: &str) -> Result<Endpoint, Failure> {
     Endpoint::parse(name).map_err(|error| {
         let example = "for example --from sqlite:persona.db --to postgres://ada@localhost/personas";
-        // The name may hold a password, and the error does not.
+        // The message has only the error, because the name may contain a password.
         Failure::new(ExitCode::Usage, format!("{flag}: {error}"))
             .hint(error.hint().unwrap_or_else(|| example.into()))
     })
@@ -112,7 +112,7 @@ fn print(
     }
     let database = match &plan.to {
         Endpoint::File(path) => shell_word(path),
-        // The address may hold a password, and the user knows what was typed.
+        // The address is not repeated, because it may contain a password.
         Endpoint::Server(_) if arguments.to.contains('@') && arguments.to.contains("://") => {
             "'postgres://…' (the address of --to)".into()
         }

@@ -1,10 +1,10 @@
-//! A search as a person types it: the last word may not be finished.
+//! Searches as a user types them: the last word may be incomplete.
 
-/// Adds a star to the last word, so that `wiz` finds `wizard`. The API takes a search as it stands.
+/// Adds a star to the last word, so that `wiz` finds `wizard`. The API itself does not do this.
 ///
-/// A word is finished where a blank, a quotation mark or a sign follows it. One letter stays as it
-/// is, because with a star it would be looked for in names and tags only, and so does what must not
-/// be there, because a star would exclude more.
+/// A word is finished where a blank, a quotation mark or a sign follows it. A single letter gets no
+/// star, because with a star it would be searched in names and tags only. A word that must be
+/// absent gets none, because a star would exclude more.
 pub fn going_on(text: &str) -> String {
     let quotes = text.matches('"').count();
     let term =

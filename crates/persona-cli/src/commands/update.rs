@@ -14,7 +14,8 @@ use crate::client::{Reply, persona_path};
 use crate::failure::Failure;
 use crate::terminal::{Output, harmless};
 
-/// Changes the fields that are named, and no others. What other clients change meanwhile is kept.
+/// Changes the fields that are named, and no others. Changes of other clients to other fields are
+/// kept.
 pub async fn run(
     arguments: &Update,
     environment: &Environment,
@@ -36,7 +37,7 @@ pub async fn run(
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
     let revision = revision_of(&reply);
-    // A change makes a new revision, so the same number means that the patch changed nothing.
+    // A change makes a new revision, so an equal number means that nothing changed.
     output.note(&if revision == before {
         format!("nothing changed, {name:?} still has revision {revision}")
     } else {
@@ -49,14 +50,14 @@ fn revision_of(reply: &Reply) -> u64 {
     reply.json().get("revision").and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// A merge patch (RFC 7396): the file first, then the flags on top of it. A field without a value
-/// is cleared.
+/// A merge patch (RFC 7396): the members of the file, with those of the flags on top. A field
+/// without a value is cleared.
 fn patch(arguments: &Update) -> Result<Map<String, Value>, Failure> {
     let mut patch = match &arguments.file {
         Some(path) => read(path)?,
         None => Map::new(),
     };
-    // A flag without a value clears its field, so it outweighs the file too.
+    // A flag without a value clears its field, so it takes precedence over the file too.
     let named = arguments.set.iter().filter_map(|assignment| assignment.split_once('='));
     patch.extend(named.map(|(field, _)| (field.to_owned(), Value::Null)));
     patch.extend(assigned(&arguments.set)?);

@@ -1,6 +1,6 @@
-//! What is said of a command line that cannot be read.
+//! Messages about a command line that cannot be parsed.
 //!
-//! The parser's own words, except where they would lead astray.
+//! They are the messages of the parser, except where those would be misleading.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use persona_server::config::setting_of_earlier_name;
@@ -9,25 +9,26 @@ use persona_server::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal::{print_failure, print_failure_as_json};
 
-/// Prints the help that was asked for, or what is wrong with the command line.
+/// Prints the help that the user asked for, or the error in the command line.
 pub fn explain(error: &clap::Error) -> ExitCode {
     let words: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let better = better_words(error, &words);
-    // The flag is looked for by hand, because a command line that is wrong was not read.
+    // The flag is searched by hand, because an invalid command line was not parsed.
     let wants_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     match better {
         _ if wants_json && error.use_stderr() => {
             print_failure_as_json(&better.unwrap_or_else(|| Failure::usage(error)));
         }
         Some(failure) => print_failure(&failure),
-        // A reader that went away cannot be told.
+        // Errors are ignored, because a closed output has no reader.
         None => drop(error.print()),
     }
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok }
 }
 
-/// Flags of uvicorn and gunicorn that `serve` does not have, and what does their work here.
+/// Flags of uvicorn and gunicorn that `serve` does not have, each with the setting that replaces
+/// it.
 const OF_OTHER_SERVERS: [(&str, &str); 20] = [
     ("bind", "name the address with --host and --port, or the socket with --uds"),
     ("certfile", "the certificate is named with --tls-cert"),
@@ -54,7 +55,7 @@ const OF_OTHER_SERVERS: [(&str, &str); 20] = [
     ("umask", "the rights of the unix socket are set with --uds-mode"),
 ];
 
-/// What to say of a flag that another server has.
+/// The failure for a flag of another server.
 fn of_other_servers(argument: &str, name: &str, words: &[String]) -> Option<Failure> {
     let name = name.split('=').next().unwrap_or(name);
     let (_, advice) = OF_OTHER_SERVERS
@@ -65,7 +66,7 @@ fn of_other_servers(argument: &str, name: &str, words: &[String]) -> Option<Fail
     Some(Failure::new(ExitCode::Usage, message).hint(*advice))
 }
 
-/// A failure for what the parser calls an unknown argument and this program knows better.
+/// A better failure for some arguments that the parser only calls unknown.
 fn better_words(error: &clap::Error, words: &[String]) -> Option<Failure> {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
         return None;
@@ -83,7 +84,7 @@ fn better_words(error: &clap::Error, words: &[String]) -> Option<Failure> {
             format!("{argument} is called {} now", key.flag()),
         ));
     }
-    // The parser reads -excel as -e -x and so on, and proposes what cannot work.
+    // The parser reads `-excel` as `-e -x` and so on, and its proposal cannot work.
     let word = words.iter().skip(2).find(|word| {
         word.len() > argument.len() && word.starts_with(argument) && !word.starts_with("--")
     })?;

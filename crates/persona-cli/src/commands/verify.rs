@@ -1,4 +1,4 @@
-//! `persona verify`: is the promise kept, on this machine and this file system?
+//! `persona verify`: tests whether the promises are kept on this machine and this file system.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,7 +92,7 @@ fn scratch_plan(arguments: &Verify) -> Result<ScratchPlan, Failure> {
     Ok(ScratchPlan { folder, database, workers, serve_flags: serve_flags(arguments) })
 }
 
-/// The URL of a database without personas: verify writes to it, and removes nothing afterwards.
+/// The URL of a database without personas: the run writes to it, and removes nothing afterwards.
 fn empty_database(url: &str) -> Result<String, Failure> {
     let settings = postgres::Settings::parse(url).map_err(|error| {
         Failure::new(ExitCode::Usage, format!("--database {error}"))
@@ -121,7 +121,7 @@ fn serve_flags(arguments: &Verify) -> Vec<String> {
     flags.collect()
 }
 
-/// Waits for Ctrl-C, or for the signal that ends programs.
+/// Waits for Ctrl-C or TERM.
 async fn interrupted() {
     let Ok(mut terminated) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
@@ -168,7 +168,7 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
 
-/// Shows how far the run is.
+/// Shows the progress of the run.
 struct Display<'a> {
     output: &'a Output,
     progress: ProgressDisplay,
@@ -194,7 +194,7 @@ impl<'a> Display<'a> {
             bar.set_message(message);
             bar.tick();
         } else if !self.has_begun || *checking || self.progress.is_line_due() {
-            // A first line at once, so that a short run is seen to work.
+            // The first line is printed at once, so that a short run shows a line too.
             self.has_begun = true;
             self.output.note(&message);
         }

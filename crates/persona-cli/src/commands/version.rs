@@ -1,4 +1,4 @@
-//! `persona version`: what this program is made of.
+//! `persona version`: the versions of the program and of SQLite.
 
 use persona_storage::sqlite::library_version;
 use serde_json::json;

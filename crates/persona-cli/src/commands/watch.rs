@@ -24,13 +24,13 @@ use crate::client::{Api, EventReader, Query, Reply, Told, request};
 use crate::failure::Failure;
 use crate::terminal::{Output, harmless};
 
-/// Pause before the first attempt to go on after a stream has ended, and the longest one: each is
-/// twice as long as the one before.
+/// Pause before the first attempt to connect again after a stream has ended. Each further pause is
+/// twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Watches until the user ends it, or as many events came as were wanted.
+/// Watches until the user ends it, or until the wanted number of events has come.
 pub async fn run(
     arguments: &Watch,
     environment: &Environment,
@@ -41,16 +41,17 @@ pub async fn run(
     let watching = Watching { arguments, output, place: None, left: arguments.count };
     tokio::select! {
         ended = follow(&api, &path, watching) => ended?,
-        // Without this a command behind a pipe would wait for the next change before its end.
+        // Without this branch, the command would notice only at the next event that the reader of
+        // the pipe has ended.
         () = reader_is_gone(), if arguments.exec.is_none() => {}
     }
     api.close().await;
     Ok(())
 }
 
-/// Tells what comes, over as many streams as that takes.
+/// Reports events, over as many streams as necessary.
 async fn follow(api: &Api, path: &str, mut watching: Watching<'_>) -> Result<(), Failure> {
-    // A server that is not there at the start is most likely another one than was meant.
+    // A failure at the start ends the command, because the address is probably wrong.
     let mut response: Result<_, Failure> = Ok(watching.connect(api, path).await?);
     let mut pause = PAUSE_MIN;
     while !watching.has_all() {
@@ -75,18 +76,19 @@ async fn follow(api: &Api, path: &str, mut watching: Watching<'_>) -> Result<(),
     Ok(())
 }
 
-/// Ends when nothing reads the standard output any more; never where that cannot be found out.
+/// Returns when standard output has no reader any more; never returns if the system cannot tell.
 async fn reader_is_gone() {
     let (tell, told) = oneshot::channel();
     let wait = move || {
         let output = std::io::stdout();
-        // No event is asked for: errors are told without that, and the other end is one.
+        // No event is requested, because `poll` always reports errors, and a closed other end is
+        // one.
         let mut ends = [PollFd::new(&output, PollFlags::empty())];
         if retry_on_intr(|| poll(&mut ends, None)).is_ok() {
             let _ = tell.send(());
         }
     };
-    // A thread of its own, as the program does not wait for it when it ends.
+    // A plain thread is used, because the program does not wait for it at its end.
     let started = std::thread::Builder::new().name("persona: reader".into()).spawn(wait);
     if started.is_err() || told.await.is_err() {
         std::future::pending::<()>().await;
@@ -116,11 +118,11 @@ async fn path_of(api: &Api, arguments: &Watch) -> Result<String, Failure> {
     Ok(query.with_some("include", arguments.document.then_some("document")).into_path())
 }
 
-/// How far the command has come.
+/// The state of the command.
 struct Watching<'a> {
     arguments: &'a Watch,
     output: &'a Output,
-    /// What to go on behind when the stream ends; `None` before the first sign of it.
+    /// The place behind which the next stream starts; `None` before the first event or id.
     place: Option<String>,
     /// How many events are still wanted; `None` for all.
     left: Option<u64>,
@@ -142,11 +144,11 @@ impl Watching<'_> {
         Err(Failure::new(ExitCode::Unavailable, "the answer is no stream of events"))
     }
 
-    /// Tells what comes until the stream ends or breaks off; whether anything came.
+    /// Reports events until the stream ends or breaks off; returns whether any message came.
     ///
     /// # Errors
     ///
-    /// An event could not be told.
+    /// An event could not be printed or given to the command.
     async fn read(&mut self, mut stream: EventReader) -> Result<bool, Failure> {
         let mut has_told = false;
         while !self.has_all() {
@@ -156,7 +158,7 @@ impl Watching<'_> {
                 Ok(Some(Told::Event(event, json))) => {
                     self.tell(&event, &json).await?;
                     self.left = self.left.map(|left| left.saturating_sub(1));
-                    // Better than the id alone: it proves in which database the event was.
+                    // The place has a proof of the database, which the id alone does not have.
                     self.place = event.place().map(|place| place.to_string());
                 }
                 Ok(Some(Told::Reset(reset))) => {
@@ -170,7 +172,8 @@ impl Watching<'_> {
                     self.place = Some(sequence.to_string());
                 }
                 Ok(None) | Err(_) => {
-                    // Further than the last event where later ones are not wanted.
+                    // The id can be beyond the last reported event, if the filter skipped later
+                    // ones.
                     let last = stream.last_id().map(str::to_owned);
                     let is_further =
                         last.as_deref().map(number) > self.place.as_deref().map(number);
@@ -223,7 +226,7 @@ impl Watching<'_> {
             .spawn()
             .map_err(|error| failed(&error))?;
         if let Some(mut input) = child.stdin.take() {
-            // A command need not read what it is given.
+            // An error is ignored, because a command need not read its input.
             drop(input.write_all(format!("{json}\n").as_bytes()).await);
         }
         let status = child.wait().await.map_err(|error| failed(&error))?;
@@ -231,7 +234,7 @@ impl Watching<'_> {
     }
 }
 
-/// The number of a place.
+/// The sequence number of a place.
 fn number(place: &str) -> u64 {
     place.split('-').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }

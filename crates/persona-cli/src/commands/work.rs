@@ -1,4 +1,4 @@
-//! Long work on a file: shows how far it is, and ends it at Ctrl-C with nothing half done.
+//! Long work on a file: shows its progress, and ends it at Ctrl-C without leaving half a result.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::failure::Failure;
 use crate::terminal::{Output, ProgressDisplay};
 
-/// Bytes of a page of the database, in which copying counts.
+/// Bytes of a page of the database; copying counts pages.
 const PAGE_BYTES: u64 = 4096;
 
 /// Does the work on this thread, while another thread waits for Ctrl-C.
@@ -51,8 +51,8 @@ pub fn run_as<T, E>(
 
 /// Waits for Ctrl-C or the end of the work, whichever comes first.
 fn note_interrupt(interrupted: &AtomicBool, ended: oneshot::Receiver<()>) {
-    // Without a runtime Ctrl-C ends the program at once, which leaves an unfinished file that every
-    // later command ignores.
+    // Without a runtime Ctrl-C ends the program at once, and leaves an unfinished file, which later
+    // commands ignore.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
@@ -64,7 +64,7 @@ fn note_interrupt(interrupted: &AtomicBool, ended: oneshot::Receiver<()>) {
     });
 }
 
-/// Shows how far the work is.
+/// Shows the progress of the work.
 struct Display<'a> {
     output: &'a Output,
     progress: ProgressDisplay,
@@ -97,8 +97,8 @@ impl<'a> Display<'a> {
     }
 }
 
-/// How far a step is after this time, for a log. What cannot be foretold is not: rows of the
-/// structure are estimated, and of what has not begun there is no rate.
+/// The progress of a step after this time, as a line. No remaining time is given where it would be
+/// a guess: when the total is an estimate, or when the step has just begun.
 fn line_of(progress: Progress, elapsed: Duration) -> String {
     let Progress { step, done, total } = progress;
     let so_far = format!("{}: {done} of {total} {}", step.as_str(), step.unit());
@@ -111,7 +111,7 @@ fn line_of(progress: Progress, elapsed: Duration) -> String {
     format!("{so_far}, {rate}/s, about {left} s left")
 }
 
-/// How the bar of a step looks.
+/// The template of the progress bar of a step.
 fn template_of(step: Step) -> &'static str {
     match step {
         Step::Copying => "copying   {wide_bar} {percent}% {binary_bytes_per_sec} {eta}",
@@ -123,7 +123,8 @@ fn template_of(step: Step) -> &'static str {
     }
 }
 
-/// The failure of a command that found damage in a file. As JSON the findings were printed already.
+/// The failure of a command that found damage in a file. With `--json` the findings were printed
+/// already.
 pub fn unsound(message: String, output: &Output) -> Failure {
     if output.is_json() {
         return Failure::silent(ExitCode::Failure);
@@ -147,7 +148,7 @@ mod tests {
         };
         assert_eq!(line(Step::Structure, 3, 15, 100), "checking the structure: 3 of 15 rows");
         assert_eq!(line(Step::Personas, 0, 200, 9), "checking the personas: 0 of 200 personas");
-        // Slower than one in a second.
+        // A rate below one in a second.
         assert_eq!(
             line(Step::Personas, 4, 10, 20),
             "checking the personas: 4 of 10 personas, 0/s, about 30 s left"

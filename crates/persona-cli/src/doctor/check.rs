@@ -1,20 +1,20 @@
-//! What a check is, and what it finds.
+//! The types of checks and of their findings.
 
 use super::facts::Facts;
 
-/// How bad something is.
+/// The level of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Level {
-    /// As it should be.
+    /// Nothing is wrong.
     Ok,
-    /// It works, but needs a look.
+    /// It works, but needs attention.
     Warn,
-    /// It does not work, or what was promised does not hold.
+    /// It does not work, or a promise does not hold.
     Fail,
 }
 
 impl Level {
-    /// The word for it.
+    /// The word for this level.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -24,10 +24,10 @@ impl Level {
     }
 }
 
-/// What a check found.
+/// The finding of a check.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// How bad it is.
+    /// The level.
     pub level: Level,
     /// What was found, as a sentence fragment.
     pub text: String,
@@ -47,33 +47,33 @@ impl Finding {
     }
 }
 
-/// One thing that can be right or wrong.
+/// A check of one thing.
 pub struct Check {
-    /// What is looked at.
+    /// The name of what is checked.
     pub name: &'static str,
-    /// What was found; `None` where there is nothing to look at.
+    /// The test; it returns `None` if there is nothing to check.
     pub test: fn(&Facts) -> Option<Finding>,
-    /// What to do when it is not as it should be: a command where there is one.
+    /// The advice for a finding that is not `Ok`: a command if there is one.
     pub fix: fn(&Facts) -> String,
 }
 
-/// Checks that belong together.
+/// A group of checks.
 pub struct Group {
-    /// What they are about.
+    /// The name of the group.
     pub name: &'static str,
-    /// In the order in which they are read.
+    /// The checks, in the order in which they are shown.
     pub checks: &'static [Check],
 }
 
 /// The result of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckResult {
-    /// The group that it belongs to.
+    /// The group of the check.
     pub group: &'static str,
-    /// What was looked at.
+    /// The name of what was checked.
     pub name: &'static str,
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
-    /// What to do about it; only where it is not as it should be.
+    /// The advice; only for a finding that is not `Ok`.
     pub fix: Option<String>,
 }

@@ -1,5 +1,4 @@
-//! `persona doctor`: what is wrong with a file, its place and its server, and what to do about each
-//! fault.
+//! `persona doctor`: examines a file, its place and its server, and advises on each fault.
 //!
 //! First the facts are gathered (`facts/`), in an order that is safe beside a running server. Then
 //! every check (`checks/`, one file for each group) is a pure function over the facts.

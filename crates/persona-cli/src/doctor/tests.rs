@@ -1,4 +1,4 @@
-//! Checks over facts that no test machine has.
+//! Tests of checks with facts that no test machine has.
 
 use persona_http::contract::Time;
 use persona_http::contract::status::{Checkpoints, Contention, Process, Status, WriteLockWindow};
@@ -79,7 +79,7 @@ fn server() -> ServerFacts {
 }
 
 impl ServerFacts {
-    /// The status, to be changed.
+    /// The status of the server, to be changed by a test.
     fn status(&mut self) -> &mut Status {
         self.status.as_mut().expect("a status")
     }
@@ -89,7 +89,7 @@ impl ServerFacts {
     }
 }
 
-/// What is not as it should be, after these changes to sound facts.
+/// The results that are not `Ok`, after a change to sound facts.
 fn bad(change: impl FnOnce(&mut FileFacts, &mut ServerFacts)) -> Vec<CheckResult> {
     let (mut file, mut server) = (file(), server());
     change(&mut file, &mut server);
@@ -100,7 +100,7 @@ fn bad(change: impl FnOnce(&mut FileFacts, &mut ServerFacts)) -> Vec<CheckResult
     examine(&facts).into_iter().filter(|outcome| outcome.finding.level > Level::Ok).collect()
 }
 
-/// The only thing that is not as it should be: its name, its level, its text and its fix.
+/// The only result that is not `Ok`: its name, level, text and fix.
 #[track_caller]
 fn only(change: impl FnOnce(&mut FileFacts, &mut ServerFacts)) -> (&'static str, Level, String) {
     let mut bad = bad(change);

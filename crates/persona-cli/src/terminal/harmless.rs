@@ -1,12 +1,12 @@
-//! Text that cannot steer a terminal.
+//! Makes text safe for a terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Text for a terminal: control characters other than line feed and tab are shown instead of
-/// obeyed, because a prompt from the internet must not move the cursor or change the title of the
-/// window. Nor must it turn the direction of writing, so that what is shown is not what is there
-/// (Unicode, annex 9).
+/// Text for a terminal: control characters other than line feed and tab are made visible, because a
+/// prompt from the internet must not move the cursor or change the title of the window. Characters
+/// that change the direction of writing are made visible too, because they could hide what a text
+/// says (Unicode, annex 9).
 pub fn harmless(text: &str) -> String {
     let shown = |char: char| match char {
         '\n' | '\t' => char,
@@ -18,13 +18,13 @@ pub fn harmless(text: &str) -> String {
     text.replace("\r\n", "\n").chars().map(shown).collect()
 }
 
-/// Whether a character turns the direction in which the characters beside it are written.
+/// Whether a character changes the direction of writing.
 fn turns_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// JSON for a terminal too: what steers one is written as an escape, which means the same (RFC
-/// 8259, section 7). Outside of strings no such character can stand.
+/// Makes JSON safe for a terminal: control characters are written as escapes, which mean the same
+/// (RFC 8259, section 7). Valid JSON has such characters only in strings.
 pub fn harmless_json(text: &str) -> Cow<'_, str> {
     let steers = |char: char| matches!(char, '\u{7f}'..='\u{9f}') || turns_direction(char);
     if !text.contains(steers) {

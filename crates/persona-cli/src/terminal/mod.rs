@@ -1,7 +1,7 @@
-//! What a person or a script sees: results on standard output, messages on standard error.
+//! The output of the program: results on standard output, messages on standard error.
 //!
 //! What lives here: how text, tables, progress and failures are written, and how a question is
-//! asked. What must not: what any command has to say. Start reading at `output.rs`.
+//! asked. What must not: the content of any command's output. Start reading at `output.rs`.
 
 mod harmless;
 mod output;

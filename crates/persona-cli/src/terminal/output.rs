@@ -1,4 +1,4 @@
-//! Where results and messages go, and how they look.
+//! Writes results and messages.
 
 use std::fmt::Write as _;
 use std::io::{self, Stderr, Stdout, Write};
@@ -8,29 +8,29 @@ use serde_json::Value;
 use super::harmless::harmless_json;
 use crate::failure::Failure;
 
-/// Columns that are assumed where results do not go to a terminal.
+/// Assumed width in columns if results do not go to a terminal.
 const COLUMNS_UNKNOWN: usize = 80;
 
-/// What a piece of text means; the colour follows from it.
+/// The meaning of a piece of text, from which its colour follows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tone {
-    /// Something failed.
+    /// An error.
     Error,
-    /// Something needs a look.
+    /// A warning.
     Warning,
-    /// What to do next.
+    /// A hint on what to do.
     Hint,
-    /// Headings.
+    /// A heading.
     Strong,
-    /// What matters less.
+    /// Text that matters less.
     Dim,
-    /// What a change took away.
+    /// Text that a change removed.
     Removed,
-    /// What a change brought.
+    /// Text that a change added.
     Added,
-    /// The words that a change took away, in a line of others.
+    /// Words that a change removed within a line.
     RemovedWord,
-    /// The words that a change brought, in a line of others.
+    /// Words that a change added within a line.
     AddedWord,
 }
 
@@ -73,7 +73,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// Standard output is gone; a closed pipe ends the program quietly.
+    /// Standard output cannot be written; a closed pipe ends the program quietly.
     pub fn result(&self, line: &str) -> Result<(), Failure> {
         self.bytes(&[line.as_bytes(), b"\n"].concat())
     }
@@ -96,7 +96,8 @@ impl Output {
         self.result(&harmless_json(&String::from_utf8_lossy(text)))
     }
 
-    /// Columns of the terminal that results go to; [`COLUMNS_UNKNOWN`] where they go elsewhere.
+    /// Columns of the terminal that results go to; [`COLUMNS_UNKNOWN`] if they do not go to a
+    /// terminal.
     pub fn columns(&self) -> usize {
         let size =
             rustix::termios::tcgetwinsize(&self.stdout).ok().map(|size| usize::from(size.ws_col));

@@ -1,4 +1,4 @@
-//! How far long work is: a bar on a terminal, a line every few seconds elsewhere.
+//! The progress of long work: a bar on a terminal, otherwise a line every few seconds.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -7,18 +7,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Output;
 
-/// Time between two lines where there is no bar.
+/// Time between two lines if there is no bar.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A bar on standard error, removed when this is dropped; or lines in its place.
+/// A bar on standard error, which is removed when the value is dropped; or the pace of lines in
+/// place of a bar.
 pub struct ProgressDisplay {
     bar: Option<ProgressBar>,
     last_line_at: Instant,
 }
 
 impl ProgressDisplay {
-    /// A bar of this length, or a spinner without one; none where standard error is no terminal, or
-    /// where results are JSON or messages are not wanted.
+    /// Makes a bar of this length, or a spinner without one. There is no bar if standard error is
+    /// no terminal, results are JSON, or `--quiet` is given.
     pub fn new(output: &Output, template: &str, length: Option<u64>) -> Self {
         let has_bar = !output.is_quiet() && !output.is_json() && std::io::stderr().is_terminal();
         let bar = has_bar.then(|| {
@@ -28,7 +29,7 @@ impl ProgressDisplay {
         Self { bar, last_line_at: Instant::now() }
     }
 
-    /// Begins another step, with another look and at its start.
+    /// Begins another step with another template, at position 0.
     pub fn restart(&self, template: &str) {
         if let Some(bar) = &self.bar {
             bar.reset();
@@ -36,12 +37,13 @@ impl ProgressDisplay {
         }
     }
 
-    /// The bar, where there is one.
+    /// The bar, if there is one.
     pub fn bar(&self) -> Option<&ProgressBar> {
         self.bar.as_ref()
     }
 
-    /// Whether there is no bar and the last line is long enough ago; the time starts over then.
+    /// Whether a line is due: there is no bar, and the last line is long enough ago. If so, the
+    /// time starts again.
     pub fn is_line_due(&mut self) -> bool {
         let is_due = self.bar.is_none() && self.last_line_at.elapsed() >= LINE_INTERVAL;
         if is_due {
@@ -50,7 +52,7 @@ impl ProgressDisplay {
         is_due
     }
 
-    /// Writes messages without tearing the bar.
+    /// Writes messages without damaging the bar.
     pub fn write(&self, write: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(write),

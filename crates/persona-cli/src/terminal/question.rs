@@ -9,15 +9,15 @@ pub fn can_be_asked() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks on a thread of its own, so that Ctrl-C ends the command while it waits for the answer. An
-/// empty answer is `usual`.
+/// Asks on a separate thread, so that Ctrl-C ends the command while it waits for the answer. An
+/// empty answer counts as `usual`.
 pub async fn confirmed(question: String, usual: bool) -> Result<bool, Failure> {
     let asked = tokio::task::spawn_blocking(move || {
         let mut stderr = io::stderr();
         write!(stderr, "{question} {} ", if usual { "[Y/n]" } else { "[y/N]" })
             .and_then(|()| stderr.flush())?;
         let mut answer = String::new();
-        // The end of the input is no consent.
+        // The end of the input counts as no.
         let is_answered = io::stdin().lock().read_line(&mut answer)? > 0;
         Ok(match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => true,

@@ -1,10 +1,10 @@
-//! Paths in commands that a message proposes.
+//! Quotes paths for commands that a message proposes.
 
 use std::path::Path;
 
-/// A path as one word of a POSIX shell.
+/// Quotes a path as one word of a POSIX shell.
 ///
-/// A path that holds a NUL byte, which no file can have, stays as it is.
+/// A path that holds a NUL byte, which no file can have, stays unchanged.
 pub fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let quoted = shlex::try_quote(&text).map(std::borrow::Cow::into_owned);

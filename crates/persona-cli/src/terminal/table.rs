@@ -5,12 +5,13 @@ use unicode_width::UnicodeWidthStr;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-/// How a column gives way where all of them do not fit.
+/// How a column shrinks if the table does not fit.
 #[derive(Clone, Copy, Debug)]
 pub struct GivesWay {
-    /// Cells that it keeps at least; [`usize::MAX`] for one that is never shortened.
+    /// Fewest cells of the column; [`usize::MAX`] for a column that is never shortened.
     pub least: usize,
-    /// The column with the largest number is the first to be left out; one with 0 never is.
+    /// The order in which columns are left out: the largest number first; a column with 0 is never
+    /// left out.
     pub leaves: u8,
 }
 
@@ -36,9 +37,8 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The same in at most so many cells a line, as far as the columns can give way: those that
-    /// come last in the order of leaving are left out first, and what is left is shortened where it
-    /// is too wide.
+    /// The rows as lines of at most `cells_max` cells, as far as the columns can shrink: columns
+    /// are left out in their order, and the others are shortened if they are too wide.
     pub fn fitted<const N: usize>(&self, cells_max: usize, ways: [GivesWay; N]) -> String {
         let widths = self.widths();
         let least = |column: usize| widths[column].min(ways[column].least);
@@ -98,7 +98,7 @@ impl Table {
     }
 }
 
-/// At most this many cells of a text, with an ellipsis where something was left out.
+/// At most this many cells of a text, with an ellipsis if text was cut off.
 pub fn shortened(text: &str, cells_max: usize) -> String {
     if text.width() <= cells_max {
         return text.into();

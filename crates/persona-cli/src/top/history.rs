@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 /// Seconds that are kept.
 const SECONDS_MAX: usize = 60;
 
-/// Bars from nothing to the highest.
+/// The characters of bars, from the lowest to the highest.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The last minute of one figure; `None` for a second of which nothing is known.
+/// The last minute of one figure; `None` for a second without an answer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct History {
     values: VecDeque<Option<u64>>,
@@ -23,8 +23,8 @@ impl History {
         self.values.push_back(value);
     }
 
-    /// One bar a second, the newest at the right, the highest as high as a character; in exactly
-    /// this many characters.
+    /// Draws one bar for each second in exactly `width` characters: the newest is at the right, and
+    /// the highest value has the full height.
     pub fn bars(&self, width: usize) -> String {
         let shown = self.values.len().min(width).min(SECONDS_MAX);
         let values = || self.values.iter().skip(self.values.len() - shown);
@@ -32,7 +32,7 @@ impl History {
         let bar = |value: &Option<u64>| match value {
             None => ' ',
             Some(0) => BARS[0],
-            // Rounded up, so that little is never shown as nothing.
+            // Rounded up, so that a small value is never shown as zero.
             Some(value) => {
                 BARS[usize::try_from((u128::from(*value) * 7).div_ceil(u128::from(highest)))
                     .unwrap_or(7)

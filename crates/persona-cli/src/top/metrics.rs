@@ -1,21 +1,21 @@
-//! `/metrics`, read back: series by name and labels, and histograms.
+//! Reads `/metrics`: series by name and labels, and histograms.
 
 use std::collections::BTreeMap;
 
-/// The values of one answer.
+/// The metrics of one answer.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Metrics {
     series: BTreeMap<String, f64>,
 }
 
-/// How many values were at most as large as each bound; the last bound is infinite.
+/// A histogram: for each bound the number of values up to it. The last bound is infinite.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Histogram {
     buckets: Vec<(f64, f64)>,
 }
 
 impl Metrics {
-    /// Reads the Prometheus text format; lines that are none of a series are left out.
+    /// Reads the Prometheus text format; lines without a series are skipped.
     pub fn read(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let series = lines.filter_map(|line| {
@@ -25,17 +25,17 @@ impl Metrics {
         Self { series: series.collect() }
     }
 
-    /// The names of all series, without labels; a name comes once for each of its series.
+    /// The names of all series, without labels; a name is repeated for each of its series.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.series.keys().map(|series| series.split('{').next().unwrap_or_default())
     }
 
-    /// The value of a series; zero when it is not there.
+    /// The value of a series; zero if the series is missing.
     pub fn value(&self, series: &str) -> f64 {
         self.series.get(series).copied().unwrap_or_default()
     }
 
-    /// The sum of all series with this name of which the labels contain this text.
+    /// The sum of all series with this name and with this text in their labels.
     pub fn sum(&self, name: &str, labels: &str) -> f64 {
         self.of(name).filter(|(found, _)| found.contains(labels)).map(|(_, value)| value).sum()
     }
@@ -45,7 +45,7 @@ impl Metrics {
         self.of(name).map(|(labels, _)| labels).collect()
     }
 
-    /// The histogram with this name, the sum of all series of which the labels contain this text.
+    /// The histogram with this name, summed over all series with this text in their labels.
     pub fn histogram(&self, name: &str, labels: &str) -> Histogram {
         let mut buckets: Vec<(f64, f64)> = Vec::new();
         let name = format!("{name}_bucket");
@@ -78,7 +78,7 @@ pub fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
 }
 
 impl Histogram {
-    /// What was counted since an earlier look; everything when the counters have started again.
+    /// The counts since an earlier look; all counts if the counters have started again from zero.
     pub fn since(&self, earlier: &Self) -> Self {
         let before = |bound: f64| {
             earlier
@@ -104,8 +104,8 @@ impl Histogram {
         }
     }
 
-    /// A value that at least this share of all values do not exceed, in microseconds: the bound of
-    /// a bucket. `None` when nothing was counted; above the largest bound, that bound.
+    /// A bound in microseconds that at least this share of all values do not exceed: the upper
+    /// bound of a bucket, or the largest finite bound. `None` without values.
     pub fn quantile_micros(&self, share: f64) -> Option<u64> {
         let total = self.buckets.last().map(|(_, count)| *count).filter(|count| *count > 0.0)?;
         let largest =

@@ -1,8 +1,8 @@
-//! `persona top`: what a running server does, second by second.
+//! `persona top`: shows the activity of a running server, second by second.
 //!
-//! What lives here: figures out of two looks at a server (`metrics.rs`, `reading.rs`), their last
-//! minute (`history.rs`), how they are shown (`view.rs`, a pure function), and the terminal
-//! (`screen.rs`). What must not: how a server is reached (`cli/top.rs`).
+//! What lives here: the figures from two looks at a server (`metrics.rs`, `reading.rs`), their last
+//! minute (`history.rs`), the view (`view.rs`, a pure function), and the terminal (`screen.rs`).
+//! What must not: how a server is reached (`commands/top.rs`).
 //!
 //! Start reading at `reading.rs`.
 

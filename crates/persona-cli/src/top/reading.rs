@@ -1,4 +1,4 @@
-//! Two looks at a server become the figures of the time between them.
+//! Computes figures from two looks at a server.
 
 use std::time::Instant;
 
@@ -13,30 +13,30 @@ pub(super) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 /// The metric that counts requests.
 const REQUESTS: &str = "persona_http_requests_total";
 
-/// The metric that measures how long they took.
+/// The metric that measures the time of requests.
 const DURATION: &str = "persona_http_request_duration_seconds";
 
-/// What a server said at one moment.
+/// The answers of a server at one moment.
 #[derive(Clone, Debug)]
 pub struct Look {
-    /// When.
+    /// When the answers came.
     pub at: Instant,
-    /// `/api/v1/status`.
+    /// The answer to `/api/v1/status`.
     pub status: Status,
-    /// `/metrics`.
+    /// The answer to `/metrics`.
     pub metrics: Metrics,
 }
 
-/// One process.
+/// The figures of one process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Process {
     /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Process id.
     pub pid: u32,
-    /// How long it has been running.
+    /// How long the process has been running, in seconds.
     pub uptime_s: u64,
-    /// How often its slot was filled again.
+    /// How often the slot was filled again.
     pub restarts: u64,
     /// Connections that are open.
     pub connections: u64,
@@ -46,66 +46,66 @@ pub struct Process {
     pub writes: u64,
     /// Writes that wait.
     pub queue: u64,
-    /// Whether it waits for the write lock or is in.
+    /// Whether the process waits for the write lock or holds it, as a word.
     pub write_lock_users: &'static str,
 }
 
-/// One route.
+/// The figures of one route.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Route {
-    /// Method and pattern.
+    /// Method and pattern of the path.
     pub name: String,
     /// Requests in a second.
     pub requests: u64,
-    /// How long they took, half and 99 of 100 of them.
+    /// How long requests took.
     pub took: Times,
 }
 
-/// Half and 99 of 100 took no longer than this, in microseconds; `None` when there was nothing to
-/// measure.
+/// Quantiles of times in microseconds; `None` without measurements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Times {
-    /// Half of them.
+    /// Half of the times are no longer.
     pub p50: Option<u64>,
-    /// Ninety-nine in a hundred.
+    /// Ninety-nine in a hundred times are no longer.
     pub p99: Option<u64>,
 }
 
-/// What a database server has instead of a write lock, a WAL and checkpoints.
+/// The figures of a database server, which has no write lock, no WAL and no checkpoints of this
+/// program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerReading {
-    /// Connections to it, of all its clients.
+    /// Connections to the database server, of all its clients.
     pub connections: u64,
-    /// Most connections that it takes.
+    /// Most connections that the database server accepts.
     pub connections_max: u64,
     /// How long writes waited for a connection.
     pub queue_wait: Times,
-    /// How long they took from then on.
+    /// How long writes took from then on.
     pub transaction: Times,
 }
 
-/// The figures of the time between two looks; what is counted is counted by the second.
+/// The figures of the time between two looks; counts are per second.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reading {
     /// Version of the server.
     pub version: String,
-    /// How long it has been running.
+    /// How long the server has been running, in seconds.
     pub uptime_s: u64,
     /// Durability class.
     pub durability: String,
-    /// Engine, journal mode and file system in words.
+    /// Engine, journal mode and file system as text.
     pub engine: String,
-    /// Living personas.
+    /// Number of personas that are not deleted.
     pub personas: u64,
     /// The maintenance process first, then the workers.
     pub processes: Vec<Process>,
-    /// Requests answered.
+    /// Requests answered in a second.
     pub requests: u64,
-    /// By class of status: 2xx, 3xx, 4xx, 5xx.
+    /// Requests answered in a second by class of status: 2xx, 3xx, 4xx, 5xx.
     pub classes: [u64; 4],
-    /// Requests being answered.
+    /// Requests that are being answered now.
     pub in_flight: u64,
-    /// Writes finished.
+    /// Writes finished in a second.
     pub writes: u64,
     /// Writes that wait.
     pub queue: u64,
@@ -113,34 +113,34 @@ pub struct Reading {
     pub write_lock_wait: Times,
     /// How long writers held the write lock.
     pub write_lock_hold: Times,
-    /// Attempts that met a lock held outside the write lock.
+    /// Attempts that met a lock of SQLite, held by a process without the write lock.
     pub lock_retries: u64,
-    /// Writes that did not get their turn.
+    /// Writes that did not get their turn in time.
     pub given_up: u64,
-    /// What there is to say of a database server; `None` where a file keeps the personas.
+    /// The figures of the database server; `None` if the database is a file.
     pub server: Option<ServerReading>,
-    /// Bytes of the WAL.
+    /// Size of the WAL in bytes.
     pub log_bytes: u64,
     /// Bytes that the WAL is kept below.
     pub log_bytes_max: u64,
     /// Pages in the WAL at which a checkpoint begins.
     pub autocheckpoint: u64,
-    /// Checkpoints that copied everything back.
+    /// Checkpoints that copied the whole WAL.
     pub checkpoints: u64,
-    /// Checkpoints that a reader held up, since the start.
+    /// Checkpoints that a reader blocked, since the start.
     pub checkpoints_blocked: u64,
     /// Checkpoints that failed, since the start.
     pub checkpoints_failed: u64,
-    /// How long ago the last complete one was.
+    /// How long ago the last complete checkpoint ended, in seconds.
     pub last_checkpoint_s: Option<u64>,
-    /// Age of the oldest list or export that still runs.
+    /// Age of the oldest list or export that is still running, in seconds.
     pub longest_read_s: u64,
-    /// The routes that were asked, the busiest first.
+    /// The routes with requests, the busiest first.
     pub routes: Vec<Route>,
 }
 
 impl Reading {
-    /// The figures of the time between two looks.
+    /// Computes the figures of the time between two looks.
     pub fn between(before: &Look, now: &Look) -> Self {
         let between = Between {
             before,
@@ -189,7 +189,7 @@ impl Reading {
         }
     }
 
-    /// As JSON, for scripts.
+    /// The figures as JSON, for scripts.
     pub fn to_json(&self) -> Value {
         let times = |times: Times| json!({ "p50": times.p50, "p99": times.p99 });
         let process = |entry: &Process| {
@@ -238,7 +238,7 @@ impl Reading {
     }
 }
 
-/// Engine, journal mode and file system in words.
+/// Engine, journal mode and file system as text.
 fn engine_of(status: &Status) -> String {
     if let Some(server) = &status.server {
         return format!("PostgreSQL {} at {}", status.engine_version, server.place);
@@ -263,7 +263,7 @@ struct Between<'a> {
 }
 
 impl Between<'_> {
-    /// By how much a counter grew in a second. One that is smaller than before has started again
+    /// The growth of a counter per second. A counter that is smaller than before has started again
     /// from zero.
     fn grown(&self, before: f64, now: f64) -> u64 {
         whole((if now < before { now } else { now - before }) / self.seconds)

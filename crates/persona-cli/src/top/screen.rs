@@ -1,4 +1,4 @@
-//! The terminal: taken over at the start, and given back however the program ends.
+//! Takes over the terminal at the start, and restores it however the program ends.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;
@@ -15,19 +15,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::Size;
 
-/// Size of a terminal that does not tell: that of the first ones.
+/// Assumed size of a terminal that does not report its size.
 const SIZE_DEFAULT: Size = Size { columns: 80, rows: 24 };
 
-/// What the user did.
+/// An input of the user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// Asked to end.
+    /// The user wants to end the view.
     Quit,
-    /// Changed the size of the window.
+    /// The size of the window changed.
     Resize,
 }
 
-/// The terminal while it is taken over; dropping it gives it back.
+/// The terminal while it is taken over; dropping the value restores it.
 pub struct Screen(());
 
 impl Screen {
@@ -36,15 +36,15 @@ impl Screen {
         io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
-    /// Takes the terminal over.
+    /// Takes over the terminal.
     ///
     /// # Errors
     ///
-    /// The terminal does not obey.
+    /// The terminal refused a setting.
     pub fn enter() -> io::Result<Self> {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            // First, so that the message can be read.
+            // The terminal is restored first, so that the message of the panic can be read.
             give_back();
             before(panic);
         }));
@@ -56,8 +56,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Keys and changes of the window from now on. The thread that reads them ends with the
-    /// program.
+    /// The stream of inputs from now on. The thread that reads them ends with the program.
     pub fn inputs(&self) -> UnboundedReceiver<Input> {
         let (sender, inputs) = unbounded_channel();
         thread::spawn(move || {
@@ -71,7 +70,7 @@ impl Screen {
         inputs
     }
 
-    /// Its size now.
+    /// The current size of the terminal.
     pub fn size(&self) -> Size {
         match tcgetwinsize(io::stdout()) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
@@ -85,7 +84,7 @@ impl Screen {
     ///
     /// # Errors
     ///
-    /// The terminal is gone.
+    /// The terminal cannot be written.
     pub fn show(&self, lines: &[String]) -> io::Result<()> {
         let mut out = Vec::new();
         queue!(out, BeginSynchronizedUpdate)?;
@@ -114,7 +113,8 @@ impl Drop for Screen {
     }
 }
 
-/// Safe to be called more than once. A terminal that is gone needs nothing back.
+/// Restores the terminal; safe to call more than once. Errors are ignored, because a closed
+/// terminal needs no restoring.
 fn give_back() {
     let mut out = io::stdout().lock();
     let _ = queue!(out, cursor::Show, LeaveAlternateScreen).and_then(|()| out.flush());

@@ -1,5 +1,5 @@
-//! What is shown: figures, their last minute, and what is wrong, as lines of a given width. Knows
-//! no terminal.
+//! The view: figures, their last minute, and warnings, as lines of a given width. It does not use
+//! the terminal.
 
 use persona_server::units::{long_time, short_time, size};
 use unicode_width::UnicodeWidthStr;
@@ -12,20 +12,19 @@ const NAME_WIDTH: usize = 13;
 const VALUE_WIDTH: usize = 25;
 const BARS_MAX: usize = 60;
 
-/// Number of figures that have bars.
+/// Number of figures with bars.
 const FIGURES: usize = 11;
 
-/// From this share of its limit on, the length of the WAL is a warning, in percent.
+/// Size of the WAL that gives a warning, in percent of its limit.
 const LOG_PERCENT_NOTABLE: u64 = 75;
 
-/// From this share of its limit on, the number of connections of a database server is a warning, in
-/// percent.
+/// Connections to the database server that give a warning, in percent of its limit.
 const CONNECTIONS_PERCENT_NOTABLE: u64 = 90;
 
-/// A wait from which on writers get in each other's way, in microseconds.
+/// Wait for the write lock that gives a warning, in microseconds.
 const WAIT_NOTABLE_MICROS: u64 = 50_000;
 
-/// Size of the place to show something in.
+/// The size of the area of the view.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Size {
     /// Characters of a line.
@@ -34,21 +33,21 @@ pub struct Size {
     pub rows: usize,
 }
 
-/// How a piece of text is to be seen.
+/// The emphasis of a piece of text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Emphasis {
-    /// Like all others.
+    /// Ordinary text.
     #[default]
     Plain,
-    /// Headings.
+    /// A heading.
     Strong,
-    /// What matters less.
+    /// Text that matters less.
     Dim,
     /// Bars.
     Bars,
-    /// Needs a look.
+    /// A warning.
     Warning,
-    /// Something failed.
+    /// An error.
     Error,
 }
 
@@ -57,7 +56,7 @@ pub enum Emphasis {
 pub struct Span {
     /// The text.
     pub text: String,
-    /// How it is to be seen.
+    /// The emphasis of the text.
     pub emphasis: Emphasis,
 }
 
@@ -76,23 +75,23 @@ struct Figure {
     emphasis: Emphasis,
 }
 
-/// Everything that is shown of a server.
+/// The state of the view of one server.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct View {
     url: String,
     reading: Reading,
     histories: [History; FIGURES],
-    /// Since how many seconds nothing was heard, and why.
+    /// Number of seconds without an answer, and the reason; `None` if the last look succeeded.
     trouble: Option<(u64, String)>,
 }
 
 impl View {
-    /// A view of the server with this URL, of which nothing is known yet.
+    /// Makes an empty view of the server with this URL.
     pub fn new(url: &str) -> Self {
         Self { url: url.into(), ..Self::default() }
     }
 
-    /// Takes in the figures of a second.
+    /// Adds the figures of a second.
     pub fn update(&mut self, reading: Reading) {
         self.trouble = None;
         for (history, figure) in self.histories.iter_mut().zip(figures(&reading)) {
@@ -101,16 +100,16 @@ impl View {
         self.reading = reading;
     }
 
-    /// Notes that the server did not answer in this second. The last figures stay, and the bars get
-    /// a gap.
+    /// Records that the server did not answer in this second. The last figures stay, and the bars
+    /// get a gap.
     pub fn lost(&mut self, reason: &str) {
         let silent_s = self.trouble.as_ref().map_or(1, |(seconds, _)| seconds + 1);
         self.trouble = Some((silent_s, reason.into()));
         self.histories.iter_mut().for_each(|history| history.push(None));
     }
 
-    /// The lines to show, none longer than the place is wide. In a low place the last ones are left
-    /// out.
+    /// The lines to show, none wider than the area. If the area has too few rows, the last lines
+    /// are left out.
     pub fn frame(&self, place: Size) -> Vec<Line> {
         let mut lines = self.head(place);
         lines.push(Line::new());
@@ -118,7 +117,7 @@ impl View {
         lines.push(Line::new());
         lines.extend(self.figures(place));
         let routes = self.routes();
-        // One line stays for the foot, and a heading without a route below it says nothing.
+        // The table of routes needs room for its heading, at least one route, and the footer.
         if !routes.is_empty() && lines.len() + 5 <= place.rows {
             lines.push(Line::new());
             let room = place.rows - lines.len() - 2;
@@ -229,7 +228,7 @@ impl View {
     }
 }
 
-/// One line of plain text about a second, for files and pipes.
+/// The figures of a second as one line of plain text, for files and pipes.
 pub fn line(reading: &Reading) -> String {
     let time = |micros: Option<u64>| micros.map_or("-".into(), short_time);
     let serving = reading.processes.iter().filter(|entry| entry.slot > 0).count();
@@ -267,7 +266,7 @@ fn notable(figure: Figure, is_notable: bool, emphasis: Emphasis) -> Figure {
     if is_notable { Figure { emphasis, ..figure } } else { figure }
 }
 
-/// At most [`FIGURES`]: what every server has, and then what it has for its kind of database.
+/// The figures, at most [`FIGURES`]: those of every server, then those of its kind of database.
 fn figures(reading: &Reading) -> Vec<Figure> {
     let class = |at: usize| {
         plain(CLASSES[at], format!("{}/s", grouped(reading.classes[at])), reading.classes[at])
@@ -355,7 +354,7 @@ fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
-/// A number with a comma after each three digits.
+/// A number with commas between groups of three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

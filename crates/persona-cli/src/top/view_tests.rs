@@ -1,4 +1,4 @@
-//! What is shown in places of several sizes.
+//! Tests of the view in areas of several sizes.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,5 @@
-//! What an answer says: outcome, revision, state. And what it must not say: the check E.
+//! Interprets an answer: outcome, revision, state. Also checks what no answer may contain (check
+//! E).
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -16,11 +17,12 @@ use super::connection::Answer;
 use super::history::{Knowledge, RequestKind};
 use super::random::effect_of;
 
-/// What every key that this program writes begins with; the number of the request follows.
+/// The prefix of every key that this program writes into documents; the number of the request
+/// follows.
 const KEY_PREFIX: &str = "v";
 /// A word that no client may ever read.
 const LOCKED: &[u8] = b"locked";
-/// Codes of problems that say that nothing was changed (`/api/v1/problems`), beside those of
+/// Codes of problems that mean that nothing was changed (`/api/v1/problems`), besides those of
 /// conditions.
 const NOT_KEPT: [Code; 5] =
     [Code::Busy, Code::TooManyKeys, Code::Unreachable, Code::StorageFailed, Code::StorageFull];
@@ -32,30 +34,30 @@ pub fn key_of(request: u32) -> String {
     format!("{KEY_PREFIX}{request}")
 }
 
-/// The members of a persona that matter here.
+/// The members of a persona that the checks need.
 #[derive(Deserialize, Debug)]
 pub struct Seen {
-    /// Its identity, as text.
+    /// The identity, as text.
     pub id: String,
-    /// Its revision.
+    /// The revision.
     pub revision: u32,
     deleted_at: Option<IgnoredAny>,
     extensions: Keys,
 }
 
 impl Seen {
-    /// Its state, as [`super::checks`] defines it.
+    /// The state of the persona, as [`super::checks`] defines it.
     pub fn state(&self) -> Option<NonZeroU64> {
         NonZeroU64::new(self.extensions.state ^ if self.is_deleted() { DELETED } else { 0 })
     }
 
-    /// Whether it is deleted.
+    /// Whether the persona is deleted.
     pub fn is_deleted(&self) -> bool {
         self.deleted_at.is_some()
     }
 }
 
-/// The keys of a document, added up without being kept.
+/// The keys of a document, of which only number and combined effect are kept.
 #[derive(Debug, Default)]
 struct Keys {
     state: u64,
@@ -91,31 +93,31 @@ impl<'de> Deserialize<'de> for Keys {
     }
 }
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Understood {
     /// How the request ended.
     pub outcome: Knowledge,
-    /// The revision that it names; 0 when there is no such persona.
+    /// The revision that the answer names; 0 when there is no such persona.
     pub revision: Option<u32>,
-    /// The entity tag.
+    /// The entity tag that the answer names.
     pub tag: Option<EntityTag>,
-    /// The state that it shows.
+    /// The state that the answer shows.
     pub state: Option<NonZeroU64>,
     /// How many keys the document has.
     pub keys: usize,
-    /// The persona is deleted.
+    /// Whether the persona is deleted.
     pub is_deleted: bool,
-    /// It repeats an earlier answer.
+    /// Whether the answer repeats an earlier one.
     pub replayed: bool,
-    /// The identity that it names.
+    /// The identity that the answer names.
     pub id: Option<PersonaId>,
-    /// What it should not have said.
+    /// What is wrong with the answer.
     pub complaint: Option<(Check, String)>,
 }
 
 impl Understood {
-    /// No answer.
+    /// The meaning of a missing answer.
     pub fn unknown() -> Self {
         let outcome = Knowledge::Unknown;
         Self {
@@ -135,8 +137,8 @@ impl Understood {
         Self { complaint: Some((check, what)), ..Self::unknown() }
     }
 
-    /// Reads an answer. While processes are being killed, or writes refused on purpose, a 503 that
-    /// says when to come again is declared, and so is a 507.
+    /// Reads an answer. While processes are being killed, or writes are refused on purpose, a 503
+    /// with `Retry-After` is allowed, and so is a 507.
     pub fn of(operation: RequestKind, answer: &Answer, expected: u32, killing: bool) -> Self {
         let Answer { status, body, .. } = answer;
         let undeclared =
@@ -218,7 +220,7 @@ impl Understood {
     }
 }
 
-/// What a problem says of a write: that it was not kept, or nothing that can be relied on.
+/// What a problem says about a write: that it was not kept, or nothing reliable.
 fn said_by(body: &[u8]) -> Knowledge {
     if is_not_kept(&ProblemBody::read(body)) { Knowledge::Refused } else { Knowledge::Unknown }
 }

@@ -1,4 +1,4 @@
-//! One request of a client as a message.
+//! Builds the HTTP message of a client's request.
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -14,7 +14,7 @@ use super::load::Load;
 use super::random::effect_of;
 use super::search::word_of;
 
-/// What fills a document up to a usual size.
+/// A text that fills a document up to a usual size.
 const DESCRIPTION: &str = "Answers like an archivist with many years of practice: patiently, in whole sentences, and with the figures at hand.";
 
 /// One request of one client.
@@ -22,15 +22,15 @@ const DESCRIPTION: &str = "Answers like an archivist with many years of practice
 pub(super) struct Ask {
     pub operation: RequestKind,
     pub persona: u32,
-    /// 0 for reads.
+    /// The number of the write; 0 for reads.
     pub request: u32,
-    /// The state that a condition names.
+    /// The entity tag that a condition names.
     pub expected: Option<EntityTag>,
     pub has_key: bool,
 }
 
 impl Ask {
-    /// The revision that a condition names; 0 without one.
+    /// The revision that a condition names; 0 without a condition.
     pub fn expected_revision(&self) -> u32 {
         self.expected.and_then(|tag| tag.revision.number().try_into().ok()).unwrap_or_default()
     }
@@ -41,7 +41,7 @@ pub(super) fn idempotency_key(load: &Load, request: u32) -> String {
     format!("{}/{request}", load.tag).replace(' ', "-")
 }
 
-/// The request.
+/// The HTTP message of the request.
 pub(super) fn message(load: &Load, ask: &Ask) -> Option<Request<Full<Bytes>>> {
     let id = load.personas().get(ask.persona as usize).copied().flatten();
     let operation = match ask.operation {
@@ -80,7 +80,7 @@ pub(super) fn message(load: &Load, ask: &Ask) -> Option<Request<Full<Bytes>>> {
     request.header(header::CONTENT_TYPE, "application/json").body(Full::from(body.to_string())).ok()
 }
 
-/// What a write adds to the state.
+/// The effect of a write on the state.
 pub(super) fn effect(ask: &Ask) -> u64 {
     match ask.operation {
         RequestKind::Create | RequestKind::Patch | RequestKind::Replace => effect_of(ask.request),

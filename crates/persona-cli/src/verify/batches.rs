@@ -1,4 +1,4 @@
-//! Changes of several personas in one request: every item is recorded as the write that it is.
+//! Changes of several personas in one request: every item is recorded as a write of its own.
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -24,18 +24,18 @@ pub struct Change {
     pub persona: u32,
     pub id: PersonaId,
     pub request: u32,
-    /// An earlier request of which it takes the key away.
+    /// An earlier request, if its key is removed by this item.
     pub replaces: Option<u32>,
 }
 
 impl Change {
-    /// What it changes in the state.
+    /// The effect of the item on the state.
     fn effect(&self) -> u64 {
         effect_of(self.request) ^ self.replaces.map_or(0, effect_of)
     }
 }
 
-/// What an item was told.
+/// The result of an item.
 #[derive(Clone, Copy, Debug)]
 struct Told {
     outcome: Knowledge,
@@ -49,9 +49,9 @@ impl Told {
     }
 }
 
-/// Sends a batch once, with these further members of each patch, and records what became of each
-/// item. The personas of those that were done; `None` where it is to be sent again, because nothing
-/// was answered.
+/// Sends a batch once, with these further members in each patch, and records the result of each
+/// item. Returns the personas that were changed; `None` if there was no answer, so that the batch
+/// must be sent again.
 pub async fn send(
     load: &Load,
     connection: &mut Connection,
@@ -121,7 +121,7 @@ fn message(
         .ok()
 }
 
-/// What each item of a batch was told.
+/// The result of each item of a batch.
 fn understood(load: &Load, answer: &Answer, count: usize, is_atomic: bool) -> Vec<Told> {
     let Answer { status, body, .. } = answer;
     let items = serde_json::from_slice(body).map(|BatchAnswer { items, .. }| items).ok();
@@ -154,12 +154,12 @@ fn of_item(load: &Load, item: &BatchItemAnswer, is_atomic: bool) -> Told {
     Told { outcome: Knowledge::Done, revision: number, replayed: item.replayed }
 }
 
-/// What the refusal of an atomic batch tells of each item.
+/// The result of each item of an atomic batch that was refused.
 fn of_refusal(load: &Load, status: u16, body: &[u8], count: usize) -> Vec<Told> {
     let problem = ProblemBody::read(body);
     let reason = of_problem(load, status, &problem);
     let place = problem.item;
-    // The others were not applied either; nothing is known of their personas.
+    // The other items were not applied either; the answer says nothing about their personas.
     let other = match reason.outcome {
         Knowledge::Unknown => Told::of(Knowledge::Unknown),
         _ => Told::of(Knowledge::Refused),
@@ -167,8 +167,8 @@ fn of_refusal(load: &Load, status: u16, body: &[u8], count: usize) -> Vec<Told> 
     (0..count).map(|item| if Some(item) == place { reason } else { other }).collect()
 }
 
-/// What the problem of an item tells: a persona can be deleted, and a server that is being killed
-/// can be busy.
+/// The result of an item with a problem: the persona can be deleted, and a server that is being
+/// killed can be busy.
 fn of_problem(load: &Load, status: u16, problem: &ProblemBody) -> Told {
     let revision = problem.current_revision.and_then(|revision| u32::try_from(revision).ok());
     let outcome = match status {

@@ -1,4 +1,4 @@
-//! Which processes are killed during the load, and when.
+//! Kills processes during the load.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::scratch::Scratch;
 
 /// Shortest and longest time between two kills.
 const PAUSE_MS: (u64, u64) = (200, 500);
-/// One kill in so many is the supervisor's, where that is wanted.
+/// One kill in this many hits the supervisor, if that is wanted.
 const SUPERVISOR_ONCE_IN: u64 = 8;
 
-/// How many were killed.
+/// Number of killed processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Kills {
     /// Workers.
@@ -27,7 +27,7 @@ pub struct Kills {
     pub refusals: u64,
 }
 
-/// Kills until the load is stopped.
+/// Kills processes until the load is stopped.
 pub async fn kill(
     chaos: Chaos,
     scratch: &mut Scratch,
@@ -59,7 +59,7 @@ pub async fn kill(
                 "maintenance" => kills.maintenance += 1,
                 _ => kills.workers += 1,
             },
-            // It was just being replaced.
+            // The process has just been replaced.
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
-//! One client: asks, notes what it asked and was answered, and looks at the other workers after
-//! each of its writes.
+//! One client of the load: it sends requests, records them with their answers, and reads on the
+//! other workers after each of its writes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use super::search::{Written, search_name, search_word};
 
 /// A document with more keys is replaced by one with a single key, so that documents stay small.
 const KEYS_MAX: usize = 48;
-/// One patch in so many is sent without an idempotency key, so that lost answers stay lost.
+/// One patch in this many is sent without an idempotency key, so that a lost answer stays lost.
 const WITHOUT_KEY_ONCE_IN: u64 = 8;
-/// One acknowledged write in so many is sent again on purpose.
+/// One acknowledged write in this many is sent again on purpose.
 const REPEATED_ONCE_IN: u64 = 8;
-/// One acknowledged change in so many is searched for by a word of its own.
+/// One acknowledged change in this many is searched for by its unique word.
 const SEARCHED_ONCE_IN: u64 = 4;
 /// Most attempts at one write, if the answers get lost.
 const ATTEMPTS_MAX: usize = 50;
@@ -33,10 +33,10 @@ const ATTEMPTS_MAX: usize = 50;
 const BATCH_ITEMS: u32 = 4;
 /// Pause between two attempts to connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(10);
-/// How long a server may be away while processes are killed, and while none is.
+/// How long a server may be unreachable while processes are killed, and while none is.
 const AWAY_MAX_KILLING: Duration = Duration::from_mins(1);
 const AWAY_MAX: Duration = Duration::from_secs(3);
-/// What a client last saw of a persona.
+/// The last state of a persona that a client saw.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sight {
     tag: Option<EntityTag>,
@@ -72,7 +72,7 @@ impl Client {
         }
     }
 
-    /// Writes to a persona until one of the writes is refused, at most so often.
+    /// Writes to a persona until one of the writes is refused, at most `most` times.
     pub async fn write_until_refused(&mut self, persona: u32, most: u32) {
         let before = self.load.refused.load(Relaxed);
         for _ in 0..most {
@@ -85,14 +85,14 @@ impl Client {
 
     /// Replaces and deletes a persona on a condition that does not hold.
     pub async fn write_in_vain(&mut self, persona: u32) {
-        // Its first revision is then not the current one, whatever its checksum is.
+        // After this patch the first revision is not the current one, whatever its checksum.
         self.write(RequestKind::Patch, persona, None).await;
         let gone = Some(EntityTag { revision: Revision::FIRST, checksum: 0 });
         self.write(RequestKind::Replace, persona, gone).await;
         self.write(RequestKind::Delete, persona, gone).await;
     }
 
-    /// Reads a persona, so that the history tells what was there.
+    /// Reads a persona, so that the history contains its state.
     pub async fn look_at(&mut self, persona: u32) {
         self.read(persona).await;
     }
@@ -100,7 +100,8 @@ impl Client {
     async fn act(&mut self) {
         let persona = self.choose();
         if self.load.personas().get(persona as usize).copied().flatten().is_none() {
-            // Another client is just creating it; without a pause this task would hold up that one.
+            // Another client is just creating the persona; without yielding, this task could block
+            // that client.
             return tokio::task::yield_now().await;
         }
         let sight = self.sights.get(&persona).copied().unwrap_or_default();
@@ -118,7 +119,7 @@ impl Client {
         }
     }
 
-    /// Changes several personas in one request, every other time all of them or none.
+    /// Changes several personas in one request, every other time as an atomic batch.
     async fn batch(&mut self, persona: u32) {
         let is_atomic = self.random.once_in(2);
         let mut personas = vec![persona];
@@ -142,8 +143,8 @@ impl Client {
         }
     }
 
-    /// Sends a batch until it is answered: the personas that were changed, and the worker that
-    /// answered.
+    /// Sends a batch until it is answered. Returns the personas that were changed, and the worker
+    /// that answered.
     pub async fn send_batch(
         &mut self,
         changes: &[Change],
@@ -193,7 +194,7 @@ impl Client {
         }
     }
 
-    /// Reads, and replaces or deletes what was read, if no other client did meanwhile.
+    /// Reads a persona, and replaces or deletes it if no other client changed it meanwhile.
     async fn read_and(&mut self, operation: RequestKind, persona: u32) {
         let Some(seen) = self.read(persona).await else { return };
         if let Some(tag) = seen.tag.filter(|_| !seen.is_deleted) {
@@ -201,7 +202,7 @@ impl Client {
         }
     }
 
-    /// Reads; with a condition where it has been read before, every other time.
+    /// Reads a persona; every other time with `If-None-Match`, if it was read before.
     async fn read(&mut self, persona: u32) -> Option<Understood> {
         let known = self.sights.get(&persona).and_then(|sight| sight.tag);
         let expected = known.filter(|_| self.random.once_in(2));
@@ -213,8 +214,8 @@ impl Client {
         understood
     }
 
-    /// Writes; asks again when the answer gets lost and a key makes that harmless; then looks at
-    /// the other workers.
+    /// Writes; repeats a write with a key when its answer gets lost; then reads on the other
+    /// workers.
     async fn write(&mut self, operation: RequestKind, persona: u32, expected: Option<EntityTag>) {
         let has_key = operation != RequestKind::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
         let ask = Ask { operation, persona, request: self.load.new_request(), expected, has_key };
@@ -288,7 +289,7 @@ impl Client {
         load.pool.take(load.workers[usize::try_from(worker).unwrap_or_default()]).await
     }
 
-    /// Sends an acknowledged write once more, to any worker: nothing may happen, and the answer is
+    /// Sends an acknowledged write again, to any worker: nothing may change, and the answer must be
     /// the first one.
     async fn repeat(&mut self, ask: &Ask, first: &Understood) {
         let load = Arc::clone(&self.load);
@@ -309,7 +310,7 @@ impl Client {
         load.pool.put_back(connection);
     }
 
-    /// Sends a request once and notes what came of it; `None` when it was not sent.
+    /// Sends a request once and records the result; `None` when it was not sent.
     async fn attempt(&mut self, ask: &Ask, connection: &mut Connection) -> Option<Understood> {
         let load = Arc::clone(&self.load);
         let request = message(&load, ask)?;
@@ -369,7 +370,7 @@ impl Client {
         *sight = Sight { tag: understood.tag, keys, is_deleted: understood.is_deleted };
     }
 
-    /// The kept connection, or a new one; `None` when the server stays away.
+    /// The kept connection, or a new one; `None` when the server stays unreachable.
     async fn connect(&mut self) -> Option<Connection> {
         if let Some(connection) = self.home.take().filter(Connection::is_open) {
             return Some(connection);

@@ -1,5 +1,5 @@
-//! One kept connection to one worker. Nothing here retries, because the checks need the outcome of
-//! each request.
+//! One kept connection to one worker. No request is retried, because the checks need the outcome of
+//! each.
 
 use std::io;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::client::{ServerAddress, ServerStream};
 /// answers 503.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// Sends one request on a connection of its own.
+/// Sends one request on a new connection.
 pub async fn ask(
     server: &ServerAddress,
     method: Method,
@@ -38,11 +38,11 @@ pub async fn ask(
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    /// The worker that answers it; 0 as long as none has said so.
+    /// The worker at the other end; 0 until an answer has named it.
     pub worker: u8,
 }
 
-/// An answer, whole.
+/// A complete answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Its status.
@@ -53,22 +53,22 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug)]
 pub enum Silence {
     /// The request was never sent.
     NotSent,
-    /// It was sent, and it is not known what became of it.
+    /// The request was sent, and its outcome is unknown.
     Unknown(String),
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to the server.
     pub async fn open(address: &ServerAddress) -> io::Result<Self> {
         let stream = ServerStream::open(address).await?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        // Ends with the connection, which ends when the sender is dropped; what went wrong, the
-        // sender is told.
+        // The task ends with the connection, which ends when the sender is dropped. Errors are
+        // reported to the sender.
         tokio::spawn(driver);
         Ok(Self { sender, worker: 0 })
     }
@@ -104,7 +104,7 @@ impl Connection {
 }
 
 impl Connection {
-    /// Asks for something large and hands back its head with the body still to come.
+    /// Sends a request with a large answer; returns the head, before the body has arrived.
     pub async fn begin(
         &mut self,
         address: &ServerAddress,
@@ -113,7 +113,7 @@ impl Connection {
         self.begin_with(address, path, &[]).await
     }
 
-    /// The same with more headers.
+    /// Sends a request with a large answer, with further headers.
     pub async fn begin_with(
         &mut self,
         address: &ServerAddress,
@@ -139,8 +139,8 @@ impl Answer {
         self.text(name)?.parse().ok()
     }
 
-    /// What the entity tag names. Clients may not read it; this one is a part of the server, and
-    /// checks it.
+    /// The parts of the entity tag. The tag is opaque to clients; this client may read it, because
+    /// it tests the server.
     pub fn tag(&self) -> Option<EntityTag> {
         EntityTag::parse(self.text("etag")?.strip_prefix('"')?.strip_suffix('"')?)
     }

@@ -1,5 +1,5 @@
-//! Backup and restore of a PostgreSQL database, by the tools that its users have for that:
-//! `pg_dump` and `pg_restore`, which are told the way to the database by their environment.
+//! Backup and restore of a PostgreSQL database, with `pg_dump` and `pg_restore`, as users do it.
+//! The tools get the address of the database in their environment.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ pub async fn back_up(url: &str, folder: &Path, file: &str) -> Result<(), String>
     run("pg_dump", &arguments, url, folder).await
 }
 
-/// Puts the schema of a dump in the place of the one that is there, all of it or nothing.
+/// Replaces the existing schema by that of a dump, in one transaction.
 pub async fn restore(url: &str, folder: &Path, file: &str) -> Result<(), String> {
     let settings = settings(url)?;
     let arguments = [

@@ -1,17 +1,17 @@
-//! Why a run ends without a verdict.
+//! The reasons for which a run ends without a verdict.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no verdict.
+/// The reason why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder cannot be used.
     #[error("could not use {}", path.display())]
     Folder {
-        /// Which one.
+        /// The path of the folder.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: io::Error,
     },
     /// The scratch server did not start.
@@ -22,28 +22,28 @@ pub enum Error {
         /// The end of its log.
         log: String,
     },
-    /// The server cannot be reached, or not any more.
+    /// The server cannot be reached.
     #[error("the server {server} went away: {why}")]
     Gone {
-        /// Which one.
+        /// The URL of the server.
         server: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// There was no space for what the clients write.
+    /// The disk of the server had no space for the writes.
     #[error("there is no space left for {what} after {writes} acknowledged writes")]
     NoSpace {
         /// The server, as a report names it.
         what: String,
-        /// How many there were.
+        /// Number of writes that were made.
         writes: u64,
     },
-    /// Something else answers there.
+    /// Another program answers at the address.
     #[error("{server} is no Persona Store: {why}")]
     Foreign {
-        /// Which one.
+        /// The URL of the server.
         server: String,
-        /// What it said.
+        /// The answer of the program.
         why: String,
     },
 }

@@ -16,14 +16,14 @@ use super::error::Error;
 use super::history::{Knowledge, Record, RequestKind};
 use super::load::Load;
 
-/// Everything, the deleted ones too.
+/// The query of the export: deleted personas too.
 const QUERY: &str = "include_deleted=true";
 
 /// Reads the export, adds a record for each persona of this run, and checks each document against
 /// its hash.
 ///
-/// A persona that is not in it is recorded as not there, so that an acknowledged one that is gone
-/// is found.
+/// A persona that is missing in the export is recorded as not existing, so that a lost persona is
+/// found.
 pub async fn read(load: &Load) -> Result<(), Error> {
     let gone = |what: String| Error::Gone { server: load.address.to_string(), why: what };
     let invoked_at = load.history.now();
@@ -59,7 +59,7 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     fn take(&mut self, line: &[u8]) {
-        // A server that is not ours alone has other personas; only this run's are looked into.
+        // Another server may have further personas; only those of this run are checked.
         let is_ours =
             line.windows(self.load.tag.len()).any(|part| part == self.load.tag.as_bytes());
         if !is_ours {
@@ -99,7 +99,7 @@ impl Lines<'_> {
         Ok((persona, seen))
     }
 
-    /// Notes those that are not there.
+    /// Records the personas that are missing in the export.
     fn finish(&mut self) {
         let known = self.load.personas().clone();
         for (persona, id) in (0_u32..).zip(known) {

@@ -1,8 +1,8 @@
-//! The client that follows changes the documented way: it asks with the position that the list
-//! before told.
+//! The client that follows changes with lists: each request names the position from the list
+//! before.
 //!
-//! It changes nothing. `checks/followed.rs` compares the changes that it saw with the answers that
-//! the other clients got.
+//! This client changes nothing. `checks/followed.rs` compares the changes that it saw with the
+//! answers of the other clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,31 +17,31 @@ use super::checks::{Check, Poll};
 use super::connection::Connection;
 use super::load::Load;
 
-/// Pause between two looks, also after one that failed.
+/// Pause between two lists, even after a failed one.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Looks at the end that may fail because of a server that is just back.
+/// Most lists at the end that may fail because the server has just started again.
 const LAST_LOOKS_MAX: u32 = 200;
 
 /// The client that follows changes.
 pub struct Follower {
     load: Arc<Load>,
     connection: Option<Connection>,
-    /// What to ask with: a time at first.
+    /// The value of `updated_since`: a time at first, then a position.
     since: String,
     polls: Vec<Poll>,
 }
 
-/// Why there was nothing to see.
+/// The reason why a list failed.
 enum Failure {
-    /// The server is away or busy, which the other clients judge.
+    /// The server is unreachable or busy, which the other clients judge.
     Silence,
-    /// It answered something that breaks the promise.
+    /// The answer breaks the promise.
     Wrong(String),
 }
 
 impl Follower {
-    /// Follows from now on: a list of changes since a far future is empty, and tells the position
-    /// of now.
+    /// Starts at the current position: a list of changes since the far future is empty, and has the
+    /// current position.
     pub async fn start(load: Arc<Load>) -> Self {
         let mut follower = Self {
             load,
@@ -53,7 +53,7 @@ impl Follower {
         follower
     }
 
-    /// Looks until the load ends.
+    /// Reads lists until the load ends.
     pub async fn run(mut self) -> Self {
         while !self.load.is_stopped() {
             if let Err(Failure::Wrong(what)) = self.look().await {
@@ -65,7 +65,7 @@ impl Follower {
         self
     }
 
-    /// Looks a last time, when nothing is written any more, and tells what it saw.
+    /// Reads a last list when nothing is written any more, and returns what it saw.
     pub async fn finish(mut self) -> Vec<Poll> {
         self.look_for_certain().await;
         self.polls
@@ -82,7 +82,8 @@ impl Follower {
         self.load.complain(Check::Followed, "the list of changes was not answered".into());
     }
 
-    /// One list, page by page. Where a page fails nothing was seen, and the same is asked again.
+    /// Reads one list, page by page. If a page fails, the list does not count and is requested
+    /// again.
     async fn look(&mut self) -> Result<(), Failure> {
         let invoked_at = self.load.history.now();
         let (mut seen, mut cursor, mut next) = (Vec::new(), None::<String>, None::<String>);

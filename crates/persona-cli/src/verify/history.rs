@@ -9,19 +9,19 @@ use std::time::Instant;
 /// Most records of one run: 20 million of 56 bytes are 1.1 GB, and twice that while the list grows.
 pub const RECORDS_MAX: usize = 20_000_000;
 
-/// What a client asked for.
+/// The kind of a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum RequestKind {
     /// POST: a new persona.
     Create,
-    /// PATCH: adds one key and names nothing else.
+    /// PATCH: adds one key and changes nothing else.
     Patch,
     /// PUT with `If-Match`: replaces all keys by one.
     Replace,
     /// DELETE with `If-Match`.
     Delete,
-    /// POST to `restore` with `If-Match`.
+    /// POST to `undelete` with `If-Match`.
     Undelete,
     /// GET, with or without `If-None-Match`.
     Read,
@@ -44,7 +44,7 @@ impl RequestKind {
         Self::Export,
     ];
 
-    /// Its word in reports.
+    /// The word for this kind in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -58,24 +58,24 @@ impl RequestKind {
         }
     }
 
-    /// Whether it is meant to change something.
+    /// Whether the request is a write.
     pub const fn is_write(self) -> bool {
         matches!(self, Self::Create | Self::Patch | Self::Replace | Self::Delete | Self::Undelete)
     }
 }
 
-/// What the client knows afterwards.
+/// What the client knows about the outcome of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Knowledge {
-    /// Answered as asked.
+    /// The request succeeded.
     Done,
-    /// Answered that nothing was changed, because something else was expected, or the server was
+    /// The answer says that nothing was changed, because a condition was not met or the server was
     /// busy.
     Refused,
-    /// Answered that nothing was changed, because the persona is deleted.
+    /// The answer says that nothing was changed, because the persona is deleted.
     Deleted,
-    /// Not answered: it may have happened or not.
+    /// There was no answer: the request may have taken effect or not.
     Unknown,
 }
 
@@ -86,27 +86,27 @@ pub struct Record {
     pub invoked_at: u64,
     /// When the answer was there, or the client gave up.
     pub returned_at: u64,
-    /// The state that the answer shows (see [`super::checks`]), where it shows one.
+    /// The state that the answer shows (see [`super::checks`]), if it shows one.
     pub state: Option<std::num::NonZeroU64>,
-    /// What a write adds to the state.
+    /// The effect of a write on the state.
     pub effect: u64,
-    /// Which persona, numbered by this run.
+    /// The number of the persona in this run.
     pub persona: u32,
     /// The revision that the answer names; `None` when it names none, 0 when it says that there is
     /// no such persona.
     pub revision: Option<u32>,
-    /// Which write; all attempts of one write have the same number. 0 for reads.
+    /// The number of the write, the same for all its attempts; 0 for reads.
     pub request: u32,
     /// The revision that a conditional write expects; 0 without a condition.
     pub expected: u32,
-    /// Which worker answered; 0 when unknown.
+    /// The worker that answered; 0 when unknown.
     pub worker: u8,
-    /// What was asked for.
+    /// The kind of the request.
     pub operation: RequestKind,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Knowledge,
-    /// The answer was that of an earlier attempt (`Idempotency-Replayed`), so it says nothing about
-    /// now.
+    /// Whether the answer was that of an earlier attempt (`Idempotency-Replayed`), so that it says
+    /// nothing about the current state.
     pub replayed: bool,
 }
 
@@ -128,7 +128,7 @@ impl History {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Adds a record and tells whether there is room for more.
+    /// Adds a record; returns whether there is room for more.
     pub fn add(&self, record: Record) -> bool {
         let mut records = self.records.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         records.push(record);

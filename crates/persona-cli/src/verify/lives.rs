@@ -1,8 +1,9 @@
-//! Two lives of a database: it is backed up, changed, restored, and changed again. What a client
-//! knows from the first life must not be taken for what is there in the second, although revisions
-//! and places in the feed have the same numbers.
+//! Two lives of a database: it is backed up, changed, restored, and changed again. Entity tags and
+//! positions of the first life must not be accepted in the second, although revisions and places in
+//! the feed have the same numbers.
 //!
-//! Its persona is not part of the history, in which nothing that was acknowledged may go.
+//! The persona of this test is not part of the history, in which no acknowledged write may get
+//! lost.
 
 use http::{Method, StatusCode};
 use persona_http::contract::OperationId;
@@ -17,18 +18,18 @@ use crate::client::ServerAddress;
 
 /// Revisions of each life after the backup.
 const REVISIONS: usize = 3;
-/// The backup, in the folder of the scratch server.
+/// The name of the backup in the folder of the scratch server.
 const BACKUP: &str = "life.db";
 
-/// What came of the attempt to lead a database through two lives.
+/// The result of leading a database through two lives.
 pub enum Led {
-    /// It was restored, and what is known of its first life was tried.
+    /// The database was restored, and the tags and positions of its first life were tried.
     Restored,
-    /// There is no backup of it, for this reason.
+    /// No backup could be made, for this reason.
     NotBackedUp(String),
 }
 
-/// Leads a database through two lives; an error says what kept it from that.
+/// Leads a database through two lives; an error says what failed.
 pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<Led, String> {
     let lives = Lives { address: scratch.address.clone(), load };
     let created = lives
@@ -57,7 +58,7 @@ pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<Led, String> {
     Ok(Led::Restored)
 }
 
-/// What asks the server, and complains.
+/// Sends the requests, and reports violations.
 struct Lives<'a> {
     address: ServerAddress,
     load: &'a Load,
@@ -78,7 +79,7 @@ impl Lives<'_> {
             .map_err(|silence| format!("{path} was not answered: {silence:?}"))
     }
 
-    /// Makes another revision and tells its tag, as the header has it.
+    /// Makes another revision; returns its entity tag as in the header.
     async fn change(&self, path: &str, nickname: &str) -> Result<String, String> {
         let answer = self.ask(Method::PATCH, path, &[], &json!({ "nickname": nickname })).await?;
         match answer.text("etag") {
@@ -97,7 +98,7 @@ impl Lives<'_> {
         .await
     }
 
-    /// Where the changes end that come after this time or position.
+    /// The position at the end of the changes after this time or position.
     async fn position(&self, since: &str) -> Result<String, String> {
         let answer = self.since(since).await?;
         let list = serde_json::from_slice::<Page<Value>>(&answer.body).ok();
@@ -105,8 +106,8 @@ impl Lives<'_> {
             .ok_or_else(|| odd("a list of changes", &answer))
     }
 
-    /// As long as the first life goes on, what is known of it counts: otherwise the rest would show
-    /// nothing.
+    /// The control: tags and positions are accepted during the first life; otherwise their refusal
+    /// in the second would prove nothing.
     async fn expect_known(
         &self,
         path: &str,
@@ -129,7 +130,7 @@ impl Lives<'_> {
         Ok(())
     }
 
-    /// Nothing that is known of the first life counts in the second.
+    /// Checks that no tag and no position of the first life is accepted in the second.
     async fn expect_unknown(
         &self,
         path: &str,

@@ -1,4 +1,4 @@
-//! What all clients of one run share.
+//! The shared state of all clients of a run.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
@@ -11,28 +11,28 @@ use super::history::{History, Knowledge, Record, RequestKind};
 use super::pool::Pool;
 use crate::client::ServerAddress;
 
-/// Most personas of one run; enough that few clients meet on one, few enough to be exported in
-/// seconds.
+/// Most personas of one run; so many that two clients rarely use the same one, and few enough to be
+/// exported in seconds.
 const PERSONAS_MAX: usize = 10_000;
 
-/// What all clients of one run share.
+/// The shared state of all clients of a run.
 #[derive(Debug)]
 pub struct Load {
-    /// Where the server is.
+    /// The address of the server.
     pub address: ServerAddress,
-    /// Tells the personas of this run from all others.
+    /// The tag that marks the personas of this run.
     pub tag: String,
-    /// The slots of the workers; 0 alone when the server does not name them.
+    /// The slots of the workers; only 0 when the server does not name them.
     pub workers: Vec<u8>,
-    /// How many personas, the first ones, half of all requests are about.
+    /// The number of hot personas: half of all requests go to the first this many.
     pub hot: u32,
-    /// Processes are killed meanwhile, so that lost answers are no fault.
+    /// Whether processes are killed during the load, so that lost answers are no fault.
     pub killing: bool,
     /// Spare connections.
     pub pool: Pool,
-    /// What was asked and answered.
+    /// The record of requests and answers.
     pub history: History,
-    /// What clients saw at once.
+    /// The violations that clients found themselves.
     pub findings: Mutex<Findings>,
     /// Requests that were answered or given up.
     pub operations: AtomicU64,
@@ -91,17 +91,17 @@ impl Load {
         self.stopped.load(Relaxed)
     }
 
-    /// From now on the server refuses writes because it is told to.
+    /// Notes that the server refuses writes on purpose from now on.
     pub fn expect_refusals(&self) {
         self.refusing.store(true, Relaxed);
     }
 
-    /// Whether a server that is busy, or has no space, is no fault.
+    /// Whether refusals for load or lack of space are no fault.
     pub fn tolerates_refusals(&self) -> bool {
         self.killing || self.refusing.load(Relaxed)
     }
 
-    /// Ends the load, because the server has no space left, which is no fault of it.
+    /// Ends the load, because the server has no space left, which is no fault of the server.
     pub fn fill(&self) {
         self.full.store(!self.refusing.load(Relaxed), Relaxed);
         self.stop();
@@ -119,7 +119,8 @@ impl Load {
         self.stop();
     }
 
-    /// Whether the server is there and takes writes, so that more than the load can be asked of it.
+    /// Whether the server can be reached and accepts writes, so that the tests after the load can
+    /// run.
     pub fn can_go_on(&self) -> bool {
         self.gone().is_none() && !self.is_full()
     }
@@ -134,34 +135,34 @@ impl Load {
         self.requests.fetch_add(1, Relaxed)
     }
 
-    /// The number of a new persona; `None` when there are enough.
+    /// The number of a new persona; `None` when there are [`PERSONAS_MAX`].
     pub fn new_persona(&self) -> Option<u32> {
         let mut personas = self.personas();
         personas.push(None);
         u32::try_from(personas.len() - 1).ok().filter(|_| personas.len() <= PERSONAS_MAX)
     }
 
-    /// What a persona is called.
+    /// The name of a persona.
     pub fn name_of(&self, persona: u32) -> String {
         format!("{} {persona}", self.tag)
     }
 
-    /// Keeps the identity of a persona.
+    /// Stores the identity of a persona.
     pub fn named(&self, persona: u32, id: PersonaId) {
         self.personas()[persona as usize] = Some(id);
     }
 
-    /// The identities of all personas, by number; `None` where none is known yet.
+    /// The identities of all personas, by number; `None` for an identity that is not known yet.
     pub fn personas(&self) -> std::sync::MutexGuard<'_, Vec<Option<PersonaId>>> {
         self.personas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a broken promise.
+    /// Records a broken promise.
     pub fn complain(&self, check: Check, what: String) {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).add(check, what);
     }
 
-    /// Notes a request and its answer.
+    /// Records a request and its answer.
     pub fn record(&self, record: Record) {
         self.operations.fetch_add(1, Relaxed);
         let counter = match record.outcome {
@@ -173,8 +174,8 @@ impl Load {
         if let Some(counter) = counter {
             counter.fetch_add(1, Relaxed);
         }
-        // The export after the load has to have room as well, and it does: a list grows beyond its
-        // intended length.
+        // When the history is full the load ends, except for the export after the load, for which
+        // the list may grow further.
         if !self.history.add(record) && record.operation != RequestKind::Export {
             self.stop();
         }

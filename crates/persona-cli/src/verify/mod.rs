@@ -1,8 +1,8 @@
-//! `persona verify`: loads a store through every worker, records what was asked and answered, and
-//! checks the record.
+//! `persona verify`: puts a store under load through every worker, records requests and answers,
+//! and checks the record.
 //!
 //! What lives here: clients that talk HTTP like any other, the history, and the checks. What must
-//! not: any knowledge of how the store works inside, so that the verdict does not rest on the store
+//! not: knowledge of the inside of the store, so that the verdict does not depend on the store
 //! itself.
 //!
 //! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is

@@ -1,4 +1,4 @@
-//! What is to be verified, and how.
+//! The plan of a run: what is verified, and how.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -6,32 +6,32 @@ use std::time::Duration;
 
 use crate::client::ServerAddress;
 
-/// What is to be verified, and how.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Which server.
+    /// The server to verify.
     pub server: ServerUnderTest,
-    /// How many clients work at once.
+    /// Number of concurrent clients.
     pub clients: u32,
-    /// For how long.
+    /// Length of the load.
     pub duration: Duration,
-    /// How many personas half of all requests are about.
+    /// Number of hot personas: half of all requests go to them.
     pub hot_keys: u32,
-    /// What is killed meanwhile; nothing, unless the server is a scratch one.
+    /// Which processes are killed during the load; none unless the server is a scratch one.
     pub chaos: Chaos,
-    /// What the random numbers follow from.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// Tells this run from all others, also from those with the same seed: names and idempotency
-    /// keys must be new.
+    /// A number that identifies this run, even among runs with the same seed, because names and
+    /// idempotency keys must be new.
     pub run: u32,
 }
 
-/// Which server.
+/// The server to verify.
 #[derive(Clone, Debug)]
 pub enum ServerUnderTest {
-    /// One that is started for this, and ended.
+    /// A scratch server, which the run starts and ends.
     Scratch(ScratchPlan),
-    /// One that is running.
+    /// A running server.
     Server(ServerAddress),
 }
 
@@ -49,24 +49,24 @@ impl Display for ServerUnderTest {
 /// How a scratch server is started.
 #[derive(Clone, Debug)]
 pub struct ScratchPlan {
-    /// Where its folder is made.
+    /// The folder in which the folder of the server is made.
     pub folder: PathBuf,
     /// URL of an empty PostgreSQL database to use in place of a file in the folder.
     pub database: Option<String>,
-    /// Its workers.
+    /// Number of workers.
     pub workers: u16,
     /// More flags of `persona serve`.
     pub serve_flags: Vec<String>,
 }
 
-/// What is killed during the load.
+/// Which processes are killed during the load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Chaos {
-    /// Nothing.
+    /// None.
     #[default]
     None,
     /// Workers and the maintenance process.
     Workers,
-    /// These and the supervisor, which is then started again.
+    /// Workers, the maintenance process and the supervisor, which is then started again.
     Supervisor,
 }

@@ -1,5 +1,4 @@
-//! Spare connections, by the worker that answers them: how a client looks at a worker that is not
-//! its own.
+//! A pool of connections by worker, through which clients reach a certain worker.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +12,8 @@ use crate::client::ServerAddress;
 
 /// Spare connections kept for each worker.
 const SPARE_MAX: usize = 64;
-/// New connections that are made in search of a certain worker: the system chooses the worker that
-/// accepts one.
+/// Most new connections that are opened to reach a certain worker; the system decides which worker
+/// accepts a connection.
 const ATTEMPTS_MAX: usize = 6;
 
 /// Spare connections.
@@ -30,7 +29,8 @@ impl Pool {
         Self { address, spare: Mutex::default() }
     }
 
-    /// A connection to this worker; `None` when none is met, because it is just being replaced.
+    /// A connection to this worker; `None` when none could be made, for example because the worker
+    /// is just being replaced.
     pub async fn take(&self, worker: u8) -> Option<Connection> {
         if let Some(connection) = self.take_spare(worker) {
             return Some(connection);

@@ -1,4 +1,4 @@
-//! The processes of a server that this program started, and their sudden end.
+//! Finds and kills the processes of a server that this program started.
 
 use std::fs;
 use std::io;
@@ -26,11 +26,10 @@ impl Process {
         children.filter_map(|pid| Some(Self { role: role_of(pid)?, pid, parent })).collect()
     }
 
-    /// Kills it, and no other process that got its number meanwhile.
+    /// Kills this process, and never another one that got its number meanwhile.
     pub fn kill(&self) -> io::Result<()> {
         let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidInput)?;
-        // The descriptor keeps the process number from being reused, so the parent is looked up
-        // after it was opened.
+        // A pidfd keeps naming the same process, so the parent is checked after it was opened.
         let process = pidfd_open(pid, PidfdFlags::empty())?;
         if parent_of(self.pid) != Some(self.parent) {
             return Err(io::ErrorKind::NotFound.into());

@@ -1,5 +1,4 @@
-//! Numbers that look random and follow from a seed, so that a run can be repeated as closely as a
-//! machine allows.
+//! Random numbers from a seed, so that a run can be repeated as closely as a machine allows.
 
 /// The increment and the multipliers of `SplitMix64` (Steele, Lea, Flood: "Fast Splittable
 /// Pseudorandom Number Generators", 2014).
@@ -11,7 +10,7 @@ const MULTIPLIERS: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
 pub struct Random(u64);
 
 impl Random {
-    /// The sequence of a seed; `stream` tells sequences of one seed apart.
+    /// Makes the sequence of a seed; different values of `stream` give different sequences.
     pub fn new(seed: u64, stream: u64) -> Self {
         Self(mixed(seed ^ mixed(stream)))
     }
@@ -27,18 +26,18 @@ impl Random {
         self.number().checked_rem(bound).unwrap_or_default()
     }
 
-    /// Whether something happens that happens once in so many times.
+    /// A random decision that is true once in this many times on average.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 }
 
-/// What the key of a request contributes to the state of a persona; see [`super::checks`].
+/// The effect of a request's key on the state of a persona; see [`super::checks`].
 pub fn effect_of(request: u32) -> u64 {
     mixed(u64::from(request).wrapping_add(INCREMENT))
 }
 
-/// Spreads the bits of a number over all of it; a one-to-one function.
+/// Mixes the bits of a number; a one-to-one function.
 const fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(MULTIPLIERS[0]);
     let number = (number ^ (number >> 27)).wrapping_mul(MULTIPLIERS[1]);

@@ -1,12 +1,12 @@
-//! Writes that are refused, each followed by the sudden end of every process: what was refused must
-//! not come back.
+//! Has writes refused and then kills every process: a refused write must not appear after the
+//! restart.
 //!
 //! A store can tell that a write was not kept while its WAL still holds it, until the next write
-//! takes its place; a recovery of the WAL then brings it back. So nothing is written between the
-//! refusal and the kill, not even by the maintenance process, which merges the search index soon
-//! after a write. What is there afterwards is read into the history, after each kill, so that each
-//! revision has a known one before it, and `checks/gaps.rs` finds one that only a refused write
-//! makes.
+//! takes its place; a recovery of the WAL then brings it back. So nothing may be written between
+//! the refusal and the kill, not even by the maintenance process, which merges the search index
+//! soon after a write. After each kill the personas are read into the history, so that each
+//! revision has a known one before it, and `checks/gaps.rs` finds a revision that only a refused
+//! write can have made.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,22 +17,22 @@ use super::load::Load;
 use super::random::Random;
 use super::scratch::Scratch;
 
-/// The persona that is written to: a hot one, which is never deleted.
+/// The number of the persona that is written to: a hot one, which is never deleted.
 const PERSONA: u32 = 0;
-/// Writes to a server that has no reason to refuse one: more than one in sixteen of them has to be
-/// met.
+/// Most writes to a server on which writes are refused by chance. 24 are enough if more than one in
+/// sixteen is refused.
 const WRITES_MAX: u32 = 24;
-/// Flags of a server that cannot give a write its turn in time, and of one that keeps more space
-/// free than the disk has.
+/// Flags of a server on which no write gets its turn in time, and of one that keeps more space free
+/// than the disk has.
 const NO_TIME: &[&str] = &["--busy-timeout-ms=0"];
 const NO_SPACE: &[&str] = &["--disk-reserve-mb=1048576"];
 /// Streams of random numbers that are not those of clients.
 const STREAM: u64 = u64::MAX - 16;
 
-/// Has writes refused in several ways, kills everything after each, and reads what is there; how
-/// many were refused.
+/// Has writes refused in several ways, kills all processes after each, and reads the personas;
+/// returns how many writes were refused.
 ///
-/// The load has ended, so that nothing else is written.
+/// Must be called after the load, so that nothing else is written.
 pub async fn refuse_and_kill(
     scratch: &mut Scratch,
     load: &Arc<Load>,

@@ -1,4 +1,4 @@
-//! What is said at the end: figures and verdict, for people and as JSON.
+//! The report of a run: figures and verdict, for people and as JSON.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -62,12 +62,12 @@ pub struct Report {
     writes: Times,
     reads: Times,
     kept: Option<PathBuf>,
-    /// Whether the database was restored, for the check T, and why it was not.
+    /// Whether the database was restored for check T; if not, the reason, if it must be reported.
     restored: Result<(), Option<String>>,
 }
 
 impl Report {
-    /// Counts and measures.
+    /// Computes the figures.
     pub(super) fn new(
         plan: &Plan,
         workers: &[u8],
@@ -121,7 +121,7 @@ impl Report {
         }
     }
 
-    /// The same, with what came of the restore.
+    /// Adds the result of the restore.
     pub(super) fn after_restore(self, restored: Result<(), Option<String>>) -> Self {
         Self { restored, ..self }
     }
@@ -154,7 +154,7 @@ impl Report {
         self.counts.iter().map(|[_, _, unknown]| unknown).sum()
     }
 
-    /// One object with everything.
+    /// The report as one JSON object.
     pub fn json(&self) -> Value {
         let checks = Check::ALL.iter().map(|check| {
             (
@@ -204,7 +204,7 @@ impl Report {
         })
     }
 
-    /// What a person reads.
+    /// The report as text.
     pub fn text(&self) -> String {
         let mut text = self.head();
         for check in Check::ALL {
@@ -238,8 +238,8 @@ impl Report {
         text
     }
 
-    /// Whether the server named the worker of each answer; without that, nothing is known of what
-    /// workers see of each other.
+    /// Whether the server named the worker of each answer; otherwise visibility between workers
+    /// cannot be checked.
     fn names_workers(&self) -> bool {
         self.workers.iter().all(|(worker, _)| *worker != 0)
     }
@@ -345,7 +345,7 @@ fn line(text: &mut String, content: &str) {
     writeln!(text, "  {}", content.trim_end()).expect("a string takes everything");
 }
 
-/// A number with its thousands set apart.
+/// A number with separated thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let parts: Vec<&str> = digits

@@ -35,24 +35,24 @@ use super::streams::Stream;
 use super::together::Together;
 use crate::client::ServerAddress;
 
-/// Pace of the progress.
+/// Time between two reports of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// Pause between two looks whether the load has ended by itself.
+/// Pause between two checks whether the load has ended by itself.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
-/// How long a server may take to be back after the last kill.
+/// How long a server may take to be ready again after the last kill.
 const BACK_WAIT_MAX: Duration = Duration::from_secs(30);
-/// Streams of random numbers that are not a client's.
+/// The streams of random numbers for other uses than clients.
 const STREAM_OF_CHAOS: u64 = u64::MAX;
 const STREAM_OF_TOGETHER: u64 = u64::MAX - 1;
 const STREAM_OF_LABELLED: u64 = u64::MAX - 2;
 const STREAM_OF_RENAMED: u64 = u64::MAX - 3;
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Since the load began.
+    /// Time since the load began.
     pub elapsed: Duration,
-    /// How long it is to take.
+    /// Length of the load.
     pub duration: Duration,
     /// Requests until now.
     pub operations: u64,
@@ -60,11 +60,11 @@ pub struct Progress {
     pub writes: u64,
     /// Requests without an answer until now.
     pub unknown: u64,
-    /// The load has ended and the history is being checked.
+    /// Whether the load has ended and the history is being checked.
     pub checking: bool,
 }
 
-/// Runs the plan. The load ends early, and is still checked, when `interrupted` is.
+/// Runs the plan. When `interrupted` completes, the load ends early and is still checked.
 pub async fn run(
     plan: &Plan,
     progress: &mut dyn FnMut(&Progress),
@@ -109,7 +109,7 @@ pub async fn run(
     let killing = async {
         let Some(scratch) = &mut scratch else { return Ok(Kills::default()) };
         let kills = chaos::kill(plan.chaos, scratch, &load, random).await;
-        // A failure of the killing ends the load too.
+        // If killing fails, the load ends too.
         if kills.is_err() {
             load.stop();
         }
@@ -134,7 +134,7 @@ pub async fn run(
     judge(plan, &load, scratch, kills, lasted, followers).await
 }
 
-/// Waits until the load ends, in whatever way, and tells how far it is.
+/// Waits until the load ends, for whatever reason, and reports the progress.
 async fn watch(
     plan: &Plan,
     load: &Load,
@@ -172,8 +172,8 @@ fn progress_of(plan: &Plan, load: &Load, began: Instant, checking: bool) -> Prog
     }
 }
 
-/// Leads a scratch database through two lives; an error is the reason why the check of that says
-/// nothing, where it has to be told.
+/// Leads a scratch database through two lives. An error means that check T could not be made, with
+/// a reason if it must be reported.
 async fn lead_two_lives(scratch: &mut Scratch, load: &Load) -> Result<(), Option<String>> {
     if !load.can_go_on() {
         return Err(None);
@@ -188,22 +188,22 @@ async fn lead_two_lives(scratch: &mut Scratch, load: &Load) -> Result<(), Option
     }
 }
 
-/// Those that follow changes.
+/// The clients that follow changes.
 struct Followers {
     lists: Option<Follower>,
     streams: Vec<Stream>,
 }
 
-/// What they saw.
+/// What the followers saw.
 #[derive(Default)]
 struct Followed {
     polls: Vec<Poll>,
-    /// What each stream told.
+    /// The events of each stream.
     told: Vec<Vec<Told>>,
 }
 
 impl Followers {
-    /// Has them follow to the end; nothing where the server is gone.
+    /// Lets the followers read to the end; empty if the server cannot be reached any more.
     async fn finish(self, load: &Load) -> Followed {
         let mut followed = Followed::default();
         if load.gone().is_some() {
@@ -231,7 +231,7 @@ async fn judge(
 ) -> Result<Report, Error> {
     match (read_all(load).await, &scratch) {
         (Ok(()), _) => {}
-        // Only this program had a reason to end the scratch server, so this is a verdict.
+        // No other program ends the scratch server, so its end is a violation.
         (Err(error), Some(_)) => load.complain(Check::Errors, error.to_string()),
         (Err(error), None) => return Err(error),
     }
@@ -257,7 +257,8 @@ async fn judge(
         findings.merge(checks::check_told(told, &records));
     }
     findings.merge(checks::check(&mut records));
-    // Findings count even where the load was cut short; their absence says little then.
+    // Violations count even if the load was cut short; but without violations a shortened load
+    // proves little.
     if load.is_full() && findings.total() == 0 {
         return Err(Error::NoSpace {
             what: plan.server.to_string(),
@@ -269,7 +270,7 @@ async fn judge(
     Ok(report.after_restore(restored))
 }
 
-/// Reads everything once more, as soon as the server is back after the last kill.
+/// Reads everything again, as soon as the server is ready after the last kill.
 async fn read_all(load: &Load) -> Result<(), Error> {
     if let Some(why) = load.gone() {
         return Err(gone(&load.address, &why));
@@ -289,7 +290,7 @@ async fn get(address: &ServerAddress, path: &str) -> Result<Answer, Error> {
     })
 }
 
-/// The slots of the workers; 0 alone when the server does not name the worker that answers.
+/// The slots of the workers; only 0 when the server does not name the worker that answers.
 async fn workers_of(address: &ServerAddress) -> Result<Vec<u8>, Error> {
     let foreign = |why: String| Error::Foreign { server: address.to_string(), why };
     let answer = get(address, OperationId::GetStatus.path()).await?;
@@ -305,7 +306,7 @@ async fn wait_until_back(address: &ServerAddress) -> Result<(), Error> {
     let began = Instant::now();
     loop {
         match get(address, OperationId::GetReadiness.path()).await {
-            // Reads work all the same where there is no space for writes.
+            // Without space for writes, reads still work, so that is enough.
             Ok(answer) if answer.status.is_success() || is_only_full(&answer.body) => return Ok(()),
             Ok(_) | Err(_) if began.elapsed() < BACK_WAIT_MAX => {
                 tokio::time::sleep(LOOK_INTERVAL).await;
@@ -316,12 +317,12 @@ async fn wait_until_back(address: &ServerAddress) -> Result<(), Error> {
     }
 }
 
-/// Whether an answer about readiness says that nothing is missing but space.
+/// Whether an answer about readiness says that only space is missing.
 fn is_only_full(body: &[u8]) -> bool {
     ProblemBody::read(body).cause.as_deref() == Some(Code::StorageFull.facts().word)
 }
 
-/// Deletes what this run created on a server that was running before.
+/// Deletes the personas of this run on a server that the run did not start.
 async fn remove_personas(load: &Load) {
     let Ok(mut connection) = Connection::open(&load.address).await else { return };
     let ids: Vec<_> = load.personas().iter().copied().flatten().collect();

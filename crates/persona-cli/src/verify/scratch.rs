@@ -24,13 +24,13 @@ const START_WAIT_MAX: Duration = Duration::from_mins(1);
 const END_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Pause before a server is started again on an address that its killed predecessor still holds.
 const RESTART_PAUSE: Duration = Duration::from_millis(50);
-/// Attempts at that: together far longer than children outlive their supervisor.
+/// Most attempts to start again: together far longer than children outlive their supervisor.
 const RESTARTS_MAX: usize = 100;
 /// Most characters of the log that are quoted when a server does not start.
 const LOG_CHARS_MAX: usize = 2_000;
-/// The file in the folder.
+/// The name of the database in the folder.
 const DATABASE: &str = "persona.db";
-/// Exit code of a server that finds its address in use.
+/// Exit code of a server if its address is in use.
 const ADDRESS_IN_USE: i32 = 69;
 
 /// A running server with its folder.
@@ -39,7 +39,7 @@ pub struct Scratch {
     folder: TempDir,
     plan: ScratchPlan,
     child: Child,
-    /// Where it listens; the same after each restart.
+    /// The address of the server, the same after each restart.
     pub address: ServerAddress,
 }
 
@@ -55,18 +55,18 @@ impl Scratch {
         Ok(Self { folder, plan: plan.clone(), child, address })
     }
 
-    /// The folder of its files.
+    /// The folder of the server's files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The process number of its supervisor.
+    /// The process number of the supervisor.
     pub fn supervisor(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Kills the supervisor, and with it everything, and starts it again on the same address and
-    /// file.
+    /// Kills the supervisor, which ends all processes, and starts the server again with the same
+    /// address and file.
     pub async fn kill_and_restart(&mut self) -> Result<(), Error> {
         self.child
             .kill()
@@ -75,12 +75,12 @@ impl Scratch {
         self.launch_again(&[]).await
     }
 
-    /// Ends the maintenance process, so that from now on only what clients ask for is written. The
-    /// supervisor is stopped first and starts no other one; what is left to do with this server is
-    /// to kill all of it.
+    /// Ends the maintenance process, so that from now on only clients write. The supervisor is
+    /// stopped (SIGSTOP) first, so that it starts no new one; after this the server can only be
+    /// killed.
     pub fn end_maintenance(&self) {
         let Some(supervisor) = self.supervisor() else { return };
-        // A signal to a process that ended by itself is refused, which the next kill finds out.
+        // An error means that the process ended by itself, which the next kill notices.
         if let Some(pid) = i32::try_from(supervisor).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, Signal::STOP);
         }
@@ -91,12 +91,12 @@ impl Scratch {
         }
     }
 
-    /// Kills all processes at the same moment, and starts the server again with these flags
-    /// besides.
+    /// Kills all processes at the same moment, and starts the server again with these additional
+    /// flags.
     pub async fn kill_everything_and_restart(&mut self, flags: &[&str]) -> Result<(), Error> {
         if let Some(group) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
         {
-            // Where it fails it ended by itself, which the next line finds out.
+            // An error means that the server ended by itself, which the next line notices.
             let _ = kill_process_group(group, Signal::KILL);
         }
         self.child
@@ -119,7 +119,7 @@ impl Scratch {
         }
     }
 
-    /// Runs this program in the folder, beside the server or not.
+    /// Runs this program in the folder, whether the server runs or not.
     async fn run(&self, arguments: &[&str]) -> Result<(), String> {
         let named = |why: String| format!("persona {}: {why}", arguments.join(" "));
         let program = std::env::current_exe().map_err(|error| named(error.to_string()))?;
@@ -138,7 +138,7 @@ impl Scratch {
         }
     }
 
-    /// Ends the server, puts a backup in the place of its database, and starts it again.
+    /// Ends the server, replaces its database by a backup, and starts it again.
     pub async fn restore(&mut self, backup: &str) -> Result<(), String> {
         match self.stop().await.as_slice() {
             [] => {}
@@ -171,10 +171,10 @@ impl Scratch {
         }
     }
 
-    /// Stops the server, and tells what was wrong with that.
+    /// Stops the server; returns the problems.
     async fn stop(&mut self) -> Vec<String> {
         if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
-            // One that ended meanwhile needs no signal.
+            // A server that has ended needs no signal.
             let _ = kill_process(pid, Signal::TERM);
         }
         let ended = tokio::time::timeout(END_WAIT_MAX, self.child.wait()).await;
@@ -194,11 +194,11 @@ impl Scratch {
         problems
     }
 
-    /// Stops the server and checks its file, where it has one.
+    /// Stops the server and checks its file, if it has one; returns the problems.
     pub async fn stop_and_check(&mut self) -> Vec<String> {
         let mut problems = self.stop().await;
         if self.plan.database.is_some() {
-            // PostgreSQL looks after its own pages, and the history was compared with what it
+            // A database on a server has no file to check; the history was compared with its
             // answers.
             return problems;
         }
@@ -228,7 +228,7 @@ fn log_in(folder: &Path) -> PathBuf {
     folder.join("server.log")
 }
 
-/// Starts the server and waits until it says where it listens.
+/// Starts the server and waits until it prints its address.
 async fn launch(
     folder: &Path,
     plan: &ScratchPlan,
@@ -238,13 +238,13 @@ async fn launch(
     let log = File::options().create(true).append(true).open(log_in(folder)).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
-    // An empty environment and a folder of its own, so that no settings of the user come in; a
-    // group of its own, so that a Ctrl-C at the terminal ends the load and not the server.
+    // The environment is empty and the folder new, so that no settings of the user apply. The
+    // process gets its own group, so that Ctrl-C at the terminal ends the load and not the server.
     command.env_clear().current_dir(folder).process_group(0).kill_on_drop(true);
     command.args(["serve", "--port", port, "--expose-worker"]);
     match &plan.database {
-        // Not as a flag, because every user of the machine can see flags, and the URL may hold a
-        // password.
+        // The URL is no flag, because every user of the machine can see flags, and the URL may
+        // contain a password.
         Some(url) => command.env("DATABASE_URL", url),
         None => command.arg("--database").arg(database_in(folder)),
     };

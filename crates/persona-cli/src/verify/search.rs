@@ -1,9 +1,9 @@
-//! The search for what was just acknowledged.
+//! Searches for writes that were just acknowledged (check S).
 //!
-//! A new persona must be found by its name, which never changes. Every write puts a word of its own
-//! into a text of the persona. After the answer a search for that word must find the persona, on
-//! whichever worker. It may miss it only if the persona was written again meanwhile, and then its
-//! revision tells that.
+//! A new persona must be found by its name, which never changes. Every write puts a unique word
+//! into a text of the persona. After the answer, a search for that word must find the persona on
+//! any worker. The search may miss the persona only if it was written again meanwhile, which its
+//! revision shows.
 
 use http::Method;
 use http_body_util::Full;
@@ -16,11 +16,11 @@ use super::checks::Check;
 use super::connection::{Answer, Connection};
 use super::load::Load;
 
-/// An acknowledged write with a word of its own.
+/// An acknowledged write with its unique word.
 pub struct Written {
     pub id: PersonaId,
     pub revision: u32,
-    /// The number of the request, of which its word is made.
+    /// The number of the request, from which its word is made.
     pub request: u32,
 }
 
@@ -40,11 +40,11 @@ pub async fn search_name(load: &Load, persona: u32, id: PersonaId, connection: &
     }
 }
 
-/// Searches for the word of a write, and complains where it is not found although the persona is
-/// still as it was written.
+/// Searches for the word of a write, and reports a violation if it is not found although the
+/// persona was not written again.
 pub async fn search_word(load: &Load, written: &Written, connection: &mut Connection) {
     let Written { id, revision, request } = written;
-    // The name keeps personas of earlier runs out, which have the same words.
+    // The name excludes personas of earlier runs, which have the same words.
     let query = format!("{}+{}", word_of(*request), phrase(&load.tag));
     if is_found(load, *id, &query, connection).await != Some(false) {
         return;
@@ -75,7 +75,7 @@ fn phrase(text: &str) -> String {
     format!("%22{}%22", text.replace(' ', "+"))
 }
 
-/// The body of an answer 200. Everything else is judged where the same is asked for by a client.
+/// The body of an answer 200. Other answers are judged elsewhere, by the clients of the load.
 async fn get<T: DeserializeOwned>(
     load: &Load,
     connection: &mut Connection,

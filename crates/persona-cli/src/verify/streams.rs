@@ -1,8 +1,7 @@
-//! Followers of the stream of events, as browsers and other clients are: they go on behind the last
-//! event that came, whatever ended the stream before.
+//! Followers of the event stream: like browsers, they go on behind the last event that came,
+//! whatever ended the previous stream.
 //!
-//! They change nothing. `checks/told.rs` compares what they were told with what is there at the
-//! end.
+//! The followers change nothing. `checks/told.rs` compares their events with the state at the end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,33 +19,33 @@ use super::connection::{Connection, ask};
 use super::load::Load;
 use crate::client::{EventReader, Told as Sent};
 
-/// How many follow: enough for one on most workers.
+/// Number of followers: enough for one on most workers.
 const STREAMS: usize = 3;
-/// Pause after a stream has ended, and between two looks whether the load has.
+/// Pause after a stream has ended, and between two checks whether the load has ended.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long a stream may take at the end to tell what is there.
+/// How long a stream may take at the end to send all events.
 const END_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A follower.
 pub struct Stream {
     load: Arc<Load>,
-    /// Whether it proves its place, as pages and the command line do, or names the number alone, as
-    /// browsers do.
+    /// Whether the follower names its place with a proof, as the command line does, or by the
+    /// number alone, as browsers do.
     has_proof: bool,
     place: String,
     told: Vec<(u64, Option<PersonaId>, u32)>,
 }
 
-/// Why there is no stream.
+/// The reason why a stream failed.
 enum Failure {
-    /// The server is away or busy, which the other clients judge.
+    /// The server is unreachable or busy, which the other clients judge.
     Silence,
-    /// It told something that breaks the promise.
+    /// A message breaks the promise.
     Wrong(String),
 }
 
 impl Stream {
-    /// Followers of everything that is committed from now on.
+    /// Starts followers of everything that is committed from now on.
     pub async fn start(load: &Arc<Load>) -> Vec<Self> {
         let began = Instant::now();
         while began.elapsed() < END_WAIT_MAX {
@@ -79,8 +78,8 @@ impl Stream {
         self
     }
 
-    /// Follows to the end, when nothing is written any more, and tells what it was told of the
-    /// personas of this run.
+    /// Follows to the end when nothing is written any more; returns the events of the personas of
+    /// this run.
     pub async fn finish(mut self, personas: &HashMap<PersonaId, u32>) -> Vec<Told> {
         let load = Arc::clone(&self.load);
         let began = Instant::now();
@@ -112,15 +111,16 @@ impl Stream {
         .collect()
     }
 
-    /// Follows one stream until it ends, or the place is far enough.
+    /// Follows one stream until it ends, or `is_over` accepts the place.
     async fn follow(&mut self, is_over: impl Fn(&str) -> bool) -> Result<(), Failure> {
         if is_over(&self.place) {
             return Ok(());
         }
-        // The connection is kept as long as it is read from.
+        // The connection must live as long as the stream is read.
         let (_connection, mut reader) = self.connect().await?;
         while !is_over(&self.place) {
-            // The next event, or a look whether it is over. Nothing is lost of what is being read.
+            // Waits for the next event, or for the next check whether the load is over. A timeout
+            // loses no data of the stream.
             let next = tokio::time::timeout(PAUSE, reader.next()).await;
             match next {
                 Err(_) => {}
@@ -167,7 +167,7 @@ impl Stream {
     }
 }
 
-/// The place behind everything that is committed.
+/// The place behind the newest event.
 async fn place_of_now(load: &Load) -> Result<String, Failure> {
     let path = OperationId::FollowEvents.path();
     let headers = [("accept", "application/json")];

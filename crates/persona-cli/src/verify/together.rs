@@ -1,9 +1,10 @@
-//! Personas that are only changed together: an atomic batch is seen as a whole or not at all.
+//! Personas that are only changed together: an atomic batch must be seen as a whole or not at all
+//! (check A).
 //!
 //! One client changes all of them in one atomic batch, again and again, and writes the number of
-//! the batch into each. Another one reads all of them in one list, or in one export, on whichever
-//! worker: they must have the same number, and no smaller one than was acknowledged before the read
-//! began.
+//! the batch into each. Another client reads all of them in one list, or in one export, on any
+//! worker: they must have the same number, and it must not be smaller than the last one that was
+//! acknowledged before the read began.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -25,7 +26,7 @@ use super::load::Load;
 
 /// Personas that are changed together.
 const PERSONAS: u32 = 6;
-/// One read in so many is an export, which takes longer than a list.
+/// One read in this many is an export, which takes longer than a list.
 const EXPORTED_ONCE_IN: u64 = 32;
 /// Pause after a failed look, and after one that was answered.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(20);
@@ -40,7 +41,7 @@ pub struct Together {
 }
 
 impl Together {
-    /// Has a client create them.
+    /// Creates the personas with a client.
     pub async fn create(load: Arc<Load>, client: &mut Client) -> Arc<Self> {
         let mut members = Vec::new();
         for _ in 0..PERSONAS {
@@ -49,7 +50,7 @@ impl Together {
         Arc::new(Self { load, members, acknowledged: AtomicU64::new(0) })
     }
 
-    /// Makes them known: for the export after the load.
+    /// Makes the personas known to the export after the load.
     pub fn reveal(&self) {
         for (persona, id) in &self.members {
             self.load.named(*persona, *id);
@@ -60,14 +61,14 @@ impl Together {
         self.members.len() == PERSONAS as usize
     }
 
-    /// Changes all of them, until the load ends.
+    /// Changes all personas again and again until the load ends.
     pub async fn write(self: Arc<Self>, mut client: Client) {
         let (mut number, mut last) = (0, None::<Vec<Change>>);
-        // Without all of them the server is gone, which is told elsewhere.
+        // If not all personas exist, the server is unreachable, which is reported elsewhere.
         while !self.load.is_stopped() && self.is_complete() {
             number += 1;
-            // The key of the batch before goes, so that documents stay small; where it is not known
-            // what became of that one, it stays.
+            // The key of the previous batch is removed, so that documents stay small; if the
+            // outcome of that batch is unknown, its key stays.
             let before = last.take();
             let before = before.iter().flatten().map(|change| Some(change.request));
             let before = before.chain(std::iter::repeat(None));
@@ -86,7 +87,7 @@ impl Together {
         }
     }
 
-    /// Reads all of them at once, until the load ends.
+    /// Reads all personas at once, again and again until the load ends.
     pub async fn watch(self: Arc<Self>) {
         let mut connection = None;
         let mut looks = 0_u64;
@@ -99,7 +100,7 @@ impl Together {
         }
     }
 
-    /// One read of all of them; `None` where it was not answered, which other clients judge.
+    /// Reads all personas once; `None` if there was no answer, which other clients judge.
     async fn look(&self, kept: &mut Option<Connection>, is_export: bool) -> Option<()> {
         let mut connection = match kept.take().filter(Connection::is_open) {
             Some(connection) => connection,

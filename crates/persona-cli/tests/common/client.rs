@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client: one connection, kept alive, and every failure visible.
 //!
-//! Libraries retry on a new connection when a kept one was closed; these tests are about exactly
-//! that, so nothing here does.
+//! HTTP libraries send a request again on a new connection when a kept connection was closed; these
+//! tests are about exactly that case, so this client never does.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -11,14 +11,14 @@ use std::time::Duration;
 use super::wire::Wire;
 use super::{DEADLINE, declared};
 
-/// One connection.
+/// A connection to the server.
 pub struct Client {
     pub(super) stream: BufReader<Wire>,
-    /// The server said that the last answer was the last on this connection.
+    /// Whether the server said that its last answer was the last on this connection.
     pub closes: bool,
 }
 
-/// One answer.
+/// An answer of the server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The status code.
@@ -54,7 +54,7 @@ impl Client {
         Self::over(TcpStream::connect(address)?)
     }
 
-    /// Speaks over this connection.
+    /// Makes a client of this connection.
     pub fn over(stream: impl Into<Wire>) -> io::Result<Self> {
         let stream = stream.into();
         stream.send_at_once()?;
@@ -62,7 +62,7 @@ impl Client {
         Ok(Self { stream: BufReader::new(stream), closes: false })
     }
 
-    /// Waits for answers as long as this.
+    /// Waits for answers no longer than this.
     pub fn wait_up_to(&self, time_max: Duration) {
         self.stream.get_ref().set_patience(time_max).expect("a timeout that is not zero");
     }
@@ -72,7 +72,8 @@ impl Client {
         self.request("GET", path, &[], b"")
     }
 
-    /// Sends a request and reads the answer, which must be one that the OpenAPI document declares.
+    /// Sends a request and reads the answer. Fails the test if the OpenAPI document does not
+    /// declare the answer.
     #[track_caller]
     pub fn request(
         &mut self,
@@ -95,7 +96,7 @@ impl Client {
         self.stream.get_mut().flush()
     }
 
-    /// Says that nothing more is sent, and goes on reading.
+    /// Closes the sending half of the connection; the reading half stays open.
     pub fn close_its_half(&mut self) -> io::Result<()> {
         self.stream.get_ref().close_its_half()
     }
@@ -133,7 +134,8 @@ impl Client {
         Ok(reply)
     }
 
-    /// Waits until the server closes the connection; an error when it sends something instead.
+    /// Waits until the server closes the connection; an error when the server sends something
+    /// instead.
     pub fn wait_for_close(&mut self) -> io::Result<()> {
         match self.stream.fill_buf()? {
             [] => Ok(()),
@@ -141,7 +143,7 @@ impl Client {
         }
     }
 
-    /// Whether the server has closed the connection, as far as is known now.
+    /// Whether the server has closed the connection, without a wait.
     pub fn is_closed(&self) -> bool {
         match self.stream.get_ref().peek() {
             Ok(bytes) => bytes == 0,

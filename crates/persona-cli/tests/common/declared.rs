@@ -1,7 +1,8 @@
 //! Every answer that a test gets is one that the OpenAPI document declares: its status, its problem
 //! code, and its JSON.
 //!
-//! Both clients of the tests ask here, so every suite is a proof of the document, on both backends.
+//! Both clients of the tests call this module, so every suite is a proof of the document, on both
+//! backends.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -13,7 +14,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_slice(&persona_http::openapi_document()).expect("the document is JSON")
 });
 
-/// What a path that no operation has is answered.
+/// The codes of the problems that answer a request to a path or method without an operation.
 const NO_OPERATION: [&str; 2] = ["no_such_route", "method_not_allowed"];
 
 /// Fails the test when the document does not declare this answer to this request.
@@ -27,8 +28,8 @@ pub fn check(method: &str, target: &str, status: u16, content_type: Option<&str>
     );
 }
 
-/// Why the document does not declare this answer; empty where it does. A body may be missing: HEAD
-/// gets none.
+/// The reasons why the document does not declare this answer; empty where it does. A body may be
+/// missing: HEAD gets none.
 pub fn faults(
     method: &str,
     target: &str,
@@ -60,7 +61,7 @@ pub fn faults(
     }
 }
 
-/// The operation that a path leads to, and its name.
+/// The operation of this method and path, and its name.
 fn operation(method: &str, path: &str) -> Option<(&'static str, &'static Value)> {
     let paths = DOCUMENT["paths"].as_object().expect("paths");
     let is_at = |pattern: &str| {
@@ -119,8 +120,8 @@ fn shape_faults(schema: &Value, body: &[u8]) -> Vec<String> {
     mismatches(schema, &value, "")
 }
 
-/// Where a value is not what a schema says; as much of JSON Schema as the document has, without
-/// formats and patterns.
+/// The places at which a value differs from a schema. Knows as much of JSON Schema as the document
+/// uses, without formats and patterns.
 fn mismatches(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         return mismatches(
@@ -188,8 +189,7 @@ fn member_mismatches(schema: &Value, members: &Map<String, Value>, at: &str) -> 
                 found.extend(mismatches(schema, member, &format!("{at}/{name}")));
             }
             (None, Value::Bool(false)) => found.push(format!("{at}/{name} must not be there")),
-            // A member of an answer that the document does not name is a member that no client
-            // knows of.
+            // A member that the document does not name is a fault: no client knows of it.
             (None, Value::Null) if schema.get("properties").is_some() => {
                 found.push(format!("{at}/{name} is not named"));
             }

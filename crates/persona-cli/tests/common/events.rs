@@ -1,4 +1,4 @@
-//! A client of server-sent events that keeps what it was told, and shows everything that it gets.
+//! A client of server-sent events that keeps every event and comment.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -7,15 +7,15 @@ use serde_json::Value;
 use super::client::{head, nonsense};
 use super::{Client, DEADLINE, Server, wait_for};
 
-/// The route.
+/// The path of the events.
 pub const EVENTS: &str = "/api/v1/events";
 
-/// A stream that is read block by block.
+/// A stream of events, read block by block.
 pub struct EventStream {
     client: Client,
-    /// What came and is not read yet.
+    /// Bytes that came and are not part of a returned block yet.
     pending: Vec<u8>,
-    /// The id that a browser would send to go on from.
+    /// The last id of an event, which a browser sends to go on from there.
     pub last_id: Option<String>,
 }
 
@@ -37,13 +37,13 @@ impl Block {
 }
 
 impl EventStream {
-    /// Opens a stream, which must be one.
+    /// Opens a stream; fails the test if the answer is none.
     #[track_caller]
     pub fn open(server: &Server, query: &str, headers: &[(&str, &str)]) -> Self {
         Self::over(server.connect(), query, headers).expect("a stream")
     }
 
-    /// The same over a connection that is there.
+    /// Opens a stream over this connection.
     pub fn over(mut client: Client, query: &str, headers: &[(&str, &str)]) -> io::Result<Self> {
         let path = format!("{EVENTS}{query}");
         client.send(&head("GET", &path, headers, 0))?;
@@ -104,13 +104,13 @@ impl EventStream {
         Ok(length > 0)
     }
 
-    /// The next event, past comments.
+    /// The next event; comments are skipped.
     #[track_caller]
     pub fn event(&mut self) -> Value {
         self.named_event().1
     }
 
-    /// The next event with its name, past comments.
+    /// The next event with its name; comments are skipped.
     #[track_caller]
     pub fn named_event(&mut self) -> (Option<String>, Value) {
         loop {
@@ -128,14 +128,14 @@ impl EventStream {
     }
 }
 
-/// The number of an event.
+/// The sequence of an event.
 #[track_caller]
 pub fn sequence(event: &Value) -> u64 {
     event["sequence"].as_u64().expect("a number")
 }
 
-/// A follower as a browser is one: it connects again when its stream ends, in whatever way, and
-/// goes on behind the last event that came. Returns the events that it was told.
+/// Follows the events as a browser does: when the stream ends, in whatever way, connects again and
+/// goes on after the last event that came. Returns the events that came.
 pub fn follow(
     server: &Server,
     from: &str,

@@ -1,4 +1,4 @@
-//! A load of requests that must not fail.
+//! A load of requests, each of which must succeed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::{Client, DEADLINE, Stop, Way, wait_for};
 
-/// Clients that ask again and again: on kept connections, and on a new one for each request.
+/// Clients that send requests again and again: some on kept connections, some on a new connection
+/// for each request.
 pub struct Load {
     stop: Stop,
     answers: Arc<AtomicU64>,
@@ -15,7 +16,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// One client for each of these ways; every other one keeps its connection.
+    /// Starts one client for each of these ways; every second client keeps its connection.
     pub fn start(ways: Vec<Way>) -> Self {
         let (stop, answers) = (Stop::default(), Arc::<AtomicU64>::default());
         let client = |(number, way): (usize, Way)| {
@@ -47,14 +48,14 @@ impl Load {
         Self { stop, answers, clients }
     }
 
-    /// Waits until each client has had some answers from now on.
+    /// Waits until each client has had some more answers.
     pub fn wait_for_more(&self) {
         let before = self.answers.load(Relaxed);
         let wanted = before + 20 * self.clients.len() as u64;
         wait_for("more answers", DEADLINE, || (self.answers.load(Relaxed) > wanted).then_some(()));
     }
 
-    /// What failed.
+    /// Ends the load. Returns the failures.
     pub fn end(self) -> Vec<String> {
         self.stop.now();
         self.clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()

@@ -1,6 +1,6 @@
-//! What tests of the running program share: a server in a process of its own, and a client.
+//! Shared by the tests of the running program: a server in a process of its own, and a client.
 //!
-//! A test waits for what the program says or shows, with a deadline, and never for a time that is
+//! A test waits, with a deadline, for what the program says or shows, and never for a time that is
 //! *probably* long enough.
 
 #![allow(dead_code, unused_imports, reason = "every test program uses another part")]
@@ -27,6 +27,6 @@ pub use wire::Way;
 
 use std::time::Duration;
 
-/// How long anything may take that a test waits for. Far more than it takes, also on a busy
-/// machine, and less than the half minute after which the server gives many things up by itself.
+/// Longest wait of a test for anything. Far more than anything takes, also on a busy machine, and
+/// less than the half minute after which the server gives many things up by itself.
 pub const DEADLINE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! The acts that these tests are made of.
+//! Requests about personas that many tests need.
 
 use std::io;
 
@@ -16,7 +16,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What an answer with a persona says.
+    /// The persona of an answer.
     #[track_caller]
     pub fn of(reply: &Reply) -> Self {
         assert!(matches!(reply.status, 200 | 201), "{reply:?}");
@@ -31,7 +31,7 @@ impl Seen {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// The revision, which the body and the tag must agree on.
+    /// The revision; fails the test unless body and tag have the same.
     #[track_caller]
     pub fn revision(&self) -> u64 {
         let revision = self.json()["revision"].as_u64().expect("a number");
@@ -44,7 +44,7 @@ impl Seen {
     }
 }
 
-/// Creates a persona of this name and tells its path.
+/// Creates a persona with this name and returns its path.
 #[track_caller]
 pub fn create(client: &mut Client, name: &str) -> String {
     let body = json!({ "name": name }).to_string();
@@ -65,15 +65,16 @@ pub fn patch(client: &mut Client, path: &str, members: &Value) -> io::Result<Rep
     client.request("PATCH", path, &[], members.to_string().as_bytes())
 }
 
-/// Most connections that are kept open while one to each worker is looked for.
+/// Most connections that are kept open during the search for a connection to each worker.
 const OTHERS_MAX: usize = 100;
 
-/// One connection to each of the workers, found by the slot that answers name. Waits for those that
-/// are about to start.
+/// Returns one connection to each of the workers, found by the slot that answers name. Waits for
+/// workers that are about to start.
 #[track_caller]
 pub fn connect_to_each_worker(server: &Server, workers: usize) -> Vec<Client> {
     let mut found: Vec<Option<Client>> = (0..workers).map(|_| None).collect();
-    // Kept open, because the server spreads connections by how many a worker has.
+    // These connections are kept open, because the server spreads connections by how many a worker
+    // has.
     let mut others = Vec::new();
     wait_for("a connection to each worker", DEADLINE, || {
         let mut client = server.connect();
@@ -87,7 +88,7 @@ pub fn connect_to_each_worker(server: &Server, workers: usize) -> Vec<Client> {
     found.into_iter().flatten().collect()
 }
 
-/// The slot of the worker that this connection leads to.
+/// The slot of the worker at the other end of this connection.
 #[track_caller]
 pub fn worker_of(client: &mut Client) -> usize {
     let reply = client.get("/healthz").expect("an answer");
@@ -97,7 +98,7 @@ pub fn worker_of(client: &mut Client) -> usize {
         .expect("the server was started with --expose-worker")
 }
 
-/// Asks SQLite itself whether the file is whole. PostgreSQL has no file of ours.
+/// Lets SQLite itself check the file. PostgreSQL has no file to check.
 #[track_caller]
 pub fn assert_file_is_whole(server: &Server) {
     if ON_POSTGRES {

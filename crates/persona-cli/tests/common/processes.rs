@@ -5,14 +5,14 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// One child of a supervisor.
+/// A child of a supervisor.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Process {
     /// `init`, `maintenance` or `worker`.
     pub role: String,
-    /// Its slot.
+    /// The number of its slot.
     pub slot: u16,
-    /// Which process of the slot it is.
+    /// How many processes the slot had up to and with this one.
     pub generation: u64,
     /// Its number.
     pub pid: u32,
@@ -40,7 +40,7 @@ impl Process {
         Some(Self { role: (*words.get(at + 1)?).to_owned(), slot, generation, pid })
     }
 
-    /// The memory that it has now, and the most that it ever had, in bytes (`proc_pid_status(5)`).
+    /// The resident memory now, and the largest that it ever was, in bytes (`proc_pid_status(5)`).
     pub fn resident(&self) -> (u64, u64) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it lives");
         let bytes = |name| {
@@ -50,14 +50,14 @@ impl Process {
         (bytes("VmRSS:"), bytes("VmHWM:"))
     }
 
-    /// Whether it is still there and not only waiting to be reaped.
+    /// Whether the process exists and is not only waiting to be reaped.
     pub fn is_alive(&self) -> bool {
         Path::new("/proc").join(self.pid.to_string()).exists()
             && state_of(self.pid).is_some_and(|state| state != "Z")
     }
 }
 
-/// Sends a signal; whether there was a process to take it.
+/// Sends a signal; false if there is no such process.
 pub fn signal(pid: u32, signal: Signal) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process number");
     kill_process(pid, signal).is_ok()
@@ -71,7 +71,7 @@ fn state_of(pid: u32) -> Option<String> {
     stat_of(pid, 0)
 }
 
-/// A field of `/proc/<pid>/stat`, counted after the name, which may contain spaces itself.
+/// A field of `/proc/<pid>/stat`, counted from the end of the name, which may contain spaces.
 fn stat_of(pid: u32, field: usize) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     line.rsplit_once(')')?.1.split_whitespace().nth(field).map(str::to_owned)

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 /// How much a test does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
-    /// For every change: seconds.
+    /// Seconds; runs for every change.
     Short,
-    /// Before a release: minutes to hours.
+    /// Minutes to hours; runs before a release.
     Long,
 }
 
 impl Form {
-    /// One of two numbers.
+    /// The value for this form.
     pub fn pick<T>(self, short: T, long: T) -> T {
         match self {
             Self::Short => short,
@@ -26,8 +26,8 @@ impl Form {
     }
 }
 
-/// Tells what a test did and what it was meant to do at full length. `number` is that of the table
-/// in the documents.
+/// Reports the figures of a test and their target at full length. `number` is the number of the
+/// test in the table of the documents.
 pub fn report(number: u32, test: &str, form: Form, target: &str, figures: &Value) {
     let form = form.pick("short", "long");
     println!("fault {number} {test} ({form}): {figures}; target: {target}");
@@ -51,7 +51,7 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Says loudly that a test could not run. In continuous integration that is a failure.
+/// Prints that a test could not run. In continuous integration that is a failure.
 #[track_caller]
 pub fn skip(test: &str, why: &str) {
     assert!(variable("CI").is_none_or(|value| value != "true"), "{test} cannot run: {why}");

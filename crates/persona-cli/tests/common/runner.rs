@@ -15,19 +15,19 @@ pub struct Folder {
     variables: Vec<(String, String)>,
 }
 
-/// How a run ended, and what it printed; times, identities and folders are replaced, because they
-/// differ each time.
+/// The end of a run and its output. Times, identities and folders are replaced, because they differ
+/// from run to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ran {
     /// The exit code; -1 when a signal ended it.
     pub code: i32,
-    /// Results.
+    /// Standard output, which has the results.
     pub stdout: String,
-    /// Messages.
+    /// Standard error, which has the messages.
     pub stderr: String,
 }
 
-/// A file of this many personas.
+/// The content of a file with this many personas.
 pub fn many(count: usize) -> String {
     (0..count)
         .map(|number| format!("{{\"name\":\"Persona {number}\"}}"))
@@ -85,7 +85,7 @@ impl Folder {
         names
     }
 
-    /// The program, ready to be run; a command that may make a new database is told to.
+    /// The program, ready to run; a command that may make a new database gets the flag for that.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let may_make = matches!(arguments.first(), Some(&"create" | &"import"));
         self.command_as_typed(&[arguments, if may_make { &["--create"] } else { &[] }].concat())
@@ -104,7 +104,7 @@ impl Folder {
         command
     }
 
-    /// Runs the program.
+    /// Runs the program with empty standard input.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, b"")
     }
@@ -113,7 +113,7 @@ impl Folder {
     pub fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ran {
         let mut child =
             self.command(arguments).stdin(Stdio::piped()).spawn().expect("the built program");
-        // A program that does not read its input may end before everything is written.
+        // A program that does not read its input may end before all of it is written.
         drop(child.stdin.take().expect("a pipe").write_all(stdin));
         let output = child.wait_with_output().expect("a child");
         let text =
@@ -125,7 +125,7 @@ impl Folder {
         }
     }
 
-    /// Runs the program and returns its results as they are.
+    /// Runs the program and returns its standard output unchanged.
     pub fn results(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("the built program");
         assert!(
@@ -158,7 +158,7 @@ fn redacted(text: &str, folder: &Path) -> String {
     replace_between(&text, "\"seconds\":", ",", "[took]")
 }
 
-/// Replaces a number, and what ends it, after these words.
+/// Replaces the number after these words, and what ends the number.
 fn replace_between(text: &str, before: &str, after: &str, name: &str) -> String {
     let mut parts = text.split(before);
     let mut result = parts.next().unwrap_or_default().to_string();
@@ -177,7 +177,7 @@ fn replace_between(text: &str, before: &str, after: &str, name: &str) -> String 
     result
 }
 
-/// Replaces everything that has this shape, in which `0` stands for any hexadecimal digit.
+/// Replaces every text of this shape, in which `0` stands for any hexadecimal digit.
 fn replace_shaped(text: &str, shape: &str, name: &str) -> String {
     let fits = |part: &str| {
         part.len() >= shape.len()

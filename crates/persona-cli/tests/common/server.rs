@@ -19,11 +19,11 @@ use super::{Client, DEADLINE, Process, signal, wait_for};
 use persona_test_support::{Authority, Cluster};
 use rustls::ClientConfig;
 
-/// The age from which on a process is no longer young (`YOUNG` in `supervisor/slot.rs`), and a
-/// little to get ready in.
+/// The age at which a process counts as grown up (`YOUNG` in `supervisor/slot.rs`), and a little
+/// more for its start.
 const GROWN_UP: Duration = Duration::from_millis(1_200);
 
-/// What a server is started with.
+/// The settings with which a server is started.
 pub struct Builder {
     workers: u16,
     flags: Vec<String>,
@@ -35,19 +35,19 @@ pub struct Builder {
     handed_over: Option<(OwnedFd, String)>,
 }
 
-/// A running server. Dropping it kills it, and with it all its processes.
+/// A running server. Dropping this kills the supervisor, and with it all its processes.
 pub struct Server {
     child: Child,
-    /// How it is reached: by the first address that it names.
+    /// The way to the server: the first address that the server names.
     way: Way,
     stderr: Gathered,
-    /// Its standard error, as long as nothing reads it.
+    /// The standard error, until a thread reads it.
     unread: Option<ChildStderr>,
-    /// Gone only when it was handed on.
+    /// The folder of the server; absent only after it was handed on.
     folder: Option<TempDir>,
 }
 
-/// What a pipe gave until now.
+/// The bytes that a pipe gave until now.
 type Gathered = Arc<Mutex<Vec<u8>>>;
 
 /// How a program ended.
@@ -66,45 +66,46 @@ impl Builder {
         self
     }
 
-    /// Sets a variable of its environment, which has no others.
+    /// Sets a variable of the server's environment, which has no others.
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    /// Encrypts its connections with a certificate of this authority.
+    /// Gives the server this certificate and key, so that its connections are encrypted; clients
+    /// trust this authority.
     pub fn encrypted(mut self, authority: &Authority, (cert, key): &(PathBuf, PathBuf)) -> Self {
         self.trust = Some(trust_in(&authority.certificate()));
         let (cert, key) = (cert.display(), key.display());
         self.flag(format!("--tls-cert={cert}")).flag(format!("--tls-key={key}"))
     }
 
-    /// Hands it this socket as descriptor 3, and sets variables in the words of a shell, in which
-    /// `$$` is its process number.
+    /// Gives the server this socket as descriptor 3, and sets variables in the syntax of a shell,
+    /// in which `$$` is the server's process number.
     pub fn handed_over(mut self, socket: impl Into<OwnedFd>, variables: &str) -> Self {
         self.handed_over = Some((socket.into(), variables.into()));
         self
     }
 
-    /// Starts it on the files that another server left.
+    /// Starts the server on the files of an earlier server.
     pub fn in_folder(mut self, folder: TempDir) -> Self {
         self.folder = Some(folder);
         self
     }
 
-    /// Nothing reads its standard error, until [`Server::read_log`].
+    /// Leaves the standard error unread until [`Server::read_log`].
     pub fn unread_log(mut self) -> Self {
         self.has_unread_log = true;
         self
     }
 
-    /// Lets each of its processes open so many files at most.
+    /// Lets each process of the server open at most this many files.
     pub fn open_files(mut self, most: u32) -> Self {
         self.open_files = Some(most);
         self
     }
 
-    /// The program that is to be started in this folder.
+    /// The command that starts the program in this folder.
     fn program(&mut self, folder: &Path) -> Command {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let mut program = command(folder, self.workers, &flags);
@@ -118,7 +119,7 @@ impl Builder {
         program
     }
 
-    /// Starts a server that is expected to end by itself, and tells how it ended.
+    /// Starts a server that is expected to end by itself, and returns its end.
     #[track_caller]
     pub fn refused(mut self) -> Ended {
         let folder = self.folder.take().unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
@@ -165,7 +166,7 @@ impl Server {
         }
     }
 
-    /// Where it listens.
+    /// The address at which the server listens.
     pub fn address(&self) -> SocketAddr {
         match &self.way {
             Way::Plain(address) | Way::Encrypted(address, _) => *address,
@@ -173,22 +174,22 @@ impl Server {
         }
     }
 
-    /// How it is reached.
+    /// The way to the server.
     pub fn way(&self) -> Way {
         self.way.clone()
     }
 
-    /// The folder of its files, removed at the end.
+    /// The folder of the server's files, removed when the server is dropped.
     pub fn folder(&self) -> &Path {
         self.folder.as_ref().expect("it is handed on only at the end").path()
     }
 
-    /// The database file.
+    /// The path of the database file.
     pub fn database(&self) -> PathBuf {
         database_in(self.folder())
     }
 
-    /// The database as `--database` names it.
+    /// The database as `--database` takes it.
     pub fn database_argument(&self) -> String {
         if ON_POSTGRES { url_for(self.folder()) } else { self.database().display().to_string() }
     }
@@ -212,8 +213,9 @@ impl Server {
             .collect()
     }
 
-    /// A child with this role that is old enough for its death not to count as a failed start: the
-    /// next one then comes at once, and eight failed starts in a row would end the server.
+    /// A child with this role that is old enough for its death not to count as a failed start:
+    /// otherwise the next process would not start at once, and eight failed starts in a row would
+    /// end the server.
     #[track_caller]
     pub fn grown_up(&self, role: &str) -> Process {
         let (mut seen, mut since) = (None, Instant::now());
@@ -231,13 +233,13 @@ impl Server {
         assert!(signal(self.pid(), wanted), "the supervisor lives");
     }
 
-    /// Reads its standard error from now on.
+    /// Starts to read the standard error.
     pub fn read_log(&mut self) {
         collect(self.unread.take().expect("nothing read it"), &self.stderr);
     }
 
-    /// The lines that it wrote to standard error until now. A pipe is read in pieces that end
-    /// anywhere, so the last one counts only with its end.
+    /// The lines that the server wrote to standard error until now. A pipe is read in pieces that
+    /// end anywhere, so an unfinished last line does not count.
     pub fn log(&self) -> String {
         let gathered = self.stderr.lock().expect("no panic");
         let whole = gathered.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -250,7 +252,7 @@ impl Server {
         wait_for(text, DEADLINE, || self.log().contains(text).then_some(()));
     }
 
-    /// The value of a series of `/metrics`; zero when it is not there.
+    /// The value of a series of `/metrics`; zero when the series does not exist.
     #[track_caller]
     pub fn metric(&self, series: &str) -> u64 {
         let text = self.connect().get("/metrics").expect("metrics").body;
@@ -259,7 +261,7 @@ impl Server {
         value.map_or(0, |value| value.parse().expect("a whole number"))
     }
 
-    /// Waits until it has ended by itself, and all that it said has been read.
+    /// Waits until the server has ended by itself and all of its output has been read.
     #[track_caller]
     pub fn wait(mut self) -> Ended {
         let status =
@@ -267,7 +269,7 @@ impl Server {
         Ended { code: status.code(), stderr: read_to_the_end(&self.stderr) }
     }
 
-    /// Stops it as an operator would and hands its files on.
+    /// Stops the server as an operator does, and returns the folder with its files.
     #[track_caller]
     pub fn stop_and_keep_the_folder(mut self) -> TempDir {
         self.signal(Signal::TERM);
@@ -277,7 +279,7 @@ impl Server {
         self.folder.take().expect("it is handed on once")
     }
 
-    /// Kills the supervisor, waits until its processes are gone with it, and hands its files on.
+    /// Kills the supervisor and waits for the end of its processes. Returns the folder.
     #[track_caller]
     pub fn kill_and_keep_the_folder(mut self) -> TempDir {
         let children = Process::children_of(self.pid());
@@ -297,13 +299,13 @@ impl Drop for Server {
     }
 }
 
-/// Runs a server that is expected not to start, in this folder, and tells how it ended.
+/// Runs a server in this folder that is expected to be refused, and returns its end.
 #[track_caller]
 pub fn refused(folder: &Path, flags: &[&str]) -> Ended {
     end_of(&mut command(folder, 2, flags))
 }
 
-/// How a program ends.
+/// Runs a program to its end.
 #[track_caller]
 fn end_of(program: &mut Command) -> Ended {
     let mut child = program.spawn().expect("the built program");
@@ -313,8 +315,8 @@ fn end_of(program: &mut Command) -> Ended {
     Ended { code: status.code(), stderr: read_to_the_end(&stderr) }
 }
 
-/// What a pipe gave, when the thread that gathers it has come to its end. Children may write last;
-/// the pipe ends with the last of them.
+/// Everything that a pipe gave, once the reading thread has ended. Children may write last; the
+/// pipe ends with the last of them.
 #[track_caller]
 fn read_to_the_end(gathered: &Gathered) -> String {
     let all = wait_for("the end of standard error", DEADLINE, || {
@@ -342,11 +344,10 @@ fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
     command
 }
 
-/// Whether the servers of this test program keep their personas in PostgreSQL: by the program's
-/// name.
+/// Whether the servers of this test program use PostgreSQL; told by the name of the test program.
 pub const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"postgres");
 
-/// The URL of a database that belongs to this folder, as the file would.
+/// The URL of a database that belongs to this folder, as a database file does.
 fn url_for(folder: &Path) -> String {
     static KNOWN: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
     let cluster = Cluster::shared();
@@ -363,7 +364,7 @@ fn database_in(folder: &Path) -> PathBuf {
     folder.join("persona.db")
 }
 
-/// Gathers everything that comes out of a pipe.
+/// Reads a pipe to its end on a thread of its own.
 fn collect(mut pipe: impl Read + Send + 'static, gathered: &Gathered) {
     let shared = Arc::clone(gathered);
     thread::spawn(move || {
@@ -386,7 +387,7 @@ fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// How a server is reached that names this URL.
+/// The way to the server that names this URL.
 fn way_of(url: &str, trust: Option<Arc<ClientConfig>>) -> Option<Way> {
     if let Some(path) = url.strip_prefix("unix:") {
         return Some(Way::Unix(path.into()));

@@ -1,10 +1,11 @@
-//! The program under test, started by a shell: what a process has to have before it runs.
+//! The program under test, started by a shell that first sets what a process cannot be given
+//! otherwise.
 
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
-/// The same program, started by a shell that puts a descriptor where the program expects it: a
-/// process that is started any other way has its first three only.
+/// The same program, started by a shell that puts the socket at the descriptor where the program
+/// expects it: a process that is started in another way has its first three descriptors only.
 pub fn with_descriptor(program: &Command, socket: OwnedFd, variables: &str) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell
@@ -19,8 +20,8 @@ pub fn with_descriptor(program: &Command, socket: OwnedFd, variables: &str) -> C
     shell
 }
 
-/// The same program, started by a shell that lowers the limit first: the limit of a process that
-/// runs already comes too late.
+/// The same program, started by a shell that lowers the limit of open files first: a limit that is
+/// set for a running process comes too late.
 pub fn with_open_files(program: &Command, most: u32) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell

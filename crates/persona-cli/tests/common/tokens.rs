@@ -1,4 +1,4 @@
-//! Access tokens of a running server, made and ended by the command line.
+//! Access tokens of a running server, made and revoked by the command line.
 
 use std::process::{Command, Stdio};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Server;
 
-/// What `persona token ...` prints for the database of this server.
+/// The output of `persona token ...` for the database of this server.
 #[track_caller]
 pub fn run(server: &Server, arguments: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_persona"))
@@ -31,7 +31,7 @@ pub fn create(server: &Server, flags: &[&str]) -> String {
     made["token"].as_str().expect("a secret").to_owned()
 }
 
-/// The value of `Authorization`.
+/// The value of the header `Authorization`.
 pub fn bearer(secret: &str) -> String {
     format!("Bearer {secret}")
 }

@@ -15,10 +15,10 @@ use socket2::SockRef;
 
 use super::Client;
 
-/// Where a server is, and how it is spoken to.
+/// The address of a server, and how connections to it work.
 #[derive(Clone)]
 pub enum Way {
-    /// Over TCP as it is.
+    /// Over TCP, not encrypted.
     Plain(SocketAddr),
     /// Over TCP, encrypted.
     Encrypted(SocketAddr, Arc<ClientConfig>),
@@ -43,7 +43,7 @@ impl Way {
     }
 }
 
-/// What a client trusts: the authority in this file.
+/// The settings of a client that trusts the authority in this file.
 pub fn trust_in(authority: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_file(authority).expect("a certificate");
@@ -55,7 +55,7 @@ pub fn trust_in(authority: &Path) -> Arc<ClientConfig> {
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// One connection.
+/// A connection of either kind.
 pub enum Wire {
     Plain(TcpStream),
     Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
@@ -77,18 +77,18 @@ impl Wire {
         }
     }
 
-    /// Waits no longer than this.
+    /// Sets the longest wait for bytes.
     pub fn set_patience(&self, time_max: Duration) -> io::Result<()> {
         self.socket().set_read_timeout(Some(time_max))?;
         self.socket().set_write_timeout(Some(time_max))
     }
 
-    /// Says that nothing more is sent.
+    /// Closes the sending half.
     pub fn close_its_half(&self) -> io::Result<()> {
         self.socket().shutdown(Shutdown::Write)
     }
 
-    /// Bytes that wait to be read, without waiting for any.
+    /// How many bytes wait to be read. Does not wait for any.
     pub fn peek(&self) -> io::Result<usize> {
         self.socket().set_nonblocking(true)?;
         let peeked = self.socket().peek(&mut [MaybeUninit::uninit()]);
@@ -96,7 +96,7 @@ impl Wire {
         peeked
     }
 
-    /// Sends small messages at once.
+    /// Makes the connection send small messages at once.
     pub fn send_at_once(&self) -> io::Result<()> {
         match self {
             Self::Unix(_) => Ok(()),

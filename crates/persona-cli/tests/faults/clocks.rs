@@ -1,5 +1,5 @@
 //! 41: the wall clock of the whole program is wrong, by a preloaded library, for a minute or from
-//! the start on. On a file, and on a PostgreSQL server with a right clock.
+//! the start on; on a file, and on a PostgreSQL server with a right clock.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -22,7 +22,7 @@ pub const YEAR_S: i64 = 365 * 24 * HOUR_S;
 /// each minute.
 const ROUND_MAX: Duration = Duration::from_mins(3);
 
-/// A clock that is wrong by as much as is wanted.
+/// A preloaded clock that can be set wrong by any amount.
 pub struct WrongClock {
     folder: tempfile::TempDir,
     file: File,
@@ -54,7 +54,7 @@ impl WrongClock {
         self.folder.path().join(name)
     }
 
-    /// A server with this clock in all of its processes.
+    /// Starts a server with this clock in all of its processes.
     pub fn start(&self, workers: u16, folder: Option<tempfile::TempDir>, flags: &[&str]) -> Server {
         let text = |name| self.path(name).to_str().expect("UTF-8").to_owned();
         let builder = Server::with_workers(workers)
@@ -68,7 +68,7 @@ impl WrongClock {
     }
 }
 
-/// Creates a persona with a key, or repeats that.
+/// Creates a persona with a key, or repeats that creation.
 fn create_once(client: &mut Client) -> Reply {
     let headers = [("content-type", "application/json"), ("idempotency-key", "once")];
     let reply = client
@@ -94,8 +94,8 @@ fn a_day_ahead_for_a_minute(form: Form) {
     let path = create(&mut client, "other");
     clock.be_ahead(28 * HOUR_S);
     if form == Form::Long {
-        // No client writes, so what meets the wrong clock is a round of the maintenance process,
-        // which holds the write lock until its end.
+        // No client writes, so the wrong clock meets a round of the maintenance process, which
+        // holds the write lock until its end.
         wait_for("a round of the maintenance process", ROUND_MAX, || {
             server.log().contains("the clock jumped").then_some(())
         });
@@ -108,7 +108,7 @@ fn a_day_ahead_for_a_minute(form: Form) {
         "updated_at",
     );
     assert!((began..began + HOUR_S).contains(&beside), "{beside} is not near {began}");
-    // This is what shows that the clock was wrong at all.
+    // This line proves that the clock was wrong at all.
     server.wait_for_log("the clock jumped");
     clock.be_ahead(0);
     let after = seconds(

@@ -8,7 +8,7 @@ use crate::clocks::{TARGET, WrongClock, YEAR_S};
 use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Server, wait_for};
 
-/// The backups that are there, in the order of their numbers.
+/// The names of the backups in the folder, in the order of their numbers.
 fn backups(server: &Server) -> Vec<String> {
     let entries = fs::read_dir(server.folder().join("persona.db-backups")).into_iter().flatten();
     let mut names: Vec<String> = entries

@@ -1,4 +1,4 @@
-//! As process 1 of a container: what other processes leave behind is reaped.
+//! The program as process 1 of a container: it reaps the processes that others leave behind.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -22,7 +22,8 @@ fn children_of(parent: u32) -> Vec<(u32, char)> {
     pids.filter_map(of).collect()
 }
 
-/// A server that is process 1 of a namespace of its own, and its number here.
+/// Starts a server that is process 1 of a namespace of its own. Returns it and its process number
+/// outside.
 fn serve_as_process_1(folder: &std::path::Path) -> Option<(Child, u32)> {
     let mut unshare = Command::new("unshare");
     unshare.args([

@@ -1,5 +1,5 @@
-//! 35: more connections than places, from clients that ask now and then, and from clients that
-//! never finish a head.
+//! 35: more connections than places, from clients that send a request now and then, and from
+//! clients that never finish a head.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ use crate::common::{Client, Server, Stop};
 const TARGET: &str =
     "every request of the victim is answered, p99 within 5 times its usual and 100 ms";
 
-/// A head of which the end never comes.
+/// The beginning of a head that never ends.
 const HALF: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: local";
 const WHOLE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
@@ -27,8 +27,8 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// So many connections, each of which sends these bytes and is made anew when the server closes
-    /// it. Whole requests are sent again and again, at this pace.
+    /// Opens so many connections. Each sends these bytes, and is made anew when the server closes
+    /// it. Whole requests are sent again and again, with this pause.
     fn start(address: SocketAddr, count: usize, bytes: &'static [u8], pause: Duration) -> Self {
         let stop = Stop::default();
         let stopped = stop.clone();
@@ -50,7 +50,7 @@ impl Crowd {
                             Ok(_) => true,
                             Err(error) => error.kind() == ErrorKind::WouldBlock,
                         };
-                        // A whole request is sent each time, a half one once.
+                        // A whole request is sent each time, half a request once.
                         is_open && (bytes != WHOLE || stream.write_all(bytes).is_ok())
                     });
                     if !is_open {
@@ -64,14 +64,14 @@ impl Crowd {
         Self { stop, thread: Some(thread) }
     }
 
-    /// Ends it, and tells how many connections were made anew.
+    /// Ends the crowd. Returns how many connections were made anew.
     fn end(mut self) -> u64 {
         self.stop.now();
         self.thread.take().map_or(0, |thread| thread.join().expect("no panic"))
     }
 }
 
-/// What a client that connects anew for each request waits, at p99.
+/// The 99th percentile of the wait of a client that opens a connection for each request.
 fn victim(server: &Server, path: &str, requests: usize) -> Duration {
     let mut times: Vec<Duration> = (0..requests)
         .map(|request| {
@@ -108,9 +108,10 @@ fn crowds(form: Form) {
         let attack = Crowd::start(server.address(), crowd, bytes, pause);
         let beside = victim(&server, &path, requests);
         figures[name] = json!({ "victim_p99_ms": milliseconds(beside), "renewed": attack.end() });
-        // The target of the long form, which runs optimised and alone on the machine. An
-        // unoptimised build needs its whole time for the crowd's new connections; there every
-        // request is answered before the client gives up, which none would be without a place.
+        // The long form has a target, which holds for an optimised build that is alone on the
+        // machine. An unoptimised build needs its whole time for the crowd's new connections; there
+        // it only has to answer every request before the client gives up, which without a place it
+        // would not.
         let bound = (5 * usual).max(Duration::from_millis(100));
         assert!(
             form == Form::Short || beside <= bound,

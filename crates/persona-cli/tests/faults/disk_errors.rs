@@ -1,7 +1,7 @@
-//! 6: reads, writes and syncs fail with an input/output error, once and from then on.
+//! 6: reads, writes and syncs fail with an input/output error, once or from then on.
 //!
-//! Nothing is acknowledged after a failed sync, the server goes on or ends with a clear word, and
-//! the next start finds everything that was acknowledged.
+//! Nothing is acknowledged after a failed sync, the server goes on or ends with a clear message,
+//! and the next start finds everything that was acknowledged.
 
 use std::fs;
 
@@ -16,11 +16,11 @@ use crate::strace::{Attached, Point, fail_at, is_there};
 
 const TARGET: &str = "every n, at least 2,000 points, 0 false acknowledgements";
 
-/// Rounds in a row in which a process did not come to its n-th call, after which it is taken not to
-/// make so many.
+/// Rounds in a row in which a process did not reach its n-th call, after which the test takes it
+/// that the process makes fewer calls.
 const MISSES_MAX: usize = 3;
 
-/// Waits until the server answers again or has ended, and tells whether it answers.
+/// Waits until the server answers again or has ended. Returns whether it answers.
 fn served_again(server: &Server, path: &str) -> bool {
     wait_for("an answer or the end of the server", DEADLINE, || {
         let reads = Client::connect(server.address())
@@ -32,10 +32,10 @@ fn served_again(server: &Server, path: &str) -> bool {
     })
 }
 
-/// What became of one injection.
+/// The outcome of one injected failure.
 #[derive(Default, Debug)]
 struct Injected {
-    /// Calls that were made to fail; none where the process never came to its n-th.
+    /// How many calls were made to fail; 0 where the process never reached its n-th call.
     failed: usize,
     replaced: bool,
     acknowledged: Vec<String>,
@@ -56,8 +56,8 @@ fn declared_for(call: &str) -> &'static [&'static str] {
     }
 }
 
-/// Sends patches, each followed by a read, on connections of their own, and notes what becomes of
-/// each.
+/// Sends patches, each followed by a read, each on a connection of its own, and notes their
+/// outcomes.
 fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) -> Injected {
     let mut outcome = Injected::default();
     for number in 0..patches {
@@ -75,7 +75,8 @@ fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) 
             }
             Err(_) => outcome.broken += 1,
         }
-        // Another connection to the database: the write has made its pages stale.
+        // The read is on another connection to the database: the write has made that connection's
+        // pages stale.
         match Client::connect(server.address()).and_then(|mut client| client.get(path)) {
             Ok(reply) if reply.status == 200 => {
                 let kept = reply.json();
@@ -97,8 +98,8 @@ fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) 
     outcome
 }
 
-/// One server, one kind of failure at one call; everything acknowledged must be there after a clean
-/// start.
+/// Injects one kind of failure at one call of one server. Everything that was acknowledged must be
+/// there after a clean start.
 fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Injected {
     let server =
         Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
@@ -115,7 +116,7 @@ fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Injected {
     let mut outcome = send_patches(&server, &path, patches, declared_for(&point.call));
     let syncs = point.call == "fsync" && point.nth == 1;
     if syncs {
-        // The maintenance process syncs at its own pace, so it may still be about to.
+        // The maintenance process syncs at its own pace, so its failing sync may still be to come.
         wait_for("the end of the process whose sync failed", DEADLINE, || {
             (!victim.is_alive()).then_some(())
         });
@@ -155,7 +156,7 @@ fn every_call_fails_once_and_for_ever(form: Form) {
     if !is_there("every_call_fails_once_and_for_ever") {
         return;
     }
-    // More patches than it takes to come to the last call.
+    // More patches than the last call needs.
     let (last, patches) = form.pick((1, 12), (250, 120));
     let mut figures = Vec::new();
     for (role, call) in [
@@ -211,8 +212,8 @@ fn a_disk_that_fails_makes_nothing_acknowledged_that_is_not_kept_long() {
     every_call_fails_once_and_for_ever(Form::Long);
 }
 
-/// From so many bytes on in the log a writer copies it back itself: 14 * 1,024 frames of 4,120
-/// bytes.
+/// The size of the WAL in bytes from which on a writer copies it back itself: 14 * 1,024 frames of
+/// 4,120 bytes.
 const CEILING_BYTES: u64 = 14 * 1024 * 4120;
 
 #[test]
@@ -224,8 +225,8 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     let server = Server::with_workers(1).start();
     let path = create(&mut server.connect(), "survivor");
     let before = [server.processes("maintenance"), server.processes("worker")].concat();
-    // The maintenance process cannot make a checkpoint, so that the WAL grows up to where the
-    // writer does it.
+    // The maintenance process cannot make a checkpoint, so that the WAL grows until a writer makes
+    // one.
     let attach = |pid, call: &str, sticky| {
         let point = Point { call: call.into(), nth: 1 };
         Attached::to(
@@ -245,7 +246,7 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
             .and_then(|mut client| patch(&mut client, &path, &change))
         {
             Ok(reply) if reply.status == 200 => acknowledged.push(key),
-            // The worker that met the failure refuses what still comes until it has ended.
+            // The worker that met the failure refuses later requests until it has ended.
             Ok(reply) if reply.status == 503 => break,
             Ok(reply) => panic!("{reply:?}"),
             Err(_) => break,
@@ -297,7 +298,7 @@ fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
             )
         })
         .collect();
-    // The process ends at once, maybe before its last answer is out.
+    // The process ends at once, perhaps before its last answer is sent.
     if let Ok(reply) = patch(&mut server.connect(), &path, &json!({ "extensions": { "lost": 1 } }))
     {
         assert_eq!(

@@ -1,7 +1,7 @@
-//! 7: the disk runs full, or becomes one that can only be read.
+//! 7: the disk runs full, or becomes read-only.
 //!
-//! Reads go on, writes are refused with one documented code, and when there is room again writes go
-//! on by themselves.
+//! Reads go on, writes are refused with one documented code, and when the disk has room again
+//! writes go on by themselves.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -20,14 +20,15 @@ use crate::mounts::{Mount, NO_RESERVE};
 
 const TARGET: &str = "1,000 cycles, 0 lost, reads 100 %, resume within 5 s";
 
-/// How long after there is room again a write may still be refused: the target of the long form,
-/// which runs optimised and alone on the machine. The other form waits as for anything else.
+/// How long a write may still be refused after the disk has room again: the target of the long
+/// form, for an optimised build that is alone on the machine. The short form waits as long as for
+/// anything else.
 const RESUME_MAX: Duration = Duration::from_secs(5);
 
-/// Bytes of the file that takes the room away, at a time.
+/// How many bytes the filling file grows by at a time.
 const FILLED_BYTES: usize = 64 * 1024;
 
-/// A file that takes all the room that is left.
+/// A file that takes up all free room.
 struct Filler(PathBuf);
 
 impl Filler {
@@ -35,12 +36,12 @@ impl Filler {
         let path = folder.join("filler");
         let mut file = File::create(&path).expect("a file");
         while file.write_all(&vec![7; FILLED_BYTES]).is_ok() {}
-        // And the last pages.
+        // Small writes fill the last pages.
         while file.write_all(&[7; 512]).is_ok() {}
         Self(path)
     }
 
-    /// Leaves so many bytes free, or a little less.
+    /// Fills the disk except for at most this many bytes.
     fn leaving(folder: &Path, bytes: u64) -> Self {
         let path = folder.join("filler");
         let mut file = File::create(&path).expect("a file");
@@ -71,7 +72,7 @@ fn write(client: &mut Client, path: &str, key: usize) -> (u16, Value) {
     (reply.status, reply.json()["code"].clone())
 }
 
-/// What one disk saw, or all of them.
+/// The counts of one disk, or of all disks.
 #[derive(Default)]
 struct Seen {
     cycles: usize,
@@ -82,8 +83,8 @@ struct Seen {
 }
 
 fn disk_runs_full(form: Form) {
-    // Every write that is kept stays in the history, so a disk is really full one day: a long run
-    // takes many.
+    // Every kept write stays in the history, so a disk is really full in the end: a long run takes
+    // many disks.
     let (disks, cycles) = form.pick((1, 3), (100, 10));
     let mut seen = Seen { resume_max: form.pick(DEADLINE, RESUME_MAX), ..Seen::default() };
     for _ in 0..disks {
@@ -104,7 +105,7 @@ fn fill_and_free(mount: &Mount, cycles: usize, seen: &mut Seen) {
     let mut keys = 0;
     for cycle in 0..cycles {
         let filler = Filler::fill(server.folder());
-        // The log has room inside its file; it is used up before the first refusal.
+        // The WAL has room inside its file; this room is used up before the first refusal.
         wait_for("a refusal", DEADLINE, || match write(&mut client, &path, keys) {
             (200, _) => {
                 keys += 1;
@@ -182,7 +183,7 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
         );
     }
     assert_eq!(ready(), (503, Some("storage_full".to_owned())));
-    // The maintenance process tells of it once in a second.
+    // The maintenance process reports a full disk once in a second.
     wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 1).then_some(()));
     let disk = server.connect().get("/api/v1/status").expect("an answer").json()["disk"].clone();
     assert_eq!(
@@ -190,7 +191,7 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
         (&json!("short"), &json!(32 << 20)),
         "{disk}"
     );
-    // A worker that starts now serves reads.
+    // A worker that starts while the disk is full serves reads.
     let victim = server.processes("worker").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
     wait_for("another worker", DEADLINE, || {
@@ -198,7 +199,7 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
     });
     assert_eq!(get(&mut server.connect(), &path).revision(), revision);
     filler.free();
-    // The connection from before may have been to the worker that is gone.
+    // The earlier connection may have led to the worker that was killed.
     wait_for("a write", DEADLINE, || {
         (write(&mut server.connect(), &path, 0).0 == 200).then_some(())
     });
@@ -253,8 +254,7 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     );
 }
 
-/// Files that a file system without room for files had before, and a server's own: enough to start
-/// one.
+/// Room for the files of the file system itself and of a server: enough to start one.
 const FILES_MAX: u32 = 40;
 
 #[test]
@@ -295,7 +295,7 @@ fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_miss
         assert_eq!(write(&mut client, &path, number).0, 200);
     }
     let folder = server.stop_and_keep_the_folder();
-    // Its WAL is gone, which made room again.
+    // The WAL was removed at the stop, which made room again.
     fill(folder.path());
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);

@@ -1,9 +1,9 @@
-//! 6: every sync of every process fails with an input/output error: of commands, of a backup and a
-//! restore, and of a server from its first moment on.
+//! 6: every sync of every process fails with an input/output error: the syncs of commands, of a
+//! backup and a restore, and of a server from its start on.
 //!
-//! What was not synced is not told as done: the command ends with a failure, the server with a word
-//! on the disk or with new processes. A second sync that succeeds proves nothing, because the
-//! kernel has forgotten what the first one was about.
+//! A change that was not synced is not acknowledged: the command ends with a failure, the server
+//! with a message about the disk or with new processes. A second sync that succeeds proves nothing,
+//! because the kernel has forgotten which pages the first one failed to write.
 
 use std::fs;
 use std::path::Path;
@@ -19,17 +19,17 @@ use crate::traced_server::{TracedServer, assert_agrees, interrupted};
 
 const TARGET: &str = "every sync, 0 told as done, 0 lost";
 
-/// Exit codes of a failed disk, and of what has to be tried again or looked at.
+/// Exit codes of a failed disk, and of a state that has to be tried again or looked at.
 const FAILED: [i32; 2] = [74, 75];
 
-/// What a call in a record of `strace -y` is about, such as `/folder/persona.db-wal`, where it was
-/// made to fail.
+/// The files of the calls that were made to fail, such as `/folder/persona.db-wal`, from a record
+/// of `strace -y`.
 fn failed_files(record: &str) -> Vec<String> {
     let failed = record.lines().filter(|line| line.contains("(INJECTED)"));
     failed.filter_map(|line| Some(line.split_once('<')?.1.split_once('>')?.0.to_owned())).collect()
 }
 
-/// The options that make a call fail, and note in this file what it was about.
+/// The options that make a call fail and note its file in this record.
 fn failing(point: &Point, record: &Path) -> Vec<String> {
     [
         "-y".into(),
@@ -41,13 +41,14 @@ fn failing(point: &Point, record: &Path) -> Vec<String> {
     .into()
 }
 
-/// Whether one of the failed calls was about a file. The sync of a folder that SQLite itself makes
-/// may fail unseen: what it is for, the entry of the WAL, was synced before by this program.
+/// Whether one of the failed calls was about a file. The sync of a folder that SQLite makes may
+/// fail unseen: it is for the entry of the WAL, and this program synced that entry earlier.
 fn has_failed_file(folder: &Path, failed: &[String]) -> bool {
     failed.iter().any(|file| Path::new(file) != folder)
 }
 
-/// Fails each sync of a command; how many points there were, and how many of them were about files.
+/// Fails each sync of a command. Returns how many points there were, and how many of them were
+/// about files.
 fn fail_each_sync(work: &Work, most: usize) -> (usize, usize) {
     let template = tempfile::tempdir().expect("a folder");
     (work.prepare)(template.path());
@@ -65,7 +66,7 @@ fn fail_each_sync(work: &Work, most: usize) -> (usize, usize) {
             (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
         let failed = failed_files(&fs::read_to_string(record.path()).expect("a record"));
         assert!(!failed.is_empty(), "{}: nothing failed at {point:?}", work.name);
-        // The first one of a folder is this program's own.
+        // The first sync of a folder is this program's own.
         if has_failed_file(folder.path(), &failed) || point.nth == 1 {
             of_files += 1;
             assert!(
@@ -108,8 +109,8 @@ fn a_command_whose_sync_fails_does_not_say_that_it_is_done_long() {
     every_sync_of_every_command(Form::Long);
 }
 
-/// A server with processes that all fail at their n-th sync, on a file with a long WAL and changes
-/// that follow.
+/// Starts servers in which every process fails at its n-th sync, on a file with a long WAL, and
+/// sends changes.
 fn every_sync_of_a_server(form: Form) {
     if !is_there("every_sync_of_a_server") {
         return;

@@ -1,4 +1,5 @@
-//! 30: many writers at once through four workers: each gets its share, and none waits for long.
+//! 30: many writers at once through four workers: each gets its share, and no writer waits for
+//! long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,7 +14,7 @@ use crate::common::{DEADLINE, Server, Stop, wait_for};
 
 const WORKERS: usize = 4;
 
-/// Least index of fairness.
+/// The least index of fairness that passes.
 const JAIN_MIN: f64 = 0.8;
 
 /// Jain's index of fairness: 1 when all have the same, 1/n when one has everything.
@@ -25,7 +26,8 @@ fn jain(shares: &[u64]) -> f64 {
     sum * sum / (shares.len() as f64 * squares)
 }
 
-/// Clients write in a closed loop; shares by client and by worker, and waits.
+/// Lets clients write in a closed loop. Reports their shares by client and by worker, and their
+/// waits.
 fn many_writers(form: Form) {
     let clients_of_each = form.pick(16, 256);
     let server = Server::with_workers(4).flag("--expose-worker").start();
@@ -87,8 +89,8 @@ fn many_writers(form: Form) {
         "Jain index at least 0.98, longest wait at most 10 times the mean",
         &figures,
     );
-    // Other programs share this machine, so that shares differ. Where the clients of one worker get
-    // nothing, both are 0.75.
+    // Other programs share this machine, so shares differ a little. Where the clients of one worker
+    // get nothing, both indexes are 0.75.
     assert!(clients_index > JAIN_MIN && workers_index > JAIN_MIN, "{figures}");
 }
 

@@ -1,5 +1,5 @@
-//! 18: file systems: those that work do, those that would corrupt are refused before anything is
-//! written.
+//! 18: file systems: a server works on those that it supports, and refuses those on which SQLite
+//! would corrupt the file, before anything is written.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::mounts::{Mount, NO_RESERVE};
 
 const TARGET: &str = "the right mode or a clear refusal, as documented, for each";
 
-/// Starts a server there, writes through two workers, kills it, and starts it again.
+/// Starts a server on this file system, writes through two workers, kills it, and starts it again.
 fn serves_on(mount: &Mount, name: &str) {
     let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(mount.folder()).start();
     create(&mut server.connect(), "one");

@@ -1,6 +1,6 @@
-//! 16: a program that knows nothing of the write lock holds the writer lock.
+//! 16: a program that knows nothing of the write lock holds SQLite's lock for writers.
 //!
-//! No client is told "locked", no client gets an undeclared error, and the log names the holder.
+//! No client is told "locked" or gets an undeclared error, and the log names the holder.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const TARGET: &str =
 /// Clients that write while the lock is held.
 const CLIENTS: usize = 8;
 
-/// Holds the lock for a time while clients write with this patience; how they fared.
+/// Holds the lock for a time while clients write with this patience. Returns how the clients fared.
 fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
     let server = Server::with_workers(2)
         .flag(format!("--busy-timeout-ms={patience_ms}"))
@@ -67,7 +67,7 @@ fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
             _ => panic!("{reply:?}"),
         }
     }
-    // No write that was answered "busy" was applied all the same.
+    // A write that was answered "busy" was not applied.
     let seen = get(&mut server.connect(), &path);
     assert_eq!(seen.json()["extensions"].as_object().map_or(0, serde_json::Map::len), kept);
     assert!(!server.log().to_lowercase().contains("database is locked"), "{}", server.log());

@@ -1,5 +1,5 @@
-//! 38: a heavy write of every worker at once: one of them is at the write lock, and light writes go
-//! before the others.
+//! 38: a heavy write of every worker at once: one heavy write is at the write lock, and light
+//! writes go before the others.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,10 +14,10 @@ use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 use crate::turnstile::{flock_waiters, turnstile_of};
 
 const WORKERS: u16 = 3;
-/// Different words of a heavy write, a quarter of a megabyte.
+/// Different words of a heavy write: a quarter of a megabyte of text.
 const WORDS: usize = 30_000;
 
-/// Creates a persona with very many different words.
+/// Creates a persona with this many different words.
 fn create_heavy(client: &mut Client, number: usize) -> Reply {
     let words: Vec<String> = (0..WORDS).map(|word| format!("w{number}x{word}")).collect();
     let texts: Vec<String> = words.chunks(WORDS / 4).map(|words| words.join(" ")).collect();
@@ -26,7 +26,7 @@ fn create_heavy(client: &mut Client, number: usize) -> Reply {
     client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer")
 }
 
-/// When a write was committed, in the order of commits.
+/// The time of a commit, which sorts in the order of commits.
 fn committed(reply: &Reply) -> String {
     assert!(matches!(reply.status, 200 | 201), "{}", reply.status);
     reply.json()["updated_at"].as_str().expect("a time").to_owned()
@@ -47,7 +47,7 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
         let file = server.folder().join(format!("persona.db{suffix}"));
         fs::metadata(file).map_or(0, |metadata| metadata.ino())
     };
-    // One process is next, maybe the maintenance process; the others wait behind it.
+    // One process is next, perhaps the maintenance process; the others wait behind it.
     let at_the_write_lock = || of_workers(inode("-gate")) + of_workers(turnstile_of(workers[0]));
     let (heavy_clients, light_clients) = (
         connect_to_each_worker(&server, WORKERS.into()),
@@ -60,7 +60,7 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
         let heavy: Vec<_> = clients
             .map(|(number, mut client)| scope.spawn(move || create_heavy(&mut client, number)))
             .collect();
-        // Each worker works at one; those of the others are not even worked out.
+        // One heavy write is at the write lock; those of the other workers are not even worked out.
         wait_for("one at the write lock", DEADLINE, || {
             (at_the_write_lock() == 1 && of_workers(inode("-heavy")) == 2).then_some(())
         });
@@ -82,8 +82,8 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
         let replies: (Vec<Reply>, Vec<Reply>) = (join(heavy), join(light));
         replies
     });
-    // The heavy write that was at the write lock had only the first part of its words there, so no
-    // light write waits for a heavy document.
+    // The heavy write at the write lock writes only the first part of its words there, so no light
+    // write waits for a whole heavy document.
     let before = heavy
         .iter()
         .zip(&light)

@@ -1,9 +1,9 @@
-//! 4 and 7: the index of the WAL (the file `-shm`) cannot be made longer at the n-th call that does
-//! it, or everything is killed just before that call, for commands and for a server that recovers a
-//! WAL.
+//! 4 and 7: the index of the WAL (the file `-shm`) cannot be made longer at the n-th call that
+//! extends it, or all processes are killed just before that call; for commands and for a server
+//! that recovers a WAL.
 //!
-//! SQLite cuts the index to nothing when the first process opens the file, and makes it longer a
-//! page at a time.
+//! SQLite cuts the index to nothing when the first process opens the file, and extends it a page at
+//! a time.
 
 use std::path::Path;
 
@@ -18,17 +18,17 @@ use crate::traced_server::{TracedServer, assert_agrees, interrupted};
 const TARGET: &str = "every call, 0 lost, 0 refused writes that come back";
 const EXTENDING: &str = "pwrite64,ftruncate,fallocate";
 
-/// Options of `strace` that look at the index of the WAL alone.
+/// Options of `strace` that trace only calls about the index of the WAL.
 fn of_the_index(folder: &Path) -> [String; 2] {
     ["-P".into(), folder.join("persona.db-shm").display().to_string()]
 }
 
-/// What is done at a point.
+/// The ways to disturb a call.
 const WAYS: [fn(&Point) -> String; 3] =
     [kill_at, |point| fail_at(point, "ENOSPC", false), |point| fail_at(point, "ENOSPC", true)];
 
-/// Disturbs a command at each point in each way; how many points there are, and how often the
-/// command failed.
+/// Disturbs a command at each point in each way. Returns how many points there were, and how often
+/// the command failed.
 fn disturb(work: &Work, most: usize) -> (usize, usize) {
     let template = tempfile::tempdir().expect("a folder");
     (work.prepare)(template.path());
@@ -70,8 +70,8 @@ fn every_extension_of_the_index(form: Form) {
     }
     let template = interrupted();
     let (mut ready, mut not_ready, mut acknowledged, mut refused) = (0, 0, 0, 0);
-    // The first call is needed to recover the WAL. The 60th one takes room ahead, and a server that
-    // is refused it gets ready all the same.
+    // The first call is needed to recover the WAL. The 60th call reserves room in advance, and a
+    // server gets ready even if that call fails.
     for nth in (1..=80).step_by(form.pick(59, 1)) {
         for way in WAYS {
             let folder = copy_of(template.path());

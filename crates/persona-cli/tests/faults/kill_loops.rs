@@ -1,4 +1,4 @@
-//! 2, 3, 11 and 29: kills and restarts again and again under load, counted.
+//! 2, 3, 11 and 29: kills and restarts again and again under load; no acknowledged write is lost.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,27 +16,27 @@ use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Process, Server, signal, wait_for};
 use crate::ledger::read_whole;
 
-/// Targets of the long form, which runs optimised and alone on the machine: how long a killed
+/// Targets of the long form, for an optimised build that is alone on the machine: how long a killed
 /// process may be missing, and how long processes may outlive their supervisor.
 const REPLACED_WITHIN: Duration = Duration::from_secs(1);
 const ORPHANS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long a killed process may be missing on a busy machine: less than the ten seconds after
-/// which a process without a sign of life is noticed, so that what replaces it follows from its
-/// end.
+/// which a process without a sign of life is noticed, so that a replacement within this time
+/// follows from the process's end.
 const NOTICED_WITHIN: Duration = Duration::from_secs(8);
 
 /// Clients that write while processes are killed.
 const CLIENTS: usize = 8;
 
-/// Most that one persona takes in before another one is begun: `extensions` are bounded.
+/// Most keys of one persona before the client begins another one: `extensions` are bounded.
 const KEYS_MAX: u64 = 200;
 
-/// Clients that add key after key to personas of their own, whatever breaks, and remember what was
-/// acknowledged.
+/// Clients that add key after key to personas of their own, whatever breaks, and remember the
+/// acknowledged keys.
 struct Load {
     stop: Arc<AtomicBool>,
-    /// Where the server is now.
+    /// The present address of the server.
     address: Arc<Mutex<SocketAddr>>,
     acknowledged: Arc<AtomicU64>,
     clients: Vec<JoinHandle<Vec<(String, u64)>>>,
@@ -56,7 +56,7 @@ impl Load {
         Self { stop, address, acknowledged, clients }
     }
 
-    /// Waits until so many more writes were acknowledged.
+    /// Waits until this many more writes were acknowledged.
     fn wait_for_more(&self, more: u64) {
         let target = self.acknowledged.load(Relaxed) + more;
         wait_for("writes between two kills", DEADLINE, || {
@@ -64,7 +64,7 @@ impl Load {
         });
     }
 
-    /// Stops, and checks that every acknowledged key is there.
+    /// Stops the clients, and checks that every acknowledged key is there.
     fn stop_and_check(self, server: &Server) -> u64 {
         self.stop.store(true, Relaxed);
         for client in self.clients {
@@ -92,7 +92,7 @@ fn write_until(
     acknowledged: &AtomicU64,
 ) -> Vec<(String, u64)> {
     let (mut connection, mut personas) = (None::<Client>, Vec::<(String, u64)>::new());
-    // A key is sent again until it is acknowledged: adding it twice is adding it once.
+    // A key is sent again until it is acknowledged: to add it twice has the same effect as once.
     let mut persist = |act: &mut dyn FnMut(&mut Client) -> io::Result<Option<String>>| {
         wait_for("an acknowledgement", 2 * DEADLINE, || {
             if connection.as_ref().is_none_or(|connection| connection.closes) {
@@ -147,7 +147,7 @@ fn workers_are_killed(form: Form) {
             server.processes(role).into_iter().find(next)
         });
         longest = longest.max(killed.elapsed());
-        // 29: a counter that counts all workers never goes back.
+        // 29: a counter over all workers never decreases.
         let now = server.metric("persona_process_restarts_total{slot=\"1\"}");
         assert!(now >= counter, "a counter went back from {counter} to {now}");
         counter = now;
@@ -190,13 +190,13 @@ fn supervisors_are_killed(form: Form) {
         assert!(orphans.iter().all(|orphan| !orphan.is_alive()), "{orphans:?}");
         longest = longest.max(killed.elapsed());
         server = Server::with_workers(2).in_folder(folder).start();
-        // On another port: a client that tries the old port while no process listens there can
-        // connect to itself and take the port.
+        // The new server has another port: a client that tries the old port while no process
+        // listens there can connect to itself and take the port.
         *load.address.lock().expect("no panic") = server.address();
     }
     let acknowledged = load.stop_and_check(&server);
     let figures = json!({ "kills": kills, "acknowledged": acknowledged, "lost": 0, "longest_orphan_ms": milliseconds(longest) });
-    // The target is held where the program is optimised and alone on the machine.
+    // The target counts only where the program is optimised and alone on the machine.
     assert!(form == Form::Short || longest <= ORPHANS_WITHIN, "{figures}");
     report(
         3,
@@ -218,7 +218,7 @@ fn killed_supervisors_lose_nothing_acknowledged_and_leave_nobody_behind_long() {
     supervisors_are_killed(Form::Long);
 }
 
-/// Clients that keep their connections and count every failure.
+/// Restarts workers while clients keep their connections and count every failure.
 fn restart_again_and_again(form: Form) {
     let restarts = form.pick(1, 1_000);
     let server = Server::with_workers(2).start();

@@ -1,4 +1,5 @@
-//! What a database must hold: read with SQLite itself, without the program under test.
+//! The expected content of a database, compared with the file by SQLite itself, without the program
+//! under test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,22 +7,22 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde_json::Value;
 
-/// What a file holds after a test, as far as the tests look.
+/// The content of a file after a test, as far as the tests look at it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Ledger {
     /// Name, revision and number of keys in `extensions` of each persona.
     pub personas: BTreeMap<String, (u64, usize)>,
 }
 
-/// Opens a file and reads it, after every check that SQLite and the schema allow: the file is
-/// whole, no reference is broken, each persona has every revision up to its own and one change for
+/// Opens a file, makes every check that SQLite and the schema allow, and reads it: the file is
+/// sound, no reference is broken, each persona has every revision up to its own and one change for
 /// each.
 #[track_caller]
 pub fn read_whole(database: &Path) -> Ledger {
     try_read_whole(database).unwrap_or_else(|fault| panic!("{}: {fault}", database.display()))
 }
 
-/// The same, with the fault as a value.
+/// The same as [`read_whole`], with the fault as a value.
 pub fn try_read_whole(database: &Path) -> Result<Ledger, String> {
     read(database).map_err(|error| error.to_string())?
 }

@@ -12,11 +12,10 @@ use crate::ledger::read_whole;
 
 const TARGET: &str = "1,000 times, 0 lost, restart with back-off";
 
-/// Sets how much of something a process may have, and tells how much that was before; `None` is
-/// without a limit.
+/// Sets the limit of a process on a resource. Returns the earlier limit; `None` means no limit.
 fn limit(process: &Process, resource: Resource, to: Option<u64>) -> Option<u64> {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-    // Its hard limit is inherited, so it is the same as here.
+    // The hard limit is inherited, so that of the process is the same as that of this test.
     let limit = Rlimit { current: to, maximum: getrlimit(resource).maximum };
     prlimit(pid, resource, limit).expect("the soft limit may be changed").current
 }
@@ -28,15 +27,16 @@ fn is_answered(server: &Server) -> bool {
         .is_ok_and(|reply| reply.status == 200)
 }
 
-/// How often a connection could not be accepted. Asked on a connection that is there: a new one
-/// would have to wait.
+/// How often a connection could not be accepted. The question goes over an open connection: a new
+/// connection would have to wait.
 fn accepts_failed(client: &mut Client) -> u64 {
     let text = String::from_utf8(client.get("/metrics").expect("metrics").body).expect("text");
     let value = text.lines().find_map(|line| line.strip_prefix("persona_accepts_failed_total "));
     value.expect("the series").parse().expect("a whole number")
 }
 
-/// For how long equal lines of the log are told once (`log/repeats.rs` of persona-server).
+/// The seconds in which equal lines of the log are written once (`log/repeats.rs` of
+/// persona-server).
 const WINDOW_SECONDS: u64 = 10;
 
 fn no_more_descriptors(form: Form) {
@@ -51,14 +51,14 @@ fn no_more_descriptors(form: Form) {
     for round in 0..rounds {
         let shortages = accepts_failed(&mut client);
         let before = limit(&worker, Resource::Nofile, Some(open));
-        // It cannot be accepted now; it waits in the queue of the listener.
+        // The new connection cannot be accepted now; it waits in the queue of the listener.
         let mut waiting = server.connect();
         waiting.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
         wait_for("a shortage", DEADLINE, || {
             (accepts_failed(&mut client) > shortages).then_some(())
         });
         for _ in 0..10 {
-            // What has its descriptor already goes on.
+            // A connection that has its descriptor already goes on.
             get(&mut client, &path);
         }
         assert_eq!(
@@ -71,7 +71,7 @@ fn no_more_descriptors(form: Form) {
         assert_eq!(waiting.read_reply().expect("it was only late").status, 200);
     }
     assert!(worker.is_alive() && is_answered(&server));
-    // Each round has several shortages of the same kind, which are told of once in a window.
+    // Each round has several shortages of the same kind, which are logged once in a window.
     server.wait_for_log("could not accept a connection");
     let lines = server.log().matches("could not accept a connection").count();
     let windows = began.elapsed().as_secs() / WINDOW_SECONDS;
@@ -101,8 +101,8 @@ fn a_worker_without_descriptors_serves_what_it_has_and_accepts_again_later_long(
     no_more_descriptors(Form::Long);
 }
 
-/// Bytes that a process may write to and shares with no other process: what `RLIMIT_DATA` limits
-/// (`setrlimit(2)`).
+/// Bytes that a process may write to and shares with no other process: the quantity that
+/// `RLIMIT_DATA` limits (`setrlimit(2)`).
 fn memory_of(process: &Process) -> u64 {
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", process.pid)).expect("it lives");
@@ -110,12 +110,13 @@ fn memory_of(process: &Process) -> u64 {
     1024 * size.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
 }
 
-/// Changes with this much text each soon need more memory than the allocator has at hand.
+/// The bytes of a text such that a few changes with it need more memory than the allocator has at
+/// hand.
 const LARGE_BYTES: usize = 200 * 1024;
 const LARGE_CHANGES: usize = 12;
 
-/// Memory for a body of this size is never at hand: a request for it is refused, and the process
-/// ends.
+/// The bytes of a body for which the allocator never has memory at hand: the request for memory is
+/// refused, and the process ends.
 const HUGE_BYTES: usize = 7 * 1024 * 1024;
 
 fn no_more_memory(form: Form) {
@@ -134,8 +135,7 @@ fn no_more_memory(form: Form) {
                 .and_then(|mut client| patch(&mut client, &path, &change))
             {
                 Ok(reply) if reply.status == 200 => kept += 1,
-                // The huge text is longer than a description may be, in whatever process it
-                // arrives.
+                // The huge text is longer than a description may be, whichever process reads it.
                 Ok(reply) if bytes == HUGE_BYTES && reply.status == 422 => {}
                 Ok(reply) => {
                     assert_eq!(
@@ -154,7 +154,7 @@ fn no_more_memory(form: Form) {
         } else {
             ended += 1;
         }
-        // With memory, or as a new process, it goes on by itself.
+        // With memory again, or in a new process, writes go on without help.
         wait_for("a write", DEADLINE, || {
             let mut client = Client::connect(server.address()).ok()?;
             let reply = patch(
@@ -173,8 +173,8 @@ fn no_more_memory(form: Form) {
     }
     assert!(ended > 0, "memory was never short: {refused} refused");
     assert!(!server.log().contains("stopped after"), "{}", server.log());
-    // Each change is a revision of its own, so none was lost and none applied twice; the broken
-    // ones may have been kept.
+    // Each change is a revision, so the revision tells that no acknowledged change was lost and
+    // none applied twice; the broken ones may have been kept.
     let revision =
         usize::try_from(get(&mut server.connect(), &path).revision()).expect("a small number");
     assert!(
@@ -203,7 +203,7 @@ fn a_limit_on_the_size_of_files_refuses_writes_and_ends_no_process() {
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     let worker = server.processes("worker").remove(0);
-    // Nothing may be written behind the first byte of any file.
+    // No process may write beyond the first byte of any file.
     let before = limit(&worker, Resource::Fsize, Some(1));
     let refused = patch(&mut client, &path, &json!({ "nickname": "refused" }))
         .expect("an answer, and not a broken connection");
@@ -215,7 +215,7 @@ fn a_limit_on_the_size_of_files_refuses_writes_and_ends_no_process() {
     assert_eq!(get(&mut client, &path).json()["nickname"], "");
     server.wait_for_log("File too large (os error 27)");
     limit(&worker, Resource::Fsize, before);
-    // By itself, and on the same connection to the same process.
+    // Writes go on by themselves, on the same connection to the same process.
     assert_eq!(
         patch(&mut client, &path, &json!({ "nickname": "kept" })).expect("an answer").status,
         200

@@ -1,8 +1,8 @@
 //! 15: in a process that has the database open, only SQLite opens the three files of the database.
 //!
-//! Closing any other descriptor of them would drop all locks of the process without a word. SQLite
-//! opens its files with `O_NOFOLLOW`, which nothing else here does; so a foreign open shows in the
-//! record of a running server.
+//! To close any other descriptor of these files would silently drop all locks of the process.
+//! SQLite opens its files with `O_NOFOLLOW`, which no other code here does; so a foreign open shows
+//! in the record of a running server.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,8 @@ use crate::strace::{Attached, is_there};
 /// The calls by which a process gets or hands on a descriptor, or makes another process.
 const CALLS: &str = "trace=open,openat,openat2,creat,dup,dup2,dup3,execve,fork,vfork";
 
-/// Opens of the three files in a record, and those of them that are not SQLite's.
+/// The number of opens of the three files in a record, and the lines of the opens that are not
+/// SQLite's.
 fn opens_of(record: &str, database: &Path) -> (usize, Vec<String>) {
     let names = ["", "-wal", "-shm"].map(|suffix| format!("\"{}{suffix}\"", database.display()));
     let opens = record.lines().filter(|line| {
@@ -31,7 +32,7 @@ fn opens_of(record: &str, database: &Path) -> (usize, Vec<String>) {
     (own.len(), foreign.into_iter().map(str::to_owned).collect())
 }
 
-/// Lines of a record that make another process or a second descriptor of one of the files.
+/// The lines of a record that make another process or a second descriptor of one of the files.
 fn forks_and_copies(record: &str, database: &Path) -> Vec<String> {
     let name = format!("<{}", database.display());
     let is_copy =
@@ -43,8 +44,8 @@ fn forks_and_copies(record: &str, database: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Requests of every kind that touches the file in its own way, until told to stop: for a second,
-/// then a pause, and so on.
+/// Sends requests of every kind that uses the file in its own way, until told to stop: for a
+/// second, then after a pause again, and so on.
 fn load(server: &Server, path: &str, pause: Duration, stop: &Stop) -> Vec<JoinHandle<u64>> {
     let start = |number: u64| {
         let (address, path, stop) = (server.address(), path.to_owned(), stop.clone());
@@ -65,7 +66,7 @@ fn load(server: &Server, path: &str, pause: Duration, stop: &Stop) -> Vec<JoinHa
                     "/api/v1/export",
                 ] {
                     let status = client.get(read).expect("an answer").status;
-                    // One address has two exports at a time, and there are three clients.
+                    // One address can have two exports at a time, and there are three clients.
                     assert!(
                         status == 200 || status == 503 && read.ends_with("/export"),
                         "{read}: {status}"
@@ -127,7 +128,7 @@ fn running_server(form: Form) {
         client.join().unwrap_or_else(|_| panic!("a client failed: {}", server.log()))
     };
     let requests: u64 = clients.into_iter().map(made).sum();
-    // The maintenance process does its largest piece of work when no client writes any more.
+    // The maintenance process does its largest piece of work when no client writes.
     wait_for("an empty log", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
             .is_ok_and(|metadata| metadata.len() == 0)
@@ -156,8 +157,8 @@ fn running_server(form: Form) {
     );
 }
 
-/// Whether a process still has SQLite's lock on the use of the shared memory: byte 128 of the
-/// `-shm` file.
+/// Whether a process still has the lock that SQLite holds while it uses the shared memory: byte 128
+/// of the `-shm` file.
 fn holds_the_shared_lock(server: &Server, pid: u32) -> bool {
     use std::os::unix::fs::MetadataExt;
     let file = format!(
@@ -168,8 +169,7 @@ fn holds_the_shared_lock(server: &Server, pid: u32) -> bool {
     locks.lines().any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, "POSIX", _, "READ", holder, place, first, last] = words[..] else { return false };
-        // The kernel shows locks that lie side by side as one: a reader's lock on byte 127 joins
-        // this one.
+        // The kernel shows adjacent locks as one: a reader's lock on byte 127 joins this one.
         let range = first.parse::<u64>().unwrap_or(u64::MAX)..=last.parse::<u64>().unwrap_or(0);
         holder == pid.to_string() && place.ends_with(&file) && range.contains(&128)
     })

@@ -1,4 +1,4 @@
-//! 12: readers that hold a snapshot: the WAL stays bounded and no write fails.
+//! 12: readers that hold a snapshot: the WAL stays bounded, and no write fails.
 
 use std::io::Read;
 use std::io::Write;
@@ -13,10 +13,10 @@ use crate::common::personas::{create, patch};
 use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Server, Stop, wait_for};
 
-/// The WAL may never be larger, in bytes.
+/// The promised upper bound of the WAL, in bytes.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// The WAL is meant to grow to this while a snapshot is held, in bytes: from here on the server
+/// The size to which the WAL grows while a snapshot is held, in bytes: from here on the server
 /// breaks slow exports off.
 const LOG_BYTES_HELD: u64 = 16 * 1024 * 1024;
 
@@ -28,25 +28,24 @@ const PERSONA_BYTES: usize = 100_000;
 /// Bytes that the slow reader takes at a time.
 const SIP_BYTES: usize = 16 * 1024;
 
-/// More than the head of the answer, and less than the head with one persona.
+/// More bytes than the head of the answer has, and fewer than the head and one persona.
 const HEAD_BYTES_MAX: usize = PERSONA_BYTES / 2;
 
-/// Pause of the slow reader between two sips: it never takes so long that the server takes it for
-/// dead.
+/// Pause of the slow reader between two sips: too short for the server to take the reader for dead.
 const SIP_PAUSE: Duration = Duration::from_millis(100);
 
-/// A client that takes an export in sips, and without a pause once it is to hurry; whether the
-/// export was broken off, and how many bytes came.
+/// Starts a client that takes an export in sips, and without pauses once it is told to hurry.
+/// Returns whether the export was broken off, and how many bytes came.
 fn sip(server: &Server, hurry: &Stop) -> thread::JoinHandle<(bool, usize)> {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
-    // The kernel takes megabytes for a client by itself, and then the server would have no client
-    // to wait for.
+    // The kernel buffers megabytes for a client, and then the server would have no client to wait
+    // for.
     set_socket_recv_buffer_size(&stream, SIP_BYTES).expect("a small buffer");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
     let hurry = hurry.clone();
-    // It waits for its beginning while the WAL is long, and is to begin before the writers: its
-    // head can come before its snapshot, its first persona cannot.
+    // An export waits for its beginning while the WAL is long, and this one is to begin before the
+    // writers: its head can come before its snapshot, its first persona cannot.
     let (mut bytes, mut taken) = (vec![0; SIP_BYTES], 0);
     while taken <= HEAD_BYTES_MAX {
         match stream.read(&mut bytes).expect("the export begins") {
@@ -72,9 +71,8 @@ fn sip(server: &Server, hurry: &Stop) -> thread::JoinHandle<(bool, usize)> {
     })
 }
 
-/// Waits until the WAL is cut, and the maintenance process has said so: the metric is what it was
-/// before for as long as the maintenance process does not get to run in between, and would then be
-/// taken for a WAL that was reset beside the export.
+/// Waits until the WAL is cut, and until the maintenance process has reported that: an older value
+/// of the metric would be taken for a WAL that was reset beside the export.
 fn wait_for_an_empty_log(server: &Server) {
     let log = server.folder().join("persona.db-wal");
     let is_empty = || {
@@ -84,7 +82,7 @@ fn wait_for_an_empty_log(server: &Server) {
     wait_for("an empty log", DEADLINE, || is_empty().then_some(()));
 }
 
-/// A server with the personas of an export, and their paths.
+/// Starts a server with the personas of an export. Returns it and their paths.
 fn server_with_long_personas() -> (Server, Vec<String>) {
     let server = Server::with_workers(2).start();
     let text = "t".repeat(PERSONA_BYTES);
@@ -100,7 +98,8 @@ fn server_with_long_personas() -> (Server, Vec<String>) {
     (server, paths)
 }
 
-/// A client that changes a persona again and again, until it is told to stop; how often it did.
+/// Starts a client that changes a persona again and again until it is told to stop. Returns how
+/// often it did.
 fn keep_writing(server: &Server, path: &str, stop: &Stop) -> thread::JoinHandle<u64> {
     let (mut client, path, stop) = (server.connect(), path.to_owned(), stop.clone());
     thread::spawn(move || {
@@ -115,13 +114,15 @@ fn keep_writing(server: &Server, path: &str, stop: &Stop) -> thread::JoinHandle<
     })
 }
 
-/// Waits until the log has grown and starts over beside an export; the size that it reached.
+/// Waits until the WAL has grown and starts over beside an export. Returns the size that the WAL
+/// reached.
 fn wait_for_a_log_that_starts_over(server: &Server) -> u64 {
     let log = server.folder().join("persona.db-wal");
-    // Beside this export: what the WAL reached beside an earlier one says nothing about it.
+    // Only sizes during this export count: what the WAL reached during an earlier one says nothing
+    // about this one.
     let (mut reached, mut most_used) = (0, 0);
     wait_for("a log that starts over although an export holds it", 3 * DEADLINE, || {
-        // The file keeps its size when the WAL is reset; what of it is in use is in the metrics.
+        // The file keeps its size when the WAL is reset; the metrics tell how much of it is in use.
         reached = reached.max(std::fs::metadata(&log).map_or(0, |metadata| metadata.len()));
         assert!(reached <= WAL_BYTES_MAX, "the log reached {reached} bytes");
         let used = server.metric("persona_wal_bytes");
@@ -134,7 +135,8 @@ fn wait_for_a_log_that_starts_over(server: &Server) -> u64 {
 fn slow_export(form: Form) {
     let (server, paths) = server_with_long_personas();
     let (mut cut, mut taken, mut sent, mut largest) = (0, 0, 0, 0);
-    // What making the personas has left in the log is not what writers add to it beside an export.
+    // The creation of the personas has left frames in the WAL, which do not count as those of
+    // writers beside the export.
     wait_for_an_empty_log(&server);
     for _ in 0..form.pick(1, 50) {
         let (hurry, stop) = (Stop::default(), Stop::default());
@@ -146,13 +148,13 @@ fn slow_export(form: Form) {
         for writer in writers {
             sent += writer.join().expect("no write failed");
         }
-        // What the kernel still has for it need not be sipped.
+        // The client can take what the kernel still has for it without pauses.
         hurry.now();
         let (was_cut, its_bytes) = reader.join().expect("no panic");
         assert!(was_cut, "a broken export looked complete");
         cut += 1;
         taken += its_bytes;
-        // The snapshot is gone, so the WAL is cut when no client writes.
+        // The snapshot has ended, so the WAL is cut when no client writes.
         wait_for_an_empty_log(&server);
     }
     let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent, "writes_failed": 0, "largest_log_bytes": largest });

@@ -1,5 +1,5 @@
-//! What can go wrong under the program, done to it on purpose: kills at every call, failing and
-//! full disks, stopped processes, slow readers, foreign programs.
+//! Faults around the program, made on purpose: kills at every call, failing and full disks, stopped
+//! processes, slow readers, foreign programs.
 //!
 //! Each test has a short form, which every change must pass, and a long form (`./test --long`);
 //! both run the same code and print their figures beside the target of `docs/reliability.md`. Start

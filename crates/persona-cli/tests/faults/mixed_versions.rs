@@ -1,5 +1,5 @@
-//! 28: two versions of the program meet on one file. There is one release yet, so the other one is
-//! played by a connection that does to the schema what that version would.
+//! 28: two versions of the program meet on one file. So far there is one release, so a connection
+//! plays the other version and does to the schema what that version would.
 
 use std::io::ErrorKind;
 
@@ -13,7 +13,7 @@ use crate::ledger::read_whole;
 
 const TARGET: &str = "no corruption, a clear refusal, for every pair of versions";
 
-/// A schema that this program does not know yet.
+/// A version of the schema that this program does not know yet.
 const NEWER: u32 = 1_000;
 
 #[test]
@@ -58,7 +58,7 @@ fn an_older_file_is_not_migrated_while_another_program_has_it_open() {
     let folder = Server::with_workers(1).start().stop_and_keep_the_folder();
     let database = folder.path().join("persona.db");
     let file = Connection::open(&database).expect("it opens");
-    // As version 3 left it.
+    // The schema as version 3 left it.
     let tables = include_str!("../../../persona-storage/tests/common/to_version_8.sql");
     let search = include_str!("../../../persona-storage/migrations/sqlite/0002_search.sql");
     file.execute_batch(&format!(

@@ -1,4 +1,5 @@
-//! File systems made for a test: mounted below a folder of their own, gone with it.
+//! File systems made for a test: each is mounted below a folder of its own, and unmounted when it
+//! is dropped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,18 +9,19 @@ use tempfile::TempDir;
 
 use crate::common::report::skip;
 
-/// For servers on a mount that is smaller than the reserve of free space.
+/// A flag for servers on a file system that is smaller than the reserve of free space.
 pub const NO_RESERVE: &str = "--disk-reserve-mb=0";
 
 /// A mounted file system.
 pub struct Mount {
     point: PathBuf,
-    /// Holds the mount point, and the image where there is one.
+    /// The folder of the mount point, and of the image where there is one.
     _folder: TempDir,
 }
 
 impl Mount {
-    /// Memory of so many MiB; says so when this user may not mount.
+    /// A file system in memory of so many MiB. Where this user may not mount, says so and returns
+    /// `None`.
     #[track_caller]
     pub fn tmpfs(test: &str, mebibytes: u32) -> Option<Self> {
         Self::of(test, |point, _| {
@@ -30,7 +32,7 @@ impl Mount {
         })
     }
 
-    /// Memory with room for so many files and folders only.
+    /// A file system in memory with room for so many files and folders only.
     #[track_caller]
     pub fn few_files(test: &str, files: u32) -> Option<Self> {
         Self::of(test, |point, _| {
@@ -41,19 +43,20 @@ impl Mount {
         })
     }
 
-    /// An ext4 image of so many MiB on a loop device.
+    /// A file system from an ext4 image of so many MiB on a loop device.
     #[track_caller]
     pub fn ext4(test: &str, mebibytes: u32) -> Option<Self> {
         Self::image(test, "mkfs.ext4", mebibytes, "loop,errors=remount-ro")
     }
 
-    /// An xfs image; it is never smaller than 300 MiB, of which little is written.
+    /// A file system from an xfs image, which is never smaller than 300 MiB; little of it is
+    /// written.
     #[track_caller]
     pub fn xfs(test: &str) -> Option<Self> {
         Self::image(test, "mkfs.xfs", 320, "loop")
     }
 
-    /// A btrfs image; it is never smaller than 109 MiB.
+    /// A file system from a btrfs image, which is never smaller than 109 MiB.
     #[track_caller]
     pub fn btrfs(test: &str) -> Option<Self> {
         Self::image(test, "mkfs.btrfs", 128, "loop")
@@ -69,8 +72,8 @@ impl Mount {
         })
     }
 
-    /// A folder behind a file system in a program, as shared folders of virtual machines and clouds
-    /// are.
+    /// A folder behind a file system in user space, as shared folders of virtual machines and
+    /// clouds are.
     #[track_caller]
     pub fn fuse(test: &str) -> Option<Self> {
         Self::of(test, |point, folder| {
@@ -80,12 +83,12 @@ impl Mount {
         })
     }
 
-    /// A layer over an empty one.
+    /// An overlay over an empty layer.
     #[track_caller]
     pub fn overlay(test: &str) -> Option<Self> {
         Self::of(test, |point, folder| {
-            // The layers have to lie on a file system that can be one, which another overlay is
-            // not.
+            // The layers have to lie on a file system that can be a layer, which another overlay
+            // cannot.
             let base = folder.join("layers");
             fs::create_dir(&base).map_err(|error| error.to_string())?;
             run("mount", &["-t", "tmpfs", "tmpfs", &text(&base)])?;
@@ -96,13 +99,13 @@ impl Mount {
                 .map(|name| format!("{name}dir={}", text(&base.join(name))));
             let options = layers.join(",");
             let mounted = run("mount", &["-t", "overlay", "-o", &options, "overlay", &text(point)]);
-            // It stays as long as the overlay uses it.
+            // The file system below stays as long as the overlay uses it.
             run("umount", &["-l", &text(&base)])?;
             mounted
         })
     }
 
-    /// One file mounted over another, empty one: how container engines mount a single file.
+    /// One file mounted over an empty file: so container engines mount a single file.
     #[track_caller]
     pub fn single_file(test: &str, file: &Path) -> Option<Self> {
         Self::of(test, |point, _| {
@@ -113,7 +116,7 @@ impl Mount {
         })
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub fn point(&self) -> &Path {
         &self.point
     }
@@ -132,19 +135,18 @@ impl Mount {
         }
     }
 
-    /// A folder in it, for a server.
+    /// A new folder on the file system, for a server.
     pub fn folder(&self) -> TempDir {
         tempfile::tempdir_in(&self.point).expect("a folder")
     }
 
-    /// Mounts the file system anew so that nothing can be written; only while no process writes
-    /// there.
+    /// Makes the file system read-only; only while no process writes there.
     pub fn remount_read_only(&self) {
         run("mount", &["-o", "remount,ro", &text(&self.point)]).expect("a mounted file system");
     }
 
     /// Makes an ext4 file system take itself for faulty, as it does after a real fault: from then
-    /// on it refuses all writes. Tells whether the kernel has a way to ask for that.
+    /// on it refuses all writes. Returns whether the kernel offers a way to ask for that.
     pub fn turn_read_only(&self) -> bool {
         let mounts = fs::read_to_string("/proc/mounts").expect("a mounted /proc");
         let point = text(&self.point);
@@ -160,7 +162,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: a process that still has a file open there keeps the file until the end.
+        // A lazy unmount: a process that still has a file open there keeps the file until its end.
         let _ = run("umount", &["-l", &text(&self.point)]);
     }
 }
@@ -169,7 +171,7 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Runs a tool of the system; what it said when it failed.
+/// Runs a tool of the system. The error is the message of the tool.
 fn run(tool: &str, arguments: &[&str]) -> Result<(), String> {
     let output =
         Command::new(tool).args(arguments).output().map_err(|error| format!("{tool}: {error}"))?;

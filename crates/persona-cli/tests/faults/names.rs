@@ -1,5 +1,5 @@
-//! One file, one name: a database that is reached by a second name is refused, a symbolic link
-//! leads to the one file, and no output goes over a database.
+//! A database has one name: a database that is reached by a second name is refused, a symbolic link
+//! leads to its file, and no output overwrites a database.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ use crate::common::{Server, refused};
 use crate::ledger::read_whole;
 use crate::mounts::Mount;
 
-/// Runs the program; its exit code and what it said.
+/// Runs the program. Returns its exit code and its messages.
 fn persona(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_persona"))
         .current_dir(folder)
@@ -21,7 +21,7 @@ fn persona(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// A stopped server's folder, with one persona in its database.
+/// The folder of a stopped server, with one persona in its database.
 fn folder_with_a_database() -> tempfile::TempDir {
     let server = Server::with_workers(1).start();
     create(&mut server.connect(), "one");

@@ -1,5 +1,5 @@
-//! 5, 6: files of another user. What cannot be written is refused at the start; what root makes the
-//! service may use.
+//! 5, 6: files of another user. A file that cannot be written is refused at the start; the service
+//! may use what root makes.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -17,12 +17,12 @@ use crate::common::report::{Form, report, skip};
 use crate::common::{DEADLINE, Process, signal, wait_at_most, wait_for};
 use crate::mounts::Mount;
 
-/// The user that a service runs as here: the user of Debian without rights. It has no entry that
-/// this test needs.
+/// The user of the service here: Debian's user without rights. The test needs no entry for this
+/// user.
 const SERVICE: u32 = 65534;
 const ROOT: u32 = 0;
 
-/// The program as this user, in this folder.
+/// The command that runs the program as this user, in this folder.
 fn program<S: AsRef<OsStr>>(user: u32, folder: &Path, arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
     command
@@ -38,7 +38,7 @@ fn program<S: AsRef<OsStr>>(user: u32, folder: &Path, arguments: &[S]) -> Comman
     command
 }
 
-/// Runs it to its end; a server that is not refused is ended after a while.
+/// Runs the program to its end; a server that is not refused is ended after a while.
 fn run(user: u32, folder: &Path, arguments: &[&str]) -> Output {
     let mut child = program(user, folder, arguments).spawn().expect("the built program");
     if wait_at_most(DEADLINE, || child.try_wait().expect("a child")).is_none() {
@@ -59,7 +59,7 @@ fn done(user: u32, folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// A folder of the service with a database; `None` where this user cannot run programs as another
-/// one.
+/// user.
 #[track_caller]
 fn folder_of_the_service(test: &str) -> Option<TempDir> {
     if !rustix::process::geteuid().is_root() {
@@ -77,7 +77,7 @@ fn folder_of_the_service(test: &str) -> Option<TempDir> {
     }
 }
 
-/// Every file below a folder that is not of the service or that others may read.
+/// Every file below a folder that does not belong to the service or that others may read.
 fn strangers(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -107,7 +107,8 @@ const WRITING: [&[&str]; 5] = [
     &["restore", "copy.db"],
 ];
 
-/// Every command that writes is refused with these words, and the file stays as it is.
+/// Checks that every command that writes is refused with these words, and that the file stays as it
+/// is.
 #[track_caller]
 fn all_refused(user: u32, folder: &Path, words: &str, cure: &str) {
     let before = fs::read(folder.join("persona.db")).expect("a file");
@@ -158,7 +159,7 @@ fn a_database_that_cannot_be_written_is_refused_at_the_start_with_the_reason_and
     mode(&database, 0o444);
     all_refused(SERVICE, folder, "it belongs to user 65534 with mode 0444", "chmod u+rw");
     assert!(done(SERVICE, folder, &["list"]).contains("Ada"), "what only reads goes on");
-    // SQLite gave them the mode of the database, and a reader does not remove them.
+    // SQLite gave the files the mode of the database, and a reader does not remove them.
     mode(&database, 0o600);
     all_refused(SERVICE, folder, "persona.db-wal cannot be written", "chmod u+rw");
     for path in &log {
@@ -231,7 +232,7 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
         done(ROOT, folder, arguments);
         assert_eq!(strangers(folder), [""; 0], "{arguments:?}");
     }
-    // A server of root, with scheduled backups, killed: its WAL and the index of the WAL stay.
+    // Root's server, with scheduled backups, is killed: its WAL and the index of the WAL stay.
     let mut server = program(ROOT, folder, &["serve", "--port=0", "--backup-every=1h"])
         .spawn()
         .expect("the built program");
@@ -253,9 +254,9 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
     });
     assert!(folder.join("persona.db-shm").exists(), "the index of the log was not left");
     assert_eq!(strangers(folder), [""; 0], "a killed server of root");
-    // An old file that root converts.
+    // Root converts an old file.
     let connection = rusqlite::Connection::open(folder.join("persona.db")).expect("a database");
-    // A killed process is there for as long as one of its threads is.
+    // A killed process exists as long as one of its threads.
     wait_for("nobody has it open", DEADLINE, || {
         connection.pragma_update(None, "journal_mode", "delete").ok()
     });
@@ -263,7 +264,7 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
     done(ROOT, folder, &["list"]);
     assert!(folder.join("persona.db-before-wal").exists());
     assert_eq!(strangers(folder), [""; 0], "a conversion");
-    // A database that root makes in the folder of the service.
+    // Root makes a database in the folder of the service.
     fs::remove_file(folder.join("persona.db")).expect("a database");
     done(ROOT, folder, &["create", "--create", "--name=Cleo"]);
     assert_eq!(strangers(folder), [""; 0], "a new database");
@@ -305,7 +306,7 @@ fn the_doctor_sees_what_the_service_may_not_use_and_says_the_cure() {
             fix.contains(&format!("chown {SERVICE}:{SERVICE} ")) && fix.contains(name),
             "{name}: {fix}"
         );
-        // The cure as it is told.
+        // The commands of the hint, as the program prints them.
         let cured = Command::new("/bin/sh")
             .args(["-c", &fix])
             .current_dir(folder)

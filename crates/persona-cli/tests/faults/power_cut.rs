@@ -1,9 +1,9 @@
-//! 5: the power goes. Every write and sync of a server is recorded; from the record come the files
-//! that a disk could hold after a cut at each sync, with any part of what was not synced, whole or
+//! 5: the power goes. Every write and sync of a server is recorded. From the record come the files
+//! that a disk could hold after a cut at each sync, with any part of the unsynced writes, whole or
 //! torn.
 //!
-//! `full`: nothing acknowledged is lost. `normal`: only the last moments are, and no file is ever
-//! corrupt.
+//! With `full` nothing acknowledged is lost. With `normal` only the last moments are, and no file
+//! is ever corrupt.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,10 +21,10 @@ use crate::strace::{is_there, traced};
 
 const TARGET: &str = "at least 100,000 images, 0 lost (full), 0 corrupt (both)";
 
-/// What the disk writes as one: sectors of old and of new disks, in bytes.
+/// The units that a disk writes as a whole: sectors of old and of new disks, in bytes.
 const TEARS: [usize; 2] = [512, 4096];
 
-/// One thing that a process did, in order.
+/// A recorded action of a process.
 #[derive(Clone, Debug)]
 enum Deed {
     Write {
@@ -59,7 +59,7 @@ impl Dice {
     }
 }
 
-/// Runs a server below `strace`, adds keys one after the other, and returns what was done.
+/// Runs a server below `strace`, adds keys one after the other, and returns the recorded actions.
 fn record(durability: &str, keys: usize) -> Vec<Deed> {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace");
@@ -82,7 +82,7 @@ fn record(durability: &str, keys: usize) -> Vec<Deed> {
     let (out, into) = std::io::pipe().expect("a pipe");
     let mut command = traced(folder.path(), &options, &arguments.map(str::to_owned));
     let mut child = command.stdout(into).stderr(Stdio::null()).spawn().expect("strace");
-    // Else its end of the pipe would stay open here.
+    // Otherwise this process would keep the command's end of the pipe open.
     drop(command);
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line)
@@ -114,7 +114,7 @@ fn record(durability: &str, keys: usize) -> Vec<Deed> {
 fn deeds_in(trace: &str, folder: &Path) -> Vec<Deed> {
     let folder = format!("{}/", folder.display());
     let mut deeds = Vec::new();
-    // Syncs count when they return; where another thread came between, that is on a line of its
+    // A sync counts when it returns; if another thread came between, the return is on a line of its
     // own.
     let mut unfinished = BTreeMap::<&str, String>::new();
     for line in trace.lines() {
@@ -177,7 +177,7 @@ fn deeds_in(trace: &str, folder: &Path) -> Vec<Deed> {
     deeds
 }
 
-/// `\x41\x42` as bytes.
+/// Turns `\x41\x42` into bytes.
 fn unescaped(text: &str) -> Vec<u8> {
     text.split("\\x")
         .skip(1)
@@ -193,7 +193,7 @@ fn unescaped_text(text: &str) -> String {
     }
 }
 
-/// The files as bytes, and what may or may not have reached them.
+/// The files as bytes, and the writes that may or may not have reached them.
 #[derive(Clone, Default)]
 struct Disk {
     synced: BTreeMap<String, Vec<u8>>,
@@ -229,8 +229,8 @@ impl Disk {
                 }
                 self.pending = pending;
             }
-            // That a name is gone is taken as kept at once; the other order is in the images that
-            // were made before.
+            // The removal of a name is taken as kept at once; images from before it cover the other
+            // order.
             Deed::Remove { file: removed } => {
                 self.pending.retain(|deed| !matches!(deed, Deed::Write { file, .. } | Deed::Cut { file, .. } if file == removed));
                 apply(&mut self.synced, deed);
@@ -239,15 +239,15 @@ impl Disk {
         }
     }
 
-    /// What the disk holds when so many of a hundred pending writes reached it, torn at such
-    /// sectors.
+    /// The files on the disk when so many of a hundred pending writes reached it, torn at sectors
+    /// of this size.
     fn image(&self, dice: &mut Dice, percent: usize, tear: usize) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.synced.clone();
         for deed in &self.pending {
             match deed {
                 Deed::Write { file, at, bytes } => {
                     let mut done = 0;
-                    // Sectors lie at multiples of their size in the file.
+                    // Sectors begin at multiples of their size in the file.
                     while done < bytes.len() {
                         let length = (tear - (at + done) % tear).min(bytes.len() - done);
                         if dice.roll(100) < percent {
@@ -269,7 +269,7 @@ impl Disk {
     }
 }
 
-/// Opens an image; the number of keys in it.
+/// Opens an image and returns the number of keys in it.
 fn keys_in(image: &BTreeMap<String, Vec<u8>>) -> Result<usize, String> {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, bytes) in image {
@@ -311,7 +311,7 @@ fn power_goes(durability: &str, form: Form) -> serde_json::Value {
         }
         disk.take(deed);
     }
-    // The record is complete: without a cut everything is there.
+    // Without a cut everything is there: the record is complete.
     assert_eq!(
         keys_in(&disk.image(&mut dice, 100, TEARS[1])),
         Ok(disk.acknowledged),

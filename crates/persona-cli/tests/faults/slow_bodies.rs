@@ -13,19 +13,19 @@ use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Reply, Server};
 
 const PERSONAS: &str = "/api/v1/personas";
-/// The largest body.
+/// The size of the largest body that the server takes.
 const BODY_BYTES: usize = 8 * 1024 * 1024;
-/// What a slow client keeps back of it.
+/// How many bytes of the body a slow client keeps back.
 const REST_BYTES: usize = 1000;
 /// How often a slow client sends another byte.
 const SIP_PAUSE: Duration = Duration::from_millis(500);
-/// Writes of others beside each attack.
+/// How many writes other clients make beside each attack.
 const WRITES: u32 = 100;
 
 /// How a slow body ended: with this answer, or without one.
 type End = io::Result<Reply>;
 
-/// A client that sends nearly all of a body at once, and then a byte now and again, until it is
+/// A client that sends nearly all of a body at once, and then a byte at a time, until it is
 /// answered.
 fn send_slowly(address: SocketAddr, client: &str) -> End {
     let mut connection = Client::connect(address)?;
@@ -46,7 +46,7 @@ fn send_slowly(address: SocketAddr, client: &str) -> End {
     Err(ErrorKind::TimedOut.into())
 }
 
-/// Starts so many slow bodies, each of the client that `client_of` names.
+/// Starts so many slow bodies, each from the client that `client_of` names.
 fn attack(server: &Server, bodies: u32, client_of: impl Fn(u32) -> String) -> Receiver<End> {
     let (ended, ends) = channel();
     for number in 0..bodies {
@@ -56,14 +56,14 @@ fn attack(server: &Server, bodies: u32, client_of: impl Fn(u32) -> String) -> Re
     ends
 }
 
-/// Small writes of this client, one after the other: how many were refused, and how long the
-/// longest took.
+/// Makes small writes as this client, one after the other. Returns how many were refused, and how
+/// long the longest took.
 fn write_beside(server: &Server, path: &str, client: &str) -> (usize, Duration) {
     let (mut refused, mut longest) = (0, Duration::ZERO);
     for number in 0..WRITES {
         let begun = Instant::now();
         let change = json!({ "extensions": { "n": number } }).to_string();
-        // A new connection each, so that both workers are met.
+        // Each write has a new connection, so that both workers get some.
         let reply = server
             .connect()
             .request("PATCH", path, &[("x-forwarded-for", client)], change.as_bytes())
@@ -84,7 +84,8 @@ fn large_write(server: &Server, client: &str, bytes: usize) -> Reply {
         .expect("an answer")
 }
 
-/// How so many bodies ended: all with an answer. Too slow, and busy.
+/// The outcomes of so many bodies, each of which has to be answered: how many were too slow, and
+/// how many met a busy server.
 fn answered(ends: &Receiver<End>, bodies: u32) -> (u32, u32) {
     let (mut slow, mut busy) = (0, 0);
     for _ in 0..bodies {
@@ -104,7 +105,7 @@ fn answered(ends: &Receiver<End>, bodies: u32) -> (u32, u32) {
     (slow, busy)
 }
 
-/// Bodies of the largest size that one client may have in each worker, and that fit into a worker.
+/// How many of the largest bodies a worker takes from one client at a time.
 const OF_ONE_CLIENT: u32 = 2;
 const OF_ALL_CLIENTS: u32 = 8;
 
@@ -114,10 +115,11 @@ fn small_writes_go_on_beside_slow_bodies_and_every_slow_one_is_told_why() {
     let path = create(&mut server.connect(), "small");
     let (bodies, client) = (24, "192.0.2.1");
     let ends = attack(&server, bodies, |_| client.into());
-    // When the others are refused, what is left holds the whole share.
+    // All but these bodies are refused early; the rest fill the client's share.
     let early = bodies - 2 * OF_ONE_CLIENT;
     let (slow_early, busy_early) = answered(&ends, early);
-    // Of the same client, as behind one address: nothing but their size lets them in.
+    // The writes come from the same client, as behind one address: they are let in only because
+    // they are small.
     let (refused, longest) = write_beside(&server, &path, client);
     assert_eq!(refused, 0, "of {WRITES}");
     let (slow, busy) = answered(&ends, bodies - early);

@@ -1,5 +1,5 @@
 //! 39: clients that ask for much and do not read it: the memory of a worker stays bounded, others
-//! are served meanwhile, and in the end the memory is given back.
+//! are served meanwhile, and in the end the memory is freed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -13,17 +13,17 @@ use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Process, Server, wait_for};
 
 const MIB: u64 = 1024 * 1024;
-/// Personas of this size fill a page.
+/// So many personas of this size fill a page.
 const PERSONAS: usize = 40;
 const PERSONA_PARTS: usize = 12;
 const PART_BYTES: usize = 40_000;
-/// What the system keeps for a client that does not read, in bytes.
+/// The size of the system's receive buffer for a client that does not read, in bytes.
 const BUFFER_BYTES: usize = 4096;
-/// What a worker may have beyond the memory for answers: four lists that are read, each twice as it
-/// is put together, and what it had before.
+/// Memory of a worker beyond the bound for answers: four lists that are being read, each of which
+/// takes up twice its size while it is put together, and the memory before.
 const BESIDE: u64 = 4 * 2 * 18 * MIB + 96 * MIB;
 
-/// A server of one worker with a list that has a page of 16 MiB, and with a small persona beside.
+/// A server of one worker with a list that has a page of 16 MiB, and with one small persona.
 fn server(answer_memory_mb: u64, answer_patience: Duration) -> (Server, String) {
     let server = Server::with_workers(1)
         .flag(format!("--answer-memory-mb={answer_memory_mb}"))
@@ -48,7 +48,7 @@ fn server(answer_memory_mb: u64, answer_patience: Duration) -> (Server, String) 
     (server, small)
 }
 
-/// A client, one of many, that asks for a page and does not read it.
+/// Client `number` asks for a page and does not read the answer.
 fn ask(server: &Server, number: u32) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
     set_socket_recv_buffer_size(&stream, BUFFER_BYTES).expect("a small buffer");
@@ -60,7 +60,7 @@ fn ask(server: &Server, number: u32) -> TcpStream {
     stream
 }
 
-/// The status of the answer that is there, without reading it.
+/// The status of the answer that has come; the answer stays unread.
 fn status(stream: &TcpStream) -> u16 {
     let mut start = [0; 12];
     wait_for("an answer", 3 * DEADLINE, || match stream.peek(&mut start).expect("an answer") {
@@ -70,8 +70,8 @@ fn status(stream: &TcpStream) -> u16 {
     String::from_utf8_lossy(&start[9..]).parse().expect("a status")
 }
 
-/// Waits until the server has broken a connection. What it sent before can still be read, so
-/// reading would not tell.
+/// Waits until the server has broken a connection. Earlier bytes can still be read, so a read would
+/// not tell.
 fn wait_for_reset(stream: &TcpStream, patience: Duration) {
     let broken = wait_for("the end of a connection", patience + DEADLINE, || {
         stream.take_error().expect("a socket")
@@ -79,7 +79,8 @@ fn wait_for_reset(stream: &TcpStream, patience: Duration) {
     assert_eq!(broken.kind(), ErrorKind::ConnectionReset);
 }
 
-/// Small requests of others: the longest of them, and that the server says it is ready.
+/// Makes small requests as other clients and checks that the server says it is ready. Returns the
+/// longest time.
 fn others_are_served(server: &Server, small: &str) -> Duration {
     let mut longest = Duration::ZERO;
     let mut client = server.connect();
@@ -126,7 +127,7 @@ fn unread_answers(form: Form) {
     let kept = wait_for("memory that is given back", DEADLINE, || {
         Some(worker.resident().0).filter(|now| *now < 96 * MIB)
     });
-    // And everything is as it was.
+    // Afterwards everything is as before the attack.
     let page = server.connect().get("/api/v1/personas?limit=1000").expect("an answer");
     assert_eq!(page.status, 200, "{page:?}");
     assert!(page.body.len() as u64 > 16 * MIB);
@@ -151,7 +152,7 @@ fn answers_that_are_not_read_take_bounded_memory_and_give_it_back_long() {
     unread_answers(Form::Long);
 }
 
-/// The control: the same attack, and memory enough.
+/// The control: the same attack without the bound on the memory of answers.
 #[test]
 fn without_a_bound_the_same_clients_take_far_more() {
     let (server, _) = server(4096, Duration::from_mins(1));
@@ -165,7 +166,8 @@ fn a_client_that_reads_at_all_gets_its_answer_and_one_that_does_not_is_cut_off()
     let (server, _) = server(256, Duration::from_secs(2));
     let deaf = ask(&server, 1);
     assert_eq!(status(&deaf), 200);
-    // Reads everything, only later than the other would have been given up.
+    // The slow client reads everything, and takes longer than the time after which the deaf client
+    // is given up.
     let mut slow = TcpStream::connect(server.address()).expect("the server accepts connections");
     slow.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     slow.write_all(b"GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n")

@@ -1,5 +1,5 @@
-//! 40: lists and exports that take long, that no client waits for, and that there are too many of:
-//! the WAL stays bounded, and so do threads, descriptors and memory of each worker.
+//! 40: lists and exports that take long, that no client waits for, and that are too many: the WAL
+//! stays bounded, and so do threads, descriptors and memory of each worker.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,33 +15,34 @@ use crate::common::personas::{create, patch};
 use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Process, Server, wait_for};
 
-/// The WAL may never be larger, in bytes.
+/// The promised upper bound of the WAL, in bytes.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Personas with as many different words, so that a search for the beginning of words takes long.
+/// So many personas with so many different words that a search for the beginnings of words takes
+/// long.
 const PERSONAS: usize = 40;
 const WORDS: usize = 14_000;
-/// Bytes of what writers write, and what each write adds to the WAL at least: the persona and its
-/// revision.
+/// Bytes of a text that writers write, and the least number of bytes that each write adds to the
+/// WAL: the persona and its revision.
 const TEXT_BYTES: usize = 100_000;
 const REVISION_BYTES: u64 = 2 * TEXT_BYTES as u64;
-/// Lists that are sent at once and abandoned at once.
+/// How many lists are sent at once and abandoned at once.
 const LISTS: usize = 8;
-/// Threads of a worker: its main one, those that serve, the writer, what oversees reads, four for
-/// reads, one for what it says of itself, four for exports, and some room.
+/// Threads of a worker: the main thread, those that serve, the writer, the one that oversees reads,
+/// four for reads, one for the status, four for exports, and some room.
 const THREADS_MAX: usize = 18;
-/// Memory of a worker that sends exports: what it has without, and a mebibyte and some buffers for
-/// each.
+/// Memory of a worker that sends exports: what it has without them, and a mebibyte and some buffers
+/// for each.
 const MEMORY_KIB_MAX: u64 = 96 * 1024;
-/// Descriptors of a worker besides those of connections to clients, with some room.
+/// Descriptors of a worker without those of connections to clients, with some room.
 const DESCRIPTORS_MAX: usize = 80;
 
-/// A list that takes long: it looks for the beginnings of very many words.
+/// A list that takes long: it searches for the beginnings of very many words.
 fn slow_list() -> String {
     let terms: Vec<String> = (0..32).map(|number| format!("word{}*", number % 10)).collect();
     format!("/api/v1/personas?count=exact&limit=1&q={}", terms.join("+"))
 }
 
-/// A server with personas that a search takes long for.
+/// Fills a server with personas that make a search take long.
 fn filled(server: Server) -> Server {
     let mut client = server.connect();
     for persona in 0..PERSONAS {
@@ -62,7 +63,7 @@ fn endless_list() -> String {
     format!("/api/v1/personas?count=exact&limit=1&q={}", ["word*"; 32].join("+"))
 }
 
-/// Sends a request on a connection of its own, for a client with an address of its own.
+/// Sends a request on a new connection, as a client with an address of its own.
 fn ask(server: &Server, client: usize, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
     let address = format!("192.0.{}.{}", client / 250, client % 250);
@@ -72,7 +73,7 @@ fn ask(server: &Server, client: usize, path: &str) -> TcpStream {
     stream
 }
 
-/// What a process takes up.
+/// Threads, descriptors and memory of a process.
 #[derive(Clone, Copy, Default, Debug)]
 struct Weight {
     threads: usize,
@@ -110,12 +111,12 @@ impl Weight {
     }
 }
 
-/// The heaviest of the workers, part by part.
+/// The largest value of each kind over the workers.
 fn heaviest(server: &Server) -> Weight {
     server.processes("worker").iter().map(Weight::of).fold(Weight::default(), Weight::max)
 }
 
-/// What must be answered whatever else is asked.
+/// Checks that the requests about the server itself are answered. Returns the longest time.
 fn assert_tells_of_itself(server: &Server) -> Duration {
     let began = Instant::now();
     for path in ["/healthz", "/readyz", "/api/v1/status"] {
@@ -125,7 +126,7 @@ fn assert_tells_of_itself(server: &Server) -> Duration {
     began.elapsed()
 }
 
-/// Clients that repeat a slow search, beside writers.
+/// Lets clients repeat a slow search, beside writers.
 fn searches_beside_writers(form: Form) {
     let server = filled(Server::with_workers(2).start());
     let stop = Arc::new(AtomicBool::new(false));
@@ -166,7 +167,7 @@ fn searches_beside_writers(form: Form) {
     });
     let clients: Vec<_> = readers.chain(writers).collect();
     let (log, mut largest) = (server.folder().join("persona.db-wal"), 0);
-    // Several times what the WAL may have, so that it has to be reset beside the searches.
+    // Several times the bound of the WAL, so that it has to be reset beside the searches.
     let written_min = form.pick(3, 20) * WAL_BYTES_MAX / REVISION_BYTES;
     wait_for("writes that fill the log several times", form.pick(9, 30) * DEADLINE, || {
         largest = largest.max(fs::metadata(&log).map_or(0, |metadata| metadata.len()));
@@ -196,7 +197,7 @@ fn slow_searches_do_not_make_the_log_grow_without_bound_long() {
     searches_beside_writers(Form::Long);
 }
 
-/// Lists that are sent and abandoned at once.
+/// Sends lists and abandons them at once.
 fn abandoned_lists(form: Form) {
     let server = filled(Server::with_workers(2).start());
     let workers: Vec<u32> = server.processes("worker").iter().map(|worker| worker.pid).collect();
@@ -206,14 +207,14 @@ fn abandoned_lists(form: Form) {
         let asked: Vec<_> = (0..LISTS)
             .map(|number| ask(&server, round * LISTS + number, &endless_list()))
             .collect();
-        // They have their turns, or wait for them, when their clients go.
+        // The lists have their turns, or wait for them, when their clients go.
         wait_for("lists under way", DEADLINE, || (in_flight(&server) > LISTS as u64).then_some(()));
         drop(asked);
         most = most.max(heaviest(&server));
         longest = longest.max(assert_tells_of_itself(&server));
     }
     most = most.max(heaviest(&server));
-    // The list of another client has its turn soon, because none of those lists goes on.
+    // The list of another client has its turn soon, because none of the abandoned lists goes on.
     wait_for("a list", DEADLINE, || {
         (server.connect().get("/api/v1/personas?limit=1").ok()?.status == 200).then_some(())
     });
@@ -254,16 +255,16 @@ fn a_list_that_takes_too_long_is_ended_and_says_so() {
         (503, Some("read_timeout"), Some("1"))
     );
     assert_eq!(reply.json()["detail"], "the read took longer than 100 ms");
-    // The connection that was interrupted serves the next one.
+    // The connection of the interrupted list serves the next request.
     assert_eq!(client.get("/api/v1/personas?limit=1").expect("an answer").status, 200);
 }
 
-/// Slow lists that one client asks for at a time. In the order of arrival each list of another
+/// How many slow lists one client asks for at a time. In the order of arrival each list of another
 /// client would wait for about as many.
 const GREEDY: usize = 32;
 
-/// Clients of one address that ask for slow lists without end, and lists of another address beside
-/// them.
+/// Clients of one address ask for slow lists without end, and a client of another address asks for
+/// lists.
 #[test]
 fn a_client_that_asks_for_slow_lists_without_end_leaves_others_their_turn() {
     let server = filled(Server::with_workers(1).flag("--read-timeout-ms=1000").start());
@@ -300,7 +301,7 @@ fn a_client_that_asks_for_slow_lists_without_end_leaves_others_their_turn() {
     assert!(waited_for <= 3 * GREEDY / 2, "three lists waited for {waited_for}");
 }
 
-/// Exports that their clients do not read, and clients that want one more.
+/// Exports that their clients do not read, and clients that ask for one more export.
 fn unread_exports(form: Form) {
     let server = filled(Server::with_workers(2).start());
     let wanted = form.pick(60, 1_300);
@@ -327,13 +328,13 @@ fn unread_exports(form: Form) {
     assert!(begun <= 8, "{figures}");
     assert!(most.threads <= THREADS_MAX && most.memory_kib <= MEMORY_KIB_MAX, "{figures}");
     drop(open);
-    // Their places are free again as soon as they have gone.
+    // The places of the exports are free again as soon as their clients have gone.
     wait_for("a whole export", DEADLINE, || {
         (server.connect().get("/api/v1/export").ok()?.status == 200).then_some(())
     });
 }
 
-/// Requests that are being answered.
+/// How many requests are being answered.
 fn in_flight(server: &Server) -> u64 {
     server.metric("persona_http_requests_in_flight")
 }

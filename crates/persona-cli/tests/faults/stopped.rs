@@ -1,5 +1,5 @@
-//! 9 and 10: processes are stopped by a signal, which is the worst of hanging: nothing of them ends
-//! by itself.
+//! 9 and 10: processes are stopped by a signal, the worst way to hang: none of their waits ends by
+//! itself.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -16,8 +16,8 @@ use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Process, Server, signal, wait_for};
 
 /// Longest time that others may wait for a stopped holder of the write lock: the target of the long
-/// form, which runs optimised and alone on the machine. On a busy one it is less than the ten
-/// seconds after which a process that is not stopped is noticed.
+/// form, for an optimised build that is alone on the machine. On a busy machine it is less than the
+/// ten seconds after which a process that hangs is noticed.
 const STALL_MAX: Duration = Duration::from_secs(5);
 const STALL_MAX_BUSY: Duration = Duration::from_secs(9);
 
@@ -55,21 +55,21 @@ impl Writer {
     }
 }
 
-/// Whether this process holds the write lock of the server, as the kernel tells.
+/// Whether this process holds the write lock of the server, by the kernel's table of locks.
 fn holds_the_write_lock(server: &Server, process: &Process) -> bool {
     let write_lock =
         fs::metadata(server.folder().join("persona.db-gate")).expect("the write lock").ino();
     let locks = fs::read_to_string("/proc/locks").expect("a mounted /proc");
     locks.lines().any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        // A waiter has an arrow in the place of the kind.
+        // A waiter has an arrow in place of the kind.
         words.get(1) == Some(&"FLOCK")
             && words.get(4) == Some(&process.pid.to_string().as_str())
             && words.get(5).is_some_and(|file| file.ends_with(&format!(":{write_lock}")))
     })
 }
 
-/// Stops a worker at a moment at which it holds the write lock.
+/// Stops a worker at a moment when it holds the write lock.
 fn stop_inside_the_write_lock(server: &Server, victim: &Process) {
     wait_for("the victim inside the write lock", DEADLINE, || {
         assert!(signal(victim.pid, Signal::STOP));
@@ -98,7 +98,7 @@ fn holder_of_the_write_lock_is_stopped(form: Form) {
         });
         stop_inside_the_write_lock(&server, &victim);
         let (stopped, before) = (Instant::now(), others.acknowledged.load(Relaxed));
-        // One may be under way; the one after it has to come through the write lock.
+        // One write may be under way; the write after it has to pass the write lock.
         wait_for("a write of the others", form.pick(STALL_MAX_BUSY, STALL_MAX), || {
             (others.acknowledged.load(Relaxed) > before + 1).then_some(())
         });
@@ -147,8 +147,8 @@ fn a_stopped_holder_of_the_write_lock_is_replaced_and_others_succeed_long() {
     holder_of_the_write_lock_is_stopped(Form::Long);
 }
 
-/// Sends such a signal and waits until it has been handled: one that is still pending when the
-/// supervisor is stopped again is thrown away by the kernel with the `SIGCONT` after it.
+/// Sends such a signal and waits until it has been handled: if the supervisor is stopped again
+/// before, the kernel throws the pending signal away with the next `SIGCONT`.
 fn change_the_number_of_workers(server: &Server, number: Signal) {
     let said = || server.log().matches("the number of workers changes").count();
     let before = said();
@@ -158,9 +158,8 @@ fn change_the_number_of_workers(server: &Server, number: Signal) {
     });
 }
 
-/// The supervisor stands still for so long that every heartbeat looks old when it goes on. It
-/// stands still alone, so that the workers serve meanwhile, or with all processes, as on a machine
-/// that sleeps.
+/// Stops the supervisor for so long that every heartbeat looks old when it goes on. It is stopped
+/// alone, so that the workers serve meanwhile, or with all processes, as on a machine that sleeps.
 fn supervisor_is_stopped(form: Form) {
     let (rounds, pause) =
         (form.pick(1, 50), form.pick(Duration::from_secs(4), Duration::from_secs(30)));
@@ -181,8 +180,8 @@ fn supervisor_is_stopped(form: Form) {
             (stopped.elapsed() >= pause).then_some(())
         });
         server.signal(Signal::CONT);
-        // It has looked at the heartbeats again when it answers, because signals and looks share
-        // one queue.
+        // When the supervisor answers it has looked at the heartbeats again, because signals and
+        // looks share one queue.
         change_the_number_of_workers(&server, Signal::TTIN);
         assert!(frozen.iter().all(|child| signal(child.pid, Signal::CONT)));
         change_the_number_of_workers(&server, Signal::TTOU);

@@ -1,4 +1,4 @@
-//! 5: errors of the system under the database that are no broken disk, and how they are told.
+//! 5: errors of the system under the database that are no broken disk, and the answers to them.
 
 use std::process::{Command, Stdio};
 
@@ -9,8 +9,8 @@ use crate::common::personas::{create, get, patch};
 use crate::common::report::{Form, report};
 use crate::strace::{self, Attached};
 
-/// More frames than the first commit of a small change writes, so that it fails at its beginning
-/// whatever it writes first.
+/// The writes that fail, as strace takes them: all from the first on, so that a commit fails
+/// whichever write is its first.
 const FAILED_WRITES: &str = "1+";
 
 #[test]

@@ -1,4 +1,4 @@
-//! `strace` as the tool that breaks things: it kills at the n-th call, fails the n-th call, and
+//! `strace` as the tool that injects faults: it kills at the n-th call, fails the n-th call, and
 //! records calls.
 
 use std::io::{BufRead, BufReader, Read};
@@ -15,14 +15,14 @@ use crate::common::{DEADLINE, signal, wait_for};
 /// The calls that change files. SQLite syncs with `fsync` or `fdatasync`, by how it was built.
 pub const CHANGING: &str = "write,pwrite64,writev,pwritev,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,copy_file_range,sendfile";
 
-/// A call and which one of its kind, in one thread of the program.
+/// A call, and its number among the calls of this kind in one thread of the program.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Point {
     pub call: String,
     pub nth: u64,
 }
 
-/// Whether `strace` is there; says so when it is not.
+/// Whether `strace` is installed; prints that the test is skipped where it is not.
 #[track_caller]
 pub fn is_there(test: &str) -> bool {
     let there = Command::new("strace")
@@ -50,13 +50,13 @@ pub fn traced(folder: &Path, options: &[String], arguments: &[String]) -> Comman
     command
 }
 
-/// Every point of a run of the program at which something changes: for each call, as often as the
-/// busiest thread made it.
+/// Every point of a run of the program at which a file changes: for each call, as many as the
+/// busiest thread made.
 pub fn points_of(folder: &Path, calls: &str, arguments: &[String]) -> Vec<Point> {
     points_in_files(folder, calls, &[], arguments)
 }
 
-/// The same, for the files that these options choose.
+/// The same, for the files that these options select.
 pub fn points_in_files(
     folder: &Path,
     calls: &str,
@@ -115,7 +115,7 @@ pub fn kill_at(point: &Point) -> String {
     format!("inject={}:signal=KILL:when={}", point.call, point.nth)
 }
 
-/// The option that makes a call fail; a sticky one fails from then on.
+/// The option that makes a call fail; with `sticky` all later calls fail too.
 pub fn fail_at(point: &Point, error: &str, sticky: bool) -> String {
     format!(
         "inject={}:error={error}:when={}{}",
@@ -148,7 +148,7 @@ impl Attached {
             let mut first = String::new();
             let _ = lines.read_line(&mut first);
             let _ = said.send(first);
-            // Read on, so that it never waits for room in the pipe.
+            // The rest of the output is read, so that `strace` never waits for room in the pipe.
             let _ = lines.read_to_string(&mut String::new());
         });
         let first = heard.recv_timeout(DEADLINE).unwrap_or_default();
@@ -167,7 +167,8 @@ impl Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        // Not a kill: it has to let go of the process, which would stay stopped or end otherwise.
+        // The signal is not a kill: `strace` has to detach from the process, which would stay
+        // stopped or end otherwise.
         if self.strace.try_wait().ok().flatten().is_none() {
             signal(self.strace.id(), Signal::INT);
             let _ = self.strace.wait();

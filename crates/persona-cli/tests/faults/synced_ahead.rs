@@ -1,5 +1,5 @@
-//! 6: a sync that the maintenance process makes ahead of a WAL reset fails (`sqlite/sync.rs`). The
-//! syncs of the reset itself would succeed afterwards, without what was lost.
+//! 6: a sync fails that the maintenance process makes ahead of a WAL reset (`sqlite/sync.rs`). The
+//! syncs of the reset itself would succeed afterwards, without the lost pages.
 
 use serde_json::json;
 
@@ -10,17 +10,18 @@ use crate::strace::{Attached, Point, fail_at, is_there};
 
 const NAME: &str = "a_failed_sync_ahead_of_a_reset";
 
-/// The syncs of a reset on a quiet server, in their order: of the WAL and of the database file by
-/// the checkpoint, and of both once more ahead of the reset, which then has nothing to sync.
+/// The syncs of a reset on a quiet server are in this order: the checkpoint syncs the WAL and the
+/// database file; then both are synced once more ahead of the reset, which has nothing to sync.
+/// These are the numbers of the last two.
 const AHEAD: [u64; 2] = [3, 4];
 
-/// Fails one sync of a reset; whether every process was replaced.
+/// Fails one sync of a reset. Returns whether every process was replaced.
 fn replaces_every_process(nth: u64) {
     let server = Server::with_workers(1).flag("--durability=full").start();
     let path = create(&mut server.connect(), "survivor");
     let of_both = || [server.processes("maintenance"), server.processes("worker")].concat();
     let before = of_both();
-    // Until then everything before is reset, and its syncs are over.
+    // By then all earlier frames were reset, and their syncs are over.
     let is_cut = || {
         std::fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|log| log.len() == 0)
     };

@@ -1,5 +1,5 @@
-//! A server with all of its processes below `strace`, from its first call on, and what its clients
-//! were told.
+//! A server with all of its processes below `strace`, from its first call on, and the answers of
+//! its clients.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -18,8 +18,8 @@ use crate::kill_points::children_of;
 use crate::ledger::read_whole;
 use crate::strace::traced;
 
-/// Changes in the log of [`interrupted`], and bytes of each: more than one region of the log's
-/// index is for.
+/// Changes in the WAL of [`interrupted`], and bytes of each: more than one region of the WAL's
+/// index covers.
 const CHANGES: usize = 40;
 const CHANGE_BYTES: usize = 450_000;
 
@@ -38,16 +38,16 @@ pub fn interrupted() -> TempDir {
     server.kill_and_keep_the_folder()
 }
 
-/// What clients were told of their changes, each a key.
+/// The answers to changes, each of which is a key.
 #[derive(Default, Debug)]
 pub struct Told {
     path: String,
     pub acknowledged: Vec<String>,
-    /// With a code that says that nothing was changed.
+    /// Changes that were refused with a code that says that nothing was changed.
     pub refused: Vec<String>,
 }
 
-/// See the module.
+/// A server below `strace`.
 pub struct TracedServer {
     strace: Child,
     address: Option<SocketAddr>,
@@ -55,7 +55,7 @@ pub struct TracedServer {
 }
 
 impl TracedServer {
-    /// Starts it in this folder, and waits until it is ready or has ended.
+    /// Starts the server in this folder, and waits until it is ready or has ended.
     pub fn start(folder: &Path, options: &[String], flags: &[&str]) -> Self {
         let arguments = ["serve", "--database", "persona.db", "--port=0", "--workers=1"]
             .iter()
@@ -79,16 +79,16 @@ impl TracedServer {
         Self { strace, address, log: Some(log) }
     }
 
-    /// Whether it got ready.
+    /// Whether the server became ready.
     pub fn was_ready(&self) -> bool {
         self.address.is_some()
     }
 
-    /// Sends so many changes of its only persona, and notes what is told of each.
+    /// Sends so many changes of the only persona, and notes the answers.
     pub fn send_changes(&self, count: usize) -> Told {
         let mut told = Told::default();
         let Some(address) = self.address else { return told };
-        // A server that ends, or replaces its processes, answers no list.
+        // A server that ends, or replaces its processes, does not answer the list.
         let Ok(list) =
             Client::connect(address).and_then(|mut client| client.get("/api/v1/personas"))
         else {
@@ -101,7 +101,7 @@ impl TracedServer {
         for number in 0..count {
             let key = format!("during/{number}");
             let change = json!({ "extensions": { &key: 1 } });
-            // A broken connection leaves it open whether the change was kept.
+            // After a broken connection it is open whether the change was kept.
             let Ok(reply) = Client::connect(address)
                 .and_then(|mut client| patch(&mut client, &told.path, &change))
             else {
@@ -116,7 +116,7 @@ impl TracedServer {
         told
     }
 
-    /// Stops it, unless it has ended, and tells what it wrote to standard error.
+    /// Stops the server, unless it has ended. Returns its standard error.
     #[track_caller]
     pub fn end(&mut self) -> String {
         for supervisor in children_of(self.strace.id()) {
@@ -127,7 +127,7 @@ impl TracedServer {
     }
 }
 
-/// Whatever was acknowledged is there, and nothing that was refused.
+/// Checks that all acknowledged changes are there, and no refused ones.
 #[track_caller]
 pub fn assert_agrees(server: &Server, told: &Told) {
     if !told.path.is_empty() {

@@ -1,5 +1,5 @@
-//! 46: the order of writers over all processes: the one that is next holds the turnstile, and a
-//! kill of any of them, wherever it waits, holds up no other.
+//! 46: the order of writers over all processes: the next writer holds the turnstile, and a kill of
+//! any writer, wherever it waits, holds up no other.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -17,11 +17,11 @@ const WORKERS: u16 = 3;
 /// A process that waits for a lock of `flock(2)`.
 pub struct Waiter {
     pub pid: u32,
-    /// The inode of the file.
+    /// The inode of the locked file.
     pub file: u64,
 }
 
-/// Every process that waits for a lock of `flock(2)`, as the system's table of locks has them.
+/// Every process that waits for a lock of `flock(2)`, by the system's table of locks.
 pub fn flock_waiters() -> Vec<Waiter> {
     let locks = fs::read_to_string("/proc/locks").expect("the system's table of locks");
     // A line like `1: -> FLOCK  ADVISORY  WRITE 30110 fe:00:5349505 0 EOF`.
@@ -48,17 +48,17 @@ pub fn turnstile_of(worker: u32) -> u64 {
         .ino()
 }
 
-/// Which of the processes that wait is killed.
+/// The waiting process that is killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Victim {
-    /// The one that is next: it has the turnstile, and waits for the write lock.
+    /// The next writer: it has the turnstile, and waits for the write lock.
     Next,
     /// A worker that waits for the turnstile.
     Behind,
 }
 
-/// Three workers wait with a write each, and the test holds the write lock. Then a process that
-/// waits is killed, and the writes of all others are answered.
+/// The test holds the write lock, and three workers wait with a write each. Then one waiting
+/// process is killed, and the writes of all others are answered.
 fn killed_while_it_waits(victim: Victim) {
     let server = Server::with_workers(WORKERS).flag("--expose-worker").start();
     let paths: Vec<String> = (0..WORKERS)
@@ -84,7 +84,8 @@ fn killed_while_it_waits(victim: Victim) {
                 scope.spawn(move || patch(&mut client, path, &json!({ "nickname": "new" })))
             })
             .collect();
-        // One process is next, maybe the maintenance process, and all others are behind it.
+        // One process is the next writer, perhaps the maintenance process, and all others are
+        // behind it.
         let (next, behind) = wait_for("all writers in their places", DEADLINE, || {
             let (next, behind) = (at(write_lock), at(turnstile));
             let is_there = |worker: &u32| next.contains(worker) || behind.contains(worker);
@@ -96,7 +97,7 @@ fn killed_while_it_waits(victim: Victim) {
             Victim::Behind => behind.expect("two workers are behind the next one"),
         };
         assert!(signal(killed, Signal::KILL));
-        // Nothing but the write lock is in the way of a next one, whichever was killed.
+        // Only the write lock is in the way of a next writer, whichever process was killed.
         wait_for("a next one", DEADLINE, || {
             at(write_lock).iter().any(|waiter| *waiter != killed).then_some(())
         });
@@ -120,7 +121,7 @@ fn killed_while_it_waits(victim: Victim) {
     );
 }
 
-/// Waits for what takes the place of a killed process, and writes through each worker.
+/// Waits for the replacement of a killed process, and writes through each worker.
 fn serves_again(server: &Server, killed: u32, paths: &[String]) {
     wait_for("a process in its place", DEADLINE, || {
         let processes = server.processes("worker");

@@ -1,8 +1,8 @@
-//! 13: the WAL-reset race, with its window held open: the library of this program loses nothing, an
-//! older one does.
+//! 13: the WAL-reset race, with its window held open: the SQLite of this program loses nothing, an
+//! older version loses a commit.
 //!
-//! The older one is the control: it shows that the race was really run. Both are compiled from the
-//! sources of their crates, ours as they are, with the same program around them
+//! The older version is the control: it proves that the race was run. Both are compiled from the
+//! sources of their crates, ours unchanged, with the same program around them
 //! (`wal_reset/harness.c`).
 
 use std::fs;
@@ -22,7 +22,7 @@ const WINDOW: &str =
     "    /* Copy data from the log to the database file. */\n    if( rc==SQLITE_OK ){\n";
 const POINT: &str = "      sqlite3FaultSim(660);\n";
 
-/// The folder with `sqlite3.c` of the crate that a package depends on.
+/// The folder with the `sqlite3.c` of the crate that a package depends on.
 fn sources(manifest: &Path) -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--locked", "--format-version", "1", "--manifest-path"])
@@ -39,7 +39,7 @@ fn sources(manifest: &Path) -> PathBuf {
     Path::new(package["manifest_path"].as_str().expect("a path")).with_file_name("sqlite3")
 }
 
-/// Compiles the harness around the library of a package.
+/// Compiles the harness together with the SQLite of a package.
 fn compiled(manifest: &Path, folder: &Path, name: &str) -> PathBuf {
     let (sources, program) = (sources(manifest), folder.join(name));
     let text = fs::read_to_string(sources.join("sqlite3.c")).expect("the source of SQLite");

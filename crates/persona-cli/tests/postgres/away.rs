@@ -1,4 +1,4 @@
-//! A database that goes away and comes back, under a server that runs.
+//! A database that goes away and comes back while a server runs on it.
 
 use rustix::process::Signal;
 
@@ -27,7 +27,8 @@ fn while_the_database_is_away_requests_are_told_to_come_again_and_afterwards_all
         assert!(text.contains("database_unreachable"), "{asked}: {text}");
     }
     assert_eq!(client.get("/healthz").expect("an answer").status, 200, "the process itself lives");
-    // A worker that is replaced meanwhile starts all the same, and is there when the database is.
+    // A worker that is replaced meanwhile starts all the same, and serves as soon as the database
+    // is back.
     let before = server.processes("worker");
     assert!(signal(before[0].pid, Signal::KILL), "it lives");
     wait_for("a new worker", DEADLINE, || {

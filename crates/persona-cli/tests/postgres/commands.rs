@@ -4,7 +4,7 @@ use crate::common::refused;
 use crate::common::runner::{Folder, many};
 use persona_test_support::Cluster;
 
-/// A folder with settings that name a database of its own.
+/// A folder with settings that name a new database.
 fn folder() -> Folder {
     let cluster = Cluster::shared();
     Folder::new().variable("DATABASE_URL", cluster.url(&cluster.database()))
@@ -33,7 +33,7 @@ fn a_history_goes_from_a_file_to_the_database_and_back_as_it_was() {
         &["Bob", "--set=handle=bob"],
     ]);
     for command in [
-        // The two exchange their handles.
+        // The two personas exchange their handles.
         &["update", "Ada", "--set=handle=free"] as &[&str],
         &["update", "Bob", "--set=handle=ada"],
         &["update", "Ada", "--set=handle=bob"],
@@ -74,7 +74,7 @@ fn a_doctor_looks_at_the_database_and_changes_nothing() {
     );
     assert_eq!(empty.run(&["create", "--name", "Ada"]).code, 0);
     let found = empty.run(&["doctor"]);
-    // fsync is off in tests, and that is worth an alarm.
+    // Tests run PostgreSQL with fsync off, which the doctor has to report.
     assert!(
         found.code == 2
             && found.stdout.contains("1 persona in")

@@ -1,4 +1,4 @@
-//! `contrib/` and the list of series in the documents: what they name is what `/metrics` has.
+//! `contrib/` and the list of metrics in the documents name the metrics that `/metrics` has.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::common::Server;
 use persona_test_support::{Authority, Cluster};
 
-/// What histograms add to their name.
+/// The suffixes that a histogram adds to its name.
 const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 fn contrib(name: &str) -> String {
@@ -15,13 +15,14 @@ fn contrib(name: &str) -> String {
         .expect("a file")
 }
 
-/// Every word that looks like the name of a series of ours.
+/// Every word of a text that looks like the name of a metric of the program.
 fn named_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'));
     words.filter(|word| word.starts_with("persona_")).map(str::to_owned).collect()
 }
 
-/// Every name that a server gives, over a file, encrypted, and over PostgreSQL.
+/// Every metric of a server over a file, of one with encrypted connections, and of one over
+/// PostgreSQL.
 fn given() -> BTreeSet<String> {
     let cluster = Cluster::shared();
     let place = tempfile::tempdir().expect("a folder");
@@ -56,7 +57,7 @@ fn every_series_of_the_dashboard_and_of_the_alerts_exists() {
         let text = contrib(name);
         assert!(named_in(&text).len() >= series_min, "{name} names only {:?}", named_in(&text));
         assert_eq!(unknown(&text, &given), [""; 0], "{name}");
-        // The positive control: one that does not exist is found.
+        // The positive control: a metric that does not exist is found.
         let wrong = text.replacen("persona_wal_bytes", "persona_wal_megabytes", 1);
         assert_eq!(unknown(&wrong, &given), ["persona_wal_megabytes"], "{name}");
     }
@@ -78,12 +79,12 @@ fn the_document_of_monitoring_has_exactly_the_metrics_of_the_server() {
         named_in(&rows.join("\n"))
     };
     assert_eq!(listed(&text), given);
-    // The positive controls: one that is missing, and one that does not exist.
+    // The positive controls: a metric that is missing, and one that does not exist.
     assert_ne!(listed(&text.replace("`persona_writes_total`", "")), given);
     assert_ne!(listed(&text.replace("persona_wal_bytes", "persona_wal_megabytes")), given);
 }
 
-/// The names of metrics, without what histograms add.
+/// The names of metrics, without the suffixes of histograms.
 fn bases(names: &BTreeSet<String>) -> BTreeSet<String> {
     let base = |name: &String| {
         SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned()

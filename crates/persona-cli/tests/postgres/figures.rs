@@ -1,5 +1,5 @@
-//! What a server says of itself over PostgreSQL: nothing of what only a file has, and the
-//! database's connections instead.
+//! The status and metrics of a server over PostgreSQL: without the figures of a file, and with
+//! those of the database's connections.
 
 use crate::common::Server;
 use crate::common::runner::Folder;

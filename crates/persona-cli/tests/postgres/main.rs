@@ -1,5 +1,5 @@
-//! The built program over PostgreSQL: the same tests as over SQLite as far as they can be the same,
-//! and what is different there: any number of workers, and a database that can be away.
+//! The built program over PostgreSQL: the tests of the program over SQLite as far as both can be
+//! the same, and tests of the differences: any number of workers, and a database that can be away.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
-//! `persona move` as it is called: what it prints, what it refuses and with which exit code, and
-//! that what it moved works.
+//! The command `persona move`: its output, its refusals and their exit codes, and that the moved
+//! database works.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -79,7 +79,8 @@ fn bad_places_are_refused_by_name_with_an_exit_code_of_their_own_and_without_the
     );
 }
 
-/// As a file in use is: the server would go on acknowledging what the copy has not.
+/// Checks a move away from a database in use: the server would go on to acknowledge writes that the
+/// copy does not have.
 #[test]
 fn a_database_that_a_server_uses_is_not_moved_away_unless_the_move_is_live() {
     let (folder, url) = places();
@@ -104,12 +105,12 @@ fn a_database_that_a_server_uses_is_not_moved_away_unless_the_move_is_live() {
     assert!(moved.code == 0 && moved.stdout.contains("122 personas"), "{moved}");
 }
 
-/// Pause of a client between two writes: eight of them are slower than the copy, which otherwise
-/// never catches up.
+/// Pause of a client between two writes: eight clients with it are slower than the copy, which
+/// otherwise never catches up.
 const PACE: Duration = Duration::from_millis(40);
 
-/// Writes over kept connections until no server accepts any more. Each request has to have an
-/// answer: it was done, or the client has to send it again. Returns how many were refused.
+/// Writes over kept connections until no server accepts any more. Each request has to be answered:
+/// with success, or in a way that tells the client to send it again. Returns how many were refused.
 fn write_until_the_end(address: SocketAddr) -> usize {
     let mut refused = 0;
     loop {

@@ -1,12 +1,12 @@
 //! Databases that cannot be used, each by itself: one message that names host and database and
 //! never the password, the documented exit code from the server, from a command and from a move,
-//! and nothing changed.
+//! and no change.
 
 use crate::common::runner::{Folder, many};
 use crate::common::{DEADLINE, Server, refused, wait_for};
 use persona_test_support::Cluster;
 
-/// A role that may connect with a password.
+/// Makes a role that may connect with a password.
 fn role(cluster: &Cluster, name: &str, more: &str) {
     cluster.role(name, &format!("LOGIN PASSWORD 'secret' {more}"));
 }
@@ -15,14 +15,14 @@ fn url_of(cluster: &Cluster, role: &str, database: &str) -> String {
     format!("postgres://{role}:secret@127.0.0.1:{}/{database}", cluster.port())
 }
 
-/// Each with its exit code and words of its message.
+/// The URLs of unusable databases, each with its exit code and words of its message.
 fn unusable(cluster: &Cluster, standby: &Cluster) -> Vec<(String, i32, &'static str)> {
     role(cluster, "guest", "");
     role(cluster, "crowded", "CONNECTION LIMIT 0");
     let (plain, foreign, old) = (cluster.database(), cluster.database(), cluster.database());
     cluster
         .sql(&foreign, "CREATE SCHEMA persona_store; CREATE TABLE persona_store.theirs (id INT)");
-    // Found before the server's own function of this name.
+    // A function of the same name that is found before the server's own.
     cluster.sql(
         &old,
         "CREATE SCHEMA old; CREATE FUNCTION old.current_setting(text) RETURNS text LANGUAGE sql AS

@@ -41,7 +41,7 @@ fn a_scratch_server_on_postgresql_keeps_its_promise_while_processes_are_killed()
     }
 }
 
-/// A tag that is trusted after a restore, and a position, are each caught.
+/// An entity tag, and a position, that are still trusted after a restore are each found.
 #[test]
 fn what_outlives_a_restore_on_postgresql_is_caught() {
     let cluster = Cluster::shared();

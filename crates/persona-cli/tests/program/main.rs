@@ -1,4 +1,4 @@
-//! The built program as its users see it: over SQLite, on a machine on which nothing fails.
+//! The built program as its users see it: over SQLite, on a machine without faults.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! Real collections: every item comes through, and nothing of it is altered.
+//! Real collections: every item is imported, and no text of it is altered.
 
 use std::path::Path;
 

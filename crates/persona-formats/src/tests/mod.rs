@@ -1,4 +1,4 @@
-//! Whole files through [`Items`]: what is taken, what is repaired, what is refused.
+//! Whole files through [`Items`]: items that are accepted, repaired and refused.
 
 use std::io::Cursor;
 

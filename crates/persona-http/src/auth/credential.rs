@@ -1,6 +1,6 @@
 //! The token that a request carries: `Authorization: Bearer psk_...` (RFC 6750, section 2.1), or
-//! without that header the cookie of a session. Not in the query, where it would stand in the logs
-//! of proxies.
+//! without that header the cookie of a session. A token in the query would end up in the logs of
+//! proxies.
 
 use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -10,14 +10,15 @@ use super::Denial;
 use super::cookie;
 
 const SCHEME: &str = "bearer";
-/// Where clients of other services send their tokens.
+/// Headers in which clients of other services send their tokens. A token in one of them is refused
+/// with a hint.
 const OTHER_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("x-auth-token"),
     PROXY_AUTHORIZATION,
 ];
 
-/// What names the token of a request; why there is none otherwise.
+/// The hash of the token that a request carries, or the reason why there is none.
 pub(super) fn hash_in(headers: &HeaderMap) -> Result<TokenHash, Denial> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     match (lines.next(), lines.next()) {

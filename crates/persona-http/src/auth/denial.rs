@@ -1,8 +1,8 @@
-//! Why a request is refused for its token, or for want of one.
+//! The reasons for which a request is refused because of its token, or because it has none.
 //!
 //! Each reason has its own sentence, so that a client knows what to do. None of them helps to guess
-//! a token: what is told of a text that is no token follows from the text, and a token that has
-//! ended is told of only to a client that has it.
+//! a token: the reason for a malformed text follows from the text alone, and the end of a token is
+//! told only to a client that has its secret.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue};
@@ -11,33 +11,33 @@ use persona_storage::{BadSecret, TokenScope};
 
 use crate::problem::{Code, Problem};
 
-/// See the module.
+/// The reason for a refusal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Denial {
     /// The request has no token.
     Missing,
-    /// It has something in a header that is not for tokens.
+    /// The request has a token in this header, which is not for tokens.
     Elsewhere(HeaderName),
-    /// It has `Authorization` more than once.
+    /// The request has the header `Authorization` more than once.
     Twice,
     /// `Authorization` has another scheme.
     OtherScheme,
-    /// What it has is no token.
+    /// The text in the header is no token.
     Malformed(BadSecret),
     /// No token has this secret.
     Unknown,
-    /// The time of the token is over.
+    /// The token has expired.
     Expired,
     /// The token was revoked.
     Revoked,
-    /// The token permits less.
+    /// The scope of the token is too small.
     Scope {
-        /// What the operation needs.
+        /// The scope that the operation needs.
         needed: TokenScope,
-        /// What the token permits.
+        /// The scope that the token has.
         has: TokenScope,
     },
-    /// The operation tells of the whole server, and the token is bound to an owner.
+    /// The operation shows the state of the whole server, and the token is bound to one owner.
     Bound,
     /// The label is protected, and the token is not one of the scope admin.
     Label {
@@ -96,8 +96,8 @@ impl From<Denial> for Problem {
 }
 
 impl Denial {
-    /// What `WWW-Authenticate` says (RFC 6750, section 3); nothing where another token of the same
-    /// client would not help.
+    /// The value of `WWW-Authenticate` (RFC 6750, section 3); `None` where another token of the
+    /// same client would not help.
     const fn challenge(&self) -> Option<&'static str> {
         Some(match self {
             Self::Missing | Self::Elsewhere(_) | Self::OtherScheme => "Bearer realm=\"persona\"",

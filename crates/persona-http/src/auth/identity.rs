@@ -1,4 +1,4 @@
-//! On behalf of which token a request is, and which personas there are for it.
+//! The token of a permitted request, and the personas that the request reaches.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::problem::{Code, Problem};
 #[derive(Clone, Debug)]
 pub(crate) struct Identity(pub Arc<Token>);
 
-/// What a request may do, and for which client. Each request that reaches a handler has passed the
-/// check that makes it.
+/// The result of the check that a request passes before its handler: the token and the reach of its
+/// client.
 #[derive(Clone, Debug)]
 pub(crate) struct Permit {
-    /// The token, where one is needed.
+    /// The token; `None` where the request needs none.
     pub identity: Option<Identity>,
-    /// Which personas there are for the request.
+    /// Which personas the request reaches.
     pub viewer: Viewer,
 }
 
 impl Permit {
-    /// A request that needs no token.
+    /// The permit of a request that needs no token.
     pub(super) const fn without_token() -> Self {
         Self { identity: None, viewer: Viewer::trusted() }
     }
 
-    /// Becomes a part of the request.
+    /// Adds the permit to the extensions of the request.
     pub(crate) fn enter(self, extensions: &mut Extensions) {
         if let Some(identity) = self.identity {
             extensions.insert(identity);
@@ -40,18 +40,19 @@ impl Permit {
     }
 }
 
-/// The client that a request is for.
+/// The viewer of a permitted request.
 ///
 /// # Errors
 ///
-/// The request did not pass the check, which is a fault of the program: nothing is shown then.
+/// The request did not pass the check, which is a bug of the program; the handler must then show
+/// nothing.
 pub(crate) fn viewer_of(extensions: &Extensions) -> Result<&Viewer, Problem> {
     let missing = || Problem::new(Code::Internal, "on whose behalf the request is, is not known");
     extensions.get::<Viewer>().ok_or_else(missing)
 }
 
 impl Identity {
-    /// The author of the changes of a request that names this one, or none.
+    /// The author of the changes of a request; `named` is the author that the request names.
     ///
     /// # Errors
     ///

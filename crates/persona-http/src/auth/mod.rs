@@ -1,7 +1,7 @@
 //! Whether a request may do what its operation does: the tokens of clients.
 //!
-//! What lives here: how a token is read out of a request, and what the table of operations and the
-//! store make of it. What must not: status codes (`problem/`), and how tokens are kept
+//! What lives here: reading the token of a request, and deciding by the table of operations and the
+//! store what it permits. What must not: status codes (`problem/`), and how tokens are kept
 //! (`persona-storage`).
 //!
 //! - `permit.rs`: start here; the one check that every request passes, on both ways.

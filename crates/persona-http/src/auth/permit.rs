@@ -1,8 +1,8 @@
-//! The one check that every request passes: what its operation needs, by the table of operations,
-//! and what its token permits, by the store.
+//! The one check that every request passes: the table of operations says what the operation needs,
+//! and the store says what the token permits.
 //!
-//! The check has two forms, because plain reads are answered without waiting (`plain_reads.rs`):
-//! both ask the same question and judge the same answer.
+//! The check has two forms, because plain reads are answered without waiting (`plain_reads.rs`).
+//! Both forms ask the store the same question and judge its answer by the same code.
 
 use http::HeaderMap;
 use persona_storage::{Error, TokenHash, TokenLook, TokenScope, TokenState, Viewer};
@@ -17,25 +17,27 @@ use crate::problem::Problem;
 /// Which requests need a token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessRules {
-    /// None: the router is that of a command, run by a user that can open the database anyway.
+    /// No request: the router belongs to a command, and the user of the command can open the
+    /// database anyway.
     Trusted,
-    /// Those of clients.
+    /// Requests of clients, with two exceptions.
     Clients {
         /// Whether requests need no token as long as the store has none, not even an ended one.
         open_without_tokens: bool,
-        /// Whether the state of the server and its metrics need none in any case.
+        /// Whether the state of the server and its metrics never need a token.
         open_monitoring: bool,
     },
 }
 
-/// What has to be known of a request's token.
+/// What the check has to find out about the token of a request.
 struct Question {
     needed: TokenScope,
-    /// Whether the operation tells of the whole server, and so of the personas of all owners.
+    /// Whether the operation tells of the whole server, which a token that is bound to an owner
+    /// must not see.
     is_of_server: bool,
-    /// Whether the operation never asks the store.
+    /// Whether the operation can be answered without the store.
     is_without_store: bool,
-    /// The token, or why there is none that could be asked for.
+    /// The hash of the token, or the reason why the request has no token to look up.
     hash: Result<TokenHash, Denial>,
 }
 
@@ -58,8 +60,8 @@ impl Question {
 
     fn judge(self, context: &Context, look: Result<TokenLook, Error>) -> Result<Permit, Problem> {
         let look = match look {
-            // The metrics are wanted most while the database is away, and have no persona in them.
-            // Only of a server that would be open without a token.
+            // The metrics are needed most while the database cannot be reached, and contain no
+            // persona. So they are shown then, if this server can be open without tokens.
             Err(_) if self.is_without_store && is_open(context.access) => {
                 return Ok(Permit::without_token());
             }
@@ -77,7 +79,7 @@ impl Question {
             TokenState::Revoked => return Err(Denial::Revoked.into()),
             TokenState::Foreign => return Err(Denial::Unknown.into()),
         }
-        // A token that is bound to what no owner can be called permits nothing.
+        // A token that is bound to a text that is no valid owner permits nothing.
         let viewer = Viewer::of(&token).ok_or(Denial::Unknown)?;
         if token.scope < self.needed {
             return Err(Denial::Scope { needed: self.needed, has: token.scope }.into());
@@ -94,17 +96,17 @@ fn is_open(rules: AccessRules) -> bool {
     matches!(rules, AccessRules::Trusted | AccessRules::Clients { open_without_tokens: true, .. })
 }
 
-/// Whether a request may do this, and on behalf of which token.
+/// Checks whether a request may use this operation.
 ///
 /// # Errors
 ///
-/// The problem that it is answered.
+/// The problem with which the request is refused.
 pub(crate) async fn permit(
     context: &Context,
     headers: &HeaderMap,
     operation: Option<OperationId>,
 ) -> Result<Permit, Problem> {
-    // A path or a method that is not there tells nothing but what the API is.
+    // A request for an unknown path or method reveals nothing but the API itself.
     let Some(operation) = operation else { return Ok(Permit::without_token()) };
     let Some(question) = Question::of(context.access, headers, operation) else {
         return Ok(Permit::without_token());
@@ -121,8 +123,8 @@ pub(crate) async fn permit(
     question.judge(context, look)
 }
 
-/// What a request that may do this is permitted, where that is known without waiting. `None` where
-/// it is not, and for every refusal: then [`permit`] tells.
+/// The permit of a request, where the check needs no waiting. `None` where it would have to wait,
+/// and for every refusal; the caller then asks [`permit`].
 pub(crate) fn permit_at_once(
     context: &Context,
     headers: &HeaderMap,

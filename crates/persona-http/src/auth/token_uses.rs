@@ -1,5 +1,5 @@
-//! When tokens were used last, to the hour: a write for each request would cost more than most
-//! requests.
+//! Records when tokens were used last, to the hour: a write for each request would cost more than
+//! most requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,13 +8,13 @@ use persona_model::Timestamp;
 use persona_storage::{GuardedStore, TOKEN_USE_EVERY, Token, TokenChange};
 use uuid::Uuid;
 
-/// What this process has tried to note: one entry for each token at most.
+/// When this process last tried to record a use, for each token.
 #[derive(Clone, Debug, Default)]
 pub struct TokenUses(Arc<Mutex<HashMap<Uuid, Timestamp>>>);
 
 impl TokenUses {
-    /// Notes a use, where none was noted for an hour. The request does not wait for it, and one
-    /// that could not be kept is left out: it is tried again after an hour.
+    /// Records a use of a token, if none was recorded within the hour. The request does not wait
+    /// for the write. If the write fails, the use is lost, and the next try is an hour later.
     pub(super) fn note(&self, store: &GuardedStore, token: &Token, now: Timestamp) {
         if !token.use_is_due(now) || !self.is_first(token.id, now) {
             return;
@@ -27,7 +27,7 @@ impl TokenUses {
         });
     }
 
-    /// Whether this process has not tried it within the hour.
+    /// Whether this process has not tried to record a use of the token within the hour.
     fn is_first(&self, id: Uuid, now: Timestamp) -> bool {
         let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at: &Timestamp| {

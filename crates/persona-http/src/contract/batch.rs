@@ -10,16 +10,17 @@ use serde_json::json;
 use super::problem_body::ProblemBody;
 use super::schema::named;
 
-/// Most changes of one batch: a tenth of a second of work for one writer.
+/// Most changes of one batch: about a tenth of a second of work for the writer.
 pub const BATCH_ITEMS_MAX: usize = 1_000;
 
-/// Most bytes of a batch that is not atomic: a thousand large personas, or a few of the largest.
+/// Most bytes of a batch that is not atomic: a thousand personas of 64 KiB, or a few of the
+/// largest.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// A batch of no more bytes is read whole before its first item is done.
+/// A batch of at most this many bytes is read to its end before its first item is done.
 pub const WHOLE_BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// A batch of a change of each kind.
+/// An example of a batch, with one change of each kind.
 pub const EXAMPLE: &str = r#"{
     "items": [
         { "op": "create", "document": { "name": "Ada Lovelace" } },
@@ -57,39 +58,39 @@ impl JsonSchema for Batch {
     }
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BatchAnswer {
-    /// What became of each item, in the order of the items.
+    /// The result of each item, in the order of the items.
     pub items: Vec<BatchItemAnswer>,
-    /// Why the body was not read to its end, where it was not: the items that are answered came
-    /// before, and nothing was done of the others. Only of a batch of more than 1 MiB.
+    /// Why the body was not read to its end: only the items in this answer were done. Only for a
+    /// batch of more than 1 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
 }
 
-/// What became of one item: what the request alone would be answered, in short.
+/// The result of one item: a short form of the answer to the single request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BatchItemAnswer {
-    /// What the request alone would be answered: 200, 201, 204, or the status of the problem.
+    /// The status of the single request: 200, 201, 204, or the status of the problem.
     #[schemars(range(min = 200, max = 599))]
     pub status: u16,
-    /// The persona; absent with a problem.
+    /// The identity of the persona; absent with a problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid"))]
     pub id: Option<String>,
-    /// Its revision; absent with a problem.
+    /// The revision of the persona; absent with a problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub revision: Option<u64>,
-    /// Its entity tag, with its quotes; with a problem that of the current state, where the problem
-    /// names its revision.
+    /// The entity tag of the persona, with its quotes. With a problem: that of the current state,
+    /// if the problem names the current revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// true when this is the stored answer of an earlier request with the same key; else absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
-    /// Why it was not done. Absent also where the answer has no room for it.
+    /// Why the item was not done. Also absent if the answer has no room for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
 }
@@ -104,7 +105,8 @@ impl BatchItemAnswer {
 /// The schema of one change. Documents and patches are those of the requests alone.
 fn item() -> serde_json::Value {
     let text = |about: &str| json!({ "type": "string", "description": about });
-    // Not by name: the generators that leave PersonaJsonPatch out could not make a batch either.
+    // The schema is inlined, because generators that skip PersonaJsonPatch could otherwise not make
+    // a batch either.
     let operations = json!({
         "type": "array",
         "items": { "type": "object", "additionalProperties": true },

@@ -1,4 +1,4 @@
-//! The bodies of `GET /api/v1/events`: what a follower is told of each change.
+//! The bodies of `GET /api/v1/events`: what a follower gets of each change.
 
 use persona_model::{ChangeKind, FeedPlace, PersonaId};
 use schemars::JsonSchema;
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::Time;
 
-/// How the name of an event begins that is no change, in a stream.
+/// The name of the event in a stream that is no change.
 pub const RESET: &str = "reset";
-/// Seconds between two signs of life of a stream in which nothing happens. Proxies end connections
-/// that are silent for longer than 30 to 60 seconds.
+/// Seconds between two heartbeats of a stream without events. Proxies end connections that are
+/// silent for longer than 30 to 60 seconds.
 pub const HEARTBEAT_SECONDS: u64 = 15;
 
 /// One page of events.
@@ -18,17 +18,17 @@ pub const HEARTBEAT_SECONDS: u64 = 15;
 pub struct EventPage {
     /// The events, in the order of their commits; empty when none came.
     pub items: Vec<Event>,
-    /// What to send as after next time, so that no event is missed and none comes twice.
+    /// The value of after for the next request, so that no event is missed and none comes twice.
     pub next_after: String,
 }
 
 /// A change of a persona, as it was committed.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// Its place in the order of commits; not every number is one of a change.
+    /// The place of the change in the order of commits; numbers can be left out.
     #[schemars(range(min = 1))]
     pub sequence: u64,
-    /// Which persona.
+    /// The identity of the persona.
     #[schemars(extend("format" = "uuid"))]
     pub persona: String,
     /// The revision that the change made. Of a label the revision that it points to then, or that
@@ -55,13 +55,13 @@ pub struct Event {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum EventKind {
-    /// It came into being.
+    /// The persona was created.
     Created,
-    /// Its document changed.
+    /// The document of the persona changed.
     Updated,
-    /// It was deleted.
+    /// The persona was deleted.
     Deleted,
-    /// It was brought back.
+    /// The persona was undeleted.
     Undeleted,
     /// A label was set, or moved to this revision.
     Labelled,
@@ -69,11 +69,11 @@ pub enum EventKind {
     Unlabelled,
 }
 
-/// The data of the event `reset`: the place from which the follower was to go on is not known, so
-/// it has to read everything anew. Events go on behind this place.
+/// The data of the event `reset`: the server does not know the place that the follower named, so
+/// the follower must read everything anew. Events go on behind this place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reset {
-    /// The newest change when the place was looked for.
+    /// The newest change when the server looked for the place.
     pub sequence: u64,
 }
 
@@ -122,8 +122,8 @@ impl Event {
         }
     }
 
-    /// The place of this event in the feed, with what proves it in another database. `None` where
-    /// the event is not one that this API sends.
+    /// The place of this event in the feed, with its proof. `None` where the members are not those
+    /// of an event that this API sends.
     pub fn place(&self) -> Option<FeedPlace> {
         let persona = PersonaId::parse(&self.persona)?;
         let revision = persona_model::Revision::new(self.revision)?;

@@ -1,15 +1,15 @@
-//! Headers of requests, one row each: what they hold, and what they are for.
+//! Headers of requests, one row each: the form of the value, and the purpose.
 
 /// A header of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
     /// Its name.
     pub name: &'static str,
-    /// Whether a request without it is refused.
+    /// Whether a request without the header is refused.
     pub required: bool,
-    /// What it holds.
+    /// The form of the value.
     pub holds: HeaderHolds,
-    /// What it is for, in one sentence.
+    /// The purpose, in one sentence.
     pub about: &'static str,
 }
 
@@ -22,19 +22,19 @@ pub enum HeaderHolds {
     AnyTag,
     /// A date of HTTP.
     Date,
-    /// A key for repetitions.
+    /// A key by which repetitions of a request are recognised.
     IdempotencyKey,
     /// The name of an author.
     Author,
-    /// What the author says of a change.
+    /// The note of the author on a change.
     Note,
-    /// The id of the last event of a stream, whatever it is.
+    /// The id of the last event of a stream, in any form.
     EventId,
 }
 
 impl Header {
-    /// Whether a request can be refused for what it holds. A client of a stream sends back what it
-    /// got, and cannot mend it.
+    /// Whether a bad value makes a request refused. A client of a stream sends back the id that it
+    /// got and cannot correct it, so an event id is never refused.
     pub fn can_be_refused(&self) -> bool {
         self.holds != HeaderHolds::EventId
     }
@@ -44,13 +44,13 @@ const fn header(name: &'static str, holds: HeaderHolds, about: &'static str) -> 
     Header { name, required: false, holds, about }
 }
 
-/// The state that a change was made to, where a change without one is allowed.
+/// The state that the client changed; a change without this header is allowed.
 pub const IF_MATCH: Header = header(
     "If-Match",
     HeaderHolds::EntityTags,
     "The ETag that the change was made to; * for any revision.",
 );
-/// The state that a change was made to, where a change without one is refused.
+/// The state that the client changed; a change without this header is refused.
 pub const IF_MATCH_REQUIRED: Header = Header { required: true, ..IF_MATCH };
 /// The state that a replacement was made to.
 pub const IF_MATCH_OR_NEW: Header = header(
@@ -74,13 +74,13 @@ pub const IF_NONE_MATCH: Header = header(
 /// Creates instead of replacing.
 pub const IF_NONE_MATCH_NEW: Header =
     header("If-None-Match", HeaderHolds::AnyTag, "* creates the persona with this id.");
-/// Holds for every creation.
+/// A condition that every creation meets.
 pub const IF_NONE_MATCH_HOLDS: Header = header(
     "If-None-Match",
     HeaderHolds::AnyTag,
     "* holds always, because a new persona has an id that none had before.",
 );
-/// The date of the state that a change was made to.
+/// The date of the state that the client changed.
 pub const IF_UNMODIFIED_SINCE: Header = header(
     "If-Unmodified-Since",
     HeaderHolds::Date,

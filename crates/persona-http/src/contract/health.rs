@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The process lives.
+/// The answer of a process that lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// Always the same word: a process that does not live does not answer.
@@ -17,11 +17,11 @@ pub struct Health {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Alive {
-    /// It answers.
+    /// The process answers.
     Ok,
 }
 
-/// Requests can be answered.
+/// The answer of a server that is ready for requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
     /// Always the same word: a server that is not ready answers a problem.
@@ -37,14 +37,14 @@ pub enum Ready {
     Ready,
 }
 
-/// The way from the root of the server.
+/// The answer at the root of the server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Landing {
-    /// What answers here.
+    /// The name of the program.
     pub name: Cow<'static, str>,
-    /// Its version.
+    /// The version of the program.
     pub version: Cow<'static, str>,
-    /// Where things are.
+    /// The paths of the parts of the API.
     pub links: Links,
 }
 

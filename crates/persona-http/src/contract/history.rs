@@ -1,4 +1,4 @@
-//! The bodies of what tells about the history of a persona.
+//! The bodies of answers on the history of a persona.
 
 use persona_model::{DocumentDiff, PATCH_OPERATIONS_MAX, Revision};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -19,88 +19,90 @@ pub struct RevisionPage {
 /// A revision without its content.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionEntry {
-    /// Which one.
+    /// The number of the revision.
     #[schemars(range(min = 1))]
     pub revision: u64,
     /// When it was committed.
     pub at: Time,
-    /// Its author, where known.
+    /// The author of the revision, where known.
     pub by: Option<String>,
-    /// Why it was made, where the author said so.
+    /// The note of the author, if there is one.
     pub note: Option<String>,
-    /// The names of the members that it changed: all of them for revision 1, none for a deletion.
+    /// The names of the members that the revision changed: all of them for revision 1, none for a
+    /// deletion.
     pub changed: Vec<String>,
     /// The revision that the author started from, where one was named.
     #[schemars(range(min = 1))]
     pub base: Option<u64>,
-    /// Whether the persona is deleted at it.
+    /// Whether the persona is deleted in this revision.
     pub deleted: bool,
-    /// Bytes of its document as JSON.
+    /// Bytes of the document as JSON.
     pub size: u64,
 }
 
 /// What differs between two revisions of a persona, or between a revision and a document.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionDiff {
-    /// The revision that was started from.
+    /// The revision that the comparison starts from.
     #[schemars(range(min = 1))]
     pub from: u64,
-    /// The revision that it was compared with; null where that is a document of the client.
+    /// The revision that is compared with from; null for a document of the client.
     #[schemars(range(min = 1))]
     pub to: Option<u64>,
     /// The names of the members that differ.
     pub changed: Vec<String>,
-    /// A JSON Patch (RFC 6902) that makes the second of the first.
+    /// A JSON Patch (RFC 6902) that turns the first document into the second.
     #[schemars(schema_with = "operations")]
     pub patch: Vec<Value>,
-    /// The texts that are in both and differ.
+    /// The texts that both documents have and that differ.
     pub texts: Vec<TextDiff>,
 }
 
 /// What differs between two texts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TextDiff {
-    /// Which text: a JSON Pointer (RFC 6901), such as /alternate_greetings/1.
+    /// The place of the text: a JSON Pointer (RFC 6901), such as /alternate_greetings/1.
     pub pointer: String,
-    /// Whether the texts were too large to be compared line by line: then one hunk has everything
-    /// between what they begin and end with in common.
+    /// Whether the texts were too large to be compared line by line. Then one hunk has everything
+    /// between the common first lines and the common last lines.
     pub coarse: bool,
-    /// What differs, with up to three lines around.
+    /// The lines that differ, with up to three lines of context.
     pub hunks: Vec<Hunk>,
 }
 
 /// Some neighbouring lines of a text, of which some differ.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Hunk {
-    /// Number of its first line in the first text, from 1.
+    /// Number of the first line of the hunk in the first text, from 1.
     #[schemars(range(min = 1))]
     pub from_line: usize,
-    /// Number of its first line in the second text, from 1.
+    /// Number of the first line of the hunk in the second text, from 1.
     #[schemars(range(min = 1))]
     pub to_line: usize,
-    /// Its lines: where some differ, those of the first text before those of the second.
+    /// The lines of the hunk. Where lines differ, those of the first text come before those of the
+    /// second.
     pub lines: Vec<HunkLine>,
 }
 
 /// A line of a hunk.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HunkLine {
-    /// In which of the texts it is.
+    /// The text that has the line.
     pub side: LineSide,
-    /// Its parts, without the end of the line; none for an empty line.
+    /// The parts of the line, without the line break; none for an empty line.
     pub spans: Vec<Span>,
 }
 
-/// In which of two texts a line is.
+/// Which of two texts has a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum LineSide {
-    /// In both.
+    /// Both texts have the line.
     Both,
-    /// In the first.
+    /// Only the first text has the line.
     From,
-    /// In the second.
+    /// Only the second text has the line.
     To,
 }
 
@@ -109,11 +111,12 @@ pub enum LineSide {
 pub struct Span {
     /// The text.
     pub text: String,
-    /// Whether the other text does not have it.
+    /// Whether the other text does not have this part.
     pub changed: bool,
 }
 
-/// The operations of a JSON Patch, not by name: some generators leave that schema out.
+/// The schema of the operations of a JSON Patch, inlined because some generators skip the named
+/// one.
 fn operations(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",
@@ -123,7 +126,7 @@ fn operations(_: &mut SchemaGenerator) -> Schema {
 }
 
 impl RevisionDiff {
-    /// What was found between a revision and another, or a document.
+    /// The difference between a revision and another one, or a document.
     pub fn of(from: Revision, to: Option<Revision>, diff: DocumentDiff) -> Self {
         Self {
             from: from.number(),

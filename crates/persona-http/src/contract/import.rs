@@ -3,58 +3,58 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What became of a file.
+/// The result of the import of a file.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ImportReport {
-    /// What became of each item, in the order of the file.
+    /// The result of each item, in the order of the file.
     pub items: Vec<ImportItem>,
 }
 
-/// What became of one item of a file.
+/// The result of one item of a file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ImportItem {
-    /// The line on which it starts.
+    /// The line on which the item starts, from 1.
     #[schemars(range(min = 1))]
     pub line: u64,
-    /// Its index in the list that the file is, from 0; absent where the file is no list.
+    /// The index of the item in the list, from 0; absent where the file is no list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<u64>,
-    /// What became of it, or with mode=validate: what would.
+    /// The result; with mode=validate the result that an import would have.
     pub status: ImportStatus,
-    /// Its name, where it can be told.
+    /// The name of the item, if one was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The persona that it is, here; absent where it cannot be read.
+    /// The identity of the persona of the item; absent if the item cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid"))]
     pub id: Option<String>,
     /// What was repaired; the original is kept in the persona under extensions.import.original.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Why it failed. Absent also where the answer has no room for it.
+    /// Why the item failed. Also absent if the answer has no room for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
 }
 
-/// What became of an item.
+/// The result of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum ImportStatus {
-    /// It would be a new persona; with mode=validate.
+    /// With mode=validate: the import would create a persona.
     New,
-    /// It is a new persona.
+    /// The persona was created.
     Created,
-    /// The persona that exists would get its content; with mode=validate.
+    /// With mode=validate: the import would update the existing persona.
     WouldUpdate,
-    /// The persona that existed has its content now.
+    /// The existing persona got the content of the item.
     Updated,
-    /// The persona existed with the same content.
+    /// The persona exists with the same content.
     Unchanged,
-    /// The persona exists with other content, and was left alone.
+    /// The persona exists with other content, and was not changed.
     Differs,
-    /// It is deleted, here or where it was exported, and was left alone.
+    /// The persona is deleted, here or in the store that exported it; nothing was changed.
     Deleted,
-    /// It was refused, or cannot be read.
+    /// The item was refused, or cannot be read.
     Failed,
 }

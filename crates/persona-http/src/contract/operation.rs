@@ -8,15 +8,15 @@ use super::schema::BodySchema;
 /// One method at one path.
 #[derive(Clone, Copy, Debug)]
 pub struct OperationRow {
-    /// Its name in the OpenAPI document, which is that of its handler.
+    /// The name of the operation in the OpenAPI document and of its handler.
     pub name: &'static str,
     /// The method. HEAD comes with every GET.
     pub method: Method,
     /// The pattern of the path, `{name}` for a variable segment.
     pub path: &'static str,
-    /// The group in the document.
+    /// The group of the operation in the OpenAPI document.
     pub tag: Tag,
-    /// What it does, in a few words.
+    /// What the operation does, in a few words.
     pub summary: &'static str,
     /// Parameters of the query, besides those of every write.
     pub query: &'static [Parameter],
@@ -28,13 +28,13 @@ pub struct OperationRow {
     pub takes_file: bool,
     /// Answers other than problems.
     pub answers: &'static [Answer],
-    /// Problems that it can answer with, besides those that follow from the rest of the row.
+    /// Problems of the operation, besides those that follow from the rest of the row.
     pub problems: &'static [Code],
-    /// What it does with the store.
+    /// What the operation does with the store.
     pub store: StoreUse,
     /// What a client must be allowed to do.
     pub scope: Scope,
-    /// Which of a client's budgets it counts against.
+    /// The budget of the client that a request counts against.
     pub rate: RateClass,
 }
 
@@ -43,9 +43,9 @@ pub struct OperationRow {
 pub enum Method {
     /// Reads.
     Get,
-    /// Makes something new, or does something.
+    /// Creates something, or runs an action.
     Post,
-    /// Replaces, or makes under a known name.
+    /// Replaces something, or creates it under an identity that the client chose.
     Put,
     /// Changes a part.
     Patch,
@@ -69,13 +69,13 @@ pub enum Tag {
 /// What an operation does with the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreUse {
-    /// It does not ask it.
+    /// The operation does not use the store.
     None,
     /// The operation asks whether the store can be used, and reports every failure as one problem.
     Probes,
-    /// It reads.
+    /// The operation reads from the store.
     Reads,
-    /// The operation changes something. A body is taken in also where none is wanted.
+    /// The operation changes something. A body is read even if the operation wants none.
     Writes,
     /// The operation makes many changes. The answer tells what the store said of each, so no error
     /// of one change is the problem of the whole request.
@@ -100,10 +100,10 @@ pub enum Scope {
     Admin,
 }
 
-/// The budget that a request counts against, where clients have budgets.
+/// The budget that a request counts against, on a server that limits the requests of clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RateClass {
-    /// None: an answer that costs nothing, or that monitoring must always get.
+    /// No budget: the answer costs nothing, or monitoring must always get it.
     Exempt,
     /// A read of one thing.
     Read,
@@ -158,7 +158,7 @@ pub enum Content {
     Files,
 }
 
-/// What any request can be answered, before its route is looked for or when the server fails.
+/// Problems of any request: before its route is found, or when the server fails.
 const OF_EVERY: &[Code] = &[
     Code::MalformedRequest,
     Code::HeadTooSlow,
@@ -169,25 +169,24 @@ const OF_EVERY: &[Code] = &[
     Code::Busy,
     Code::OldProtocol,
 ];
-/// What any request to the store can be answered before the store is asked.
+/// Problems of any request that uses the store, found before the store is asked.
 const OF_QUERIES: &[Code] = &[Code::BadParameter];
-/// What the store can answer to any request. A database server with a full disk refuses reads as
+/// Problems from the store of any request. A database server with a full disk refuses reads as
 /// well.
 const OF_STORE: &[Code] =
     &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed, Code::StorageFull];
-/// What any request to change something, or with a body, can be answered before the store is asked.
+/// Problems of any request that writes or has a body, found before the store is asked.
 const OF_CHANGES: &[Code] =
     &[Code::BadHeader, Code::BodyCutOff, Code::CrossSite, Code::BodyTooSlow, Code::BodyTooLarge];
-/// What the store can answer to any write.
+/// Problems from the store of any write.
 const OF_EVERY_WRITE: &[Code] = &[Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
-/// What any request that needs a token can be answered for it. Whether a token counts is asked of
-/// the store.
+/// Problems of any request that needs a token. The store is asked whether the token is valid.
 const OF_TOKENS: &[Code] = &[Code::TokenRequired, Code::TokenRefused];
-/// What a body can be answered.
+/// Problems that a body can cause.
 const OF_BODIES: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid];
 
 impl OperationRow {
-    /// Every problem that it can answer with, each once.
+    /// Every problem that the operation can answer with, each once.
     pub fn all_problems(&self) -> Vec<Code> {
         let none: &[Code] = &[];
         let of = |applies: bool, codes: &'static [Code]| if applies { codes } else { none };
@@ -198,7 +197,8 @@ impl OperationRow {
         let groups = [
             OF_EVERY,
             of(self.scope != Scope::Open, OF_TOKENS),
-            // Every token may read, but what tells of the whole server tells of all owners.
+            // Every token may read personas; but the state of the whole server is refused to a
+            // token that is bound to an owner.
             of(matches!(self.scope, Scope::Write | Scope::Admin), &[Code::ScopeTooSmall]),
             of(self.tag == Tag::Server && self.scope != Scope::Open, &[Code::OwnerRefused]),
             of(reads || changes, OF_QUERIES),
@@ -270,7 +270,7 @@ impl Method {
 }
 
 impl Tag {
-    /// The name in the document.
+    /// The name of the group in the OpenAPI document.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Personas => "personas",

@@ -10,15 +10,16 @@ use super::schema::named;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "PersonaPage")]
 pub struct Page<T> {
-    /// Whole personas; with fields, only those members of each.
+    /// The personas; with the parameter fields only these members of each.
     #[schemars(schema_with = "personas")]
     pub items: Vec<T>,
     /// Where the next page starts; null on the last page.
     pub next_cursor: Option<String>,
-    /// With updated_since: what to send as updated_since next time, so that no change is missed.
+    /// With updated_since: the value of updated_since for the next request, so that no change is
+    /// missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_updated_since: Option<String>,
-    /// How many personas there are in all pages; with count=exact.
+    /// With count=exact: the number of personas in all pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
     /// With highlight=true: for each of items, in the same order, where the words of q are.
@@ -30,7 +31,8 @@ pub struct Page<T> {
 /// A part of a text in which words of a search are.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Snippet {
-    /// Which text of the persona: a JSON Pointer (RFC 6901), such as /alternate_greetings/1.
+    /// The place of the text in the persona: a JSON Pointer (RFC 6901), such as
+    /// /alternate_greetings/1.
     pub pointer: String,
     /// The part as HTML text.
     #[schemars(description = about_html())]

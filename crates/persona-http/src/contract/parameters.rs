@@ -1,7 +1,8 @@
-//! Query parameters of requests, one row each: what they may hold, and how it is read.
+//! Query parameters of requests, one row each: the values that they may have, and how a value is
+//! read.
 //!
-//! A handler reads a parameter through its row, so what the OpenAPI document says of a parameter is
-//! what the server takes.
+//! A handler reads a parameter through its row, so the server accepts exactly what the OpenAPI
+//! document says.
 
 use std::str::FromStr;
 
@@ -21,11 +22,11 @@ pub use super::headers::*;
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// What it may hold.
+    /// The form of the value.
     pub holds: ParameterKind,
     /// Whether it may be given more than once.
     pub repeats: bool,
-    /// What it is for, in one sentence.
+    /// The purpose, in one sentence.
     pub about: &'static str,
 }
 
@@ -40,7 +41,7 @@ pub enum ParameterKind {
     OneOf(&'static [&'static str]),
     /// A tag.
     Tag,
-    /// An owner, or nothing for none.
+    /// An owner; an empty value stands for personas without an owner.
     Owner,
     /// What a search looks for.
     Search,
@@ -73,9 +74,9 @@ pub enum ParameterKind {
 /// A query parameter with the type of its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Typed<T> {
-    /// What the document shows.
+    /// The parameter as the OpenAPI document shows it.
     pub parameter: Parameter,
-    /// Reads a value. An error is what the value must be, such as "true or false".
+    /// Reads a value. An error says what the value must be, such as "true or false".
     pub read: fn(&Parameter, &str) -> Result<T, String>,
 }
 
@@ -112,7 +113,7 @@ pub const SORT_WORDS: &[&str] =
 /// Words of `kind`; a test compares them with the model.
 pub const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
 
-/// Largest number of a revision: databases count with 63 bits.
+/// Largest number of a revision: databases store the number in 63 bits.
 pub const REVISION_MAX: u64 = i64::MAX as u64;
 
 /// Whether a batch is one transaction.
@@ -142,13 +143,13 @@ pub const BASE_REVISION: Typed<Revision> = revision(
     "base_revision",
     "The revision that the change was made to; it is merged with what happened since.",
 );
-/// The first of two revisions that are compared.
+/// The earlier of two revisions that are compared.
 pub const FROM: Typed<Revision> =
     revision("from", "The revision to start from; the one before by default.");
-/// The second one.
+/// The later of two revisions that are compared.
 pub const TO: Typed<Revision> =
     revision("to", "The revision to compare it with; the current one by default.");
-/// What a document is compared with.
+/// The revision that a document of the client is compared with.
 pub const FROM_CURRENT: Typed<Revision> =
     revision("from", "The revision to compare it with; the current one by default.");
 /// Size of a page.
@@ -237,7 +238,7 @@ pub const COUNT: Typed<bool> = typed(
     |_, value| if value == "exact" { Ok(true) } else { Err("one of exact".into()) },
     "Adds total: how many personas there are in all pages.",
 );
-/// What a list is searched for.
+/// The search text of a list.
 pub const Q: Parameter = text(
     "q",
     ParameterKind::Search,
@@ -283,10 +284,10 @@ pub const ON_DUPLICATE: Typed<OnDuplicate> = typed(
      file, or a second persona; skip by default.",
 );
 
-/// What becomes of an item where its persona exists with other content.
+/// What the import does with an item if its persona exists with other content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnDuplicate {
-    /// The persona is left alone.
+    /// The persona is not changed.
     Skip,
     /// The persona gets the content of the item, as a new revision.
     Update,
@@ -358,8 +359,8 @@ fn read_owned(_: &Parameter, value: &str) -> Result<Owned, String> {
 
 fn read_since(_: &Parameter, value: &str) -> Result<Since, String> {
     let wanted = || {
-        // In a query a bare + is a space, so that the offset of a time arrives broken unless it is
-        // written as %2B.
+        // In a query a bare `+` means a space, so the `+` of a time offset must be written as
+        // `%2B`.
         if value.contains(' ') {
             "an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list"
         } else {

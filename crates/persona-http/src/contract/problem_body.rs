@@ -14,13 +14,12 @@ type Text = Cow<'static, str>;
 
 /// An error (RFC 9457).
 ///
-/// A reader takes what it knows of an answer: a member that is missing is empty, because a proxy
-/// has problems of its own.
+/// A missing member is read as empty, because proxies send problems with other members.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(rename = "Problem", description = "An error (RFC 9457).")]
 pub struct ProblemBody {
-    /// Leads to what the code means.
+    /// The URI of the code, which leads to its meaning.
     #[schemars(extend("format" = "uri-reference"))]
     pub r#type: String,
     /// What happened, the same for every answer with this code.
@@ -36,23 +35,23 @@ pub struct ProblemBody {
     /// How to go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<Text>,
-    /// What is wrong, at most 100 things.
+    /// The errors in the request, at most 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = FIELD_ERRORS_MAX))]
     pub errors: Vec<FieldError>,
-    /// How many more things are wrong.
+    /// The number of further errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub more_errors: Option<usize>,
-    /// The revision to start again from.
+    /// The current revision, from which the client can start again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub current_revision: Option<u64>,
-    /// With code conflict.
+    /// With code conflict: the conflicts, at most 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = FIELD_ERRORS_MAX))]
     pub conflicts: Vec<Conflict>,
-    /// With code conflict: how many there are besides the first 100.
+    /// With code conflict: the number of further conflicts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub more_conflicts: Option<usize>,
@@ -72,7 +71,7 @@ pub struct ProblemBody {
     /// done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<usize>,
-    /// With code test_failed: what was tested.
+    /// With code test_failed: the place that was tested, a JSON Pointer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// With code malformed_json: the line, from 1.
@@ -89,51 +88,51 @@ pub struct ProblemBody {
     /// With code body_too_large: the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_bytes_max: Option<usize>,
-    /// With code body_too_slow: the least rate.
+    /// With code body_too_slow: the minimum rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_second_min: Option<u32>,
-    /// With code head_too_large: the limit, where it is one of bytes.
+    /// With code head_too_large: the limit of bytes, if that was exceeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_bytes_max: Option<usize>,
-    /// With code head_too_large: the limit, where it is one of fields.
+    /// With code head_too_large: the limit of fields, if that was exceeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_fields_max: Option<usize>,
-    /// With code not_ready: what a read would answer.
+    /// With code not_ready: the code with which a read would be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "code_word")]
     pub cause: Option<Text>,
-    /// As in X-Request-Id.
+    /// The id of the request, as in the header X-Request-Id.
     pub request_id: String,
 }
 
 impl ProblemBody {
-    /// Reads the body of an error answer; an empty problem where the body is none.
+    /// Reads the body of an error answer; an empty problem if the body is no problem.
     pub fn read(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
-    /// Whether it has this code.
+    /// Whether the problem has this code.
     pub fn is(&self, code: Code) -> bool {
         self.code == code.facts().word
     }
 }
 
-/// One thing that is wrong, at exactly one place.
+/// One error in a request, at one place.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct FieldError {
-    /// Where in the body: a JSON Pointer (RFC 6901), empty for the body as a whole.
+    /// The place in the body: a JSON Pointer (RFC 6901), empty for the body as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// Which query parameter.
+    /// The name of the query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
-    /// Which header.
+    /// The name of the header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<Text>,
     /// A stable word for programs.
     pub code: Text,
-    /// What is wrong, for people.
+    /// A description of the error for people.
     pub message: String,
 }
 
@@ -144,9 +143,9 @@ pub struct Conflict {
     /// Which unit: a JSON Pointer into the base revision. It ends with `-` for an item of a list
     /// that the base does not have.
     pub pointer: String,
-    /// Its value in the base revision.
+    /// The value in the base revision.
     pub base: Option<Value>,
-    /// Its value now.
+    /// The current value.
     pub theirs: Option<Value>,
     /// The value that the request wanted.
     pub yours: Option<Value>,
@@ -173,7 +172,7 @@ impl Conflict {
 /// Every problem that an answer can have.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemPage {
-    /// All of them, by status.
+    /// All problems, by status.
     pub items: Vec<ProblemKind>,
     /// Always null: there is one page.
     pub next_cursor: (),
@@ -182,7 +181,7 @@ pub struct ProblemPage {
 /// What a problem code means.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemKind {
-    /// The type of its problems.
+    /// The type of problems with this code.
     #[schemars(extend("format" = "uri-reference"))]
     pub r#type: String,
     /// The stable word.

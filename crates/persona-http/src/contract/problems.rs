@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::OperationId;
 pub use super::problem_table::PROBLEMS;
 
-/// What went wrong, as one stable word.
+/// The code of a problem: one stable word.
 #[expect(missing_docs, reason = "the table says what each one means")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Code {

@@ -1,23 +1,23 @@
 //! How the types of bodies become schemas of the OpenAPI document, in the form that generators of
 //! clients understand.
 //!
-//! What `schemars` derives is valid JSON Schema. The transform here rewrites what generators read
-//! wrongly, or what says more of Rust than of the API.
+//! What `schemars` derives is valid JSON Schema. The transform in this file rewrites forms that
+//! generators read wrongly, and details that belong to Rust and not to the API.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// Where the document keeps named schemas, as the start of a reference.
+/// The place of named schemas in the OpenAPI document, with which references begin.
 const DEFINITIONS: &str = "/components/schemas";
 
 /// The schema of a body.
 #[derive(Clone, Copy, Debug)]
 pub enum BodySchema {
-    /// The schema of this name, one of those that follow from the table of fields.
+    /// A schema of a persona, by name; it follows from the table of fields.
     Persona(&'static str),
-    /// That of a type of this folder.
+    /// The schema of a Rust type of this folder.
     Type(fn(&mut SchemaGenerator) -> Schema),
 }
 
@@ -32,7 +32,7 @@ pub fn named(schema: &str) -> Value {
 }
 
 /// Collects the schemas of types. A type is described as the server writes it: a member that is
-/// always written is required, also where it can be null.
+/// always written is required, even if it can be null.
 pub fn generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12()
         .for_serialize()
@@ -44,10 +44,11 @@ pub fn generator() -> SchemaGenerator {
 fn for_generators(schema: &mut Schema) {
     transform_subschemas(&mut for_generators, schema);
     let Some(members) = schema.as_object_mut() else { return };
-    // The document has no defaults (ADR 0042): some clients send or assume what a schema calls one.
+    // The OpenAPI document has no defaults (ADR 0042), because some generated clients send or
+    // assume them.
     members.remove("default");
     forget_width(members);
-    // Lines of a comment are lines of a paragraph.
+    // The line breaks of a Rust comment become spaces.
     if let Some(Value::String(text)) = members.get_mut("description") {
         let paragraphs = text.split("\n\n").map(|lines| lines.replace('\n', " "));
         *text = paragraphs.collect::<Vec<_>>().join("\n\n");
@@ -57,8 +58,8 @@ fn for_generators(schema: &mut Schema) {
     forbid_null_of_optional(members);
 }
 
-/// Takes away the width that a whole number has in this program, such as `uint64`: clients do not
-/// depend on it. The bound of 0 stays.
+/// Removes the width of a Rust integer, such as `uint64`, on which clients must not depend. The
+/// lower bound 0 stays.
 fn forget_width(members: &mut Map<String, Value>) {
     let format = members.get("format").and_then(Value::as_str).unwrap_or_default();
     let Some(bits) = format.strip_prefix("uint") else { return };
@@ -73,8 +74,8 @@ fn forget_width(members: &mut Map<String, Value>) {
     members.remove("format");
 }
 
-/// Makes one `enum` or `const` of the words of an enum. A comment beside a word makes a schema of
-/// each, and clients a type of each.
+/// Joins the words of an enum into one `enum` or `const`. `schemars` makes a schema for each word
+/// that has a comment, and generators would make a type for each.
 fn fold_words(members: &mut Map<String, Value>) {
     let word = |one: &Value| one.get("const").filter(|word| word.is_string()).cloned();
     let words: Option<Vec<Value>> = members
@@ -104,7 +105,7 @@ fn part_list_from_null(members: &mut Map<String, Value>) {
     members.extend(about.map(|about| ("description".to_owned(), about)));
 }
 
-/// A member that may be left out is never null: it is left out instead.
+/// Forbids null for optional members, because the server leaves such a member out instead.
 fn forbid_null_of_optional(members: &mut Map<String, Value>) {
     let required = members.get("required").cloned().unwrap_or_default();
     let is_required = |name: &String| {

@@ -1,7 +1,7 @@
 //! The body of `GET /api/v1/status`.
 //!
-//! A member that only a database in a file has is null where the database is on a server: a zero
-//! would say that there is such a thing.
+//! Members that only a database in a file has are null where the database is on a server, because a
+//! zero would be misread as a measurement.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,27 +17,28 @@ pub struct Status {
     pub started_at: Time,
     /// How long the server has been running, in milliseconds.
     pub uptime_ms: u64,
-    /// What keeps the personas.
+    /// The kind of database: sqlite, postgresql or memory.
     pub backend: String,
     /// Version of the database engine.
     pub engine_version: String,
-    /// As read back from the database; null where that is no file.
+    /// The journal mode of SQLite, read back from the database; null where the database is no file.
     pub journal_mode: Option<String>,
-    /// Durability class.
+    /// The durability class.
     pub durability: String,
-    /// What the class promises.
+    /// What the durability class promises.
     pub durability_meaning: String,
     /// Version of the schema of the database.
     pub schema_version: u32,
-    /// Living personas.
+    /// Number of personas that are not deleted.
     pub personas: u64,
-    /// Bytes of the database.
+    /// Size of the database in bytes.
     pub database_bytes: u64,
     /// Bytes of the write-ahead log in use; null where the database is no file.
     pub wal_bytes: Option<u64>,
     /// Bytes that the write-ahead log is kept below.
     pub wal_bytes_max: Option<u64>,
-    /// From how many pages in the log on they are copied back.
+    /// Number of pages in the write-ahead log from which on a checkpoint copies them into the
+    /// database.
     pub wal_autocheckpoint: Option<u32>,
     /// Name of the file system that the database lies on.
     pub file_system: Option<String>,
@@ -45,17 +46,17 @@ pub struct Status {
     pub disk: Option<Disk>,
     /// The server that the database is on; null where it is a file.
     pub server: Option<DatabaseServer>,
-    /// How the write-ahead log was copied back; null where the database is no file.
+    /// The checkpoints of the write-ahead log; null where the database is no file.
     pub checkpoints: Option<Checkpoints>,
-    /// The processes that wait for the turn to write, and the one that has it, at this moment; null
-    /// where the database is no file.
+    /// The processes that wait for the write lock now, and the one that holds it; null where the
+    /// database is no file.
     pub write_lock: Option<Vec<WriteLockUser>>,
     /// How long writers waited for each other.
     pub contention: Contention,
     /// The backups of the server; null where the database is no file.
     pub backups: Option<Backups>,
-    /// Damaged personas that the maintenance process, or reads or writes of a worker, came across,
-    /// counted once by each; anything above 0 needs a look.
+    /// Damaged personas that the maintenance process or a worker found, counted once by each
+    /// process. A number above 0 needs attention.
     pub damage_found: Option<u64>,
     /// The caches of reads of all workers; null where the database is no file.
     pub read_cache: Option<ReadCache>,
@@ -76,7 +77,7 @@ pub struct Disk {
     pub free_bytes: Option<u64>,
     /// Bytes that writes leave free.
     pub reserve_bytes: u64,
-    /// short: writes are answered 507, reads go on.
+    /// The state of the disk. With short, writes are answered 507 and reads go on.
     pub state: DiskState,
 }
 
@@ -85,16 +86,16 @@ pub struct Disk {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum DiskState {
-    /// There is.
+    /// There is enough space for writes.
     Ok,
-    /// There is not.
+    /// There is too little space for writes.
     Short,
 }
 
 /// The server that the database is on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseServer {
-    /// Hosts and database.
+    /// Hosts and name of the database.
     pub place: String,
     /// Connections to it now, of all its clients.
     pub connections: u64,
@@ -102,33 +103,33 @@ pub struct DatabaseServer {
     pub connections_max: u64,
 }
 
-/// How the write-ahead log was copied back since the server started.
+/// Checkpoints since the server started: a checkpoint copies the write-ahead log into the database.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoints {
-    /// Copied everything.
+    /// Checkpoints that copied everything.
     pub complete: u64,
-    /// Kept from finishing by a reader on an old snapshot.
+    /// Checkpoints that a reader on an old snapshot kept from copying everything.
     pub blocked: u64,
-    /// Ended by a failure of the database.
+    /// Checkpoints that failed.
     pub failed: u64,
-    /// When the last complete one ended.
+    /// When the last complete checkpoint ended.
     pub last: Option<Time>,
-    /// How long ago that was, in milliseconds.
+    /// How long ago the last complete checkpoint ended, in milliseconds.
     pub last_age_ms: Option<u64>,
-    /// How long they took.
+    /// How long checkpoints took.
     pub took_micros: Percentiles,
 }
 
-/// A process that waits for the turn to write, or has it.
+/// A process that waits for the write lock, or holds it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WriteLockUser {
     /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Process id.
     pub pid: u32,
-    /// How long it has been waiting; 0 when it does not wait.
+    /// How long the process has been waiting; 0 when it does not wait.
     pub waiting_micros: u64,
-    /// How long it has had the turn; 0 when it has not.
+    /// How long the process has held the write lock; 0 when it does not hold the lock.
     pub holding_micros: u64,
 }
 
@@ -144,7 +145,7 @@ pub struct Contention {
     pub write_lock_hold_micros: Option<Percentiles>,
     /// Time from BEGIN to the end of COMMIT.
     pub transaction_micros: Percentiles,
-    /// Attempts that met a lock held outside the write lock.
+    /// Attempts that met a lock of SQLite, held by a process without the write lock.
     pub lock_retries: Option<u64>,
     /// Writes that did not get their turn in time; answered with 503.
     pub writes_given_up: u64,
@@ -155,40 +156,40 @@ pub struct Contention {
 /// A quarter of an hour at the write lock.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WriteLockWindow {
-    /// When it began.
+    /// When the quarter of an hour began.
     pub began: Time,
-    /// How often a writer entered.
+    /// How often a writer asked for the write lock.
     pub waits: u64,
-    /// Of the worst minute.
+    /// 99th percentile of the wait for the write lock in the worst minute.
     pub write_lock_wait_p99_micros: u64,
     /// Writes that did not get their turn in time.
     pub writes_given_up: u64,
-    /// Attempts that met a lock held outside the write lock.
+    /// Attempts that met a lock of SQLite, held by a process without the write lock.
     pub lock_retries: u64,
 }
 
-/// The server's own backups; all 0 and null where none are wanted.
+/// The server's own backups; all 0 and null where the server makes none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Backups {
     /// When the newest one was made.
     pub last_at: Option<Time>,
-    /// How many were made and checked since the server started.
+    /// Number of backups that were made and checked since the server started.
     pub made: u64,
-    /// How many failed since the server started.
+    /// Number of backups that failed since the server started.
     pub failed: u64,
 }
 
-/// The caches of reads of all workers since the server started. An answer from one is as new as one
-/// from the database.
+/// The caches of reads of all workers since the server started. An answer from a cache is as recent
+/// as one from the database.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ReadCache {
-    /// Memory that they take up now.
+    /// Memory that the caches use now, in bytes.
     pub bytes: u64,
-    /// Reads that were answered from one.
+    /// Reads that were answered from a cache.
     pub hits: u64,
     /// Reads that had to ask the database.
     pub misses: u64,
-    /// Times that a worker dropped what was changed since it last looked.
+    /// Times that a worker dropped the entries that had changed since its last look.
     pub synchronisations: u64,
     /// Times that a worker dropped everything: another program had written to the file, or too much
     /// was changed at once.
@@ -198,13 +199,13 @@ pub struct ReadCache {
 /// Upper bounds in microseconds, known to one digit; null when nothing was measured.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Percentiles {
-    /// How many were measured.
+    /// Number of measurements.
     pub count: u64,
-    /// Half of them took no longer.
+    /// Half of the measurements took no longer.
     pub p50: Option<u64>,
-    /// Ninety-nine in a hundred took no longer.
+    /// Ninety-nine in a hundred measurements took no longer.
     pub p99: Option<u64>,
-    /// All but one in a thousand took no longer.
+    /// All but one in a thousand measurements took no longer.
     pub p999: Option<u64>,
 }
 
@@ -215,9 +216,9 @@ pub struct Process {
     pub slot: u16,
     /// Process id.
     pub pid: u32,
-    /// When it started.
+    /// When the process started.
     pub started_at: Time,
-    /// How long it has been running, in milliseconds.
+    /// How long the process has been running, in milliseconds.
     pub uptime_ms: u64,
     /// How often this slot was filled again.
     pub restarts: u64,
@@ -229,7 +230,7 @@ pub struct Process {
     pub writes: u64,
     /// Writes that wait for their transaction now.
     pub queue_depth: u64,
-    /// Age of the oldest list or export that still runs.
+    /// Age of the oldest list or export that is still running, in microseconds.
     pub longest_read_micros: u64,
     /// How long this slot waited for the write lock.
     pub write_lock_wait_micros: Option<Percentiles>,

@@ -1,4 +1,4 @@
-//! What a request for events asks for.
+//! Reads what a request for events asks for.
 
 use http::header::ACCEPT;
 use http::request::Parts;
@@ -24,16 +24,16 @@ pub const EVENT_PERSONAS_MAX: usize = 32;
 pub const EVENT_LABELS_MAX: usize = 32;
 /// The header with the id of the last event.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// A place that no feed has: what a client sends back that is no place at all leads to the same
-/// answer as a place of another database.
+/// A place that no feed has. It stands for an event id that cannot be read, so that the answer is
+/// the same as for an id of another database: a reset.
 const NO_PLACE: FeedPlace = FeedPlace { sequence: u64::MAX, proof: None };
 
-/// See the module.
+/// What a request for events asks for.
 pub(super) struct Asked {
-    /// Behind which place; `None` for what is committed from now on.
+    /// The place behind which events start; `None` for events that are committed from now on.
     pub place: Option<FeedPlace>,
     pub selection: Selection,
-    /// Whether events have personas.
+    /// Whether events contain the persona at their revision.
     pub with_document: bool,
     pub form: Form,
 }
@@ -43,7 +43,7 @@ pub(super) struct Asked {
 pub(super) enum Form {
     /// A stream of server-sent events.
     Stream,
-    /// A page of at most so many events, which is waited for so many seconds.
+    /// A page of at most `limit` events; without an event the server waits `wait_seconds`.
     Page { limit: usize, wait_seconds: u64 },
 }
 
@@ -77,7 +77,7 @@ impl Asked {
     }
 }
 
-/// Whether the client wants JSON: it says so, and does not say that it takes a stream.
+/// Whether the client wants JSON: it accepts JSON and does not accept a stream.
 fn wants_page(headers: &HeaderMap) -> bool {
     let accepts = |media: &str| {
         let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -89,7 +89,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
     accepts("application/json") && !accepts("text/event-stream")
 }
 
-/// Where a stream broke off, as its client says.
+/// The place where the last stream of the client broke off (`Last-Event-ID`).
 fn last_event_id(headers: &HeaderMap) -> Option<FeedPlace> {
     let value = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty())?;
     let place = value.to_str().ok().and_then(|text| FeedPlace::parse(text.trim()));

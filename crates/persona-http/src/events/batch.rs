@@ -1,4 +1,4 @@
-//! Events that were read together, as text: made once for all followers.
+//! Events that were read together, as text that is made once for all followers.
 
 use std::ops::Range;
 
@@ -13,10 +13,11 @@ use crate::contract::events::Event as EventBody;
 
 /// Some events of the feed that follow each other, at least one.
 pub(super) struct Batch {
-    /// The number of a line behind which, and up to the last one here, nothing is missing.
+    /// The sequence number of the line before the batch. No event is missing between it and the
+    /// last event of the batch.
     before: u64,
     lines: Vec<Line>,
-    /// All of it as a part of a stream.
+    /// All events in the form of a stream.
     text: Bytes,
     end: Position,
 }
@@ -24,17 +25,17 @@ pub(super) struct Batch {
 /// One event.
 pub(super) struct Line {
     pub event: Event,
-    /// Where it is in the text of a stream.
+    /// The range of the event in the text of the batch.
     part: Range<usize>,
-    /// Where its JSON is there.
+    /// The range of its JSON in the text of the batch.
     json: Range<usize>,
-    /// The hashes of the tags of its persona, before the change and after; read when they are first
-    /// asked for.
+    /// The hashes of the tags that the persona had before and after the change, read at the first
+    /// use.
     tags: OnceCell<Box<[u64]>>,
 }
 
 impl Batch {
-    /// The events behind a line; `None` where there are none.
+    /// Makes a batch of the events behind a line; `None` where there are none.
     pub(super) fn of(before: u64, events: Vec<Event>) -> Option<Self> {
         let end = events.last()?.position();
         let mut text = Vec::with_capacity(events.len() * 256);
@@ -51,12 +52,12 @@ impl Batch {
         Some(Self { before, lines, text: text.into(), end })
     }
 
-    /// The number of the line behind which this goes on.
+    /// The sequence number of the line before the batch.
     pub(super) fn before(&self) -> u64 {
         self.before
     }
 
-    /// The last event.
+    /// The position of the last event.
     pub(super) fn end(&self) -> Position {
         self.end
     }
@@ -66,7 +67,7 @@ impl Batch {
         self.lines.len()
     }
 
-    /// All of it as a part of a stream.
+    /// All events in the form of a stream.
     pub(super) fn text(&self) -> Bytes {
         self.text.clone()
     }
@@ -77,7 +78,7 @@ impl Batch {
         &self.lines[at..]
     }
 
-    /// An event of this batch as a part of a stream.
+    /// An event of this batch in the form of a stream.
     pub(super) fn part_of(&self, line: &Line) -> &[u8] {
         &self.text[line.part.clone()]
     }
@@ -89,8 +90,7 @@ impl Batch {
 }
 
 impl Line {
-    /// The persona at the revision of this event. A page or a part of a stream reserves the memory
-    /// that it takes.
+    /// The persona at the revision of this event. The caller reserves memory for it.
     pub(super) async fn persona(&self, view: View<'_>) -> Result<Option<Representation>, Error> {
         let (id, revision) = (self.event.change.persona, self.event.change.revision);
         match view.glance(id, Some(revision)).await? {
@@ -102,15 +102,15 @@ impl Line {
         }
     }
 
-    /// Whether the persona has a tag, or had it before the change: so a follower of a tag is told
-    /// when a persona loses it.
+    /// Whether the persona has a tag after the change or had it before, so that a follower of a tag
+    /// is also told when a persona loses it.
     pub(super) async fn has_tag(&self, store: &GuardedStore, hash: u64) -> Result<bool, Error> {
         let tags = self.tags.get_or_try_init(|| self.read_tags(store)).await?;
         Ok(tags.contains(&hash))
     }
 
-    /// All followers share them, so they are read on behalf of none. A follower is told nothing of
-    /// them but that an event that it may see is one that it asked for.
+    /// All followers share the tags, so they are read without the viewer of a follower. This
+    /// reveals nothing: the tags only select among events that the follower may see.
     async fn read_tags(&self, store: &GuardedStore) -> Result<Box<[u64]>, Error> {
         let everyone = Viewer::trusted();
         let view = store.view(&everyone);
@@ -140,7 +140,7 @@ fn add_tags(tags: &mut Vec<u64>, persona: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is kept of a folded tag: 8 bytes in place of up to some hundred.
+/// The hash of a folded tag, 8 bytes, which is kept instead of the tag to save memory.
 pub(super) fn tag_hash(folded: &str) -> u64 {
     let digest = Sha256::digest(folded);
     digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))

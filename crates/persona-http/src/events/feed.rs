@@ -2,8 +2,9 @@
 //! events that it read.
 //!
 //! The watcher runs while there are followers, and for a while after the last one has left. It
-//! holds no snapshot while it waits. Where it ends by an error, followers try to start another one,
-//! and those for which that is not possible end: their clients go on elsewhere.
+//! holds no snapshot while it waits. If it ends with an error, followers try to start another one.
+//! A follower that cannot ends its stream, and its client connects again, perhaps to another
+//! worker.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -17,21 +18,21 @@ use super::recent::{Found, Recent};
 use crate::ClientAddress;
 use crate::limits::client_limit::{ClientLimit, Turn};
 
-/// Followers that read a page of the store at a time. Half of the threads for long reads of a
-/// SQLite store, so that lists always find one.
+/// Most followers that read pages of the store at the same time: half of the threads for long reads
+/// of a SQLite store, so that lists always find a free one.
 const PAGES_AT_ONCE: usize = 2;
 /// How long the watcher goes on without a follower: clients that ask page by page, and those that
 /// connect again, find the events that came meanwhile.
 const LINGER: Duration = Duration::from_secs(30);
-/// Pause of the watcher for each follower that it has told of something, and the longest: the more
-/// followers there are, the more events are sent to each at once. The longest is half of the 20 ms
-/// in which a change is to be seen.
+/// The pause of the watcher after a batch: this time for each follower, at most [`PAUSE_MAX`]. With
+/// many followers, events are thus sent in larger batches. The longest pause is half of the 20 ms
+/// within which followers should see a change.
 const PAUSE_FOR_EACH: Duration = Duration::from_micros(10);
 const PAUSE_MAX: Duration = Duration::from_millis(10);
 /// A shorter pause is not worth a timer.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 
-/// How many followers one process has at most: each holds a connection.
+/// Most followers of one process; each of them holds a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EventLimits {
     /// Of all clients together.
@@ -41,7 +42,7 @@ pub struct EventLimits {
 }
 
 impl EventLimits {
-    /// Those of a router that no server runs.
+    /// The limits of a router outside of a server.
     pub const ALONE: Self = Self { streams_max: 4, streams_per_client: 4 };
 }
 
@@ -61,20 +62,20 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// What the watcher read; `None` while there is none.
+    /// The events that the watcher read; `None` while no watcher runs.
     recent: Option<Recent>,
     followers: usize,
     has_ended: bool,
 }
 
-/// One follower, as far as the feed counts it; until this is dropped.
+/// Counts one follower of the feed until the value is dropped.
 pub(super) struct Counted {
     pub feed: Arc<Shared>,
     _turn: Turn,
 }
 
 impl EventFeed {
-    /// The feed of this store, with so many followers at most.
+    /// Makes the feed of this store, with these limits of followers.
     pub fn new(store: Arc<dyn Store>, limits: EventLimits) -> Self {
         let places = ClientLimit::new("a place for a stream of events", limits.streams_max);
         Self(Arc::new(Shared {
@@ -93,7 +94,7 @@ impl EventFeed {
         self.0.news.send_replace(());
     }
 
-    /// A place for a follower of this client.
+    /// Reserves a place for a follower of this client.
     ///
     /// # Errors
     ///
@@ -113,11 +114,11 @@ impl Drop for Counted {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is complete before anything in it can panic.
+        // A poisoned lock can be used: no code panics while the state is inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a follower waits on for something new.
+    /// The channel on which a follower waits for new events.
     pub(super) fn news(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
@@ -127,7 +128,7 @@ impl Shared {
         self.state().has_ended
     }
 
-    /// What comes next behind a line, as far as it is kept.
+    /// The next events behind a line, if they are kept.
     pub(super) fn next(&self, sequence: u64) -> Found {
         self.state().recent.as_ref().map_or(Found::NotKept, |recent| recent.next(sequence))
     }
@@ -137,7 +138,7 @@ impl Shared {
         self.pages.acquire().await.map_err(|_| Error::Closed("it is closing"))
     }
 
-    /// Has a watcher run; tells whether one was running already.
+    /// Makes sure that a watcher runs; returns whether one was running already.
     pub(super) async fn watch(self: &Arc<Self>) -> Result<bool, Error> {
         if self.state().recent.is_some() {
             return Ok(true);
@@ -154,7 +155,8 @@ impl Shared {
         Ok(false)
     }
 
-    /// Adds what the watcher read, and wakes the followers; tells how many there are.
+    /// Adds the events that the watcher read, and wakes the followers; returns the number of
+    /// followers.
     fn tell(&self, batch: Batch) -> usize {
         let mut state = self.state();
         let followers = state.followers;
@@ -167,8 +169,8 @@ impl Shared {
     }
 }
 
-/// The watcher. When it ends, in whatever way, nothing is kept any more, and followers look for
-/// themselves.
+/// The running watcher. When it is dropped, for whatever reason, the kept events are dropped too,
+/// and followers read the store themselves.
 struct Watching(Weak<Shared>);
 
 impl Watching {

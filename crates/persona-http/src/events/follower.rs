@@ -1,5 +1,5 @@
-//! The way of one follower through the feed: over pages of the store until it has come to the
-//! events that are kept, and then from one to the next.
+//! One follower of the feed: it reads pages of the store until it reaches the events that are kept
+//! in memory, and then follows those.
 
 use persona_model::{FeedPlace, Position};
 use persona_storage::Error;
@@ -12,8 +12,8 @@ use super::feed::{Counted, EventFeed};
 use super::recent::Found;
 use crate::ClientAddress;
 
-/// Events of one page that a follower reads for itself: few enough that a page takes some
-/// milliseconds of a reading thread, and enough for more than 50,000 events a second.
+/// Events of one page that a follower reads from the store: small enough that a page takes a
+/// reading thread only some milliseconds, and large enough for more than 50,000 events a second.
 const PAGE_EVENTS: usize = 1_000;
 
 /// One follower.
@@ -26,16 +26,16 @@ pub(super) struct Follower {
     page_events: usize,
 }
 
-/// What comes next.
+/// What a follower gets next.
 pub(super) enum Next {
-    /// Events, of which those behind the place are new to the follower.
+    /// A batch of events, of which those behind the follower's place are new to it.
     Events(Arc<Batch>),
-    /// The feed does not have the place; events go on behind this one.
+    /// The feed does not have the follower's place; events go on behind this position.
     Reset(Position),
 }
 
 impl Follower {
-    /// A follower from a place on; without one, from what is committed now.
+    /// Makes a follower that starts behind a place, or without one behind the newest event.
     ///
     /// # Errors
     ///
@@ -54,24 +54,25 @@ impl Follower {
         Ok(Self { counted, news, place, is_known, page_events: PAGE_EVENTS })
     }
 
-    /// The same, reading so many events at once at most.
+    /// Sets how many events the follower reads at once at most.
     pub(super) fn reading(self, page_events: usize) -> Self {
         Self { page_events: page_events.min(PAGE_EVENTS), ..self }
     }
 
-    /// Behind which line it goes on.
+    /// The place behind which the follower goes on.
     pub(super) fn place(&self) -> FeedPlace {
         self.place
     }
 
-    /// Notes that it has everything up to this line.
+    /// Records that the follower has all events up to this line.
     pub(super) fn go_on_behind(&mut self, position: Position) {
         self.place = position.into();
     }
 
-    /// What comes next, where that is there already.
+    /// What comes next, if it is there without waiting.
     pub(super) async fn try_next(&mut self) -> Result<Option<Next>, Error> {
-        // Seen before it is looked for, so that what comes meanwhile is news.
+        // Marked as seen before the look, so that events that come during the look wake the
+        // follower again.
         self.news.mark_unchanged();
         if self.is_known {
             match self.counted.feed.next(self.place.sequence) {
@@ -111,7 +112,8 @@ impl Follower {
             if let Some(next) = self.try_next().await? {
                 return Ok(Some(next));
             }
-            // A watcher that begins now begins at the end of the feed, which may have moved.
+            // A new watcher begins at the end of the feed, which may have moved since the look, so
+            // the follower looks again.
             if self.counted.feed.watch().await? && self.news.changed().await.is_err() {
                 return Ok(None);
             }

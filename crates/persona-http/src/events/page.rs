@@ -1,4 +1,4 @@
-//! A page of events: those that are there, or the first ones that come within a wait.
+//! A page of events: events that are there, or the first ones that come while the request waits.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use crate::personas::responses::json_text;
 use crate::problem::Problem;
 use crate::{ClientAddress, Context};
 
-/// Most pages of the store that are looked through for one answer: with a filter that few events
-/// meet, the client asks again from where this one came to.
+/// Most pages of the store that are searched for one answer. If few events meet the filter, the
+/// client asks again from the place that the search reached.
 const READS_MAX: usize = 16;
-/// A page that has so many bytes is full: personas in it can be large.
+/// A page with this many bytes is full; a limit of bytes is needed because personas can be large.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// How much is wanted, and for how long it may be waited for.
+/// How many events are wanted, and how long to wait for the first one.
 pub(super) struct Wanted {
     pub limit: usize,
     pub wait_seconds: u64,
@@ -66,7 +66,7 @@ pub(super) async fn answer(
             break;
         }
     }
-    // The token may have ended while this waited.
+    // The token may have ended during the wait.
     permit(context, headers, Some(OperationId::FollowEvents)).await?;
     let mut text = b"{\"items\":[".to_vec();
     text.extend_from_slice(&items.text);
@@ -75,7 +75,7 @@ pub(super) async fn answer(
 }
 
 impl Items {
-    /// Adds what is wanted of a batch, as far as there is room.
+    /// Adds the wanted events of a batch, as far as there is room.
     async fn add(
         &mut self,
         context: &Context,

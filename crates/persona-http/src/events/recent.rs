@@ -1,4 +1,4 @@
-//! The events of the last moments, which followers share: as many as fit into a bound.
+//! The most recent events, which followers share, within a bound of memory.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,30 +9,30 @@ use super::batch::Batch;
 
 /// Most events that are kept: those of some seconds under full load.
 const EVENTS_MAX: usize = 8 * 1024;
-/// Most bytes of their text, about as much as so many events have.
+/// Most bytes of the text of the kept events; about the size of [`EVENTS_MAX`] events.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The events behind one line of the feed, without a gap, up to the newest that was read.
 pub(super) struct Recent {
-    /// The line behind which nothing is missing.
+    /// The sequence number of the line before the first kept event.
     start: u64,
     batches: VecDeque<Arc<Batch>>,
     events: usize,
     bytes: usize,
 }
 
-/// What comes next behind a line.
+/// The result of a look for events behind a line.
 pub(super) enum Found {
-    /// Events of which at least one is behind it.
+    /// A batch with at least one event behind the line.
     Events(Arc<Batch>),
-    /// Nothing that was read yet.
+    /// No event behind the line was read yet.
     Nothing,
-    /// Events that are not kept any more, or never were.
+    /// The events behind the line are not kept in memory.
     NotKept,
 }
 
 impl Recent {
-    /// Nothing yet, behind this line.
+    /// No events yet, starting behind this line.
     pub(super) fn behind(place: Position) -> Self {
         Self { start: place.sequence, batches: VecDeque::new(), events: 0, bytes: 0 }
     }
@@ -91,7 +91,7 @@ mod tests {
             (11, vec![12]),
             (12, vec![13]),
             (13, vec![]),
-            // One that read more for itself.
+            // A follower that read further in the store than the kept events go.
             (20, vec![]),
         ] {
             assert_eq!(next(&recent, from), Some(expected), "{from}");

@@ -5,9 +5,9 @@ use persona_storage::{Error, Event, GuardedStore, View, Viewer};
 
 use super::batch::Line;
 
-/// What a request is told of.
+/// The events that a request is told of.
 pub(super) struct Selection {
-    /// The client that is told.
+    /// The client of the request.
     pub viewer: Viewer,
     /// Only these personas; all of them where it is empty.
     pub personas: Vec<PersonaId>,
@@ -19,8 +19,8 @@ pub(super) struct Selection {
     pub labels: Vec<LabelName>,
 }
 
-/// Whether a request may see an event: the one place that decides it, for streams and for pages. It
-/// sees those of the personas that it reaches now, with all of their past.
+/// Whether a request may see an event. No other place decides this, for streams and for pages. A
+/// request sees the events of personas that it reaches now, also those from the time before.
 async fn may_see(view: View<'_>, event: &Event) -> Result<bool, Error> {
     view.reaches(event.change.persona).await
 }

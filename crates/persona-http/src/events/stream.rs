@@ -1,9 +1,9 @@
 //! A stream of server-sent events (HTML standard, section 9.2): the body of an answer that ends
-//! only when its time is over, its token ends, or the process does.
+//! only when its time is over, its token ends, or the process ends.
 //!
-//! The next part is made when the connection has room for it. So a client that reads slowly falls
-//! behind and goes on from pages of the store, and one that does not read is closed by the
-//! connection; nothing is kept for either.
+//! A part is made only when the connection has room for it, so nothing is buffered for slow
+//! clients. A client that reads slowly falls behind and is served from pages of the store; the
+//! connection of a client that does not read is closed.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -29,20 +29,21 @@ use crate::contract::events::{HEARTBEAT_SECONDS, RESET, Reset};
 use crate::problem::Problem;
 use crate::{ClientAddress, Context, Metrics};
 
-/// From how many bytes on a part is sent off that is not shared with other streams.
+/// A part that is not shared with other streams is sent when it has this many bytes.
 const PART_BYTES: usize = 16 * 1024;
-/// See [`HEARTBEAT_SECONDS`].
+/// The time between two heartbeats ([`HEARTBEAT_SECONDS`]).
 const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
-/// How long a stream lasts, so that clients move on to workers that are new or have less to do. It
-/// ends between two events, and its client goes on with the next one.
+/// How long a stream lasts at most, so that clients spread over new and idle workers. The stream
+/// ends between two events, and the client connects again and goes on with the next one.
 const STREAM_TIME: Duration = Duration::from_hours(1);
-/// Streams that began together end up to so much earlier, spread.
+/// A stream ends up to this many milliseconds earlier, by chance, so that streams that began
+/// together do not end together.
 const STREAM_TIME_SPREAD_MS: u64 = 360_000;
-/// After how many milliseconds a client connects again, and how much later some of them, so that
-/// not all come at the same moment when their streams have ended together.
+/// After how many milliseconds a client connects again; and the spread of this time, so that
+/// clients do not all connect at the same moment.
 const RETRY_MS: u64 = 500;
 const RETRY_SPREAD_MS: u64 = 1_000;
-/// Proxies that collect an answer before they pass it on leave those with this header alone.
+/// This header tells proxies not to buffer the answer.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Answers with the stream.
@@ -53,7 +54,8 @@ pub(super) async fn answer(
     asked: Asked,
     mut follower: Follower,
 ) -> Result<Response, Problem> {
-    // What is wrong with the store is told by a problem rather than by a stream that breaks off.
+    // The store is asked before the answer begins, so that a failure is answered as a problem and
+    // not as a stream that breaks off.
     let first = follower.try_next().await?;
     let chance = context.new_id().as_u64_pair().1;
     let (retry, lifetime) = (
@@ -85,7 +87,7 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// The headers by which a request is let in.
+/// The headers of a request that contain its credentials.
 fn credentials(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
     for name in [AUTHORIZATION, COOKIE, HOST] {
@@ -138,9 +140,9 @@ struct EventStream {
     asked: Asked,
     follower: Follower,
     greeting: Option<Bytes>,
-    /// What was found before the stream began.
+    /// The result of the look before the stream began.
     first: Option<Next>,
-    /// The last id that the client was told.
+    /// The sequence number of the last id that was sent to the client.
     told: u64,
     beat_at: Instant,
     ends_at: Instant,
@@ -178,7 +180,7 @@ impl EventStream {
         }
     }
 
-    /// Whether the client may still be told anything: its token may have ended since.
+    /// Whether the client may still be told anything: its token may have ended meanwhile.
     async fn is_permitted(&mut self) -> bool {
         let operation = Some(OperationId::FollowEvents);
         match permit(&self.context, &self.credentials, operation).await {
@@ -190,7 +192,8 @@ impl EventStream {
         }
     }
 
-    /// What the client is told of a batch; empty where that is nothing.
+    /// The text that the client gets of a batch; empty where no event of the batch is for the
+    /// client.
     ///
     /// # Errors
     ///
@@ -234,9 +237,9 @@ impl EventStream {
         Ok(memory.hold(part.freeze()))
     }
 
-    /// A comment, which keeps the connection open. Where events went by that the client does not
-    /// want, also the place that it goes on from: an id without data is no event, and the client
-    /// keeps it.
+    /// A comment, which keeps the connection open. If events were skipped that the client does not
+    /// want, an id is sent too: an id without data is no event, but the client remembers it as the
+    /// place to go on from.
     fn heartbeat(&self) -> Bytes {
         let now = self.follower.place().sequence;
         if now == self.told {
@@ -251,12 +254,12 @@ fn reset(sequence: u64) -> Bytes {
     format!("event: {RESET}\nid: {sequence}\ndata: {data}\n\n").into()
 }
 
-/// What makes the next part, and gives the stream back with it.
+/// The future that makes the next part; it returns the stream with the part.
 type Working = Pin<Box<dyn Future<Output = (Box<EventStream>, Option<Bytes>)> + Send>>;
 
 /// The body.
 struct EventBody {
-    /// There while no part is being made, until the end.
+    /// The stream; `None` while a part is being made, and after the end.
     stream: Option<Box<EventStream>>,
     working: Option<Working>,
 }

@@ -1,7 +1,7 @@
-//! The items of a batch: each is what a request alone would say, as a JSON object.
+//! The items of a batch: each is a single request, written as a JSON object.
 //!
-//! Conditions and keys have the words of the headers and go through the same readers, so an item is
-//! refused exactly where the request alone would be.
+//! Conditions and keys of an item are read by the code that reads the headers of single requests,
+//! so an item is refused exactly if the single request would be.
 
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -39,19 +39,19 @@ const UNNAMED: PersonaId = PersonaId::from_bytes([0; 16]);
 /// One change of a batch.
 #[derive(Debug)]
 pub(crate) struct BatchItem {
-    /// What is to be changed.
+    /// The change.
     pub operation: Operation,
     /// The handle that its persona is named by: then the operation is about none yet.
     pub named: Option<HandleName>,
     /// Where the identity of a new persona comes from.
     pub identity: IdentityOrigin,
-    /// Its own note.
+    /// The note of the item itself.
     pub note: Option<String>,
-    /// Its own key.
+    /// The idempotency key of the item itself.
     pub key: Option<String>,
-    /// What a repetition is recognised by; only where there can be a key.
+    /// The fingerprint by which a repetition is recognised; `None` where the item has no key.
     pub fingerprint: Option<[u8; 32]>,
-    /// Bytes of JSON that it brings.
+    /// Bytes of JSON of the document or patch of the item.
     pub bytes: usize,
 }
 
@@ -66,11 +66,12 @@ impl BatchItem {
 }
 
 /// Reads a whole body of a batch: its items, each by itself good or bad. A creation gets its
-/// identity from `new_id`. With `have_keys` also items without a key of their own have one.
+/// identity from `new_id`. With `have_keys`, items without a key of their own get one from the
+/// request.
 ///
 /// # Errors
 ///
-/// The body is no batch: then nothing of it is done.
+/// The body is no batch; no item may be done then.
 pub(crate) fn items(
     body: Value,
     have_keys: bool,
@@ -97,7 +98,8 @@ pub(crate) fn items(
     Ok(items.into_iter().map(|read| item(read, have_keys, &new_id)).collect())
 }
 
-/// Reads one item of a batch; `has_key` where it has a key also without one of its own.
+/// Reads one item of a batch. With `has_key`, an item without a key of its own gets one from the
+/// request.
 pub(crate) fn item(
     item: Value,
     has_key: bool,
@@ -198,7 +200,8 @@ impl ItemReader {
         Ok((Operation::Patch { id, precondition, patch, base }, bytes))
     }
 
-    /// The persona that the item is about. No persona has a malformed identity.
+    /// The identity of the item. A malformed one is answered as an unknown persona, because no
+    /// persona has it.
     fn id(&mut self) -> Result<PersonaId, Problem> {
         let text = self.text("id")?.ok_or_else(|| missing("id"))?;
         if let Some(handle) = handles::of_reference(&text) {
@@ -226,7 +229,7 @@ impl ItemReader {
         })
     }
 
-    /// What the item says in place of headers.
+    /// The members of the item that stand for headers, as headers.
     fn headers(&mut self) -> Result<HeaderMap, Problem> {
         let places: [(&str, &HeaderName); 3] = [
             ("if_match", &IF_MATCH),
@@ -272,8 +275,8 @@ fn of_document(invalid: ValidationErrors) -> Problem {
     inside("/document", invalid)
 }
 
-/// The errors of a patched persona, with places in the patch. Of a JSON Patch that is an operation,
-/// so the message says which member of the persona is meant.
+/// The errors of a patched persona, with places in the patch. In a JSON Patch the place is an
+/// operation, so the message also names the member of the persona.
 pub(crate) fn in_patch(places: &PatchPlaces, invalid: ValidationErrors) -> Problem {
     let ValidationErrors { errors, more } = invalid;
     let told = |error: FieldError| {

@@ -1,4 +1,4 @@
-//! Bodies: how much of them a process takes in, and how long it waits for the rest.
+//! Bodies: how much of a body a process reads, and how long it waits for the rest.
 //!
 //! `limits/body_memory.rs` is the memory that all bodies share. The server reads on for a while
 //! when it refuses a body: a connection that is closed with unread bytes is reset, and then many
@@ -23,17 +23,16 @@ use crate::problem::{Code, Problem};
 
 /// Most bytes of a body: one persona with every field near its own limit, with room for escapes.
 pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How far a body that is too large is read before it is refused, so that the answer can tell its
-/// size.
+/// Most bytes of a body over the limit that are read, only to tell its size in the refusal.
 const MEASURED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
-/// How long a body may stand still, and how long it may be slower than the least rate.
+/// How long a body may pause, and how long in sum it may be slower than the minimum rate.
 pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(5);
-/// How far a refused body is read on: as much as any body that could have been accepted.
+/// Most bytes of a refused body that are read and dropped: as many as an accepted body can have.
 const DRAINED_BYTES_MAX: usize = BODY_BYTES_MAX;
-/// How long a refused body is read on. Its client has this long to look at the answer.
+/// How long a refused body is read and dropped. Within this time its client can read the answer.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// A complete body, and its part of the memory.
+/// A complete body, and the memory that is reserved for it.
 #[derive(Debug)]
 pub(crate) struct Received {
     bytes: Vec<u8>,
@@ -80,7 +79,7 @@ impl BodyMemoryLimit {
         while let Some(data) = next_piece(body, &mut patience, claim.as_mut()).await? {
             received += data.len();
             if received > BODY_BYTES_MAX {
-                // The body is refused; only its size is still counted.
+                // The body will be refused; from here on only its size is counted.
                 (kept, claim) = (Vec::new(), None);
                 if received > MEASURED_BYTES_MAX {
                     return Err(too_large(BODY_BYTES_MAX, None));
@@ -88,7 +87,7 @@ impl BodyMemoryLimit {
                 continue;
             }
             if received > SMALL_BYTES_MAX {
-                // The capacity doubles, so that a body is copied a few times only.
+                // The capacity doubles, so that the bytes are copied only a few times.
                 let capacity = if received > kept.capacity() {
                     most.min(2 * kept.capacity()).max(received)
                 } else {
@@ -132,7 +131,7 @@ pub(super) async fn next_piece(
 async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
-        // The server uses no trailers.
+        // Frames without data are trailers, which the server ignores.
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }
@@ -140,8 +139,8 @@ async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     Ok(None)
 }
 
-/// Reads a refused body on for a while, and forgets it, while its answer is under way. Ends with
-/// the connection at the latest.
+/// Reads and drops the rest of a refused body for a while, so that the client gets the answer. Ends
+/// with the connection at the latest.
 pub(super) fn drain(mut body: Body, bytes_max: usize) {
     let reading = async move {
         let mut drained = 0;
@@ -151,11 +150,11 @@ pub(super) fn drain(mut body: Body, bytes_max: usize) {
             drained += data.len();
         }
     };
-    // Whether the client was too slow or not makes no difference any more.
+    // The result is ignored: the body is refused whether its client was too slow or not.
     tokio::spawn(timeout(DRAIN_TIME_MAX, reading));
 }
 
-/// Why there is no more of a body: its frame cannot be read on, or its connection broke.
+/// The problem of a body that broke off: its framing is invalid, or its connection broke.
 fn broken(error: &(dyn Error + 'static)) -> Problem {
     let causes = successors(Some(error), |error| (*error).source());
     let kind =
@@ -178,12 +177,12 @@ fn too_slow() -> Problem {
         .with(|body| body.bytes_per_second_min = Some(BYTES_PER_SECOND_MIN))
 }
 
-/// How many bytes the head says that the body has.
+/// The length of the body as the head of the request states it.
 ///
 /// # Errors
 ///
-/// They are more than `max`, and the client waits to be asked for them. Reading on would make the
-/// library send 100 Continue, which asks.
+/// The body is larger than `max`, and its client waits for 100 Continue. The library sends that as
+/// soon as the body is read, so the body must not be read.
 pub(super) fn announced(headers: &HeaderMap, max: usize) -> Result<Option<usize>, Problem> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     match announced {

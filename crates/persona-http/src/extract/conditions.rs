@@ -1,8 +1,8 @@
-//! The conditions of a request and which of them counts (RFC 9110, section 13.2.2): tags outweigh
+//! The conditions of a request, and which of them apply (RFC 9110, section 13.2.2): tags outweigh
 //! dates.
 //!
-//! On reads they are judged here, on the state that is answered. On writes they go into the write
-//! and are judged in its transaction.
+//! Conditions of reads are evaluated here, against the state in the answer. Conditions of writes
+//! become preconditions, which the write transaction evaluates.
 
 use http::header::{ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName};
@@ -12,15 +12,15 @@ use persona_storage::{Error, Representation};
 use crate::extract::{date, etag};
 use crate::problem::{Code, Problem};
 
-/// How every condition begins.
+/// The names of all conditional headers begin with this text.
 const PREFIX: &str = "if-";
 
-/// Judges the conditions of a read on what it would answer: whether the client has that already. A
-/// condition that is not met is a problem.
+/// Evaluates the conditions of a read against its answer; returns whether the client has this state
+/// already (304). A condition that is not met is a problem (412).
 ///
-/// A date that is none is ignored, as it has to be (sections 13.1.3 and 13.1.4).
+/// An invalid date is ignored, as the RFC demands (sections 13.1.3 and 13.1.4).
 pub(crate) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<bool, Problem> {
-    // Most reads have no condition, and pay only for a look at the names of the headers.
+    // Most reads have no condition, and need only this look at the names of the headers.
     if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
         return Ok(false);
     }
@@ -56,8 +56,8 @@ pub(crate) fn is_known_by_tag(headers: &HeaderMap, tag: &str) -> Result<bool, Pr
 
 /// What a writer expects; `None` without a condition.
 ///
-/// A date that is none is refused here: to ignore it, as section 13.1.4 says, would overwrite what
-/// the client did not see.
+/// An invalid date is refused, although section 13.1.4 says to ignore it: ignoring it would
+/// overwrite a state that the client did not see.
 pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     if let Some(precondition) = etag::precondition(headers)? {
         return Ok(Some(precondition));
@@ -72,7 +72,7 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, 
     Ok(Some(Precondition::UnmodifiedSince(date)))
 }
 
-/// What a writer expects, where the route needs it to be told by tags.
+/// The precondition of a write on a route that demands entity tags.
 pub(crate) fn required_precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     etag::precondition(headers)?.ok_or_else(|| {
         let hint = if headers.contains_key(IF_UNMODIFIED_SINCE) {
@@ -84,7 +84,7 @@ pub(crate) fn required_precondition(headers: &HeaderMap) -> Result<Precondition,
     })
 }
 
-/// Judges the conditions of a creation in which the server chooses the identity. There is no
+/// Evaluates the conditions of a creation in which the server chooses the identity. There is no
 /// persona yet, so `If-Match` is never met and `If-None-Match: *` always is (sections 13.1.1 and
 /// 13.1.2). Nothing was changed since any date.
 pub(crate) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
@@ -103,7 +103,7 @@ pub(crate) fn names_no_state(precondition: &Precondition) -> bool {
     matches!(precondition, Precondition::OneOf(tags) if tags.is_empty())
 }
 
-/// What a PUT expects; `None` where it is to create the persona.
+/// The precondition of a PUT; `None` where the PUT must create the persona.
 pub(crate) fn of_replacement(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     if etag::must_be_new(headers)? {
         return Ok(None);
@@ -112,7 +112,7 @@ pub(crate) fn of_replacement(headers: &HeaderMap) -> Result<Option<Precondition>
 }
 
 /// Refuses conditions where they would be ignored, because an ignored condition is a lost update.
-/// The reason says why there can be none.
+/// `reason` says why the route takes no condition.
 pub(crate) fn none(headers: &HeaderMap, reason: &str) -> Result<(), Problem> {
     let all = [
         (IF_MATCH, "If-Match"),
@@ -125,8 +125,7 @@ pub(crate) fn none(headers: &HeaderMap, reason: &str) -> Result<(), Problem> {
     }
 }
 
-/// The date that the one line of a header has; `None` for none, for several and for what is no
-/// date.
+/// The date in a header; `None` if the header is missing, has several lines or no valid date.
 fn only_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     let mut lines = headers.get_all(name).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };

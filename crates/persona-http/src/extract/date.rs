@@ -1,10 +1,9 @@
-//! Dates of HTTP, which know whole seconds (RFC 9110, sections 5.6.7 and 8.8.2).
+//! Dates of HTTP, which have whole seconds (RFC 9110, sections 5.6.7 and 8.8.2).
 //!
-//! A persona changes at a microsecond, and `Last-Modified` is the end of the second of its last
-//! change. While that second lasts, another change could follow within it, which no date could tell
-//! from the first; and `Last-Modified` must not be later than the answer (section 8.8.2.1). So
-//! until the second is over, `Last-Modified` is the time of the answer in whole seconds. That is
-//! before the change, so a condition with that date is not met.
+//! The time of a change has microseconds; `Last-Modified` is the end of its second. While that
+//! second lasts, a further change could get the same date, and `Last-Modified` must not be later
+//! than the answer (section 8.8.2.1). So until the second is over, `Last-Modified` is the time of
+//! the answer in whole seconds. This date is before the change, so a condition with it is not met.
 
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -16,11 +15,11 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Bytes of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 const DATE_BYTES: usize = 29;
 
-/// `Last-Modified` of what was changed at this time, in an answer of now. `None` for a time that no
-/// date can tell.
+/// The value of `Last-Modified` of a state that began at `changed`, in an answer at `now`. `None`
+/// for a time that a date of HTTP cannot express.
 pub(crate) fn last_modified(changed: Timestamp, now: Timestamp) -> Option<HeaderValue> {
     let second = second_after(changed).min(now.as_micros().div_euclid(MICROS_PER_SECOND));
-    // Later years have more digits than a date.
+    // A date of HTTP has four digits for the year.
     let second = u64::try_from(second).ok().filter(|second| *second < SECONDS_END)?;
     let time = UNIX_EPOCH + Duration::from_secs(second);
     let mut text = String::with_capacity(DATE_BYTES);
@@ -37,7 +36,7 @@ fn second_after(time: Timestamp) -> i64 {
         + i64::from(time.as_micros().rem_euclid(MICROS_PER_SECOND) > 0)
 }
 
-/// The time that a date names, in any of its three forms; `None` for anything else.
+/// Reads a date in any of the three forms of HTTP; `None` for anything else.
 pub(crate) fn parse(text: &[u8]) -> Option<Timestamp> {
     let time = httpdate::parse_http_date(std::str::from_utf8(text).ok()?.trim()).ok()?;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
@@ -73,7 +72,7 @@ mod tests {
             told("2026-11-24T18:10:41Z", later).as_deref(),
             Some("Tue, 24 Nov 2026 18:10:41 GMT")
         );
-        // Within the second: what is told is before the change.
+        // Within the second of the change, `Last-Modified` is before the change.
         assert_eq!(
             told("2026-11-24T18:10:41.5Z", "2026-11-24T18:10:41.9Z").as_deref(),
             Some("Tue, 24 Nov 2026 18:10:41 GMT")

@@ -1,5 +1,5 @@
 //! Entity tags and the conditions made of them (RFC 9110 sections 8.8.3, 13.1.1 and 13.1.2);
-//! `conditions.rs` says which count.
+//! `conditions.rs` decides which apply.
 //!
 //! The tag of a persona is strong and follows from its state alone, so every worker and every
 //! backend agree on it: revision 7 has a tag such as `"7-9f3c21aa"`. To clients it is opaque (ADR
@@ -17,7 +17,7 @@ use crate::problem::Problem;
 /// the quotes.
 const TAG_BYTES_MAX: usize = 31;
 
-/// The entity tag as the header has it. One allocation, as this is part of every read.
+/// The entity tag as a header value. It is made with one allocation, because every read does it.
 pub(crate) fn of(tag: EntityTag) -> HeaderValue {
     let mut text = [0; TAG_BYTES_MAX];
     let mut rest = &mut text[..];
@@ -78,7 +78,7 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, 
     }))
 }
 
-/// Whether a write is to create the persona (`If-None-Match: *`).
+/// Whether a write must create the persona (`If-None-Match: *`).
 pub(crate) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
     match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
         None => Ok(false),
@@ -118,7 +118,7 @@ pub(crate) fn is_known(headers: &HeaderMap, current: EntityTag) -> Result<bool, 
     })
 }
 
-/// What a condition header lists.
+/// The content of `If-Match` or `If-None-Match`.
 #[derive(PartialEq, Eq, Debug)]
 enum Tags<'a> {
     Any,
@@ -132,7 +132,8 @@ struct Tag<'a> {
 }
 
 impl Tag<'_> {
-    /// The state with exactly this tag; `"7"`, as tags once were, names none.
+    /// The state with exactly this tag; `None` for the form `"7"` of early versions and for any
+    /// other text.
     fn read(self) -> Option<EntityTag> {
         std::str::from_utf8(self.opaque).ok().and_then(EntityTag::parse)
     }
@@ -163,7 +164,7 @@ fn tags_in<'a>(
     })
 }
 
-/// The tags of all lines of a header; `None` when they break the grammar, or when `*` has company.
+/// The tags of all lines of a header; `None` when they break the grammar, or when `*` is not alone.
 fn tags_of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Tags<'a>> {
     let mut tags = Vec::new();
     let mut any = false;

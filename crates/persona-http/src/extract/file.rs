@@ -14,18 +14,19 @@ use crate::Context;
 use crate::limits::heavy::Weight;
 use crate::problem::{Code, Problem};
 
-/// Most items of one file: each is a write of its own, and all of them have to be done while the
-/// client waits. Larger collections are for `persona import`, which goes on where it stopped.
+/// Most items of one file: each is a write of its own, and the client waits until all are done. For
+/// larger collections there is `persona import`, which can continue after an interruption.
 pub(crate) const IMPORT_ITEMS_MAX: usize = 10_000;
-/// The media types that a file may be sent with. A browser sends none of them to a foreign server
-/// without asking it first, as it would with `text/plain`.
+/// The media types that a file may be sent with. Before a page sends one of them to another site, a
+/// browser asks that site (CORS preflight). `text/plain` is missing because a browser sends it
+/// without asking.
 const FILE_TYPES: [&str; 4] =
     ["application/octet-stream", "application/json", "application/x-ndjson", "text/csv"];
 
 /// An item that can be imported, or what is wrong with it.
 pub(crate) type Read = Result<Item, Bad>;
 
-/// Reads every item of the body, on a thread for such work, when its turn has come.
+/// Waits for a turn, and reads every item of the body on a blocking thread.
 pub(crate) async fn items(
     request: &mut WriteRequest,
     context: &Context,
@@ -53,7 +54,7 @@ pub(crate) async fn items(
     Ok(items)
 }
 
-/// The body as what a reader can be made of.
+/// The body in a form that a reader can own.
 struct File(Arc<Received>);
 
 impl AsRef<[u8]> for File {

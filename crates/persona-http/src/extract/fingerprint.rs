@@ -1,5 +1,5 @@
-//! What a request with an idempotency key is recognised by: a SHA-256 over everything that makes it
-//! what it is, each part with its length before it.
+//! The fingerprint by which the repetition of a request with an idempotency key is recognised: a
+//! SHA-256 over its parts, each after its length.
 
 use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::request::Parts;
@@ -19,8 +19,8 @@ pub fn begun(parts: &Parts) -> Sha256 {
         parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
         add(name.as_str().as_bytes());
     }
-    // Part of the fingerprint only where the header is there: fingerprints that an older version
-    // kept, which did not know the header, stay the same.
+    // An absent header adds nothing, so that requests without it have the same fingerprint as in
+    // older versions, which did not know the header.
     for value in parts.headers.get_all(IF_UNMODIFIED_SINCE) {
         add(value.as_bytes());
         add(IF_UNMODIFIED_SINCE.as_str().as_bytes());

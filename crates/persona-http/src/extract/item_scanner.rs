@@ -1,7 +1,8 @@
-//! Cuts the items out of the body of a batch while it comes in, however its bytes are divided.
+//! Cuts the items out of the body of a batch while it comes in, however the body is divided into
+//! pieces.
 //!
-//! Only the frame is read here: the object, its one member, and where each item begins and ends.
-//! Whether an item is JSON is found by the strict reader afterwards (`item_stream.rs`).
+//! The scanner reads only the frame: the object, its one member, and where each item begins and
+//! ends. Whether an item is JSON is found by the strict reader afterwards (`item_stream.rs`).
 
 use persona_model::{MalformedJson, ValidationErrors, excerpt, read_strictly};
 
@@ -12,12 +13,12 @@ use crate::problem::{Code, Problem};
 
 /// The only member of a batch.
 const ITEMS: &str = "items";
-/// Most bytes that are kept of the name of a member; no name that the server knows is as long.
+/// Most bytes that are kept of the name of a member. No known name is as long.
 const NAME_BYTES_MAX: usize = 256;
-/// Most bytes of an item: as many as a request alone may have.
+/// Most bytes of an item: as many as the body of a single request.
 pub(crate) const ITEM_BYTES_MAX: usize = BODY_BYTES_MAX;
 
-/// An item as it came.
+/// An item as it was received.
 #[derive(Debug)]
 pub(crate) struct RawItem {
     /// Line and column of its first byte, from 1 and in bytes.
@@ -45,7 +46,7 @@ enum Next {
     Nothing,
 }
 
-/// Inside what kind of value the next byte is.
+/// The kind of value that the next byte is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Inside {
     /// An object or a list, this many levels deep.
@@ -61,16 +62,16 @@ enum Inside {
     Bare,
 }
 
-/// What is known of a body between two pieces of it.
+/// The state of the scan between two pieces of a body.
 #[derive(Debug)]
 pub(crate) struct ItemScanner {
     next: Next,
     has_list: bool,
-    /// The name or the item that is coming, its place, and its bytes so far.
+    /// The bytes so far of the name or item that is being received.
     kept: Vec<u8>,
     kept_at: (usize, usize),
     kept_bytes: usize,
-    /// Items so far.
+    /// The number of items so far.
     items: usize,
     /// The place of the next byte, from 1.
     line: usize,
@@ -93,7 +94,7 @@ impl Default for ItemScanner {
 }
 
 impl ItemScanner {
-    /// Takes the next bytes of the body, and adds the items that they complete.
+    /// Scans the next piece of the body, and adds the items that it completes.
     ///
     /// # Errors
     ///
@@ -112,11 +113,11 @@ impl ItemScanner {
         Ok(())
     }
 
-    /// The body is complete.
+    /// Checks that the batch is complete when the body has ended.
     ///
     /// # Errors
     ///
-    /// The batch is not.
+    /// The body ended before the batch was complete.
     pub fn finish(&self) -> Result<(), Problem> {
         match self.next {
             Next::Nothing => Ok(()),
@@ -128,12 +129,12 @@ impl ItemScanner {
         }
     }
 
-    /// How much memory is taken by what has come of the next item.
+    /// The memory that the received part of the next item takes, in bytes.
     pub fn memory(&self) -> usize {
         self.kept.capacity()
     }
 
-    /// Passes white space, or the one byte that stands between names and items or begins one.
+    /// Skips white space, or takes the one byte that separates or begins names and items.
     fn between(&mut self, piece: &[u8]) -> Result<usize, Problem> {
         let spaces = piece.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
         if spaces > 0 {
@@ -214,7 +215,7 @@ impl ItemScanner {
         Ok(used)
     }
 
-    /// What comes after the name of a member, which is complete.
+    /// Decides what must follow the name of a member that was read completely.
     fn member(&mut self) -> Result<Next, Problem> {
         let text = std::mem::take(&mut self.kept);
         let name = if text.len() == self.kept_bytes {
@@ -260,7 +261,7 @@ impl ItemScanner {
             return;
         }
         if self.kept_bytes > self.kept.capacity() {
-            // The capacity doubles, so that an item is copied a few times only.
+            // The capacity doubles, so that the bytes are copied only a few times.
             let capacity = max.min(2 * self.kept.capacity()).max(self.kept_bytes);
             self.kept.reserve_exact(capacity - self.kept.len());
         }
@@ -283,7 +284,7 @@ impl ItemScanner {
 }
 
 impl Next {
-    /// What the strict reader says in the same place.
+    /// The message that the strict reader has for the same place.
     const fn expected(self) -> &'static str {
         match self {
             Self::FirstName | Self::Name => "key must be a string",
@@ -297,7 +298,7 @@ impl Next {
 }
 
 impl Inside {
-    /// How many of these bytes belong to the value, and inside what the next one is; `None` where
+    /// How many bytes of this piece belong to the value, and the state behind them; `None` where
     /// the value is complete.
     fn passing(self, piece: &[u8]) -> (usize, Option<Self>) {
         match self {
@@ -341,7 +342,7 @@ impl Inside {
     }
 }
 
-/// What is wrong with an item or a name that begins at this place, with its place in the body.
+/// The error of an item or a name that begins at this place, with line and column in the body.
 pub(super) fn moved(
     malformed: MalformedJson,
     member: &str,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{BATCH_ITEMS_MAX, ITEM_BYTES_MAX, ItemScanner, RawItem};
 use crate::problem::{Code, Problem};
 
-/// The items of a body that comes in pieces of these sizes, again and again.
+/// The items of a body that comes in pieces of these sizes, repeated in turn.
 fn scan(body: &[u8], sizes: &[usize]) -> (Vec<RawItem>, Result<(), Problem>) {
     let (mut scanner, mut items, mut rest) = (ItemScanner::default(), Vec::new(), body);
     for size in sizes.iter().cycle() {
@@ -24,7 +24,8 @@ fn scan(body: &[u8], sizes: &[usize]) -> (Vec<RawItem>, Result<(), Problem>) {
     (items, scanner.finish())
 }
 
-/// Code, pointer, and place or message, of a body that is no batch, and the items before.
+/// Of a body that is no batch: how many items were found before the error, the code, and the place
+/// or message.
 fn refusal(body: &str) -> (usize, Code, String) {
     let (items, ended) = scan(body.as_bytes(), &[3, 1]);
     let problem = ended.expect_err("refused");

@@ -1,8 +1,8 @@
 //! The body of a batch as a stream: its items are read while others of them are written.
 //!
-//! What is read and not yet answered is bounded: beyond that the body waits, and with it its
-//! client. A batch that is read whole in a moment is not begun before its end, so that a small body
-//! that is no batch changes nothing.
+//! The bytes of items that are read and not yet answered are bounded: beyond the bound the body is
+//! not read further, and its client waits. A small batch is read to its end before its first item
+//! is done, so that a small body that is no batch changes nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
 /// Most bytes of items of one batch that are read and not answered: some hundred ordinary personas,
-/// which is more than are written at a time. One item may be larger, and the last piece of the body
-/// comes on top.
+/// more than are written at the same time. A single item may be larger, and the last piece of the
+/// body is not counted.
 const UNANSWERED_BYTES_MAX: usize = 1024 * 1024;
 
 /// An item that was read, good or bad.
 pub(crate) struct StreamedItem {
-    /// What it counts among those that are not answered.
+    /// The bytes that the item counts until it is answered.
     pub bytes: usize,
     pub item: Result<BatchItem, Problem>,
 }
@@ -39,12 +39,11 @@ pub(crate) struct StreamedItem {
 pub(crate) enum Step {
     /// The next items, in their order.
     Items(Vec<StreamedItem>),
-    /// From now on items may be done. Comes once, unless the body is refused before.
+    /// From now on items may be written. Sent once, unless the body is refused before.
     Begin,
 }
 
-/// The body of a batch, with what its client holds of the process. The memory is held until this is
-/// dropped.
+/// The body of a batch, with the memory that is reserved for it until the value is dropped.
 pub(crate) struct ItemStream {
     context: Arc<Context>,
     client: Option<ClientAddress>,
@@ -59,11 +58,11 @@ pub(crate) struct ItemStream {
 }
 
 impl ItemStream {
-    /// The stream of a request. With `has_key` each item has a key.
+    /// Makes the stream of a request. With `has_key` each item has a key.
     ///
     /// # Errors
     ///
-    /// The body is larger than a batch may be; then it is read on for a while.
+    /// The body is larger than a batch may be. It is then read and dropped for a while.
     pub fn new(
         context: Arc<Context>,
         parts: &Parts,
@@ -89,17 +88,17 @@ impl ItemStream {
         })
     }
 
-    /// Where the bytes of items that were answered are taken off.
+    /// The count of bytes of unanswered items, from which the receiver subtracts the items that it
+    /// answers.
     pub fn unanswered(&self) -> watch::Sender<usize> {
         self.unanswered.clone()
     }
 
-    /// Reads the body to its end, and sends what is in it. The sender is dropped with the last
-    /// item.
+    /// Reads the body to its end, and sends its items. The sender is dropped after the last item.
     ///
     /// # Errors
     ///
-    /// Why there is no more: the items before were sent.
+    /// The body broke off or is no batch; the items before were sent.
     pub async fn send(&mut self, to: mpsc::Sender<Step>) -> Result<(), Problem> {
         let read = self.read(&to).await;
         if read.is_err() {
@@ -113,7 +112,7 @@ impl ItemStream {
         let mut unanswered = self.unanswered.subscribe();
         loop {
             if has_begun {
-                // The sender is in this stream, so it is not gone.
+                // The wait cannot fail, because this stream holds a sender of the channel.
                 let _ = unanswered.wait_for(|bytes| *bytes < UNANSWERED_BYTES_MAX).await;
             }
             let (patience, claim) = (&mut self.patience, self.claim.as_mut());
@@ -140,7 +139,8 @@ impl ItemStream {
         Ok(())
     }
 
-    /// Reads items that came, and sends them. Those before one that is no JSON are sent too.
+    /// Reads items that were received, and sends them. If one is no JSON, the items before it are
+    /// still sent.
     async fn pass_on(&mut self, raw: Vec<RawItem>, to: &mpsc::Sender<Step>) -> Result<(), Problem> {
         let bytes = raw.iter().map(memory_of).sum();
         self.hold(bytes)?;
@@ -171,8 +171,8 @@ impl ItemStream {
         read
     }
 
-    /// Holds memory for what has come: the items that are not answered, so many bytes that are to
-    /// be read, and the beginning of the next one.
+    /// Reserves memory for the items that are not answered, for this many bytes that will be read,
+    /// and for the received part of the next item.
     fn hold(&mut self, coming: usize) -> Result<(), Problem> {
         let held = self.scanner.memory() + coming + *self.unanswered.borrow();
         if self.claim.is_none() && held <= SMALL_BYTES_MAX {
@@ -192,7 +192,7 @@ fn memory_of(item: &RawItem) -> usize {
     item.text.as_ref().map_or(0, Vec::len)
 }
 
-/// The items, the first of which has this place, until one is no JSON.
+/// Reads items, of which the first has this place, until one is no JSON.
 fn read_all(
     context: &Context,
     raw: Vec<RawItem>,
@@ -223,8 +223,8 @@ fn item_too_large(bytes: usize) -> Problem {
     })
 }
 
-/// Has a thread do work that takes long. Where the system gives no thread, items before may be kept
-/// already, so the panic of the runtime must not end the request.
+/// Does long work on a blocking thread. The runtime panics where the system gives it no thread;
+/// earlier items may be committed already, so that panic must not end the request.
 fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, Problem> {
@@ -233,6 +233,6 @@ fn on_a_thread<T: Send + 'static>(
 }
 
 async fn pass(to: &mpsc::Sender<Step>, step: Step) {
-    // The receiver is dropped with the request only, and this with it.
+    // The receiver is dropped only with the request, which drops this future too.
     let _ = to.send(step).await;
 }

@@ -1,4 +1,4 @@
-//! What a request says of all its items, and an item as a write.
+//! Makes a write of each item of a batch, with what the request says of all items.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -28,7 +28,7 @@ pub(crate) struct ItemWrites {
 }
 
 impl ItemWrites {
-    /// Of a request, by its head.
+    /// Reads the head of a request.
     pub fn of(parts: &Parts, context: &Context) -> Result<Self, Problem> {
         let key = idempotency_key(&parts.headers)?;
         if key.as_ref().is_some_and(|key| key.len() > KEY_OF_BATCH_CHARS_MAX) {
@@ -61,9 +61,9 @@ impl ItemWrites {
     }
 
     /// An item as a write, with the author of the request. An item without a note has that of the
-    /// request. Where the request has a key, an item without one has that key with its place behind
-    /// it; in an atomic batch it is then recognised by the whole request, `of_whole`, because it is
-    /// nothing without the other items.
+    /// request. If the request has a key, an item without one gets that key followed by the index
+    /// of the item. In an atomic batch the fingerprint of such an item is that of the whole request
+    /// (`of_whole`), because no item is done without the others.
     pub fn write(
         &self,
         place: usize,

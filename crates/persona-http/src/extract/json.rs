@@ -1,5 +1,5 @@
-//! The JSON of a body: empty bodies and byte order marks are refused beside what the strict reader
-//! refuses, and every refusal becomes a problem with its place.
+//! The JSON of a body: besides what the strict reader refuses, empty bodies and byte order marks
+//! are refused. Every refusal becomes a problem with its place.
 
 use persona_model::{MalformedJson, read_strictly};
 use serde_json::Value;
@@ -24,8 +24,7 @@ impl From<MalformedJson> for Problem {
     }
 }
 
-/// Reads a body; every refusal names line, column and, where the text gets that far, a JSON
-/// Pointer.
+/// Reads a body. A refusal names line and column, and a JSON Pointer where a member was reached.
 pub(crate) fn read(body: &[u8]) -> Result<Value, Problem> {
     if body.is_empty() {
         return Err(Problem::new(

@@ -1,5 +1,5 @@
-//! What the author of a change says of it: in a header, or in the query, where a link or a form has
-//! room for nothing else.
+//! The note of the author on a change: in a header, or in the query for links and forms, which
+//! cannot set headers.
 
 use http::{HeaderMap, HeaderName, Uri};
 use persona_model::NOTE_CHARS_MAX;
@@ -8,7 +8,7 @@ use super::request::only;
 use crate::contract::parameters::NOTE;
 use crate::problem::{FieldError, Problem};
 
-/// Says why a change is made.
+/// The header with the note, which says why a change is made.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-persona-note");
 
 /// The note of a request.
@@ -34,7 +34,7 @@ pub(crate) fn of_request(headers: &HeaderMap, uri: &Uri) -> Result<Option<String
     }
 }
 
-/// A note as it is kept; `None` where it is none.
+/// A note in the form in which it is stored; `None` for an invalid note.
 pub(crate) fn checked(text: &str) -> Option<String> {
     let text = text.trim();
     let is_note =
@@ -42,7 +42,7 @@ pub(crate) fn checked(text: &str) -> Option<String> {
     is_note.then(|| text.to_owned())
 }
 
-/// What a note has to be.
+/// The rule of a note, for messages.
 pub(crate) fn wanted() -> String {
     format!("1 to {NOTE_CHARS_MAX} characters of UTF-8 text without control characters")
 }

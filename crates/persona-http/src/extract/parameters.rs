@@ -1,5 +1,5 @@
-//! The query of a request, read by the rows of its operation. Every error is collected before one
-//! is answered.
+//! The query of a request, read by the rows of its operation. All errors are collected and answered
+//! at once.
 
 use std::borrow::Cow;
 
@@ -51,7 +51,7 @@ impl<'a> Parameters<'a> {
         Parameters::read(uri, operation).done()
     }
 
-    /// Ends the reading: everything that was wrong, at once.
+    /// Ends the reading; all errors are answered at once.
     pub fn done(self) -> Result<(), Problem> {
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::bad_parameters(self.errors)) }
     }

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use crate::wire::{FORMERLY_MANAGED, MANAGED};
 
-/// Reads the body. The members that the store manages are taken over, so each of them is checked.
+/// Reads the body. The import keeps the members that the store manages, so each of them is checked.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, at once.
+/// Every member that breaks a rule, all at once.
 pub(crate) fn past_revision(
     id: PersonaId,
     revision: Revision,

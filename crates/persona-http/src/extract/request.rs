@@ -1,8 +1,8 @@
 //! A request that changes something, taken apart: body, media type, and the headers that go with a
 //! write.
 //!
-//! The body is always read first, also of a request that is refused for its headers: an answer that
-//! overtakes its request makes the client see a broken connection instead of the answer.
+//! The body is always read first, even if the request will be refused for its headers: if the
+//! answer comes before the body is read, the client sees a broken connection instead of the answer.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -39,11 +39,11 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// What a body can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MediaType {
-    /// A persona.
+    /// A persona (`application/json`).
     Json,
-    /// RFC 7396.
+    /// A merge patch (RFC 7396).
     MergePatch,
-    /// RFC 6902.
+    /// A JSON Patch (RFC 6902).
     JsonPatch,
 }
 
@@ -57,9 +57,9 @@ impl MediaType {
         }
     }
 
-    /// What POST and PUT take.
+    /// The media types that POST and PUT take.
     pub const PERSONA: &'static [Self] = &[Self::Json];
-    /// What PATCH takes; plain JSON is read as a merge patch.
+    /// The media types that PATCH takes; plain JSON is read as a merge patch.
     pub const PATCH: &'static [Self] = &[Self::MergePatch, Self::JsonPatch, Self::Json];
 }
 
@@ -68,9 +68,9 @@ pub(crate) struct WriteRequest {
     /// Everything but the body.
     pub parts: Parts,
     body: Arc<Received>,
-    /// What it is recognised by, once that is known.
+    /// The fingerprint of the request, computed at its first use.
     fingerprint: OnceLock<[u8; 32]>,
-    /// Its turn, where it is heavy: kept until it is answered.
+    /// The turn of a heavy request, which is held until the answer.
     turn: Option<Arc<Turn>>,
 }
 
@@ -98,7 +98,7 @@ impl WriteRequest {
 
     /// Reads the body as JSON with `read`, and tells which of the accepted media types it has.
     ///
-    /// A body that is not light is read on a thread for such work, when its turn has come.
+    /// A body that is not light is read on a blocking thread, after a wait for a turn.
     pub async fn read<T: Send + 'static>(
         &mut self,
         context: &Context,
@@ -128,12 +128,12 @@ impl WriteRequest {
         result
     }
 
-    /// The id of the request, where the route has it told (`middleware.rs`).
+    /// The id of the request; empty unless `middleware.rs` passed it on to this route.
     pub fn request_id(&self) -> &str {
         self.parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
     }
 
-    /// The client that it is for.
+    /// The viewer of the request.
     pub fn viewer(&self) -> Result<&Viewer, Problem> {
         viewer_of(&self.parts.extensions)
     }
@@ -143,7 +143,7 @@ impl WriteRequest {
         self.parts.extensions.get::<ClientAddress>().map(|client| client.0)
     }
 
-    /// The body, for what reads it by itself.
+    /// The body, for a handler that reads it by itself.
     pub fn body(&self) -> Arc<Received> {
         Arc::clone(&self.body)
     }
@@ -201,7 +201,7 @@ impl WriteRequest {
         Ok(items.into_iter().enumerate().map(write).collect())
     }
 
-    /// What the whole request is recognised by.
+    /// The fingerprint of the whole request.
     fn fingerprint(&self) -> [u8; 32] {
         let make = || fingerprint::finished(fingerprint::begun(&self.parts), self.body.bytes());
         *self.fingerprint.get_or_init(make)
@@ -214,7 +214,7 @@ pub(crate) fn media_type_of(
     accepted: &[MediaType],
 ) -> Result<MediaType, Problem> {
     if headers.contains_key(CONTENT_RANGE) {
-        // RFC 9110, section 14.5.
+        // A partial PUT is refused (RFC 9110, section 14.5).
         return Err(Problem::bad_header(
             "Content-Range",
             "not_here",
@@ -311,7 +311,7 @@ fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(author.to_owned()))
 }
 
-/// The one line of a header; two would leave open which of them counts.
+/// The value of a header that must have one line; with two it would be open which of them counts.
 pub(crate) fn only<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -336,7 +336,7 @@ mod tests {
     use super::{MediaType, WriteRequest};
     use crate::testing::{context, memory_store};
 
-    /// Whether the serving thread reads a body of so many bytes, and whether its request has a turn
+    /// Whether the serving thread reads a body of this size, and whether its request holds a turn
     /// afterwards.
     async fn read(bytes: usize) -> (bool, bool) {
         let context = Arc::new(context(Arc::new(memory_store())));

@@ -1,8 +1,8 @@
 //! `GET` and `POST /api/v1/personas/{id}/diff`: what differs between two revisions, or between a
 //! revision and a document of the client.
 //!
-//! Comparing takes up to a tenth of a second, so it is never done on a serving thread, and clients
-//! take turns at it as they do at large bodies.
+//! Comparing takes up to a tenth of a second, so it runs on a blocking thread, and clients take
+//! turns as for large bodies.
 
 use std::sync::Arc;
 

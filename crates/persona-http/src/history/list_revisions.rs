@@ -16,7 +16,7 @@ use crate::personas::{self, responses};
 use crate::problem::Problem;
 use crate::{ClientAddress, Context};
 
-/// Answers with one page, the newest revision first; also of a deleted persona.
+/// Answers with one page of revisions, the newest first. Works for a deleted persona too.
 pub async fn list_revisions(
     State(context): State<Arc<Context>>,
     request: Request,

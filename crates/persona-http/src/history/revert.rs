@@ -14,8 +14,8 @@ use crate::extract::{conditions, etag};
 use crate::personas::responses;
 use crate::problem::Problem;
 
-/// Gives the persona the content of an earlier revision, as a new revision. Its note says so where
-/// the client says nothing else.
+/// Gives the persona the content of an earlier revision, as a new revision. Its note says so unless
+/// the client sends a note.
 pub async fn revert_persona(
     State(context): State<Arc<Context>>,
     request: WriteRequest,

@@ -1,10 +1,11 @@
 //! The memory that the answers of one process take up until they are sent.
 //!
-//! A client that asks for much and reads nothing holds the answer in the server's memory. So memory
-//! for a large answer is reserved before it is put together, out of a whole in which each client
-//! has a share, and given back when the last byte was handed to the system: the reservation lives
-//! in the very buffer that is sent ([`Bytes::from_owner`]). How long that may take is bounded too
-//! (`worker/stream.rs`). Small answers take none: each connection may have one.
+//! A client that asks for a lot and reads nothing makes the server hold the answer in memory. So
+//! memory for a large answer is reserved before the answer is built, out of a total of which each
+//! client has a share. It is released when the last byte was handed to the system: the buffer that
+//! is sent owns the reservation ([`Bytes::from_owner`]). The time of sending is bounded too
+//! (`worker/stream.rs`). A small answer needs no reservation, because the number of connections
+//! bounds their memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,8 +15,9 @@ use bytes::Bytes;
 use crate::limits::ledger::{Bounds, Ledger, Party};
 use crate::problem::{Code, Problem};
 
-/// Largest answer that is small. Nearly all answers are. Each connection of a worker may hold this
-/// much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
+/// Largest answer that counts as small, in bytes. Nearly all answers are smaller. Each connection
+/// of a worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that
+/// can be chosen.
 pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 /// The memory that the large answers of one process may take up together.
@@ -28,11 +30,11 @@ struct Whole {
     ledger: Mutex<Ledger>,
 }
 
-/// Memory for one answer; none for a small one.
+/// The reserved memory of one answer; empty for a small answer.
 #[derive(Debug)]
 pub(crate) struct Reservation(Option<Held>);
 
-/// Memory of the whole, given back when this is dropped.
+/// A part of the total memory, released when the value is dropped.
 #[derive(Debug)]
 struct Held {
     whole: Arc<Whole>,
@@ -40,7 +42,7 @@ struct Held {
     bytes: usize,
 }
 
-/// An answer that is being sent, with its memory.
+/// An answer that is being sent, with its reserved memory.
 struct Sending {
     bytes: Bytes,
     _held: Held,
@@ -58,8 +60,8 @@ impl AnswerMemoryLimit {
         Self(Arc::new(Whole { bytes_max, ledger: Mutex::default() }))
     }
 
-    /// Reserves memory for an answer to a request that changed nothing: to a read, or a refusal.
-    /// A client may have a quarter of the whole, and a quarter is left to writes.
+    /// Reserves memory for an answer to a request that changed nothing: to a read, or a refusal. A
+    /// client may hold a quarter of the total, and a quarter is kept free for writes.
     pub(crate) fn reserve(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
         if bytes <= SMALL_BYTES_MAX {
             return Ok(Reservation(None));
@@ -71,9 +73,9 @@ impl AnswerMemoryLimit {
         })
     }
 
-    /// Reserves memory for the answer to a write that is committed. Such a write cannot be refused,
-    /// so a client may have half of all memory for it. Beyond that there is `None`, and the answer
-    /// names the persona only.
+    /// Reserves memory for the answer to a write that is committed. Such a write can no longer be
+    /// refused, so a client may hold half of the total for it. `None` beyond that; the answer then
+    /// only names the persona.
     pub(crate) fn reserve_after_write(&self, party: Party, bytes: usize) -> Option<Reservation> {
         if bytes <= SMALL_BYTES_MAX {
             return Some(Reservation(None));
@@ -82,7 +84,7 @@ impl AnswerMemoryLimit {
         self.hold(party, bytes, Bounds { all: bytes_max, party: bytes_max / 2 })
     }
 
-    /// What was given back since this was last called, in bytes.
+    /// The bytes that were released since the last call of this method.
     pub fn take_given_back(&self) -> usize {
         self.0.ledger().take_given_back()
     }
@@ -90,7 +92,7 @@ impl AnswerMemoryLimit {
     fn hold(&self, party: Party, bytes: usize, bounds: Bounds) -> Option<Reservation> {
         let mut ledger = self.0.ledger();
         if ledger.check(party, bytes, bounds).is_err() {
-            // The answer was read already; its memory is freed when this function returns.
+            // The answer was built already; its memory is freed when this function returns.
             ledger.refused(bytes);
             return None;
         }
@@ -106,19 +108,19 @@ impl AnswerMemoryLimit {
 
 impl Whole {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // Every change of the ledger is complete before anything in it can panic.
+        // A poisoned lock can be used: no code panics while the ledger is inconsistent.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reservation {
-    /// The answer as a body that holds this memory until its last byte was sent, or its connection
+    /// Makes a body that holds the reservation until its last byte was sent, or its connection
     /// ended.
     pub fn body(self, bytes: impl Into<Bytes>) -> Body {
         Body::from(self.hold(bytes.into()))
     }
 
-    /// The same as a part of a body.
+    /// Makes a part of a body that holds the reservation.
     pub fn hold(self, bytes: Bytes) -> Bytes {
         match self.0 {
             Some(mut held) if bytes.len() > SMALL_BYTES_MAX => {
@@ -131,7 +133,7 @@ impl Reservation {
 }
 
 impl Held {
-    /// Gives back what was reserved beyond the size that the answer has.
+    /// Releases what was reserved beyond the real size of the answer.
     fn shrink_to(&mut self, bytes: usize) {
         if let Some(less) = self.bytes.checked_sub(bytes) {
             self.whole.ledger().give_back(self.party, less);
@@ -172,8 +174,8 @@ mod tests {
         let mut data =
             body.frame().await.expect("a frame").expect("no error").into_data().expect("data");
         drop(body);
-        // What hyper does as the system takes the bytes: the last of them still is all of the
-        // buffer.
+        // hyper splits the buffer like this while the system takes the bytes: the last part still
+        // holds the whole buffer.
         let last = data.split_off(MIB - 1);
         drop(data);
         assert_eq!(limit.held_by(Some(client(1))), MIB);

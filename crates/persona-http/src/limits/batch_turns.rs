@@ -1,7 +1,7 @@
-//! How many items of batches one process has on their way to the store at a time.
+//! The number of batch items that one process writes at the same time.
 //!
-//! The queue of writes takes 1,024 of all clients together. Items beyond these turns wait here,
-//! where clients take turns, so that batches leave most of the queue to single requests.
+//! The queue of writes takes 1,024 of all clients together. Items of batches wait here for a turn,
+//! and clients take turns, so that most of the queue stays free for single requests.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -10,9 +10,10 @@ use persona_storage::{Turn, Turns};
 
 use crate::problem::{Code, Problem};
 
-/// Items of all batches that are written at a time: as many as one transaction has at most.
+/// Most items of all batches that are written at the same time: as many as one transaction has at
+/// most.
 pub(crate) const ITEMS_AT_ONCE: usize = 256;
-/// Items of one batch that are written or wait at a time.
+/// Most items of one batch that are being written or wait for a turn.
 pub(crate) const ITEMS_OF_BATCH_AT_ONCE: usize = 128;
 
 /// The turns of one process.

@@ -1,10 +1,10 @@
 //! The memory that the bodies of one process take up.
 //!
-//! A small body takes none of it: the number of connections bounds the number of small bodies. So
-//! small writes find room whatever large ones do. A large body takes memory as its bytes
-//! arrive, out of a whole in which each client has a share. Nothing ever waits for memory, because
-//! bodies that hold some could wait for each other. Where memory is short, the slowest body that is
-//! not complete gives way: a body that hardly moves holds nothing up.
+//! A small body is not counted, because the number of connections bounds the number of small
+//! bodies; so large bodies never keep small writes out. A large body takes memory as its bytes
+//! arrive, out of a total of which each client has a share. No body ever waits for memory, because
+//! bodies that hold some could then wait for each other. When memory is short, the slowest
+//! incomplete body is refused, so that a body that hardly moves blocks no other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,17 +16,17 @@ use crate::extract::body::BODY_BYTES_MAX;
 use crate::limits::ledger::{Bounds, Ledger, Party, Short};
 use crate::problem::{Code, Problem};
 
-/// Largest body that is small. Ordinary personas have a few thousand bytes. Each connection of a
-/// worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that
-/// can be chosen.
+/// Largest body that counts as small, in bytes. Ordinary personas have a few thousand bytes. Each
+/// connection of a worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with
+/// the most that can be chosen.
 pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of all large bodies that one process holds at a time, from their first byte to their
 /// answer: eight of the largest. Without it a thousand connections could ask for gigabytes.
 const LARGE_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
-/// One client may hold a quarter of that: two of the largest bodies.
+/// The bounds of memory. One client may hold a quarter of the total: two of the largest bodies.
 const BOUNDS: Bounds = Bounds { all: LARGE_BYTES_MAX, party: LARGE_BYTES_MAX / 4 };
-/// Shortest time over which the rate of a body is measured. Bytes that lay ready in the buffers of
-/// the system say nothing of the speed of the client.
+/// Shortest time over which the rate of a body is measured. In a shorter time, most bytes come from
+/// the buffers of the system and say nothing about the speed of the client.
 const RATE_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// The memory that the bodies of one process may take up together.
@@ -40,15 +40,15 @@ struct State {
     last: u64,
 }
 
-/// What is known of a large body.
+/// The state of one large body.
 #[derive(Debug)]
 struct Entry {
     party: Party,
-    /// What it holds, in bytes.
+    /// The memory that the body holds, in bytes.
     held: usize,
     arrived: usize,
     since: Instant,
-    /// Tells it to give way; gone when it is complete.
+    /// Tells the body to give way; `None` when the body is complete.
     incomplete: Option<oneshot::Sender<()>>,
 }
 
@@ -61,13 +61,13 @@ pub(crate) struct Claim {
 }
 
 impl BodyMemoryLimit {
-    /// What was given back since this was last called, in bytes.
+    /// The bytes that were released since the last call of this method.
     pub fn take_given_back(&self) -> usize {
         self.state().ledger.take_given_back()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is complete before anything in it can panic.
+        // A poisoned lock can be used: no code panics while the state is inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,7 +90,7 @@ impl BodyMemoryLimit {
         Claim { limit: self.clone(), number, given_way }
     }
 
-    /// What all large bodies hold now, in bytes.
+    /// The memory that all large bodies hold now, in bytes.
     #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
         self.state().claims.values().map(|entry| entry.held).sum()
@@ -104,8 +104,7 @@ impl BodyMemoryLimit {
 }
 
 impl Claim {
-    /// Notes that `bytes` have arrived in sum, and that the claim has `capacity` from now on: takes
-    /// memory that is missing, and gives back what is too much.
+    /// Records that `bytes` have arrived in sum, and changes the memory of the claim to `capacity`.
     pub fn arrived(&mut self, bytes: usize, capacity: usize) -> Result<(), Problem> {
         let mut state = self.limit.state();
         let entry = state.claims.get_mut(&self.number).ok_or_else(gave_way)?;
@@ -125,7 +124,7 @@ impl Claim {
         Ok(())
     }
 
-    /// The body is complete: it keeps its memory until it is answered.
+    /// Marks the body as complete. It keeps its memory until the request is answered.
     pub fn complete(&mut self) -> Result<(), Problem> {
         let mut state = self.limit.state();
         state.claims.get_mut(&self.number).ok_or_else(gave_way)?.incomplete = None;
@@ -134,7 +133,8 @@ impl Claim {
 
     /// Waits until this body has to give way.
     pub async fn given_way(&mut self) -> Problem {
-        // The sender is dropped when the body is complete; then nothing waits for this any more.
+        // An error means that the sender was dropped because the body is complete, and then no
+        // caller waits here.
         let _ = (&mut self.given_way).await;
         gave_way()
     }
@@ -147,8 +147,7 @@ impl Drop for Claim {
 }
 
 impl State {
-    /// Makes slow bodies give way until there is room for so many bytes, or says that there is
-    /// none.
+    /// Makes slow bodies give way until there is room for this many bytes; fails if there is none.
     fn make_room(&mut self, number: u64, party: Party, bytes: usize) -> Result<(), Problem> {
         while let Err(short) = self.ledger.check(party, bytes, BOUNDS) {
             let victim = match short {
@@ -176,8 +175,8 @@ impl State {
         candidates.min_by_key(|(_, entry)| entry.bytes_per_second()).map(|(number, _)| *number)
     }
 
-    /// The slowest body that is not complete, of the party that holds most. Only parties that hold
-    /// more than this one would.
+    /// The slowest body that is not complete, of the party that holds most. Only parties count that
+    /// hold more than this party would hold.
     fn slowest_of_the_largest_party(&self, party: Party, bytes: usize) -> Option<u64> {
         let own = self.ledger.held_by(party) + bytes;
         let others =
@@ -188,7 +187,7 @@ impl State {
         largest.filter(|(held, _)| *held > own).and_then(|(_, party)| self.slowest_of(party))
     }
 
-    /// Forgets a body and gives its memory back.
+    /// Removes a body and releases its memory.
     fn remove(&mut self, number: u64) -> Option<Entry> {
         let entry = self.claims.remove(&number)?;
         self.ledger.give_back(entry.party, entry.held);
@@ -233,7 +232,7 @@ mod tests {
         ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
     }
 
-    /// A body of the largest size of which so much has arrived.
+    /// A body of the largest size, of which this many bytes have arrived.
     fn arrived(limit: &BodyMemoryLimit, number: u8, bytes: usize) -> Result<Claim, String> {
         let mut claim = limit.claim(Some(client(number)));
         claim
@@ -247,7 +246,7 @@ mod tests {
         let limit = BodyMemoryLimit::default();
         let mut slow = arrived(&limit, 1, 100_000).expect("room");
         let mut fast = arrived(&limit, 1, 4_000_000).expect("room");
-        // The new body is slower than both, so it is the one that is refused.
+        // The new body is slower than the two others, so the new one is refused.
         let refused = arrived(&limit, 1, 70_000).expect_err("the share is taken");
         assert!(refused.starts_with("the bodies of this client"), "{refused}");
         let newcomer = arrived(&limit, 1, 1_000_000).expect("room, because the slow one gives way");

@@ -1,5 +1,6 @@
 //! Which client a request comes from, as far as limits for each client go: the other end of the
-//! connection, or what a trusted proxy says of it (RFC 7239 `Forwarded`, and `X-Forwarded-For`).
+//! connection, or the address that a trusted proxy names (RFC 7239 `Forwarded`, and
+//! `X-Forwarded-For`).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -11,15 +12,15 @@ use crate::Network;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Most proxies on the way that are followed; a longer list is not read to its end.
+/// Most entries of a list of proxies that are followed; the rest of a longer list is ignored.
 const HOPS_MAX: usize = 16;
 
-/// Bits of an IPv6 address that tell clients apart: a network of one client has at least this many
-/// (RFC 6177).
+/// The bits of an IPv6 address by which clients are told apart: a client owns a whole network of
+/// addresses with the same first 64 bits (RFC 6177).
 const IPV6_CLIENT_MASK: u128 = u128::MAX << 64;
 
-/// What an address begins with that stands for a user, at the other end of a unix socket: a network
-/// that no packet comes from (RFC 6666).
+/// The prefix of addresses that stand for a user at the other end of a unix socket. The network is
+/// the discard prefix (RFC 6666), from which no packet comes.
 const OF_USERS: u128 = 0x0100 << 112;
 
 /// The client of a request, an extension of every request that came over a socket. Limits for each
@@ -31,19 +32,19 @@ const OF_USERS: u128 = 0x0100 << 112;
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// The client at the other end of a unix socket: what runs as this user of this machine.
+    /// The client at the other end of a unix socket: all programs of this user on this machine.
     pub fn of_user(user: u32) -> Self {
         Self(IpAddr::V6(Ipv6Addr::from_bits(OF_USERS | u128::from(user))))
     }
 
-    /// The user at the other end of a unix socket.
+    /// The user that this address stands for; `None` for a network address.
     fn user(self) -> Option<u32> {
         let IpAddr::V6(address) = self.0 else { return None };
         let bits = address.to_bits();
         u32::try_from(bits & !IPV6_CLIENT_MASK).ok().filter(|_| bits & IPV6_CLIENT_MASK == OF_USERS)
     }
 
-    /// The client at this end of a connection.
+    /// The client at the other end of a connection.
     pub fn of_peer(peer: IpAddr) -> Self {
         if Self(peer).user().is_some() {
             return Self(peer);
@@ -59,8 +60,8 @@ impl ClientAddress {
     /// The client of a request: the peer, or behind a trusted one the nearest address that is not
     /// trusted.
     ///
-    /// Where both headers are there and do not agree, the proxy may have set one of them only and
-    /// passed the client's own on, so neither is believed.
+    /// If both headers are there and disagree, the proxy may have set one of them and passed on the
+    /// client's own other header. So neither is believed.
     pub fn of_request(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let peer = peer.to_canonical();
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
@@ -88,7 +89,7 @@ impl fmt::Display for ClientAddress {
 }
 
 /// Walks a list of proxies from the nearest one on, as long as they are trusted. Each proxy adds
-/// what it saw at the end, so nothing that a client wrote is believed.
+/// the address that it saw at the end of the list, so no entry that a client wrote is believed.
 fn nearest_untrusted(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -97,13 +98,13 @@ fn nearest_untrusted(
 ) -> Option<IpAddr> {
     let mut nearest = None;
     let lines = headers.get_all(name).into_iter().rev();
-    // Split from the right, so that a quote that a client left open does not swallow what follows.
-    // No address has a comma.
+    // The list is split from the right, so that a quote that a client left open cannot hide the
+    // entries behind it. No address has a comma.
     let entries =
         lines.map(HeaderValue::to_str).flat_map(|line| line.unwrap_or_default().rsplit(','));
     for entry in entries.take(HOPS_MAX) {
-        // An obfuscated or unknown one cannot be followed; the proxy that named it is the last that
-        // is known.
+        // An obfuscated or unknown address cannot be followed; the proxy that named it counts as
+        // the client.
         let Some(address) = address_of(entry.trim()) else { break };
         nearest = Some(address);
         if !is_trusted(address) {
@@ -116,9 +117,9 @@ fn nearest_untrusted(
 /// The address in an entry of `X-Forwarded-For`.
 fn address_of_entry(entry: &str) -> Option<IpAddr> {
     let address = entry.parse().ok().or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()));
-    // `[2001:db8::1]`, without a port.
+    // An IPv6 address in brackets without a port: `[2001:db8::1]`.
     let address = address.or_else(|| entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok());
-    // No proxy sees a user of this machine.
+    // A proxy cannot name a user of this machine, so such an address is ignored.
     let address = address.filter(|address| ClientAddress(*address).user().is_none());
     address.map(|address| address.to_canonical())
 }

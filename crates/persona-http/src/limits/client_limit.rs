@@ -1,8 +1,9 @@
-//! Turns of one kind, shared out among clients: the next one is for the client that has the fewest.
+//! Turns of one kind, which are shared among clients: the next turn goes to the client that has the
+//! fewest.
 //!
-//! So a client alone may have all of them, and as soon as another one waits, it gets no more until
-//! both have as many. The store bounds the same work once more, without knowing clients, for as
-//! long as the work lasts.
+//! So a single client may have all turns; as soon as a second one waits, the first gets no more
+//! until both have the same number. The store bounds the same work again, without knowledge of
+//! clients.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -43,7 +44,7 @@ struct Waiting {
     turn: oneshot::Sender<Turn>,
 }
 
-/// A turn, until this is dropped.
+/// A turn, which ends when the value is dropped.
 pub struct Turn {
     limit: Arc<ClientLimit>,
     client: Client,
@@ -51,7 +52,7 @@ pub struct Turn {
 
 impl ClientLimit {
     /// A limit of this many turns. `what` names a turn in the message of a client that gets none:
-    /// it stands behind "the wait for".
+    /// the message puts it behind "the wait for".
     pub fn new(what: &'static str, turns: usize) -> Arc<Self> {
         Arc::new(Self { what, turns, wait_max: WAIT_MAX, state: Mutex::default() })
     }
@@ -64,7 +65,7 @@ impl ClientLimit {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future gives the place in the queue up.
+    /// Dropping the future gives up the place in the queue.
     pub async fn turn(self: &Arc<Self>, client: Option<ClientAddress>) -> Result<Turn, Error> {
         let client = client.map(|address| address.0);
         let granted = {
@@ -91,7 +92,7 @@ impl ClientLimit {
         self.try_turn_of(client, (self.turns / 2).max(1))
     }
 
-    /// The same, where a client has at most so many.
+    /// Takes a turn that is free now. A client has at most `of_client` turns.
     pub fn try_turn_of(
         self: &Arc<Self>,
         client: Option<ClientAddress>,
@@ -136,8 +137,8 @@ impl ClientLimit {
             state.take(waiting.client);
             waiting
         };
-        // A request that ended meanwhile drops the turn, and a turn that is dropped goes to the
-        // next request.
+        // If the request has ended meanwhile, the turn is dropped, and dropping it grants the turn
+        // to the next request.
         let _ = waiting.turn.send(Turn { limit: Arc::clone(self), client: waiting.client });
     }
 }
@@ -187,7 +188,7 @@ mod tests {
     async fn ask(limit: &Arc<ClientLimit>, number: u8) -> JoinHandle<Result<Turn, Error>> {
         let limit = Arc::clone(limit);
         let asked = tokio::spawn(async move { limit.turn(Some(client(number))).await });
-        // On a runtime of one thread the other task goes as far as it can.
+        // On a runtime of one thread, yielding lets the other task run until it waits.
         tokio::task::yield_now().await;
         asked
     }

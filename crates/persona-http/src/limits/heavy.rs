@@ -1,11 +1,11 @@
-//! Bodies that take too long for a serving thread, and the turns of clients at them.
+//! Turns for bodies that take too long to read on a serving thread.
 //!
-//! A serving thread answers all others meanwhile, and many bodies can be complete at the same
-//! moment. So a medium body is read elsewhere, by few requests at a time, and clients take turns.
-//! A large body makes its whole request heavy: it takes a second to read, check and fold, and many
-//! times its size in memory. The turn of a heavy request is kept until its answer. It is held by
-//! the work and not only by the request: a client that goes away does not make room for another one
-//! before its work has ended.
+//! A serving thread has many other requests to answer. So a medium body is read on a blocking
+//! thread, few bodies at the same time, and clients take turns. A large body makes its whole
+//! request heavy: reading, checking and folding it takes up to a second and many times its size in
+//! memory. The turn of a heavy request is kept until its answer. It is held by the work and not
+//! only by the request: a client that goes away does not make room for another one before its work
+//! has ended.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -15,15 +15,15 @@ use persona_storage::Turns;
 
 use crate::problem::{Code, Problem};
 
-/// A larger body is medium: to read it takes more than about a tenth of a millisecond, and a worker
-/// can have a thousand of them at once. Ordinary personas have a few thousand bytes, which take
-/// less than the way to another thread and back.
+/// A body over this size is medium: reading it takes more than about a tenth of a millisecond, and
+/// a worker can have a thousand of them at once. Ordinary personas have a few thousand bytes;
+/// reading them takes less time than a switch to another thread and back.
 const LIGHT_BODY_BYTES_MAX: usize = 8 * 1024;
-/// A larger body is large: it takes more than about a millisecond.
+/// A body over this size is large: reading it takes more than about a millisecond.
 const MEDIUM_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Requests that are worked on at a time in one process, of each kind. The largest take a hundred
-/// times their body in memory for a moment, and a processor each; more would only make each take
-/// longer.
+/// Requests of each weight that one process works on at the same time. The largest take a hundred
+/// times the size of their body in memory for a moment, and a processor each; more at once would
+/// only make each take longer.
 const TURNS: usize = 2;
 
 /// How much work it is to read a body.
@@ -33,12 +33,12 @@ pub(crate) enum Weight {
     Light,
     /// Another thread reads it.
     Medium,
-    /// The same, and its request is heavy to its end.
+    /// Another thread reads it, and its request keeps the turn until its answer.
     Large,
 }
 
 impl Weight {
-    /// The weight of a body of so many bytes.
+    /// The weight of a body of this size.
     pub(crate) const fn of(bytes: usize) -> Self {
         if bytes <= LIGHT_BODY_BYTES_MAX {
             Self::Light
@@ -64,7 +64,7 @@ impl Default for HeavyTurns {
 }
 
 impl HeavyTurns {
-    /// Waits for a turn at a body that is not light.
+    /// Waits for a turn to read a body that is not light.
     pub(crate) async fn take(
         &self,
         weight: Weight,

@@ -1,7 +1,7 @@
 //! How much of a bounded amount of memory each client holds.
 //!
-//! A ledger only counts. What is counted, and what happens when there is too little, is said where
-//! it is used: bodies in `body_memory.rs`, answers in `answer_memory.rs`.
+//! A ledger only counts. Its users decide what is counted and what happens when memory is short:
+//! `body_memory.rs` for bodies, `answer_memory.rs` for answers.
 
 use std::collections::HashMap;
 
@@ -33,13 +33,13 @@ pub(crate) struct Bounds {
 #[derive(Default, Debug)]
 pub(crate) struct Ledger {
     held: usize,
-    /// What was given back since this was last asked for.
+    /// The bytes that were released since the last call of `take_given_back`.
     given_back: usize,
     by_party: HashMap<Party, usize>,
 }
 
 impl Ledger {
-    /// What one party holds.
+    /// The bytes that one party holds.
     pub fn held_by(&self, party: Party) -> usize {
         self.by_party.get(&party).copied().unwrap_or_default()
     }
@@ -55,13 +55,13 @@ impl Ledger {
         if exceeds(self.held, bounds.all) { Err(Short::OfAll) } else { Ok(()) }
     }
 
-    /// Counts the memory of something that was made and is refused: it is given back without having
-    /// been held.
+    /// Counts memory of an answer that was built and is refused as released, although it was never
+    /// held.
     pub fn refused(&mut self, bytes: usize) {
         self.given_back = self.given_back.saturating_add(bytes);
     }
 
-    /// What was given back since this was last called.
+    /// The bytes that were released since the last call of this method.
     pub fn take_given_back(&mut self) -> usize {
         std::mem::take(&mut self.given_back)
     }
@@ -72,7 +72,7 @@ impl Ledger {
         *self.by_party.entry(party).or_default() += bytes;
     }
 
-    /// Counts bytes that a party holds no more.
+    /// Counts bytes that a party releases.
     pub fn give_back(&mut self, party: Party, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
         self.given_back = self.given_back.saturating_add(bytes);

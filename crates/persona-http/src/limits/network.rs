@@ -16,7 +16,7 @@ const UNIX_PREFIX: u8 = 64;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Network {
     address: IpAddr,
-    /// How many bits, from the left: 0 to 32 for IPv4, to 128 for IPv6.
+    /// The number of bits that are compared, from the left: 0 to 32 for IPv4, 0 to 128 for IPv6.
     prefix: u8,
 }
 
@@ -24,9 +24,10 @@ impl Network {
     /// The word for all clients of unix sockets.
     pub const UNIX: &str = "unix";
 
-    /// Reads `address` or `address/bits`. Bits beyond those are refused, because one of both
-    /// numbers is wrong; and so are IPv4 addresses as IPv6 ones (`::ffff:10.0.0.0/104`), because
-    /// addresses are compared as what they are.
+    /// Reads `address` or `address/bits`. An address with bits set beyond the prefix is refused,
+    /// because either the address or the number must be wrong. IPv4 addresses in the form of IPv6
+    /// (`::ffff:10.0.0.0/104`) are refused too, because clients' addresses are never in this form
+    /// when they are compared.
     pub fn parse(text: &str) -> Option<Self> {
         if text == Self::UNIX {
             let address = ClientAddress::of_user(0).0;
@@ -57,12 +58,13 @@ impl Network {
         }
     }
 
-    /// Whether all of them are IPv4 addresses in the form of IPv6 (RFC 4291, section 2.5.5.2).
+    /// Whether the range consists of IPv4 addresses in the form of IPv6 (RFC 4291, section
+    /// 2.5.5.2).
     fn is_mapped(&self) -> bool {
         matches!(self.address, IpAddr::V6(address) if self.prefix >= MAPPED_PREFIX && address.to_ipv4_mapped().is_some())
     }
 
-    /// Whether this address is one of them.
+    /// Whether this address is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(first), IpAddr::V4(other)) => {

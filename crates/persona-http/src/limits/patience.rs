@@ -1,16 +1,17 @@
-//! How long a client is waited for: a stock of time that waiting uses up and progress fills again.
+//! How long the server waits for a client: a stock of time that waiting uses up and progress
+//! refills.
 //!
-//! One rule for both directions. A body that comes in and an answer that goes out must each move on
-//! at a least rate; a pause is paid for out of the stock. Only time that was spent waiting for the
-//! client counts, so that a worker that is itself busy never blames a client for it.
+//! One rule for both directions. A body that comes in and an answer that goes out must move at a
+//! minimum rate; a pause is taken from the stock. Only time spent waiting for the client counts, so
+//! that a busy worker never ends a connection because of its own delay.
 
 use std::time::Duration;
 
-/// Least rate of a body or an answer, in bytes a second, over any time that is longer than the
+/// Minimum rate of a body or an answer, in bytes a second, over any time that is longer than the
 /// stock. A bad mobile connection (EDGE) is faster; 8 MiB take at most nine minutes.
 pub const BYTES_PER_SECOND_MIN: u32 = 16 * 1024;
 
-/// The time that a client may still be waited for.
+/// The time that the server still waits for a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Patience {
     left: Duration,
@@ -28,13 +29,14 @@ impl Patience {
         self.left
     }
 
-    /// A wait came to its end. One that was longer than it may last was not ended in time, because
-    /// this process itself had no turn; the client is not charged for it.
+    /// Takes a wait from the stock. A wait longer than allowed was not ended in time because this
+    /// process itself was delayed, so nothing is taken for it.
     pub fn waited(&mut self, time: Duration) {
         self.left = self.left.checked_sub(time).unwrap_or(self.left);
     }
 
-    /// So many bytes moved on; each adds the time that it may take at the least rate.
+    /// Refills the stock for bytes that moved: each byte adds the time that it takes at the minimum
+    /// rate.
     pub fn progressed(&mut self, bytes: usize) {
         if self.left < self.most {
             let nanos = bytes as u64 * 1_000_000_000 / u64::from(BYTES_PER_SECOND_MIN);

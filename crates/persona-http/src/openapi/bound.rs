@@ -1,4 +1,5 @@
-//! Tests: what tells of the whole server is refused to a token that is bound to an owner.
+//! Tests: operations that show the state of the whole server are refused to a token that is bound
+//! to an owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use super::declared::answered_for_a_token;
 use crate::contract::{OPERATIONS, Scope, Tag};
 use crate::testing::memory_store;
 
-/// Asks for each such operation with such a token, and notes the code of the refusal.
+/// Sends each operation of the group `Server` with a token that is bound to an owner, and adds the
+/// code of the refusal to `met`.
 pub(super) async fn meet(met: &mut BTreeMap<&str, BTreeSet<String>>) {
     let secret = TokenSecret::random().expect("random numbers");
     let made_at = Timestamp::from_micros(0);

@@ -1,4 +1,4 @@
-//! The named parts of the document: schemas, headers and examples.
+//! The named parts of the OpenAPI document: schemas, headers and examples.
 
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(super) fn schemas(types: &mut SchemaGenerator) -> Value {
     schemas.into()
 }
 
-/// How clients say on behalf of which token they ask.
+/// How clients send their token.
 pub(super) fn security_schemes() -> Value {
     json!({
         "token": {
@@ -61,7 +61,7 @@ pub(super) fn examples() -> Value {
             json!({ "summary": facts.title, "description": facts.remedy, "value": value }),
         )
     };
-    // No operation answers that there is none.
+    // No operation answers with this problem, because it means that there is no such operation.
     Code::all()
         .filter(|code| *code != Code::MethodNotAllowed)
         .map(one)

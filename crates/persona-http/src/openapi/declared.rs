@@ -1,8 +1,7 @@
-//! Tests: what an operation can be answered is what it declares, neither less nor more.
+//! Tests: an operation declares exactly the problems that it can answer with.
 //!
-//! Errors of the store are answered by a store that has no other answers; what is refused at the
-//! door is asked for. Beside this, both clients of the tests of the built program hold every answer
-//! against the document.
+//! Errors of the store come from a test store that always fails, other refusals from requests. The
+//! clients in the tests of the built program check every answer against the OpenAPI document too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,7 +33,7 @@ const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
 /// A label that it has.
 const LABEL: &str = "staging";
 
-/// What is decided before a store is asked.
+/// Problems that are decided before the store is asked.
 const AT_THE_DOOR: &[Code] = &[
     Code::TokenRequired,
     Code::TokenRefused,
@@ -87,7 +86,7 @@ fn operations() -> BTreeMap<String, (String, String, BTreeSet<String>)> {
     found
 }
 
-/// A body that nothing is wrong with: the example of the document.
+/// A valid body: the example of the OpenAPI document.
 fn body_for(id: &str) -> Body {
     let row = OPERATIONS.iter().find(|row| row.name == id).expect("an operation");
     let example = row.bodies.iter().find(|body| body.media_type == "application/json");
@@ -109,7 +108,7 @@ async fn code_of(response: Response) -> Option<String> {
     problem["code"].as_str().map(str::to_owned)
 }
 
-/// The same, of a server that wants a token; with the secret of one, if any.
+/// The code of the problem from a server that demands tokens; sent with this secret if any.
 pub(super) async fn answered_for_a_token(
     store: Arc<dyn Store>,
     request: Request<Body>,
@@ -126,7 +125,7 @@ pub(super) async fn answered_for_a_token(
     code_of(response).await
 }
 
-/// What is refused for its token: the code of the refusal, and what the operation is answered.
+/// Requests refused for their token: the expected code of each, and that of the answer.
 async fn refused_for_its_token(
     method: &str,
     path: &str,
@@ -190,8 +189,8 @@ async fn store_with_a_deleted_persona() -> Arc<dyn Store> {
     store
 }
 
-/// The codes of refusals that follow from a good answer of the store: there is no such persona, no
-/// such revision, the persona is deleted, or it has another state than the request says.
+/// The codes of refusals that follow from the state in the store: there is no such persona or
+/// revision, the persona is deleted, or its state does not meet the condition.
 async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<String> {
     let usual = || request(method, path);
     let of_revision = |number| request(method, &path.replace("revisions/1", number));
@@ -230,7 +229,7 @@ async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<St
     codes
 }
 
-/// A request with the condition that it needs; the import of a revision takes none.
+/// A request with the condition that its operation demands; the import of a revision takes none.
 fn on_condition(method: &str, path: &str) -> http::request::Builder {
     let request = Request::builder().method(method).uri(path);
     let is_needed = path.ends_with("/revert")
@@ -238,7 +237,7 @@ fn on_condition(method: &str, path: &str) -> http::request::Builder {
     if is_needed { request.header("if-match", "*") } else { request }
 }
 
-/// A request that nothing is wrong with.
+/// A valid request.
 fn request(method: &str, path: &str) -> http::request::Builder {
     let request = on_condition(method, path);
     if ["POST", "PUT", "PATCH"].contains(&method) {
@@ -263,7 +262,7 @@ async fn every_error_of_a_store_is_declared_where_it_can_be_met_and_no_other() {
             met.entry(id).or_default().insert(code);
         }
     }
-    // Whether a token counts is asked of the store.
+    // A well-formed secret, so that the store is asked for the token.
     let secret = TokenSecret::random().expect("random numbers");
     for row in OPERATIONS.iter().filter(|row| row.scope != Scope::Open) {
         let (method, path, declared) = &operations[row.name];
@@ -343,7 +342,7 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
         let of_tokens = refused_for_its_token(&method, &path, usual).await;
         for (code, answered) in probes.into_iter().chain(of_tokens) {
             let word = code.facts().word;
-            // It brings no document: the rules may have become stricter since that was stored.
+            // A revert is invalid only if the rules are stricter than for the old revision.
             if id == "revert_persona" && code == Code::Invalid {
                 continue;
             }

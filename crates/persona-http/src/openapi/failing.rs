@@ -1,4 +1,4 @@
-//! Tests: a store that has no other answers than an error.
+//! Tests: a store that answers everything with an error.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use persona_storage::{
 
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
 
-/// Fails each time, and the same way.
+/// A store in which every method fails with the error that this function makes.
 pub struct Failing(pub fn() -> Error);
 
 #[async_trait]

@@ -1,8 +1,8 @@
-//! What the server reads in headers, queries and lines of text, as regular expressions (ECMA 262,
-//! without look-around, so that every reader of JSON Schema can use them).
+//! The grammar of headers, queries and lines of text, as regular expressions (ECMA 262, without
+//! look-around, so that every reader of JSON Schema can use them).
 //!
-//! The server takes everything that these say, and little else: a client that keeps to them is
-//! never refused for its form.
+//! The server accepts everything that these expressions match, and little else: a value that
+//! matches is never refused for its form.
 
 use persona_model::{HANDLE_CHARS_MAX, HANDLE_SEGMENTS_MAX, LABEL_CHARS_MAX, OWNER_CHARS_MAX};
 use serde_json::{Value, json};
@@ -11,19 +11,19 @@ use crate::contract::labels::LABEL_PATTERN;
 
 /// Entity tags, or `*` (RFC 9110, section 13.1.1).
 const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
-/// Such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// A date of HTTP, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 const DATE: &str =
     "^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$";
-/// Visible ASCII, or the same as a string of RFC 8941, in quotes.
+/// An idempotency key: visible ASCII, bare or as a string of RFC 8941 in quotes.
 const IDEMPOTENCY_KEY: &str = r#"^([!#-~][!-~]*|"([!#-\[\]-~]|\\["\\])+")$"#;
-/// A line with something in it.
+/// A line that is not blank, without control characters.
 const AUTHOR: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 /// An RFC 3339 time, or a position in the changes of a database.
 const SINCE: &str = r"^([0-9]+-[0-9a-f]{16}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))$";
-/// What a list handed out: fingerprint, identity and sort value, with a list of changes also a
-/// position.
+/// A cursor of a list: fingerprint, identity and sort value in hexadecimal; for a list of changes
+/// also a position.
 const CURSOR: &str = r"^([0-9a-f]{2}){24,}(\.[0-9]+-[0-9a-f]{16})?$";
-/// The number of a line of the feed, with a proof of what it says or without.
+/// The number of a line of the feed, with or without the proof of its content.
 const PLACE: &str = "^[0-9]+(-[0-9a-f]{16})?$";
 /// The hyphenated form of a UUID, in either case.
 const ID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
@@ -41,12 +41,12 @@ pub(super) const NAME: &str = AUTHOR;
 /// A JSON Pointer (RFC 6901).
 pub(super) const POINTER: &str = "^(/([^/~]|~[01])*)*$";
 
-/// What a condition header holds.
+/// The value of a condition header: entity tags, or `*`.
 pub(super) fn entity_tags() -> Value {
     json!({ "type": "string", "minLength": 1, "pattern": ENTITY_TAGS })
 }
 
-/// What `If-None-Match` of a write holds.
+/// The value of `If-None-Match` on a write: `*`.
 pub(super) fn any_tag() -> Value {
     json!({ "type": "string", "enum": ["*"] })
 }
@@ -61,12 +61,12 @@ pub(super) fn idempotency_key(chars_max: usize) -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": chars_max, "pattern": IDEMPOTENCY_KEY })
 }
 
-/// The author of a change, or what the author says of it.
+/// The author of a change, or a note.
 pub(super) fn line(chars_max: usize) -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": chars_max, "pattern": AUTHOR })
 }
 
-/// From where on changes are wanted.
+/// The time or position since which changes are wanted.
 pub(super) fn since() -> Value {
     json!({ "type": "string", "pattern": SINCE })
 }
@@ -96,7 +96,7 @@ pub(super) fn owner() -> Value {
     json!({ "type": "string", "maxLength": OWNER_CHARS_MAX, "pattern": format!("^{OWNER}$") })
 }
 
-/// The same, or nothing.
+/// The name of an owner, or an empty text for personas without an owner.
 pub(super) fn owner_or_none() -> Value {
     json!({ "type": "string", "maxLength": OWNER_CHARS_MAX, "pattern": format!("^({OWNER})?$") })
 }

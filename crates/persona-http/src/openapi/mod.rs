@@ -1,11 +1,11 @@
 //! `GET /api/v1/openapi.json`: the API as an OpenAPI 3.1 document.
 //!
-//! Built from the tables that the server itself runs on, so that it cannot drift: fields from
-//! `persona_model::FIELDS`, store-managed members from `wire.rs`, and everything else from
-//! `contract/`.
+//! The document is built from the tables that the server itself uses, so that it cannot differ from
+//! the server: fields from `persona_model::FIELDS`, store-managed members from `wire.rs`, and
+//! everything else from `contract/`.
 //!
 //! - `paths.rs`: the rows of the table of operations; start there.
-//! - `persona.rs`: the schemas of a persona; `grammar.rs`: of what is no JSON.
+//! - `persona.rs`: the schemas of a persona; `grammar.rs`: the forms of texts that are no JSON.
 //! - `components.rs`: all named schemas, and the headers.
 
 #[cfg(test)]
@@ -39,12 +39,12 @@ use crate::contract::schema;
 /// The document as text; it is the same for the life of the process.
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| written("/"));
 
-/// The document of a server behind a proxy, with what the proxy has in front of every path.
+/// The document of a server behind a proxy: its paths have the prefix of the proxy.
 static BEHIND_PROXY: OnceLock<Bytes> = OnceLock::new();
 
-/// The document of the API at this path.
+/// Writes the document of an API below this path.
 fn written(root: &str) -> Bytes {
-    // Each body that an operation has brings the schemas of its type.
+    // The paths are written first, because each body adds the schemas of its type to `types`.
     let mut types = schema::generator();
     let paths = paths::paths(&mut types);
     let document = Document {
@@ -56,7 +56,7 @@ fn written(root: &str) -> Bytes {
             "license": { "name": "MIT", "identifier": "MIT" },
         }),
         servers: json!([{ "url": root, "description": "This server." }]),
-        // Each operation that can need a token says so.
+        // The document as a whole demands no token; each operation that can need one says so.
         security: json!([]),
         tags: json!([
             { "name": "personas", "description": "Read and change personas." },

@@ -1,4 +1,4 @@
-//! The paths object: every row of the table of operations, as the specification wants it.
+//! The paths object: every row of the table of operations in the form of the specification.
 
 use std::collections::BTreeMap;
 
@@ -213,7 +213,7 @@ fn content(content: Content, types: &mut SchemaGenerator) -> Option<Value> {
     }
 }
 
-/// The schema of a body: a reference, by which the document gets the schema of its type.
+/// The schema of a body: a reference, and the schema of its type is added to `types`.
 fn schema(body: BodySchema, types: &mut SchemaGenerator) -> Value {
     match body {
         BodySchema::Persona(name) => named(name),
@@ -238,7 +238,7 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
         .collect()
 }
 
-/// One answer for each status, with the codes that it can carry.
+/// One answer for each status, with the problem codes that can have it.
 fn problem_answers(codes: &[Code], schema: &Value) -> impl Iterator<Item = (String, Value)> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {

@@ -129,18 +129,18 @@ fn merge_patch() -> Value {
     })
 }
 
-/// A JSON Patch, within this server's bound.
+/// A JSON Patch, with this server's limit of operations.
 fn json_patch() -> Value {
     json!({
         "description": "Operations in order, all or none. A failed test is answered with 409.",
-        // A schema of its own, with the list inside. Where a body is an object or a plain list,
-        // openapi-python-client makes broken code; a body of this form it leaves out with a
-        // warning, and keeps the merge patch.
+        // The list is in a schema of its own. From a body that is an object or a plain list,
+        // openapi-python-client makes broken code; a body of this form it skips with a warning, and
+        // keeps the merge patch.
         "allOf": [named("JsonPatch"), { "maxItems": PATCH_OPERATIONS_MAX }],
     })
 }
 
-/// A JSON Patch as it is everywhere.
+/// A JSON Patch of RFC 6902, without a limit of operations.
 fn json_patch_operations() -> Value {
     let kinds = ["JsonPatchValue", "JsonPatchFrom", "JsonPatchRemove"];
     json!({ "type": "array", "description": "A list of operations (RFC 6902).", "items": { "oneOf": kinds.map(named) } })
@@ -164,7 +164,7 @@ fn operation_with_from() -> Value {
     )
 }
 
-/// The operation of a JSON Patch that has neither.
+/// The operation of a JSON Patch that has neither value nor source.
 fn operation_remove() -> Value {
     operation("Takes a value away.", &["remove"], json!({}))
 }
@@ -218,9 +218,8 @@ fn member(field: &'static Field) -> (&'static str, Value) {
     (field.name, with_description(shape(field.shape), described(field)))
 }
 
-/// A field in a request: null clears it, unless it is required. A default is told in words only:
-/// clients that fill in what a schema calls the default would set every field that they do not
-/// name.
+/// A field in a request: null clears it, unless it is required. The default is only described in
+/// words: clients that fill in the default of a schema would set every field that they do not name.
 fn clearable(field: &'static Field) -> (&'static str, Value) {
     let about = match field.default() {
         Some(Value::Bool(flag)) => format!("{} {flag} by default.", described(field)),
@@ -239,7 +238,8 @@ fn clearable(field: &'static Field) -> (&'static str, Value) {
     )
 }
 
-/// In a form that generators of clients understand: an `anyOf`, and not a list of types.
+/// A schema that also allows null, as an `anyOf`, because generators of clients misread a list of
+/// types.
 fn or_null(schema: Value) -> Value {
     if schema.get("anyOf").is_some() {
         schema
@@ -248,7 +248,8 @@ fn or_null(schema: Value) -> Value {
     }
 }
 
-/// Beside a reference a description would change what some readers make of it.
+/// Adds a description. A reference is wrapped first, because some readers misread a description
+/// beside a reference.
 fn with_description(schema: Value, about: String) -> Value {
     let mut schema =
         if schema.get("$ref").is_some() { json!({ "allOf": [schema] }) } else { schema };
@@ -256,7 +257,7 @@ fn with_description(schema: Value, about: String) -> Value {
     schema
 }
 
-/// What a field is for, with the limits that JSON Schema cannot say.
+/// The description of a field, with the limits that JSON Schema cannot express.
 fn described(field: &Field) -> String {
     match field.shape {
         FieldKind::Text => format!("{} At most {TEXT_BYTES_MAX} bytes of UTF-8.", field.about),
@@ -274,8 +275,8 @@ fn described(field: &Field) -> String {
 }
 
 fn shape(shape: FieldKind) -> Value {
-    // A character has at least one byte, so a limit in bytes also bounds the characters that JSON
-    // Schema counts.
+    // JSON Schema counts characters. A character has at least one byte, so a limit in bytes bounds
+    // them too.
     let text = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
     match shape {
         FieldKind::Name => {
@@ -307,8 +308,7 @@ fn shape(shape: FieldKind) -> Value {
     }
 }
 
-/// A store-managed member that is believed: a client that is generated from the document must send
-/// it.
+/// A store-managed member that the import of a revision takes over, and that is therefore required.
 fn taken_over(managed: &'static Managed) -> (&'static str, Value) {
     let (name, mut schema) = managed_member(managed);
     schema.as_object_mut().expect("a schema is an object").remove("readOnly");

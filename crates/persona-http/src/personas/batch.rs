@@ -1,8 +1,8 @@
 //! `POST /api/v1/personas/batch`: many changes in one request, each with an answer of its own.
 //!
-//! Each item is a write of its own, so it shares transactions with what else is written at the
-//! time, and a large batch does not keep others from the write lock. Items are written while the
-//! rest of the body comes in (`batch_run.rs`). `batch_atomic.rs` is the form that is one write.
+//! Each item is a write of its own, so items share transactions with other requests, and a large
+//! batch does not keep other writers from the write lock. Items are written while the rest of the
+//! body comes in (`batch_run.rs`). An atomic batch, which is one write, is in `batch_atomic.rs`.
 
 use std::sync::Arc;
 
@@ -32,10 +32,11 @@ use crate::middleware::REQUEST_ID;
 use crate::problem::{Problem, note_failure};
 use crate::{ClientAddress, Context};
 
-/// Groups of items that wait between the body and the writes: one is read while another is taken.
+/// Groups of items that may wait between the reading of the body and the writes: one is read while
+/// another one is written.
 const STEPS_WAITING_MAX: usize = 1;
 
-/// Makes many changes, each as if it had been asked for alone.
+/// Makes many changes, each with the result of a single request.
 pub async fn batch_personas(
     State(context): State<Arc<Context>>,
     request: Request,
@@ -58,7 +59,7 @@ pub async fn batch_personas(
     }
 }
 
-/// What the head of a request says of all its items.
+/// Reads what the head of a request says of all its items.
 fn writes_of(context: &Context, parts: &Parts) -> Result<ItemWrites, Problem> {
     media_type_of(&parts.headers, MediaType::PERSONA)?;
     conditions::none(&parts.headers, "is said in each item of a batch")?;
@@ -90,13 +91,13 @@ async fn respond(
     }
 }
 
-/// What an item asked for, as far as its answer needs to know.
+/// The facts of an item that its answer needs.
 pub(super) struct Asked {
     id: PersonaId,
     is_deletion: bool,
     names_no_state: bool,
     brings_document: bool,
-    /// Of a patch.
+    /// The places that a patch names; `None` for other operations.
     places: Option<PatchPlaces>,
 }
 
@@ -144,7 +145,8 @@ impl Asked {
     }
 }
 
-/// The answer to a batch, which says what was kept whatever memory there is.
+/// The answer to a batch. It reports every item that was written, even if there is no memory for
+/// details.
 fn response_of(
     context: &Context,
     client: Option<ClientAddress>,
@@ -166,7 +168,7 @@ fn response_of(
     response
 }
 
-/// The answer with what became of each item.
+/// The answer with the result of each item.
 pub(super) fn respond_with_items(
     context: &Context,
     client: Option<ClientAddress>,

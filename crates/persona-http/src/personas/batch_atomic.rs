@@ -1,7 +1,7 @@
 //! `POST /api/v1/personas/batch?atomic=true`: all changes of a request in one transaction, or none.
 //!
-//! A request that is refused is answered with the problem of the first item that is the reason, and
-//! with its place. What is wrong with the request itself is told of all items at once.
+//! A refusal is the problem of the first item that caused it, with the index of that item. Broken
+//! rules are reported for all items at once.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::extract::request::{MediaType, WriteRequest};
 use crate::problem::Problem;
 use crate::{ClientAddress, Context};
 
-/// Applies all of it or nothing.
+/// Applies all items or none.
 pub(super) async fn respond(
     context: &Arc<Context>,
     mut request: WriteRequest,
@@ -57,7 +57,7 @@ pub(super) async fn respond(
     Ok(respond_with_items(context, client, StatusCode::OK, answer))
 }
 
-/// The writes, or what is wrong with the items: the first problem, and where that is one of rules,
+/// The writes, or the problem of the items: the first one, and if it is about broken rules, with
 /// the broken rules of all items.
 fn all_or_problem(items: Vec<Result<Write, Problem>>) -> Result<Vec<Write>, Problem> {
     let mut writes = Vec::with_capacity(items.len());

@@ -1,7 +1,7 @@
 //! The items of a batch on their way to the store.
 //!
-//! Items of one persona are done one after the other; the rest at the same time, as far as there
-//! are turns. Items wait here, in their order, until there is one.
+//! Items of one persona are written one after the other, others at the same time. Items wait here
+//! in their order until they get a turn.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::extract::item_writes::ItemWrites;
 use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
 use crate::problem::{Code, Problem};
 
-/// Most bytes of all problems in one answer; problems beyond are told without their details. A
+/// Most bytes of all problems in one answer; later problems are reported without details. A
 /// conflict repeats three texts, and a thousand conflicts would take gigabytes.
 const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
@@ -35,26 +35,26 @@ pub(super) struct Batch {
     problem_bytes: AtomicUsize,
 }
 
-/// What became of an item.
+/// The result of an item.
 pub(super) struct Done {
     pub answer: BatchItemAnswer,
-    /// The problem once more, for the log, where a failure of the store caused it.
+    /// The problem again, for the log, if a failure of the store caused it.
     pub failure: Option<Problem>,
 }
 
 impl Batch {
-    /// A batch of the request with this id.
+    /// Begins a batch for the request with this id.
     pub fn new(context: Arc<Context>, request_id: &str, writes: ItemWrites) -> Arc<Self> {
         let problem_bytes = AtomicUsize::new(0);
         Arc::new(Self { context, request_id: request_id.into(), writes, problem_bytes })
     }
 
-    /// Does the items that come, and tells what became of each, in their order; nothing where they
-    /// never may begin.
+    /// Writes the items that arrive, and returns the result of each in their order. Returns nothing
+    /// if the batch was refused before it began.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future withdraws the items that did not have their turn.
+    /// Dropping the future withdraws the items that have not had their turn yet.
     pub async fn run(
         self: Arc<Self>,
         mut from: mpsc::Receiver<Step>,
@@ -124,33 +124,33 @@ impl Batch {
     }
 }
 
-/// An item as a write, with its place among the items.
+/// An item as a write, with its index in the batch.
 struct Placed {
     place: usize,
-    /// What it counts among the bytes that are not answered.
+    /// The bytes that the item counts until it is answered.
     bytes: usize,
     write: Write,
 }
 
-/// What is known of an item while its task runs.
+/// The facts of an item while its task runs.
 struct Started {
     place: usize,
     bytes: usize,
     persona: PersonaId,
 }
 
-/// How far a batch is.
+/// The progress of a batch.
 struct Run {
     batch: Arc<Batch>,
     unanswered: watch::Sender<usize>,
     lanes: Lanes,
     running: JoinSet<Done>,
     started: HashMap<Id, Started>,
-    /// What became of each item so far.
+    /// The result of each item so far.
     all: Vec<Option<Done>>,
-    /// Until when the items may wait that came before the batch was begun; nothing until then.
+    /// The deadline of the items that arrived before the batch was begun; `None` until it is begun.
     begun: Option<Instant>,
-    /// Whether more items may come.
+    /// Whether more items may arrive.
     is_open: bool,
 }
 
@@ -168,7 +168,7 @@ impl Run {
         }
     }
 
-    /// Takes an item that was read. It may wait for its turn from now on, or from when the batch is
+    /// Takes an item that was read. The time of its wait counts from now, or from when the batch is
     /// begun.
     fn take(&mut self, StreamedItem { bytes, item }: StreamedItem) {
         let place = self.all.len();
@@ -212,18 +212,18 @@ impl Run {
         self.unanswered.send_modify(|unanswered| *unanswered -= bytes);
     }
 
-    /// What became of each item; nothing where the batch was never begun.
+    /// The result of each item; nothing if the batch was never begun.
     fn finish(self) -> Vec<Done> {
         if self.begun.is_none() { Vec::new() } else { self.all.into_iter().flatten().collect() }
     }
 }
 
-/// The items that wait, by persona.
+/// The items that wait, by persona, so that items of one persona are written in order.
 #[derive(Default)]
 struct Lanes {
-    /// Those that may be done now, in their order.
+    /// The items that may be written now, in their order.
     ready: VecDeque<Placed>,
-    /// The personas of which an item is ready or being done, with the items behind it.
+    /// The personas of which an item is ready or being written, with the items that wait behind it.
     busy: HashMap<PersonaId, VecDeque<Placed>>,
 }
 
@@ -237,12 +237,12 @@ impl Lanes {
         }
     }
 
-    /// Another item that may be done now.
+    /// The next item that may be written now.
     fn next(&mut self) -> Option<Placed> {
         self.ready.pop_front()
     }
 
-    /// The item of this persona is done, and the next one may follow.
+    /// Marks the item of this persona as done, so that its next item may follow.
     fn is_free(&mut self, persona: PersonaId) {
         match self.busy.get_mut(&persona).and_then(VecDeque::pop_front) {
             Some(next) => self.ready.push_back(next),

@@ -1,4 +1,4 @@
-//! Bodies of batches that are watched while they are read: how much of one is held at a time.
+//! Tests of the memory that a batch holds while its body is read.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,11 +20,11 @@ use crate::{BodyMemoryLimit, ClientAddress, Context, router};
 
 const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 const PIECE_BYTES: usize = 16 * 1024;
-/// What is held at most of a body of small items: what is not answered, and the pieces that
-/// come on top, once as they came and once as an item that is not complete.
+/// Most bytes of a body of small items that are held: the unanswered items, the pieces that were
+/// read last, and the incomplete next item.
 const HELD_BYTES_MAX: usize = 1024 * 1024 + 4 * PIECE_BYTES;
 
-/// A body that is always ready, and notes how much memory is held whenever it is asked for more.
+/// A body that is always ready, and records how much memory is held each time it is polled.
 struct Watched {
     rest: Bytes,
     bodies: BodyMemoryLimit,
@@ -64,7 +64,7 @@ async fn send(context: &Context, body: String) -> (StatusCode, Value, usize) {
     (status, answer, most.load(Ordering::Relaxed))
 }
 
-/// A batch of so many new personas with a text of so many bytes.
+/// A batch of `items` new personas, each with a text of `text_bytes` bytes.
 fn batch(items: usize, text_bytes: usize) -> String {
     let text = "x".repeat(text_bytes);
     let item = format!(r#"{{"op":"create","document":{{"name":"Ada","description":"{text}"}}}}"#);

@@ -14,7 +14,7 @@ use crate::extract::request::WriteRequest;
 use crate::extract::{conditions, etag};
 use crate::problem::Problem;
 
-/// Deletes the persona so that it can be brought back. A repetition changes nothing.
+/// Soft-deletes the persona, so that it can be undeleted. Deleting it again changes nothing.
 pub async fn delete_persona(
     State(context): State<Arc<Context>>,
     request: WriteRequest,

@@ -1,4 +1,4 @@
-//! `GET` and `HEAD /api/v1/personas/{id}`: the hot path. The store's bytes go out as they are.
+//! `GET` and `HEAD /api/v1/personas/{id}`: the hot path. The bytes of the store are sent unchanged.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub async fn get_persona(
     }
 }
 
-/// Answers with this persona, or with a revision of it.
+/// Answers with the current state of a persona, or with one of its revisions.
 pub(super) async fn respond(
     context: &Context,
     request: Request,
@@ -64,8 +64,8 @@ pub(super) async fn respond(
     }
 }
 
-/// The answer to a read of the current state, which the store was asked for once: the persona is
-/// there, deleted, or was never there.
+/// The answer to a read of the current state. One look into the store tells whether the persona
+/// exists, is deleted, or never existed.
 pub(crate) fn answer_to_read(
     context: &Context,
     method: &Method,
@@ -89,12 +89,12 @@ fn found_answer(
     client: Option<ClientAddress>,
     answer: Representation,
 ) -> Result<Response, Problem> {
-    // A cache has to ask for a past revision before each use too: after a restore the number of the
-    // revision can belong to other content.
+    // A cache must revalidate a past revision too: after a restore of a backup the number can
+    // belong to other content.
     Ok(if conditions::is_known(headers, &answer)? {
         let mut response = responses::without_body(StatusCode::NOT_MODIFIED, &answer);
         if method == Method::HEAD {
-            // Without this header the HTTP library says 0, and the answer to HEAD has to tell the
+            // Without this header the HTTP library sends 0, but the answer to HEAD must have the
             // length of the answer to GET (RFC 9110, section 8.6).
             response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
         }
@@ -105,7 +105,7 @@ fn found_answer(
     })
 }
 
-/// The persona at this revision.
+/// The representation of a persona at a revision.
 pub(crate) async fn at_revision(
     context: &Context,
     view: View<'_>,
@@ -119,8 +119,8 @@ pub(crate) async fn at_revision(
     }
 }
 
-/// The persona, at a revision where the request names one. A large persona is read on another
-/// thread, and clients take turns at that.
+/// The persona, or the revision that the request names. A large persona is read on another thread,
+/// for which clients take turns.
 async fn found(
     context: &Context,
     view: View<'_>,

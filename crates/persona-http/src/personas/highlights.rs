@@ -1,8 +1,8 @@
-//! Where the words of a search are in the personas of a page.
+//! Highlights: where the words of a search are in the personas of a page.
 //!
-//! To find them can take as long as the search itself, or longer, and the client chooses the query:
-//! a small page may have a heavy search. So the work is never done on a serving thread, and it ends
-//! when its time is over or the client has left.
+//! Finding them can take longer than the search itself, even for a small page, because the client
+//! chooses the query. So the work is never done on a serving thread, and it ends when its time is
+//! over or the client has left.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ use super::list::elsewhere;
 use crate::contract::page::Snippet;
 use crate::problem::Problem;
 
-/// The highlights of some answers as a JSON text: a list for each, in their order.
+/// The highlights of some personas as a JSON text: a list for each persona, in their order.
 ///
-/// The work has the turn itself, until it has ended, also when the client does not wait for it.
+/// The work holds the turn until it has ended, even if the client has left before.
 ///
 /// # Errors
 ///
-/// The problem of [`Error::ReadTimedOut`] when it takes longer than `limit`, of [`Error::Damaged`]
-/// for an answer that is no JSON.
+/// The problem of [`Error::ReadTimedOut`] when the work takes longer than `limit`, and of
+/// [`Error::Damaged`] when a stored persona is no JSON.
 ///
 /// # Cancellation
 ///
@@ -43,11 +43,11 @@ pub(super) async fn made(
     elsewhere(work).await
 }
 
-/// How long the work goes on.
+/// The limits of the work: its time, and the presence of its client.
 struct Time {
     until: Instant,
     limit: Duration,
-    /// There as long as the request is.
+    /// Can be upgraded as long as the request exists.
     client: Weak<()>,
 }
 
@@ -90,7 +90,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    /// Tells on which thread it is given back.
+    /// A turn that reports on which thread it is dropped.
     struct Turn(mpsc::Sender<ThreadId>);
 
     impl Drop for Turn {

@@ -14,8 +14,8 @@ use crate::extract::request::{MediaType, WriteRequest};
 use crate::extract::{conditions, past};
 use crate::problem::Problem;
 
-/// Keeps a revision as it was, times and authors too: the first one of a new persona, or the next
-/// one.
+/// Stores a revision with its own times and authors: the first revision of a new persona, or the
+/// next one of an existing persona.
 pub async fn import_revision(
     State(context): State<Arc<Context>>,
     mut request: WriteRequest,

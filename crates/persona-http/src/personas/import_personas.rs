@@ -1,8 +1,8 @@
 //! `POST /api/v1/import`: the items of a file, each a write of its own with an answer of its own.
 //!
-//! Items are told apart by their identities, as by `persona import`: what is there already is never
-//! overwritten unless that is asked for, and a second run over a file adds nothing. Items of one
-//! persona are done one after the other; the rest at the same time, as far as there are turns.
+//! Items are told apart by their identities, as in `persona import`: an existing persona is never
+//! overwritten unless the client asks for it, and a second run over a file adds nothing. Items of
+//! one persona are written one after the other, others at the same time, as far as there are turns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,10 +31,10 @@ use crate::extract::{conditions, file};
 use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
 use crate::problem::{Problem, note_failure};
 
-/// How often an update is tried while others change the same persona.
+/// Most tries of an update while other clients change the same persona.
 const UPDATE_ATTEMPTS_MAX: usize = 5;
 
-/// Imports a file, or tells what would become of it.
+/// Imports a file, or with `mode=validate` reports what an import would do.
 pub async fn import_personas(
     State(context): State<Arc<Context>>,
     mut request: WriteRequest,
@@ -44,7 +44,7 @@ pub async fn import_personas(
     let on_duplicate = parameters.value(&ON_DUPLICATE).unwrap_or(OnDuplicate::Skip);
     parameters.done()?;
     conditions::none(&request.parts.headers, "is not understood here: a file has many personas")?;
-    // Read before the body is worked on, so that a bad header changes nothing.
+    // The headers are read before the body, so that a request with a bad header changes nothing.
     request.writes(&context, Vec::new(), false)?;
     let read = file::items(&mut request, &context).await?;
     let viewer = request.viewer()?;
@@ -80,8 +80,8 @@ pub async fn import_personas(
     Ok(response)
 }
 
-/// The report of an item before anything is done with it. What was not done for any reason has
-/// failed.
+/// The report of an item before it is written. It says `failed`, so that an item that is never
+/// written counts as failed.
 fn report_of(read: &file::Read) -> ImportItem {
     let of = |Location { line, index }: Location, name: Option<String>| ImportItem {
         line,
@@ -104,9 +104,10 @@ fn report_of(read: &file::Read) -> ImportItem {
     }
 }
 
-/// The items as the client may keep them. One that is bound to an owner does not choose identities:
-/// an item that is no persona of its own gets an identity that follows from both, so that a second
-/// run over the file adds nothing either. And its documents are its owner's.
+/// Adapts the items to the reach of the client. A client that is bound to an owner does not choose
+/// identities: an item with an identity that is not one of the client's personas gets one derived
+/// from owner and item, so that a second run over the file adds nothing. The documents get the
+/// client's owner.
 async fn own_items(
     view: View<'_>,
     items: impl Iterator<Item = (usize, Item)>,
@@ -139,7 +140,7 @@ fn creation(item: &Item) -> BatchItem {
     BatchItem { operation, named: None, identity, note: None, key: None, fingerprint, bytes }
 }
 
-/// An item with its place in the file, and its creation.
+/// An item with its index in the file, and the write that creates its persona.
 struct Placed {
     place: usize,
     item: Item,
@@ -169,13 +170,13 @@ struct Import {
     on_duplicate: OnDuplicate,
 }
 
-/// What became of an item.
+/// The result of an item.
 struct Done {
     status: ImportStatus,
-    /// The persona, where it is another one than the item says.
+    /// The persona, if its identity differs from that of the item.
     id: Option<PersonaId>,
     errors: Vec<String>,
-    /// The problem, where there is a failure behind it, for the log.
+    /// The problem, for the log, if a failure of the store caused it.
     failure: Option<Problem>,
 }
 
@@ -186,11 +187,11 @@ impl From<ImportStatus> for Done {
 }
 
 impl Import {
-    /// Does all of it.
+    /// Imports all items.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future withdraws the items that did not have their turn.
+    /// Dropping the future withdraws the items that have not had their turn yet.
     async fn run(self: Arc<Self>, lanes: Lanes) -> Vec<(usize, Done)> {
         let (mut waiting, mut all) = (lanes.0.into_iter(), Vec::new());
         let mut running: JoinSet<Vec<(usize, Done)>> = JoinSet::new();
@@ -202,7 +203,7 @@ impl Import {
             }
             match running.join_next().await {
                 None => return all,
-                // What a panic took away stays told as failed.
+                // The items of a task that panicked stay reported as failed.
                 Some(Err(_)) => {}
                 Some(Ok(lane)) => all.extend(lane),
             }
@@ -247,7 +248,7 @@ impl Import {
         self.context.store.view(&self.viewer)
     }
 
-    /// Writes when its turn has come.
+    /// Waits for a turn, and writes.
     async fn write(&self, write: Write) -> Result<Result<(), Error>, Problem> {
         let deadline = self.context.write_deadline();
         let turn = self.context.batch.take(write.client, deadline).await?;
@@ -256,7 +257,7 @@ impl Import {
         Ok(written.map(drop))
     }
 
-    /// Compares an item with the persona that is there, and does what is asked for.
+    /// Compares an item with the existing persona, and does what `on_duplicate` says.
     async fn compare(&self, item: &Item, write: &Write) -> Result<Done, Problem> {
         for _ in 0..UPDATE_ATTEMPTS_MAX {
             let Some(current) = self.view().get(item.id).await? else {
@@ -281,7 +282,7 @@ impl Import {
             let replace = Write { operation, idempotency: None, ..write.clone() };
             match self.write(replace).await? {
                 Ok(()) => return Ok(ImportStatus::Updated.into()),
-                // Another client was faster: what it is now is looked at again.
+                // Another client changed the persona meanwhile; the new state is compared again.
                 Err(Error::Stale { .. }) => {}
                 Err(error) => return Err(Problem::of_persona(id, error)),
             }
@@ -291,7 +292,7 @@ impl Import {
     }
 
     /// Creates a second persona with the content of an item, without its handle, which the first
-    /// one may have.
+    /// persona may have.
     async fn keep_both(&self, item: &Item, write: &Write) -> Result<Done, Problem> {
         let mut content = item.document.to_json();
         if let Some(members) = content.as_object_mut() {
@@ -305,7 +306,8 @@ impl Import {
     }
 }
 
-/// Made anew: the hash that a stored text states may be of an earlier rule.
+/// The hash is computed again, because the stored one may have been made by the rule of an earlier
+/// version.
 fn has_content_of(current: &Representation, item: &Item) -> bool {
     let stored: Option<Value> = serde_json::from_slice(&current.body).ok();
     let document = stored.and_then(|stored| Document::from_representation(&stored).ok());
@@ -326,7 +328,7 @@ fn refused(problem: &Problem) -> Done {
     Done { errors, failure, ..ImportStatus::Failed.into() }
 }
 
-/// The answer, which says what was kept whatever memory there is.
+/// The answer. It reports every item that was written, even if there is no memory for details.
 fn response_of(
     context: &Context,
     client: Option<ClientAddress>,

@@ -26,14 +26,15 @@ use crate::labels::Points;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
-/// Separates a cursor from the position in the feed that the first page of a list of changes told.
+/// Separates a cursor from the position of the first page, which cursors of a list of changes
+/// carry.
 const POSITION_BEHIND: char = '.';
-/// Most names of members in `fields`; a persona has about half as many.
+/// Most names of members in `fields`; a persona has about half as many members.
 const FIELD_NAMES_MAX: usize = 64;
-/// How the text of a page begins, and how it ends.
+/// The start of the text of a page.
 const PAGE_START: &str = "{\"items\":[";
 const PAGE_END: &str = "}";
-/// A page of more bytes is not taken apart on a serving thread.
+/// A page of more bytes is not processed on a serving thread.
 const LIGHT_PAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// Answers with one page.
@@ -58,7 +59,7 @@ pub async fn list_personas(
         }
     };
     // A change that was made after the first page was read may be missing in later pages. So every
-    // page names the position of the first page as the place to go on from.
+    // page tells the position of the first page as the place to go on from.
     page.position = followed.or(page.position);
     let bytes = bytes_of(&page) + highlights.len() + labels.as_ref().map_or(0, Points::bytes);
     let memory = context.answers.reserve(client, bytes)?;
@@ -71,7 +72,7 @@ pub async fn list_personas(
     Ok(response)
 }
 
-/// Does work on a page's texts where no other client waits for it.
+/// Does work on the texts of a page on a blocking thread, so that other clients do not wait for it.
 pub(super) async fn elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -134,7 +135,7 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     Ok(Asked { request, fields, highlight, with_labels, followed })
 }
 
-/// The order; `ranked` tells whether there is something to rank by.
+/// Reads the order of the list; `ranked` tells whether there is a search to rank by.
 fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     let usual = if ranked { Sort::RELEVANCE } else { Sort::DEFAULT };
     let sort = query.value(&row::SORT).unwrap_or(usual);
@@ -148,8 +149,8 @@ fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     sort
 }
 
-/// Where the page starts, and the position that the first page told. A list of changes has that
-/// behind each cursor.
+/// Reads where the page starts, and the position of the first page, which follows the cursor of a
+/// list of changes.
 fn cursor(
     query: &mut Parameters<'_>,
     filter: &Filter,
@@ -173,7 +174,7 @@ fn cursor(
 
 fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
     query.text(&row::FIELDS)?;
-    // Each once, however often it is there.
+    // Each name counts once, even if it is repeated.
     let names: BTreeSet<String> = query
         .texts(&row::FIELDS)
         .flat_map(|value| value.split(','))
@@ -199,7 +200,7 @@ fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
     Some(names.into_iter().collect())
 }
 
-/// About how many bytes a page has as JSON; with only some of the members it has less.
+/// About how many bytes a page has as JSON with all members.
 fn bytes_of(page: &Page) -> usize {
     page.items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 256
 }
@@ -222,7 +223,7 @@ fn page_text(
         highlights: None,
     };
     let frame = serde_json::to_vec(&without_items).expect("a page is JSON");
-    // The texts of the store and of the highlights are put in their places as they are.
+    // The texts of the store and of the highlights are inserted unchanged.
     let (start, rest) = frame.split_at(PAGE_START.len());
     debug_assert_eq!(start, PAGE_START.as_bytes(), "items come first");
     let mut text = Vec::with_capacity(if fields.is_none() { bytes_of(page) } else { 0 });

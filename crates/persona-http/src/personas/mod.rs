@@ -1,5 +1,5 @@
-//! Personas: one file per verb of `/api/v1/personas` and `/api/v1/personas/{id}`; `answer.rs` is
-//! what they answer with.
+//! Personas: one file per verb of `/api/v1/personas` and `/api/v1/personas/{id}`; `responses.rs`
+//! makes the answers.
 
 pub mod batch;
 mod batch_atomic;

@@ -16,7 +16,7 @@ use crate::extract::request::{MediaType, WriteRequest};
 use crate::extract::{conditions, etag};
 use crate::problem::Problem;
 
-/// Changes a part of the document: as a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
+/// Changes a part of the document, by a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
 pub async fn patch_persona(
     State(context): State<Arc<Context>>,
     mut request: WriteRequest,

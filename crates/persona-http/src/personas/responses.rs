@@ -1,4 +1,4 @@
-//! What requests about one persona have in common: its path, and the answers that carry it.
+//! The common parts of requests about one persona: the path, and the answers with the persona.
 
 use std::borrow::Cow;
 
@@ -18,9 +18,10 @@ use crate::limits::answer_memory::{AnswerMemoryLimit, Reservation};
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 
-/// Says that an answer is that of an earlier request with the same key.
+/// The header that marks the stored answer of an earlier request with the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// A cache may keep it but must ask before each use: the next read may see another revision.
+/// A cache may keep the answer but must revalidate it before each use, because the next read may
+/// see another revision.
 pub(super) const ASK_FIRST: HeaderValue = HeaderValue::from_static("private, no-cache");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -29,8 +30,8 @@ fn path_of(id: PersonaId) -> String {
     OperationId::GetPersona.path_of(&[&id.to_string()])
 }
 
-/// The persona that a path names. No persona has a malformed identity. Takes the path itself, so
-/// that a read allocates nothing.
+/// The persona that a path names. A malformed identity is answered as an unknown persona. Works on
+/// the path itself, so that a read allocates nothing.
 pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
     let behind = path.strip_prefix(OperationId::ListPersonas.path());
     let segment =
@@ -40,7 +41,7 @@ pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
     })
 }
 
-/// What a path of a revision has before its number.
+/// The text before the number in the path of a revision.
 const REVISIONS: &str = "/revisions/";
 
 /// The revision of this persona that a path names.
@@ -54,8 +55,8 @@ pub(crate) fn revision_in(path: &str, id: PersonaId) -> Result<Revision, Problem
     })
 }
 
-/// A path in which each character that needs no percent-encoding has none: both are the same path
-/// (RFC 3986, section 6.2.2.2).
+/// Decodes percent-encoded characters that need no encoding, because both spellings are the same
+/// path (RFC 3986, section 6.2.2.2).
 pub fn plain(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);
@@ -96,7 +97,7 @@ pub(crate) fn with_body(
     response
 }
 
-/// An answer of JSON that is no persona, as it is now.
+/// An answer of JSON that is no persona. Caches must revalidate it.
 pub(crate) fn json<T: Serialize>(
     context: &Context,
     client: Option<ClientAddress>,
@@ -105,7 +106,7 @@ pub(crate) fn json<T: Serialize>(
     json_text(context, client, serde_json::to_vec(body).expect("a body is JSON"))
 }
 
-/// The same for what is text already.
+/// An answer of JSON that is text already.
 pub(crate) fn json_text(
     context: &Context,
     client: Option<ClientAddress>,
@@ -118,7 +119,7 @@ pub(crate) fn json_text(
     Ok(response)
 }
 
-/// An answer that only names the revision.
+/// An answer without a body, with the entity tag of the revision.
 pub(super) fn without_body(status: StatusCode, answer: &Representation) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -127,13 +128,14 @@ pub(super) fn without_body(status: StatusCode, answer: &Representation) -> Respo
     response
 }
 
-/// A document with its text, hash and words: made here, where no other write waits for it.
+/// A document with its text, hash and words, which are made here before its turn, so that no other
+/// write waits for them.
 pub(super) fn prepared(document: Document) -> Document {
     document.prepare();
     document
 }
 
-/// Has the store make a change, and answers with the committed row.
+/// Writes to the store, and answers with the committed row.
 pub(crate) async fn respond_with_row(
     context: &Context,
     viewer: &Viewer,
@@ -144,8 +146,8 @@ pub(crate) async fn respond_with_row(
     Ok(response_of(&context.answers, client, written, context.clock.now()))
 }
 
-/// The same for a revision that comes into being with its own number: 201 where it does, 200 where
-/// it is there already.
+/// Imports a revision, and answers with the committed row: 201 if the revision is new, 200 if it
+/// exists already.
 pub(super) async fn respond_with_imported_row(
     context: &Context,
     viewer: &Viewer,
@@ -158,9 +160,9 @@ pub(super) async fn respond_with_imported_row(
     Ok(response_of(&context.answers, client, Written { outcome, ..written }, context.clock.now()))
 }
 
-/// The answer to a write that was committed. It tells of success also where no memory is left to
-/// show the persona: after an error clients would repeat the write, and without an idempotency key
-/// make it twice.
+/// The answer to a write that was committed. It reports success even if there is no memory to show
+/// the persona: after an error a client would repeat the write, and without an idempotency key it
+/// would be made twice.
 fn response_of(
     answers: &AnswerMemoryLimit,
     client: Option<ClientAddress>,
@@ -183,7 +185,8 @@ fn response_of(
     response
 }
 
-/// An answer that names the persona and its revision, where there is no memory to show all of it.
+/// A short answer that names the persona and its revision, when there is no memory to show all of
+/// it.
 fn in_short(status: StatusCode, answer: &Representation) -> Response {
     let mut response = without_body(status, answer);
     let named = json!({ "id": answer.id.to_string(), "revision": answer.revision.number() });
@@ -192,7 +195,7 @@ fn in_short(status: StatusCode, answer: &Representation) -> Response {
     response
 }
 
-/// Has the store make a change, and answers that it is done.
+/// Writes to the store, and answers 204.
 pub(super) async fn respond_no_content(
     context: &Context,
     viewer: &Viewer,
@@ -211,8 +214,8 @@ async fn commit(context: &Context, viewer: &Viewer, write: Write) -> Result<Writ
     written.map_err(|error| refused(id, names_no_state, error))
 }
 
-/// The answer to a write of this persona that was refused. Where its precondition names no state,
-/// the hint says so.
+/// The problem of a refused write of this persona. If its precondition names no state, the hint
+/// says so.
 pub(super) fn refused(id: PersonaId, names_no_state: bool, error: Error) -> Problem {
     match error {
         Error::Stale { current } if names_no_state => Problem::of_no_state(current),
@@ -285,7 +288,7 @@ mod tests {
             .expect("JSON");
             assert_eq!(body, serde_json::json!({ "id": id.to_string(), "revision": 1 }));
         }
-        // When the answer before was read there is memory again.
+        // When the earlier answer has been read, there is memory again.
         assert_eq!(whole.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);
         let again = response_of(&answers, client, written(Outcome::Updated, false), NOW);
         assert_eq!(again.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);

@@ -15,7 +15,7 @@ use crate::extract::request::WriteRequest;
 use crate::extract::{conditions, etag};
 use crate::problem::Problem;
 
-/// Undeletes the persona, as a new revision. A living one stays as it is.
+/// Undeletes the persona, as a new revision. A persona that is not deleted stays unchanged.
 pub async fn undelete_persona(
     State(context): State<Arc<Context>>,
     request: WriteRequest,

@@ -1,7 +1,7 @@
 //! One error answer, and how it becomes a response.
 //!
-//! A [`Problem`] leaves its handler as an extension of an empty response. The middleware, which
-//! knows the id of the request, renders it; so no error body goes out without one.
+//! A [`Problem`] leaves its handler as an extension of an empty response. The middleware renders
+//! the problem, because it knows the id of the request; so every error body has the id.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,40 +17,41 @@ use super::Code;
 use super::store::log_failure;
 use crate::contract::problem_body::{FieldError, ProblemBody};
 
-/// What a request alone says in a header, and an item of a batch in a member.
+/// Headers of a single request, each with the member that stands for it in an item of a batch.
 pub(crate) const HEADERS_AS_MEMBERS: [(&str, &str); 3] = [
     ("If-None-Match", "if_none_match"),
     ("If-Match", "if_match"),
     ("Idempotency-Key", "idempotency_key"),
 ];
 
-/// An error answer. Boxed, because it is the rare side of every result.
+/// An error answer. Boxed, to keep results small in the common case of no error.
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Parts>);
 
 #[derive(Clone, Debug)]
 struct Parts {
     code: Code,
-    /// The members of the body that differ from case to case.
+    /// The body of the answer, without the members that follow from the code.
     body: ProblemBody,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The failure behind it, for the log. Shared, because the extension of a response must be
-    /// clonable and the error is not.
+    /// The failure that caused the problem, for the log. It is shared, because extensions of
+    /// responses must be clonable and the error is not.
     cause: Option<Arc<Error>>,
 }
 
-/// What is damaged. It stays in the process: an extension of the response, which no client gets.
+/// A description of damaged data. It is an extension of the response, for the program itself; no
+/// client gets it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Damage(pub String);
 
 impl Problem {
-    /// A problem with one sentence on this very case.
+    /// Makes a problem with a sentence on the case at hand.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let body = ProblemBody { detail: detail.into(), ..ProblemBody::default() };
         Self(Box::new(Parts { code, body, headers: Vec::new(), cause: None }))
     }
 
-    /// Adds how to go on.
+    /// Adds a hint on what the client can do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.body.hint = Some(hint.into());
@@ -64,7 +65,7 @@ impl Problem {
         self
     }
 
-    /// Sets members that its code has.
+    /// Sets members of the body that belong to the code.
     #[must_use]
     pub fn with(mut self, set: impl FnOnce(&mut ProblemBody)) -> Self {
         set(&mut self.0.body);
@@ -78,26 +79,26 @@ impl Problem {
         self
     }
 
-    /// Adds the failure behind it, which is logged when the problem is answered.
+    /// Adds the failure that caused the problem. It is logged when the problem is answered.
     #[must_use]
     pub fn caused_by(mut self, error: Error) -> Self {
         self.0.cause = Some(Arc::new(error));
         self
     }
 
-    /// Takes over the failure behind another problem.
+    /// Adds the failure that caused another problem.
     #[must_use]
     pub fn caused_as(mut self, other: Self) -> Self {
         self.0.cause = other.0.cause;
         self
     }
 
-    /// The failure behind it.
+    /// The failure that caused the problem, if there is one.
     pub fn cause(&self) -> Option<&Error> {
         self.0.cause.as_deref()
     }
 
-    /// What went wrong, as a word.
+    /// The code of the problem.
     pub fn code(&self) -> Code {
         self.0.code
     }
@@ -108,7 +109,7 @@ impl Problem {
         etag.and_then(|(_, value)| value.to_str().ok())
     }
 
-    /// What happened in this very case.
+    /// The sentence on the case at hand.
     pub fn detail(&self) -> &str {
         &self.0.body.detail
     }
@@ -126,15 +127,14 @@ impl Problem {
         }
     }
 
-    /// The problem without the members that belong to this case alone: for answers that would be
-    /// too long otherwise.
+    /// The problem without details of the case, for answers that would be too long otherwise.
     #[must_use]
     pub fn in_short(&self) -> Self {
         Self::new(self.code(), "the answer has no room for more of this")
     }
 
-    /// The same problem of an item of a batch: places are those in the body of the request, and
-    /// what a request alone says in headers is said in members.
+    /// Turns the problem into that of an item of a batch: pointers lead into the body of the whole
+    /// request, and members are named in place of headers.
     #[must_use]
     pub fn of_item(self, place: usize) -> Self {
         self.of_part("items", place)
@@ -166,7 +166,8 @@ impl Problem {
         self
     }
 
-    /// The same of an item for which nothing of an atomic batch was applied.
+    /// Turns the problem into that of an atomic batch of which no item was applied, because of the
+    /// item at this place.
     #[must_use]
     pub fn not_applied(self, place: usize) -> Self {
         self.of_item(place).with(|body| {
@@ -177,7 +178,8 @@ impl Problem {
         })
     }
 
-    /// The same of a batch that was read as far as these items, which are answered.
+    /// Turns the problem into that of a batch of which only the first `items` items were read and
+    /// answered.
     #[must_use]
     pub fn of_rest(self, items: usize) -> Self {
         self.with(|body| {
@@ -246,7 +248,7 @@ impl Problem {
     }
 }
 
-/// A text with the members of an item in place of the headers that say the same.
+/// A text in which names of headers are replaced by the members of an item that stand for them.
 fn with_members(text: &str) -> String {
     let named = |text: String, (header, member): &(&str, &str)| text.replace(header, member);
     HEADERS_AS_MEMBERS.iter().fold(text.to_owned(), named)
@@ -280,7 +282,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Logs the failure behind a problem, if there is one, and marks the response where it is damage.
+/// Logs the failure that caused a problem, if there is one, and marks the response if the failure
+/// is damage.
 pub fn note_failure(problem: &Problem, response: &mut Response, request_id: &str) {
     let Some(error) = problem.cause() else { return };
     log_failure(error, request_id);
@@ -289,8 +292,8 @@ pub fn note_failure(problem: &Problem, response: &mut Response, request_id: &str
     }
 }
 
-/// Writes the body of an error answer, and logs the failure behind it; other answers stay as they
-/// are.
+/// Writes the body of an error answer, and logs the failure that caused it. Other answers stay
+/// unchanged.
 pub fn render(response: &mut Response, request_id: &str) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     let text = serde_json::to_vec(&problem.body(request_id)).expect("a problem is JSON");

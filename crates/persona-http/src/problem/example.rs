@@ -1,5 +1,5 @@
-//! One example of each problem, for the OpenAPI document: made as the real ones are made, wherever
-//! that is possible.
+//! One example of each problem, for the OpenAPI document: made by the code that makes real
+//! problems, wherever possible.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::origins::refusal;
 
 /// The persona that the examples are about.
 const ID: PersonaId = PersonaId::new(Uuid::from_u128(0x0193_b0c2_7f3e_7a10_8c1d_0000_0000_0001));
-/// Its state.
+/// The entity tag of the persona.
 const CURRENT: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 0x5d0c_7e42 };
 
-/// An answer with this code.
+/// An example answer with this code.
 ///
 /// Failures of the store are written out here, because an example of them would need the error of a
 /// driver.
@@ -101,7 +101,7 @@ fn of_head(code: Code) -> Problem {
     })
 }
 
-/// What the store answers in its normal course.
+/// The example of a problem that follows from an ordinary answer of the store.
 fn of_store(code: Code) -> Problem {
     Problem::from(match code {
         Code::Conflict => Error::Conflicts {

@@ -3,9 +3,9 @@
 //! - `contract/problems.rs` is the table of problem codes with status, title and meaning.
 //! - `list.rs`: that table as an answer.
 //! - `answer.rs`: [`Problem`], and how it becomes a response.
-//! - `refusal.rs`: what is refused before it reaches a handler.
+//! - `refusal.rs`: requests that are refused before they reach a handler.
 //! - `example.rs`: one example of each code, for the OpenAPI document.
-//! - `store.rs`: what each error of the store means to a client.
+//! - `store.rs`: the problem for each error of the store.
 
 mod answer;
 mod example;

@@ -3,25 +3,25 @@
 use super::{Code, Problem};
 use crate::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
-/// Why a request is refused before anything of it is looked at. An extension of the request that is
-/// answered in its place.
+/// The reason for which a request is refused before its content is looked at. It is an extension of
+/// the request, which the middleware answers with the refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// It breaks this rule of RFC 9112.
+    /// The request breaks this rule of RFC 9112.
     Malformed(&'static str),
-    /// It names a host that the server does not answer for.
+    /// The request names a host that the server does not answer for.
     ForeignHost,
     /// Its head is longer than [`HEAD_BYTES_MAX`].
     TooManyBytes,
     /// Its head has more fields than [`HEADERS_MAX`].
     TooManyFields,
-    /// Its head did not come in time.
+    /// The head did not arrive in time.
     TooSlow,
     /// Its body has a transfer coding other than `chunked`.
     UnknownCoding,
     /// No place was free for its connection, and it does not ask for the health of the server.
     NoPlace,
-    /// It is of another version of HTTP than 1.0 and 1.1.
+    /// The version of HTTP is neither 1.0 nor 1.1.
     UnknownVersion,
 }
 

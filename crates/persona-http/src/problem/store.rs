@@ -1,4 +1,4 @@
-//! What each error of the store means to a client.
+//! The problem for each error of the store.
 
 use http::HeaderValue;
 use http::header::{ETAG, RETRY_AFTER};
@@ -10,21 +10,21 @@ use crate::contract::OperationId;
 use crate::contract::problem_body::Conflict;
 use crate::extract::etag;
 
-/// After how many seconds a refused request is worth another try: the queue is worked off within
-/// one.
+/// `Retry-After` of a busy server, in seconds: the queue is empty again within one second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-/// After how many seconds there can be room for another idempotency key: keys are given up as those
-/// of yesterday end, and the maintenance process looks once a minute.
+/// `Retry-After` of a full table of idempotency keys, in seconds: keys expire after a day, and the
+/// maintenance process removes expired keys once a minute.
 const RETRY_KEY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("300");
 
-/// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says,
-/// would give the same tag, and a proxy would change it again.
+/// The hint on an `If-Match` that no state can meet. The usual hint (read again) would not help:
+/// the client would get the same tag, and a proxy would change it again.
 const NO_STATE: &str = "send the ETag as this server sent it, such as \"7-9f3c21aa\": a proxy that compresses answers puts W/ before it, \
                         and a weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone names no content";
 
 impl Problem {
-    /// The answer to a condition that no state can meet, where this one is there.
+    /// The problem of a condition that no state can meet; `current` is the state that the persona
+    /// has.
     pub(crate) fn of_no_state(current: EntityTag) -> Self {
         let detail = format!(
             "the current revision is {}, and nothing in If-Match is an ETag of this server",
@@ -33,7 +33,7 @@ impl Problem {
         Self::at(Code::Stale, current, detail).hint(NO_STATE)
     }
 
-    /// The answer to an error that a read or write of this persona met.
+    /// The problem for an error of a read or write of this persona.
     pub fn of_persona(id: PersonaId, error: Error) -> Self {
         match error {
             Error::NotFound => Self::no_such_persona(&id.to_string()),
@@ -155,7 +155,7 @@ impl From<Error> for Problem {
 }
 
 impl Problem {
-    /// The answer to a failure of the database or of what it stands on.
+    /// The problem for a failure of the database, its disk or its server.
     fn of_failure(error: Error) -> Self {
         let (code, detail) = match &error {
             Error::Unreachable => (Code::Unreachable, "the database cannot be reached now"),
@@ -187,8 +187,8 @@ impl Problem {
     }
 }
 
-/// Logs the failure behind an answer. Errors that are the client's, or that only say that there is
-/// no room now, have no line: their answers say all there is.
+/// Logs the failure that caused an answer. Errors of the client and temporary lack of room are not
+/// logged, because the answer says everything.
 pub(super) fn log_failure(error: &Error, request_id: &str) {
     let cause = std::error::Error::source(error);
     match error {

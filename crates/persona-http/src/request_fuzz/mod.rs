@@ -1,10 +1,10 @@
-//! Random requests to the whole API over a SQLite file. Each begins as one that makes sense and is
-//! then changed by chance: so everything that reads bytes of clients meets bytes that are nearly
-//! right (paths, queries, conditions, cursors, tokens, search texts, bodies, files).
+//! Random requests to the whole API over a SQLite file. Each begins as a valid request and is then
+//! changed at random, so that every parser of clients' bytes gets nearly valid input (paths,
+//! queries, conditions, cursors, tokens, search texts, bodies, files).
 //!
-//! No answer may be a failure of the server, every problem is one that its operation declares, and
-//! afterwards the file is sound. `PERSONA_REQUEST_FUZZ=3600` runs for so many seconds with other
-//! dice each time; the short form throws the same every time. `shape.rs` has the dice.
+//! No answer may be a failure of the server, every problem must be declared by its operation, and
+//! afterwards the file must pass the check. `PERSONA_REQUEST_FUZZ=3600` runs for 3600 seconds with
+//! a new random seed each time; the short form has a fixed seed. `shape.rs` generates the requests.
 
 mod shape;
 
@@ -29,13 +29,14 @@ use crate::contract::OperationId;
 use crate::testing::{FixedClock, context};
 use crate::{AccessRules, Router, router};
 
-/// Requests to one file, which grows with them and makes them slower; the short form has one file.
+/// Requests to one file, after which a new file is begun, because requests become slower as the
+/// file grows. The short form has one file.
 const REQUESTS: u32 = 4_000;
 
-/// The API over a file of its own.
+/// The API over a new file.
 struct Api {
     open: Router,
-    /// Wants a token, and there is none.
+    /// A router that demands tokens, over a store that has none.
     closed: Router,
     known: Known,
     folder: TempDir,
@@ -103,7 +104,7 @@ impl Api {
         Some(status)
     }
 
-    /// Fails where anything in the file contradicts anything else.
+    /// Checks the whole file, and fails if anything in it is inconsistent.
     fn check(self) {
         let path = self.folder.path().join("persona.db");
         drop((self.open, self.closed));
@@ -129,7 +130,7 @@ async fn create(router: &Router) -> (String, String) {
     (path.rsplit('/').next().expect("an identity").into(), text(ETAG))
 }
 
-/// Sends random requests to one file after the other until the time is over; tells how often each
+/// Sends random requests to one file after the other until the time is over; returns how often each
 /// status was answered.
 fn run(mut dice: TestRunner, time: Duration) -> BTreeMap<u16, u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -161,7 +162,7 @@ fn random_requests_are_answered_as_declared_and_break_nothing() {
     }
     let config = Config { rng_seed: RngSeed::Fixed(1), ..Config::default() };
     let seen = run(TestRunner::new(config), Duration::ZERO);
-    // Dice that are broken would meet few kinds of answers.
+    // A broken generator would meet few statuses.
     for status in [200, 201, 204, 207, 304, 400, 401, 404, 410, 412, 415, 422, 428] {
         assert!(seen.contains_key(&status), "nothing was answered {status}: {seen:?}");
     }

@@ -1,4 +1,4 @@
-//! The dice of random requests: which operation, with which values, and how they are spoilt.
+//! The generator of random requests: operation, values, and how the values are spoilt.
 
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
@@ -8,7 +8,7 @@ use proptest::sample::select;
 use crate::contract::OperationId;
 use crate::contract::parameters::ParameterKind;
 
-/// Values that numbers go wrong at.
+/// Edge cases of numbers.
 const NUMBERS: &[&str] = &[
     "0",
     "1",
@@ -24,7 +24,7 @@ const NUMBERS: &[&str] = &[
     "18446744073709551616",
     "NaN",
 ];
-/// Texts that parameters and headers mean something by.
+/// Texts that have a meaning in some parameter or header.
 const WORDS: &[&str] = &[
     "*",
     "true",
@@ -67,7 +67,7 @@ const WORDS: &[&str] = &[
     "Grüße",
     "",
 ];
-/// Parameters and headers beside those that the table names.
+/// Parameters and headers besides those that the table of operations declares.
 const OTHER_NAMES: &[&str] = &["limit", "cursor", "q", "note", "revision", "nothing"];
 const OTHER_HEADERS: &[&str] = &[
     "authorization",
@@ -83,7 +83,7 @@ const OTHER_HEADERS: &[&str] = &[
     "sec-fetch-site",
     "range",
 ];
-/// Types of bodies, right ones and others.
+/// Media types of bodies, valid and invalid ones.
 const TYPES: &[&str] = &[
     "application/json",
     "application/json; charset=utf-8",
@@ -95,7 +95,7 @@ const TYPES: &[&str] = &[
     "",
     "nonsense",
 ];
-/// Bodies that are right for some operation.
+/// Bodies that are valid for some operation.
 const BODIES: &[&str] = &[
     "",
     "{}",
@@ -112,7 +112,7 @@ const BODIES: &[&str] = &[
     "{\"name\":\"One\"}\n{\"name\":\"Two\"}\n",
     "[{\"name\":\"One\"},{\"name\":2}]",
 ];
-/// What is put into a body or a text.
+/// Pieces that are inserted into a body or a text.
 const PIECES: &[&str] = &[
     "\"",
     "{",
@@ -144,16 +144,16 @@ const PIECES: &[&str] = &[
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
 
-/// What there is in the store.
+/// The identities and tags of the store.
 pub struct Known {
     /// The identity of a persona, and of a deleted one.
     pub there: String,
     pub deleted: String,
-    /// The tag that was answered last: mostly that of the first persona.
+    /// The entity tag of the last answer: mostly that of the first persona.
     pub tag: String,
 }
 
-/// A text, before it is known what there is.
+/// The kind of a text, before identities and tags are known.
 #[derive(Clone, Debug)]
 enum Said {
     There,
@@ -173,7 +173,7 @@ impl Said {
     }
 }
 
-/// A change of some bytes; where, as a part of their length.
+/// A change of some bytes; its place is a fraction of the length.
 #[derive(Clone, Debug)]
 enum Spoil {
     Flip(u16, u8),
@@ -212,28 +212,28 @@ fn spoil_all(spoilt: &[Spoil], bytes: &mut Vec<u8>) {
     }
 }
 
-/// A request, before it is known what there is.
+/// A request, before identities and tags are known.
 #[derive(Clone, Debug)]
 pub struct Shape {
     operation: OperationId,
     method: Option<Method>,
     /// The identity in the path.
     id: Said,
-    /// What stands wherever a number is wanted, in the path and in the query, if anything.
+    /// The text to use wherever the path or the query takes a number; `None` for a valid number.
     number: Option<&'static str>,
     query: Vec<(usize, Said)>,
     headers: Vec<(usize, Said)>,
-    /// What is sent as `If-Match`, where that is demanded.
+    /// The value of `If-Match`, if the operation demands the header.
     condition: Option<Said>,
     content_type: &'static str,
     body: &'static str,
     spoilt: Vec<Spoil>,
-    /// Whether it goes to a server that wants a token.
+    /// Whether the request is sent to the router that demands tokens.
     pub wants_token: bool,
 }
 
 impl Shape {
-    /// The request; `None` where it is none in the words of HTTP, which the library would refuse.
+    /// The request; `None` if it cannot be written in HTTP, so that the library would refuse it.
     pub fn request(&self, known: &Known) -> Option<Request<Body>> {
         let row = self.operation.row();
         let values = [&encoded(self.id.of(known)), self.number.unwrap_or("1")];
@@ -278,14 +278,14 @@ impl Shape {
     }
 }
 
-/// Mostly one of the first names, sometimes one of the others.
+/// Mostly one of `names`, sometimes one of `others`.
 fn chosen<'a>(names: &[&'a str], others: &[&'a str], index: usize) -> &'a str {
     let all = names.len() * 4 + others.len();
     let at = index % all;
     if at < names.len() * 4 { names[at % names.len()] } else { others[at - names.len() * 4] }
 }
 
-/// With everything in percent-encoding that cannot be in a path or a query.
+/// Percent-encodes every byte that cannot be in a path or a query.
 fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -324,7 +324,7 @@ fn spoils() -> impl Strategy<Value = Vec<Spoil>> {
     prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(spoil, 1..5)]
 }
 
-/// None in most requests, so that many come as far as what they are for.
+/// Empty in most requests, so that many requests get past the checks of their parameters.
 fn few(said: impl Strategy<Value = Said>) -> impl Strategy<Value = Vec<(usize, Said)>> {
     let some = prop::collection::vec((any::<usize>(), said), 1..3);
     prop_oneof![2 => Just(Vec::new()), 1 => some]

@@ -11,9 +11,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-/// A file as it is, and compressed.
+/// A file of the studio, uncompressed and compressed.
 struct File {
-    /// Its folder and name.
+    /// The folder and the name of the file.
     path: &'static str,
     plain: &'static [u8],
     gzip: &'static [u8],
@@ -22,20 +22,20 @@ struct File {
 const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/studio_files.rs"));
 const INDEX: &str = include_str!(env!("STUDIO_INDEX"));
 
-/// Where the page has the address of the files, and where the list of its modules.
+/// Places in the page for the address of the files and for the list of its modules.
 const VERSION_PLACE: &str = "{version}";
 const MODULES_PLACE: &str = "<!-- modules -->";
 
-/// What the page may load and do (Content Security Policy, level 3): what this server has, and
-/// nothing else. No script and no style is part of the markup, and no other page may frame it.
+/// What the page may load and do (Content Security Policy, level 3): only files of this server.
+/// Inline scripts and styles are forbidden, and no other page may frame it.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// The address of a file names its content, so a browser never has to ask again.
+/// The address of a file contains a hash of the content, so a browser never needs to revalidate it.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// The page with the address of its files, made at the first use.
+/// The page with the addresses of its files, made at the first use.
 struct Page {
     /// The first hexadecimal digits of a SHA-256 over all files.
     version: String,
@@ -83,7 +83,7 @@ pub(crate) fn page(headers: &HeaderMap) -> Response {
     response
 }
 
-/// The answer with the file at a path, where there is one of this version.
+/// The answer with the file at a path; `None` where this version has no such file.
 pub(super) fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let name = path.strip_prefix("/studio/")?.strip_prefix(&PAGE.version)?.strip_prefix('/')?;
     let file = FILES.iter().find(|file| file.path == name)?;
@@ -107,12 +107,12 @@ pub(super) fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     Some(response)
 }
 
-/// What stands behind the last dot of the name of a file.
+/// The extension of a file name.
 fn ending(file: &File) -> &'static str {
     file.path.rsplit('.').next().unwrap_or_default()
 }
 
-/// Whether a list of codings has gzip with a weight above zero (RFC 9110, section 12.5.3).
+/// Whether `Accept-Encoding` lists gzip with a weight above zero (RFC 9110, section 12.5.3).
 fn takes_gzip(list: &str) -> bool {
     list.split(',').any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
@@ -125,8 +125,7 @@ fn takes_gzip(list: &str) -> bool {
 mod tests {
     use super::{FILES, INDEX, MODULES_PLACE, PAGE, VERSION_PLACE, ending, takes_gzip};
 
-    /// Most bytes of all scripts, and of all style sheets, compressed: what a writer on a slow line
-    /// waits for.
+    /// Most bytes of all scripts, compressed; a user on a slow line waits for them.
     const SCRIPT_BYTES_MAX: usize = 70_000;
     const STYLE_BYTES_MAX: usize = 15_000;
     /// Most files: each is a request at the first visit.

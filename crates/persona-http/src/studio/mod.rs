@@ -1,8 +1,8 @@
 //! The web studio: its page at `/`, and its files.
 //!
-//! The files are part of the program (`build.rs`). Their address has a hash of all of them, so a
-//! browser keeps them for ever and never mixes those of two versions. The page itself is asked for
-//! anew each time, and names the files.
+//! The files are part of the program (`build.rs`). Their addresses contain a hash of all files, so
+//! a browser keeps them for ever and never mixes files of two versions. The page names the files
+//! and is revalidated each time.
 
 #[cfg(feature = "studio")]
 mod files;

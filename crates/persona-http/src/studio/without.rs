@@ -1,4 +1,5 @@
-//! A program without the studio: browsers are led to the documentation, and there are no files.
+//! A build without the studio: browsers are redirected to the documentation, and there are no
+//! files.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
@@ -6,7 +7,7 @@ use http::header::VARY;
 
 use crate::contract::OperationId;
 
-/// Leads a browser to the documentation.
+/// Redirects a browser to the documentation.
 pub(crate) fn page(_: &HeaderMap) -> Response {
     ([(VARY, "Accept")], Redirect::to(OperationId::GetDocs.path())).into_response()
 }

@@ -11,10 +11,10 @@ use crate::{Document, FIELDS, PATCH_OPERATIONS_MAX};
 pub struct DocumentDiff {
     /// The names of the fields that differ, in the order of [`FIELDS`].
     pub changed: Vec<&'static str>,
-    /// A JSON Patch (RFC 6902) that makes the second document of the first: at most
+    /// A JSON Patch (RFC 6902) that turns the first document into the second: at most
     /// [`PATCH_OPERATIONS_MAX`] operations.
     pub patch: Vec<Value>,
-    /// The texts that are in both and differ.
+    /// The texts that both documents have and that differ.
     pub texts: Vec<TextDiff>,
 }
 
@@ -23,16 +23,18 @@ pub struct DocumentDiff {
 pub struct TextDiff {
     /// Where the text is: a JSON Pointer (RFC 6901) into both documents.
     pub pointer: String,
-    /// Whether the texts were too large to be compared line by line: then one hunk holds everything
-    /// between what they begin and end with in common.
+    /// Whether the texts were too large to be compared line by line. Then one hunk holds everything
+    /// between the lines at the start and at the end that both texts have in common.
     pub is_coarse: bool,
-    /// What differs, with some lines around.
+    /// The lines that differ, each group with [`TEXT_CONTEXT_LINES`](crate::TEXT_CONTEXT_LINES)
+    /// lines of context.
     pub hunks: Vec<Hunk>,
 }
 
 /// Compares two documents.
 ///
-/// A field of which the parts would take too many operations is replaced as a whole.
+/// A field that differs in too many parts is replaced as a whole, so that the patch keeps to
+/// [`PATCH_OPERATIONS_MAX`].
 pub fn diff_documents(from: &Document, to: &Document) -> DocumentDiff {
     let mut changed = Vec::new();
     let mut patches = Vec::new();
@@ -58,8 +60,8 @@ pub fn diff_documents(from: &Document, to: &Document) -> DocumentDiff {
     DocumentDiff { changed, patch: within_limit(patches), texts }
 }
 
-/// The operations of all fields, where those of the fields with the most are exchanged for one each
-/// until they are few enough.
+/// The operations of all fields, at most [`PATCH_OPERATIONS_MAX`]. While there are too many, the
+/// field with the most operations is replaced as a whole by one operation.
 fn within_limit(mut patches: Vec<(String, &Value, Vec<Value>)>) -> Vec<Value> {
     let count = |patches: &[(String, &Value, Vec<Value>)]| -> usize {
         patches.iter().map(|(_, _, operations)| operations.len()).sum()

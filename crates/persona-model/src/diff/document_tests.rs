@@ -1,4 +1,5 @@
-//! Laws of differences: what they are made of gives the second document of the first.
+//! Laws of differences: the JSON Patch and the hunks of a difference turn the first document into
+//! the second.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ fn document(members: Value) -> Document {
     Document::from_json(members).expect("a document")
 }
 
-/// Texts with lines in common.
+/// Texts that are likely to have lines in common.
 fn text() -> impl Strategy<Value = String> {
     prop::collection::vec("[ab]{0,2}( [abc中]{1,3}){0,3}", 0..12).prop_map(|lines| lines.join("\n"))
 }
@@ -49,7 +50,7 @@ fn side(hunk: &Hunk, other: LineSide) -> Vec<String> {
     lines.map(|line| line.spans.iter().map(|span| span.text.as_str()).collect()).collect()
 }
 
-/// Puts the second side of each hunk in the place of the first.
+/// Applies hunks to a text: the lines of the first side are replaced by those of the second.
 fn patched(text: &str, of_text: &TextDiff) -> String {
     let before: Vec<&str> = text.split('\n').collect();
     let (mut after, mut place) = (Vec::new(), 0);
@@ -125,7 +126,7 @@ fn texts_with_too_many_lines_that_differ_are_told_as_a_whole() {
     let diff = check(&of(text("abc")), &of(text("xyzw")));
     let [TextDiff { is_coarse: true, hunks, .. }] = &diff.texts[..] else { panic!("not coarse") };
     assert_eq!((hunks.len(), hunks[0].from_line), (1, 1));
-    // One line of many words is not taken apart either.
+    // A single line of very many words is not compared word by word either.
     let words = |word: &str| word.repeat(TEXT_BYTES_MAX / word.len());
     let diff = check(&of(words("a b ")), &of(words("c d ")));
     let [TextDiff { is_coarse: false, hunks, .. }] = &diff.texts[..] else { panic!("{diff:?}") };

@@ -1,12 +1,12 @@
 //! What differs between two documents: as a JSON Patch for programs, and as hunks of lines and
 //! words for people.
 //!
-//! - `document.rs`: both, for two whole documents; start there.
+//! - `document.rs`: the difference of two whole documents, in both forms; start there.
 //! - `values.rs`: the JSON Patch.
 //! - `text.rs`: the hunks of a text.
-//! - `words.rs`: what a word is here.
+//! - `words.rs`: what counts as a word when lines are compared.
 //!
-//! The work is bounded by the sizes of what is compared, and not by a clock, so that every process
+//! The work is bounded by the number of lines and words, and not by a clock, so that every process
 //! gives the same answer every time.
 
 mod document;

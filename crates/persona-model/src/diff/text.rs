@@ -1,19 +1,20 @@
-//! Hunks of lines, and in them the words that differ.
+//! The hunks of two texts: the lines that differ, and in these lines the words that differ.
 
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use super::words::words;
 
-/// Lines around what differs.
+/// Lines of context before and after the lines that differ.
 pub const TEXT_CONTEXT_LINES: usize = 3;
 
-/// How much comparing one diff may take: the sum, over everything that is compared, of the square
-/// of how many lines or words differ at most. 8,192 lines of which none is in both texts take it
-/// all, about a tenth of a second; what comes after that is told as a whole.
+/// Most work of one diff, in pairs of items. Comparing two lists of lines or words costs the square
+/// of the number of items that differ. 8,192 lines of which none is in both texts use up the whole
+/// budget, about a tenth of a second; texts that come after that are told as one coarse hunk.
 pub const DIFF_WORK_MAX: u64 = 8_192 * 8_192;
 
-/// Words that both sides have must make up at least one part in so many of the longer side. With
-/// less in common, single words that happen to be on both sides would only distract.
+/// Two lines are compared word by word only if the words in common are at least this fraction (1/4)
+/// of the longer line. With less in common, single words that happen to be on both sides would only
+/// distract.
 const COMMON_WORDS_PART: usize = 4;
 
 /// The work that is left for one diff.
@@ -28,7 +29,8 @@ impl Default for Work {
 }
 
 impl Work {
-    /// Takes the work of comparing this many items, if it is left.
+    /// Takes the work of comparing this many items out of the budget; `false` if too little is
+    /// left.
     fn take(&mut self, from: usize, to: usize) -> bool {
         let items = u64::try_from(from.saturating_add(to)).unwrap_or(u64::MAX);
         let left = self.left.checked_sub(items.saturating_mul(items));
@@ -40,32 +42,33 @@ impl Work {
 /// Some neighbouring lines, of which at least one differs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hunk {
-    /// Number of its first line in the first text, from 1; where it has no line of the first text,
-    /// the one before which it stands.
+    /// Number of the first line of the hunk in the first text, from 1. A hunk without lines of the
+    /// first text stands before this line.
     pub from_line: usize,
-    /// The same in the second text.
+    /// Number of the first line of the hunk in the second text, counted like `from_line`.
     pub to_line: usize,
-    /// The lines: where some differ, those of the first text before those of the second.
+    /// The lines of the hunk in order. Where lines differ, those of the first text come before
+    /// those of the second.
     pub lines: Vec<HunkLine>,
 }
 
 /// A line of a hunk.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HunkLine {
-    /// Which text it is in.
+    /// Which of the texts the line is in.
     pub side: LineSide,
-    /// Its parts, without the end of the line.
+    /// The parts of the line in order, without the line break.
     pub spans: Vec<Span>,
 }
 
 /// Which text a line is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineSide {
-    /// In both.
+    /// The line is in both texts.
     Both,
-    /// In the first.
+    /// The line is in the first text only.
     From,
-    /// In the second.
+    /// The line is in the second text only.
     To,
 }
 
@@ -74,11 +77,11 @@ pub enum LineSide {
 pub struct Span {
     /// The text.
     pub text: String,
-    /// Whether it is not in the other text.
+    /// Whether the other text does not have this part.
     pub is_changed: bool,
 }
 
-/// The hunks that make the second text of the first, and whether they are coarse.
+/// The hunks that turn the first text into the second, and whether they are coarse.
 pub(super) fn hunks(from: &str, to: &str, work: &mut Work) -> (Vec<Hunk>, bool) {
     let (before, after): (Vec<&str>, Vec<&str>) =
         (from.split('\n').collect(), to.split('\n').collect());
@@ -97,7 +100,7 @@ pub(super) fn hunks(from: &str, to: &str, work: &mut Work) -> (Vec<Hunk>, bool) 
     (hunks, is_coarse)
 }
 
-/// Everything between what both begin and end with.
+/// One replacement of everything between the common start and the common end of both texts.
 fn coarse(start: usize, (from, to): (usize, usize), end: usize) -> Vec<DiffOp> {
     let equal = |old_index, new_index, len| DiffOp::Equal { old_index, new_index, len };
     let between =
@@ -133,7 +136,7 @@ fn whole(side: LineSide, line: &str, is_changed: bool) -> HunkLine {
     HunkLine { side, spans }
 }
 
-/// The lines of both sides, with the words of each that the other does not have.
+/// The lines of both sides that differ. Words that the other side does not have are marked.
 fn differing_lines(old: &[&str], new: &[&str], work: &mut Work) -> Vec<HunkLine> {
     let in_whole = || {
         let old = old.iter().map(|line| whole(LineSide::From, line, true));

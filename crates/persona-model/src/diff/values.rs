@@ -1,4 +1,4 @@
-//! The JSON Patch (RFC 6902) that makes one value of another.
+//! The JSON Patch (RFC 6902) that turns one value into another.
 
 use serde_json::{Map, Value, json};
 
@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 #[derive(Default)]
 pub(super) struct Pairs<'a>(pub Vec<(String, &'a str, &'a str)>);
 
-/// The operations, in the order in which they have to be applied. Lists are compared from both of
-/// their ends, and what is between item by item.
+/// The operations of the patch, in the order in which they must be applied. Lists are matched from
+/// both of their ends, and what is left in the middle item by item.
 pub(super) fn operations<'a>(
     pointer: &str,
     from: &'a Value,
@@ -26,7 +26,7 @@ pub(super) fn operations<'a>(
     }
 }
 
-/// The operation that puts a value in the place of another.
+/// The operation that replaces the value at a pointer.
 pub(super) fn replacement(pointer: &str, value: &Value) -> Value {
     json!({ "op": "replace", "path": pointer, "value": value })
 }

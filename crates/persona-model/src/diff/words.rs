@@ -1,15 +1,16 @@
-//! Words of a text that is compared: runs of letters and digits, runs of blanks, and every other
-//! character by itself. Scripts without blanks between words are compared character by character.
+//! What counts as a word when two texts are compared: runs of letters and digits, runs of blanks,
+//! and every other character by itself. Scripts without blanks between words are compared character
+//! by character.
 
-/// From here on characters are mostly those of scripts without blanks between words.
+/// Characters from this one on are mostly those of scripts without blanks between words.
 const IDEOGRAPHS_FROM: char = '\u{2e80}';
 
-/// What sort of character it is: neighbours of one sort are one word.
+/// The sort of a character: neighbouring characters of one sort make up one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Letter,
     Blank,
-    /// By itself.
+    /// The character is a word by itself.
     Single,
 }
 
@@ -25,7 +26,7 @@ fn sort_of(char: char) -> Sort {
     }
 }
 
-/// The words of a text, which together are the text. The end of a line is a word.
+/// Splits a text into words, which joined together are the text again. A line break is a word.
 pub(super) fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut before) = (0, Sort::Single);

@@ -1,8 +1,8 @@
-//! Letters without case, accents and width.
+//! Folds text: removes letter case, accents and width.
 //!
 //! Case is folded fully (Unicode chapter 3.13, the statuses C and F of CaseFolding.txt): `ß` is
-//! `ss`, every sigma the same, ligatures are their letters. As in Unicode's default the dotless `ı`
-//! is no `i`; the dot of `İ` is an accent, so that is one.
+//! `ss`, every sigma the same, ligatures are their letters. As in Unicode's default, the dotless
+//! `ı` is not folded to `i`. `İ` is folded to `i`, because its dot is an accent.
 
 use std::iter::once;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::ops::Range;
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Hands on the folded characters of a text, each with the bytes of the text that it comes from.
+/// Calls `each` with every folded character of a text and the range of bytes that it comes from.
 pub(super) fn folded(text: &str, mut each: impl FnMut(char, Range<usize>)) {
     if is_nfc_quick(text.chars()) == IsNormalized::Yes {
         for (start, char) in text.char_indices() {
@@ -29,7 +29,7 @@ pub(super) fn folded(text: &str, mut each: impl FnMut(char, Range<usize>)) {
     }
 }
 
-/// A tag without its case: what tags are compared by. Accents count.
+/// A tag in folded case, by which tags are compared. Accents count.
 pub fn folded_tag(tag: &str) -> String {
     if tag.is_ascii() {
         tag.to_ascii_lowercase()
@@ -50,7 +50,7 @@ pub(super) fn stands_alone(char: char) -> bool {
     )
 }
 
-/// Whether a character never becomes one with those before it (UAX #15, "NFC boundary").
+/// Whether a character never combines with the characters before it (UAX #15, "NFC boundary").
 fn starts_anew(char: char) -> bool {
     canonical_combining_class(char) == 0 && is_nfc_quick(once(char)) == IsNormalized::Yes
 }
@@ -59,14 +59,14 @@ fn fold(char: char, mut each: impl FnMut(char)) {
     if char.is_ascii() || stands_alone(char) {
         return each(char.to_ascii_lowercase());
     }
-    // Accents and the like become marks of their own, which are left out; wide and joined letters
-    // become plain. What was joined may have a case of its own (as `Ⅷ`), and a mark may be a letter
-    // in its upper case (as the iota below `ᾳ`).
+    // The decomposition (NFKD) makes accents separate marks, which are left out, and wide and
+    // joined letters plain. Case is folded before and after: a joined letter may have a case (`Ⅷ`),
+    // and a mark may be a letter in upper case (the iota below `ᾳ`).
     let plain = without_case(char).nfkd().filter(|part| !is_combining_mark(*part)).nfc();
     plain.flat_map(without_case).filter(|part| !is_combining_mark(*part)).for_each(each);
 }
 
-/// The full case folding. For every character that is the lower case of its upper case, except for
+/// The full case folding. For every character this is the lower case of its upper case, except for
 /// the dotless `ı`, which shares its upper case with `i`. The lower case is taken first, because
 /// `ẞ` is its own upper case.
 fn without_case(char: char) -> impl Iterator<Item = char> {

@@ -1,15 +1,17 @@
-//! How many different words a persona is found by: the time of an index follows their number.
+//! The limit of the different words of one persona that the index holds. The time of an index grows
+//! with their number.
 
 use std::collections::HashSet;
 
-/// Most different words of the longer texts of one persona that it is found by: those before the
-/// first one too many. An index takes time by different words, with all writers waiting. A long
-/// novel has about 30,000.
+/// Most different words of the longer texts of one persona that a search finds; what follows the
+/// word that is one too many is not indexed. Indexing time grows with the number of different
+/// words, and all writers wait for it. A long novel has about 30,000.
 pub const SEARCH_WORDS_MAX: usize = 65_536;
-/// Fewest bytes of a word, with the blank behind it.
+/// Fewest bytes of a word, including the blank behind it.
 const WORD_BYTES_MIN: usize = 2;
 
-/// The words, joined by blanks, before the first one that makes more different ones than so many.
+/// Cuts a text of words, joined by blanks, before the first word that would exceed this number of
+/// different words.
 pub(super) fn up_to(different_max: usize, mut words: String) -> String {
     if words.len() / WORD_BYTES_MIN < different_max {
         return words;
@@ -18,7 +20,7 @@ pub(super) fn up_to(different_max: usize, mut words: String) -> String {
     let mut end = 0;
     for word in words.split(' ') {
         if !different.contains(word) && different.len() == different_max {
-            // The blank before it goes too.
+            // The blank before the first word too many is cut off too.
             words.truncate(end - 1);
             return words;
         }
@@ -54,7 +56,7 @@ mod tests {
         )
         .expect("valid");
         let met = |text: &str| Search::parse(text).expect("a search").is_met_by(&document);
-        // What separates two texts counts as one.
+        // The separator between two texts counts as a word.
         let (last, first_too_many) =
             (format!("w{}", SEARCH_WORDS_MAX - 2), format!("w{}", SEARCH_WORDS_MAX - 1));
         assert!(met(&last) && met("w0") && met("zoe last") && !met(&first_too_many));

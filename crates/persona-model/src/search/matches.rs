@@ -1,28 +1,28 @@
-//! Where the terms of a search are in one text, and at which place most of them are together.
+//! Where the terms of a search are in one text, and where most of them are close together.
 
 use std::ops::Range;
 
 use super::query::{SEARCH_TERMS_MAX, Term};
 use super::words::Words;
 
-/// Most places of one term in one text that are looked at for a snippet, the first ones. So what is
-/// kept for a text is at most this times [`SEARCH_TERMS_MAX`], 3 MiB; an ordinary text of 256 KiB
-/// has its most frequent word less often.
+/// Most places of one term in one text that are looked at for a snippet; later places are ignored.
+/// So a text needs at most 3 MiB of memory (this limit times [`SEARCH_TERMS_MAX`]). In an ordinary
+/// text of 256 KiB the most frequent word is rarer.
 pub(super) const PLACES_MAX: usize = 4096;
-/// Bytes from the first mark within which further ones surely are in the snippet too, whatever the
-/// language.
+/// A further mark that is at most this many bytes behind the first one is in the same snippet in
+/// any language.
 const NEAR_BYTES: usize = 100;
 
-/// A part of a text in which a term is.
+/// A part of a text that one or more terms match.
 #[derive(Clone, Debug)]
 pub(super) struct Match {
-    /// Where, in bytes.
+    /// The range of the part, in bytes of the text.
     pub span: Range<usize>,
-    /// Which terms are exactly there: a bit for each.
+    /// The terms that match exactly this part, one bit for each.
     pub terms: u32,
 }
 
-/// The different ones of these terms.
+/// These terms without duplicates.
 pub(super) fn different(terms: &[Term]) -> Vec<&Term> {
     let mut different: Vec<&Term> = Vec::with_capacity(terms.len());
     for term in terms {
@@ -33,9 +33,9 @@ pub(super) fn different(terms: &[Term]) -> Vec<&Term> {
     different
 }
 
-/// Where in a text the terms are, in order of beginning and end, each part once; of each term the
-/// first [`PLACES_MAX`] places. A text that is none of name and tags is not searched for terms of
-/// those.
+/// The matches of the terms in a text, by start and then by end, each part once. Of each term the
+/// first [`PLACES_MAX`] places count. Terms that apply to name and tags only (`Term::is_of_titles`)
+/// are skipped in other texts.
 pub(super) fn matches(terms: &[&Term], text: &str, is_title: bool) -> Vec<Match> {
     let mut words = Words::with_spans();
     words.add_all(text);
@@ -61,10 +61,10 @@ pub(super) fn matches(terms: &[&Term], text: &str, is_title: bool) -> Vec<Match>
     matches
 }
 
-/// The first of those matches that have most terms near behind them: its number, and a bit for each
-/// of these terms.
+/// The first of the matches that have the most different terms close behind them: its index, and a
+/// bit for each of these terms.
 ///
-/// Each match enters the window once and leaves it once, however near they are to each other.
+/// Each match enters and leaves the window once, so the time is linear in the number of matches.
 pub(super) fn densest(matches: &[Match]) -> Option<(usize, u32)> {
     let mut window = Window::default();
     let mut best: Option<(usize, u32)> = None;
@@ -83,14 +83,14 @@ pub(super) fn densest(matches: &[Match]) -> Option<(usize, u32)> {
     best
 }
 
-/// Matches that follow each other.
+/// A run of matches that follow each other.
 #[derive(Default)]
 struct Window {
-    /// The number of the first match behind it.
+    /// The index of the first match behind the window.
     end: usize,
-    /// How often each term is in it.
+    /// How often each term is in the window.
     counts: [usize; SEARCH_TERMS_MAX],
-    /// Which terms are in it.
+    /// The terms that are in the window, one bit for each.
     terms: u32,
 }
 

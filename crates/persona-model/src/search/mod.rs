@@ -2,11 +2,11 @@
 //!
 //! Words are folded here (`fold.rs`: letter case, accents, width; `words.rs`: what a word is) and
 //! not by a database's tokenizer, so that two backends find the same. Scripts without spaces
-//! between words (Chinese, Japanese, Korean) are cut into single characters, which are then found
-//! as a run; so any part of such a text is found. A symbol such as an emoji is a word of its own.
-//! `query.rs` reads what is searched for, `searched.rs` says what is searched, `snippets.rs` shows
-//! where it is (`matches.rs` looks for all places in one text, and for the best of them),
-//! `limit.rs` says how many words of one persona count.
+//! between words (Chinese, Japanese, Korean) are cut into single characters, and a search looks for
+//! them as a sequence, so that any part of such a text is found. A symbol such as an emoji is a
+//! word of its own. `query.rs` reads what is searched for, `searched.rs` says what is searched,
+//! `snippets.rs` shows where it is (`matches.rs` looks for all places in one text, and for the best
+//! of them), `limit.rs` says how many words of one persona count.
 
 mod fold;
 mod limit;

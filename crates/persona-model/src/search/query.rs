@@ -13,7 +13,7 @@ pub const SEARCH_TERMS_MAX: usize = 32;
 pub struct Term {
     /// The folded words, at least one.
     pub words: Vec<String>,
-    /// Whether the last word may go on (`wiz*`).
+    /// Whether the last word is a prefix (`wiz*`).
     pub prefix: bool,
 }
 
@@ -22,34 +22,33 @@ pub struct Term {
 pub struct Search {
     /// Terms that a persona must have.
     pub wanted: Vec<Term>,
-    /// Terms that it must not have.
+    /// Terms that a persona must not have.
     pub unwanted: Vec<Term>,
 }
 
 /// A search text that asks for nothing that can be looked up.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SearchError {
-    /// It is too long.
+    /// The text is longer than [`SEARCH_BYTES_MAX`]; holds its length in bytes.
     #[error("must have at most {SEARCH_BYTES_MAX} bytes, has {0}")]
     TooLong(usize),
-    /// It has too many terms.
+    /// The text has more than [`SEARCH_TERMS_MAX`] terms; holds their number.
     #[error("must have at most {SEARCH_TERMS_MAX} terms, has {0}")]
     TooManyTerms(usize),
-    /// It has no word: blanks and punctuation only.
+    /// The text has no word, only blanks and punctuation.
     #[error("must have at least one word")]
     NoWord,
 }
 
 impl Search {
-    /// Reads a search text: words, `"phrases"`, `prefix*`, and `-` in front of what must not be
-    /// there.
+    /// Reads a search text: words, `"phrases"`, `prefix*`, and `-` in front of an unwanted term.
     ///
     /// There is no wrong syntax: a quote that is not closed ends with the text, and every other
     /// sign only separates words.
     ///
     /// # Errors
     ///
-    /// [`SearchError`]: it is too long, has too many terms, or no word at all.
+    /// [`SearchError`]: the text is too long, has too many terms, or no word at all.
     pub fn parse(text: &str) -> Result<Self, SearchError> {
         if text.len() > SEARCH_BYTES_MAX {
             return Err(SearchError::TooLong(text.len()));
@@ -68,7 +67,7 @@ impl Search {
                 None => (piece.ends_with('*'), after),
             };
             let words = words_of(piece);
-            // Where no word goes on the star asks for nothing more.
+            // A word to which no letter can be added needs no `*`.
             let prefix = prefix && !words.last().is_some_and(|last| is_closed(last));
             if !words.is_empty() {
                 if unwanted { &mut search.unwanted } else { &mut search.wanted }
@@ -119,11 +118,11 @@ impl Search {
 }
 
 impl Term {
-    /// Whether it is looked for in name and tags only: it ends with one letter that may go on
-    /// (`w*`).
+    /// Whether the term is looked for in name and tags only. It is where it ends with a prefix of
+    /// one letter (`w*`).
     ///
-    /// A tenth of all words of all texts begin with some letter, so looking them up would be
-    /// reading everything.
+    /// About a tenth of all words begin with any given letter, so a look into the longer texts
+    /// would read nearly the whole index.
     pub fn is_of_titles(&self) -> bool {
         self.prefix && self.words.last().is_some_and(|last| last.chars().nth(1).is_none())
     }
@@ -132,11 +131,11 @@ impl Term {
         !self.places(words, 1).is_empty()
     }
 
-    /// Where it is among these words: the number of the first word of each place, in order, and of
-    /// the first `most` places.
+    /// The places of the term among these words: the index of the first word of each place, in
+    /// order, and at most `most` places.
     ///
-    /// What repeats in text and term is not compared again (Knuth, Morris and Pratt), so that a
-    /// phrase of one and the same word takes no longer in a text of that word than any other.
+    /// The algorithm of Knuth, Morris and Pratt compares no word twice, so that a phrase of one
+    /// repeated word is found in linear time even in a text of that word alone.
     pub(super) fn places(&self, words: &[&str], most: usize) -> Vec<usize> {
         let (last, before) = self.words.split_last().expect("a term has a word");
         let is_last = |word: &str| {
@@ -166,7 +165,8 @@ impl Term {
     }
 }
 
-/// For each beginning of these words, by how many of them it ends with a shorter beginning.
+/// The failure table of Knuth, Morris and Pratt: for each prefix of these words, the length of the
+/// longest shorter prefix that it ends with.
 fn shorter_fits(words: &[String]) -> Vec<usize> {
     let mut shorter = vec![0; words.len()];
     let mut fits = 0;

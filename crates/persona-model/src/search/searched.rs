@@ -1,13 +1,13 @@
-//! What of a persona is searched, and the words of it.
+//! Which fields of a persona are searched, and the words of these fields.
 //!
-//! The words of name and tags and those of the longer texts are two values, because an index keeps
-//! them apart: a change of the one leaves the other as it is.
+//! The words of name and tags and those of the longer texts are two values, because they have an
+//! index each: a change of one does not touch the index of the other.
 
 use super::limit::{SEARCH_WORDS_MAX, up_to};
 use super::words::Words;
 use crate::Document;
 
-/// The fields that make up the name.
+/// The fields that are searched as the name.
 pub(super) const NAME_FIELDS: [&str; 3] = ["name", "nickname", "handle"];
 
 /// The lists of texts that are searched.
@@ -27,7 +27,8 @@ pub(super) const TEXT_FIELDS: [&str; 10] = [
     "creator",
 ];
 
-/// The words of the name and of the tags of a persona, which weigh more than those of its texts.
+/// The words of the name and of the tags of a persona, which rank higher than the words of its
+/// texts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TitleWords {
     /// The words of name, nickname and handle.
@@ -80,8 +81,8 @@ fn text_of<'a>(document: &'a Document, field: &str) -> &'a str {
     document.get(field).and_then(|value| value.as_str()).unwrap_or_default()
 }
 
-/// All words of some texts, with a blank between two. A word that no text has separates the texts,
-/// so that no phrase is found across two of them.
+/// All words of some texts, joined by blanks. A separator word that no text has stands between two
+/// texts, so that no phrase is found across them.
 fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut words = Words::default();
     for text in texts {
@@ -103,9 +104,10 @@ mod tests {
     use super::{TextWords, TitleWords, joined};
     use crate::FIELDS;
 
-    /// The indexes take words out by the words that a document has today. If this test fails, a
-    /// word is not what it was when the files of the users were written (a new version of Unicode
-    /// does it too): fill their indexes anew by a migration, and only then change the number.
+    /// A persona is taken out of an index by the words that this program makes of its document. If
+    /// this test fails, the program makes other words than the version that wrote the existing
+    /// files (a new version of Unicode can be the cause). Then add a migration that fills the
+    /// indexes anew, and only then change the number.
     #[test]
     fn no_character_makes_other_words_than_in_the_files_that_exist() {
         let mut hash = Sha256::new();

@@ -1,7 +1,7 @@
-//! Where the words of a search are: a few short parts of the texts, with marks.
+//! Snippets: a few short parts of the texts of a persona, with the words of a search marked.
 //!
-//! Made of the document itself and by the rules of the search, so that it is the same whatever
-//! backend found it.
+//! Snippets are made from the document by the rules of the search, so that they are the same on
+//! every backend.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use super::searched::{GREETING_FIELDS, NAME_FIELDS, TEXT_FIELDS};
 pub const SNIPPETS_MAX: usize = 3;
 /// Most characters of a snippet, without marks and ellipses, and before signs of HTML are escaped.
 pub const SNIPPET_CHARS_MAX: usize = 160;
-/// Characters in front of the first mark, so that it is seen what it is about.
+/// Characters of context in front of the first mark.
 const LEAD_CHARS: usize = 40;
 /// Most bytes of a character.
 const CHAR_BYTES_MAX: usize = 4;
@@ -24,8 +24,8 @@ const CHAR_BYTES_MAX: usize = 4;
 pub struct Snippet {
     /// Which text: a JSON Pointer (RFC 6901) into the persona, such as `/alternate_greetings/1`.
     pub pointer: String,
-    /// The part as HTML: what was found is between `<mark>` and `</mark>`, and no other sign is one
-    /// of HTML. White space is one blank; `…` stands where the text goes on.
+    /// The part as HTML: matches are between `<mark>` and `</mark>`, and everything else is
+    /// escaped. A run of white space is one blank; `…` stands where the text goes on.
     pub html: String,
 }
 
@@ -33,22 +33,22 @@ pub struct Snippet {
 struct Found<'a> {
     pointer: String,
     text: &'a str,
-    /// What is marked there, in order and apart from each other, in bytes; nothing that is surely
-    /// not in the snippet.
+    /// The ranges to mark, in bytes, in order and without overlap. Ranges too far away to be in the
+    /// snippet are left out.
     marks: Vec<Range<usize>>,
-    /// The one that comes first in the snippet.
+    /// The first mark of the snippet.
     first: Range<usize>,
-    /// Which terms are near there: a bit for each.
+    /// The terms near the first mark, one bit for each.
     terms: u32,
 }
 
 impl Search {
-    /// Where the wanted terms are in a persona, as it is answered to clients: at most
-    /// [`SNIPPETS_MAX`] parts of different texts, in the order of name, tags and longer texts.
-    /// Those that show a term that no other one shows come first.
+    /// Shows where the wanted terms are in a representation: at most [`SNIPPETS_MAX`] parts of
+    /// different texts, in the order of name, tags and longer texts. Texts that show a term that no
+    /// earlier text shows come first.
     ///
-    /// `goes_on` is asked before each text, which has 256 KiB at most; `None` as soon as it says
-    /// no.
+    /// `goes_on` is asked before each text, which has 256 KiB at most; the result is `None` as soon
+    /// as it returns `false`.
     pub fn snippets(&self, answer: &Value, goes_on: impl Fn() -> bool) -> Option<Vec<Snippet>> {
         let terms = different(&self.wanted);
         let (mut found, mut seen): (Vec<Found<'_>>, u32) = (Vec::new(), 0);
@@ -60,8 +60,8 @@ impl Search {
             let Some(next) = Found::of(pointer, text, &matches) else {
                 continue;
             };
-            // No other one is ever chosen: a text before it shows the same. So few are kept,
-            // however many texts there are.
+            // A text without a new term is never chosen, because an earlier text shows the same
+            // terms. So only a few texts are kept, however many there are.
             if found.len() < SNIPPETS_MAX || next.terms & !seen != 0 {
                 seen |= next.terms;
                 found.push(next);
@@ -71,7 +71,7 @@ impl Search {
     }
 }
 
-/// The texts that are shown, in their order.
+/// Chooses the texts that are shown, in their order.
 fn chosen(found: Vec<Found<'_>>) -> Vec<Found<'_>> {
     let mut found: Vec<(usize, Found<'_>)> = found.into_iter().enumerate().collect();
     let (mut chosen, mut shown) = (Vec::new(), 0);
@@ -127,7 +127,7 @@ impl<'a> Found<'a> {
             .take(LEAD_CHARS)
             .last()
             .map_or(first.start, |(at, _)| at);
-        // Not in the middle of a word, where the text has blanks.
+        // A snippet does not begin in the middle of a word if there is a blank to begin at.
         let start = if lead == 0 {
             0
         } else {
@@ -212,7 +212,7 @@ mod tests {
         snippets.into_iter().flatten().map(|snippet| (snippet.pointer, snippet.html)).collect()
     }
 
-    /// What is marked in a description.
+    /// The marked parts of a description.
     fn marked(search: &str, text: &str) -> String {
         let found = snippets(search, &json!({ "description": text }));
         found.into_iter().map(|(_, html)| html).collect::<Vec<_>>().join("|")
@@ -307,8 +307,8 @@ mod tests {
         assert_eq!((up_to(5).map(|snippets| snippets.len()), asked.get()), (Some(SNIPPETS_MAX), 5));
     }
 
-    /// As the snippets are meant: each place is compared with all behind it, and everything is
-    /// kept.
+    /// The reference implementation: each place is compared with all places behind it, and nothing
+    /// is dropped early.
     fn naive(search: &Search, answer: &Value) -> Vec<Snippet> {
         let terms = different(&search.wanted);
         let found = texts(answer).filter_map(|(pointer, text, is_title)| {
@@ -368,7 +368,7 @@ mod tests {
                     shown = shown.replace(escaped, sign);
                 }
                 prop_assert!(shown.chars().count() <= SNIPPET_CHARS_MAX);
-                // It is there in the text, but for white space.
+                // The snippet is a part of the text, apart from white space.
                 let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
                 let whole = document.to_json().pointer(&snippet.pointer).and_then(Value::as_str).expect("a text").to_owned();
                 prop_assert!(blanks(&whole).contains(&blanks(&shown)), "{:?} of {:?}", shown, whole);

@@ -1,36 +1,37 @@
-//! What a word is: a run of letters and digits, a character that stands alone, or the signs at the
-//! end or the beginning of a word that belong to it.
+//! What a word is: a run of letters and digits, a character that stands alone, or signs before or
+//! behind a word that belong to it (`C++`).
 //!
-//! `C++`, `C#` and `.NET` are told from `C` and `net` by their signs, which are a word of their own
-//! beside the other: so `c` finds all of them, and `c++` only what has the signs too. Other signs
-//! only separate words: `node.js` is `node` and `js`.
+//! The signs of `C++`, `C#` and `.NET` are a word of their own beside the letters: so `c` finds
+//! `C`, `C++` and `C#`, and `c++` finds only `C++`. Other signs only separate words: `node.js` is
+//! `node` and `js`.
 
 use std::ops::Range;
 
 use super::fold::{folded, stands_alone};
 
-/// Stands between two texts, as a word of its own that no term has, so that no phrase is found
-/// across them. From the private use area, where no letter is.
+/// The separator between two texts: a word that no term has, so that no phrase is found across two
+/// texts. The character is from the private use area of Unicode, where no letter is.
 pub const SEPARATOR: char = '\u{e000}';
 
-/// How the signs that belong to a word are written, which the tokenizer of an index would take for
-/// separators.
+/// The signs that belong to a word, and the private character that an index gets for each. The
+/// tokenizer of an index would take the sign itself for a separator.
 const SIGNS: [(char, char); 3] = [('+', '\u{e001}'), ('#', '\u{e002}'), ('.', '\u{e003}')];
 
-/// Folded words, joined by blanks; built character by character because every write of a persona
-/// does it.
+/// Folded words, joined by blanks; built character by character for speed, because every write of a
+/// persona builds them.
 #[derive(Default)]
 pub(super) struct Words {
     pub joined: String,
-    /// Where each word comes from, in bytes of its text; only where it is asked for.
+    /// The range of the text that each word comes from, in bytes; `None` where no ranges are
+    /// wanted.
     pub spans: Option<Vec<Range<usize>>>,
-    /// Whether the next character belongs to the word before.
+    /// Whether the next letter continues the last word.
     open: bool,
-    /// The signs right before the next character, which decides what they are.
+    /// The signs right before the next character. That character decides whether they are a word.
     run: Option<Run>,
 }
 
-/// One and the same sign, once or several times.
+/// A run of one sign, once or repeated.
 struct Run {
     sign: char,
     count: usize,
@@ -38,7 +39,7 @@ struct Run {
     follows_word: bool,
 }
 
-/// Whether no word goes on after this one.
+/// Whether no letter can be added to this word.
 pub(super) fn is_closed(word: &str) -> bool {
     word.chars().all(|char| stands_alone(char) || SIGNS.iter().any(|(_, written)| *written == char))
 }
@@ -71,7 +72,8 @@ impl Words {
         }
     }
 
-    /// The same as character by character, several times as fast; most texts are like this.
+    /// Adds a text of ASCII only, with the same result as the slow way character by character.
+    /// Several times as fast, and most texts are ASCII.
     fn add_ascii(&mut self, text: &str) {
         let bytes = text.as_bytes();
         let is_word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
@@ -140,8 +142,8 @@ impl Words {
         self.open = false;
     }
 
-    /// What the signs before are, now that is known what follows them; nothing at the end of the
-    /// text.
+    /// Decides what the pending signs are, now that the next character is known; `None` is the end
+    /// of the text.
     fn settle(&mut self, next: Option<char>) {
         if let Some(run) = self.run.take() {
             self.add_run(&run, next);
@@ -168,8 +170,8 @@ impl Words {
 }
 
 impl Run {
-    /// `C++`, `C++17`, `50+`, `C#`, `C#8` and `.NET` have such signs; `a+b`, `page#part`, `...and`
-    /// and lines of `####` have not.
+    /// Whether the signs belong to a word. `C++`, `C++17`, `50+`, `C#`, `C#8` and `.NET` have such
+    /// signs; `a+b`, `page#part`, `...and` and lines of `####` have not.
     fn is_word(&self, next: Option<char>) -> bool {
         let is_letter = |char: char| char.is_alphabetic() && !stands_alone(char);
         match (self.sign, self.count) {
@@ -190,7 +192,7 @@ mod tests {
 
     use super::{Words, is_closed, words_of as words};
 
-    /// The words of a text with their signs as they are typed.
+    /// The words of a text, with the private characters turned back into signs.
     fn typed(text: &str) -> Vec<String> {
         let sign = |char: char| {
             super::SIGNS
@@ -278,7 +280,7 @@ mod tests {
         fn folding_twice_is_folding_once(text in "[ -~]{0,40}|\\PC{0,40}|[aC1 .+#é中]{0,12}") {
             let once = words(&text);
             prop_assert_eq!(words(&format!("{text} é")), [once.clone(), vec!["e".to_owned()]].concat(), "plain or not, alike");
-            // A sign is one only beside its word.
+            // Signs are words only beside the word that they belong to.
             let plain: Vec<String> = once.into_iter().filter(|word| !word.starts_with(['\u{e001}', '\u{e002}', '\u{e003}'])).collect();
             prop_assert_eq!(words(&plain.join(" ")), plain);
         }

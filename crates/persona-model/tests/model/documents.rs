@@ -1,4 +1,4 @@
-//! The limits that the documents name are those of the code.
+//! The limits in the documentation are those of the code.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use persona_model::{
     SNIPPETS_MAX, TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, VALUE_DEPTH_MAX,
 };
 
-/// A number as the documents write it: a comma before every three digits.
+/// A number as the documentation writes it: groups of three digits with commas between.
 fn number(number: usize) -> String {
     let digits = number.to_string();
     let groups =

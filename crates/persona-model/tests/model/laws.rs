@@ -5,7 +5,8 @@ use persona_model::{Document, Merged, Patch, merge_three_way};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// Documents with few fields and few values, so that three of them often agree and often differ.
+/// Documents with few fields and few values, so that three random documents often agree and often
+/// differ.
 fn document() -> impl Strategy<Value = Document> {
     let extensions = prop::collection::btree_map("[pq/~]", 0..3_u8, 0..3);
     ("[ab]", "[ab]?", prop::collection::vec("[xy]", 0..2), extensions).prop_map(|(name, description, tags, extensions)| {
@@ -67,7 +68,7 @@ proptest! {
     #[test]
     fn a_merge_patch_of_a_whole_document_makes_that_document(from in document(), to in document()) {
         let Value::Object(mut patch) = to.to_json() else { unreachable!("a document is an object") };
-        // A merge patch clears only what it names as null.
+        // A merge patch removes a key only if it names the key with null.
         let (Some(Value::Object(keys)), Some(Value::Object(old))) = (patch.get_mut("extensions"), from.get("extensions")) else {
             unreachable!("extensions are an object")
         };

@@ -1,4 +1,4 @@
-//! What a persona is, through the public face of the crate.
+//! Tests of the model through the public interface of the crate.
 
 mod documents;
 mod laws;

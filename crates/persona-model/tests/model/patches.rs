@@ -1,4 +1,4 @@
-//! JSON Patches: what they do, and that none of them does too much.
+//! JSON Patches: what they do, and the bounds of their work.
 
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ fn nested(depth: usize) -> Value {
     (0..depth).fold(json!(0), |inner, _| json!([inner]))
 }
 
-/// RFC 6902, appendix A, as far as a document can have it.
+/// The examples of RFC 6902, appendix A, as far as a persona document allows them.
 #[test]
 fn the_examples_of_rfc_6902_come_out_as_it_says() {
     let cases = [
@@ -236,7 +236,7 @@ fn a_patch_with_too_many_operations_is_refused() {
     assert!(unknown.errors[0].message.len() < 1000, "outside text is repeated in part only");
 }
 
-/// Places of a document that has, or gets, members of these names.
+/// Pointers into a document that has, or gets, members of these names.
 fn place() -> impl Strategy<Value = String> {
     let step = prop_oneof![Just("/a"), Just("/b"), Just("/0"), Just("/1"), Just("/-"), Just("/~1")];
     let top = prop_oneof![4 => Just("/extensions"), 1 => Just("/tags"), 1 => Just("/name"), 1 => Just("")];
@@ -286,9 +286,9 @@ fn every_patch_is_bounded_and_does_what_another_implementation_does(
         let applied = json_patch::patch(&mut theirs, &parsed.0).is_ok();
         match ours {
             Ok(document) => {
-                // Numbers are compared by value here (RFC 6902, section 4.6), and the whole may be
-                // moved onto itself (section 4.4 only forbids a place within it); the other
-                // implementation does neither.
+                // The product compares numbers by value (RFC 6902, section 4.6) and allows moving
+                // the whole document onto itself (section 4.4 only forbids a move into itself). The
+                // other implementation does neither.
                 let is_stricter = operation["op"] == "test"
                     || operation["op"] == "move" && operation["from"] == operation["path"];
                 prop_assert!(
@@ -382,7 +382,8 @@ fn what_is_no_patch_is_told_all_at_once_in_our_own_words() {
 }
 
 proptest! {
-    /// The library reads just what the form allows, so its own words are never needed.
+    /// The library reads exactly the patches that the check of the form accepts, so no client ever
+    /// gets the library's own message.
     #[test]
     fn the_library_and_the_form_agree(
         op in prop::sample::select(vec![json!("add"), json!("remove"), json!("copy"), json!("test"), json!("x"), json!(null)]),

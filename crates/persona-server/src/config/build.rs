@@ -1,4 +1,5 @@
-//! From text to types: the rules of each shape, and the rules between settings.
+//! Turns settings from text into types: the rules of each kind of value, and the rules between
+//! settings.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -82,7 +83,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
 pub(super) struct Reader<'a> {
     settings: &'a [Setting],
     problems: Vec<Problem>,
-    /// Most workers that the database bears.
+    /// Most workers that the database allows.
     workers_max: u16,
 }
 
@@ -94,7 +95,7 @@ impl<'a> Reader<'a> {
             .expect("every setting is a row of the table")
     }
 
-    /// Whether a source has a value for it.
+    /// Whether a source chose a value for this setting.
     pub(super) fn is_chosen(&self, name: &str) -> bool {
         self.setting(name).origin != Origin::Default
     }
@@ -106,7 +107,8 @@ impl<'a> Reader<'a> {
         hint: Option<String>,
     ) {
         let message = message.into();
-        // A file is searched by line; the line alone does not say which setting is meant.
+        // The origin of a value in a file is a line, which does not name the setting, so the
+        // message does.
         let message = match setting.origin {
             Origin::File(..) => format!("{} {message}", setting.key.place()),
             _ => message,
@@ -212,7 +214,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One of the words of a setting, as the value that it stands for.
+    /// Reads the word of a setting as the value that it stands for.
     fn word<T: Default + FromStr>(&mut self, name: &str) -> T {
         let setting = self.setting(name);
         let ValueKind::Word(words) = setting.key.shape else { return T::default() };
@@ -231,8 +233,8 @@ impl<'a> Reader<'a> {
 
     fn log_filter(&mut self, name: &str) -> String {
         let setting = self.setting(name);
-        // A word alone would be taken for the name of a module, and a mistyped level would silence
-        // everything.
+        // The filter takes an unknown word for the name of a module, so a mistyped level would
+        // silence the whole log.
         let is_level = LOG_LEVELS.iter().any(|level| level.eq_ignore_ascii_case(&setting.text));
         let is_filter =
             setting.text.contains(['=', ',']) && EnvFilter::builder().parse(&setting.text).is_ok();
@@ -262,7 +264,7 @@ impl<'a> Reader<'a> {
         (!text.is_empty()).then(|| text.into())
     }
 
-    /// A setting that asks for backups must not be accepted where no backups are made.
+    /// Refuses settings of backups for a database of which the server makes no backups.
     fn refuse_backups(&mut self) {
         let setting = self.setting("backup_every");
         if !setting.text.is_empty() {
@@ -273,8 +275,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A file is named by the path at which it lies from here on, because the WAL and the write lock
-/// lie beside it. Followed once, so that every part of the program means the same file.
+/// Replaces the path of a file by its real path, because the WAL and the write lock are beside the
+/// real file. Links are resolved once, so that every part of the program uses the same file.
 fn at_its_real_path(database: Database) -> Result<Database, (String, Option<String>)> {
     match database {
         Database::File(path) => match real_path(&path) {

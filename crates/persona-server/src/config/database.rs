@@ -7,17 +7,17 @@ use persona_storage::database_url::{DatabaseUrl, DatabaseUrlError};
 use persona_storage::postgres;
 use serde::{Deserialize, Serialize};
 
-/// Where personas are kept.
+/// The database that keeps the personas.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Database {
-    /// In this SQLite file.
+    /// A SQLite file with this path.
     File(PathBuf),
-    /// In the PostgreSQL database with this URL, which may hold a password.
+    /// A PostgreSQL database with this URL, which may contain a password.
     Server(String),
 }
 
 impl Database {
-    /// The file, where it is one.
+    /// The path of the file; `None` for a database on a server.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -26,7 +26,7 @@ impl Database {
     }
 }
 
-/// As people name it, and never with a password.
+/// The path, or the URL without its password.
 impl fmt::Display for Database {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,7 +47,7 @@ fn place_of(url: &str) -> String {
         .map_or_else(|_| "(not a URL)".into(), |settings| settings.place())
 }
 
-/// The text of a setting as it may be shown: a URL without user, password and parameters.
+/// The text of a setting in a form that may be shown: a URL loses user, password and parameters.
 pub fn shown(text: &str) -> String {
     match parse(text) {
         Ok(database @ Database::Server(_)) => database.to_string(),

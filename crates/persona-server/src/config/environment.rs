@@ -13,8 +13,8 @@ use super::value_kind::VARIABLE_PREFIX;
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
-    /// Variables with a value that is not UTF-8. If they were ignored silently, another file than
-    /// the one meant would be used.
+    /// Variables with a value that is not UTF-8. Ignoring them silently could make the program use
+    /// another file than the user meant.
     not_utf8: Vec<String>,
     /// The file of the token that was named on the command line.
     token_file: Option<PathBuf>,
@@ -22,13 +22,13 @@ pub struct Environment {
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Values may be secrets.
+        // Only names are shown, because values can be secrets.
         out.debug_set().entries(self.variables.keys()).finish()
     }
 }
 
-/// How the value begins that Kubernetes gives to `<NAME>_PORT` for a service of that name
-/// (Kubernetes documentation, "Service", "Environment variables").
+/// The start of the value that Kubernetes gives to the variable `<NAME>_PORT` for a service of that
+/// name (Kubernetes documentation, "Service", "Environment variables").
 const KUBERNETES_PORT: &str = "tcp://";
 
 /// The folder of credentials that systemd gives to a service (systemd.exec, `LoadCredential=`).
@@ -36,18 +36,18 @@ const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 /// The credential that is the token for servers.
 const TOKEN_CREDENTIAL: &str = "persona-token";
 
-/// Where the access token for servers is.
+/// The place of the access token that commands send to servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TokenPlace {
-    /// Nowhere.
+    /// There is no token.
     None,
-    /// In a file; `-` is standard input.
+    /// The token is in a file; `-` is standard input.
     File(PathBuf),
-    /// In the variable [`TOKEN_VARIABLE`], which has this value.
+    /// The token is this value of the variable [`TOKEN_VARIABLE`].
     Variable(Hidden),
 }
 
-/// A secret, which is not in a debug text.
+/// A secret, which the debug output does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hidden(pub String);
 
@@ -75,15 +75,15 @@ impl Environment {
         read
     }
 
-    /// The same, with the file of a token that was named on the command line.
+    /// Adds the file of a token that was named on the command line.
     #[must_use]
     pub fn with_token_file(self, token_file: Option<PathBuf>) -> Self {
         Self { token_file, ..self }
     }
 
-    /// Where the access token for servers is, the strongest first: the file that was named on the
-    /// command line, the one of the server's name in the settings, the variable, the credentials of
-    /// systemd.
+    /// The place of the access token for servers. The first of these that is set counts: the file
+    /// named on the command line, the file of the server's profile in the settings, the variable,
+    /// the credentials of systemd.
     pub fn token(&self, of_profile: Option<&Path>) -> TokenPlace {
         if let Some(file) = self.token_file.as_deref().or(of_profile) {
             return TokenPlace::File(file.to_owned());
@@ -109,8 +109,8 @@ impl Environment {
         self.not_utf8.iter().any(|unreadable| unreadable == name)
     }
 
-    /// Whether Kubernetes set a variable for a service named `persona`: its names collide with
-    /// those of settings.
+    /// Whether Kubernetes set a variable for a service named `persona`: their names can be those of
+    /// settings.
     fn is_of_kubernetes(&self, name: &str) -> bool {
         let port = format!("{VARIABLE_PREFIX}PORT");
         let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return false };
@@ -144,7 +144,7 @@ impl Environment {
         self.get("NO_COLOR").is_some() || self.get("TERM") == Some("dumb")
     }
 
-    /// A warning for each variable that looks like ours and is not.
+    /// A warning for each variable that begins like a setting of this program and is none.
     pub(super) fn warnings(&self) -> Vec<String> {
         let known: Vec<String> = KEYS
             .iter()

@@ -1,4 +1,4 @@
-//! A settings file: TOML to rows of text, each with its line.
+//! A settings file: reads TOML into rows of text, each with its line.
 
 use std::path::{Path, PathBuf};
 
@@ -10,17 +10,17 @@ use super::key::{KEYS, Key};
 use super::profile::{self, Profile};
 use super::renamed::setting_of_earlier_name;
 
-/// Most bytes of a settings file; every setting and its comments fit many times over.
+/// Most bytes of a settings file; many times the size of a file with every setting and comments.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// One settings file, as far as it could be read.
 #[derive(Debug, Default)]
 pub struct SettingsFile {
-    /// The settings that it has: name, text, line.
+    /// The settings in the file: name, text, line.
     pub values: Vec<(&'static str, String, usize)>,
-    /// The servers that it has a name for.
+    /// The servers that the file names.
     pub profiles: Vec<Profile>,
-    /// What is wrong with it.
+    /// The problems in the file.
     pub problems: Vec<Problem>,
 }
 
@@ -72,7 +72,8 @@ impl SettingsFile {
                 }
             }
         }
-        // TOML tables come sorted by name; people look for problems from the top of the file down.
+        // The TOML library sorts tables by name, but the user reads problems from the top of the
+        // file down.
         file.problems.sort_by_key(|problem| {
             problem.origin.rsplit(':').next().and_then(|line| line.parse::<usize>().ok())
         });
@@ -148,8 +149,7 @@ impl SettingsFile {
     }
 }
 
-/// A relative path in a settings file is meant relative to that file, wherever the program is
-/// started.
+/// Resolves a relative path in a settings file against the folder of that file.
 pub fn beside(file: &Path, path: &str) -> PathBuf {
     file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
 }

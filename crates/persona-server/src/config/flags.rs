@@ -53,7 +53,7 @@ impl FromArgMatches for Flags {
     }
 }
 
-/// The settings of a server. The setting with which commands find a server is none of them.
+/// The settings of a server. The setting with which commands find a server does not belong to them.
 fn of_serve() -> impl Iterator<Item = &'static Key> {
     KEYS.iter().filter(|key| key.shape != ValueKind::Server)
 }
@@ -61,7 +61,7 @@ fn of_serve() -> impl Iterator<Item = &'static Key> {
 fn argument(key: &'static Key) -> Arg {
     let default = match key.default {
         Default::Text(text) => format!(" [default: {text}]"),
-        // The words of these say what holds without them.
+        // The help texts of these settings name the default themselves.
         Default::Cores | Default::Unset => String::new(),
     };
     let help = format!("{}{default}", key.help);

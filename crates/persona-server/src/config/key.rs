@@ -12,30 +12,29 @@ use super::key_listen::LISTEN;
 use super::value_kind::PLAIN;
 pub use super::value_kind::{Default, Key, ValueKind};
 
-/// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
+/// Longest wait that can be chosen, in milliseconds: one hour. A longer one is a typing error.
 pub const WAIT_MS_MAX: u64 = 3_600_000;
 /// Shortest and longest time that a read may be given, in milliseconds. A shorter one would end
 /// reads of a busy machine; a longer one would keep the WAL from being reset for too long.
 pub const READ_MS_MIN: u64 = 100;
 pub const READ_MS_MAX: u64 = 600_000;
-/// Most memory for answers, in MiB: 1 TiB. More is a slip of the keyboard.
+/// Most memory for answers, in MiB: 1 TiB. More is a typing error.
 pub const ANSWER_MEMORY_MB_MAX: u64 = 1_048_576;
-/// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of log.
+/// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of WAL.
 pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
-/// Largest cache of reads, in MiB: 1 TiB. More is a slip of the keyboard.
+/// Largest cache of reads, in MiB: 1 TiB. More is a typing error.
 pub const READ_CACHE_MB_MAX: u64 = 1024 * 1024;
 /// Largest reserve on the disk, in MiB: 1 TiB.
 pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
-/// Fewest idempotency keys that can be chosen, and most: 300 GB of records. More is a slip of the
-/// keyboard.
+/// Fewest idempotency keys that can be chosen, and most: 300 GB of records. More is a typing error.
 pub const IDEMPOTENCY_KEYS_MIN: u64 = 1_000;
 pub const IDEMPOTENCY_KEYS_CEILING: u64 = 1_000_000_000;
 
 /// Most connections of a worker that can be chosen: with what else it has open they stay below the
 /// limit of open files, 4,096.
 pub const CONNECTIONS_MAX: u64 = 3_072;
-/// Longest time between two backups, in seconds: a year. Longer is no plan.
+/// Longest time between two backups, in seconds: a leap year.
 pub const BACKUP_SECONDS_MAX: u64 = 366 * 86_400;
 /// Most backups that are kept: every minute of a week.
 pub const BACKUPS_MAX: u64 = 10_080;
@@ -44,19 +43,19 @@ pub const BACKUPS_MAX: u64 = 10_080;
 /// pages.
 pub const DOCUMENT_BYTES_MIN: u64 = 64 * 1024;
 
-/// A list of addresses without any: an empty variable counts as not set.
+/// A list of addresses without any: needed because an empty variable counts as not set.
 pub const NO_NETWORKS: &str = "none";
-/// A list of addresses that has all of them, in the word of other servers.
+/// A list of addresses that has all of them, as other servers write it.
 pub const ALL_NETWORKS: &str = "*";
 /// A list of hosts that has all of them.
 pub const ANY_HOST: &str = "any";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
-/// The variable that holds the access token for servers. No setting: settings are shown, and may be
-/// flags, and a token may not.
+/// The variable that holds the access token for servers. It is no setting, because settings are
+/// shown and can be flags, and a token must be neither.
 pub const TOKEN_VARIABLE: &str = "PERSONA_TOKEN";
 
-/// The faults that can be chosen, and none.
+/// The words of the setting `fault`: every fault, and `none`.
 #[cfg(feature = "faults")]
 const FAULTS: [&str; persona_storage::fault_injection::InjectedFault::ALL.len() + 1] = {
     let faults = persona_storage::fault_injection::InjectedFault::ALL;
@@ -85,7 +84,7 @@ pub const KEYS: &[Key] = &{
     keys
 };
 
-/// The settings of everything behind the doors and their limits.
+/// The settings of everything but sockets and limits of requests.
 const OTHERS: &[Key] = &[
     Key {
         name: "workers",

@@ -2,10 +2,10 @@
 
 use super::value_kind::{Default, Key, PLAIN, ValueKind};
 
-/// Most requests a second, and at once, that can be chosen. More is no limit.
+/// Most requests a second, and at once, that can be chosen. A larger number would limit nothing.
 pub const RATE_MAX: u64 = 1_000_000;
 
-/// The settings of budgets. A budget of nothing is none.
+/// The settings of budgets. A rate of 0 means no limit.
 pub const LIMITS: &[Key] = &[
     Key {
         name: "rate_reads",

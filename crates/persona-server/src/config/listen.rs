@@ -9,8 +9,8 @@ use crate::host_name::name_of;
 use persona_http::ANY_ORIGIN;
 use persona_model::LabelName;
 
-/// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may
-/// have brackets.
+/// A host as requests are compared with it; `None` for a text that no request can name as its host.
+/// IPv6 addresses may have brackets.
 fn host_of(text: &str) -> Option<String> {
     if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Some(address.to_string());
@@ -20,8 +20,8 @@ fn host_of(text: &str) -> Option<String> {
     name_of(text).filter(|name| is_name && !name.is_empty())
 }
 
-/// An origin as browsers write it (RFC 6454, section 6.2): a scheme, a host, and a port unless that
-/// is the usual one.
+/// An origin as browsers write it (RFC 6454, section 6.2): a scheme, a host, and a port unless it
+/// is the default of the scheme.
 fn origin_of(text: &str) -> Option<String> {
     let (scheme, host) = text.split_once("://")?;
     let usual_port = match scheme.to_ascii_lowercase().as_str() {
@@ -36,7 +36,7 @@ fn origin_of(text: &str) -> Option<String> {
 }
 
 impl Reader<'_> {
-    /// The unix socket, with its rights and its group.
+    /// Reads the unix socket with its mode and its group.
     pub(super) fn unix_socket(&mut self) -> Option<UnixSocket> {
         let path = self.path("uds");
         for name in ["uds_mode", "uds_group"] {
@@ -58,7 +58,7 @@ impl Reader<'_> {
         Some(UnixSocket { path: path?, mode: bits?, group })
     }
 
-    /// A descriptor that was handed over.
+    /// Reads the number of a descriptor that was handed over.
     pub(super) fn descriptor(&mut self, name: &str) -> Option<u32> {
         let setting = self.setting(name);
         if setting.text.is_empty() {

@@ -18,10 +18,10 @@ pub struct Loaded {
     pub config: Config,
     /// Each setting and its origin, in the order of the table.
     pub settings: Vec<Setting>,
-    /// The servers that the settings files have a name for; of several with one name the weightiest
-    /// comes first.
+    /// The servers that the settings files name. Of several with one name, the one of the file with
+    /// precedence comes first.
     pub profiles: Vec<Profile>,
-    /// Faults that do no harm and are told all the same, such as a mistyped variable.
+    /// Warnings about harmless faults, such as a mistyped variable.
     pub warnings: Vec<String>,
 }
 
@@ -45,7 +45,8 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
             Ok(Loaded { config, settings, profiles, warnings })
         }
         built => {
-            // A mangled value breaks other rules as well; one message about it is enough.
+            // A mangled value breaks other rules as well, but one message for each setting is
+            // enough.
             let more = built.err().unwrap_or_default().into_iter();
             let more: Vec<Problem> = more
                 .filter(|problem| mangled.iter().all(|known| known.origin != problem.origin))
@@ -68,8 +69,8 @@ fn unreadable_variables(environment: &Environment) -> impl Iterator<Item = Probl
 }
 
 /// The problem of a value with quotes or a line break around it, which a shell, an env file or an
-/// editor has left there. Taken as it is, such a value would name another file, which would be made
-/// anew and served empty.
+/// editor left there. Used unchanged, such a path would name another file, which the server would
+/// create and serve empty.
 fn mangled(setting: &Setting) -> Option<Problem> {
     if setting.origin == Origin::Default {
         return None;
@@ -96,8 +97,8 @@ fn mangled(setting: &Setting) -> Option<Problem> {
     })
 }
 
-/// The settings files that exist, weightiest first. A settings file of the user that cannot be
-/// reached is a warning: a service may run as a user without a home.
+/// Reads the settings files that exist, the one with precedence first. A settings file of the user
+/// that cannot be reached is a warning: a service may run as a user without a home.
 fn read_files(
     flags: &Flags,
     environment: &Environment,

@@ -1,5 +1,5 @@
-//! Settings: defaults, user file, project file, environment, flags, in growing weight; and where
-//! each value came from.
+//! Settings: defaults, user file, project file, environment, flags, each overriding the ones
+//! before; and where each value came from.
 //!
 //! What lives here: the one table of settings ([`KEYS`]) and everything that walks it; the only
 //! code that reads the environment. What must not: what the settings do.
@@ -55,7 +55,7 @@ pub const SQLITE_WORKERS_MAX: u16 = 4;
 /// Most workers on a PostgreSQL database: as many as the scoreboard has entries for.
 pub const POSTGRES_WORKERS_MAX: u16 = 64;
 
-/// [`Durability`] as a child of the supervisor receives it; the storage itself serialises nothing.
+/// [`Durability`] as a child of the supervisor receives it; the storage crate serialises nothing.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Durability")]
 enum DurabilityWords {
@@ -63,7 +63,7 @@ enum DurabilityWords {
     Full,
 }
 
-/// Everything that a user may choose, checked.
+/// All settings, with their types, checked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
@@ -71,20 +71,20 @@ pub struct Config {
     pub host: IpAddr,
     /// TCP port to listen on; 0 lets the system choose. Default 8000.
     pub port: u16,
-    /// Whether the settings choose `host` or `port`: then there is a socket of TCP beside a unix
-    /// socket or one that was handed over.
+    /// Whether the settings choose `host` or `port`. Then the server makes a TCP socket even if it
+    /// has a unix socket or one that was handed over.
     pub is_tcp_chosen: bool,
     /// The unix socket to make.
     pub uds: Option<UnixSocket>,
     /// The descriptor of a socket that was handed over.
     pub fd: Option<u32>,
     /// The address that other machines may reach: `host`, or that of a socket that was handed over.
-    /// `None` where all addresses are loopback. No setting: it follows from the sockets.
+    /// `None` where all addresses are loopback. This is no setting; it follows from the sockets.
     pub exposed: Option<IpAddr>,
     /// The certificate and its key, where connections are encrypted.
     pub tls: Option<TlsFiles>,
-    /// Whether every client is served while there is no access token, also where `host` is not
-    /// loopback. Default false.
+    /// Whether clients need no token as long as there is none, even if `host` is not loopback.
+    /// Default false.
     pub allow_open: bool,
     /// Whether the state of the server and its metrics need no access token. Default false.
     pub open_monitoring: bool,
@@ -93,11 +93,11 @@ pub struct Config {
     /// Proxies that are believed when they say for which client they ask. Default loopback.
     pub trusted_proxies: Vec<Network>,
     /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for
-    /// every host. Default none of them where `host` is loopback, and every host elsewhere.
+    /// every host. Default: none of them if `host` is loopback, every host otherwise.
     pub allowed_hosts: Option<Vec<String>>,
     /// Origins of the pages that may use the server, or `*` alone. Default none.
     pub cors_origins: Vec<String>,
-    /// What a proxy has in front of every path, such as `/personas`; empty where it has nothing.
+    /// The prefix that a proxy puts in front of every path, such as `/personas`; empty for none.
     pub root_path: String,
     /// Most connections of each worker. Default 1,024.
     pub connections_max: usize,
@@ -106,22 +106,22 @@ pub struct Config {
     pub connections_share: usize,
     /// Most followers of events of each worker. Default 768.
     pub event_streams_max: usize,
-    /// Most of these of one client. Default 64.
+    /// Most followers of one client on each worker. Default 64.
     pub event_streams_per_client: usize,
     /// How long a connection may wait for its next request. Default 75 s.
     pub idle_timeout: Duration,
     /// Reads that a client may make in a second; 0 for no limit. Default 0.
     pub rate_reads: u32,
-    /// Reads that a client may make at once; 0 for those of a second. Default 0.
+    /// Reads that a client may make at once; 0 for as many as in one second. Default 0.
     pub rate_reads_burst: u32,
     /// Writes that a client may make in a second; 0 for no limit. Default 0.
     pub rate_writes: u32,
-    /// Writes that a client may make at once; 0 for those of a second. Default 0.
+    /// Writes that a client may make at once; 0 for as many as in one second. Default 0.
     pub rate_writes_burst: u32,
     /// The server that commands talk to when the command line names neither a server nor a
     /// database.
     pub server: Option<String>,
-    /// Where personas are kept. Default `persona.db` in the current folder.
+    /// The database. Default `persona.db` in the current folder.
     pub database: Database,
     /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4,
     /// cores).
@@ -129,14 +129,14 @@ pub struct Config {
     /// What an acknowledged write to a file survives. Default `normal`.
     #[serde(with = "DurabilityWords")]
     pub durability: Durability,
-    /// How long SQLite's own lock, and the place in the write queue, are waited for, in
-    /// milliseconds. Default 30,000.
+    /// Longest wait for SQLite's own lock and for a turn in the write queue, in milliseconds.
+    /// Default 30,000.
     pub busy_timeout_ms: u64,
-    /// How long a list or a search may take, and its highlights again, in milliseconds. Default
+    /// Most time for a list or a search, and again for its highlights, in milliseconds. Default
     /// 5,000.
     pub read_timeout_ms: u64,
-    /// From how many pages of 4,096 bytes in the WAL on the maintenance process makes a checkpoint.
-    /// Default 1,000.
+    /// Number of pages (of 4,096 bytes) in the WAL from which on the maintenance process makes a
+    /// checkpoint. Default 1,000.
     pub wal_autocheckpoint: u32,
     /// MiB that writes leave free on the disk of a database file. Default 64.
     pub disk_reserve_mb: u64,
@@ -144,8 +144,8 @@ pub struct Config {
     pub idempotency_keys_max: u64,
     /// Most bytes of a document as JSON. Default 4,194,304.
     pub document_bytes_max: usize,
-    /// Length of a wait for the write lock, in milliseconds, from which on the log names the
-    /// process that holds it. Default 1,000.
+    /// Wait for the write lock, in milliseconds, after which the log names the process that holds
+    /// the lock. Default 1,000.
     pub write_lock_warn_ms: u64,
     /// How often the maintenance process makes a backup; never when not set.
     pub backup_every: Option<Duration>,
@@ -158,13 +158,13 @@ pub struct Config {
     pub expose_worker: bool,
     /// Memory for large answers of one worker that are not sent yet, in MiB. Default 256.
     pub answer_memory_mb: usize,
-    /// Memory of one worker for personas that it has read, in MiB; 0 for none. Only of a file.
-    /// Default 64.
+    /// Memory of one worker for personas that it has read, in MiB; 0 for none. Only for a database
+    /// in a file. Default 64.
     pub read_cache_mb: usize,
     /// How long a client may leave its answer unread before it is cut off, in milliseconds. Default
     /// 30,000.
     pub answer_patience_ms: u64,
-    /// How long a stopping worker may take for the requests that it has, in milliseconds. Default
+    /// Most time that a stopping worker has for the requests at hand, in milliseconds. Default
     /// 10,000.
     pub drain_timeout_ms: u64,
     /// Lowest level that is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`; or a filter
@@ -176,9 +176,8 @@ pub struct Config {
     pub log_file: Option<PathBuf>,
     /// Whether each request gets a line in the log. Default false.
     pub access_log: bool,
-    /// What the store does wrong on purpose, or `none`: a name of
-    /// [`persona_storage::fault_injection::InjectedFault`].
-    /// Default none.
+    /// The fault that the store injects for tests, or `none`: a name of
+    /// [`persona_storage::fault_injection::InjectedFault`]. Default none.
     #[cfg(feature = "faults")]
     pub fault: String,
 }
@@ -186,25 +185,25 @@ pub struct Config {
 /// A unix socket to make.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct UnixSocket {
-    /// Where.
+    /// The path of the socket.
     pub path: PathBuf,
-    /// Its rights.
+    /// The mode of the socket file.
     pub mode: u32,
-    /// Its group, by name or number; that of the process when not set.
+    /// The group of the socket file, by name or number; the group of the process when not set.
     pub group: Option<String>,
 }
 
 /// The files of a certificate.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TlsFiles {
-    /// The certificate of the server, and those of its authorities.
+    /// The file with the certificate of the server and those of its authorities.
     pub cert: PathBuf,
-    /// Its private key.
+    /// The file with the private key.
     pub key: PathBuf,
 }
 
 impl Config {
-    /// Most workers that this database bears.
+    /// Most workers that this database allows.
     pub fn workers_max(&self) -> u16 {
         match self.database {
             Database::File(_) => SQLITE_WORKERS_MAX,
@@ -218,12 +217,13 @@ impl Config {
         self.exposed.is_none() || self.allow_open
     }
 
-    /// Notes that other machines may reach this address, whatever `host` is: that of a socket that
-    /// was handed over. Requests may name any host then, unless the settings say otherwise, as
-    /// where `host` is that address.
+    /// Notes that other machines may reach this address, which belongs to a socket that was handed
+    /// over. Then requests may name any host, unless the settings restrict it, as if `host` were
+    /// this address.
     pub fn is_exposed_at(&mut self, address: IpAddr) {
         self.exposed = Some(address);
-        // The settings can name some hosts, or all, but never none.
+        // An empty list means that the settings chose nothing, because a list of no hosts cannot be
+        // set.
         if self.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
             self.allowed_hosts = None;
         }
@@ -246,7 +246,7 @@ impl Config {
         self.answer_memory_mb.saturating_mul(1024 * 1024)
     }
 
-    /// The backups that the maintenance process is to make of a file, if any.
+    /// The backups that the maintenance process is must make of a file, if any.
     pub fn backup_plan(&self) -> Option<BackupPlan> {
         let folder = self.backups_of(self.database.file()?);
         self.backup_every.map(|every| BackupPlan { every, keep: self.backup_keep, folder })
@@ -262,7 +262,7 @@ impl Config {
         self.backup_dir.clone().unwrap_or_else(beside)
     }
 
-    /// How a file is to be driven.
+    /// The settings of storage for a file.
     pub fn file_settings(&self, path: &Path) -> sqlite::Settings {
         sqlite::Settings {
             path: path.into(),
@@ -276,11 +276,12 @@ impl Config {
         }
     }
 
-    /// How a server's database is reached by a process that calls itself so.
+    /// The settings of storage for a database on a server; `application` is the name that the
+    /// process gives the server.
     ///
     /// # Panics
     ///
-    /// When the URL is none, which was checked when the settings were loaded.
+    /// When the URL is invalid, which was checked when the settings were loaded.
     pub fn server_settings(url: &str, application: &str) -> postgres::Settings {
         postgres::Settings::parse(url)
             .expect("the URL was checked when the settings were loaded")

@@ -1,4 +1,4 @@
-//! Servers that the settings file has a name for: `[server.NAME]` with `url`, `token_file` and
+//! Servers with a name in the settings file: `[server.NAME]` with `url`, `token_file` and
 //! `ca_file`.
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::file::beside;
 /// The table of the settings file that has one table for each server.
 pub const SECTION: &str = "server";
 
-/// What such a table may have.
+/// The members that such a table may have.
 const MEMBERS: [&str; 3] = ["url", "token_file", "ca_file"];
 
 /// A server with a name.
@@ -19,16 +19,16 @@ const MEMBERS: [&str; 3] = ["url", "token_file", "ca_file"];
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// Where it is.
+    /// The URL of the server.
     pub url: String,
     /// The file with the token for it.
     pub token_file: Option<PathBuf>,
-    /// The authorities that may vouch for it.
+    /// The file with the authorities that may sign the certificate of the server.
     pub ca_file: Option<PathBuf>,
 }
 
 impl Profile {
-    /// Whether a text can be the name of a server, and is no address of one.
+    /// Whether a text can be the name of a server; an address of a server cannot.
     pub fn can_be_name(text: &str) -> bool {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         !text.is_empty() && text != "localhost" && text.bytes().all(is_part)

@@ -1,14 +1,14 @@
-//! Settings that had another name in an earlier version. A source that still has the earlier name
-//! is told the new one.
+//! Settings that had another name in an earlier version. An error about an earlier name tells the
+//! new one.
 
 use super::key::KEYS;
 use super::value_kind::Key;
 
-/// Earlier names, each with the name of today.
+/// Earlier names, each with the current name.
 const RENAMED: [(&str, &str); 1] = [("gate_warn_ms", "write_lock_warn_ms")];
 
 /// The setting that had this name in an earlier version. The name is written as in `Config`; in a
-/// settings file it was in the section of the setting of today.
+/// settings file it was in the section in which the setting is today.
 pub fn setting_of_earlier_name(name: &str) -> Option<&'static Key> {
     let (_, now) = RENAMED.iter().find(|(before, _)| *before == name)?;
     KEYS.iter().find(|key| key.name == *now)

@@ -29,12 +29,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One setting, with the value that holds and where it came from.
+/// One setting, with the value that counts and the origin of the value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Setting {
     /// Which setting.
     pub key: &'static Key,
-    /// Its value as text; empty for one that is not set.
+    /// The value as text; empty for a setting that is not set.
     pub text: String,
     /// Where the value came from.
     pub origin: Origin,

@@ -1,13 +1,13 @@
-//! What a setting is: its names, the values that it may have, and its default. The settings
+//! The type of a row of the table of settings: names, kind of value, default. The settings
 //! themselves are in `key.rs`.
 
 use super::SQLITE_WORKERS_MAX;
 
-/// How every variable of this program begins.
+/// The prefix of every variable of this program.
 pub const VARIABLE_PREFIX: &str = "PERSONA_";
 
-/// The values that a setting may have. Flags, variables and files all hand in text, so that the
-/// same rules hold for all of them.
+/// The values that a setting may have. Values from flags, variables and files are all text, so that
+/// the same rules apply to all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueKind {
     /// An IPv4 or IPv6 address, or `localhost`.
@@ -29,7 +29,7 @@ pub enum ValueKind {
         /// Largest.
         max: u64,
     },
-    /// The number of workers: bounded by what the database bears.
+    /// The number of workers: bounded by the database.
     Workers,
     /// A length of time such as `90s`, `15m`, `1h` or `1d`, within bounds in seconds, both
     /// included.
@@ -49,7 +49,7 @@ pub enum ValueKind {
     Database,
     /// The URL of a server.
     Server,
-    /// The rights of a file in octal digits, such as `660`.
+    /// The mode of a file in octal digits, such as `660`.
     Mode,
     /// The number of a descriptor.
     Descriptor,
@@ -59,14 +59,15 @@ pub enum ValueKind {
     Path,
 }
 
-/// What holds where nothing was chosen.
+/// The value of a setting that no source chose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Default {
     /// This text.
     Text(&'static str),
-    /// The smaller of [`SQLITE_WORKERS_MAX`] and the number of cores that this process may use.
+    /// [`SQLITE_WORKERS_MAX`] or the number of cores that this process may use, whichever is
+    /// smaller.
     Cores,
-    /// Nothing.
+    /// No value.
     Unset,
 }
 
@@ -83,19 +84,19 @@ pub struct Key {
     /// Variables that other programs share; they weigh less than `PERSONA_<NAME>` and more than
     /// files.
     pub aliases: &'static [&'static str],
-    /// Flags by which other servers know it, without their dashes.
+    /// Names of the same flag in other servers, without dashes.
     pub flag_aliases: &'static [&'static str],
-    /// What it may hold.
+    /// The kind of value.
     pub shape: ValueKind,
-    /// What holds where nothing was chosen.
+    /// The value if no source chose one.
     pub default: Default,
-    /// What the number counts, where it is one.
+    /// The unit of the value, where it is a number.
     pub unit: Option<&'static str>,
-    /// What it is for, in one sentence.
+    /// The purpose of the setting, in one sentence.
     pub help: &'static str,
 }
 
-/// What most settings have.
+/// The members that are the same for most settings.
 pub(super) const PLAIN: Key = Key {
     name: "",
     section: "",
@@ -114,22 +115,22 @@ impl Key {
         format!("--{}", self.name.replace('_', "-"))
     }
 
-    /// Whether it exists for tests of this program only, and no help or list shows it.
+    /// Whether the setting exists only for tests of this program; no help and no list shows it.
     pub fn is_for_tests(&self) -> bool {
         self.section == "test"
     }
 
-    /// The variable that is ours alone.
+    /// The variable with the prefix of this program.
     pub fn variable(&self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
     }
 
-    /// Its place in a settings file.
+    /// The place of the setting in a settings file.
     pub fn place(&self) -> String {
         format!("{}.{}", self.section, self.member)
     }
 
-    /// What holds where nothing was chosen; empty for nothing.
+    /// The default as text; empty for no value.
     pub fn default_text(&self) -> String {
         match self.default {
             Default::Text(text) => text.into(),

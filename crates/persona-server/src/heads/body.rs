@@ -1,21 +1,21 @@
 //! Where the body of a request ends, so that the next head is found (RFC 9112, sections 6.2 and
-//! 7.1). The content of a body is read by the HTTP library; here only its frame is followed.
+//! 7.1). The HTTP library reads the content; this file only follows the framing.
 
 /// How much of a body is still to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Body {
-    /// So many bytes.
+    /// This many bytes.
     Length(u64),
-    /// Chunks, and how far they were read.
+    /// Chunks, in this state of reading.
     Chunked(ChunkState),
 }
 
 /// What the next byte of a chunked body belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ChunkState {
-    /// The number of bytes of a chunk, so far; `None` before its first digit.
+    /// The size of a chunk, from the digits read so far; `None` before the first digit.
     Size(Option<u64>),
-    /// What follows the number, up to the end of the line.
+    /// The text behind the size, up to the end of the line; holds the size.
     Extension(u64),
     /// The line feed after it.
     SizeEnd(u64),
@@ -30,7 +30,7 @@ pub(super) enum ChunkState {
     Over,
 }
 
-/// The frame of a body is broken: where the next head begins cannot be known.
+/// The framing of a body is invalid, so the start of the next head cannot be known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Broken;
 
@@ -43,12 +43,12 @@ impl Body {
         Self::Chunked(ChunkState::Size(None))
     }
 
-    /// Whether nothing more of it is to come.
+    /// Whether the body is complete.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Length(0) | Self::Chunked(ChunkState::Over))
     }
 
-    /// Takes what belongs to the body, and tells how many bytes these are.
+    /// Skips the bytes that belong to the body; returns their number.
     pub fn skip(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
         match self {
             Self::Length(left) => Ok(advance(left, bytes.len())),
@@ -71,7 +71,7 @@ impl Body {
     }
 }
 
-/// Takes as many of these bytes as are left.
+/// Subtracts these bytes from what is left; returns how many belonged to it.
 fn advance(left: &mut u64, bytes: usize) -> usize {
     let taken = usize::try_from(*left).map_or(bytes, |left| left.min(bytes));
     *left -= taken as u64;
@@ -106,7 +106,7 @@ impl ChunkState {
 mod tests {
     use super::{Body, Broken};
 
-    /// How many bytes belong to the body; the same at once and byte by byte.
+    /// How many bytes belong to the body; checks that reading byte by byte gives the same.
     fn length(mut body: Body, bytes: &[u8]) -> Result<usize, Broken> {
         let mut slow = body;
         let in_pieces: Result<usize, Broken> = bytes.iter().map(|byte| slow.skip(&[*byte])).sum();

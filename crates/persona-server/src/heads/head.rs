@@ -1,8 +1,8 @@
-//! The head of a request, checked line by line as it comes (RFC 9112, sections 2 to 7).
+//! The head of a request, checked line by line as it arrives (RFC 9112, sections 2 to 7).
 //!
-//! The check is stricter than the HTTP library where two readers of one request could understand it
-//! differently, which request smuggling makes use of (RFC 9112, section 11.2). Elsewhere it is
-//! exactly as strict, so that the library refuses nothing that the check lets through.
+//! The check is stricter than the HTTP library where two readers could understand a request
+//! differently, because request smuggling uses such differences (RFC 9112, section 11.2). Elsewhere
+//! it is exactly as strict, so that the library refuses nothing that the check lets through.
 
 use std::ops::Range;
 
@@ -13,20 +13,20 @@ use super::line::{EMPTY_LINE, HOST, PLAIN, TARGET, TOKEN, VALUE, end_of_line, ru
 use persona_http::Refusal;
 use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
-/// How a client begins TLS: the type of a handshake (RFC 8446, section 5.1). No method begins so.
+/// The first byte of a TLS handshake (RFC 8446, section 5.1). No method of HTTP begins with it.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// How far a head was read.
+/// The state of the check of a head.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     /// Bytes of the lines that are complete and were checked.
     checked: usize,
-    /// Bytes in which no further end of a line was found.
+    /// Bytes that were searched for the end of the next line.
     searched: usize,
     version: Option<Version>,
     fields: usize,
     hosts: usize,
-    /// Where the host is that the request is for: in its target, or else in `Host`.
+    /// The range of the host of the request: in its target, or else in `Host`.
     host: Range<usize>,
     is_host_in_target: bool,
     length: Option<u64>,
@@ -40,10 +40,10 @@ enum Version {
 }
 
 impl Head {
-    /// Reads on. `bytes` begins with the head and has at least what it had before. The length of
-    /// the head and the body that follows it, once it is complete.
+    /// Reads further. `bytes` begins with the head and has at least the bytes of the call before.
+    /// Returns the length of the head and the framing of its body when the head is complete.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(usize, Body)>, Refusal> {
-        // A line that comes in pieces is checked when its end has come.
+        // A line that arrives in pieces is checked when its end has arrived.
         if self.searched > self.checked && !bytes[self.searched..].contains(&b'\n') {
             self.searched = bytes.len();
             return if bytes.len() < HEAD_BYTES_MAX {
@@ -66,7 +66,7 @@ impl Head {
             }
         }
         self.searched = bytes.len();
-        // At least one more byte is missing.
+        // The head is incomplete: at least one byte is missing.
         if bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(Refusal::TooManyBytes) }
     }
 
@@ -77,7 +77,7 @@ impl Head {
     }
 
     /// The length of the request line, or of an empty line before it (RFC 9112, section 2.2);
-    /// `None` while it has no end.
+    /// `None` while its end has not arrived.
     fn first_line(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
         if rest.starts_with(b"\r") {
             return end_of_line(rest, 0);
@@ -130,13 +130,13 @@ impl Head {
         Ok(line)
     }
 
-    /// A target that is more than a path, which begins at this byte of the head. One with a host
-    /// outweighs `Host` (section 3.2.2).
+    /// Checks a target that is more than a path and begins at this byte of the head. A host in the
+    /// target takes precedence over `Host` (section 3.2.2).
     fn target(&mut self, target: &[u8], at: usize) -> Result<(), Refusal> {
         let uri = Uri::try_from(target)
             .map_err(|_| Refusal::Malformed("the target of the request is no URI"))?;
         let Some(authority) = uri.authority() else { return Ok(()) };
-        // What is before the last @ names no host.
+        // The part before the last @ is no part of the host.
         let length = authority.as_str().rsplit('@').next().unwrap_or_default().len();
         let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
         let end = at + scheme + authority.as_str().len();
@@ -144,8 +144,8 @@ impl Head {
         Ok(())
     }
 
-    /// The length of a line with a field, or of the empty line at the end; `None` while it has no
-    /// end.
+    /// The length of a line with a field, or of the empty line at the end; `None` while its end has
+    /// not arrived.
     fn field(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
         if rest.starts_with(b"\r") {
             return end_of_line(rest, 0);
@@ -179,7 +179,8 @@ impl Head {
         Ok(Some(line))
     }
 
-    /// Section 3.2: exactly one, and a valid one; its value begins at this byte of the head.
+    /// Checks the field `Host`: exactly one, with a valid value (section 3.2). The value begins at
+    /// this byte of the head.
     fn host_field(&mut self, value: &[u8], at: usize) -> Result<(), Refusal> {
         let start = at + value.len() - value.trim_ascii_start().len();
         let value = value.trim_ascii();
@@ -196,7 +197,7 @@ impl Head {
         Ok(())
     }
 
-    /// Section 6.3: one decimal number.
+    /// Checks `Content-Length`: one decimal number (section 6.3).
     fn content_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.length.is_some() {
             return Err(Refusal::Malformed("Content-Length is there more than once"));
@@ -213,7 +214,7 @@ impl Head {
         Ok(())
     }
 
-    /// Sections 6.1 and 7: `chunked` is the one coding that is known, and is never applied twice.
+    /// Checks `Transfer-Encoding`: only `chunked`, and only once (sections 6.1 and 7).
     fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         let mut codings = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         if codings.any(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
@@ -226,7 +227,7 @@ impl Head {
         Ok(())
     }
 
-    /// What the fields say together.
+    /// The framing of the body that follows from all fields.
     fn body(&self) -> Result<Body, Refusal> {
         let is_http11 = self.version == Some(Version::Http11);
         if self.hosts == 0 && is_http11 {
@@ -253,7 +254,7 @@ mod tests {
     use super::super::body::Body;
     use super::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Refusal};
 
-    /// What becomes of a head that comes at once, which must be what becomes of it byte by byte.
+    /// Checks a head that arrives at once, and that the result is the same byte by byte.
     fn read(head: &[u8]) -> Result<Option<(usize, Body)>, Refusal> {
         let at_once = Head::default().read(head);
         let mut slow = Head::default();

@@ -1,38 +1,38 @@
 //! Which hosts a request may name (RFC 9110, section 7.2).
 //!
-//! A page of a foreign site can have its name lead to this machine after it was loaded (DNS
-//! rebinding). To the browser the server is then the page's own, and only `Host` says which name
-//! was used. So a server on loopback answers only for names that no foreign page can have, and
-//! for those that the settings allow.
+//! The owner of a foreign site can make its name resolve to this machine after a page was loaded
+//! (DNS rebinding). The browser then takes this server for the origin of the page, and only `Host`
+//! shows the foreign name. So a server on loopback answers only for names that no foreign site can
+//! have, and for those that the settings allow.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::host_name::name_of;
 
-/// The hosts that a server answers for, and the one that was asked for last on this connection.
+/// The hosts that a server answers for, and the host of the last request of this connection.
 #[derive(Clone, Debug)]
 pub struct Hosts {
     /// Names besides those of loopback, in lower case; `None` for every host there is.
     allowed: Option<Arc<[String]>>,
-    /// A host with its port that was let through; mostly all requests of a connection name the
+    /// The last host with port that was accepted; mostly all requests of a connection name the
     /// same.
     last: Vec<u8>,
 }
 
 impl Hosts {
-    /// Answers for every host.
+    /// A check that accepts every host.
     pub fn any() -> Self {
         Self { allowed: None, last: Vec::new() }
     }
 
-    /// Answers for loopback, and for these names.
+    /// A check that accepts loopback and these names.
     pub fn loopback_and(names: impl IntoIterator<Item = String>) -> Self {
         Self { allowed: Some(names.into_iter().collect()), last: Vec::new() }
     }
 
-    /// Whether the server answers for this host, with any port or none. An empty one names no other
-    /// server.
+    /// Whether the server answers for this host, with any port or none. An empty host is accepted,
+    /// because it names no other server.
     pub(super) fn answers_for(&mut self, host: &[u8]) -> bool {
         let Some(allowed) = &self.allowed else { return true };
         if host == self.last {
@@ -49,8 +49,8 @@ impl Hosts {
     }
 }
 
-/// Whether a name means this machine on every machine, so that no name server gives it out (RFC
-/// 6761, section 6.3), or is empty.
+/// Whether a name always means the local machine, because name servers do not resolve it (RFC 6761,
+/// section 6.3). An empty name counts too.
 fn is_loopback(name: &str) -> bool {
     let is_name = name.is_empty() || name == "localhost" || name.ends_with(".localhost");
     let is_v6 =
@@ -59,7 +59,7 @@ fn is_loopback(name: &str) -> bool {
 }
 
 /// An IPv4 address in any form that `inet_aton(3)` takes, such as `127.1` or `0x7f000001`: clients
-/// connect to it all the same, and no name ends with a number.
+/// connect to such an address, and no name ends with a number.
 fn ipv4(name: &str) -> Option<Ipv4Addr> {
     let mut parts = Vec::new();
     for part in name.split('.') {
@@ -71,7 +71,7 @@ fn ipv4(name: &str) -> Option<Ipv4Addr> {
         };
         parts.push(number);
     }
-    // The last number fills all bytes that the others leave.
+    // The last number fills all remaining bytes.
     let (last, first) = parts.split_last()?;
     let bits_left = 32 - 8 * u32::try_from(first.len()).ok().filter(|count| *count < 4)?;
     if first.iter().any(|byte| *byte > 255) || u64::from(*last) >> bits_left != 0 {
@@ -137,7 +137,8 @@ mod tests {
         }
         for host in FOREIGN {
             assert!(!hosts.answers_for(host.as_bytes()), "{host}");
-            // The control, which also is no use to the next one.
+            // The control; it also checks that an accepted host does not make the next one
+            // accepted.
             assert!(
                 Hosts::any().answers_for(host.as_bytes()) && hosts.answers_for(b"localhost"),
                 "{host}"

@@ -5,7 +5,7 @@ use persona_http::Refusal;
 /// Bytes of an empty line.
 pub(super) const EMPTY_LINE: usize = b"\r\n".len();
 
-/// Where a line ends that was read up to `at`; `None` while its end has not come.
+/// The end of a line that was read up to `at`; `None` while the end has not arrived.
 pub(super) fn end_of_line(rest: &[u8], at: usize) -> Result<Option<usize>, Refusal> {
     match rest.get(at..) {
         None | Some([] | [b'\r']) => Ok(None),
@@ -31,16 +31,17 @@ pub(super) fn run(bytes: &[u8], from: usize, class: u8) -> usize {
         .unwrap_or(rest.len())
 }
 
-/// What names and methods are made of (RFC 9110, section 5.6.2).
+/// The class of bytes of names and methods (RFC 9110, section 5.6.2).
 pub(super) const TOKEN: u8 = 1;
-/// What values of fields are made of (RFC 9110, section 5.5).
+/// The class of bytes of values of fields (RFC 9110, section 5.5).
 pub(super) const VALUE: u8 = 2;
-/// What most targets are made of (RFC 3986, section 3.3 and 3.4). A target of these characters
-/// alone needs no second look.
+/// The class of bytes of most targets (RFC 3986, sections 3.3 and 3.4). A target of these bytes
+/// alone needs no further check.
 pub(super) const PLAIN: u8 = 4;
-/// What the HTTP library takes in a target; its type `Uri` checks the other rules.
+/// The class of bytes that the HTTP library accepts in a target; its type `Uri` checks the other
+/// rules.
 pub(super) const TARGET: u8 = 8;
-/// What a host with its port is made of (RFC 3986, section 3.2.2).
+/// The class of bytes of a host with its port (RFC 3986, section 3.2.2).
 pub(super) const HOST: u8 = 16;
 
 /// The classes of each byte.

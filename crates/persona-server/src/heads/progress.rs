@@ -1,5 +1,5 @@
-//! How far a connection has come: its own task notes it, and the table of places reads it to decide
-//! whether the connection may stay.
+//! The progress of a connection. The task of the connection writes it, and the table of places
+//! reads it to decide whether the connection may stay.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,53 +11,54 @@ use persona_http::Refusal;
 /// What a connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
-    /// Nothing has come yet.
+    /// No byte has arrived yet.
     Fresh,
     /// The head of a request has begun and is not complete.
     HeadBegun,
-    /// A request is being answered, or it is not known yet whether one has come.
+    /// A request is being answered, or it is not known yet whether one has arrived.
     Busy,
-    /// Everything is answered, and nothing has come since.
+    /// All requests are answered, and no byte has arrived since.
     Idle,
 }
 
-/// How far a connection has come. Only the task of the connection writes this, except for what the
-/// table of places asks of the connection; the table reads values that may be a moment old.
+/// The progress of a connection. Only the task of the connection writes it, except for the demands
+/// of the table of places. The table may read values that are a moment old.
 #[derive(Debug)]
 pub struct Progress {
     clock: Millis,
-    /// Whether the task has found at least once that no bytes have come. Until then bytes may wait
+    /// Whether the task has found the socket empty at least once. Until then bytes may be waiting
     /// to be read.
     was_empty: AtomicBool,
-    /// Heads that were complete, or refused.
+    /// Number of heads that were complete or refused.
     heads: AtomicU32,
     answered: AtomicU32,
-    /// Bodies of answers that have no length of their own and are still being sent.
+    /// Number of bodies of answers without a length that are being sent.
     streams: AtomicU32,
     is_head_begun: AtomicBool,
     /// Whether bytes of an answer wait for the client to read.
     is_blocked: AtomicBool,
-    /// Whether the rest of a body is waited for.
+    /// Whether the connection waits for the rest of a body.
     is_body_awaited: AtomicBool,
-    /// When the stage began that is not [`Stage::Busy`], in milliseconds of the clock.
+    /// When the current or last stage other than [`Stage::Busy`] began, in milliseconds of the
+    /// clock.
     since: AtomicU64,
     /// When a connection that has not been idle since was first made to wait, in milliseconds of
     /// the clock; 0 where it was not.
     busy_since: AtomicU64,
-    /// Which request is answered with a refusal, and why.
+    /// The number of the request that is answered with a refusal, and the refusal.
     refused: OnceLock<(u32, Refusal)>,
     is_too_slow: AtomicBool,
 }
 
 impl Default for Progress {
-    /// A connection from which nothing has come, in the time of the machine.
+    /// The progress of a new connection, with the clock of the machine.
     fn default() -> Self {
         Self::new(coarse_millis)
     }
 }
 
 impl Progress {
-    /// A connection from which nothing has come.
+    /// The progress of a new connection.
     pub fn new(clock: Millis) -> Self {
         Self {
             clock,
@@ -93,14 +94,14 @@ impl Progress {
     }
 
     /// How long the connection has been in its stage, in milliseconds; for a busy connection, the
-    /// time since the stage before began.
+    /// time since the previous stage began.
     pub fn lasts_ms(&self, now: u64) -> u64 {
         now.saturating_sub(self.since.load(Relaxed))
     }
 
     /// How long the connection has been busy without a pause, in milliseconds, counted from its
-    /// first wait for the client or for the work. A request that is answered without a wait is over
-    /// in a moment: its time is 0, and no clock is read for it.
+    /// first wait for the client or for the work. A request that is answered without a wait counts
+    /// as 0, and no clock is read for it.
     pub fn busy_ms(&self, now: u64) -> u64 {
         match self.busy_since.load(Relaxed) {
             0 => 0,
@@ -108,27 +109,27 @@ impl Progress {
         }
     }
 
-    /// Notes that a connection is busy that never waits, because its client sends one request after
-    /// the other.
+    /// Starts the busy time of a connection that never waits, because its client sends one request
+    /// after the other.
     pub fn look(&self) {
         if self.stage() == Stage::Busy {
             self.note_wait();
         }
     }
 
-    /// Whether it can get no further without its client: the rest of a body has to come, or an
-    /// answer has to be read.
+    /// Whether the connection waits for its client: to send the rest of a body, or to read an
+    /// answer.
     pub fn waits_for_client(&self) -> bool {
         self.is_blocked.load(Relaxed) || self.is_body_awaited.load(Relaxed)
     }
 
-    /// Requests that were answered.
+    /// Number of requests that were answered.
     pub fn answered(&self) -> u32 {
         self.answered.load(Relaxed)
     }
 
-    /// Says that the head of the request that has begun did not come in time. It takes effect when
-    /// the connection's task is woken, and only if the head is not complete by then.
+    /// Marks the head of the current request as too slow. It takes effect when the connection's
+    /// task is woken, and only if the head is not complete by then.
     pub fn say_too_slow(&self) {
         self.is_too_slow.store(true, Relaxed);
     }
@@ -151,7 +152,7 @@ impl Progress {
         self.nothing_came();
     }
 
-    /// Notes that heads can come from now on.
+    /// Notes that heads can arrive from now on.
     pub fn handshake_is_over(&self) {
         self.since.store((self.clock)(), Relaxed);
     }
@@ -183,7 +184,7 @@ impl Progress {
         self.heads.store(heads.wrapping_add(1), Relaxed);
     }
 
-    /// The next request is answered with this, in place of what the client sent.
+    /// Notes that the next request is answered with this refusal, whatever the client sent.
     pub(super) fn refuse(&self, refusal: Refusal) {
         // A connection ends with its first refusal.
         let _ = self.refused.set((self.heads.load(Relaxed), refusal));

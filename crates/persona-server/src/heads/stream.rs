@@ -1,4 +1,4 @@
-//! A stream of a client that hands on only what was checked.
+//! The stream of a client, which passes on only bytes that were checked.
 
 use std::io;
 use std::pin::Pin;
@@ -15,22 +15,22 @@ use super::head::Head;
 use super::{Hosts, Progress};
 use persona_http::Refusal;
 
-/// What the library gets in place of a head that is refused, so that the answer goes the way of
-/// every answer: after those to the requests before, with an id, counted and logged. Its path is
-/// that of no route. `Progress` says which request it is.
+/// The head that the HTTP library gets in place of a refused one, so that the refusal is answered
+/// like any other request: in order, with an id, counted and logged. No route has its path.
+/// `Progress` tells which request it is.
 const STAND_IN: &[u8] = b"GET /refused HTTP/1.1\r\nhost: refused\r\n\r\n";
-/// The same where the client expects an answer without a body.
+/// The same for a HEAD request: its answer must have no body.
 const STAND_IN_FOR_HEAD: &[u8] = b"HEAD /refused HTTP/1.1\r\nhost: refused\r\n\r\n";
 
-/// How long, after the last answer, what the client still sends is read and thrown away. A socket
-/// that is closed with unread bytes is reset, and the client may lose the answer that it has not
-/// read yet (RFC 9112, section 9.6).
+/// How long the server reads and discards what the client still sends after the last answer. A
+/// socket that is closed with unread bytes is reset, and the client may lose the answer that it has
+/// not read yet (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
-/// Most bytes that are thrown away.
+/// Most bytes that are discarded after the last answer.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
-/// The stream of a client. It lets a head through when all of the head was checked, and nothing
-/// that comes after a refused head.
+/// The stream of a client. It passes a head on when all of the head was checked, and nothing after
+/// a refused head.
 pub struct Checked<S> {
     inner: S,
     progress: Arc<Progress>,
@@ -38,15 +38,15 @@ pub struct Checked<S> {
     /// Why the first request is refused, whatever it says.
     refused: Option<Refusal>,
     state: StreamState,
-    /// Bytes that came and were not handed on: first `ready` bytes that were checked, then a head
-    /// that is not complete.
+    /// Bytes that arrived and were not passed on: first `ready` bytes that were checked, then an
+    /// incomplete head.
     held: BytesMut,
     ready: usize,
-    /// Bytes that were thrown away before the connection is closed.
+    /// Number of bytes that were discarded after the last answer.
     discarded: usize,
-    /// Ends the wait for what the client still sends; there is one from the last answer on.
+    /// The timer that ends the discarding; `None` before the last answer.
     lingering: Option<Pin<Box<Sleep>>>,
-    /// Whether nothing more comes, and the HTTP library was told so or need not be.
+    /// Whether the stream has ended, and the HTTP library knows it or need not know.
     has_ended: bool,
 }
 
@@ -55,16 +55,16 @@ pub struct Checked<S> {
 enum StreamState {
     Head(Head),
     Body(Body),
-    /// The frame of a body is broken, which is told in place of the rest of it.
+    /// The framing of a body is invalid; the HTTP library gets an error in place of the rest.
     Broken,
-    /// A head was refused, or the frame of a body is broken: where the next request begins is not
-    /// known any more.
+    /// A head was refused, or the framing of a body is invalid, so the start of the next request is
+    /// unknown.
     Lost,
 }
 
 impl<S> Checked<S> {
-    /// Checks what comes from this stream, as requests to these hosts, and notes how far it has
-    /// come.
+    /// Wraps the stream of a client: requests are checked, with these hosts, and the progress is
+    /// recorded.
     pub fn new(inner: S, progress: Arc<Progress>, hosts: Hosts) -> Self {
         let state = StreamState::Head(Head::default());
         Self {
@@ -81,14 +81,14 @@ impl<S> Checked<S> {
         }
     }
 
-    /// Refuses the first request for this reason, if there is one, whatever it says.
+    /// Sets a reason for which the first request is refused, whatever it says.
     #[must_use]
     pub fn refusing(self, refused: Option<Refusal>) -> Self {
         Self { refused, ..self }
     }
 }
 
-/// What of some bytes may be handed on.
+/// How many of some bytes may be passed on.
 struct Verdict {
     checked: usize,
     refusal: Option<Refusal>,
@@ -136,7 +136,7 @@ fn check(state: &mut StreamState, progress: &Progress, hosts: &mut Hosts, bytes:
 }
 
 impl<S: AsyncRead + Unpin> Checked<S> {
-    /// Reads once, into this buffer if nothing is held; checks what came.
+    /// Reads once, into this buffer if no bytes are held, and checks the bytes.
     fn poll_check(
         &mut self,
         context: &mut Context<'_>,
@@ -180,7 +180,7 @@ impl<S: AsyncRead + Unpin> Checked<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Puts the stand-in in the place of the head that is held, and of everything after it.
+    /// Replaces the held head, and everything after it, by the stand-in.
     fn refuse(&mut self, refusal: Refusal) {
         let expects_no_body = self.held[self.ready..].starts_with(b"HEAD ");
         self.held.truncate(self.ready);
@@ -190,7 +190,7 @@ impl<S: AsyncRead + Unpin> Checked<S> {
         self.progress.refuse(refusal);
     }
 
-    /// Reads and throws away; ready at the end of the stream, or when it was enough.
+    /// Reads and discards; ready at the end of the stream, or at the limit of bytes or time.
     fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; 4096];
         while self.discarded < LINGER_BYTES_MAX {
@@ -225,9 +225,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
             }
             match this.state {
                 StreamState::Lost => {
-                    // The connection ends with the answer; until then nothing more of it counts,
-                    // not even its end: a client may close its half and read on. Only where its
-                    // other half is gone as well is there no answer to give.
+                    // The connection ends after the answer. Until then further bytes are discarded,
+                    // and the end of the stream is ignored, because a client may close its sending
+                    // half and read on. Only an error means that no answer can be sent.
                     if let Poll::Ready(Err(error)) = this.poll_discard(context) {
                         return Poll::Ready(Err(error));
                     }
@@ -276,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.inner).poll_flush(context);
-        // Encryption takes an answer as a whole and waits for its client here.
+        // TLS accepts a whole answer at once and waits for the client in the flush.
         self.progress.set_blocked(flushed.is_pending());
         flushed
     }
@@ -287,8 +287,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
         if this.has_ended || matches!(this.state, StreamState::Head(_)) {
             return Poll::Ready(Ok(()));
         }
-        // What came while the answers were written is no part of this wait, neither in time nor in
-        // bytes.
+        // Bytes and time from while the answers were written do not count against the limits of
+        // discarding.
         if this.lingering.is_none() {
             this.discarded = 0;
         }
@@ -314,7 +314,7 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
-    /// A client, and the server's end after a head that was refused.
+    /// A client, and the stream of the server after a refused head.
     async fn refused() -> (DuplexStream, Checked<DuplexStream>) {
         let (mut client, served) = duplex(4096);
         let mut stream = Checked::new(served, Arc::default(), Hosts::any());
@@ -344,8 +344,8 @@ mod tests {
     #[tokio::test]
     async fn the_wait_for_what_is_still_sent_begins_with_the_last_answer() {
         let (mut client, mut stream) = refused().await;
-        // The answers before take longer than the wait, and as much comes meanwhile as is thrown
-        // away.
+        // Sending the answers takes longer than the time of discarding, and meanwhile as many bytes
+        // arrive as may be discarded.
         let sending = tokio::spawn(async move {
             client.write_all(&vec![b'x'; LINGER_BYTES_MAX]).await.expect("it is read");
             client

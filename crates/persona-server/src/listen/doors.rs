@@ -1,4 +1,4 @@
-//! Which sockets a server has: those that were handed over, a unix socket, an address of TCP.
+//! The sockets of a server: those that were handed over, a unix socket, a TCP socket.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -9,36 +9,36 @@ use super::{Inherited, Listener, tcp};
 use crate::config::Config;
 use crate::tls::Certificates;
 
-/// Where the server can be reached.
+/// An address at which the server can be reached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Address {
-    /// Over TCP.
+    /// An address of TCP.
     Tcp {
         /// Address and port.
         socket: SocketAddr,
         /// Whether connections are encrypted.
         is_encrypted: bool,
     },
-    /// Within this machine, under this path; empty for a socket without a name.
+    /// The path of a unix socket; empty for a socket without a name.
     Unix(PathBuf),
 }
 
-/// How clients come in.
+/// The sockets through which clients connect.
 pub struct Doors {
     /// The sockets, in the order of their addresses.
     pub listeners: Vec<Listener>,
-    /// Where each of them can be reached.
+    /// The address of each socket.
     pub addresses: Vec<Address>,
     /// The certificate, where connections over TCP are encrypted.
     pub certificates: Option<Certificates>,
-    /// The one that this process made; its queue is closed at the end. Those that were handed over
-    /// belong to the program that made them, and go on.
+    /// The TCP socket that this process made. Its queue is closed at the end. Sockets that were
+    /// handed over belong to the program that made them and stay open.
     own_tcp: Option<TcpListener>,
-    /// The name of the unix socket that this process made.
+    /// The file of the unix socket that this process made.
     name: Option<SocketFile>,
 }
 
-/// Why a server cannot be reached.
+/// The reason why a socket of the server cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say what each one means")]
 pub enum NoDoor {
@@ -68,12 +68,12 @@ impl Address {
 }
 
 impl Doors {
-    /// Makes the sockets of the settings and takes those over that were handed over. There is one
-    /// of TCP where no other one is, or where the settings choose its address.
+    /// Makes the sockets of the settings and takes over those that were handed over. A TCP socket
+    /// is made if there is no other socket, or if the settings choose its address.
     ///
     /// # Errors
     ///
-    /// One of them cannot be used; those that were made are closed again.
+    /// One of the sockets cannot be used; those that were made are closed again.
     pub fn open(
         config: &Config,
         inherited: &Inherited,
@@ -138,12 +138,12 @@ impl Doors {
         addresses.find(|address| !address.to_canonical().is_loopback())
     }
 
-    /// Lets no new connection in and closes the sockets of this process. What waits in their queues
-    /// is served by the workers.
+    /// Accepts no new connection and closes the sockets of this process. Workers still serve the
+    /// connections that wait in the queues.
     ///
     /// # Errors
     ///
-    /// The queue of TCP cannot be closed; the sockets are closed all the same.
+    /// The queue of TCP cannot be closed; the sockets are closed nevertheless.
     pub fn close(&mut self) -> io::Result<()> {
         self.name = None;
         self.listeners.clear();

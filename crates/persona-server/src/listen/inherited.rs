@@ -1,5 +1,5 @@
-//! Sockets that the program which started this one has made: by systemd (sd_listen_fds(3)), or by
-//! another parent that names the number of the descriptor.
+//! Sockets that were handed over by the program that started this one: systemd (sd_listen_fds(3)),
+//! or another parent, with the number of the descriptor as a setting.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -13,21 +13,21 @@ use crate::config::Environment;
 /// The first descriptor that systemd hands over.
 const FIRST: u32 = 3;
 
-/// Which descriptors of this process are sockets to accept connections on.
+/// The numbers of the descriptors that were handed over as listening sockets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Inherited(Vec<u32>);
 
 impl Inherited {
-    /// The one that the settings name, or those that systemd handed over to this process.
+    /// The descriptor that the settings name, or those that systemd handed over to this process.
     ///
     /// # Errors
     ///
-    /// The variables make no sense, in words.
+    /// The variables of systemd are invalid; the text says why.
     pub fn of(named: Option<u32>, environment: &Environment) -> Result<Self, String> {
         if let Some(number) = named {
             return Ok(Self(vec![number]));
         }
-        // Variables for another process, such as a shell between systemd and this one, are left.
+        // Variables for another process, such as a shell between systemd and this one, are ignored.
         let pid = environment.get("LISTEN_PID").and_then(|pid| pid.parse::<u32>().ok());
         let Some(count) = environment.get("LISTEN_FDS").filter(|_| pid == Some(std::process::id()))
         else {
@@ -45,17 +45,17 @@ impl Inherited {
         Ok(Self((FIRST..FIRST + count).collect()))
     }
 
-    /// Whether there are none.
+    /// Whether no socket was handed over.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes the sockets over. Called once, before anything else can have opened a descriptor of
-    /// these numbers.
+    /// Takes the sockets over. Must be called once, before the program opens other descriptors,
+    /// which could get these numbers.
     ///
     /// # Errors
     ///
-    /// The number of a descriptor that is none of a socket that waits for connections, and why.
+    /// The number of a descriptor that is no listening socket, and the reason.
     pub fn take(&self) -> Result<Vec<Listener>, (u32, io::Error)> {
         self.0.iter().map(|number| take(*number).map_err(|error| (*number, error))).collect()
     }
@@ -71,10 +71,10 @@ fn take(number: u32) -> io::Result<Listener> {
     }
     let raw = i32::try_from(number).map_err(|_| refused("there is no such descriptor"))?;
     #[expect(unsafe_code, reason = "a descriptor that was handed over is known by its number only")]
-    // It is open, and nothing of this process owns it: it was open before the program began, and
-    // `take` is called once.
+    // SAFETY: the descriptor is open and has no owner in this process, because it was open before
+    // the program began and `take` is called once.
     let descriptor = unsafe { OwnedFd::from_raw_fd(raw) };
-    // Workers get it over their socket; no other program is to have it.
+    // Children must not inherit the descriptor; workers get it over their socket.
     fcntl_setfd(&descriptor, FdFlags::CLOEXEC)?;
     Listener::from_descriptor(descriptor)
 }

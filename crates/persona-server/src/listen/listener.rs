@@ -1,4 +1,4 @@
-//! One socket that waits for connections, and a connection that was taken from its queue.
+//! A listening socket, and a connection that was taken from its queue.
 
 use std::io;
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -11,16 +11,16 @@ use rustix::net::sockopt::{socket_acceptconn, socket_domain, socket_peercred};
 
 use persona_http::ClientAddress;
 
-/// A socket that waits for connections.
+/// A listening socket.
 #[derive(Debug)]
 pub enum Listener {
-    /// For this machine or others.
+    /// A TCP socket, for clients of this machine or others.
     Tcp(TcpListener),
-    /// For programs of this machine.
+    /// A unix socket, for programs of this machine.
     Unix(UnixListener),
 }
 
-/// A connection, as the system hands it over.
+/// A connection as the system returns it.
 #[derive(Debug)]
 pub enum TakenSocket {
     /// Over TCP.
@@ -30,11 +30,11 @@ pub enum TakenSocket {
 }
 
 impl Listener {
-    /// Takes a descriptor for what it is.
+    /// Takes over a descriptor as a listener of the right kind.
     ///
     /// # Errors
     ///
-    /// It is no socket that waits for connections, or one of a kind that is not served.
+    /// The descriptor is no listening socket, or one of a kind that is not served.
     pub fn from_descriptor(descriptor: OwnedFd) -> io::Result<Self> {
         let refused =
             |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what.to_owned()));
@@ -45,7 +45,8 @@ impl Listener {
             Ok(true) => {}
         }
         let family = socket_domain(&descriptor)?;
-        // Workers wait for connections together, and one of them takes each.
+        // The socket must not block: all workers are woken for a connection, and only one of them
+        // gets it.
         fcntl_setfl(&descriptor, fcntl_getfl(&descriptor)? | OFlags::NONBLOCK)?;
         match family {
             AddressFamily::INET | AddressFamily::INET6 => Ok(Self::Tcp(descriptor.into())),
@@ -62,8 +63,8 @@ impl Listener {
         }
     }
 
-    /// Takes a connection from the queue, with the address that limits for each client count by.
-    /// That of a user of this machine stands for a unix socket.
+    /// Takes a connection from the queue, with the address by which limits for each client count.
+    /// For a unix socket this is an address that stands for the user.
     pub fn accept(&self) -> io::Result<(TakenSocket, IpAddr)> {
         match self {
             Self::Tcp(listener) => {

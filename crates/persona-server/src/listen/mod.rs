@@ -1,11 +1,11 @@
-//! The sockets that a server accepts connections on: made once, by the supervisor or whatever
-//! started it, and inherited by every worker.
+//! The sockets that a server accepts connections on: made once, by the supervisor or the program
+//! that started it, and inherited by every worker.
 //!
-//! One socket for all workers, rather than one each: connections that wait in its queue belong to
-//! no worker yet. So none is lost when a worker ends, and a new worker finds them at once.
+//! All workers share each socket, so that waiting connections belong to no worker: none is lost
+//! when a worker ends, and a new worker finds them at once.
 //!
 //! `doors.rs` decides which sockets there are; start there. `tcp.rs`, `unix.rs` and `inherited.rs`
-//! make them, `listener.rs` is one of them, whatever kind it is.
+//! make them, `listener.rs` is a socket of any kind.
 
 mod doors;
 mod inherited;

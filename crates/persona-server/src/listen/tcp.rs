@@ -1,4 +1,4 @@
-//! A socket of TCP: bound once, by the supervisor.
+//! The TCP socket, which the supervisor binds once.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -25,8 +25,8 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
         SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
         None,
     )?;
-    // A server that was just ended leaves connections in TIME_WAIT; they must not keep the next one
-    // from starting.
+    // A server that just ended leaves connections in TIME_WAIT, which must not keep the next server
+    // from binding the address.
     set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         set_ipv6_v6only(&socket, true)?;
@@ -38,8 +38,8 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// A program of the kernel's packet filter (Linux, `Documentation/networking/filter.rst`) that lets
-/// everything of TCP through except the packet that asks for a new connection: SYN without ACK (RFC
+/// A program of the kernel's packet filter (Linux, `Documentation/networking/filter.rst`) that
+/// accepts every TCP packet except the one that asks for a new connection: SYN without ACK (RFC
 /// 9293, section 3.1).
 const NO_NEW_CONNECTION: [SockFilter; 5] = {
     const LOAD_BYTE: u16 = 0x30;
@@ -59,15 +59,15 @@ const NO_NEW_CONNECTION: [SockFilter; 5] = {
 };
 
 /// Lets no new connection into the queue, so that the queued ones can be served before the last
-/// process closes the socket. At that moment the kernel resets every connection in the queue,
-/// although its client takes it for established.
+/// process closes the socket. When the socket is closed, the kernel resets every connection in the
+/// queue, although the clients take them for established.
 ///
 /// A client that connects meanwhile gets no answer. Its kernel sends the packet again after a
 /// second, as for any lost packet, and the connection is refused then.
 ///
 /// # Errors
 ///
-/// The kernel takes no filter; then the queue is as it was.
+/// The kernel refuses the filter; the queue then stays open.
 pub fn close_queue(listener: &TcpListener) -> io::Result<()> {
     SockRef::from(listener).attach_filter(&NO_NEW_CONNECTION)
 }

@@ -14,11 +14,11 @@ use rustix::net::{
 use super::BACKLOG;
 use crate::config::UnixSocket;
 
-/// Longest path of a unix socket, in bytes: what the system has room for, less the zero at the end
+/// Longest path of a unix socket, in bytes: the room of the system without the zero at the end
 /// (unix(7), `sun_path`).
 const PATH_BYTES_MAX: usize = 107;
 
-/// Why there is no unix socket.
+/// The reason why a unix socket cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say what each one means")]
 pub enum NoUnixSocket {
@@ -34,7 +34,7 @@ pub enum NoUnixSocket {
     System { path: PathBuf, source: io::Error },
 }
 
-/// Device, inode and time of making: an inode is used again at once.
+/// Device, inode and time of creation, because a free inode is used again at once.
 type Identity = (u64, u64, i64, i64);
 
 /// The name of a socket, which is removed when this is dropped, unless another socket has the name
@@ -46,7 +46,7 @@ pub struct SocketFile {
 }
 
 impl SocketFile {
-    /// Where it is.
+    /// The path of the socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -55,7 +55,8 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if identity_of(&self.path).is_ok_and(|identity| identity == self.identity) {
-            // One that stays is found without a listener by the next start.
+            // If the removal fails, the next start finds that nothing listens on the socket, and
+            // removes it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -75,7 +76,7 @@ pub fn make(wanted: &UnixSocket) -> Result<(UnixListener, SocketFile), NoUnixSoc
     remove_stale(path)?;
     let failed = |source: io::Error| NoUnixSocket::System { path: path.clone(), source };
     let (socket, file) = bound(path).map_err(failed)?;
-    // Until it listens no client can connect, whatever the rights are.
+    // The group and mode can be set now, because no client can connect before `listen`.
     if let Some(group) = group {
         chown(path, None, Some(group)).map_err(failed)?;
     }
@@ -89,13 +90,14 @@ fn bound(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     let identity = identity_of(path)?;
-    // Removed by the end, from whatever directory the program is in by then.
+    // The path is made absolute, because the file is removed at the end, when the current folder
+    // may be another one.
     let file = SocketFile { path: std::path::absolute(path)?, identity };
     Ok((socket, file))
 }
 
-/// Removes a socket that an earlier server left. One that something listens on, and everything that
-/// is no socket, stays.
+/// Removes a socket that an earlier server left. A socket on which a program listens stays, and so
+/// does a file that is no socket.
 fn remove_stale(path: &Path) -> Result<(), NoUnixSocket> {
     let failed = |source: io::Error| NoUnixSocket::System { path: path.into(), source };
     let found = match std::fs::symlink_metadata(path) {
@@ -157,7 +159,7 @@ mod tests {
         UnixStream::connect(&path).expect("it listens");
         assert!(matches!(make(&wanted(&path)), Err(NoUnixSocket::InUse(_))));
         drop(listener);
-        // Left by a server that was killed: nothing listens.
+        // The remains of a killed server: nothing listens on the socket.
         let (_listener, other) = make(&wanted(&path)).expect("the stale one is replaced");
         drop(file);
         UnixStream::connect(&path).expect("the name of another socket stays");

@@ -1,4 +1,5 @@
-//! Events as lines of text or JSON. Nothing that a client chose can be long, or steer a terminal.
+//! Formats events as lines of text or JSON. Text of a client is shortened, and its control
+//! characters are escaped.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -19,8 +20,8 @@ use super::repeats::{LeftOut, Repeats};
 use crate::clock::SystemClock;
 use persona_http::REFUSALS;
 
-/// Most characters of one field: room for the report on a damaged database, and not for a request's
-/// head of 64 KiB.
+/// Most characters of one field: enough for the report on a damaged database, but not for a
+/// request's head of 64 KiB.
 const FIELD_CHARS_MAX: usize = 2_000;
 
 /// The form of a line.
@@ -53,14 +54,14 @@ impl<S: Subscriber> Layer<S> for Lines {
 }
 
 impl Lines {
-    /// The line on lines that were left out because they said the same.
+    /// The line about repeated lines that were left out.
     pub(super) fn left_out(&self, left_out: LeftOut) -> String {
         let mut fields = Fields { message: left_out.message, ..Fields::default() };
         fields.others.insert("left_out".into(), left_out.lines.into());
         self.line(*left_out.metadata.level(), fields)
     }
 
-    /// The line on lines that found no room.
+    /// The line about lines that were dropped for lack of room.
     pub(super) fn dropped(&self, lines: u64) -> String {
         let message = format!(
             "{lines} lines of the log were dropped: what reads it was too slow, or could not be written to"
@@ -103,8 +104,8 @@ impl Lines {
 
     fn json(&self, at: &str, level: &str, fields: Fields) -> String {
         let Writer { role, slot } = self.writer;
-        // The fields that every line has come first and in the same order, so that people can read
-        // the lines too.
+        // The fields that every line has come first, in a fixed order, so that people can read the
+        // lines too.
         let every_line: [(&str, Value); 6] = [
             ("time", at.into()),
             ("level", level.to_ascii_lowercase().into()),
@@ -148,9 +149,9 @@ impl Fields {
     }
 }
 
-/// A text for the log: of bounded length, and without what steers a terminal and is not escaped by
-/// JSON anyway (RFC 8259, section 7): DEL, the control characters of ISO 6429, and those that turn
-/// the direction of writing (Unicode, annex 9).
+/// A text for the log: of bounded length, and without characters that control a terminal and that
+/// JSON does not escape (RFC 8259, section 7): DEL, the control characters of ISO 6429, and those
+/// that turn the direction of writing (Unicode, annex 9).
 fn harmless(text: &str) -> String {
     let mut harmless = String::with_capacity(text.len().min(FIELD_CHARS_MAX));
     for (count, char) in text.chars().enumerate() {

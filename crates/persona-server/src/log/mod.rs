@@ -1,13 +1,13 @@
 //! The log of a process: one line for each event, with the process that wrote it.
 //!
 //! All processes of a server write into the same file or terminal. A line, or several short ones,
-//! is one `write(2)` on a descriptor that appends, so lines never mix. Fields are those of the
-//! event itself: spans carry nothing, because a request is one event. Which events there are, and
-//! at which level, is decided where they happen; this module only writes them down.
+//! is one `write(2)` on a descriptor that appends, so lines never mix. A line has only the fields
+//! of its event; spans add nothing, because a request is one event. The callers decide which events
+//! there are and at which level; this module only writes them.
 //!
 //! Nothing waits for the log ([ADR 0030](../../../docs/adr/0030-a-connection-is-a-lease-too.md)):
-//! `lines.rs` makes a line of an event, `repeats.rs` leaves out what was just said, and `queue.rs`
-//! hands lines to the thread that writes.
+//! `lines.rs` makes a line of an event, `repeats.rs` leaves out repetitions, and `queue.rs` hands
+//! lines to the thread that writes.
 
 mod lines;
 mod queue;
@@ -35,22 +35,21 @@ use lines::{Format, Lines};
 use queue::{Output, Queue};
 use repeats::Repeats;
 
-/// Longest wait for the last lines of a process that ends, and for words that go to a terminal or
-/// pipe directly. Long enough for a thread that gets no processor for a while on a busy machine;
-/// only a log that is not read uses all of it.
+/// Longest wait for the last lines of a process that ends, and for text that goes to a terminal or
+/// pipe directly. Long enough for a thread that waits for a processor on a busy machine. Only a
+/// pipe that nothing reads uses up the whole time.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// Longest wait for the lines on a panic: it may be the last thing that the process does.
+/// Longest wait for the lines on a panic: short, because the process may end right after it.
 const PANIC_WAIT: Duration = Duration::from_millis(100);
 
-/// Rights of a new log file: its owner reads and writes it. One that is there keeps its own.
+/// Rights of a new log file: only the owner may read and write it. An existing file keeps its mode.
 const FILE_MODE: u32 = 0o600;
 
-/// Which process writes: `supervisor`, `init`, `maintenance` or `worker`, with its slot where it
-/// has one.
+/// The process that writes a log, as its lines name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Writer {
-    /// What the process does.
+    /// The role of the process: `supervisor`, `init`, `maintenance` or `worker`.
     pub role: &'static str,
     /// Its slot: 1 and up for workers, 0 for all others.
     pub slot: u16,
@@ -64,7 +63,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the log that the settings name and makes it the one of this process.
+    /// Opens the log that the settings name, and makes it the log of this process.
     ///
     /// # Errors
     ///
@@ -106,7 +105,7 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The file cannot be opened, or is a pipe that has no reader; the old one is used further.
+    /// The file cannot be opened, or is a pipe that has no reader; the old one stays in use.
     pub fn reopen(&self) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         self.queue.reopen(|| append_to(path, OFlags::NONBLOCK))
@@ -124,7 +123,7 @@ impl Log {
     }
 }
 
-/// Writes words to standard error, or to standard output, and waits for that two seconds at most.
+/// Writes a text to standard error or standard output, and waits at most two seconds for it.
 pub fn say(to: Stream, text: String) {
     let (sender, written) = channel::<()>();
     let spawned = thread::Builder::new().name("say".into()).spawn(move || {
@@ -132,12 +131,12 @@ pub fn say(to: Stream, text: String) {
             Stream::Output => rustix::stdio::stdout(),
             Stream::Error => rustix::stdio::stderr(),
         };
-        // There is nowhere left to say it when it cannot be written.
+        // If the text cannot be written, there is no other place to report that.
         let _ = queue::write_to(fd, text.as_bytes());
         drop(sender);
     });
     if spawned.is_ok() {
-        // Nothing is ever sent; it ends with the thread.
+        // Nothing is ever sent; the channel closes when the thread ends.
         let _ = written.recv_timeout(LAST_WAIT);
     }
 }
@@ -151,8 +150,8 @@ pub enum Stream {
     Error,
 }
 
-/// Has panics logged. By default they are written to standard error by the thread that panics,
-/// which then waits for what reads it.
+/// Sends panics to the log. By default the panicking thread writes them to standard error, and
+/// waits for the reader of the pipe.
 fn log_panics(queue: Arc<Queue>) {
     panic::set_hook(Box::new(move |info| {
         let text = info.payload_as_str().unwrap_or("of an unknown kind");

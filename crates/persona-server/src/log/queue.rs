@@ -1,6 +1,6 @@
-//! Lines on their way out. What logs never waits for what reads the log: a line is put into a
-//! bounded queue, and a thread of its own writes it. Where there is no room the line is dropped and
-//! counted, and the log says so when there is room again.
+//! The queue of log lines. A thread that logs never waits for the reader of the log: a line is put
+//! into a bounded queue, and a separate thread writes it. If there is no room, the line is dropped
+//! and counted, and the log tells the number when there is room again.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,16 +15,15 @@ use rustix::io::Errno;
 
 use crate::scoreboard::ProcessEntry;
 
-/// Most bytes of the lines that wait: some thousands of lines, enough for a disk that stops for a
+/// Most bytes of the lines that wait: some thousands of lines, enough for a disk that stalls for a
 /// moment.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Most bytes of one write of several lines: the kernel mixes no write of this size with that of
-/// another process (`pipe(7)`, `PIPE_BUF`).
+/// Most bytes of one write of several lines: the kernel does not mix a write of this size with
+/// writes of other processes (`pipe(7)`, `PIPE_BUF`).
 const WRITE_BYTES_MAX: usize = 4096;
 
-/// Pace at which the writing thread looks for lines that were left out, while there are none to
-/// write.
+/// How often the writing thread looks for repeated lines to report, while it has nothing to write.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where lines go.
@@ -32,7 +31,7 @@ const LOOK_PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Output {
     StandardError,
     File(RwLock<File>),
-    /// Lines are gathered, and nothing is written while the lock is held.
+    /// For tests: lines are collected, and while a test holds the lock, writing blocks.
     #[cfg(test)]
     Memory(Mutex<String>),
 }
@@ -53,7 +52,7 @@ struct State {
     bytes: usize,
     /// Whether the thread is writing lines that it has taken.
     is_writing: bool,
-    /// Dropped lines that the log does not tell of yet.
+    /// Number of dropped lines that the log has not reported yet.
     untold: u64,
 }
 
@@ -68,7 +67,8 @@ impl Queue {
         })
     }
 
-    /// Puts a line, with its end, into the queue; drops it when there is no room. Never waits.
+    /// Puts a line, with its line break, into the queue, or drops it when there is no room. Never
+    /// waits.
     pub(super) fn push(&self, line: String) {
         let mut state = self.lock();
         if state.bytes + line.len() > QUEUE_BYTES_MAX {
@@ -83,7 +83,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Counts dropped lines on the scoreboard from now on, and those of before.
+    /// Counts dropped lines on the scoreboard, those from before this call too.
     pub(super) fn count_on(&self, process_entry: ProcessEntry) {
         // A process has one entry; a second call changes nothing.
         let _ = self.process_entry.set(process_entry);
@@ -98,7 +98,7 @@ impl Queue {
         }
     }
 
-    /// Waits until everything is written, and not longer than this.
+    /// Waits until everything is written, at most this long.
     pub(super) fn finish(&self, wait_max: Duration) {
         let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
         drop(
@@ -108,7 +108,8 @@ impl Queue {
         );
     }
 
-    /// Opens the file anew, if it is one. Lines that are being written go to the old one.
+    /// Opens the log file again, if the log is a file. Lines that are being written go to the old
+    /// file.
     pub(super) fn reopen(&self, open: impl FnOnce() -> io::Result<File>) -> io::Result<()> {
         if let Output::File(file) = &self.output {
             *file.write().unwrap_or_else(PoisonError::into_inner) = open()?;
@@ -116,8 +117,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Writes for ever: the work of the thread. `look` is asked now and then for lines of its own,
-    /// `told` words how many were dropped.
+    /// The work of the writing thread, which never ends. `look` is called now and then for reports
+    /// on repeated lines; `told` words the report on dropped lines.
     pub(super) fn write_for_ever(
         &self,
         mut look: impl FnMut() -> Vec<String>,
@@ -128,8 +129,8 @@ impl Queue {
             let (taken, untold) = self.take();
             let mut lost = write_all(&self.output, taken.into_iter());
             if untold > 0 && lost == 0 {
-                // Where the line about dropped lines cannot be written either, the next one counts
-                // them all.
+                // If the line about dropped lines cannot be written either, the next such line
+                // counts them all.
                 lost += untold * write_all(&self.output, std::iter::once(told(untold)));
             } else {
                 lost += untold;
@@ -144,13 +145,14 @@ impl Queue {
         }
     }
 
-    /// Waits for lines, for a while, and takes all of them.
+    /// Waits up to [`LOOK_PAUSE`] for lines, and takes all of them.
     fn take(&self) -> (VecDeque<String>, u64) {
         let is_idle = |state: &mut State| state.lines.is_empty();
         let waited = self.changed.wait_timeout_while(self.lock(), LOOK_PAUSE, is_idle);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.is_writing = true;
-        // The bytes stay counted until they are written, so that the bound is one for both.
+        // The bytes stay counted until they are written, so that the bound covers waiting lines and
+        // lines being written.
         (std::mem::take(&mut state.lines), std::mem::take(&mut state.untold))
     }
 
@@ -169,7 +171,7 @@ impl Queue {
     }
 }
 
-/// Writes lines, several at once where they are short, and tells how many could not be written.
+/// Writes lines, several short ones at once; returns how many could not be written.
 fn write_all(output: &Output, lines: impl Iterator<Item = String>) -> u64 {
     let (mut together, mut count, mut lost) = (String::new(), 0, 0);
     let mut flush = |together: &mut String, count: &mut u64| {
@@ -192,10 +194,12 @@ fn write_all(output: &Output, lines: impl Iterator<Item = String>) -> u64 {
 
 fn write(output: &Output, bytes: &[u8]) -> io::Result<()> {
     match output {
-        // Not through the library's own handle: its lock would be held as long as the write takes.
+        // The handle of the standard library is not used, because its lock would be held as long as
+        // the write takes.
         Output::StandardError => write_to(rustix::stdio::stderr(), bytes),
         Output::File(file) => {
-            // A descriptor of its own, so that opening the file anew waits for no write.
+            // The descriptor is duplicated, so that opening the file again does not wait for a
+            // write.
             let file = file.read().unwrap_or_else(PoisonError::into_inner).try_clone()?;
             write_to(&file, bytes)
         }
@@ -207,7 +211,7 @@ fn write(output: &Output, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Writes everything, also where the other end made the descriptor one that does not wait.
+/// Writes everything, even if another process made the descriptor non-blocking.
 pub(super) fn write_to(fd: impl std::os::fd::AsFd, mut bytes: &[u8]) -> io::Result<()> {
     let fd = fd.as_fd();
     while !bytes.is_empty() {

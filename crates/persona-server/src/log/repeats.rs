@@ -1,5 +1,5 @@
-//! Warnings and errors that come again and again: of each the log has one line in a while, and then
-//! how many more there were.
+//! Suppresses repeated warnings and errors: of each the log gets one line per window of time, and
+//! then the number of further ones.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use tracing::Metadata;
 use tracing::callsite::Identifier;
 
-/// How long the same line is left out after it was written.
+/// How long a repetition of a line is left out after it was written.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 
-/// Most different lines of one place of the program within a window: a persona or a client in the
-/// line makes each of them different, and what a client can cause must have a bound.
+/// Most different lines from one place in the code within a window. Lines differ by the persona or
+/// client that they name, so a client could otherwise cause any number of them.
 const LINES_MAX: usize = 10;
 
-/// What was written of late, by the place of the program that logs it.
+/// The lines that were written recently, by the place in the code that logged them.
 #[derive(Default)]
 pub(super) struct Repeats(Mutex<HashMap<Identifier, Site>>);
 
@@ -28,7 +28,7 @@ struct Site {
     message: String,
 }
 
-/// Lines of one place that were left out.
+/// The lines from one place in the code that were left out.
 pub(super) struct LeftOut {
     pub metadata: &'static Metadata<'static>,
     pub message: String,
@@ -36,8 +36,8 @@ pub(super) struct LeftOut {
 }
 
 impl Repeats {
-    /// Whether this event gets a line now; counts it otherwise. `fields` is everything that it
-    /// says.
+    /// Whether this event gets a line now; otherwise it is counted. `fields` is the whole text of
+    /// the event.
     pub(super) fn admits(
         &self,
         metadata: &'static Metadata<'static>,
@@ -68,7 +68,7 @@ impl Repeats {
         true
     }
 
-    /// Tells what was left out in windows that are over, and begins those windows anew.
+    /// Returns what was left out in windows that are over, and starts new windows.
     pub(super) fn look(&self, now: Instant) -> Vec<LeftOut> {
         let mut sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |site: &Site| now.duration_since(site.began) >= WINDOW;

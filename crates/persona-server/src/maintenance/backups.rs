@@ -1,4 +1,4 @@
-//! Scheduled backups: a thread that makes them when they are due and says how they went.
+//! Scheduled backups: a thread makes them when they are due, and logs the results.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,15 +13,15 @@ use crate::clock::SystemClock;
 use crate::scoreboard::ProcessEntry;
 use crate::supervisor::ChildInput;
 
-/// The thread, until this is dropped; a backup that is being made then is given up, and leaves
-/// nothing behind.
+/// The thread of backups, which ends when the value is dropped. A backup in progress is then
+/// abandoned and its files are removed.
 pub(super) struct Backups {
     stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Backups {
-    /// Starts the thread where backups are wanted.
+    /// Starts the thread if the settings ask for backups.
     pub(super) fn start(
         input: &ChildInput,
         process_entry: &ProcessEntry,

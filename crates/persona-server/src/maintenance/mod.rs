@@ -1,7 +1,7 @@
-//! The process that looks after the database while the workers use it.
+//! The maintenance process, which maintains the database while the workers use it.
 //!
 //! What lives here: its two threads (`run.rs`) and the backups that are due (`backups.rs`). What
-//! must not: what maintenance does to a database (`persona-storage`).
+//! must not: the maintenance itself (`persona-storage`).
 
 mod backups;
 mod run;

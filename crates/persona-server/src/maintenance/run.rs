@@ -1,8 +1,8 @@
-//! Looks after the file while the workers use it: one thread for that, and one that listens and
-//! gives signs of life.
+//! The maintenance process: one thread maintains the database, and the main thread handles signals
+//! and gives heartbeats.
 //!
-//! Maintenance may wait for the write lock or the disk as long as it takes; that must not look like
-//! a process that hangs.
+//! Two threads are needed because maintenance may wait long for the write lock or the disk, and the
+//! process must not look as if it hung.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -24,11 +24,11 @@ use crate::log::Log;
 use crate::scoreboard::ProcessState;
 use crate::supervisor::{ChildInput, Message, say};
 
-/// Looks after the database until it is told to end, or cannot go on.
+/// Maintains the database until the process is told to end, or cannot go on.
 ///
 /// # Errors
 ///
-/// The database cannot be used or failed, or the system did not give what is needed.
+/// The database cannot be used or failed, or the system refused a thread or a signal handler.
 pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -50,7 +50,7 @@ pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> 
         let backups = Backups::start(input, &process_entry)?;
         let supervisor = input.channel.try_clone()?;
         thread::Builder::new().name("maintenance".into()).spawn(move || {
-            // The receiver is gone only when the process ends.
+            // The receiver is dropped only when the process ends.
             let _ = done.send(look_after(maintenance, &stopped, &supervisor, backups));
         })?;
         process_entry.beat();
@@ -71,8 +71,8 @@ pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> 
     })
 }
 
-/// Does what is due until the other end of `stopped` is gone, until a sync failed, or until a
-/// commit is in doubt.
+/// Does the maintenance that is due until the sender of `stopped` is dropped, a sync failed, or the
+/// outcome of a commit is unknown.
 fn look_after(
     mut maintenance: Maintenance,
     stopped: &Receiver<()>,
@@ -102,9 +102,9 @@ fn look_after(
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                // The thread of backups has a connection too, which must not be the last one on the
-                // file: the last one to close is that of maintenance, which leaves the file
-                // complete.
+                // The thread of backups has a connection too, which must be closed first: the
+                // connection of maintenance must be the last on the file, because closing it copies
+                // the WAL into the database.
                 drop(backups);
                 return maintenance.close().map_err(|error| {
                     tracing::error!(error = %error, "a sync of the disk failed at the end; the WAL stays, and the next start makes the checkpoint");

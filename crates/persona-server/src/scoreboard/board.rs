@@ -23,14 +23,14 @@ pub struct Scoreboard {
     memory: Memory,
 }
 
-/// What the scoreboard says of one living process.
+/// The facts on the scoreboard about one living process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProcessFacts {
     /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Process id.
     pub pid: u32,
-    /// When it started: microseconds since the epoch.
+    /// When the process started, in microseconds since the epoch.
     pub started_at: i64,
     /// How often this slot was filled again.
     pub restarts: u64,
@@ -42,13 +42,13 @@ pub struct ProcessFacts {
     pub writes: u64,
     /// Writes that wait for their transaction now.
     pub queue_depth: u64,
-    /// How long it has been waiting for the write lock; zero when it does not wait.
+    /// How long the process has been waiting for the write lock; zero when it does not wait.
     pub write_lock_waiting: Duration,
-    /// How long it has been holding the write lock; zero when it is not in.
+    /// How long the process has been holding the write lock; zero when it does not hold the lock.
     pub write_lock_holding: Duration,
-    /// Age of the oldest list or export that it still runs; zero when there is none.
+    /// Age of the oldest list or export that is still running; zero when there is none.
     pub longest_read: Duration,
-    /// How long this slot waited for the write lock and held it, since the server started.
+    /// How long this slot waited for the write lock, since the server started.
     pub write_lock_wait: Distribution,
     /// How long this slot held the write lock, since the server started.
     pub write_lock_hold: Distribution,
@@ -61,22 +61,22 @@ pub struct WriteLockUser {
     pub slot: u16,
     /// Process id.
     pub pid: u32,
-    /// How long it has been waiting; zero when it does not wait.
+    /// How long the process has been waiting; zero when it does not wait.
     pub waiting: Duration,
-    /// How long it has been holding the lock; zero when it does not.
+    /// How long the process has been holding the lock; zero when it does not hold the lock.
     pub holding: Duration,
 }
 
-/// What became of all checkpoints since the server started.
+/// The results of all checkpoints since the server started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Checkpoints {
-    /// They copied the whole WAL into the database file.
+    /// Checkpoints that copied the whole WAL into the database file.
     pub complete: u64,
-    /// A reader of an old snapshot blocked them.
+    /// Checkpoints that a reader of an old snapshot blocked.
     pub blocked: u64,
-    /// The database failed.
+    /// Checkpoints that ended with a failure of the database.
     pub failed: u64,
-    /// When the last complete one ended.
+    /// When the last complete checkpoint ended.
     pub last: Option<Timestamp>,
 }
 
@@ -85,10 +85,10 @@ impl Scoreboard {
     ///
     /// # Errors
     ///
-    /// The system has no memory for it, or limits forbid it.
+    /// The system has no memory for the scoreboard, or a limit forbids it.
     pub fn create() -> Result<Arc<Self>, NotMade> {
         let scoreboard = Self { memory: Memory::create(layout::SCOREBOARD_CELLS)? };
-        // The keys of a new state are random numbers of the system.
+        // The keys of a new `RandomState` are random numbers of the system.
         let secret = RandomState::new().build_hasher().finish().max(1);
         scoreboard.cells()[layout::RATE_SECRET].store(secret, Relaxed);
         Ok(Arc::new(scoreboard))
@@ -99,12 +99,13 @@ impl Scoreboard {
         Ok(Arc::new(Self { memory: Memory::attach(fd, layout::SCOREBOARD_CELLS)? }))
     }
 
-    /// The descriptor to hand to children.
+    /// The descriptor that children get.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.memory.fd()
     }
 
-    /// An entry; `generation` counts the processes of the slot and chooses between its two entries.
+    /// The entry of a process; `generation` counts the processes of the slot and chooses between
+    /// its two entries.
     ///
     /// # Panics
     ///
@@ -124,12 +125,12 @@ impl Scoreboard {
         Timestamp::from_micros(self.cells()[layout::STARTED_AT].load(Relaxed).cast_signed())
     }
 
-    /// Notes that a database server keeps the personas.
+    /// Notes that the database is on a server.
     pub fn set_on_server(&self) {
         self.cells()[layout::ON_SERVER].store(1, Relaxed);
     }
 
-    /// Whether a database server keeps the personas, and no file.
+    /// Whether the database is on a server, not in a file.
     pub fn is_on_server(&self) -> bool {
         self.cells()[layout::ON_SERVER].load(Relaxed) != 0
     }
@@ -145,7 +146,7 @@ impl Scoreboard {
         (micros != 0).then(|| Timestamp::from_micros(micros.cast_signed()))
     }
 
-    /// Every metric, put together over the entries, in the Prometheus text format 0.0.4.
+    /// Every metric, merged over all entries, in the Prometheus text format 0.0.4.
     pub fn prometheus(&self) -> String {
         prometheus::text(self)
     }
@@ -156,7 +157,7 @@ impl Scoreboard {
         self.used_entries().filter(alive).map(|entry| self.facts(entry)).collect()
     }
 
-    /// Everything measured of one kind, by all processes since the server started.
+    /// All measurements of one kind, by all processes since the server started.
     pub fn distribution(&self, measure: Measure) -> Distribution {
         self.histogram(layout::offset_of_measure(measure))
     }
@@ -171,7 +172,8 @@ impl Scoreboard {
         self.sum(Number::Requests)
     }
 
-    /// Attempts that met a lock held outside the write lock, since the server started.
+    /// Attempts that met a lock of SQLite that a process held without the write lock, since the
+    /// server started.
     pub fn lock_retries(&self) -> u64 {
         self.sum(Number::LockRetries)
     }
@@ -196,13 +198,13 @@ impl Scoreboard {
         entries.filter(|user| !user.waiting.is_zero() || !user.holding.is_zero()).collect()
     }
 
-    /// Another opening of the memory, as the file that the writers of this server lock in turn
-    /// before the write lock. It needs no name on a disk, and ends with the server.
+    /// The turnstile of this server: the memory of the scoreboard, opened again as a file that its
+    /// writers lock before the write lock. It needs no file on a disk, and ends with the server.
     pub fn turnstile(&self) -> io::Result<File> {
         self.memory.open_again()
     }
 
-    /// What became of all checkpoints since the server started.
+    /// The results of all checkpoints since the server started.
     pub fn checkpoints(&self) -> Checkpoints {
         let last = self
             .used_entries()
@@ -233,13 +235,13 @@ impl Scoreboard {
         (sum(Number::Backups), sum(Number::BackupsFailed))
     }
 
-    /// Damaged personas that the maintenance process, reads or writes came across, since the server
-    /// started.
+    /// Damaged personas that maintenance, reads and writes found, since the server started.
     pub fn damage_found(&self) -> u64 {
         self.used_entries().map(|entry| self.number(entry, Number::DamageFound)).sum()
     }
 
-    /// The fewest connections that any serving worker has open; `None` when no worker is serving.
+    /// The smallest number of open connections of a serving worker; `None` when no worker is
+    /// serving.
     pub fn fewest_connections(&self) -> Option<u64> {
         let serving = |entry: &usize| {
             *entry >= FIRST_WORKER_ENTRY
@@ -275,8 +277,8 @@ impl Scoreboard {
         (0..2).map(|generation| self.number(entry_index(slot, generation), number)).sum()
     }
 
-    /// How long what began at this moment has lasted in a slot, in microseconds: the longest of its
-    /// two entries.
+    /// How long something has lasted in a slot, in microseconds; `since` is the number with its
+    /// beginning. The longer time of both entries counts.
     pub(super) fn lasts_in_slot(&self, slot: u16, since: Number, now: u64) -> u64 {
         (0..2)
             .map(|generation| lasting(self.number(entry_index(slot, generation), since), now))
@@ -346,7 +348,7 @@ impl Scoreboard {
     }
 }
 
-/// The entries before belong to the maintenance process.
+/// The first entry of a worker; those before belong to the maintenance process.
 const FIRST_WORKER_ENTRY: usize = 2;
 
 /// The slot of an entry.
@@ -354,7 +356,8 @@ fn slot_of(entry: usize) -> u16 {
     u16::try_from(entry / 2).unwrap_or(u16::MAX)
 }
 
-/// How long something has lasted that began at this moment; nothing when it does not last.
+/// How long something has lasted that began at `since`; zero when `since` is 0, which means that it
+/// does not last.
 fn lasting(since: u64, now: u64) -> u64 {
     if since == 0 { 0 } else { now.saturating_sub(since) }
 }

@@ -23,7 +23,7 @@ pub(super) fn bucket_of(value: u64) -> usize {
     index.min(BUCKETS - 1)
 }
 
-/// The largest value that a bucket takes; `None` for the last one, which takes everything.
+/// The largest value of a bucket; `None` for the last bucket, which has no bound.
 pub(super) fn bound_of(bucket: usize) -> Option<u64> {
     match bucket {
         0 => Some(1),
@@ -36,7 +36,7 @@ pub(super) fn bound_of(bucket: usize) -> Option<u64> {
     }
 }
 
-/// How often which values were seen, summed over entries.
+/// A histogram: how often each range of values was measured, summed over entries.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Distribution {
     counts: [u64; BUCKETS],
@@ -58,7 +58,7 @@ impl Distribution {
         self.sum += cell(BUCKETS);
     }
 
-    /// What was seen since an earlier look at the same thing.
+    /// The measurements since an earlier state of the same histogram.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut counts = self.counts;
@@ -68,12 +68,12 @@ impl Distribution {
         Self { counts, sum: self.sum.saturating_sub(earlier.sum) }
     }
 
-    /// How many values were seen.
+    /// Number of measurements.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// All values together, in the unit of the measure: microseconds for times.
+    /// Sum of all values, in the unit of the measure: microseconds for times.
     pub fn sum(&self) -> u64 {
         self.sum
     }
@@ -88,8 +88,9 @@ impl Distribution {
             .sum()
     }
 
-    /// A value that at least this share (0.0 to 1.0) of all values do not exceed: the upper bound
-    /// of a bucket, so never too good. `None` when nothing was seen.
+    /// A bound that at least this share (0.0 to 1.0) of all values do not exceed. It is the upper
+    /// bound of a bucket, so it is never lower than the exact quantile. `None` without
+    /// measurements.
     pub fn quantile(&self, share: f64) -> Option<u64> {
         let total = self.count();
         if total == 0 {

@@ -1,8 +1,8 @@
-//! How busy the write lock was in the last hours, in windows of a quarter of an hour. Written by
-//! the supervisor, once a minute.
+//! The history of the write lock in the last hours, in windows of a quarter of an hour. The
+//! supervisor writes it once a minute.
 //!
-//! It lies in the header of the scoreboard and not in an entry, because it is about all processes
-//! together.
+//! The history is in the header of the scoreboard and not in an entry, because it covers all
+//! processes.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,23 +14,22 @@ use super::{Scoreboard, layout};
 /// Length of a window in microseconds: a quarter of an hour.
 const WINDOW_MICROS: u64 = 15 * 60 * 1_000_000;
 
-/// Windows that are kept: six hours, in which an operator comes to look.
+/// Windows that are kept: six hours, long enough for an operator to look.
 const WINDOWS: u64 = 24;
 
-/// Cells of a window: its number, waits, worst p99, writes given up, lock retries.
+/// Cells of a window: number of the window, waits, worst p99, writes given up, lock retries.
 const CELLS: usize = 5;
 
 /// What happened at the write lock in one minute, or in all minutes of a window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct WriteLockFigures {
-    /// How often a writer waited for the write lock, however briefly.
+    /// How often a writer asked for the write lock, even without a wait.
     pub waits: u64,
-    /// The time that 99 of 100 did not wait longer, in microseconds; of a window: in its worst
-    /// minute.
+    /// The 99th percentile of the waits, in microseconds; for a window that of its worst minute.
     pub wait_p99_micros: u64,
     /// Writes that did not get their turn in time.
     pub writes_given_up: u64,
-    /// Attempts that met a lock held outside the write lock.
+    /// Attempts that met a lock of SQLite that a process held without the write lock.
     pub lock_retries: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Where everything lies on the scoreboard.
+//! The layout of the scoreboard in memory.
 //!
 //! The scoreboard is a header, then one block of cells for each entry, and then the budgets of
 //! clients. A block holds the numbers
@@ -10,16 +10,17 @@ use super::measures::{MEASURES, Measure};
 use super::numbers::{NUMBERS, Number};
 use super::{rate_cells, routes};
 
-/// Slots that have entries: 0 for the maintenance process and 64 for workers, far more than one
-/// SQLite file can use.
+/// Slots that have entries: 0 for the maintenance process and 64 for workers, as many as a
+/// PostgreSQL database may have; a SQLite file has at most 4.
 pub(super) const SLOTS: usize = 65;
 
 /// Entries: two for each slot, so that a worker that drains and the worker that replaces it never
 /// write the same gauges.
 pub(super) const ENTRIES: usize = SLOTS * 2;
 
-/// The number of cells of a block is a multiple of this. 512 cells have 4,096 bytes, so processes
-/// never write into each other's cache lines, and an unused entry takes no memory.
+/// The number of cells of a block is a multiple of this. 512 cells have 4,096 bytes, the size of a
+/// memory page, so that processes never write into each other's cache lines, and an unused entry
+/// takes no memory.
 const BLOCK_ALIGNMENT: usize = 512;
 
 /// Cells before the first block.
@@ -32,18 +33,18 @@ pub(super) const STARTED_AT: usize = 0;
 /// because even reading them would take memory.
 pub(super) const ENTRIES_USED: usize = 1;
 
-/// Header cell: 1 where a database server keeps the personas. Then there is no write lock, no WAL
-/// and no checkpoint of this program.
+/// Header cell: 1 if the database is on a server. Then there is no write lock, no WAL and no
+/// checkpoint of this program.
 pub(super) const ON_SERVER: usize = 2;
 
 /// Header cell: when the certificate of the server ends, in microseconds since the epoch; 0 where
 /// it has none.
 pub(super) const CERTIFICATE_END: usize = 3;
 
-/// Header cell: what makes the hashes of clients those of this server alone. Never 0.
+/// Header cell: the secret that makes the hashes of clients unique to this server. Never 0.
 pub(super) const RATE_SECRET: usize = 4;
 
-/// First header cell of the recent past in windows (`history.rs`).
+/// First header cell of the history of the write lock (`history.rs`).
 pub(super) const HISTORY: usize = 64;
 
 const MEASURES_OFFSET: usize = NUMBERS.len();
@@ -62,7 +63,7 @@ pub(super) const fn block_of(entry: usize) -> usize {
     HEADER_CELLS + entry * BLOCK_CELLS
 }
 
-/// Where a number lies in its block.
+/// The place of a number in its block.
 pub(super) const fn offset_of_number(number: Number) -> usize {
     number as usize
 }

@@ -1,4 +1,4 @@
-//! What is measured with a histogram in each entry: one table of names, units and help texts.
+//! The histograms of each entry: one table of names, units and help texts.
 //!
 //! A new histogram is a variant of [`Measure`] and a row of [`MEASURES`].
 
@@ -26,7 +26,7 @@ pub enum Measure {
 pub(super) enum Unit {
     /// Exported as seconds.
     Micros,
-    /// Exported as it is.
+    /// Exported unchanged.
     Count,
 }
 

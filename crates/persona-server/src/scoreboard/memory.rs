@@ -1,7 +1,7 @@
 //! The shared memory itself: one of the few places of the program with `unsafe`
 //! (`persona-test-support/tests/house/tidy.rs` names them).
 //!
-//! Nothing here knows what the cells mean.
+//! This file does not know the meaning of the cells.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -14,7 +14,7 @@ use rustix::fs::{
     MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
 };
 
-/// Shown in `/proc/<pid>/maps`.
+/// The name of the memory in `/proc/<pid>/maps`.
 const NAME: &CStr = c"persona-scoreboard";
 
 /// Forbids every change of the size.
@@ -31,7 +31,7 @@ pub struct NotMade {
 }
 
 impl NotMade {
-    /// What to do about it.
+    /// What the user can do about it.
     pub fn cure(&self) -> String {
         match self.source.kind() {
             ErrorKind::FileTooLarge => format!("raise the limit on the size of files to {} bytes at least (ulimit -f)", self.bytes),
@@ -77,8 +77,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::InvalidData`] when the size is another one or not sealed: a shorter file
-    /// would end this process on the first access beyond its end.
+    /// [`io::ErrorKind::InvalidData`] when the size is wrong or not sealed: on the first access
+    /// beyond the end of a shorter file, the kernel would kill this process.
     pub(super) fn attach(file: OwnedFd, cells: usize) -> io::Result<Self> {
         let size = u64::try_from(fstat(&file)?.st_size).unwrap_or_default();
         if size != bytes_of(cells) || !fcntl_get_seals(&file)?.contains(SIZE_SEALS) {
@@ -91,13 +91,13 @@ impl Memory {
         Ok(Self { map, file, cells })
     }
 
-    /// The descriptor to hand on.
+    /// The descriptor that children get.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 
-    /// Another opening of the same file. `flock(2)` belongs to an opening, and the descriptor that
-    /// is handed on is one opening for all processes.
+    /// Opens the same file again. A lock of `flock(2)` belongs to an open file description, and all
+    /// processes share the one of the inherited descriptor.
     pub(super) fn open_again(&self) -> io::Result<File> {
         File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }

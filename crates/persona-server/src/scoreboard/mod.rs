@@ -3,12 +3,12 @@
 //!
 //! The supervisor owns the memory, so counters survive the restart of a worker. All cells are
 //! atomic 64-bit words, and no process waits for another one. Operations on metrics are relaxed:
-//! nothing there orders anything else. Only those on budgets (`rate_cells.rs`) are not.
+//! they order no other memory access. Only those on budgets (`rate_cells.rs`) are not.
 //!
 //! What lives here: the tables of all metrics (`numbers.rs`, `measures.rs`), their places
 //! (`layout.rs`), the two sides ([`ProcessEntry`] writes, [`Scoreboard`] reads), the Prometheus
-//! text, and what the HTTP side sees of all this (`server_state.rs`). What must not: decisions
-//! about processes.
+//! text, and the traits of the HTTP crate (`server_state.rs`). What must not: decisions about
+//! processes.
 //!
 //! Start reading at `numbers.rs`.
 

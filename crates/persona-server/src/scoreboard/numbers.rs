@@ -2,16 +2,16 @@
 //!
 //! A new metric is a variant of [`Number`] and a row of [`NUMBERS`].
 
-/// What a process does, as it says itself.
+/// The state of a process, as the process itself reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProcessState {
     /// No process has the entry.
     Empty = 0,
     /// The process is starting.
     Starting = 1,
-    /// It does its work.
+    /// The process does its work.
     Serving = 2,
-    /// It finishes what it has and ends.
+    /// The process finishes its requests and ends.
     Draining = 3,
 }
 
@@ -64,15 +64,15 @@ pub(super) enum Number {
     EventStreamsOpen,
 }
 
-/// What becomes of a number when its entry is filled again.
+/// What happens to a number when its entry is used again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// The number only grows, and keeps its value when the entry is filled again.
     Counter,
-    /// It describes one process, and starts at zero.
+    /// The number describes one process, and starts at zero for each process.
     Gauge,
-    /// When something happened last, in microseconds since the epoch. It keeps its value when the
-    /// entry is filled again, and is exported as seconds.
+    /// The time at which something happened last, in microseconds since the epoch. The number keeps
+    /// its value when the entry is filled again, and is exported as seconds.
     Moment,
 }
 
@@ -81,11 +81,11 @@ pub(super) enum Kind {
 pub(super) enum Merge {
     /// Their sum.
     Sum,
-    /// The largest.
+    /// The largest of them.
     Max,
-    /// One for each slot, the sum of its two entries.
+    /// One number for each slot: the sum of its two entries.
     PerSlot,
-    /// Not exported.
+    /// The number is not exported.
     Hidden,
 }
 

@@ -1,4 +1,4 @@
-//! The writing side: one process's place on the scoreboard.
+//! The writing side: the entry of one process on the scoreboard.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::numbers::{Kind, NUMBERS, Number, ProcessState};
 use super::{Scoreboard, distribution, routes};
 use crate::clock::{SystemClock, monotonic_micros};
 
-/// One process's place on the scoreboard. A slot (0 for the maintenance process, 1 and up for
+/// The entry of one process on the scoreboard. A slot (0 for the maintenance process, 1 and up for
 /// workers) has two entries, so that a worker that drains and the one that replaces it never write
 /// the same gauges.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl ProcessEntry {
         self.slot
     }
 
-    /// The scoreboard that it is on.
+    /// The scoreboard that has the entry.
     pub fn scoreboard(&self) -> &Scoreboard {
         &self.scoreboard
     }
@@ -45,8 +45,7 @@ impl ProcessEntry {
     // ---------------------------------------------------------------------------------------
 
     /// Makes the entry ready for a process that is about to be started: gauges start at zero,
-    /// counters go on. Once it runs, the gauges are its own, and whatever it has said of itself
-    /// would be lost here.
+    /// counters go on. Must not be called once the process runs, because its gauges would be lost.
     pub fn prepare(&self, now: Timestamp) {
         self.scoreboard.cells()[layout::ENTRIES_USED].fetch_max(self.index as u64 + 1, Relaxed);
         self.leave();
@@ -54,12 +53,12 @@ impl ProcessEntry {
         self.set_state(ProcessState::Starting);
     }
 
-    /// Says which process has the entry.
+    /// Records which process has the entry.
     pub fn taken_by(&self, pid: u32) {
         self.set(Number::Pid, u64::from(pid));
     }
 
-    /// Takes the gauges of a process that ended off the scoreboard.
+    /// Clears the gauges of a process that ended.
     pub fn leave(&self) {
         for row in NUMBERS.iter().filter(|row| row.kind == Kind::Gauge) {
             self.set(row.number, 0);
@@ -71,7 +70,7 @@ impl ProcessEntry {
         self.add(Number::Restarts, 1);
     }
 
-    /// How often the process has shown that it is alive.
+    /// The number of heartbeats of the process.
     pub fn heartbeats(&self) -> u64 {
         self.cell(Number::Heartbeat).load(Relaxed)
     }
@@ -79,17 +78,17 @@ impl ProcessEntry {
     // ---- by the process
     // ------------------------------------------------------------------------------------------
 
-    /// Says where the process stands.
+    /// Records the state of the process.
     pub fn set_state(&self, state: ProcessState) {
         self.set(Number::State, state as u64);
     }
 
-    /// Shows that the process is alive.
+    /// Gives a heartbeat.
     pub fn beat(&self) {
         self.add(Number::Heartbeat, 1);
     }
 
-    /// Counts one answered request; `None` where there is no such operation.
+    /// Counts one answered request; `operation` is `None` for an unknown path or method.
     pub fn request_answered(&self, operation: Option<OperationId>, status: u16, took: Duration) {
         self.add(Number::Requests, 1);
         let series = routes::series_of(operation, status);
@@ -101,7 +100,7 @@ impl ProcessEntry {
         self.add(Number::RequestsInFlight, 1);
     }
 
-    /// Counts a request that has its answer, or never will.
+    /// Counts the end of a request: it was answered, or its client has left.
     pub fn request_ended(&self) {
         self.cell(Number::RequestsInFlight).fetch_sub(1, Relaxed);
     }
@@ -122,12 +121,13 @@ impl ProcessEntry {
         self.add(Number::ConnectionsOpen, 1);
     }
 
-    /// Counts a connection that could not be accepted, because something has run out.
+    /// Counts a connection that could not be accepted, because the process or the machine has run
+    /// out of a resource.
     pub fn accept_failed(&self) {
         self.add(Number::AcceptsFailed, 1);
     }
 
-    /// Counts lines that the log has no room for.
+    /// Counts lines that the log dropped for lack of room.
     pub fn log_lines_dropped(&self, lines: u64) {
         self.add(Number::LogLinesDropped, lines);
     }
@@ -137,7 +137,7 @@ impl ProcessEntry {
         self.add(Number::ConnectionsEvicted, 1);
     }
 
-    /// Counts a request that no place was free for.
+    /// Counts a request for which no place was free.
     pub fn connection_turned_away(&self) {
         self.add(Number::ConnectionsTurnedAway, 1);
     }

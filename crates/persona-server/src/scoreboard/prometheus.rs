@@ -10,14 +10,14 @@ use super::{Distribution, Scoreboard, routes};
 use crate::clock::monotonic_micros;
 
 /// Bounds of the exported buckets, in the unit of the cells: 10 us to 10 s, three for each power of
-/// ten. Fewer than the scoreboard knows, because every bound is a time series in
-/// the monitoring system.
+/// ten. Fewer than the scoreboard has, because each bound costs a time series in the monitoring
+/// system.
 const BOUNDS: [u64; 19] = [
     10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000,
     500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000,
 ];
 
-/// Bounds for what is counted rather than timed.
+/// Bounds of histograms of counts.
 const COUNT_BOUNDS: [u64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 /// Series of what only a file has. They are left out where a database server keeps the personas,
@@ -127,7 +127,7 @@ fn write_processes(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     })
 }
 
-/// Times that go on, as of now.
+/// Writes the times of waits and holds that are going on now.
 fn write_waits(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     let now = monotonic_micros();
     let waits: [(&str, &str, Number); 3] = [
@@ -163,8 +163,8 @@ fn write_waits(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     Ok(())
 }
 
-/// Connections to the database server without a user. The figure is made of three numbers that are
-/// read one after the other.
+/// Writes the number of idle connections to the database server. It follows from three numbers that
+/// are read one after the other, so it is approximate.
 fn write_idle(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     let name = "persona_database_connections_idle";
     head(out, name, "Connections to the database server that are open and idle now.", "gauge")?;

@@ -1,4 +1,4 @@
-//! Reads the text back with a strict parser and checks the rules of the format.
+//! Tests that read the text with a strict parser, which checks the rules of the format.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,17 +2,18 @@
 //!
 //! A budget is kept by the generic cell rate algorithm (GCRA, ITU-T I.371): one number, the time at
 //! which the budget is full again. A request moves it on by the time in which one unit is filled; a
-//! request that would move it further than a whole budget into the future is refused. A number that
-//! is not in the future says nothing: that budget is full, as one that was never used.
+//! request that would move it further than a whole budget into the future is refused. If the time
+//! is not in the future, the budget is full, like one that was never used.
 //!
 //! The cells are a table of fixed size: sets of [`WAYS`] cells, each a tag and the time. The tag is
-//! a hash of 64 bits of the client and the budget, with a secret of this server, so no client ever
-//! counts for another one. A client that has no cell takes one of a full budget, which is worth
-//! nothing. Only where all cells of a set are in use, the one that is full first is given up, and
-//! its client begins anew: it may make a few requests too many, and is never refused one too many.
+//! a hash of 64 bits of the client and the budget, with a secret of this server, so that two
+//! clients practically never share a cell. A client without a cell takes one with a full budget,
+//! because that has no information. Only if all cells of a set are in use, the one that is full
+//! first is given up, and its client begins anew: it may make a few requests too many, and is never
+//! refused one too many.
 //!
-//! While a cell is taken from a client, a request of that client may still be counted in it: one
-//! request then counts for the wrong one of both.
+//! While a cell passes from one client to another, a request of the first may still be counted in
+//! it: one request then counts for the wrong client.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::AtomicU64;
@@ -33,10 +34,10 @@ const CELL_WORDS: usize = 2;
 /// Words of all cells: 1 MiB, of which the system gives only the pages that are used.
 pub(super) const WORDS: usize = SETS * WAYS * CELL_WORDS;
 
-/// No client has this tag.
+/// The tag of a free cell; no client has it.
 const FREE: u64 = 0;
 
-/// The cells of a server, or of a test.
+/// The cells of a server or of a test.
 #[derive(Clone, Copy)]
 struct Cells<'a> {
     words: &'a [AtomicU64],
@@ -46,7 +47,7 @@ struct Cells<'a> {
 impl RateCells for ProcessEntry {
     fn take(&self, party: RateParty, budget: Budget, rate: Rate) -> Taken {
         let (words, secret) = self.scoreboard().rate_words();
-        // On purpose each worker has cells of its own.
+        // With this injected fault each worker has cells of its own.
         #[cfg(feature = "faults")]
         let secret = secret ^ persona_storage::fault_injection::own_rate_cells(self.slot());
         Cells { words, secret }.take(party, budget, rate, monotonic_nanos())
@@ -58,7 +59,7 @@ impl Cells<'_> {
         let tag = self.tag(party, budget);
         let Self { words, .. } = self;
         let sets = words.len() / (WAYS * CELL_WORDS);
-        // The highest bits choose the set; the tag has them too.
+        // The upper 32 bits of the tag choose the set.
         let set = usize::try_from(tag >> 32).unwrap_or_default() % sets;
         let set = &words[set * WAYS * CELL_WORDS..][..WAYS * CELL_WORDS];
         let (cells, _) = set.as_chunks::<CELL_WORDS>();
@@ -85,7 +86,8 @@ impl Cells<'_> {
 
 type Cell = [AtomicU64; CELL_WORDS];
 
-/// The cell of a client; one that has none takes the cell of its set that says least.
+/// The cell of a client; a client without one takes the cell of its set with the budget that is
+/// full first.
 fn cell_of(cells: &[Cell], tag: u64, now: u64) -> &Cell {
     let full_at = |cell: &&Cell| cell[1].load(Relaxed);
     let mut chosen = &cells[0];
@@ -95,23 +97,25 @@ fn cell_of(cells: &[Cell], tag: u64, now: u64) -> &Cell {
         }
         chosen = cells.iter().min_by_key(full_at).unwrap_or(chosen);
         let before = chosen[0].load(Acquire);
-        // First the time and then the tag: another process that finds the tag finds no time of the
-        // client before.
+        // The time is written before the tag, so that a process that finds the new tag never sees
+        // the time of the previous client.
         chosen[1].fetch_min(now, Relaxed);
         if chosen[0].compare_exchange(before, tag, Release, Relaxed).is_ok() {
             return chosen;
         }
     }
-    // Other processes took every cell that was chosen; this request counts for one of them.
+    // Other processes took every cell that was chosen; this request is counted in a cell of another
+    // client.
     chosen
 }
 
-/// What a request at this moment makes of a budget that is full at a time, and what it is told.
+/// The step of the algorithm for one request: the new time at which the budget is full, and the
+/// result for the request.
 fn step(full_at: u64, now: u64, rate: Rate) -> (u64, Taken) {
     const SECOND: u64 = 1_000_000_000;
     let unit = SECOND / u64::from(rate.per_second.get());
     let whole = unit * u64::from(rate.burst.get());
-    // A longer debt than a whole budget was made under other settings.
+    // A debt longer than a whole budget comes from other settings, and is capped.
     let debt = full_at.saturating_sub(now).min(whole);
     let is_within = debt + unit <= whole;
     let owed = if is_within { debt + unit } else { debt };

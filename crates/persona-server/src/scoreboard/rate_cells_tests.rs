@@ -1,5 +1,5 @@
-//! Budgets under a time that the tests make: never more than the limit, never less, however many
-//! clients there are, and one limit for all processes.
+//! Tests of budgets with simulated time: exactly the limit, however many clients there are, and one
+//! limit for all processes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,7 +14,7 @@ use super::{Budget, CELL_WORDS, Cells, Rate, RateParty, WAYS, step};
 use crate::scoreboard::Scoreboard;
 
 const SECOND: u64 = 1_000_000_000;
-/// When the tests begin: a machine that has run for a day.
+/// When the tests begin: the machine has run for a day.
 const START: u64 = 86_400 * SECOND;
 
 fn rate(per_second: u32, burst: u32) -> Rate {
@@ -26,12 +26,12 @@ fn client(number: u32) -> RateParty {
     RateParty::Address(IpAddr::V4(Ipv4Addr::from_bits(number)))
 }
 
-/// The words of so many sets.
+/// The words of this many sets.
 fn words(sets: usize) -> Vec<AtomicU64> {
     (0..sets * WAYS * CELL_WORDS).map(|_| AtomicU64::new(0)).collect()
 }
 
-/// How many of so many requests at one moment are within the budget.
+/// How many of `requests` requests at the same moment are within the budget.
 fn within(cells: Cells<'_>, party: RateParty, rate: Rate, now: u64, requests: u32) -> u32 {
     let asked = (0..requests).map(|_| cells.take(party, Budget::Reads, rate, now));
     u32::try_from(asked.filter(|taken| taken.is_within).count()).expect("few")
@@ -51,10 +51,10 @@ fn a_burst_is_within_the_budget_and_the_next_request_when_it_was_told_to_come() 
     assert!(!take(START + wait - 1).is_within);
     assert!(take(START + wait).is_within);
     assert!(!take(START + wait).is_within);
-    // Writes have a budget of their own, and so has another client.
+    // Writes have a separate budget, and so has another client.
     assert!(cells.take(client(1), Budget::Writes, rate, START).is_within);
     assert!(cells.take(client(2), Budget::Reads, rate, START).is_within);
-    // After the time in which all of it is filled it is as new.
+    // After the time of a complete refill, the budget is full.
     let full =
         START + wait + u64::try_from(take(START + wait).full_after.as_nanos()).expect("short");
     assert_eq!(within(cells, client(1), rate, full, 10), 5);
@@ -82,7 +82,7 @@ fn a_client_whose_cell_was_given_up_begins_anew_and_no_other_client_pays_for_it(
         assert_eq!(within(cells, client(number), rate, START, number), number);
     }
     assert!(cells.take(client(100), Budget::Reads, rate, START).is_within);
-    // The one with the smallest debt was given up; the others are as they were.
+    // The one with the smallest debt was given up; the others are unchanged.
     for number in 2..=u32::try_from(WAYS).expect("few") {
         assert_eq!(within(cells, client(number), rate, START, 20), 10 - number, "{number}");
     }
@@ -101,7 +101,7 @@ fn all_processes_have_one_limit() {
         scoreboards.map(of).iter().sum()
     };
     assert_eq!(admitted([&first, &same]), 50);
-    // The control: cells of each process for itself.
+    // The control: each process has separate cells.
     let separate = Scoreboard::create().expect("memory");
     assert_eq!(admitted([&separate, &other]), 100);
 }

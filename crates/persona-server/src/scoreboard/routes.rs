@@ -1,17 +1,17 @@
 //! The closed set of labels under which requests are counted: the operations of the API.
 //!
-//! A label that a client can choose would let it fill the page, so a request for no operation is
-//! counted as [`OTHER`].
+//! If clients could choose labels, they could fill the scoreboard. So a request for an unknown
+//! operation is counted as [`OTHER`].
 
 use persona_http::contract::{OPERATIONS, OperationId};
 
-/// Method and route of what is no operation.
+/// The labels of requests for unknown operations: method and route.
 const OTHER: (&str, &str) = ("other", "other");
 
 /// Classes of status codes: `1xx` to `5xx`.
 pub(super) const CLASSES: usize = 5;
 
-/// How many series the requests are spread over: those of no operation come first.
+/// The number of series of requests; those of unknown operations come first.
 pub(super) const SERIES: usize = (1 + OPERATIONS.len()) * CLASSES;
 
 /// The series of a request.

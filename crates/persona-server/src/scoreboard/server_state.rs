@@ -1,4 +1,4 @@
-//! The scoreboard as the HTTP side sees it: where it counts, and what it tells of all processes.
+//! The scoreboard behind the traits of the HTTP crate: counters, and the state of all processes.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::clock::SystemClock;
 use crate::tls::PairChange;
 
 impl Supervisor<'_> {
-    /// Looks at the files now and then; whether the workers are to be replaced now.
+    /// Looks at the files from time to time; returns whether to replace the workers now.
     pub(super) fn watch_the_certificate(&mut self) -> bool {
         let Some(certificates) = &mut self.doors.certificates else { return false };
         if certificates.needs_warning(SystemClock.now()) {
@@ -17,7 +17,8 @@ impl Supervisor<'_> {
         }
         let change = certificates.look(self.began.elapsed(), SystemClock.now());
         self.take_change(change);
-        // While workers start or are being replaced, some of them may have the old one.
+        // While workers start or are being replaced, some may have got the old certificate, so the
+        // replacement waits.
         self.is_renewal_due && self.state.can_restart() && std::mem::take(&mut self.is_renewal_due)
     }
 
@@ -26,7 +27,7 @@ impl Supervisor<'_> {
         let Some(certificates) = &mut self.doors.certificates else { return };
         let change = certificates.read_again(SystemClock.now());
         self.take_change(change);
-        // The restart that was asked for gives every worker the new one.
+        // The restart that the operator asked for gives every worker the new certificate.
         self.is_renewal_due &= !self.state.can_restart();
     }
 

@@ -1,4 +1,4 @@
-//! The state of a living child, as far as its supervisor knows.
+//! The state of a living child, as its supervisor sees it.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use std::time::Duration;
 /// file takes milliseconds; a machine that swaps may take seconds.
 pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long the maintenance process may take for its last checkpoint. The next start finishes what
-/// it does not.
+/// How long the maintenance process may take for its last checkpoint. If it is not finished by
+/// then, the next start copies the WAL.
 pub(super) const MAINTENANCE_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How far a child has come.
+/// The stage of a child's life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ChildState {
     Starting,
@@ -18,13 +18,14 @@ pub(super) enum ChildState {
     Ending,
 }
 
-/// What is known of a living process.
+/// The facts about a living process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Process {
     pub(super) state: ChildState,
     /// When the child is killed, unless it reaches its next state before.
     pub(super) deadline: Option<Duration>,
-    /// Whether the log was rotated before the child could be told.
+    /// Whether the child must reopen its log as soon as it is ready, because the log was rotated
+    /// while it started.
     pub(super) reopens_log: bool,
 }
 

@@ -1,8 +1,8 @@
-//! Watches the write lock: says which process is waited for when a wait is long, and what to do
+//! Watches the write lock: reports which process holds it when a wait is long, and gives advice
 //! when waits are long for minutes.
 //!
-//! What lives here: when something is worth a line in the log, as a pure function of what the
-//! scoreboard shows. What must not: reading the scoreboard or the system's tables (`run.rs` and
+//! What lives here: the decision what is logged and when, as a pure function of the scoreboard.
+//! What must not: reading the scoreboard or the system's tables (`run.rs` and
 //! `sqlite/lock_probe.rs` of storage do).
 
 use std::mem::{Discriminant, discriminant};
@@ -10,31 +10,30 @@ use std::time::Duration;
 
 use crate::scoreboard::{Distribution, WriteLockFigures, WriteLockUser};
 
-/// Pause between two lines about waits that go on: enough to see how long it lasts, few enough to
-/// read.
+/// Time between two log lines about a wait that goes on.
 const SAY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// How often figures are taken.
+/// Length of the periods in which figures are compared.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// From this p99 of a minute on the write lock counts as busy: 50 ms, the longest wait that the
-/// write lock is made for.
+/// A minute with at least this 99th percentile of waits counts as busy: 50 ms, the longest wait for
+/// which the write lock is designed.
 pub const BUSY_WAIT_P99_MICROS: u64 = 50_000;
 
-/// Fewer waits in a minute than one a second say nothing about a percentile.
+/// Fewest waits in a minute (one a second) for a meaningful percentile.
 const WAITS_MIN: u64 = 60;
 
-/// This many busy minutes in a row are no peak any more.
+/// Busy minutes in a row after which advice is given; fewer are a short peak.
 const BUSY_MINUTES: u32 = 5;
 
-/// Pause between two pieces of advice, in minutes: an hour.
+/// Time between two lines of advice, in minutes.
 const ADVISE_AGAIN_AFTER_MINUTES: u32 = 60;
 
-/// What to do about a write lock that stays busy. Also said by `persona doctor`.
+/// Advice for a write lock that stays busy. `persona doctor` gives it too.
 pub const ADVICE: &str = "try fewer workers (--workers) and fewer, larger requests first; \
     when writers of one file have to wait for each other for long, PostgreSQL is made for that";
 
-/// Something that takes too long at the write lock.
+/// A wait or a hold of the write lock that takes too long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Delay {
     /// A process waits for the lock; the holder may be a process of another program.
@@ -43,7 +42,7 @@ pub(super) enum Delay {
     Holding(WriteLockUser),
 }
 
-/// Everything since the server started, as the scoreboard shows it.
+/// The figures of the scoreboard since the server started.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Totals {
     pub write_lock_wait: Distribution,
@@ -51,11 +50,11 @@ pub(super) struct Totals {
     pub lock_retries: u64,
 }
 
-/// What was seen at the write lock.
+/// The observed history of the write lock.
 #[derive(Debug)]
 pub(super) struct Contention {
     warn_after: Duration,
-    /// What was said last, and until when it need not be said again.
+    /// The kind of the last log line, and until when the same kind is not logged again.
     said: Option<(Discriminant<Delay>, Duration)>,
     minute_ends: Duration,
     before: Totals,
@@ -64,7 +63,7 @@ pub(super) struct Contention {
 }
 
 impl Contention {
-    /// A watch that finds a wait long after this time.
+    /// Makes a watch that treats a wait or hold longer than this as too long.
     pub(super) fn new(warn_after: Duration) -> Self {
         Self {
             warn_after,
@@ -76,8 +75,7 @@ impl Contention {
         }
     }
 
-    /// Takes in which processes wait and which one holds the lock, and tells what is worth a line
-    /// in the log.
+    /// Looks at the processes that wait for the lock or hold it; returns what must be logged.
     pub(super) fn look(
         &mut self,
         now: Duration,
@@ -101,8 +99,7 @@ impl Contention {
                 return None;
             }
         };
-        // A process that begins to wait is worth a line, even if the log has just said that the
-        // write lock is held.
+        // The start of a wait is logged, even if the log has just reported the hold.
         let kind = discriminant(&delay);
         if self.said.is_some_and(|(said, until)| said == kind && now < until) {
             return None;
@@ -111,7 +108,7 @@ impl Contention {
         Some(delay)
     }
 
-    /// Takes the figures of a minute when it has ended; the totals are asked for only then.
+    /// Returns the figures of a minute that has just ended. `totals` is called only then.
     pub(super) fn minute(
         &mut self,
         now: Duration,
@@ -133,7 +130,7 @@ impl Contention {
         Some(figures)
     }
 
-    /// Whether it is time for advice, after a minute with these figures.
+    /// Whether to log advice, after a minute with these figures.
     pub(super) fn needs_advice(&mut self, minute: &WriteLockFigures) -> bool {
         let busy = minute.waits >= WAITS_MIN && minute.wait_p99_micros >= BUSY_WAIT_P99_MICROS;
         self.busy_minutes = if busy { self.busy_minutes + 1 } else { 0 };

@@ -1,4 +1,4 @@
-//! What the supervisor writes into the log.
+//! The log lines of the supervisor.
 
 use std::path::Path;
 
@@ -75,8 +75,9 @@ pub(super) fn write(event: LogEvent) {
     }
 }
 
-/// Logs which process is waited for at the write lock, and for how long. Asks the system where no
-/// process of this server holds the lock. `is_ours` knows the processes of this server.
+/// Logs which process holds the write lock too long, and for how long. If it is no process of this
+/// server, the system is asked for the holder. `is_ours` tells whether a process belongs to this
+/// server.
 pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> bool) {
     let (slot, wait, what, holder) = match delay {
         Delay::Waiting { waiter, holder } => (
@@ -102,15 +103,15 @@ pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> boo
     warn!(slot, wait_ms, holder.pid = to_blame, "{what} for {wait_ms} ms: {reason}");
 }
 
-/// The process to blame for a long hold: the holder of the write lock itself, or a program that has
+/// Finds the process that causes a long wait: the holder of the write lock, or a program that holds
 /// SQLite's own lock without the write lock.
 fn blame(
     holder: &WriteLockUser,
     of_lock: Option<Holder>,
     is_ours: impl Fn(u32) -> bool,
 ) -> (Option<u32>, String) {
-    // The system is asked a moment after the write lock was looked at. A process of this server
-    // that has SQLite's lock by now got the write lock in between.
+    // The system is asked a moment after the look at the write lock. If a process of this server
+    // holds SQLite's lock now, it got the write lock in between and is not the cause.
     match of_lock.filter(|holder| !is_ours(holder.pid)) {
         Some(outsider) => {
             let reason = format!(
@@ -133,7 +134,7 @@ fn named(process: &WriteLockUser) -> String {
     }
 }
 
-/// Says what to do about a write lock that stays busy.
+/// Logs the advice for a write lock that stays busy.
 pub(super) fn advice(minute: &WriteLockFigures) {
     let wait_p99_ms = minute.wait_p99_micros / 1000;
     warn!(

@@ -1,4 +1,4 @@
-//! What the loop and its decisions say to each other: events go in, actions come out.
+//! The language between the loop and its decisions: events go in, actions come out.
 
 use std::str::FromStr;
 
@@ -6,12 +6,12 @@ use persona_model::UnknownWord;
 
 use crate::exit_code::ExitCode;
 
-/// What a child does.
+/// The role of a child.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Role {
-    /// Prepares the file, then ends.
+    /// Makes the database ready, then ends.
     Init,
-    /// Looks after the file.
+    /// Maintains the database.
     Maintenance,
     /// Answers requests.
     Worker,
@@ -39,12 +39,12 @@ impl FromStr for Role {
     }
 }
 
-/// Names one child for ever: no other one has the same slot and generation.
+/// Identifies one child; no other child ever has the same key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ChildKey {
-    /// What it does.
+    /// The role of the child.
     pub role: Role,
-    /// Its place: 0 for init and maintenance process, 1 and up for workers.
+    /// The slot: 0 for init and the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Counts the processes of the slot, from 1; 0 for init.
     pub generation: u64,
@@ -53,24 +53,23 @@ pub struct ChildKey {
 /// How a child ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// By itself, with this code.
+    /// The child exited with this code.
     Code(i32),
-    /// By this signal.
+    /// A signal with this number ended the child.
     Signal(i32),
-    /// It could not be started at all.
+    /// The child could not be started.
     NotStarted,
 }
 
 impl Ending {
-    /// Whether a child says that the disk failed, or that a commit is in doubt.
+    /// Whether the code says that the disk failed, or that the outcome of a commit is unknown.
     pub fn is_disk_failure(self) -> bool {
         self == Self::Code(i32::from(ExitCode::DiskFailed.number()))
     }
 
-    /// The code with which a child says that starting it again would not help.
+    /// The exit code of a child, if it means that starting the child again would not help.
     ///
-    /// Only codes of [`ExitCode`]: a panic ends with 101, and that may well go better the next
-    /// time.
+    /// Only codes of [`ExitCode`]: a panic ends with 101, and the next start may succeed.
     pub fn refusal(self) -> Option<ExitCode> {
         match self {
             Self::Code(number) => ExitCode::ALL
@@ -98,13 +97,13 @@ pub enum Event {
     Stalled(ChildKey),
     /// TERM: stop when the requests are answered.
     Terminate,
-    /// INT: the same, and the second time at once.
+    /// INT: like TERM; a second INT ends the processes at once.
     Interrupt,
     /// HUP: replace the workers one by one.
     Restart,
-    /// TTIN: one worker more.
+    /// TTIN: run one more worker.
     AddWorker,
-    /// TTOU: one worker less.
+    /// TTOU: run one worker fewer.
     RemoveWorker,
     /// USR1: the log file was moved away.
     ReopenLog,
@@ -112,12 +111,12 @@ pub enum Event {
     Tick,
 }
 
-/// What a child can be told.
+/// What the supervisor can tell a child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
-    /// Finish the requests at hand. Other workers go on, so idle clients get time to notice.
+    /// Finish the requests at hand and end. Other workers go on, so idle clients get time to move.
     Drain,
-    /// Finish the requests at hand. No other worker goes on.
+    /// Finish the requests at hand and end. No other worker goes on.
     Stop,
     /// End at once.
     Kill,
@@ -125,32 +124,32 @@ pub enum Signal {
     ReopenLog,
 }
 
-/// What is to be done.
+/// An action that the loop must carry out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Start this child.
     Spawn(ChildKey),
-    /// Tell this child.
+    /// Send this signal to this child.
     Signal(ChildKey, Signal),
-    /// Let no new connection into the queue of a server that ends, and close the supervisor's own
-    /// listener.
+    /// Accept no new connection into the queue, and close the supervisor's own listeners, because
+    /// the server ends.
     StopListening,
     /// Open the supervisor's own log file again.
     ReopenLog,
     /// Tell the user that everything is ready.
     Announce,
-    /// Tell the log.
+    /// Write this event into the log.
     Log(LogEvent),
     /// End the program.
     Exit {
-        /// With this code.
+        /// The exit code.
         code: ExitCode,
-        /// Whether something had to be killed.
+        /// Whether a process had to be killed.
         forced: bool,
     },
 }
 
-/// What the log is told.
+/// An event for the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogEvent {
     /// A child ended without being told to.
@@ -159,8 +158,8 @@ pub enum LogEvent {
     Refused(ChildKey),
     /// A child says that the server has to stop.
     Fatal(ChildKey),
-    /// A sync of this child failed, or a commit of it is in doubt: every process opens the file
-    /// again.
+    /// A sync of this child failed, or the outcome of one of its commits is unknown: every process
+    /// opens the file again.
     Reopening(ChildKey),
     /// The processes of a slot failed to get ready this many times in a row.
     CrashLoop(ChildKey, u32),
@@ -172,18 +171,18 @@ pub enum LogEvent {
     Restarting,
     /// A restart is under way already.
     RestartUnderWay,
-    /// This replacement did not start, so the other workers stay as they are.
+    /// This replacement did not start, so the other workers are not replaced.
     RestartAbandoned(ChildKey),
     /// Every worker was replaced.
     Restarted,
-    /// There are now to be this many workers.
+    /// The number of wanted workers is now this.
     Workers(u16),
     /// More workers than this do not help on one SQLite file.
     MostWorkers(u16),
-    /// The last worker stays.
+    /// A server keeps at least one worker.
     FewestWorkers,
-    /// That can only be done while everything runs.
+    /// The request of the operator is only possible while all processes run.
     NotWhileStartingOrStopping,
-    /// Everything is to end.
+    /// The server stops.
     Stopping,
 }

@@ -1,29 +1,29 @@
 //! Finds processes that live but do nothing: stopped, stuck, or starved.
 //!
 //! A process counts up a cell of the scoreboard about once a second, and the supervisor compares
-//! the cell with its last value. So processes share no clock. The first heartbeat comes just before
-//! a process says that it is ready. Until then the process may wait for the file as long as its
-//! start may take (`child_state.rs`).
+//! the cell with its last value. So the processes need no common clock. The first heartbeat comes
+//! just before a process says that it is ready. Until then the process may wait for the file as
+//! long as its start may take (`child_state.rs`).
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::events::ChildKey;
 
-/// How long a heartbeat may stand still: ten times its pace, because a process on a busy machine is
-/// late and does not hang.
+/// How long a heartbeat may be missing: ten times its pace, because on a busy machine a process can
+/// be late without hanging.
 const STILL_MAX: Duration = Duration::from_secs(10);
 
-/// How long a heartbeat may stand still of a process that the system says is stopped: that one is
-/// not busy, and it may hold the write lock. Longer than a person needs to stop and continue one by
-/// mistake is not needed.
+/// How long a heartbeat may be missing if the system reports the process as stopped by a signal.
+/// Shorter, because such a process is not just busy and may hold the write lock; long enough for a
+/// person to continue a process that was stopped by mistake.
 const STOPPED_MAX: Duration = Duration::from_secs(3);
 
-/// A round that comes later than this after the round before shows that the supervisor itself stood
-/// still, and so probably did all processes: the machine slept, or was stopped as a whole.
+/// If more time than this passes between two rounds, the supervisor itself did not run, and so
+/// probably did no other process: the machine slept, or was paused.
 const ROUND_LATE: Duration = Duration::from_secs(2);
 
-/// What was seen of each process.
+/// The last heartbeat of each process.
 #[derive(Default, Debug)]
 pub(super) struct Watch {
     seen: HashMap<ChildKey, (u64, Duration)>,
@@ -31,8 +31,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Takes in the heartbeats of all living processes and tells which have stood still for too
-    /// long.
+    /// Compares the heartbeats of all living processes; returns the processes without a heartbeat
+    /// for too long.
     pub(super) fn observe(
         &mut self,
         now: Duration,
@@ -51,8 +51,7 @@ impl Watch {
             }
             let still = now.saturating_sub(*since);
             if *beat > 0 && (still >= STILL_MAX || still >= STOPPED_MAX && is_stopped(*key)) {
-                // The same process is reported again only after as long a time, and not in every
-                // round.
+                // The time starts again, so that the process is not reported in every round.
                 *since = now;
                 stalled.push(*key);
             }

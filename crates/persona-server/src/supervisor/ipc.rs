@@ -1,13 +1,14 @@
-//! What a child gets when it starts, and what it says to the supervisor.
+//! The communication between the supervisor and a child.
 //!
-//! A child gets one thing: its standard input is one end of a Unix socket. Over it come the
-//! settings as one line of JSON, and with that line, as descriptors, the scoreboard, the
-//! certificate and the listeners. The child answers on it with lines of its own. And as long as the
-//! socket stays open the supervisor lives: the kernel closes it, whatever ends the other side.
+//! The standard input of a child is one end of a unix socket. Over this socket the child gets the
+//! settings as one line of JSON, together with the descriptors of the scoreboard, the certificate
+//! and the listeners. The child sends its messages over the same socket. The socket also shows
+//! whether the supervisor lives: the kernel closes it when the other side ends, for whatever
+//! reason.
 //!
-//! One socket does what a settings file, two pipes and a table of fixed descriptor numbers would
-//! do, and it needs neither code between fork and exec nor the adoption of a bare number as a
-//! descriptor, both of which are `unsafe`.
+//! One socket replaces a settings file, two pipes and a table of fixed descriptor numbers. It needs
+//! neither code between fork and exec nor a conversion of a number into a descriptor, both of which
+//! are `unsafe`.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
@@ -32,47 +33,47 @@ const DESCRIPTORS_MAX: usize = 2 + LISTENERS_MAX;
 /// Longest line of settings, in bytes: two paths of 4,096 bytes each, escaped, and some numbers.
 const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 
-/// What a child is given.
+/// What a child gets from the supervisor.
 pub struct ChildInput {
     /// The settings.
     pub config: Config,
     /// The scoreboard that all processes share.
     pub scoreboard: Arc<Scoreboard>,
-    /// Where to accept connections; workers only.
+    /// The sockets on which to accept connections; workers only.
     pub listeners: Vec<Listener>,
     /// The certificate of the server, where it has one; workers only.
     pub certificate: Option<OwnedFd>,
-    /// The way back to the supervisor.
+    /// The socket to the supervisor.
     pub channel: UnixStream,
 }
 
-/// What a child says to the supervisor: one line each.
+/// A message of a child to the supervisor, one line each.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Message {
-    /// Init has made the file ready.
+    /// The init process has made the database ready.
     Prepared(Prepared),
     /// The maintenance process or worker does its work from now on.
     Ready,
-    /// Going on would lose or corrupt what was acknowledged: the server has to stop. The child has
+    /// Going on could lose or corrupt acknowledged data, so the server must stop. The child has
     /// logged why.
     Fatal,
-    /// The schema is another one, so this worker writes nothing more. It goes on answering until it
-    /// is told to end.
+    /// The schema is not the one of this program, so this worker writes nothing more. It still
+    /// answers requests until it is told to end.
     SchemaMismatch,
     /// A client that may do so wants the workers replaced one by one.
     Restart,
 }
 
-/// What only a worker is given.
+/// What only a worker gets.
 #[derive(Clone, Copy, Default)]
 pub(super) struct OfWorker<'a> {
-    /// Where to accept connections.
+    /// The sockets on which to accept connections.
     pub listeners: &'a [BorrowedFd<'a>],
     /// The certificate of the server.
     pub certificate: Option<BorrowedFd<'a>>,
 }
 
-/// The line that a child is given.
+/// The line of settings that a child gets.
 #[derive(Serialize, Deserialize)]
 struct FirstLine<C> {
     config: C,
@@ -80,7 +81,7 @@ struct FirstLine<C> {
     has_certificate: bool,
 }
 
-/// Gives a new child everything, over the supervisor's end of its socket.
+/// Sends settings and descriptors to a new child, over the supervisor's end of the socket.
 pub(super) fn give(
     channel: &UnixStream,
     config: &Config,
@@ -109,7 +110,7 @@ pub(super) fn give(
     }
 }
 
-/// Takes everything from the supervisor, in a child.
+/// Receives settings and descriptors from the supervisor, in a child.
 ///
 /// # Errors
 ///
@@ -148,15 +149,15 @@ fn receive_from(channel: UnixStream) -> io::Result<ChildInput> {
     Ok(ChildInput { config, scoreboard, listeners, certificate, channel })
 }
 
-/// Tells the supervisor something.
+/// Sends a message to the supervisor.
 pub fn say(mut channel: &UnixStream, message: &Message) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     channel.write_all(&line)
 }
 
-/// Waits until the supervisor is gone. It never says anything after the input, so reading only
-/// ever ends.
+/// Waits until the supervisor has ended. The supervisor sends nothing after the settings, so a read
+/// returns only at the end.
 pub fn wait_for_the_end(channel: &UnixStream) {
     let mut nothing = String::new();
     let _ = BufReader::new(channel).read_line(&mut nothing);

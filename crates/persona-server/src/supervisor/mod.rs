@@ -1,4 +1,4 @@
-//! The parent of all processes. Starts them, replaces them, ends them; never opens the database,
+//! The parent of all processes. It starts, replaces and ends them. It never opens the database and
 //! answers no request.
 //!
 //! What lives here: the loop (`run.rs`), its decisions (`state.rs`, a pure function over the words
@@ -31,7 +31,7 @@ mod tests {
 
     use crate::config::{Config, Database, LogFormat};
 
-    /// Settings as a user without any would have them.
+    /// The default settings.
     pub fn config() -> Config {
         Config {
             server: None,

@@ -1,29 +1,28 @@
-//! One server for one database file.
+//! A lock that allows only one server for a database file.
 //!
-//! A server bounds its workers to what one file bears, and counts, replaces and advises by what it
-//! knows. A second one on the same file would bring as many workers again, which neither of them
-//! sees. So the supervisor holds a lock on the database file for as long as it lives; the kernel
-//! takes it back from one that is killed.
+//! A server limits its workers to what one file can serve. A second server on the same file would
+//! double the workers, and neither server would know of the other's. So the supervisor holds a lock
+//! on the database file as long as it lives; the kernel releases it when the supervisor is killed.
 //!
-//! It is a lock of `flock(2)`, which SQLite's own locks do not know and are not dropped by: the
-//! supervisor has no connection.
+//! The lock is one of `flock(2)`, which does not interfere with SQLite's own locks. Closing the
+//! descriptor drops no lock of SQLite, because the supervisor has no connection to the database.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use persona_storage::sqlite::lock_probe::{Holder, holder_of_flock};
 
-/// The right to serve a file, until this is dropped.
+/// The right to serve a file, which is released when the value is dropped.
 pub(super) struct Claim(#[expect(dead_code, reason = "the lock is held by the open file")] File);
 
-/// Another server has the right.
+/// The error that another server serves the file.
 pub(super) struct Served {
-    /// Its supervisor, as far as this user may see.
+    /// The supervisor of that server, if the system lets this user see it.
     by: Option<Holder>,
 }
 
 impl Claim {
-    /// Takes the right to serve a file that exists; `None` where the file system does not know such
+    /// Takes the right to serve a file that exists; `None` if the file system does not support such
     /// locks.
     pub(super) fn take(database: &Path) -> Result<Option<Self>, Served> {
         let locked = File::open(database)
@@ -41,7 +40,7 @@ impl Claim {
 }
 
 impl Served {
-    /// What the user is told.
+    /// The message for the user.
     pub(super) fn message(&self, database: &Path) -> String {
         let by = self.by.as_ref().map_or_else(|| "another server".into(), ToString::to_string);
         format!(

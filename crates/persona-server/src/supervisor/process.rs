@@ -1,5 +1,5 @@
-//! The only place that touches processes: starts them, signals them, and reports what becomes of
-//! them.
+//! The only place that touches processes: starts them, signals them, and reports their messages and
+//! ends.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,16 +23,16 @@ use crate::config::Config;
 use crate::process_table::{self, RUN_ROLE};
 use crate::scoreboard::Scoreboard;
 
-/// This program, also after a newer one was installed under its name: the link leads to the running
-/// file itself, so a rolling restart never mixes versions.
+/// This program, even after a newer version was installed under its name: the link leads to the
+/// running file, so a rolling restart never mixes versions.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
-/// What reaches the supervisor's loop.
+/// A report to the supervisor's loop.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// Something to decide about.
+    /// An event to decide about.
     Event(Event),
-    /// What init found, to be told to the user.
+    /// The facts that the init process found, for the user.
     Prepared(Prepared),
 }
 
@@ -41,12 +41,13 @@ pub(super) struct Children {
     config: Config,
     scoreboard: Arc<Scoreboard>,
     reports: UnboundedSender<Report>,
-    /// A descriptor of each process: unlike its number it never means another process.
+    /// The pidfd and the number of each process. Unlike the number, the pidfd never means another
+    /// process.
     running: HashMap<ChildKey, (OwnedFd, u32)>,
 }
 
 impl Children {
-    /// No children yet; what becomes of them goes to `reports`.
+    /// Makes an empty set of children. Their reports are sent to `reports`.
     pub(super) fn new(
         config: Config,
         scoreboard: Arc<Scoreboard>,
@@ -55,7 +56,7 @@ impl Children {
         Self { config, scoreboard, reports, running: HashMap::new() }
     }
 
-    /// Starts a child. That it failed is reported like any other end.
+    /// Starts a child. A failure is reported like the end of a child.
     pub(super) fn spawn(&mut self, key: ChildKey, of_worker: OfWorker<'_>) {
         if let Err(error) = self.try_spawn(key, of_worker) {
             tracing::error!(child.role = key.role.as_str(), child.slot = key.slot, error = %error, "could not start a process");
@@ -80,8 +81,8 @@ impl Children {
         // Standard output is for results, and children have none.
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         if key.role != Role::Init {
-            // Before the child runs: afterwards the child could be ready before this process has
-            // the processor again.
+            // The entry is prepared before the child runs, because the child could otherwise be
+            // ready before this process runs again.
             self.scoreboard.entry(key.slot, key.generation).prepare(SystemClock.now());
         }
         let child = command.spawn()?;
@@ -105,7 +106,7 @@ impl Children {
         Ok(())
     }
 
-    /// Tells a child something; one that has just ended is not told.
+    /// Signals a child, unless it has just ended.
     pub(super) fn signal(&self, key: ChildKey, signal: Signal) {
         let signal = match signal {
             Signal::Drain => rustix::process::Signal::TERM,
@@ -114,12 +115,12 @@ impl Children {
             Signal::ReopenLog => rustix::process::Signal::USR1,
         };
         if let Some((handle, _)) = self.running.get(&key) {
-            // Fails only when the process has ended, and that is reported in its own way.
+            // This fails only when the process has ended, which is reported separately.
             let _ = pidfd_send_signal(handle, signal);
         }
     }
 
-    /// Forgets a child that has ended.
+    /// Removes a child that has ended.
     pub(super) fn forget(&mut self, key: ChildKey) {
         if self.running.remove(&key).is_some() && key.role != Role::Init {
             self.scoreboard.entry(key.slot, key.generation).leave();
@@ -133,7 +134,7 @@ impl Children {
             .collect()
     }
 
-    /// Whether a child has given its first sign of life.
+    /// Whether a child has given its first heartbeat.
     pub(super) fn has_beaten(&self, key: ChildKey) -> bool {
         self.scoreboard.entry(key.slot, key.generation).heartbeats() > 0
     }
@@ -144,18 +145,18 @@ impl Children {
         pid.is_some_and(process_table::is_stopped)
     }
 
-    /// Reaps processes that lost their parent, where this is process 1 of a container: the kernel
-    /// gives them to it, and each would stay in the table of processes for ever. What a health
-    /// check or a shell in the container leaves behind is one of those.
+    /// Reaps orphaned processes, if this is process 1 of a container: the kernel makes process 1
+    /// their parent, and unreaped they would stay in the table of processes for ever. A health
+    /// check or a shell in the container can leave such processes behind.
     pub(super) fn reap_orphans(&self) {
         if std::process::id() != 1 {
             return;
         }
-        // The children of this program are waited for where their ends are reported.
+        // The children of this program are reaped elsewhere, where their ends are reported.
         let orphans = process_table::children_of_process_1().into_iter().filter_map(Pid::from_raw);
         for orphan in orphans.filter(|pid| !self.is_one(pid.as_raw_nonzero().get().unsigned_abs()))
         {
-            // One that still runs is looked at again with the next tick.
+            // An orphan that still runs is checked again at the next tick.
             let _ = waitpid(Some(orphan), WaitOptions::NOHANG);
         }
     }
@@ -183,8 +184,8 @@ impl Children {
     }
 }
 
-/// Reports what a child says, and at last how it ended. Holds the supervisor's end of the socket
-/// open all that time.
+/// Reports the messages of a child, and at last how it ended. Keeps the supervisor's end of the
+/// socket open until then.
 async fn follow(
     key: ChildKey,
     mut child: Child,

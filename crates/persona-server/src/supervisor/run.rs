@@ -1,10 +1,10 @@
-//! The supervisor's loop: takes one report after the other, lets `state.rs` decide, and does what
-//! it says.
+//! The supervisor's loop: takes one report after the other, lets `state` decide, and carries out
+//! its actions.
 //!
-//! One thread does everything. That is needed, not only enough: the kernel ends children with the
-//! *thread* that started them (`PR_SET_PDEATHSIG`), so that must be the main thread, which lives as
-//! long as the program. The runtime is tokio's, because it turns signals, exits, sockets and time
-//! into futures without a line of `unsafe`.
+//! One thread does everything. This is required: the kernel kills children when the *thread* that
+//! started them ends (`PR_SET_PDEATHSIG`), so the main thread must start them, which lives as long
+//! as the program. The runtime is tokio's, because it turns signals, exits, sockets and time into
+//! futures without a line of `unsafe`.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -39,14 +39,14 @@ use crate::tls::Certificates;
 /// second.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Everything that is known once all workers are ready.
+/// The facts that are known once all workers are ready.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Started {
-    /// What init found.
+    /// The facts that the init process found.
     pub prepared: Prepared,
     /// Process numbers of the workers, by slot.
     pub worker_pids: Vec<u32>,
-    /// How long it took.
+    /// How long the start took.
     pub took: Duration,
 }
 
@@ -56,13 +56,13 @@ pub(super) struct Supervisor<'a> {
     pub(super) state: State,
     watch: Watch,
     contention: Contention,
-    /// The database, where it is a file: only there is a write lock.
+    /// The path of the database; `None` if it is on a server, which has no write lock.
     file: Option<PathBuf>,
-    /// `None` before init has made the file ready.
+    /// The right to serve the file; `None` before init has made the database ready.
     claim: Option<Claim>,
     children: Children,
     pub(super) scoreboard: Arc<Scoreboard>,
-    /// Without sockets once the server stops.
+    /// The sockets of the server; empty once the server stops.
     pub(super) doors: Doors,
     /// Whether the certificate changed, and workers still have the old one.
     pub(super) is_renewal_due: bool,
@@ -90,7 +90,8 @@ pub fn run(
     runtime.block_on(async {
         let scoreboard = Scoreboard::create()?;
         scoreboard.set_started_at(SystemClock.now());
-        // It has no entry of its own; counters may be counted by several processes.
+        // The supervisor has no entry of its own. It may use that of the maintenance process,
+        // because several processes can add to a counter.
         log.count_on(scoreboard.entry(0, 0));
         if config.database.file().is_none() {
             scoreboard.set_on_server();
@@ -131,8 +132,8 @@ pub fn run(
 }
 
 impl Supervisor<'_> {
-    /// Takes what init found, and the right to serve the file, which exists from here on; a code
-    /// where another server has it.
+    /// Stores the facts that init found, and takes the right to serve the file, which exists now.
+    /// Returns an exit code if another server has that right.
     fn prepare(&mut self, prepared: Prepared) -> Option<ExitCode> {
         self.prepared = prepared;
         let file = self.file.as_ref().filter(|_| self.claim.is_none())?;
@@ -148,14 +149,14 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Lets an event be decided about and does what follows; a code when that is the end of the
-    /// program.
+    /// Decides about an event and carries out the actions. Returns the exit code when the program
+    /// must end.
     fn take(&mut self, event: Event) -> Option<ExitCode> {
         let mut events = vec![event];
         match event {
             Event::Exited(key, _) => self.children.forget(key),
-            // A process without a first heartbeat is taken for one that still starts, so a hang of
-            // it would never be noticed.
+            // A process without a heartbeat counts as starting, so if it were ready without one, a
+            // hang would never be noticed.
             Event::Ready(key) => debug_assert!(
                 self.children.has_beaten(key),
                 "{key:?} was ready before its first heartbeat"
@@ -266,7 +267,8 @@ impl Supervisor<'_> {
 
 fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
     // TTIN and TTOU have no name in tokio; the numbers are those of Linux on every architecture
-    // that Rust runs on except MIPS and SPARC, taken from rustix so that they are right there too.
+    // that Rust runs on except MIPS and SPARC, so they are taken from rustix, which has the right
+    // ones for each.
     let of = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
     let meanings = [
         (SignalKind::terminate(), Event::Terminate),
@@ -284,8 +286,7 @@ fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
             while signals.recv().await.is_some() && reports.send(Report::Event(event)).is_ok() {}
         });
     }
-    // With USR2 gunicorn is told to start a new version. Without a handler the signal would end
-    // this server at once.
+    // gunicorn starts a new version on USR2. Without a handler the signal would kill this server.
     let mut upgrades = signal(SignalKind::user_defined2())?;
     tokio::spawn(async move {
         while upgrades.recv().await.is_some() {
@@ -299,7 +300,7 @@ fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
 
 async fn forward_ticks(reports: UnboundedSender<Report>) {
     let mut ticks = interval(TICK);
-    // After the machine slept there is nothing to catch up with.
+    // Ticks that were missed, for example while the machine slept, are not made up for.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while reports.send(Report::Event(Event::Tick)).is_ok() {
         ticks.tick().await;

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-/// How many processes of one slot may fail to get ready one after the other. More would be a
-/// loop without an end.
+/// How many processes of one slot may fail to get ready one after the other. Without a limit the
+/// supervisor would retry for ever.
 pub(super) const FAILED_STARTS_MAX: u32 = 8;
 
 /// Pause before the second young death's replacement, doubled for each further one. The first is
@@ -29,12 +29,13 @@ pub(super) enum Life {
     NeverReady,
     /// It was ready, but not for long.
     Young,
-    /// It served for a while.
+    /// It served for at least [`YOUNG`].
     Grown,
 }
 
 impl Life {
-    /// The life of a process that was ready since then, if it ever was, and dies now.
+    /// Classifies the life of a process that dies now; `ready_since` is `None` if it was never
+    /// ready.
     pub(super) fn of(ready_since: Option<Duration>, now: Duration) -> Self {
         match ready_since {
             None => Self::NeverReady,
@@ -55,7 +56,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Takes in the death of its process; whether that was one failed start too many.
+    /// Records the death of the slot's process; returns whether too many starts failed.
     pub(super) fn died(&mut self, now: Duration, life: Life) -> bool {
         self.failed_starts = if life == Life::NeverReady { self.failed_starts + 1 } else { 0 };
         self.young_deaths =
@@ -66,7 +67,7 @@ impl Slot {
         self.failed_starts >= FAILED_STARTS_MAX
     }
 
-    /// Whether its next process may be started.
+    /// Whether the next process of the slot may be started.
     pub(super) fn is_due(&self, now: Duration) -> bool {
         self.not_before <= now
     }

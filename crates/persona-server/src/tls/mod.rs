@@ -1,8 +1,8 @@
 //! Certificates of the server: read, checked, handed to workers, and read again when they change.
 //!
-//! What lives here: the pair of chain and key (`pair.rs`), what is wrong with one that cannot be
-//! used (`problem.rs`), the watch that the supervisor keeps over the files (`watch.rs`). What must
-//! not: connections; the handshake is `worker/handshake.rs`.
+//! What lives here: the pair of chain and key (`pair.rs`), the reasons why a pair cannot be used
+//! (`problem.rs`), the supervisor's watch over the files (`watch.rs`). What must not: connections;
+//! the handshake is `worker/handshake.rs`.
 //!
 //! Start reading at `pair.rs`.
 

@@ -1,4 +1,4 @@
-//! A chain of certificates and its private key, in the form that workers are given them.
+//! A chain of certificates and its private key, in the form in which workers get them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,35 +19,35 @@ use super::PairProblem;
 /// Largest file of a chain or key, in bytes: a chain has a few KiB.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-/// Rights of a key that let others than its owner and its group in.
+/// Mode bits of a key file that give access to others than owner and group.
 const OF_OTHERS: u32 = 0o007;
-/// Rights of a key that let its group in.
+/// Mode bits of a key file that give access to the group.
 const OF_GROUP: u32 = 0o070;
-/// The user that may keep keys for a group, as `ssl-cert` of Debian is one.
+/// Only a key of root may be readable by a group, such as Debian's group `ssl-cert`.
 const ROOT: u32 = 0;
 
-/// What begins a key that asks for a passphrase (RFC 7468, section 11, and RFC 1421, section
+/// Texts in a key that is encrypted with a passphrase (RFC 7468, section 11, and RFC 1421, section
 /// 4.6.1.1).
 const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
 
-/// The protocol that is offered (RFC 7301). HTTP/2 is not: see ADR 0057.
+/// The protocol that the server offers (RFC 7301). HTTP/2 is not offered (ADR 0057).
 const PROTOCOL: &[u8] = b"http/1.1";
 
-/// When a certificate is valid.
+/// The time in which a certificate is valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Validity {
-    /// From this moment on.
+    /// The start of the validity.
     pub from: Timestamp,
-    /// Up to this one.
+    /// The end of the validity.
     pub to: Timestamp,
 }
 
-/// A pair that was checked: what the files said.
+/// A chain and key that were checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pair {
     /// Chain and key as one text in PEM form.
     pem: Vec<u8>,
-    /// When its first certificate is valid.
+    /// The validity of the first certificate of the chain.
     pub validity: Validity,
 }
 
@@ -56,7 +56,7 @@ impl Pair {
     ///
     /// # Errors
     ///
-    /// What is wrong, with the file.
+    /// The reason why the pair cannot be used, with the file.
     pub fn load(cert: &Path, key: &Path, now: Timestamp) -> Result<Self, PairProblem> {
         let chain = read(cert)?;
         let secret = read_key(key)?;
@@ -70,7 +70,8 @@ impl Pair {
         if PrivateKeyDer::from_pem_slice(&secret).is_err() {
             return Err(PairProblem::NoKey(key.into()));
         }
-        // The key that the file of the chain may hold as well is not the one that was named.
+        // The key comes first, because the file of the chain may contain a key too, which is not
+        // the named one.
         let pem = [&secret[..], b"\n", &chain[..]].concat();
         let unusable = |reason: String| PairProblem::Unusable { path: cert.into(), reason };
         server_config(&pem).map_err(|error| match error {
@@ -89,17 +90,17 @@ impl Pair {
         Ok(Self { pem, validity })
     }
 
-    /// Both as one text, for a worker.
+    /// Chain and key as one text, for a worker.
     pub(super) fn pem(&self) -> &[u8] {
         &self.pem
     }
 }
 
-/// What a worker makes of the text of a pair.
+/// Makes the TLS settings of a worker from the text of a pair.
 ///
 /// # Errors
 ///
-/// The text is none of a pair that was checked.
+/// The text is no valid pair.
 pub fn server_config(pem: &[u8]) -> Result<Arc<ServerConfig>, rustls::Error> {
     let general = |error: &dyn std::fmt::Display| rustls::Error::General(error.to_string());
     let chain = CertificateDer::pem_slice_iter(pem)
@@ -112,13 +113,13 @@ pub fn server_config(pem: &[u8]) -> Result<Arc<ServerConfig>, rustls::Error> {
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
-    // A session of one worker could not be taken up by another one, which has no key for it.
+    // Sessions cannot be resumed, because another worker would not have the keys of the session.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 
-/// When the first certificate is valid.
+/// The validity of the first certificate.
 fn validity_of(pem: &[u8]) -> Result<Validity, String> {
     let first = CertificateDer::pem_slice_iter(pem).next().ok_or("there is none")?;
     let der = first.map_err(|error| error.to_string())?;
@@ -138,8 +139,8 @@ fn read(path: &Path) -> Result<Vec<u8>, PairProblem> {
     read_open(path, |_| Ok(()))
 }
 
-/// Reads a key that is its owner's alone, as PostgreSQL wants it: one of root may be shared with a
-/// group.
+/// Reads a key file, which only its owner may read; a key of root may also be readable by its
+/// group. PostgreSQL has the same rule.
 fn read_key(path: &Path) -> Result<Vec<u8>, PairProblem> {
     read_open(path, |facts| {
         let mode = facts.mode() & 0o777;
@@ -152,7 +153,8 @@ fn read_key(path: &Path) -> Result<Vec<u8>, PairProblem> {
     })
 }
 
-/// Reads a file that this check lets through; the check sees the file that is read.
+/// Reads a file if a check of its metadata passes. The check is made on the open file, so that it
+/// is the file that is read.
 fn read_open(
     path: &Path,
     check: impl FnOnce(&std::fs::Metadata) -> Result<(), PairProblem>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use persona_model::Timestamp;
 
-/// What is wrong with a pair of files.
+/// The reason why a pair of certificate and key cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say what each one means")]
 pub enum PairProblem {
@@ -29,7 +29,7 @@ pub enum PairProblem {
 }
 
 impl PairProblem {
-    /// What to do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::Unreadable { .. } => {

@@ -1,8 +1,8 @@
-//! The files of the certificate while the server runs: looked at now and then, and read again when
-//! they change.
+//! The files of the certificate while the server runs: checked from time to time, and read again
+//! when they change.
 //!
-//! The supervisor alone reads them. Workers get the pair that was last good as a file in memory, so
-//! one that starts while the files are broken serves with the same certificate as the others.
+//! Only the supervisor reads the files. Workers get the last valid pair as a file in memory, so a
+//! worker that starts while the files are broken serves the same certificate as the others.
 
 use std::fs::File;
 use std::io;
@@ -19,17 +19,18 @@ use rustls::ServerConfig;
 use super::pair::server_config;
 use super::{Pair, PairProblem};
 
-/// Time between two looks at the files. A renewed certificate has days.
+/// Time between two looks at the files. A few seconds do not matter, because certificates are
+/// renewed days before they end.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// How long before its end a certificate is warned of. Those that are renewed by a program are
-/// renewed when a third of 90 days is left.
+/// How long before the end of a certificate the server warns. Programs renew a certificate of 90
+/// days when 30 days are left.
 pub const EXPIRY_WARNING: Duration = Duration::from_hours(14 * 24);
 
 /// Largest text of a pair, in bytes: two files of the largest size.
 const PAIR_BYTES_MAX: u64 = 512 * 1024;
 
-/// What a file looked like: a change of any of it is a change of the file.
+/// The metadata of a file; a change of any member means that the file changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct FileState {
     device: u64,
@@ -44,23 +45,23 @@ pub struct Certificates {
     cert: PathBuf,
     key: PathBuf,
     pair: Pair,
-    /// The pair as a file without a name.
+    /// The pair, as a file in memory.
     memory: File,
     /// The files as they were when they were last read, and when they are looked at next.
     seen: [Option<FileState>; 2],
     next_look: Duration,
-    /// Whether the end of the certificate was warned of.
+    /// Whether the warning about the end of the certificate was given.
     was_warned: bool,
 }
 
-/// What a look at the files found.
+/// The result of a look at the files.
 #[derive(Debug)]
 pub enum PairChange {
-    /// Nothing that has to be done.
+    /// Nothing needs to be done.
     None,
-    /// Another pair, which is used from now on.
+    /// The pair has changed, and the new one is used from now on. Holds when it ends.
     Renewed(Timestamp),
-    /// Another pair that cannot be used; the old one is used further.
+    /// The files have changed and cannot be used; the old pair stays in use.
     Broken(PairProblem),
 }
 
@@ -71,7 +72,8 @@ impl Certificates {
     ///
     /// The pair cannot be used.
     pub fn open(cert: &Path, key: &Path, now: Timestamp) -> Result<Self, PairProblem> {
-        // Before they are read, so that a change meanwhile is seen by the next look.
+        // The metadata is taken before the files are read, so that the next look notices a change
+        // during the read.
         let seen = [look_at(cert), look_at(key)];
         let pair = Pair::load(cert, key, now)?;
         let memory = in_memory(&pair).map_err(|error| PairProblem::Unusable {
@@ -99,15 +101,15 @@ impl Certificates {
         self.pair.validity.to
     }
 
-    /// Whether the end of the certificate is near and was not warned of before.
+    /// Whether to warn now: the end of the certificate is near, and no warning was given yet.
     pub fn needs_warning(&mut self, now: Timestamp) -> bool {
         let left = self.ends_at().as_micros().saturating_sub(now.as_micros());
         let is_near = left < i64::try_from(EXPIRY_WARNING.as_micros()).unwrap_or(i64::MAX);
         is_near && !std::mem::replace(&mut self.was_warned, true)
     }
 
-    /// Looks at the files if it is time, and reads them again if they changed. `elapsed` is the age
-    /// of the server.
+    /// Looks at the files if it is time, and reads them again if they changed. `elapsed` is the
+    /// time since the server started.
     pub fn look(&mut self, elapsed: Duration, now: Timestamp) -> PairChange {
         if elapsed < self.next_look {
             return PairChange::None;
@@ -119,7 +121,8 @@ impl Certificates {
 
     /// Reads the files again, whether they changed or not.
     pub fn read_again(&mut self, now: Timestamp) -> PairChange {
-        // Noted also when the pair is broken: the same files are reported once.
+        // The metadata is stored even if the pair is broken, so that the same broken files are
+        // reported once.
         self.seen = [look_at(&self.cert), look_at(&self.key)];
         let read = Pair::load(&self.cert, &self.key, now).and_then(|pair| {
             let memory = in_memory(&pair).map_err(|error| PairProblem::Unusable {
@@ -140,16 +143,16 @@ impl Certificates {
     }
 }
 
-/// What a worker makes of the descriptor that it got.
+/// Makes the TLS settings of a worker from the descriptor that it got.
 ///
 /// # Errors
 ///
-/// The descriptor is none of a pair.
+/// The descriptor is not that of a pair.
 pub fn received(memory: OwnedFd) -> io::Result<Arc<ServerConfig>> {
     let file = File::from(memory);
     let bytes = file.metadata()?.len().min(PAIR_BYTES_MAX);
     let mut pem = vec![0; usize::try_from(bytes).unwrap_or_default()];
-    // Its own place in the file: other workers have the same descriptor.
+    // The read names its offset, because all workers share the file position of the descriptor.
     file.read_exact_at(&mut pem, 0)?;
     server_config(&pem).map_err(io::Error::other)
 }
@@ -160,8 +163,8 @@ fn in_memory(pair: &Pair) -> io::Result<File> {
     Ok(file)
 }
 
-/// What a file looks like; `None` where there is none that can be looked at. Links are followed, as
-/// the tools that renew certificates only exchange a link.
+/// The metadata of a file; `None` if it cannot be read. Links are followed, because tools that
+/// renew certificates only replace a link.
 fn look_at(path: &Path) -> Option<FileState> {
     let facts = std::fs::metadata(path).ok()?;
     Some(FileState {

@@ -1,9 +1,9 @@
 //! One thread of a worker: accepts connections from the listeners that all workers share, until it
 //! drains.
 //!
-//! The kernel wakes every thread that waits, and the quickest one takes the connection. On its own
-//! that gives a busy worker more to do. So a thread that has more connections than another one
-//! (`load.rs`) first yields to the others.
+//! The kernel wakes every waiting thread, and the quickest one takes the connection. Without a
+//! correction, this gives busy workers more connections. So a thread that has more connections than
+//! another one (`load.rs`) first yields to the others.
 
 use std::io;
 use std::net::IpAddr;
@@ -23,28 +23,28 @@ use super::places::{Lease, Places};
 use super::socket::{self, Socket};
 use crate::listen::Listener;
 
-/// How long a thread with more connections than another one yields to the others: the finest pause
-/// that the runtime's timer knows, and longer than an idle process needs to wake up.
+/// How long a thread with more connections than another one yields to the others: the shortest
+/// pause of the runtime's timer, and longer than an idle process needs to wake up.
 const YIELD: Duration = Duration::from_millis(1);
 
-/// Pause before the next look for a place, while those that were told to make room have not closed
-/// yet.
+/// Time between two looks for a free place, while connections that were told to make room have not
+/// closed yet.
 const PLACE_PAUSE: Duration = Duration::from_millis(1);
 
-/// Pause after an accept that failed because the process or the machine has run out of something.
+/// Pause after an accept that failed because the process or the machine has run out of a resource.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Pace at which a thread shows that it is alive; faster than the heartbeat of the process that is
-/// made of it.
+/// Time between two pulses of a thread; shorter than that of the heartbeat of the process, which is
+/// given only if all threads gave a pulse.
 const PULSE: Duration = Duration::from_millis(400);
 
-/// What one thread needs.
+/// What a serving thread needs.
 pub(super) struct Thread {
     pub listeners: Vec<Listener>,
     pub serving: Arc<Serving>,
     pub load: Load,
     pub places: Arc<Places>,
-    /// Set again and again while the thread gets on.
+    /// Set at each pulse of the thread.
     pub pulse: Arc<AtomicBool>,
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn run(thread: Thread) -> io::Result<()> {
     while let Some(ended) = accepting.join_next().await {
         ended.map_err(io::Error::other)?;
     }
-    // Nothing is ever sent, so this waits for the senders to go.
+    // Nothing is ever sent, so this waits until all senders are dropped.
     let _ = all_closed.recv().await;
     beating.abort();
     Ok(())
@@ -86,7 +86,7 @@ async fn beat(pulse: Arc<AtomicBool>) {
     }
 }
 
-/// Owns a listener, so that this thread's descriptor of it is closed when the drain begins.
+/// Owns its listener, so that this thread's descriptor is closed when the drain begins.
 async fn accept_until_drained(
     listener: AsyncFd<Listener>,
     serving: &Arc<Serving>,
@@ -96,7 +96,8 @@ async fn accept_until_drained(
 ) {
     let mut drain = serving.drain.clone();
     let serve = |(socket, peer): Accepted, lease: Lease| {
-        // Counted here and not in its task, which runs later: the next comparison must know of it.
+        // The connection is counted here, because its task runs later, and the next comparison of
+        // loads must include it.
         let held = (load.open(), open.clone());
         let serving = Arc::clone(serving);
         tokio::spawn(async move {
@@ -126,8 +127,8 @@ async fn accept_until_drained(
             }
         }
     }
-    // The clients of connections in the queue take them for established. Where no other process
-    // listens, closing the listener would break these connections off.
+    // Clients take connections in the queue for established. If no other process listens, closing
+    // the listener would break them off, so they are accepted first.
     loop {
         match accept_waiting(listener.get_ref()) {
             Ok(accepted) => {
@@ -159,8 +160,8 @@ fn accept_waiting(listener: &Listener) -> io::Result<Accepted> {
     Ok((socket::in_runtime(socket)?, peer))
 }
 
-/// Waits for a connection. Nothing is waited for once it is taken from the queue, so that none is
-/// lost when the wait is given up.
+/// Waits for a connection. There is no `await` after it is taken from the queue, so that none is
+/// lost when the future is dropped.
 async fn accept(
     listener: &AsyncFd<Listener>,
     load: &Load,
@@ -168,8 +169,8 @@ async fn accept(
 ) -> io::Result<Accepted> {
     loop {
         let mut ready = listener.readable().await?;
-        // Where every worker is full none yields to another: whichever accepts, some connection has
-        // to make room.
+        // If every worker is full, no thread yields: whichever accepts, some connection must make
+        // room.
         if load.is_above_others() && load.others_have_room(places.count()) {
             sleep(YIELD).await;
         }
@@ -179,8 +180,8 @@ async fn accept(
     }
 }
 
-/// Whether only this connection is lost: its client gave up while it waited (`accept(2)`, section
-/// "Error handling").
+/// Whether the error concerns only this connection: its client gave up while it waited in the queue
+/// (`accept(2)`, section "Error handling").
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
@@ -217,15 +218,15 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
-    /// Takes every place, those of the reserve too, for connections that wait for nothing; the next
-    /// connection has to wait for a place.
+    /// Takes every place, those of the reserve too, so that the next connection must wait for one.
+    /// The connections count as busy, so none of them makes room.
     fn take_all(places: &Arc<Places>) -> Vec<Lease> {
         let peer = [127, 0, 0, 1].into();
         std::iter::from_fn(|| places.take(peer)).collect()
     }
 
-    /// How many connections wait in the queue of this listener: what the system calls the bytes
-    /// that are received is their number where a socket listens (`proc_net_tcp(5)`).
+    /// How many connections wait in the queue of this listener: for a listening socket, the field
+    /// for received bytes is the length of its queue (`proc_net_tcp(5)`).
     fn queued(address: SocketAddr) -> u64 {
         let own = format!(":{:04X} 00000000:0000 0A ", address.port());
         let sockets = std::fs::read_to_string("/proc/net/tcp").expect("a mounted /proc");
@@ -263,7 +264,8 @@ mod tests {
         }
     }
 
-    /// A connection that was accepted, or waits to be, when the drain begins and there is no place.
+    /// Tests a connection that was accepted, or waits in the queue, when the drain begins and no
+    /// place is free.
     async fn waits_through_a_drain(drains_first: bool) {
         let process_entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
         let (drainer, drain) = Drain::new();

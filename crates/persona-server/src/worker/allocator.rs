@@ -1,23 +1,23 @@
-//! Gives memory back to the system after large answers and bodies.
+//! Returns freed memory to the system after large answers and bodies.
 //!
-//! glibc keeps what was freed: it raises the size from which on it takes memory from the system
-//! directly, up to 32 MiB, and what is below goes to its arenas, which shrink only from their ends.
-//! After an attack a worker would stay as large as it ever was. The settings that forbid this
-//! (mallopt(3)) make every large page cost its page faults anew: about three times as long for a
-//! page of 16 MiB (ADR 0029). So the worker says when: `malloc_trim(3)`, now and then, and only
-//! after something large.
+//! glibc keeps freed memory: it raises the size from which on it takes memory directly from the
+//! system to up to 32 MiB, and smaller blocks go to its arenas, which shrink only at their ends.
+//! After an attack a worker would stay as large as it ever was. The settings that prevent this
+//! (mallopt(3)) make each large block cost page faults again: about three times as long for a block
+//! of 16 MiB (ADR 0029). So the worker itself calls `malloc_trim(3)`, from time to time, and only
+//! after large blocks were freed.
 
 use std::time::{Duration, Instant};
 
 use persona_http::{AnswerMemoryLimit, BodyMemoryLimit};
 
-/// Longest time that freed memory is kept; short beside the time of an operator, long beside that
-/// of a request.
+/// Shortest time between two calls of `malloc_trim`: short for an operator, long compared to a
+/// request.
 const PAUSE: Duration = Duration::from_secs(5);
-/// From how much freed memory on it is worth it, in bytes.
+/// Fewest freed bytes that are worth a call.
 const WORTH_BYTES: usize = 4 * 1024 * 1024;
 
-/// What is to be given back.
+/// Follows how much memory was freed.
 pub(super) struct Freed {
     answers: AnswerMemoryLimit,
     bodies: BodyMemoryLimit,
@@ -26,14 +26,14 @@ pub(super) struct Freed {
 }
 
 impl Freed {
-    /// Follows what these give back.
+    /// Follows the memory that these limits release.
     pub fn by(answers: AnswerMemoryLimit, bodies: BodyMemoryLimit) -> Self {
         Self { answers, bodies, bytes: 0, last: Instant::now() }
     }
 
-    /// Gives memory back if enough was freed and the last time is long enough ago. Takes some
-    /// milliseconds then, in which other threads wait for an arena at times, so this is not for a
-    /// thread that serves.
+    /// Returns memory to the system if enough was freed and the last call is long enough ago. This
+    /// takes some milliseconds, in which other threads may wait for an arena, so serving threads
+    /// must not call it.
     pub fn return_to_system(&mut self) {
         let freed = self.answers.take_given_back().saturating_add(self.bodies.take_given_back());
         self.bytes = self.bytes.saturating_add(freed);
@@ -56,10 +56,10 @@ fn trim() {
             pub safe fn malloc_trim(pad: usize) -> c_int;
         }
     }
-    // Whether there was anything to give back makes no difference.
+    // The result, whether any memory was returned, does not matter.
     let _ = c::malloc_trim(0);
 }
 
-/// Other allocators give memory back by themselves.
+/// Other allocators return memory by themselves.
 #[cfg(not(target_env = "gnu"))]
 fn trim() {}

@@ -31,27 +31,26 @@ use persona_http::{ClientAddress, Network, PlainReads, Refusal};
 /// What every connection of a worker shares.
 pub(super) struct Serving {
     pub router: persona_http::Router,
-    /// The short way of plain reads, which is tried before the router; `None` over PostgreSQL,
-    /// where every read has to wait.
+    /// The fast path of plain reads, which is tried before the router; `None` for PostgreSQL, where
+    /// every read must wait.
     pub plain_reads: Option<PlainReads>,
     pub process_entry: ProcessEntry,
     pub drain: Drain,
-    /// The hosts that it answers for.
+    /// The hosts for which the worker answers over TCP.
     pub hosts: Hosts,
-    /// The same over a unix socket.
+    /// The hosts for which the worker answers over a unix socket.
     pub hosts_of_unix: Hosts,
-    /// Proxies that are believed when they name a client.
+    /// Proxies that may name the client of a request.
     pub trusted_proxies: Arc<[Network]>,
-    /// How long a client may take without reading.
+    /// How long the server waits for a client that does not read.
     pub answer_patience: Duration,
-    /// What a proxy has in front of every path; mostly nothing.
+    /// The prefix that a proxy puts in front of every path; mostly empty.
     pub root_path: Arc<str>,
     /// The certificate, where connections are encrypted.
     pub tls: Option<Tls>,
 }
 
-/// Where a connection that has no place of its own may ask: whether the server is alive, and
-/// whether it is ready.
+/// The paths of health checks, which are answered on a connection of the reserve too.
 const OF_HEALTH: [&str; 2] = [OperationId::GetHealth.path(), OperationId::GetReadiness.path()];
 
 /// Serves a connection until either side closes it.
@@ -66,8 +65,8 @@ pub(super) async fn serve(socket: Socket, peer: IpAddr, lease: Lease, serving: A
     let Some((channel, refused)) = opened.await else { return };
     let stream = Checked::new(channel, Arc::clone(&entry.progress), hosts).refusing(refused);
     let service = service_fn(|request| answer(request, peer, &lease, &serving));
-    // How long a head may take is watched with the places. The library knows one time for an idle
-    // connection and for a head.
+    // The library is given no time limit, because it has only one for an idle connection and for a
+    // head. The table of places watches both.
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -79,13 +78,13 @@ pub(super) async fn serve(socket: Socket, peer: IpAddr, lease: Lease, serving: A
     let mut is_closing = false;
     let ended = loop {
         tokio::select! {
-            // In this order, so that a request that has come is answered before the connection is
+            // The order matters: a request that has arrived is answered before the connection is
             // closed.
             biased;
             ended = connection.as_mut() => break ended,
             () = drain.closing(), if !is_closing => is_closing = true,
-            // Perhaps a head came too slowly. The stream finds that out when the HTTP library reads
-            // from it again.
+            // A head may have been marked as too slow. The stream finds that out when the HTTP
+            // library reads from it again.
             () = entry.asked() => {
                 if entry.is_cut_off() {
                     break Ok(());
@@ -98,7 +97,7 @@ pub(super) async fn serve(socket: Socket, peer: IpAddr, lease: Lease, serving: A
         }
     };
     if let Err(error) = ended {
-        // A client may leave at any time, which is no fault of the server.
+        // A client may leave at any time, so this is no error of the server.
         tracing::debug!(error = %error, "a connection ended early");
     }
 }
@@ -143,8 +142,8 @@ async fn answer(
     })
 }
 
-/// Takes what a proxy has in front of every path off a path that has it, so that a proxy may pass
-/// paths on as they are, or without it.
+/// Removes the prefix of the proxy from a path that has it, so that a proxy may pass paths on with
+/// or without the prefix.
 fn strip_root<B>(request: &mut Request<B>, root: &str) {
     if root.is_empty() {
         return;
@@ -156,7 +155,7 @@ fn strip_root<B>(request: &mut Request<B>, root: &str) {
         Some(b'?') | None => format!("/{rest}"),
         Some(_) => return,
     };
-    // What is left of a path is one, with the host of the target if it has one.
+    // The rest is a valid path, and the host of the target stays.
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = rest.parse().ok();
     if let Ok(uri) = Uri::from_parts(parts) {
@@ -164,7 +163,8 @@ fn strip_root<B>(request: &mut Request<B>, root: &str) {
     }
 }
 
-/// Why a request is refused whatever it asks for, if it is.
+/// The refusal of a request, if its head was refused or no ordinary place became free for its
+/// connection.
 async fn refusal(lease: &Lease, path: &str, process_entry: &ProcessEntry) -> Option<Refusal> {
     let refusal = lease.entry.progress.refusal();
     if refusal.is_some() {
@@ -178,7 +178,7 @@ async fn refusal(lease: &Lease, path: &str, process_entry: &ProcessEntry) -> Opt
     Some(Refusal::NoPlace)
 }
 
-/// A body that keeps its connection busy until all of it was taken.
+/// A body that keeps its connection busy until all of it was sent.
 struct Streamed {
     body: Body,
     entry: Arc<Entry>,
@@ -252,7 +252,7 @@ impl http_body::Body for UntilDrained {
     }
 }
 
-/// Counts a request as long as it has no answer, also when its client leaves.
+/// Counts a request until it is answered or its client leaves.
 struct InFlight<'a>(&'a ProcessEntry);
 
 impl<'a> InFlight<'a> {
@@ -331,7 +331,7 @@ mod tests {
     async fn a_silent_body_ends_when_the_worker_drains() {
         let (drainer, drain) = Drain::new();
         let mut body = UntilDrained::new(Body::new(Silent), drain);
-        // Looked at in this order: the body waits first, and is woken by the drain.
+        // The futures are polled in this order: the body waits first, and the drain then wakes it.
         let (frame, ()) = tokio::join!(body.frame(), async { drainer.begin() });
         assert!(frame.is_none());
     }

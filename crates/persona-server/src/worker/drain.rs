@@ -2,24 +2,24 @@
 //!
 //! HTTP/1.1 gives a server no way to say "no more requests" on a connection that is idle: it can
 //! only answer the next one with `Connection: close`, or close and hope that none is under way. So
-//! a draining worker first stops accepting and answers what comes with `Connection: close`; only
-//! after a grace it closes what is still idle. A client that sends a request now and then never
-//! meets a closed connection.
+//! a draining worker first stops accepting, and answers further requests with `Connection: close`.
+//! Connections that are still idle are closed only after a grace period. So a client that sends
+//! requests from time to time never meets a closed connection.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long idle connections stay open after a worker began to drain. Long enough for any busy
-/// client to come by.
+/// How long idle connections stay open after a worker began to drain. Long enough for every busy
+/// client to send another request.
 pub(super) const IDLE_GRACE: Duration = Duration::from_secs(2);
 
-/// The same where the whole server stops, and no other worker goes on: long enough for a request
-/// that is under way, or that waits on a connection from the listener's queue, and too short to be
-/// noticed.
+/// How long idle connections stay open when the whole server stops: long enough for a request that
+/// is under way or waits on a connection in the listener's queue, and too short for a user to
+/// notice.
 pub(super) const LAST_GRACE: Duration = Duration::from_millis(250);
 
-/// How far the end has come.
+/// The stage of a drain.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Stage {
     Serving,
@@ -40,7 +40,7 @@ pub(super) struct Drainer {
 }
 
 impl Drain {
-    /// A drain that has not begun, and the side that may begin it.
+    /// Makes a drain that has not begun, and the side that can begin it.
     pub(super) fn new() -> (Drainer, Self) {
         let (sender, receiver) = watch::channel(Stage::Serving);
         (Drainer { stage: sender }, Self { stage: receiver })
@@ -56,24 +56,24 @@ impl Drain {
         self.reached(Stage::Draining).await;
     }
 
-    /// Waits until idle connections are to be closed.
+    /// Waits until idle connections must be closed.
     pub(super) async fn closing(&mut self) {
         self.reached(Stage::Closing).await;
     }
 
     async fn reached(&mut self, stage: Stage) {
-        // The wait fails when the sender is gone, which means that the worker ends as well.
+        // An error means that the sender was dropped, so the worker ends too.
         let _ = self.stage.wait_for(|now| *now >= stage).await;
     }
 }
 
 impl Drainer {
-    /// Begins: no new connections, and each answer is the last on its connection.
+    /// Begins the drain: no new connections, and each answer is the last on its connection.
     pub(super) fn begin(&self) {
         self.raise(Stage::Draining);
     }
 
-    /// The grace is over: idle connections are closed.
+    /// Ends the grace period: idle connections are closed.
     pub(super) fn close(&self) {
         self.raise(Stage::Closing);
     }

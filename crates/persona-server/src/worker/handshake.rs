@@ -1,8 +1,8 @@
 //! The beginning of a connection: encrypted where the server has a certificate.
 //!
-//! A handshake takes place in the place that its connection has already, and counts as waiting for
-//! the client: where places are short, one that is slow is the first to go. So slow handshakes hold
-//! up no other client.
+//! During a handshake the connection has its place already, and counts as waiting for its client:
+//! when places are short, a slow handshake is the first to make room. So slow handshakes do not
+//! block other clients.
 
 use std::io;
 use std::sync::Arc;
@@ -24,14 +24,14 @@ use super::stream::PatientStream;
 use crate::clock::coarse_millis;
 use persona_http::Refusal;
 
-/// How long a client may take for a handshake: as long as for a head. A connection in a place of
-/// the reserve has two seconds, as for a head too.
+/// How long a client may take for a handshake: as long as for a head. A connection of the reserve
+/// has two seconds, as for a head.
 const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The first byte of every record that begins a handshake (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// What a client is told that sends a request as it is to a port that speaks TLS only.
+/// The answer to a client that sends an unencrypted request to a port that speaks TLS only.
 const NOT_ENCRYPTED: Refusal = Refusal::Malformed(
     "this port speaks TLS, and the request came without it: use https:// in place of http://",
 );
@@ -48,17 +48,17 @@ impl Tls {
     }
 }
 
-/// What carries the bytes of a connection: its socket on the left, encryption over it on the right.
+/// The byte stream of a connection: the plain socket (left), or TLS over the socket (right).
 ///
-/// The limit on the wait for a client is below the encryption: there the bytes leave the process.
-/// Encryption itself keeps at most 64 KiB of them, the default of its library.
+/// The limit on the wait for a client is below TLS, where the bytes leave the process. TLS itself
+/// buffers at most 64 KiB, the default of its library.
 pub(super) type Channel = Either<PatientStream, Box<TlsStream<PatientStream>>>;
 
-/// A connection that can be served, and why its first request is refused, if it is.
+/// A connection that can be served, and the refusal of its first request, if it is refused.
 pub(super) type Opened = (Channel, Option<Refusal>);
 
-/// Begins a connection as its client does. `None` where it came to nothing: the client left, was
-/// too slow or spoke nonsense, or its place is wanted.
+/// Begins a connection, encrypted or not as its client begins it. `None` if it failed: the client
+/// left, was too slow or sent an invalid handshake, or the place was claimed by another connection.
 pub(super) async fn open(
     socket: Socket,
     patience: Duration,
@@ -112,7 +112,8 @@ async fn encrypt(
     tls: &Tls,
     entry: &Entry,
 ) -> io::Result<TlsStream<PatientStream>> {
-    // Up to here the client has cost nothing; the answer to its hello is what costs.
+    // The pace is checked after the client's hello: until then a handshake costs nearly nothing,
+    // but the answer to the hello needs a signature.
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     if let Some(client) = entry.client_alone() {
         sleep(tls.pace.count(client)).await;

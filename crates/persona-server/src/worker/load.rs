@@ -1,4 +1,4 @@
-//! How many connections a thread has, beside the other threads and the other workers.
+//! Compares the connections of a thread with those of other threads and workers.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,11 +15,11 @@ pub(super) struct Load {
     own: usize,
 }
 
-/// Counts a connection as long as it lives, however it ends.
+/// Counts a connection until the value is dropped.
 pub(super) struct Open(Load);
 
 impl Load {
-    /// One for each of this many threads of a worker.
+    /// Makes one load for each of this many threads of a worker.
     pub(super) fn of_threads(
         count: usize,
         process_entry: &ProcessEntry,
@@ -45,7 +45,7 @@ impl Load {
         self.process_entry.accept_failed();
     }
 
-    /// Whether a worker has fewer connections than places, if each has so many.
+    /// Whether another worker has a free place, if each worker has this many places.
     pub(super) fn others_have_room(&self, places: usize) -> bool {
         self.process_entry
             .scoreboard()

@@ -1,5 +1,5 @@
-//! How fast one client may begin encrypted connections: each costs a signature, about a
-//! millisecond of a core with a key of RSA, before the client has shown anything of itself.
+//! Limits how fast one client may begin TLS connections: each costs a signature, about a
+//! millisecond of a core with an RSA key, before the client has proved anything.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,20 +8,22 @@ use std::time::Duration;
 
 use crate::clock::Millis;
 
-/// Milliseconds that one client pays for each handshake: 100 in a second, at most a tenth of a
-/// core.
+/// Milliseconds between two handshakes of one client: 100 handshakes a second take at most a tenth
+/// of a core.
 const EACH_MS: u64 = 10;
 
-/// Handshakes that a client may have at once before it waits for the next: as many as a second has.
+/// Handshakes that a client may make at once, as the milliseconds that they count for: those of one
+/// second.
 const BURST_MS: u64 = 1_000;
 
-/// Clients that are remembered before those are forgotten that owe nothing.
+/// Number of remembered clients from which on clients with nothing to wait for are forgotten.
 const CLIENTS_MAX: usize = 4_096;
 
 /// The pace of each client in this worker (a leaky bucket, known as GCRA: ITU-T I.371).
 pub(super) struct Pace {
     clock: Millis,
-    /// Until when each client has used its pace up, in milliseconds of the clock.
+    /// For each client, the time up to which its handshakes have used up the allowed pace, in
+    /// milliseconds of the clock.
     used_up_to: Mutex<HashMap<IpAddr, u64>>,
 }
 

@@ -1,6 +1,7 @@
-//! Answers requests: opens the store, builds the router, says that it is ready, serves, drains.
+//! The life of a worker: it opens the store, builds the router, reports that it is ready, serves,
+//! and drains.
 //!
-//! The main thread opens, listens for signals and gives signs of life; each serving thread has a
+//! The main thread opens the store, handles signals and gives heartbeats; each serving thread has a
 //! runtime of its own, so a connection stays on one thread and a read runs on that thread's own
 //! connection to the database.
 
@@ -44,14 +45,14 @@ use persona_http::{
 ///
 /// # Errors
 ///
-/// The database cannot be used or failed, or the system did not give what is needed.
+/// The database cannot be used or failed, or the system refused a thread or a signal handler.
 pub fn run(input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work(input, key, log))
 }
 
-/// The signals that a worker knows. The others of a server are taken and left: a signal of a
-/// terminal goes to every process, and the supervisor tells the workers what follows from it.
+/// The signals that a worker handles. Other signals of a server are caught and ignored: a terminal
+/// sends them to every process, and the supervisor tells the workers what to do.
 struct Signals {
     drain: Signal,
     stop: Signal,
@@ -79,7 +80,8 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     if listeners.is_empty() {
         return Err(io::Error::other("a worker needs a listener").into());
     }
-    // Before anything else: the default of a signal that comes early ends the process.
+    // The handlers are set first, because the default action of an early signal would end the
+    // process.
     let signals = Signals::new()?;
     let process_entry = input.scoreboard.entry(key.slot, key.generation);
     let (store, context, freed) = open(&input, key.slot, &process_entry)?;
@@ -89,19 +91,19 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     let serving = serving(&input, context, &process_entry, &drain, tls);
     let places = places(&input.config, &process_entry);
     let mut threads = Threads::start(&input, &listeners, &store, &serving, &places)?;
-    // Each thread has its own descriptor of each listener. With these open the addresses would stay
-    // taken while the worker drains.
+    // Each thread has its own descriptor of each listener. If these stayed open, the addresses
+    // would be taken while the worker drains.
     drop(listeners);
     threads.opened().await;
-    // The supervisor watches the worker from its first heartbeat on. Without this one it would not
-    // find a worker that stops before its threads first tick.
+    // The supervisor watches the worker from its first heartbeat on. Without this first heartbeat,
+    // it would not notice a worker that hangs before its threads first tick.
     process_entry.beat();
     process_entry.set_state(ProcessState::Serving);
     say(&input.channel, &Message::Ready)?;
     let worker = Worker { input, process_entry, drainer, drain, places, events };
     worker.serve(threads, freed, signals, &*store, log).await?;
     store.close().await;
-    // The last writes may have met a failure that the supervisor must hear of.
+    // The last writes may have met a failure that the supervisor must know.
     let loss = tokio::select! {
         biased;
         loss = store.lost() => Some(loss),
@@ -115,7 +117,7 @@ async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Err
     }
 }
 
-/// A worker that is ready.
+/// The parts of a worker that is ready.
 struct Worker {
     input: ChildInput,
     process_entry: ProcessEntry,
@@ -130,7 +132,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// The store or a thread failed in a way that only a new process mends.
+    /// The store or a thread failed in a way that only a new process can repair.
     async fn serve(
         &self,
         mut threads: Threads,
@@ -170,8 +172,8 @@ impl Worker {
         }
     }
 
-    /// Ends the worker after a loss, except after a schema mismatch: an end would break off every
-    /// request, so requests are refused until the supervisor lets all workers drain.
+    /// Ends the worker after a loss, except after a schema mismatch: an immediate end would break
+    /// off every request, so writes are refused until the supervisor drains all workers.
     fn on_loss(&self, loss: Loss) -> Result<(), Error> {
         match loss {
             Loss::Disk => Err(Error::Unsynced),
@@ -184,18 +186,19 @@ impl Worker {
     fn begin_drain(&self) {
         self.process_entry.set_state(ProcessState::Draining);
         self.drainer.begin();
-        // Requests that wait for an event are answered now, so that their clients ask elsewhere.
+        // Requests that wait for an event are answered now, so that their clients can ask another
+        // worker.
         self.events.end();
     }
 }
 
-/// The hosts that the settings have it answer for.
+/// The hosts for which the worker answers over TCP, by the settings.
 fn hosts(config: &Config) -> Hosts {
     config.allowed_hosts.clone().map_or_else(Hosts::any, Hosts::loopback_and)
 }
 
-/// The same over a unix socket, which no page of a browser reaches: every host, unless the settings
-/// name some.
+/// The hosts for which the worker answers over a unix socket: every host unless the settings name
+/// some, because no page in a browser reaches a unix socket.
 fn hosts_of_unix(config: &Config) -> Hosts {
     match &config.allowed_hosts {
         Some(names) if !names.is_empty() => Hosts::loopback_and(names.clone()),
@@ -214,8 +217,8 @@ fn places(config: &Config, process_entry: &ProcessEntry) -> Arc<Places> {
     Places::new(limits, process_entry.clone(), coarse_millis)
 }
 
-/// How many followers of changes the settings allow. Each holds the place of a connection, and a
-/// quarter of these is left to other requests.
+/// How many followers of events the settings allow. Each holds the place of a connection, and a
+/// quarter of the places is kept for other requests.
 fn event_limits(config: &Config) -> EventLimits {
     let places = config.connections_max - config.connections_max / 4;
     EventLimits {
@@ -229,7 +232,7 @@ async fn grace(mut drain: Drain, length: Duration) {
     tokio::time::sleep(length).await;
 }
 
-/// What every connection shares.
+/// Makes the part that every connection shares.
 fn serving(
     input: &ChildInput,
     context: Context,
@@ -313,7 +316,7 @@ struct Threads {
 }
 
 impl Threads {
-    /// Starts this worker's share of the machine's cores, at least one.
+    /// Starts the threads: as many as this worker's share of the cores, at least one.
     fn start(
         input: &ChildInput,
         listeners: &[Listener],
@@ -341,11 +344,11 @@ impl Threads {
             let store = Arc::clone(store);
             thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
                 let served = runtime.block_on(async {
-                    // Opens this thread's own connection. Later, under pressure, there may be no
-                    // descriptor left for it.
+                    // Opens this thread's own connection now, because under load there may be no
+                    // free descriptor later.
                     match store.ready().await {
-                        // A database that is away comes back by itself; until then requests are
-                        // answered with a problem.
+                        // A database server that cannot be reached may come back; until then
+                        // requests are answered with a problem.
                         Ok(())
                         | Err(
                             StoreError::Unreachable | StoreError::Busy { .. } | StoreError::Full(_),
@@ -364,23 +367,24 @@ impl Threads {
         Ok(Self { pulses, opened, ended })
     }
 
-    /// Waits until every thread has its connection, or has ended. A database that is away is not
-    /// waited for.
+    /// Waits until every thread has its connection, or has ended. A database server that cannot be
+    /// reached is not waited for.
     async fn opened(&mut self) {
-        // Nothing is ever sent. A thread that comes later serves as soon as it can.
+        // Nothing is ever sent. A thread that is late serves as soon as it can.
         let _ = tokio::time::timeout(OPEN_WAIT_MAX, self.opened.recv()).await;
     }
 
-    /// Gives a sign of life if every thread has given one since the last time.
+    /// Gives a heartbeat if every thread has given a pulse since the last heartbeat.
     fn beat(&self, process_entry: &ProcessEntry) {
-        // All of them are asked, so that each starts anew.
+        // Every pulse must be reset, so the pulses are counted: `all` would stop at the first
+        // missing one.
         if self.pulses.iter().filter(|pulse| !pulse.swap(false, Relaxed)).count() == 0 {
             process_entry.beat();
         }
     }
 
     async fn all_ended(&mut self) {
-        // Nothing is ever sent, so this waits for the senders to go.
+        // Nothing is ever sent, so this waits until all senders are dropped.
         let _ = self.ended.recv().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The socket of a connection: of TCP, or a unix socket.
+//! The socket of a connection: a TCP or a unix socket.
 
 use std::io;
 
@@ -8,9 +8,9 @@ use tokio_util::either::Either;
 
 use crate::listen;
 
-/// Most bytes that the system keeps of one connection and has not sent yet (`TCP_NOTSENT_LOWAT`,
-/// tcp(7)). It would take up to 4 MiB, outside of what this process can bound; bytes that are on
-/// their way are not counted, so it costs no speed. A unix socket keeps about 200 KiB by itself.
+/// Most unsent bytes that the system buffers for one connection (`TCP_NOTSENT_LOWAT`, tcp(7)). By
+/// default it buffers up to 4 MiB, which no limit of this process counts. Bytes in flight are not
+/// counted, so the limit costs no speed. A unix socket keeps about 200 KiB by itself.
 const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// A connection in the runtime of its thread: of TCP on the left, of a unix socket on the right.
@@ -24,7 +24,8 @@ pub(super) fn in_runtime(socket: listen::TakenSocket) -> io::Result<Socket> {
     }
 }
 
-/// Sets what a connection of this server has, where its socket has it too. It works without.
+/// Sets the options of a TCP connection. Errors are ignored, because the connection works without
+/// them.
 pub(super) fn tune(socket: &Socket) {
     if let Either::Left(stream) = socket {
         // Answers are written in one piece, so waiting for more to send would only delay them.
@@ -33,8 +34,8 @@ pub(super) fn tune(socket: &Socket) {
     }
 }
 
-/// Has the system forget what the other end has not read. Without it the system would go on
-/// offering the rest to the client, and keep it meanwhile; on a unix socket it does not.
+/// Makes the system drop unsent data when the socket is closed. Otherwise it would keep the rest in
+/// memory and go on offering it to the client. A unix socket does not do that.
 pub(super) fn forget_what_is_unread(socket: &Socket) {
     if let Either::Left(stream) = socket {
         let _ = stream.set_zero_linger();

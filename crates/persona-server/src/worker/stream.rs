@@ -1,8 +1,9 @@
-//! The socket of a connection, with a limit on the wait for a client that does not read.
+//! The stream of a connection, with a limit on the wait for a client that does not read.
 //!
-//! The system takes bytes into its own buffer and then no more until the client has read some. A
-//! client that never does would hold its answer, and its connection, for ever. Nothing above the
-//! socket sees this: HTTP hands over an answer and hears when it is sent. So the limit is here.
+//! The system takes bytes into its own buffer, and then no more until the client has read some. A
+//! client that never reads would hold its answer and its connection for ever. The layers above the
+//! socket cannot see this: the HTTP library passes on an answer and learns only when it is sent. So
+//! the limit is here.
 
 use std::io;
 use std::pin::Pin;
@@ -19,21 +20,23 @@ use persona_http::Patience;
 pub(super) struct PatientStream {
     stream: Socket,
     patience: Patience,
-    /// Since when the system takes nothing.
+    /// Since when the system accepts no bytes.
     stuck_since: Option<Instant>,
-    /// Made when it is first needed, and used again: most clients never make the server wait.
+    /// The timer, made at its first use and then reused. Most clients never make the server wait.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl PatientStream {
-    /// Waits for its client for so long without progress, or at less than the least rate.
+    /// Wraps a socket; `patience` is how long it waits for its client without progress, or at less
+    /// than the minimum rate.
     pub fn new(stream: Socket, patience: Duration) -> Self {
-        // The limit on waiting holds also where the system keeps more bytes.
+        // The limit on waiting works even if an option of the socket cannot be set.
         socket::tune(&stream);
         Self { stream, patience: Patience::new(patience), stuck_since: None, alarm: None }
     }
 
-    /// Judges a write: what was taken is progress, and what was not is waited for up to a limit.
+    /// Judges a write: accepted bytes are progress, and a write that is not accepted starts the
+    /// limited wait.
     fn judge(
         &mut self,
         written: Poll<io::Result<usize>>,
@@ -100,8 +103,8 @@ impl AsyncWrite for PatientStream {
         self.judge(written, context)
     }
 
-    /// The HTTP library then writes the parts of an answer as they are, instead of copying them
-    /// into one buffer, the memory of which no limit would count.
+    /// With vectored writes the HTTP library writes the parts of an answer directly, instead of
+    /// copying them into one buffer: no limit would count the memory of that.
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
@@ -128,10 +131,10 @@ mod tests {
     use super::PatientStream;
 
     const PATIENCE: Duration = Duration::from_millis(500);
-    /// Far longer than the limit, so that a limit that is missing fails the test and does not hang
-    /// it.
+    /// Far longer than the limit, so that the test fails, and does not hang, if the limit is
+    /// missing.
     const DEADLINE: Duration = Duration::from_secs(20);
-    /// More than the system keeps for both ends.
+    /// More bytes than the system buffers for both ends.
     const LARGE: usize = 32 * 1024 * 1024;
 
     async fn pair() -> (PatientStream, TcpStream) {

@@ -1,4 +1,4 @@
-//! Personas come into being.
+//! Cases: personas are created.
 
 use persona_model::Precondition;
 use serde_json::json;
@@ -29,7 +29,8 @@ pub async fn a_created_persona_reads_back_as_it_was_answered(store: &Subject, _c
     for field in persona_model::FIELDS {
         assert_eq!(body.get(field.name), expected.get(field.name), "{}", field.name);
     }
-    // Labels, for one, are not a part of a revision, so the entity tag must not cover them.
+    // The metadata have nothing that is not part of a revision, such as labels, because the entity
+    // tag covers them.
     let metadata = 8;
     assert_eq!(
         body.as_object().expect("an object").len(),

@@ -1,4 +1,4 @@
-//! Personas are deleted and come back.
+//! Cases: personas are soft-deleted and undeleted.
 
 use persona_model::Precondition;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Every change is announced.
+//! Cases: every change is a line of the feed.
 
 use persona_model::{Change, ChangeKind, Precondition};
 use serde_json::json;

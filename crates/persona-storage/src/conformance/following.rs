@@ -1,4 +1,4 @@
-//! Followers of the feed: each event once, in order, from any place that is known.
+//! Cases: followers of the feed get each event once, in order, from any place that is known.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,10 +16,10 @@ use crate::{Error, Event, Operation};
 
 /// Far longer than any wait for an event here.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// What each writer creates.
+/// Number of personas that each writer creates.
 const CREATED_BY_EACH: u16 = 20;
 
-/// What a follower is told from a place on, until it has so many events.
+/// The events that a follower gets from a place on, until it has `count` events.
 async fn followed(store: &Subject, from: FeedPlace, count: usize) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     while events.len() < count {
@@ -114,7 +114,7 @@ pub async fn followers_beside_many_writers_miss_nothing_and_see_nothing_twice(
     let count = usize::from(Writers::COUNT * CREATED_BY_EACH);
     let has_ended = Arc::new(AtomicBool::new(false));
     let following = followed(store, FeedPlace::BEGINNING, count);
-    // One that comes again and again with the place that it has, and asks for few at a time.
+    // A follower that asks again and again with its place, for few events at a time.
     let resuming = async {
         let mut events: Vec<Event> = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! What was stays readable.
+//! Cases: earlier revisions stay readable.
 
 use persona_model::{FIELDS, Filter, ListRequest, Precondition, Sort};
 use serde_json::json;
@@ -69,7 +69,7 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
         merge(store, 1, json!({ "description": "" })).await.expect("patched").representation;
     assert_eq!(glance(1, None).await, Glance::Whole(Some(small.clone())));
     assert_eq!(get(store, 1).await, small);
-    // A store that has to wait for its answer has none at once.
+    // A store that must wait for its database gives no answer at once.
     for (number, expected) in [(1, Some(small)), (2, None)] {
         if let Some(found) = store.glance_at_once(id(number)) {
             assert_eq!(found.expect("readable"), expected);
@@ -80,7 +80,8 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
     }
 }
 
-/// In lists, exports, revisions, replays and refusals, as in the answer to the write.
+/// The tag is the same in lists, exports, revisions, replays and refusals as in the answer to the
+/// write.
 pub async fn a_tag_names_the_same_state_wherever_it_is_answered(
     store: &Subject,
     _clock: &TestClock,

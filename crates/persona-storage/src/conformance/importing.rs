@@ -1,4 +1,4 @@
-//! Revisions that another store made, kept as they were.
+//! Cases: revisions of another store are imported unchanged.
 
 use persona_model::{ChangeKind, Document, PastRevision, Precondition, Revision, Since, Timestamp};
 use serde_json::{Value, json};
@@ -275,7 +275,7 @@ pub async fn an_import_of_old_times_is_seen_by_followers_and_lifts_no_stamp(
         since_start.items.iter().all(|item| item.id != id(2)),
         "a list by time goes by updated_at"
     );
-    // What was made here last is what the next stamp has to be later than, also when the clock goes
+    // The next time must be later than that of the last change made here, even if the clock goes
     // back.
     clock.jump_micros(-1_000_000);
     create(store, 3, named("Zoe")).await;

@@ -1,4 +1,4 @@
-//! Limits of a document, and numbers at the edge of 64 bits.
+//! Cases: limits of a document, and numbers at the edge of 64 bits.
 
 use persona_model::{
     DOCUMENT_BYTES_MAX, EntityTag, Patch, PersonaId, Precondition, Revision, ValidationErrors,
@@ -10,7 +10,7 @@ use super::searching::search;
 use super::steps::{Subject, create, document, get, id, json_of, merge, named, revision, write};
 use crate::{Error, Operation, Representation, Write, Written};
 
-/// Members of about this many bytes as JSON, in texts that are within their own limits.
+/// Members of about this many bytes as JSON; each text is within its own limit.
 fn members_of(bytes: usize) -> Value {
     let text = "x".repeat(200_000);
     let rest = bytes % text.len();
@@ -19,7 +19,7 @@ fn members_of(bytes: usize) -> Value {
     json!({ "name": "Ada", "alternate_greetings": greetings })
 }
 
-/// A persona of about 5 MiB, as one can be that is older than the limit.
+/// A persona of about 5 MiB, such as one from before the limit was lowered.
 async fn create_large(store: &Subject) -> Representation {
     let operation = Operation::Create { id: id(1), document: document(members_of(5 << 20)) };
     store

@@ -1,4 +1,4 @@
-//! Many personas at once.
+//! Cases: lists of personas.
 
 use persona_model::{
     Cursor, Filter, Kind, ListRequest, Precondition, Since, Sort, Timestamp, filter_tags,
@@ -45,8 +45,8 @@ fn ids(answers: &[Representation]) -> Vec<u8> {
 }
 
 pub async fn every_order_pages_through_every_persona_once(store: &Subject, _clock: &TestClock) {
-    // Equal names, names that sort bytewise and not by alphabet, and an update that changes the
-    // order by time.
+    // Equal names, names with an order by bytes that differs from the alphabet, and an update that
+    // changes the order by time.
     for (number, name) in [(3, "b"), (1, "a"), (2, "b"), (5, "Z"), (4, "é")] {
         create(store, number, named(name)).await;
     }

@@ -48,7 +48,7 @@ pub use steps::{document, guess, id, idempotent, soon, with_real_tags, write};
 pub struct Fixture {
     /// The store under test.
     pub store: Arc<dyn Store>,
-    /// What must live as long as the store, such as its folder.
+    /// A value that must live as long as the store, such as its folder.
     pub keep: Box<dyn Any + Send>,
 }
 
@@ -67,13 +67,13 @@ impl Default for TestClock {
 }
 
 impl TestClock {
-    /// Lets time pass; the time of day goes back when negative.
+    /// Lets time pass; a negative value sets the time of day back.
     pub fn advance_micros(&self, micros: i64) {
         self.elapsed.fetch_add(u64::try_from(micros).unwrap_or_default(), Ordering::SeqCst);
         self.jump_micros(micros);
     }
 
-    /// Sets the time of day on, or back when negative.
+    /// Sets the time of day forward, or back when negative, without passing time.
     pub fn jump_micros(&self, micros: i64) {
         self.wall.fetch_add(micros, Ordering::SeqCst);
     }

@@ -1,4 +1,5 @@
-//! Histories in which handles went from one persona to another, taken to another store.
+//! Cases: histories in which handles moved from one persona to another are imported into another
+//! store.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::steps::{
 use crate::memory::MemoryStore;
 use crate::{Error, Exported, Operation, Outcome};
 
-/// Random histories of a case; each has personas and handles of its own.
+/// Number of random histories of a case; each has its own personas and handles.
 const HISTORIES: u8 = 6;
 /// Personas of a random history.
 const PERSONAS: u8 = 4;
@@ -32,7 +33,7 @@ impl Dice {
     }
 }
 
-/// An hour: longer than a history of these cases takes, so that none is of the future.
+/// An hour: longer than the time in a history of these cases, so that no change lies in the future.
 const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// An empty store of the oracle, an hour later than the first change of any case.
@@ -52,7 +53,7 @@ async fn history(store: &Subject) -> Vec<Value> {
     lines
 }
 
-/// A line as a reader of exports understands it.
+/// Reads a line of an export.
 fn past_of(line: &Value) -> (PersonaId, PastRevision) {
     let text = |name: &str| line[name].as_str().map(str::to_owned);
     let time = |name: &str| Timestamp::parse(&text(name).expect("a text")).expect("a time");

@@ -1,4 +1,4 @@
-//! Personas of owners: their handles, and the lists and exports of one owner.
+//! Cases: personas of owners: their handles, and the lists and exports of one owner.
 
 use persona_model::{
     Cursor, Filter, ListRequest, Owned, Owner, Reach, Search, Since, Sort, Timestamp,
@@ -29,7 +29,7 @@ async fn list(store: &Subject, filter: &Filter, sort: Sort, after: Option<Cursor
     store.list(request).await.expect("listed")
 }
 
-/// The personas of a list, page by page, which is also how many it counts.
+/// The personas of a list, page by page; checks that the count of the list agrees.
 async fn walk(store: &Subject, filter: &Filter, sort: Sort) -> Vec<u8> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
@@ -57,7 +57,7 @@ pub async fn a_handle_is_unique_among_the_personas_of_an_owner(
         let again = create_write(store, number + 10, named(owner)).await;
         assert!(is_taken_by(&again, number), "{again:?}");
     }
-    // To change the owner takes the handle along, and it can be taken there.
+    // The handle moves with the persona to its new owner, where the handle can be taken.
     let given = merge(store, 1, json!({ "owner": "bea" })).await;
     assert!(is_taken_by(&given, 2), "{given:?}");
     delete(store, 2, persona_model::Precondition::Any).await.expect("deleted");
@@ -174,8 +174,8 @@ pub async fn the_other_conditions_of_a_list_hold_for_an_owner_too(
     merge(store, 4, json!({ "nickname": "of another" })).await.expect("patched");
     merge(store, 6, json!({ "nickname": "of its own" })).await.expect("patched");
     let since = Filter { updated_since: Some(Since::Position(position)), ..of_ada() };
-    // A transaction that still ran somewhere at the time of the position has changes before it told
-    // once more.
+    // A transaction that still ran elsewhere at the time of the position can make the list repeat
+    // earlier changes.
     let found = walk(store, &since, sort).await;
     assert!(
         found.contains(&6) && found.iter().all(|number| [8, 6, 5, 3, 2].contains(number)),
@@ -205,7 +205,7 @@ pub async fn an_export_of_an_owner_has_its_personas_only(store: &Subject, _clock
     let with_shared = exported(Exported::Living, None, bound_to("ada", true)).await;
     assert_eq!(with_shared, [(2, 1), (3, 2), (5, 1), (8, 1)]);
     assert_eq!(exported(Exported::All, Some(owned("bea")), bound_to("ada", true)).await, []);
-    // What was given away is gone with all of its past.
+    // A persona that was given to another owner is out of reach, with its whole history.
     let history = exported(Exported::History, None, bound_to("ada", false)).await;
     assert_eq!(history, [(3, 1), (9, 1), (3, 2), (9, 2)]);
     let history = exported(Exported::History, Some(owned("bea")), everything()).await;

@@ -1,4 +1,4 @@
-//! Parts of documents are changed.
+//! Cases: documents are patched.
 
 use persona_model::{Conflict, Patch, Precondition};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A client that asks again and again what changed since it last asked.
+//! Cases: a client polls lists of changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use super::steps::{
 };
 use crate::{Error, Operation, Page};
 
-/// What each writer creates.
+/// Number of personas that each writer creates.
 const CREATED_BY_EACH: u16 = 40;
-/// Longest wait for the transactions of other tests, which the end of a feed waits for.
+/// Longest wait for the transactions of other tests, which delay the end of the feed.
 const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 
 /// The newest line of the feed.
@@ -49,9 +49,9 @@ async fn pause() {
 /// A client that follows the documented way.
 #[derive(Debug)]
 pub struct Poller {
-    /// What it asks with next.
+    /// The value of `updated_since` for the next request.
     pub since: Since,
-    /// The newest revision that it saw of each persona.
+    /// The newest revision of each persona that the client saw.
     pub seen: HashMap<PersonaId, Revision>,
 }
 
@@ -127,7 +127,7 @@ pub async fn a_poller_sees_each_change_of_a_kind_and_none_a_second_time(
     create(store, 1, named("Ada")).await;
     create(store, 2, named("Bea")).await;
     new(&[(1, 1), (2, 1)]).await;
-    // Whatever the clock says meanwhile.
+    // The clock jumps meanwhile.
     for jump in [3_600_000_000, -7_200_000_000] {
         clock.jump_micros(jump);
         merge(store, 1, json!({ "description": jump.to_string() })).await.expect("patched");
@@ -176,15 +176,15 @@ pub async fn a_position_of_another_history_is_refused(store: &Subject, _clock: &
     }
 }
 
-/// Writers that create personas, all at once, each for itself.
+/// Writers that create personas at the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Writers {
-    /// How many each of them creates.
+    /// Number of personas that each writer creates.
     pub created_by_each: u16,
 }
 
 impl Writers {
-    /// How many there are.
+    /// Number of writers.
     pub const COUNT: u16 = 16;
 
     /// Creates the personas.
@@ -216,7 +216,7 @@ pub async fn a_poller_misses_nothing_of_many_writers(store: &Subject, _clock: &T
         let mut poller = Poller::default();
         while !ended.load(Ordering::Acquire) {
             poller.poll(store, 7).await.expect("listed");
-            // A store that never waits would keep the writers from beginning.
+            // Without yielding, a store that never waits would keep the writers from starting.
             tokio::task::yield_now().await;
         }
         poller.poll_to_the_end(store).await;

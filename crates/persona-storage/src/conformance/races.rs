@@ -1,4 +1,4 @@
-//! Many writers at once.
+//! Cases: many writers at once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ pub async fn a_write_whose_deadline_has_passed_is_never_applied(
         .expect("the machine runs for a while already");
     let refused = store.write(late).await.expect_err("refused");
     assert!(matches!(refused, Error::Busy { .. }), "{refused}");
-    // A later write goes through the same queue, so by then the late one has had its turn.
+    // A later write goes through the same queue, so after it the late write has had its turn.
     create(store, 2, named("Bea")).await;
     assert_eq!(store.get(id(1)).await.expect("readable"), None);
 }

@@ -1,5 +1,5 @@
-//! What a viewer that is bound to an owner finds: its own personas, and of the others not even
-//! that they exist.
+//! Cases: a viewer that is bound to an owner finds its own personas, and cannot even find out that
+//! others exist.
 
 use persona_model::{
     Document, Filter, LabelPrecondition, ListRequest, PastRevision, Patch, Precondition, Revision,
@@ -91,7 +91,7 @@ pub async fn a_bound_viewer_reads_its_own_personas_and_no_others(
         let everything = told(&store, &Viewer::trusted(), number).await;
         assert_eq!(everything[..9], [number != 11; 9], "{number}");
         let at_once = store.view(&strict).glance_at_once(id(number));
-        // A large one, and all of a database server, are not read at once.
+        // Large personas, and all personas of a database server, are not read without waiting.
         assert!(at_once.is_none_or(|found| found.expect("readable").is_some() == own));
     }
     let request = ListRequest {
@@ -153,7 +153,7 @@ pub async fn a_write_of_a_bound_viewer_finds_no_persona_of_others(
     let door = guarded(store);
     for (viewer, keyed) in [(bound_to("ada", 1, false), false), (bound_to("ada", 2, true), true)] {
         let view = door.view(&viewer);
-        // Of another owner, of none, and one that never was.
+        // Personas of another owner and of none, and one that never existed.
         for number in [4, 5, 6, 7, 8, 9, 10, 11] {
             for (place, write) in writes(number).into_iter().enumerate() {
                 let write = if keyed { idempotent(write, "k", 1) } else { write };
@@ -226,7 +226,7 @@ pub async fn what_a_bound_viewer_writes_is_of_its_owner(store: &Subject, _clock:
     view.write(creation(2, json!({ "name": "B", "owner": "ada" }))).await.expect("created");
     let refused = view.write(creation(3, json!({ "name": "C", "owner": "bea" }))).await;
     assert!(is_refused(&refused), "{refused:?}");
-    // To choose an identity would tell whether it is in use.
+    // Choosing an identity would reveal whether it is in use.
     let chosen = Operation::Create { id: id(4), document: document(json!({ "name": "D" })) };
     let refused = view.write(write(chosen)).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");

@@ -1,4 +1,4 @@
-//! Requests that are sent twice.
+//! Cases: requests are sent twice.
 
 use persona_model::{Patch, Precondition};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Whole documents are replaced.
+//! Cases: documents are replaced.
 
 use persona_model::{Clock, EntityTag, Patch, Precondition, Timestamp};
 use serde_json::json;
@@ -60,7 +60,7 @@ pub async fn replacing_with_the_same_document_changes_nothing(store: &Subject, c
     assert_eq!(get(store, 1).await, first);
 }
 
-/// As after a restore: the number is the same, and what it stands for is not.
+/// The tag has the current revision with another checksum, as after a restore of a backup.
 pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_every_write(
     store: &Subject,
     _clock: &TestClock,
@@ -188,7 +188,7 @@ pub async fn a_stamp_of_a_wrong_clock_lifts_no_other(store: &Subject, clock: &Te
     for number in [1, 2] {
         create(store, number, named("a")).await;
     }
-    // Wrong for so long that it is believed.
+    // The clock is wrong for so long that it is believed.
     clock.jump_micros(YEAR_US);
     assert_eq!(changed_at(store, 1, "b").await, 2);
     clock.advance_micros(LASTED_US);

@@ -1,4 +1,4 @@
-//! Several writes as one.
+//! Cases: atomic batches.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::{
     Written,
 };
 
-/// Whether an error is the one that a write is refused with.
+/// A check that a write was refused with the expected error.
 type IsExpected = fn(&Error) -> bool;
 
 fn creation(number: u8, members: Value) -> Write {
@@ -40,7 +40,7 @@ fn outcomes(written: &[Written]) -> Vec<Outcome> {
     written.iter().map(|written| written.outcome).collect()
 }
 
-/// What the feed says: each persona with its revision.
+/// The lines of the feed: each persona with its revision.
 async fn feed(store: &Subject) -> Vec<(u8, u64)> {
     let changes = store.changes_after(0, 1_000).await.expect("readable");
     changes.iter().map(|change| (change.persona.as_bytes()[15], change.revision.number())).collect()
@@ -248,7 +248,7 @@ pub async fn batches_beside_each_other_and_beside_writes_lose_nothing(
         tasks.spawn(async move {
             for round in 0..ROUNDS {
                 let key = format!("{client}-{round}");
-                // In different orders, so that batches meet each other from both sides.
+                // Clients use different orders, so that batches meet in opposite directions.
                 let order = if client % 2 == 0 { [1, 2, 3] } else { [3, 2, 1] };
                 if client < 3 {
                     let writes = order.map(|number| add(number, key.clone())).to_vec();

@@ -1,4 +1,4 @@
-//! Access tokens: found by their secrets, ended for every process at once.
+//! Cases: access tokens: found by their secrets, ended for every process at once.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ async fn create(store: &Subject, token: &Token) {
 
 async fn look(store: &Subject, number: u8) -> TokenLook {
     let look = store.token(Some(&hash(number))).await.expect("readable");
-    // What is told at once, where anything is, is the same.
+    // If the store can answer without waiting, the answer is the same.
     let at_once = store.token_at_once(Some(&hash(number)));
     assert!(at_once.is_none_or(|other| other.expect("readable") == look));
     look
@@ -96,7 +96,7 @@ pub async fn a_revoked_token_has_ended_when_its_revocation_is_answered(
     assert_eq!(look(store, 1).await, known(&first));
     clock.advance_micros(1);
     let revoked = Token { revoked_at: Some(clock.now()), ..first };
-    // By its name; once more, later, by its identity: it has ended before.
+    // Revoked first by name, and later again by identity, when it has ended already.
     for which in ["ci", &Uuid::from_u128(1).to_string()] {
         let change = TokenChange::Revoke { which: which.into(), at: clock.now() };
         assert_eq!(store.change_token(change).await.expect("revoked"), revoked);

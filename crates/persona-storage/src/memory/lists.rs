@@ -1,4 +1,4 @@
-//! Which personas a list has, and in which order.
+//! The filter and the order of lists.
 
 use std::cmp::Ordering;
 
@@ -19,7 +19,7 @@ pub(super) fn sort_value<'a>(persona: &'a Persona, request: &ListRequest) -> (i6
     }
 }
 
-/// Which of two places in a list comes first.
+/// Compares two places in a list.
 pub(super) fn compare(
     one: ((i64, &str), PersonaId),
     other: ((i64, &str), PersonaId),

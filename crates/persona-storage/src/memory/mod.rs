@@ -2,7 +2,7 @@
 //! to users.
 //!
 //! - `store.rs`: the contract, over the rows.
-//! - `rows.rs`: what is kept, and how a write changes it.
+//! - `rows.rs`: the stored rows, and how a write changes them.
 //! - `tokens.rs`: access tokens.
 //! - `labels.rs`: labels.
 //! - `lists.rs`: which personas a list has, and in which order.

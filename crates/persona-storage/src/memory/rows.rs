@@ -1,4 +1,4 @@
-//! What the reference store keeps, and how a write changes it.
+//! The rows of the reference store, and how a write changes them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,7 @@ use crate::{
     Outcome, Representation, RevisionRecord, Token, Write, Written, event,
 };
 
-/// See the module.
+/// The rows of the reference store.
 #[derive(Clone, Default)]
 pub(super) struct Rows {
     /// Every revision of every persona, oldest first.
@@ -50,7 +50,7 @@ impl Rows {
             .filter(|persona| persona.deleted_at.is_none())
     }
 
-    /// The time of a change that is made now.
+    /// The time for a change that is made now.
     pub fn next_time(&self, now: Timestamp) -> Timestamp {
         let stamps = self.changes.iter().map(|change| change.at).filter(|at| *at <= newest_of(now));
         after(stamps.max().unwrap_or_default(), now)
@@ -68,7 +68,7 @@ impl Rows {
         self.current(write.operation.id()).filter(is_reached)
     }
 
-    /// Applies one of several writes, as far as their budget reaches.
+    /// Applies one write of an atomic batch, within the budget.
     pub fn apply_within(
         &mut self,
         write: &Write,
@@ -88,7 +88,7 @@ impl Rows {
         Ok(written)
     }
 
-    /// Whether there is an answer under the key of a write.
+    /// Whether an answer is stored under the key of a write.
     fn is_known(&self, write: &Write) -> bool {
         write.idempotency.as_ref().is_some_and(|wanted| self.replays.contains_key(&wanted.key))
     }

@@ -1,8 +1,8 @@
-//! Connections that gave no answer in time and that no request waits for any more.
+//! Abandoned connections: they gave no answer in time, and no request waits for them any more.
 //!
 //! The server keeps its side of each: a commit that waits for a standby does not notice that its
-//! client is gone. So they are counted, here as long as there is hope for an answer, and afterwards
-//! by the server itself (ADR 0018).
+//! client is gone. So abandoned connections are counted: here while an answer may still come, and
+//! afterwards by the server itself (ADR 0018).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,31 +18,31 @@ use super::pool::ANSWER_GRACE;
 use crate::observer::Counted;
 use crate::{Connected, Observer};
 
-/// How many may be abandoned, for each connection that the pool may have.
+/// Most abandoned connections for each connection that the pool may have.
 const TIMES: usize = 2;
-/// As many may be abandoned by a small pool too: a few that something on the way swallowed must
-/// not stop it.
+/// Limit of abandoned connections for a small pool, so that a few connections that the network
+/// dropped do not stop it.
 const MIN: usize = 8;
 
-/// Sessions of this process, by its name, that wait for a standby. A user that may not see them
-/// counts none.
+/// Sessions of this process, by its name, that wait for a standby. A user without the right to see
+/// them counts none.
 const WAITING_FOR_STANDBY: &str = "
     SELECT count(*)
     FROM pg_stat_activity
     WHERE datname = current_database() AND usename = session_user
       AND application_name = current_setting('application_name') AND wait_event = 'SyncRep'";
 
-/// See the module.
+/// The abandoned connections of one process.
 pub(super) struct AbandonedConnections {
     pub io_thread: Handle,
     pub observer: Arc<dyn Observer>,
     max: usize,
     room: Arc<Semaphore>,
-    /// How long each counts here: then it is closed, and a server that is still silent gets another
-    /// one.
+    /// How long an abandoned connection counts; then it is closed, and a new one may be made
+    /// although the server is still silent.
     time: Duration,
-    /// Some were closed without their answer, so the server may be busy with more than are counted
-    /// here.
+    /// Whether connections were closed without an answer, so that the server may be busy with more
+    /// than are counted here.
     forgot: Arc<AtomicBool>,
 }
 
@@ -57,10 +57,10 @@ impl AbandonedConnections {
         Self { io_thread: io_thread.clone(), observer, max, room, time, forgot: Arc::default() }
     }
 
-    /// Keeps a connection until its answer comes after all, or until it breaks.
+    /// Keeps a connection until its answer comes or it breaks.
     pub(super) fn keep(&self, client: ClientWrapper) {
-        // Where there is no room it is closed. That happens only to those that were made while
-        // there still was some.
+        // Without room the connection is closed. That happens only to connections that were made
+        // while there was room.
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
             self.forgot.store(true, Ordering::Relaxed);
             return;
@@ -68,8 +68,8 @@ impl AbandonedConnections {
         let counted = Counted::begin(&self.observer, Connected::Abandoned);
         let (time, forgot) = (self.time, Arc::clone(&self.forgot));
         self.io_thread.spawn(async move {
-            // Answers come in the order of questions: this one is the last, and whatever it says is
-            // the end.
+            // Answers come in order, so the answer to this last statement, whatever it says, means
+            // that all are answered.
             if tokio::time::timeout(time, client.simple_query("")).await.is_err() {
                 forgot.store(true, Ordering::Relaxed);
             }
@@ -81,9 +81,9 @@ impl AbandonedConnections {
         self.room.available_permits() == 0
     }
 
-    /// Asks the server over a new connection whether as many commits of this process wait for a
-    /// standby as may be abandoned, where some were closed without their answer. One that does
-    /// not know is believed to have none.
+    /// If connections were closed without an answer, asks the server over a new connection whether
+    /// as many commits of this process wait for a standby as connections may be abandoned. A server
+    /// that cannot tell counts as having none.
     pub(super) async fn fills_the_server(&self, client: &Client) -> bool {
         if !self.forgot.load(Ordering::Relaxed) {
             return false;

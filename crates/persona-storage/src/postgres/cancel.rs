@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url_parameters::CONNECT_WAIT_MAX;
 
-/// Where requests to cancel go, and how they are encrypted.
+/// The address for requests to cancel, and their encryption.
 pub(super) struct Cancels {
     driver: Config,
     tls: MakeRustlsConnect,
@@ -29,7 +29,7 @@ impl Cancels {
         Self { driver, tls }
     }
 
-    /// Asks, and waits until the request was taken, in bounded time.
+    /// Sends the request, and waits a bounded time until it was taken.
     pub(super) async fn ask(&self, client: &Client) {
         let asked = tokio::time::timeout(CONNECT_WAIT_MAX, self.send(client)).await;
         if !matches!(asked, Ok(Ok(()))) {

@@ -19,26 +19,26 @@ use crate::observer::Counted;
 /// A value of a statement with its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The text of a statement, and whether it is worth to be kept prepared.
+/// The text of a statement, and whether it is prepared and kept.
 #[derive(Clone, Copy)]
 pub(super) enum Statement<'a> {
-    /// One of few: prepared once for each connection.
+    /// A frequent statement, prepared once for each connection.
     Kept(&'a str),
-    /// Put together for this request, or rare.
+    /// A statement that was built for this request, or is rare.
     Once(&'a str),
 }
 
 /// A connection, until it goes back to the pool.
 pub(super) struct Connection {
-    /// There until it is discarded.
+    /// The connection; `None` once it is discarded.
     client: Option<PooledConnection>,
     _in_use: Counted,
     has_sessions: bool,
     answer_wait: Option<Duration>,
     abandoned: Arc<AbandonedConnections>,
-    /// An answer did not come: nothing more is to be asked.
+    /// Whether an answer did not come, so that no further statement may be sent.
     is_silent: AtomicBool,
-    /// It is broken: it is closed instead of going back to the pool.
+    /// Whether the connection is broken, so that it is closed instead of going back to the pool.
     is_spoilt: AtomicBool,
 }
 
@@ -61,8 +61,8 @@ impl Connection {
         }
     }
 
-    /// The rows of a statement. With [`Statement::Once`], or without sessions, in one message that
-    /// leaves nothing behind.
+    /// The rows of a statement. With [`Statement::Once`], or without sessions, the statement is one
+    /// message and leaves nothing prepared on the server.
     pub(super) async fn rows(
         &self,
         statement: Statement<'_>,
@@ -83,26 +83,25 @@ impl Connection {
         }
     }
 
-    /// The rows of a statement without values, one after the other: what is not taken stays with
-    /// the server.
+    /// The rows of a statement without values, one after the other: rows that are not taken yet
+    /// stay on the server.
     pub(super) async fn stream(&self, sql: &str) -> Result<Rows<'_>, DriverError> {
         let nothing: [(&(dyn ToSql + Sync), Type); 0] = [];
         let rows = self.in_time(self.client().query_typed_raw(sql, nothing)).await?;
         Ok(Rows { connection: self, rows: Box::pin(rows) })
     }
 
-    /// Does a batch of statements without values.
+    /// Executes a batch of statements without values.
     pub(super) async fn execute(&self, sql: &str) -> Result<(), DriverError> {
         self.in_time(self.client().batch_execute(sql)).await
     }
 
-    /// Waits until everything that was asked is answered: answers come in the order of questions.
+    /// Waits until every statement is answered; answers come in the order of the statements.
     pub(super) async fn settles(&self) -> Result<(), DriverError> {
         self.in_time(self.client().simple_query("")).await.map(drop)
     }
 
-    /// Whether this is a session that has our settings, and not one of a pooler that keeps its
-    /// sessions to itself.
+    /// Whether this session has the settings of this program; behind a pooler it may not have them.
     pub(super) async fn is_our_session(&self) -> Result<bool, DriverError> {
         if !self.has_sessions {
             return Ok(true);
@@ -112,31 +111,32 @@ impl Connection {
         rows.first().map_or(Ok(false), |found| row::driver_value(found, 0))
     }
 
-    /// For statements that are short: a longer wait for an answer than this means that none will
-    /// come.
+    /// Sets the longest wait for an answer, for short statements: after it, no answer is expected.
     pub(super) fn answering_within(mut self, limit: Duration) -> Self {
         self.answer_wait = self.answer_wait.map(|wait| wait.min(limit));
         self
     }
 
-    /// For work that takes as long as it takes.
+    /// Removes the limit on the wait, for work of any length.
     pub(super) fn without_limit(mut self) -> Self {
         self.answer_wait = None;
         self
     }
 
-    /// Closes it instead of giving it back: it is broken, or in the middle of something.
+    /// Closes the connection instead of giving it back, because it is broken or in the middle of a
+    /// transaction.
     pub(super) fn discard(mut self) {
         self.close();
     }
 
-    /// Says that it is broken, where several hold it: the last of them closes it instead of giving
-    /// it back.
+    /// Marks a shared connection as broken, so that its last holder closes it instead of giving it
+    /// back.
     pub(super) fn spoil(&self) {
         self.is_spoilt.store(true, Ordering::Relaxed);
     }
 
-    /// Closes it, and with one that is silent all that are idle: they lead to the same server.
+    /// Closes the connection. If it is silent, all idle connections are closed too, because they
+    /// lead to the same server.
     fn close(&mut self) {
         let Some(client) = self.client.take() else { return };
         if !*self.is_silent.get_mut() {
@@ -153,8 +153,8 @@ impl Connection {
         self.client.as_ref().expect("it is there until it is discarded")
     }
 
-    /// What is given up is never cancelled: a commit that waits for a standby would go through
-    /// without it.
+    /// Waits for an answer within the limit. A statement that is given up is never cancelled,
+    /// because a commit that waits for a standby would then succeed without it.
     async fn in_time<T>(
         &self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,

@@ -25,7 +25,7 @@ pub(super) struct ConnectionManager {
     pub abandoned: Arc<AbandonedConnections>,
     pub tls: MakeRustlsConnect,
     pub hosts: Arc<Hosts>,
-    /// How often the server said that it gave up to wait for a standby.
+    /// How often the server reported that it stopped waiting for a standby.
     pub unreplicated: Arc<AtomicU64>,
 }
 
@@ -69,7 +69,8 @@ async fn drive(mut connection: Driven, unreplicated: Arc<AtomicU64>, _open: Coun
     {
         match message {
             Ok(AsyncMessage::Notice(notice)) => {
-                // Its words depend on the server's language; the routine that says it does not.
+                // The text of the notice depends on the server's language; the name of the routine
+                // does not.
                 if notice.routine() == Some("SyncRepWaitForLSN") {
                     unreplicated.fetch_add(1, Ordering::Release);
                 }

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Write};
 
-/// Longest time beyond the deadline for finding out what became of a write when its connection
+/// Longest time beyond the deadline for finding out the outcome of a write when its connection
 /// broke.
 const DOUBT_MAX: Duration = Duration::from_secs(10);
 
-/// Until when a write is tried: longer while it is in doubt, so that there is time to find out.
+/// The time until which a write is tried: later while its outcome is unknown, so that there is time
+/// to find it out.
 pub(super) fn limit(write: &Write, doubt: Option<Instant>) -> Instant {
     limit_of(write.deadline, doubt)
 }
@@ -18,10 +19,10 @@ pub(super) fn limit_of(deadline: Instant, doubt: Option<Instant>) -> Instant {
     doubt.map_or(deadline, |since| deadline.max(since + DOUBT_MAX))
 }
 
-/// What is told of a write that may have been done before it met this error. The current revision
-/// proves that it was not, because its statement names another one; so does a key that another
-/// request has. Everything else proves nothing: the statement may still be on its way to the
-/// server.
+/// The error of a write that may have been done before it met this error. Another current revision
+/// proves that the write was not done, because its statement names the expected one; so does a key
+/// that another request has. Any other error proves nothing: the statement may still be on its way
+/// to the server.
 pub(super) fn told_in_doubt(error: Error, is_in_doubt: bool) -> Error {
     match error {
         _ if !is_in_doubt => error,

@@ -13,22 +13,22 @@ use super::connection_manager::PoolError;
 use super::driver_error::DriverError;
 use crate::Error;
 
-/// The constraint that no new line of the feed meets: it is added when the personas were
+/// A constraint that every new line of the feed violates. It is added when the personas were
 /// transferred to another database.
 pub(super) const MOVED_AWAY: &str = "moved_away";
 
-/// What is to be done about a pooler that exchanges sessions.
+/// The hint for a pooler that exchanges sessions.
 const POOLER_CURE: &str =
     "add statement_cache=off to the URL, which needs no sessions, or connect without the pooler";
-/// The driver's words for a server that wants a password where the URL has none. The driver gives
-/// that error no type: its kind, which is private, is the one of every fault of a URL.
+/// The driver's message if the server wants a password and the URL has none. The driver gives that
+/// error no type: its kind, which is private, is the one of every fault of a URL.
 const NO_PASSWORD: &str = "password missing";
-/// The driver's word in all that fails about encryption. The kind is private here too, and only
-/// some of these errors have one of the TLS library as their cause: a server that offers no TLS, or
-/// that breaks the handshake off, has none.
+/// The word in all messages of the driver about failed encryption. The kind is private here too,
+/// and only some of these errors have one of the TLS library as their cause: a server that offers
+/// no TLS, or that breaks the handshake off, has none.
 const ENCRYPTION: &str = "TLS";
-/// The words of poolers that refuse a setting of a session. Their code, 08P01, is the one of every
-/// breach of the protocol.
+/// The message of poolers that refuse a setting of a session. Their code, 08P01, is the one of
+/// every breach of the protocol.
 const REFUSED_SETTING: &str = "startup parameter";
 
 /// Why the database cannot be used. Nothing in it was changed.
@@ -136,20 +136,19 @@ pub enum DatabaseError {
         /// The version that is needed.
         known: u32,
     },
-    /// Personas are being transferred into it, and not all of them are there or were compared.
+    /// A transfer fills the database, and is not complete.
     #[error("{place} is being moved into: not everything is there yet")]
     BeingFilled {
         /// Hosts and database.
         place: String,
     },
-    /// Its personas were transferred to another database, and what is written here would be missing
-    /// there.
+    /// The personas were transferred to another database, so a write here would be missing there.
     #[error("{place} was moved to another database")]
     Retired {
         /// Hosts and database.
         place: String,
     },
-    /// The system has no thread, or no memory, to work with.
+    /// The system has no thread or no memory for the work.
     #[error("could not start to work with {place}: {reason}")]
     System {
         /// Hosts and database.
@@ -157,13 +156,13 @@ pub enum DatabaseError {
         /// What the system said.
         reason: String,
     },
-    /// A pooler stands in between that hands each transaction to another connection, or takes no
+    /// A pooler between program and server gives each transaction another connection, or refuses
     /// settings.
     #[error("{place} is behind a pooler without sessions: {reason}")]
     Pooler {
         /// Hosts and database.
         place: String,
-        /// How that shows.
+        /// The observed sign of the pooler.
         reason: String,
     },
     /// Anything else that the server reports.
@@ -177,7 +176,7 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// What to do about it, where there is something to do.
+    /// What the user can do about the error, if anything.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } => "check that the server runs and that host and port are right".into(),
@@ -201,12 +200,12 @@ impl DatabaseError {
         })
     }
 
-    /// Whether the same can succeed a little later.
+    /// Whether a later attempt can succeed.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Standby { .. })
     }
 
-    /// What a failure to connect or to make the schema means.
+    /// The error for a failure to connect or to make the schema.
     pub(super) fn from_driver(settings: &Settings, error: &DriverError) -> Self {
         let (place, user) = (settings.place(), settings.user().to_owned());
         let Some(code) = error.code() else {
@@ -248,19 +247,19 @@ impl DatabaseError {
     }
 }
 
-/// What can be done about an error.
+/// The meaning of an error, by what can be done about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Meaning {
-    /// The connection is of no more use; what was under way on it may have been done or not.
+    /// The connection cannot be used any more; the outcome of its statement is unknown.
     Away,
-    /// It conflicted with another transaction and was undone as a whole; doing it again can
-    /// succeed.
+    /// The statement conflicted with another transaction and was undone as a whole; a repetition
+    /// can succeed.
     Again,
     /// A unique index has such an entry already; the statement was undone as a whole.
     Taken,
     /// No space is left.
     Full,
-    /// A prepared statement is not where it was made: a pooler exchanges the sessions.
+    /// A prepared statement is missing, because a pooler exchanges the sessions.
     Sessions,
     /// Something else.
     Other,
@@ -274,8 +273,8 @@ impl Meaning {
         };
         match code.code() {
             code if is_about_being_away(code) => Self::Away,
-            // Waits that took too long are given up by the server, and what waited is undone; so is
-            // what met a limit of its memory or of its settings.
+            // The server gave up a wait or reached a limit of memory or settings, and has undone
+            // the statement.
             "40001" | "40P01" | "55P03" | "57014" | "53000" | "53200" | "53400" => Self::Again,
             "23505" => Self::Taken,
             "53100" => Self::Full,
@@ -283,7 +282,8 @@ impl Meaning {
             // While a connection is being made, a process that is refused now may be let in after a
             // failover or a new password.
             "28000" | "28P01" | "3D000" => Self::Away,
-            // The last word of a connection: it was idle for too long, or whatever else ends one.
+            // The server closes the connection after this error, for example because it was idle
+            // for too long.
             _ if is_last_word(error) => Self::Away,
             _ => Self::Other,
         }
@@ -303,9 +303,9 @@ fn is_last_word(error: &DriverError) -> bool {
     matches!(severity, Some(Severity::Fatal | Severity::Panic))
 }
 
-/// How much an error of a host says, beside those of other hosts: what is wrong with a server that
-/// answered is more than that another one is a standby, and that is more than that one cannot be
-/// reached.
+/// How informative the error of a host is, compared to those of other hosts: a fault of a server
+/// that answered tells more than that another one is a standby, and that tells more than that a
+/// host cannot be reached.
 pub(super) fn worth(error: &DriverError) -> u8 {
     match error.code() {
         Some(_) => 2,
@@ -313,8 +313,8 @@ pub(super) fn worth(error: &DriverError) -> u8 {
     }
 }
 
-/// Whether a host was reached and is not of the wanted kind. The driver tells so as an error of the
-/// system without the number of one, which the system's own refusals have.
+/// Whether a host was reached and is not of the wanted kind. The driver reports this as an error of
+/// the system without an error number, which errors of the system itself have.
 fn takes_no_writes(error: &DriverError) -> bool {
     chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| {
         cause.kind() == io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none()
@@ -339,7 +339,7 @@ fn innermost(error: &DriverError) -> String {
     chain(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// A driver's error in the vocabulary of the contract, for what is not tried again.
+/// The error of the contract for a driver error after which no attempt follows.
 pub(super) fn from_driver(error: DriverError) -> Error {
     if error.as_db_error().is_some_and(|answer| answer.constraint() == Some(MOVED_AWAY)) {
         return Error::Closed("its personas were moved to another database");
@@ -365,7 +365,7 @@ pub(super) fn from_driver(error: DriverError) -> Error {
     }
 }
 
-/// What it means that the pool gives no connection, or that a read on one failed.
+/// The error of the contract for a failure of the pool, or of a read on a connection of it.
 pub(super) fn from_pool(error: PoolError) -> Error {
     match error {
         PoolError::Backend(error) => {

@@ -1,7 +1,7 @@
 //! Events: lines of `changes` with the authors that `revisions` and `label_moves` keep.
 //!
-//! As in `feed.rs`, only lines that are settled are told: below the oldest transaction that still
-//! runs. What a follower has was settled, so nothing can come to lie before it.
+//! As in `feed.rs`, only settled lines are returned, which are below the oldest transaction that
+//! still runs. A follower has only settled lines, so no line can appear before one that it has.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use crate::{EVENTS_AT_ONCE_MAX, Error, Event, event};
 
-/// From the line of the place on, so that one statement tells whether it is there, and what is
-/// behind it; in each row also the newest line that was committed when the statement began, and
-/// below which number lines are settled.
+/// The lines from that of the place on, so that one statement checks the place and returns the
+/// lines behind it. Each row also has the newest line that was committed when the statement began,
+/// and the number below which lines are settled.
 const FROM: &str = "
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, newest.sequence, bound.sequence, c.label, c.author
     FROM (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024 AS sequence
@@ -46,7 +46,7 @@ const SHORT_PAUSES: u32 = 250;
 
 /// What one statement found.
 struct Found {
-    /// The lines that are settled, that of the place among them.
+    /// The settled lines, including that of the place.
     lines: Vec<Event>,
     newest: u64,
     bound: u64,

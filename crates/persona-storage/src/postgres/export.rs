@@ -1,9 +1,9 @@
 //! Every persona of one snapshot, as a stream.
 //!
-//! A cursor of the database, read row by row: what the reader has not taken waits in a queue with a
-//! bound, then in the socket, then in the server. So neither side ever holds more than a few
-//! personas, and an export that is dropped ends at once. It has a place among the exports of the
-//! process until its connection has ended, however it ends.
+//! The export is a cursor of the database, read row by row: rows that the reader has not taken wait
+//! in a bounded queue, then in the socket, then in the server. So neither side ever holds more than
+//! a few personas, and an export that is dropped ends at once. It has a place among the exports of
+//! the process until its connection has ended, however it ends.
 
 use std::time::{Duration, Instant};
 
@@ -25,26 +25,25 @@ use crate::{Error, Export, ExportRequest, Exported, Representation};
 
 /// Rows of one fetch. They are read one by one, so their number is no bound of memory.
 const FETCH_ROWS: usize = 256;
-/// Longest wait for a place: one that has just ended is gone in a moment, and the others can take
-/// hours.
+/// Longest wait for a place: an export that has just ended frees its place at once, and others can
+/// take hours.
 const PLACE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for a connection.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(5);
-/// How often it is begun on another connection.
+/// Most attempts to begin an export on another connection.
 const OPEN_ATTEMPTS_MAX: usize = 3;
 
-/// How far a reader may fall behind the least rate before it loses the export: its snapshot keeps
-/// the database from tidying up.
+/// How far a reader may fall behind the minimum rate before it loses the export, because its
+/// snapshot keeps the database from removing old rows.
 const READER_LAG_MAX: Duration = Duration::from_secs(30);
-/// The least rate of a reader, in bytes of a second in which it is waited for; the same as for a
-/// file.
+/// The minimum rate of a reader, in bytes per second of waiting for it; the same as for a file.
 const READER_BYTES_PER_SECOND_MIN: u32 = 64 * 1024;
 
 /// Why an export ended before its end.
 enum Ended {
     /// The client does not read any more.
     Dropped,
-    /// It failed, and the reader has to know.
+    /// The export failed, and the reader must get the error.
     Failed(Error),
 }
 
@@ -63,7 +62,7 @@ impl From<Error> for Ended {
 /// Starts an export as a task of its own, with a connection of its own.
 pub(super) async fn start(leases: &Leases, request: ExportRequest) -> Result<Export, Error> {
     let place = leases.place(Kind::Export, PLACE_WAIT_MAX).await?;
-    // Where the task is ended from outside, the outlet says that not everything came.
+    // If the task is aborted, dropping the outlet tells the reader that the export is incomplete.
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
     let exporting = leases.clone();
@@ -83,8 +82,8 @@ pub(super) async fn start(leases: &Leases, request: ExportRequest) -> Result<Exp
     Ok(export)
 }
 
-/// Opens the cursor: the snapshot is that of now. A fetch takes as long as its reader does, so the
-/// server has no limit for it; the queue has.
+/// Opens the cursor: the snapshot is that of now. A fetch takes as long as its reader, so it has no
+/// limit of time on the server; the queue has one.
 async fn open(leases: &Leases, request: &ExportRequest) -> Result<Connection, Error> {
     let sql = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -205,7 +204,7 @@ async fn run(
         }
         Err(ended) => ended,
     };
-    // Said first: the reader need not wait for the server.
+    // The error is sent first, so that the reader does not wait for the server.
     if let Ended::Failed(error) = ended {
         outlet.end(Err(error));
     }
@@ -221,7 +220,7 @@ async fn send_all(
 ) -> Result<(), Ended> {
     let (leave, mut left) = oneshot::channel();
     outlet.on_left(move || {
-        // Whatever waits for it is over where nothing receives it.
+        // An error means that nothing waits for the message any more.
         let _ = leave.send(());
     });
     let fetch = format!("FETCH {FETCH_ROWS} FROM everything");
@@ -271,13 +270,13 @@ async fn personas(connection: &Connection, request: &ExportRequest) -> Result<u6
     Ok(row::number(found, 0)?)
 }
 
-/// How far a reader is behind the least rate. What it is ahead does not count: a fast beginning
-/// earns no pause.
+/// How far a reader is behind the minimum rate. Being ahead does not count, so a fast beginning
+/// earns no later pause.
 #[derive(Clone, Copy, Default, Debug)]
 struct Lag(Duration);
 
 impl Lag {
-    /// The reader was waited for this long and then took this much.
+    /// Adds a wait for the reader and the bytes that it then took.
     fn pass(&mut self, waited: Duration, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.0 = (self.0 + waited)

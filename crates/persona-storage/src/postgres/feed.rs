@@ -5,8 +5,8 @@
 //! within the transaction, plus the offset of the database.
 //!
 //! Transactions do not end in the order in which they got their numbers, so a reader stops below
-//! the oldest that still runs: what is there will never change any more, and nothing can come to
-//! lie before what was read.
+//! the oldest transaction that still runs: the lines below it never change, and no line can appear
+//! before those that were read.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use crate::Error;
 /// behind them. Transactions of this program take milliseconds. A longer one is of another program,
 /// and the feed goes on when that transaction has ended.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(2);
-/// Pause between two looks whether they have.
+/// Pause between two checks whether older transactions have ended.
 pub(super) const PAUSE: Duration = Duration::from_millis(3);
 
 /// The lines that are settled; in each row also the newest line that was committed when the
@@ -44,8 +44,8 @@ const AFTER: &str = "
     ) AS c ON true
     ORDER BY c.sequence";
 
-/// The newest line that is settled in the picture of the statement: every line that is not in that
-/// picture comes after it.
+/// The newest settled line in the snapshot of the statement: every line that is not in that
+/// snapshot comes after it.
 pub(super) const SETTLED: &str = "
     SELECT sequence, persona, revision, at
     FROM persona_store.changes
@@ -53,7 +53,8 @@ pub(super) const SETTLED: &str = "
     ORDER BY sequence DESC
     LIMIT 1";
 
-/// A line in four columns of a row, from this one on; before the first line where they are empty.
+/// The position of a line from four columns of a row, starting with this one; the place before the
+/// first line if they are null.
 pub(super) fn position(found: &Row, column: usize) -> Result<Position, Error> {
     if row::value::<Option<i64>>(found, column)?.is_none() {
         return Ok(Position::default());

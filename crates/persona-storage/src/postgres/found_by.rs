@@ -1,5 +1,5 @@
-//! What personas are found by, their tags and their words, of many at once: each column a list,
-//! unfolded by the database.
+//! Writes tags and words of many personas at once: each column is a list, which the database
+//! unfolds.
 
 use persona_model::{Document, PersonaId};
 use tokio_postgres::types::Type;
@@ -30,8 +30,8 @@ const TEXTS: &str = "
     ON CONFLICT (persona) DO UPDATE
     SET text = excluded.text, words = excluded.words";
 
-/// The next personas by identity, from the first one on where there is none before, up to so many
-/// bytes, and at least one.
+/// The next personas by identity (from the first one on if there is no previous one), up to a
+/// number of bytes, and at least one.
 const NEXT: &str = "
     SELECT id, document
     FROM (
@@ -41,16 +41,16 @@ const NEXT: &str = "
     WHERE coalesce(bytes_before, 0) < $3
     ORDER BY id";
 
-/// What one persona is found by.
+/// The tags and words by which one persona is found.
 pub(super) struct FoundBy<'a> {
     pub id: PersonaId,
     /// Without case, each once.
     pub tags: &'a [String],
-    /// Has the words.
+    /// The document with the words.
     pub document: &'a Document,
 }
 
-/// Writes it for personas that have no tags there, in the transaction of the caller.
+/// Writes tags and words for personas without tags in the table, in the transaction of the caller.
 pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result<(), DriverError> {
     let tags: Vec<&str> =
         rows.iter().flat_map(|persona| persona.tags.iter().map(String::as_str)).collect();
@@ -85,8 +85,8 @@ pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result
     connection.rows(Statement::Once(TEXTS), &values).await.map(drop)
 }
 
-/// Writes it anew for every persona that there is, in the transaction of a migration that has taken
-/// all tags away.
+/// Writes tags and words of every persona again, in the transaction of a migration that has removed
+/// all tags.
 pub(super) async fn fill_all(
     connection: &Connection,
     settings: &Settings,

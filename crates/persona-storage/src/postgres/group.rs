@@ -1,4 +1,4 @@
-//! Light writes that have their turn: those that wait at the same time share one transaction.
+//! Transactions of light writes: writes that wait at the same time share one transaction.
 //!
 //! A few loops take what waits in the queue. Each reads all personas in one statement, decides, and
 //! writes all new revisions in one statement. A write that shares a transaction waits for no row of
@@ -27,13 +27,13 @@ use crate::decide::Decision;
 use crate::{Error, GLANCE_BYTES_MAX, Write};
 
 /// Transactions of one process that are shared at a time: while the server works on one of them,
-/// the other one is put together.
+/// the other one is prepared.
 pub(super) const GROUPS_AT_ONCE: usize = 2;
 /// How long a loop waits for its transaction before it begins another one beside it: a commit that
 /// waits for a standby, or a connection that is silent, holds up the writes on it and no others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Takes what waits, again and again, until the thread that it runs on ends.
+/// Takes waiting writes again and again, until the I/O thread ends.
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         let first = shared.queue.first().await;
@@ -53,15 +53,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// What became of a write that shared a transaction.
+/// The result of a write that shared a transaction.
 enum Member {
     Settled(Settled),
     Refused(Error),
-    /// It goes on alone.
+    /// The write must go on alone.
     Alone,
 }
 
-/// Does as many writes together as can be, and lets the others go on alone.
+/// Does as many writes as possible together, and lets the others go on alone.
 async fn settle_together(shared: Arc<Shared>, taken: Vec<Queued>, connection: Connection) {
     let (mut queued, mut requests) = (Vec::new(), Vec::new());
     for mut one in taken {
@@ -100,7 +100,7 @@ async fn settle_together(shared: Arc<Shared>, taken: Vec<Queued>, connection: Co
     }
     for ((one, request), member) in queued.into_iter().zip(requests).zip(members) {
         match member {
-            // The server gave up waiting for a standby meanwhile.
+            // The server stopped waiting for a standby meanwhile.
             Member::Settled(Settled::Written(_)) if is_unreplicated => {
                 one.end(&shared, Err(Error::OutcomeUnknown));
             }
@@ -170,7 +170,7 @@ fn shares_transactions(write: &Write) -> bool {
     write.operation.looks_back_to().is_none()
 }
 
-/// The row that a write makes of what it has seen, or what becomes of it otherwise.
+/// The new row of a write, or the result of a write that makes no row.
 async fn decided(
     request: &Request,
     seen: Seen,
@@ -188,7 +188,7 @@ async fn decided(
     let now = request.now(persona.as_ref(), newest);
     Ok(match request.decide(persona.as_ref(), now, None) {
         Ok(Decision::Change(revised)) => Ok(request.row(*revised)),
-        // Its answer is kept, or waits for standbys, like one that was found.
+        // The write goes on alone, because its answer must be stored or must wait for standbys.
         Ok(Decision::Unchanged) => Err(Member::Alone),
         Err(error) => Err(Member::Refused(error)),
     })

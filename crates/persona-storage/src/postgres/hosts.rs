@@ -1,5 +1,5 @@
-//! Which of several hosts answers. They are tried in order, and one that is silent does not hold up
-//! the others: the next one is tried beside it after a moment. The one that answered last is tried
+//! Finds the host that answers. Hosts are tried in order, and a silent host does not delay the
+//! others: the next one is tried beside it after a moment. The one that answered last is tried
 //! first.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +15,13 @@ use super::driver_error::DriverError;
 use super::error::worth;
 use super::url_parameters::CONNECT_WAIT_MAX;
 
-/// How long one host is waited for before the next one is tried beside it: longer than a host far
-/// away needs, and short beside the time in which writes are to be back after a failover.
+/// How long a host may be silent before the next one is tried beside it: longer than a distant host
+/// needs, and short compared to the time in which writes must work again after a failover.
 const HEAD_START: Duration = Duration::from_secs(1);
 
 /// The part of a connection that a task has to drive.
 pub(super) type Driven = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
-/// A connection that no task drives yet.
+/// A new connection, not yet driven by a task.
 pub(super) type Made = (Client, Driven);
 
 /// The hosts of a URL, and which of them is good.
@@ -31,11 +31,11 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// Connects to the first that answers and is of the wanted kind.
+    /// Connects to the first host that answers and is of the wanted kind.
     ///
     /// # Errors
     ///
-    /// None is; of their errors the one that says most.
+    /// No host is; the most informative of their errors.
     pub(super) async fn connect(
         &self,
         config: &Config,
@@ -68,8 +68,8 @@ impl Hosts {
                     }
                     next = untried.next();
                 }
-                // Those that are under way have had their start. An attempt that panicked was
-                // reported by the panic hook; it counts as one that is silent.
+                // The running attempts have had their time, so the next host is tried beside them.
+                // An attempt that panicked was reported by the panic hook, and counts as silent.
                 Err(_) | Ok(Some(Err(_))) => next = untried.next(),
                 Ok(None) => return Err(worst.unwrap_or(DriverError::Silent)),
             }

@@ -1,8 +1,7 @@
-//! Where connections live: one thread with a runtime of its own.
+//! The thread on which connections live, with its own runtime.
 //!
-//! A connection is read and written by a task, and a write that was begun is ended by one, whatever
-//! becomes of the request that asked for it. Both must outlive the runtimes of the requests, which
-//! come and go.
+//! A task reads and writes each connection, and a task finishes each write that was begun, even if
+//! its request is dropped. Both must outlive the runtimes of the requests, which come and go.
 
 use std::io;
 use std::sync::Mutex;
@@ -13,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 
-/// The thread, until this is dropped.
+/// The thread, which ends when the value is dropped.
 pub(super) struct IoThread {
     handle: Handle,
     running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
@@ -26,19 +25,19 @@ impl IoThread {
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("postgres".into()).spawn(move || {
-            // Whether it was told to end or every sender is gone, there is nothing more to do.
+            // The thread ends, whether it was told to or every sender was dropped.
             let _ = runtime.block_on(ended);
         })?;
         Ok(Self { handle, running: Some((end, thread)).into() })
     }
 
-    /// For tasks that live here.
+    /// The handle for tasks on this thread.
     pub(super) fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Does something here, and holds the calling thread until it is done. Also from within another
-    /// runtime.
+    /// Runs work on this thread, and blocks the calling thread until it is done. Can be called from
+    /// within another runtime.
     pub(super) fn wait_for<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

@@ -1,9 +1,8 @@
-//! A read that may last, with everything that it holds: a place of its kind, a connection and a
-//! deadline.
+//! Leases of long reads: each holds a place of its kind, a connection and a deadline.
 //!
-//! All of it belongs to the work and not to the request. Where the work is given up, because its
-//! time is over or because its client is gone, the server is told to end it, and place and
-//! connection are held until it has.
+//! All of it belongs to the work and not to the request. If the work is given up, because its time
+//! is over or its client has left, the server is told to end it, and place and connection are held
+//! until it has.
 //!
 //! A request to cancel reaches whatever the session does when it arrives, also late (PostgreSQL
 //! documentation, "Canceling Requests in Progress"). So a connection that was the aim of one is
@@ -24,8 +23,8 @@ use super::pool::{Pool, READ_WAIT_MAX, Reading};
 use super::shares::{Kind, Shares};
 use crate::{Error, ReadRoom};
 
-/// A read may go on for this long after its client is gone, before it is cancelled. Most reads are
-/// over by then, and their connection can be used again.
+/// How long a read may go on after its client has left, before it is cancelled. Most reads are over
+/// by then, and their connection can be used again.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Gives out leases.
@@ -54,7 +53,7 @@ impl Leases {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] when there was no place for it in time, [`Error::ReadTimedOut`] when it took
+    /// [`Error::Busy`] when no place was free in time, [`Error::ReadTimedOut`] when the read took
     /// too long and was cancelled.
     pub(super) async fn read(
         &self,
@@ -108,8 +107,8 @@ impl Leases {
     }
 }
 
-/// What a statement holds. Where it is dropped before the statement has ended, both are held on
-/// until it has.
+/// The place and the connection of a statement. If the lease is dropped early, both are held until
+/// the statement has ended.
 struct Lease {
     pool: Pool,
     held: Option<(Connection, OwnedSemaphorePermit)>,

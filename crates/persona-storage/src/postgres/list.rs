@@ -53,7 +53,7 @@ fn settled(found: &Row, since: Since) -> Result<Position, Error> {
     }
 }
 
-/// A row with its sort value as text; `None` where the row only carries the count.
+/// A row with its sort value as text; `None` if the row only has the count.
 fn read(found: &Row, key: SortKey) -> Result<Option<(String, Representation)>, Error> {
     if row::value::<Option<uuid::Uuid>>(found, 2)?.is_none() {
         return Ok(None);
@@ -72,7 +72,7 @@ fn read(found: &Row, key: SortKey) -> Result<Option<(String, Representation)>, E
 struct Values(Vec<(Box<dyn ToSql + Sync + Send>, Type)>);
 
 impl Values {
-    /// Adds a value and tells how a statement names it.
+    /// Adds a value, and returns its placeholder in the statement.
     fn add(&mut self, value: impl ToSql + Sync + Send + 'static, kind: Type) -> String {
         self.0.push((Box::new(value), kind));
         format!("${}", self.0.len())
@@ -113,8 +113,8 @@ impl Query {
             "SELECT NULL::bigint AS total".into()
         };
         let feed = feed(request.filter.updated_since, &mut values);
-        // The bytes before the row before this one: the one that comes after a full page is read
-        // too.
+        // The bytes before the previous row are compared, because the row behind a full page is
+        // read too.
         let sql = format!(
             "SELECT counted.total, page.key, page.id, page.revision, page.deleted, page.head, page.document,
                     settled.sequence, settled.persona, settled.revision, settled.at,
@@ -138,8 +138,8 @@ impl Query {
     }
 }
 
-/// Of the same picture as the page: the newest line of the feed that is settled, and the one from
-/// which on changes are wanted.
+/// Adds, in the same snapshot as the page, the newest line of the feed that is settled, and the one
+/// from which on changes are wanted.
 fn feed(since: Option<Since>, values: &mut Values) -> String {
     const NO_LINE: &str = "SELECT NULL::bigint AS sequence, NULL::uuid AS persona, NULL::bigint AS revision, NULL::bigint AS at";
     let settled = if since.is_some() { feed::SETTLED } else { NO_LINE };
@@ -174,8 +174,7 @@ fn key_sql(key: SortKey, search: Option<&Search>, values: &mut Values) -> String
     }
 }
 
-/// The number of [`Rank`], by its own arithmetic: where the wanted terms are, then the newest
-/// first.
+/// The SQL for the number of a [`Rank`], by the same arithmetic.
 fn rank(search: &Search, values: &mut Values) -> String {
     let mut all_in = |parts: &[&str]| {
         let terms = search.wanted.iter().map(|term| is_in(parts, term, values)).collect::<Vec<_>>();
@@ -197,9 +196,9 @@ fn direction_of_equals(sort: Sort) -> &'static str {
     direction(sort.is_newest_first_among_equals())
 }
 
-/// What comes after the page before. No text of the database holds the character NUL, so a name
-/// with it, which only a forged cursor can have, comes right after everything that is equal up to
-/// there.
+/// The condition for rows after the previous page. No text of the database holds the character NUL,
+/// so a name with it, which only a forged cursor can have, comes right after everything that is
+/// equal up to there.
 fn beyond(after: &Cursor, key: &str, sort: Sort, values: &mut Values) -> String {
     let (value, id) = match sort.key {
         SortKey::Name => match after.key.split_once('\0') {
@@ -215,7 +214,8 @@ fn beyond(after: &Cursor, key: &str, sort: Sort, values: &mut Values) -> String 
     let collation = if sort.key == SortKey::Name { " COLLATE \"C\"" } else { "" };
     let id = values.add(row::uuid(id), Type::UUID);
     match (sort.descending, sort.is_newest_first_among_equals()) {
-        // Two directions are no comparison of rows. No index has a rank, so that costs nothing.
+        // Key and identity have different directions, so rows cannot be compared as tuples. No
+        // index has a rank, so that costs nothing.
         (false, true) => format!("({key} > {value} OR ({key} = {value} AND p.id < {id}))"),
         (descending, _) => format!(
             "({key}, p.id) {} ({value}{collation}, {id})",
@@ -224,7 +224,7 @@ fn beyond(after: &Cursor, key: &str, sort: Sort, values: &mut Values) -> String 
     }
 }
 
-/// What must hold of a row.
+/// The conditions on a row.
 fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
     let mut conditions = Vec::new();
     if let Some(search) = &filter.search {
@@ -247,7 +247,8 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
         Some([""]) => conditions.push("p.owner = ''".into()),
         Some([owner, rest @ ..]) => {
             let owner = values.add((*owner).to_owned(), Type::TEXT);
-            // The second half says that the indexes of owners have the row.
+            // The second condition lets the server use the indexes of owners, which have only rows
+            // with an owner.
             conditions.push(if rest.is_empty() {
                 format!("p.owner = {owner} AND p.owner <> ''")
             } else {

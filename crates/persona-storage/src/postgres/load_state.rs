@@ -1,5 +1,4 @@
-//! Everything that a write has to know before it is decided, in one statement; the same of several
-//! writes.
+//! Reads the state that a write needs for its decision, in one statement; also for several writes.
 
 use std::sync::Arc;
 
@@ -25,8 +24,8 @@ macro_rules! persona {
     };
 }
 
-/// The persona, the earlier revision that the write names, what was answered under its key, and
-/// what itself abandoned if it was done and no client was told.
+/// The persona, the earlier revision that the write names, the answer stored under its key, and the
+/// revision that the write itself made in an earlier attempt without an answer.
 const LOOK: &str = concat!(
     persona!(),
     "
@@ -43,8 +42,8 @@ const LOOK: &str = concat!(
     LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5"
 );
 
-/// The same for the first attempt of a write without a base and a key, as most are: there is only
-/// the persona. Setting up the other joins in vain takes the server longer than reading it.
+/// The same for the first attempt of a write without base and key, as most are: only the persona.
+/// Setting up the other joins would take the server longer than reading the persona.
 const LOOK_AT_PERSONA: &str = concat!(
     persona!(),
     "
@@ -74,7 +73,7 @@ const LOOK_AT_SEVERAL: &str = "
     ) AS i ON true
     ORDER BY wanted.position";
 
-/// What there is.
+/// The state that a write has found.
 pub(super) struct Current {
     /// The persona and its answer.
     pub persona: Option<(Persona, Representation)>,
@@ -82,20 +81,21 @@ pub(super) struct Current {
     pub base: Option<Document>,
     /// What is kept under the write's key.
     pub earlier: Option<Earlier>,
-    /// The revision that this very write made, when it was tried before and its answer was lost.
+    /// The revision that this write made itself, if an earlier attempt was done and its answer was
+    /// lost.
     pub own: Option<Representation>,
     /// Version of the schema.
     pub schema_version: i32,
 }
 
-/// What one of several writes has found.
+/// The state that one of several writes has found.
 pub(super) enum Seen {
     /// The persona and its answer, if it is there.
     Persona(Option<(Persona, Representation)>),
-    /// The persona has a document of so many bytes, more than may be read here.
+    /// The persona has a document of this many bytes, more than may be read here.
     Large(usize),
-    /// Something that a write looks into when it is alone: an answer under its key, another schema,
-    /// or a row that cannot be read.
+    /// Something that the write must look at alone: an answer under its key, another schema, or a
+    /// row that cannot be read.
     Special,
 }
 
@@ -104,9 +104,9 @@ pub(super) struct Earlier {
     fingerprint: Vec<u8>,
     /// Which write made it.
     pub operation: Uuid,
-    /// What it was answered.
+    /// The outcome of that request.
     pub outcome: Outcome,
-    /// See `outcome`.
+    /// The answer to that request.
     pub representation: Representation,
 }
 
@@ -119,14 +119,14 @@ impl Earlier {
 
 /// Columns with the text of a document.
 const DOCUMENTS: [usize; 4] = [3, 10, OF_EARLIER, 24];
-/// The one that was answered under the same key.
+/// The column with the document of the stored answer.
 const OF_EARLIER: usize = 20;
 
-/// Why nothing is known of the persona.
+/// The reason why the persona was not read.
 pub(super) enum NotRead {
-    /// A document has so many bytes, more than may be read here.
+    /// A document has this many bytes, more than may be read here.
     Large(usize),
-    /// The database holds something that cannot be.
+    /// The database has an invalid row.
     Failed(Error),
 }
 
@@ -174,7 +174,7 @@ pub(super) async fn look(
             }
             let mut current = current_from(found, id)?;
             if is_hidden {
-                // What this very write made before stays its answer.
+                // The revision that this write made before is its answer.
                 (current.persona, current.base) = (None, None);
             }
             Ok(current)
@@ -222,8 +222,8 @@ fn seen_from(found: &Row, write: &Write, bytes_max: usize) -> Result<Seen, Error
     })
 }
 
-/// Whether a column has the owner of a persona that the write may not change: then the persona is
-/// not there.
+/// Whether a column has the owner of a persona that the write may not change; such a persona counts
+/// as missing.
 fn is_hidden(found: &Row, column: usize, write: &Write) -> Result<bool, Error> {
     let owner: Option<&str> = row::value(found, column)?;
     Ok(owner.is_some_and(|owner| write.hides(owner)))

@@ -1,5 +1,4 @@
-//! The maintenance process: removes what has expired. PostgreSQL looks after everything else
-//! itself.
+//! The maintenance process: removes what has expired. PostgreSQL does all other maintenance itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use crate::{Error, NoObserver};
 const ROUND_EVERY: Duration = OBSERVED_EVERY;
 /// Most records removed in one statement: no lock is held for long.
 const EXPIRED_BATCH_MAX: u32 = 500;
-/// Pause between two ticks: short, so that the maintenance process soon hears that it is to end.
+/// Pause between two ticks: short, so that the maintenance process soon notices that it must end.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Two maintenance processes of two machines do not wait for each other: what one is about to
@@ -45,7 +44,7 @@ const COUNT: &str = "
     INSERT INTO persona_store.meta AS m (key, value) VALUES ('observed_us', $1::bigint::text)
     ON CONFLICT (key) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text";
 
-/// Looks after the database while others use it.
+/// Maintains the database while other processes use it.
 pub struct Maintenance {
     pool: Pool,
     clock: Arc<dyn Clock>,
@@ -81,11 +80,11 @@ impl Maintenance {
         self.io_thread.wait_for(async move { status::knows_the_schema(&pool).await })?
     }
 
-    /// Does what is due and tells after how long to come again.
+    /// Does the maintenance that is due, and returns the time until the next call.
     ///
     /// # Errors
     ///
-    /// The database failed or is away; coming again may succeed.
+    /// The database failed or cannot be reached; a later call may succeed.
     pub fn tick(&mut self) -> Result<Duration, Error> {
         if self.round_at.elapsed() >= ROUND_EVERY {
             self.round_at = Instant::now();

@@ -61,7 +61,7 @@ const DROP_COMMON_INDEX: &str = "DROP TABLE IF EXISTS persona_store.persona_sear
 const HOLD_WRITERS: &str = "
     LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency IN EXCLUSIVE MODE";
 
-/// The same as the database keeps it.
+/// The schema version of this build in the type of the column.
 pub(super) fn stored_version() -> i32 {
     i32::try_from(VERSION).expect("there are a handful of migrations")
 }
@@ -69,8 +69,8 @@ pub(super) fn stored_version() -> i32 {
 /// What the schema says of itself where it is ours.
 const APPLICATION: &str = "persona";
 
-/// Two inits do not migrate at once. The limits of a session do not hold here: a step may take as
-/// long as it takes.
+/// The lock keeps two inits from migrating at once. The limits of the session are lifted, because a
+/// step may take long.
 pub(super) const BEGIN: &str = "
     BEGIN;
     SET LOCAL statement_timeout = 0;
@@ -88,34 +88,36 @@ pub(super) const ADVANCE_FEED: &str = "
     WHERE feed_offset + next.place <= newest.sequence
     RETURNING feed_offset";
 
-/// Another life of the database begins: places in its feed are no longer what they were (ADR 0033).
+/// Gives the database a new epoch, so that positions in its feed from before become invalid (ADR
+/// 0033).
 pub(super) const RENEW_EPOCH: &str = "
     UPDATE persona_store.meta SET value = replace(gen_random_uuid()::text, '-', '') WHERE key = 'epoch'";
 
-/// The same condition, to be asked without a lock.
+/// Whether the feed must be advanced, asked without a lock.
 const FEED_IS_BEHIND: &str = "
     SELECT feed_offset + pg_snapshot_xmax(pg_current_snapshot())::text::bigint * 1024
            <= (SELECT coalesce(max(sequence), 0) FROM persona_store.changes)
     FROM persona_store.about";
 
-/// What became of a schema.
+/// The result of a migration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Migrated {
     /// The version that it had, when it had another one; 0 where there was none.
     pub from: Option<u32>,
-    /// The feed goes on at another number, because the database came from another cluster.
+    /// Whether the feed was continued at another number, because the database came from another
+    /// cluster.
     pub feed_advanced: bool,
 }
 
-/// What a look at a schema finds.
+/// The state of a schema.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Found {
     /// Its version; 0 where there is none.
     pub version: u32,
-    /// Personas are being transferred into it: there is a table that says how far that is.
+    /// Whether a transfer is filling the schema, which a table in it says.
     pub is_being_filled: bool,
-    /// Its personas were transferred to another database: nothing can be added to the feed any
-    /// more.
+    /// Whether its personas were transferred to another database, so that no line can be added to
+    /// the feed.
     pub is_retired: bool,
 }
 
@@ -136,7 +138,7 @@ pub(super) async fn version_of(
     Ok(found.version)
 }
 
-/// The same for a transfer, which may be what the database is marked for.
+/// The state of a schema for a transfer, which may use a database that a transfer has marked.
 pub(super) async fn find(
     connection: &Connection,
     settings: &Settings,
@@ -245,7 +247,7 @@ pub(super) async fn apply(
     if from >= TWO_INDEXES_SINCE {
         return Ok(());
     }
-    // The part of version 4 that SQL cannot say.
+    // The part of version 4 that SQL cannot express.
     found_by::fill_all(connection, settings).await?;
     connection.execute(DROP_COMMON_INDEX).await.map_err(failed)
 }

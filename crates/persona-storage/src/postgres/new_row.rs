@@ -1,4 +1,4 @@
-//! A new revision, ready to be written: what its columns need is worked out.
+//! A new revision with the values of all its columns, ready to be written.
 
 use persona_model::{ChangeKind, Persona, Revision, TextWords, TitleWords};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::search::{Texts, Titles};
 use crate::decide::Revised;
 use crate::{Idempotency, Outcome, Representation, Write, checksum};
 
-/// See the module.
+/// A new revision, ready to be written.
 pub(super) struct NewRow {
     pub persona: Persona,
     pub outcome: Outcome,
@@ -22,9 +22,9 @@ pub(super) struct NewRow {
     pub metadata: String,
     /// The names of the fields that changed, as a JSON array.
     pub changed: String,
-    /// What recognises the write.
+    /// The identity of the write, by which it is recognised.
     pub operation: Uuid,
-    /// The tags without case, each once, joined by ends of lines; `None` where they stay.
+    /// The tags without case, each once, joined by ends of lines; `None` if they do not change.
     pub tags: Option<String>,
     /// Whether a handle may be given up or taken.
     pub moves_handle: bool,
@@ -68,7 +68,7 @@ impl NewRow {
         }
     }
 
-    /// Whether tags that were there may have to go.
+    /// Whether existing tags may have to be removed.
     pub(super) fn takes_tags_away(&self) -> bool {
         self.parent.is_some() && self.tags.is_some()
     }

@@ -1,4 +1,4 @@
-//! Connections: how many, how long they are waited for, and how they are made.
+//! The pool of connections: its size, the waits for a connection, and how connections are made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,8 +19,8 @@ use super::{DatabaseError, Settings, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
 
-/// Longest wait of a read for a connection: a client that waits longer is better told to come
-/// again.
+/// Longest wait of a read for a connection: a client that would wait longer is answered that it
+/// should try again later.
 pub(super) const READ_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often a read is tried: once on a connection that was broken and not noticed, and
 /// once more on one that broke while the server restarted.
@@ -31,9 +31,9 @@ const READ_ATTEMPTS_MAX: usize = 3;
 const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
                        -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed \
                        -c persona_store.session=on";
-/// How much longer than the server works on a statement its answer is waited for: past it, the
-/// server or the way to it is silent, which the system notices only when the other side is not
-/// there at all.
+/// How much longer than the server may work on a statement its answer is waited for. After that,
+/// the server or the network is silent, which the system itself notices only if the other host is
+/// gone.
 pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// The connections of one process.
@@ -46,8 +46,8 @@ pub(super) struct Pool {
     abandoned: Arc<AbandonedConnections>,
     cancels: Arc<Cancels>,
     observer: Arc<dyn Observer>,
-    /// How often the server said that it gave up to wait for a standby: then a commit is not what
-    /// it should be.
+    /// How often the server reported that it stopped waiting for a standby; then a commit is less
+    /// durable than it should be.
     unreplicated: Arc<AtomicU64>,
 }
 
@@ -102,7 +102,8 @@ impl Pool {
         self.connection_within(wait, wait).await
     }
 
-    /// A connection: a place in the pool is waited for this long, and then the server this long.
+    /// A connection, with one limit for the wait for a place in the pool and one for the wait for
+    /// the server.
     pub(super) async fn connection_within(
         &self,
         place: Duration,
@@ -154,12 +155,12 @@ impl Pool {
         self.cancels.ask(connection.client()).await;
     }
 
-    /// For tasks that outlive the request that asked for them.
+    /// The handle for tasks that outlive their request.
     pub(super) fn io_thread(&self) -> &Handle {
         &self.abandoned.io_thread
     }
 
-    /// How often, up to now, a commit was not waited for as the server's settings want.
+    /// How often up to now the server stopped waiting for a standby.
     pub(super) fn unreplicated(&self) -> u64 {
         self.unreplicated.load(Ordering::Acquire)
     }
@@ -170,7 +171,7 @@ impl Pool {
     }
 }
 
-/// A read with what was tried so far.
+/// The attempts of a read so far.
 pub(super) struct Reading {
     began: Instant,
     attempts: usize,
@@ -191,7 +192,7 @@ impl Reading {
         matches!(Meaning::of(error), Meaning::Away | Meaning::Sessions)
     }
 
-    /// Fails when another attempt would be of no use.
+    /// Counts an error, and fails when another attempt would be useless.
     pub(super) fn again(&mut self, error: PoolError) -> Result<(), Error> {
         self.attempts += 1;
         let helps = matches!(&error, PoolError::Backend(cause) if matches!(Meaning::of(cause), Meaning::Away | Meaning::Again));

@@ -1,4 +1,4 @@
-//! How many idempotency keys are kept, as far as this process needs to know.
+//! The limit of idempotency keys, as this process sees it.
 //!
 //! Counting takes as long as there are keys, so it is done again only after this process has added
 //! a part of what was left. Other processes add meanwhile: the limit is passed by a little, at most
@@ -15,17 +15,17 @@ use super::connection::{Connection, Statement};
 use super::driver_error::DriverError;
 use super::row;
 
-/// Where there is no room, it is counted again after this long.
+/// How long after the limit was reached keys are counted again.
 const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// The part of what was left after which it is counted again.
+/// Keys are counted again after this part of the remaining room was used.
 const PART: u64 = 128;
-/// The smallest such part, as a part of the limit.
+/// The smallest number of keys between two counts, as a part of the limit.
 const PART_OF_MAX: u64 = 1000;
 
-/// The limit, and what was found last.
+/// The limit, and the result of the last count.
 pub(super) struct Quota {
     max: u64,
-    /// Keys that may be added before it is counted again.
+    /// Keys that may be added before the next count.
     left: AtomicU64,
     /// When the limit was found to be reached.
     reached: Mutex<Option<Instant>>,
@@ -67,7 +67,7 @@ impl Quota {
         let left = self.max.saturating_sub(kept);
         *self.reached.lock().unwrap_or_else(PoisonError::into_inner) =
             (left == 0).then(Instant::now);
-        // One of them is this key.
+        // One of the keys that may be added is this key.
         self.left.store(
             (left / PART).max(self.max / PART_OF_MAX).min(left).saturating_sub(1),
             Ordering::Release,

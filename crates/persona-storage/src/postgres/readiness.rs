@@ -1,9 +1,8 @@
-//! Whether the database can be used now, told in bounded time.
+//! Answers in bounded time whether the database can be used now.
 //!
-//! A monitor asks often and does not wait long, while a statement to a silent database is waited
-//! for as long as any other one. So the answer is waited for only briefly, and the question goes on
-//! without the request that asked: breaking it off would give a connection back in the middle of
-//! something.
+//! A monitor asks often and does not wait long, but a statement to a silent database can take as
+//! long as any other. So the request waits only briefly, and the statement goes on without it:
+//! aborting it would return a connection in the middle of a statement.
 //!
 //! The question takes two ways at once, and the first answer counts: over the connection that short
 //! reads share, which is there also while all others are taken, and over one of the others, because
@@ -21,13 +20,13 @@ use super::shared_reader::SharedReader;
 use super::status::{SCHEMA_VERSION, is_known_schema, knows_the_schema};
 use crate::Error;
 
-/// Longest wait for the answer: watchers give up after a few seconds, and then learn nothing.
+/// Longest wait for the answer: monitors give up after a few seconds, and then get no answer.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Questions under way at once over connections of the pool. Each holds one as long as the database
 /// is silent.
 const QUESTIONS_MAX: usize = 2;
 
-/// Asks, and does not ask more often than is useful.
+/// Asks the database, but not more often than useful.
 pub(super) struct Readiness {
     pool: Pool,
     shared_reader: Arc<SharedReader>,
@@ -68,7 +67,7 @@ impl Readiness {
 
     async fn over_the_pool(&self) -> Result<bool, Error> {
         let closing = || Error::Closed("it is closing");
-        // It is never closed, and the task ends early only with the store.
+        // The semaphore is never closed, and the task ends early only with the store.
         let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closing())?;
         let pool = self.pool.clone();
         let asking = self.io_thread.spawn(async move {

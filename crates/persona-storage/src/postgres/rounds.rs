@@ -1,8 +1,8 @@
-//! The new revisions of an atomic batch, in statements that follow each other.
+//! Splits the new revisions of an atomic batch into statements.
 //!
-//! One statement has all of them, unless an item takes a handle that an earlier one gives up: the
-//! index of handles is checked row by row, in an order that is the server's affair. So such an item
-//! begins another statement.
+//! One statement has all revisions, unless an item takes a handle that an earlier item gives up:
+//! the server checks the index of handles row by row, in an order of its own choice. So such an
+//! item begins a new statement.
 
 use std::collections::{HashMap, HashSet};
 
@@ -57,7 +57,7 @@ pub(super) async fn in_rounds(
 
 impl Round {
     fn of(mut rows: Vec<(usize, NewRow)>) -> Self {
-        // Two batches that create the same personas do not wait for each other.
+        // The order prevents a deadlock of two batches that create the same personas.
         rows.sort_by_key(|(_, new)| new.id);
         let (places, rows) = rows.into_iter().unzip();
         Self { rows, places }
@@ -72,13 +72,13 @@ impl Round {
 /// The holders of the handles that the items want.
 struct Handles {
     holders: HashMap<Handle, Uuid>,
-    /// Those that an item of the running round gave up.
+    /// The handles that items of the current round gave up.
     released: HashSet<Handle>,
 }
 
 impl Handles {
-    /// Gives a row the handle that it wants, and takes from it what it had; tells whether the
-    /// handle was given up in this round.
+    /// Gives a row its handle and releases its old one; returns whether the handle was given up in
+    /// this round.
     fn give(&mut self, new: &NewRow) -> Result<bool, Error> {
         let wanted = Handle::of(&new.persona);
         let is_of_released = wanted.as_ref().is_some_and(|handle| self.released.contains(handle));

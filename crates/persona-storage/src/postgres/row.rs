@@ -15,7 +15,7 @@ pub(super) fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T
     driver_value(row, column).map_err(from_driver)
 }
 
-/// The same with the error as it came.
+/// A column of any type, with the driver's own error.
 pub(super) fn driver_value<'a, T: FromSql<'a>>(
     row: &'a Row,
     column: usize,
@@ -71,8 +71,8 @@ pub(super) fn uuid(id: PersonaId) -> Uuid {
     Uuid::from_bytes(*id.as_bytes())
 }
 
-/// A number as the database keeps it. What is larger than any that it holds is like its largest:
-/// nothing has it.
+/// A number in the type of the database. A number that is too large becomes the largest one, which
+/// no row has.
 pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -17,14 +17,14 @@ const BEGINNING_CHARS: usize = 32;
 /// Bytes of beginnings of one persona: PostgreSQL holds at most 1 MiB in a value of this kind, with
 /// some for each word.
 const BEGINNINGS_BYTES_MAX: usize = 512 * 1024;
-/// What the database adds to each beginning.
+/// Bytes that the database adds to each beginning.
 const ENTRY_BYTES: usize = 8;
 /// Terms that have a subquery of their own in a search: the server plans each of them anew.
 const LOOKED_UP_MAX: usize = 4;
 
 /// The words of name and tags as they are kept.
 pub(super) struct Titles {
-    /// With a blank before and after each word, like `tags`.
+    /// The words of the name, with a blank before and after each word, like `tags`.
     pub name: String,
     pub tags: String,
     /// See [`Texts::beginnings`].
@@ -65,7 +65,7 @@ fn between_blanks(words: &str) -> String {
 /// The beginnings of all words of some parts, each once; `None` where they are too many.
 fn beginnings(parts: &[&str]) -> Option<String> {
     let words = parts.iter().flat_map(|part| part.split(' '));
-    // No search asks for what stands between two texts, and most personas have it.
+    // The separator of texts is left out, because no search asks for it and most personas have it.
     let asked_for = words.filter(|word| !word.chars().all(|sign| sign == SEARCH_TEXT_SEPARATOR));
     let all: BTreeSet<&str> = asked_for.map(beginning).collect();
     let bytes: usize = all.iter().map(|word| word.len() + ENTRY_BYTES).sum();
@@ -95,7 +95,8 @@ pub(super) fn candidates(term: &Term) -> String {
     let last = term.words.len() - 1;
     let word = |(index, word): (usize, &String)| {
         let short = beginning(word);
-        // A word that goes on behind what the index holds begins like every other such word.
+        // A word longer than the indexed beginning is searched by that beginning, without a prefix
+        // operator.
         if term.prefix && index == last && short.len() == word.len() {
             format!("'{short}':*")
         } else {

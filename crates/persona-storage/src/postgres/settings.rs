@@ -14,8 +14,8 @@ use tokio_postgres::config::{Host, SslMode};
 use super::pool::ANSWER_GRACE;
 use super::url_parameters::{OwnParameters, TlsMode, default_tls, set_defaults};
 
-/// How long a connection counts that gave no answer in time: what is silent may be the way to the
-/// server, and not the server.
+/// How long an abandoned connection counts; after that, the network is assumed to be silent and not
+/// the server.
 const ABANDONED_TIME: Duration = Duration::from_mins(10);
 /// Longest time of one statement of a list when nothing else was chosen, as on SQLite.
 const READ_TIME_DEFAULT: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ pub struct Settings {
     pub(super) read_time: Duration,
     /// Most idempotency keys that are kept, about.
     pub(super) keys_max: u64,
-    /// How long a connection counts that gave no answer in time.
+    /// How long an abandoned connection counts.
     pub(super) abandoned_time: Duration,
 }
 
@@ -76,7 +76,7 @@ impl Settings {
             .split_once("://")
             .map(|(_, rest)| rest)
             .ok_or_else(|| SettingsError::Malformed("it has no ://".into()))?;
-        // A password may hold a question mark.
+        // The search starts behind the user, because a password may contain a question mark.
         let after_user = rest.rfind('@').unwrap_or(0);
         let end = rest[after_user..].find('?').map_or(rest.len(), |length| after_user + length);
         let (place, parameters) = (&rest[..end], rest[end..].trim_start_matches('?'));
@@ -86,7 +86,7 @@ impl Settings {
             .into_iter()
             .filter_map(|pair| own.take(pair).map(|taken| (!taken).then_some(pair)).transpose());
         let theirs = theirs.collect::<Result<Vec<_>, _>>()?.join("&");
-        // The driver's own words are about form and never repeat a value.
+        // The driver's own message is about the form, and never repeats a value.
         let mut driver =
             Config::from_str(&format!("postgres://{place}?{theirs}")).map_err(|error| {
                 SettingsError::Malformed(
@@ -121,37 +121,35 @@ impl Settings {
         })
     }
 
-    /// The same, for a process that the server's administrator is to recognise by this name.
+    /// Sets the name by which the server's administrator recognises the process.
     #[must_use]
     pub fn named(mut self, application: &str) -> Self {
         self.driver.application_name(application);
         self
     }
 
-    /// The same, with another time after which a list, a page of the feed or the status is
-    /// cancelled.
+    /// Sets the time after which a list, a page of the feed or the status is cancelled.
     #[must_use]
     pub fn reading_within(mut self, time: Duration) -> Self {
         self.read_time = time;
         self
     }
 
-    /// Longest work of the server on one statement. Where the URL leaves that to us it is no
-    /// shorter than what a list may take, which is then cancelled by its own limit.
+    /// Longest work of the server on one statement. The default is no shorter than the limit of a
+    /// list, which is then cancelled by its own limit.
     pub(super) fn statement_wait(&self) -> Duration {
         self.statement_wait
             .unwrap_or_else(|| STATEMENT_WAIT_DEFAULT.max(self.read_time + ANSWER_GRACE))
     }
 
-    /// The same, with another time for which a connection counts that gave no answer: a test cannot
-    /// wait ten minutes.
+    /// Sets how long an abandoned connection counts, for tests, which cannot wait ten minutes.
     #[must_use]
     pub fn abandoned_for(mut self, time: Duration) -> Self {
         self.abandoned_time = time;
         self
     }
 
-    /// The same, with another limit for idempotency keys.
+    /// Sets the limit of idempotency keys.
     #[must_use]
     pub fn keeping_keys(mut self, max: u64) -> Self {
         self.keys_max = max;

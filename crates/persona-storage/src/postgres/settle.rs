@@ -1,4 +1,4 @@
-//! A write that has its turn and is alone: again and again until it is settled.
+//! Does a single write that has its turn: repeats it until it is settled.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,26 +12,26 @@ use super::write_statement;
 use super::writer::{AWAY_MAX, Settled, Shared};
 use crate::{Error, Write};
 
-/// After so many lost races a writer takes the row's lock and cannot lose another one.
+/// After this many lost races a writer takes the row's lock, so that it cannot lose another one.
 const RACES_MAX: u32 = 2;
 /// Pauses before trying again: a part of the first at random, twice as much each time, up to the
 /// second.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// What was tried of a write so far.
+/// The attempts of a write so far.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Tries {
-    /// Since when it is in doubt whether the write was done.
+    /// Since when the outcome of the write is unknown.
     doubt: Option<Instant>,
     /// Attempts that came to nothing because another write was faster.
     races: u32,
-    /// Attempts that the database did not do.
+    /// Attempts that the database refused or that failed.
     failures: u32,
 }
 
 impl Tries {
-    /// Counts an attempt that failed, and tells what that leaves open.
+    /// Counts a failed attempt, and notes whether it left the outcome unknown.
     pub(super) fn note(&mut self, request: &Request, meaning: Option<Meaning>) {
         self.failures += u32::from(matches!(meaning, Some(Meaning::Again | Meaning::Away)));
         self.races += u32::from(meaning == Some(Meaning::Taken));
@@ -42,9 +42,9 @@ impl Tries {
 }
 
 impl Shared {
-    /// Tries a write until it is done, refused, or given up. While it is in doubt whether an
-    /// earlier attempt was done, it is tried on: the condition of the statement lets only one of
-    /// them through, and only what that proves is told.
+    /// Tries a write until it is done, refused, or given up. While the outcome of an earlier
+    /// attempt is unknown, the write is repeated: the condition of the statement lets only one
+    /// attempt succeed, and only a proved outcome is answered.
     pub(super) async fn settle(
         &self,
         mut request: Request,
@@ -77,7 +77,8 @@ impl Shared {
                 }
                 Err(failure) => {
                     let meaning = failure.meaning();
-                    // Given back first: a write with a connection must not wait for a second one.
+                    // The connection is given back first, because a write that holds one must not
+                    // wait for a second one.
                     give_back(held, is_alone, meaning);
                     self.refuse(&request, failure, tries).await?;
                     tries.note(&request, meaning);
@@ -119,7 +120,7 @@ impl Shared {
         Ok(attempt)
     }
 
-    /// Fails when another attempt would be of no use.
+    /// Fails when another attempt would be useless.
     pub(super) async fn refuse(
         &self,
         request: &Request,
@@ -164,15 +165,15 @@ impl Shared {
     }
 }
 
-/// Gives a connection back, unless it is broken or may be in the middle of something.
+/// Gives a connection back, unless it is broken or may be in the middle of a transaction.
 pub(super) fn give_back(connection: Connection, is_alone: bool, meaning: Option<Meaning>) {
     if is_alone || matches!(meaning, Some(Meaning::Away | Meaning::Sessions)) {
         connection.discard();
     }
 }
 
-/// Waits longer with each failure, and never as long as another writer that failed at the same
-/// time.
+/// Waits longer after each failure, with a random part, so that writers that failed together do not
+/// retry together.
 pub(super) async fn pause(failures: u32, dice: u64) {
     let longest = PAUSE_MIN.saturating_mul(1 << failures.min(12)).min(PAUSE_MAX);
     let share =

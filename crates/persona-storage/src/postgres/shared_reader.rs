@@ -23,7 +23,7 @@ use super::pool::{Pool, READ_WAIT_MAX, Reading};
 use super::shares::has_shared_reader;
 use crate::Error;
 
-/// The way of short reads.
+/// The shared reader, over which short reads go.
 pub(super) struct SharedReader {
     pool: Pool,
     /// The shared connection, out of the pool from the first read on and replaced when it breaks;
@@ -33,15 +33,14 @@ pub(super) struct SharedReader {
 }
 
 impl SharedReader {
-    /// No connection is made yet.
+    /// Makes a reader without a connection yet.
     pub(super) fn new(pool: Pool, settings: &Settings) -> Self {
         let shared =
             (settings.has_sessions && has_shared_reader(settings.pool_max)).then(Mutex::default);
         Self { pool, shared }
     }
 
-    /// Makes the shared connection now: from then on short reads need none of the pool, also when
-    /// all of it is taken.
+    /// Makes the shared connection now, so that short reads work even when the pool is exhausted.
     pub(super) async fn connect(&self) -> Result<(), PoolError> {
         match &self.shared {
             Some(shared) => self.connection(shared, READ_WAIT_MAX).await.map(drop),
@@ -97,8 +96,7 @@ impl SharedReader {
             if let Some(connection) = &*current {
                 return Ok(Arc::clone(connection));
             }
-            // A read that is not answered in the time for which it may wait for a connection leads
-            // nowhere, and others may be right behind it.
+            // The wait for an answer is limited, because other reads follow on the same connection.
             let made = self.pool.connection(wait).await?.answering_within(READ_WAIT_MAX);
             Ok(Arc::clone(current.insert(Arc::new(made))))
         };
@@ -108,7 +106,7 @@ impl SharedReader {
     }
 }
 
-/// Lets a broken connection go, unless another read did before.
+/// Drops a broken connection, unless another read has done so.
 async fn replace(shared: &Mutex<Option<Arc<Connection>>>, broken: &Arc<Connection>) {
     broken.spoil();
     let mut current = shared.lock().await;

@@ -1,4 +1,4 @@
-//! How the connections of a process are shared out, so that no read that lasts makes a write wait.
+//! Divides the connections of a process, so that no long read makes a write wait.
 //!
 //! Each kind of long read has a room of its own. All rooms together, with the shared reader of
 //! short reads, leave at least one connection of the pool free; from six up, about a third of them.
@@ -17,18 +17,17 @@ use crate::{Error, ReadRoom};
 /// reader takes.
 const EXPORTS_MAX: usize = 4;
 /// A pool of this many connections has one for the shared reader, one for all long reads, and one
-/// for writes. A smaller one has no shared reader: its short reads are moments, and go where writes
-/// go.
+/// for writes. A smaller pool has no shared reader: its short reads use the connections of writes.
 const LANE_MIN: usize = 3;
 /// From this size on exports do not share a connection with lists.
 const EXPORTS_APART_MIN: usize = 4;
 /// From this size on the feed and the status do not share a connection with lists.
 const LOOKS_APART_MIN: usize = 5;
-/// One connection of so many is for exports, and one of so many for the feed and the status.
+/// One connection in this many is for exports; likewise for the feed and the status.
 const POOL_PER_EXPORT: usize = 5;
 const POOL_PER_LOOK: usize = 10;
 
-/// Reads that hold a connection for longer than a moment.
+/// The kinds of reads that hold a connection for long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// A page of personas, with or without a search.
@@ -40,7 +39,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What a client is told to have waited for.
+    /// The name of the room, for the message to a client that waited in vain.
     const fn room(self) -> &'static str {
         match self {
             Self::List => "a place among the lists",
@@ -64,7 +63,7 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// For a pool of this size.
+    /// Divides a pool of this size.
     pub(super) fn of(pool_max: usize) -> Self {
         let room = |count| Arc::new(Semaphore::new(count));
         if pool_max < EXPORTS_APART_MIN {
@@ -88,7 +87,7 @@ impl Shares {
         let exports = (pool_max / POOL_PER_EXPORT).clamp(1, EXPORTS_MAX);
         let looks = (pool_max / POOL_PER_LOOK).max(1);
         let shared_reader = 1;
-        // At least as many are left to writes as lists have.
+        // Writes get at least as many connections as lists.
         let lists = (pool_max - shared_reader - exports - looks) / 2;
         Self {
             lists: room(lists),
@@ -113,7 +112,7 @@ impl Shares {
             Kind::Look => &self.looks,
             Kind::Export => &self.exports,
         });
-        // It is never closed.
+        // The semaphore is never closed.
         let got = tokio::time::timeout(wait, room.acquire_owned()).await.ok().and_then(Result::ok);
         got.ok_or(Error::Busy { what: kind.room() })
     }

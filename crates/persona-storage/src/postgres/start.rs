@@ -10,18 +10,18 @@ use super::pool::Pool;
 use super::{DatabaseError, Settings, migrate, row, status};
 use crate::NoObserver;
 
-/// The oldest server that is supported: what it has is used, such as 64-bit numbers of
-/// transactions.
+/// The oldest server that is supported: this program uses its features, such as 64-bit transaction
+/// numbers.
 const SERVER_VERSION_MIN: u32 = 15;
-/// Longest wait for a connection while starting. Shorter than a supervisor's patience, longer than
-/// a slow host needs.
+/// Longest wait for a connection while starting. Shorter than the supervisor waits for init, longer
+/// than a slow host needs.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Connections that are to be left beside those of the workers: for the maintenance process,
 /// commands, backups and an administrator.
 pub const RESERVED_CONNECTIONS: u64 = 10;
 
-/// What init found and did.
+/// The result of `initialise`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct InitReport {
     /// There was no schema before.
@@ -36,23 +36,23 @@ pub struct InitReport {
     pub server_version: String,
     /// Most connections that the server takes, of all clients.
     pub connections_max: u64,
-    /// What an acknowledged write survives.
+    /// The durability of acknowledged writes, as a word.
     pub durability: &'static str,
-    /// The same in a sentence.
+    /// The durability in a sentence.
     pub durability_meaning: &'static str,
-    /// Living personas.
+    /// Number of personas that are not deleted.
     pub personas: u64,
     /// Bytes of the database.
     pub database_bytes: u64,
-    /// Access tokens that count now.
+    /// Number of access tokens that are valid now.
     pub tokens: u64,
-    /// Access tokens, ended ones too.
+    /// Number of access tokens, ended ones included.
     pub tokens_kept: u64,
 }
 
 /// Makes a database ready: checks the server, creates the schema or brings it up to date.
 ///
-/// Safe beside a running server. What is refused is left as it was.
+/// Safe beside a running server. A database that is refused is not changed.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, Databas
     let migrated = match migrated {
         Ok(migrated) => migrated,
         Err(error) => {
-            // It may be in the middle of a transaction.
+            // The connection may be in the middle of a transaction.
             connection.discard();
             return Err(error);
         }
@@ -98,8 +98,8 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, Databas
     })
 }
 
-/// Checks a database that init made ready. One that is only away is no reason not to begin: it
-/// comes back by itself.
+/// Checks a database that init made ready. A database that cannot be reached is no error, because
+/// it may come back.
 pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), DatabaseError> {
     let checked = match connect(pool, settings).await {
         Ok(connection) => migrate::check(&connection, settings).await,

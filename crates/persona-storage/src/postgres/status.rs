@@ -1,4 +1,4 @@
-//! What the server says of itself.
+//! The status of the database server.
 
 use tokio_postgres::Row;
 
@@ -22,7 +22,7 @@ const FACTS: &str = "
            (SELECT count(*) FROM persona_store.tokens
             WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint))";
 
-/// What an acknowledged write survives, by the server's own settings.
+/// The durability of acknowledged writes, from the server's own settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Durability {
     None,
@@ -66,7 +66,7 @@ impl Durability {
     }
 }
 
-/// What a row of [`FACTS`] says.
+/// The values of a row of [`FACTS`].
 pub(super) struct Facts {
     pub server_version: String,
     pub personas: u64,

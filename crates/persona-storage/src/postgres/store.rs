@@ -30,9 +30,8 @@ use crate::{
     Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
 };
 
-/// What there is of a persona, without its document if that is large; the server knows the size of
-/// a document without reading it. This one statement is the whole cost of a GET, on a shared
-/// connection.
+/// A persona, without its document if that is large; the server knows the size of a document
+/// without reading it. This one statement is the whole cost of a GET, on a shared connection.
 const GLANCE: &str = "
     SELECT revision, deleted_at IS NOT NULL, head, CASE WHEN octet_length(document) <= $2 THEN document END
     FROM persona_store.personas
@@ -110,7 +109,7 @@ impl PostgresStore {
         let tokens =
             Tokens::new(pool.clone(), Arc::clone(&shared_reader), io_thread.handle().clone());
         let short_reads = Arc::clone(&shared_reader);
-        // Where it cannot be made just now, the first read makes it.
+        // If the connection cannot be made now, the first read makes it.
         let _ = io_thread.wait_for(async move { short_reads.connect().await });
         let readiness =
             Readiness::new(pool.clone(), Arc::clone(&shared_reader), io_thread.handle().clone());
@@ -293,8 +292,8 @@ impl Store for PostgresStore {
     }
 
     async fn lost(&self) -> Loss {
-        // A database that is away comes back, and then everything goes on in this process. A schema
-        // does not.
+        // A database that cannot be reached may come back, and then this process goes on. A changed
+        // schema does not change back.
         self.writer.other_schema().await;
         Loss::Schema
     }

@@ -1,7 +1,7 @@
-//! An atomic batch: again and again until it is settled. One attempt is in `together_attempt.rs`.
+//! Does an atomic batch: repeats it until it is settled. One attempt is in `together_attempt.rs`.
 //!
-//! Each item has an identity of its own in the database. Where the connection breaks behind the
-//! commit, the revision of one item tells what became of all of them.
+//! Each item has an identity of its own in the database. If the connection breaks during the
+//! commit, the revision of one item proves the outcome of all.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,12 +18,12 @@ use crate::{AtomicBatch, Error, NotApplied, Write, Written};
 /// A batch that has its turn.
 pub(super) struct Together {
     shared: Arc<Shared>,
-    /// For its deadline, which is that of all.
+    /// The first write, with the deadline of the whole batch.
     first: Arc<Write>,
     attempts: Attempts,
-    /// Since when it is in doubt whether it was done.
+    /// Since when the outcome of the batch is unknown.
     doubt: Option<Instant>,
-    /// Attempts that came to nothing.
+    /// Number of failed attempts.
     failures: u32,
 }
 
@@ -37,8 +37,8 @@ impl Together {
         Ok(Self { shared, first, attempts, doubt: None, failures: 0 })
     }
 
-    /// Tries the batch until it is done, refused, or given up. While it is in doubt whether an
-    /// earlier attempt was done, only what is proved is told.
+    /// Tries the batch until it is done, refused, or given up. While the outcome of an earlier
+    /// attempt is unknown, only a proved outcome is answered.
     pub(super) async fn settle(
         mut self,
         connection: Connection,
@@ -53,7 +53,7 @@ impl Together {
             let unreplicated = self.shared.pool.unreplicated();
             let attempt = self.attempts.attempt(&held).await;
             match attempt {
-                // The server gave up waiting for a standby meanwhile.
+                // The server stopped waiting for a standby meanwhile.
                 Ok(Attempt::Written(_)) if self.shared.pool.unreplicated() != unreplicated => {
                     return Err(Error::OutcomeUnknown.into());
                 }
@@ -65,7 +65,7 @@ impl Together {
                 Err(refused) => {
                     let is_driver = matches!(refused.failure, Failure::Driver(_));
                     if is_driver {
-                        // It is in the middle of a transaction, or broken.
+                        // The connection is in the middle of a transaction, or broken.
                         held.discard();
                     }
                     self.go_on_after(refused)?;
@@ -77,7 +77,7 @@ impl Together {
         }
     }
 
-    /// Fails when another attempt would be of no use.
+    /// Fails when another attempt would be useless.
     fn go_on_after(&mut self, refused: Refused) -> Result<(), NotApplied> {
         let Refused { place, failure } = refused;
         let error = match failure {
@@ -87,7 +87,7 @@ impl Together {
             }
             Failure::Refused(error) => error,
             Failure::Driver(error) => match Meaning::of(&error) {
-                // A handle or a key that another transaction took meanwhile is found next time.
+                // The next attempt finds a handle or a key that another transaction took meanwhile.
                 Meaning::Again | Meaning::Taken => return Ok(()),
                 Meaning::Away => {
                     if self.attempts.was_committed() {

@@ -26,7 +26,7 @@ use crate::decide::Decision;
 use crate::fault_injection::{self, InjectedFault};
 use crate::{ATOMIC_BYTES_MAX, Error, Operation, Outcome, Representation, Write, Written};
 
-/// A batch with what was tried of it so far.
+/// A batch with its attempts so far.
 pub(super) struct Attempts {
     requests: Vec<Request>,
     writes: Vec<Arc<Write>>,
@@ -34,14 +34,14 @@ pub(super) struct Attempts {
     committed: Vec<Committed>,
 }
 
-/// What an attempt may have done.
+/// An attempt that may have been committed.
 struct Committed {
     /// A revision that it made, by which it is recognised, and the identity of that write.
     made: (Representation, Uuid),
     written: Vec<Written>,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 pub(super) enum Attempt {
     /// The batch is done.
     Written(Vec<Written>),
@@ -49,7 +49,7 @@ pub(super) enum Attempt {
     Raced,
 }
 
-/// Why an attempt came to nothing.
+/// The reason why an attempt failed.
 pub(super) struct Refused {
     /// The item that is the reason, where one is.
     pub place: Option<usize>,
@@ -62,7 +62,7 @@ impl From<DriverError> for Refused {
     }
 }
 
-/// What the items come to.
+/// The plan of a batch: what its items write and answer.
 #[derive(Default)]
 struct Plan {
     /// The answer of each item.
@@ -72,7 +72,7 @@ struct Plan {
 }
 
 impl Attempts {
-    /// A batch that was not tried yet.
+    /// Makes a batch without attempts.
     pub(super) fn of(requests: Vec<Request>) -> Self {
         let writes = requests.iter().map(|request| Arc::clone(&request.write)).collect();
         Self { requests, writes, committed: Vec::new() }
@@ -88,8 +88,8 @@ impl Attempts {
         self.requests[0].dice()
     }
 
-    /// Does all of it, or tells why nothing was done. Without an error of the driver the connection
-    /// is in no transaction afterwards.
+    /// Does the whole batch, or fails without doing anything. After a result without a driver
+    /// error, the connection is in no transaction.
     pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Attempt, Refused> {
         if let Some(written) = self.done_before(connection).await? {
             return Ok(Attempt::Written(written));
@@ -129,7 +129,7 @@ impl Attempts {
         }
         let seen = look_at_several(connection, &self.writes, ATOMIC_BYTES_MAX).await?;
         let (plan, refused) = self.plan(connection, seen).await?;
-        // First, because these items come before the one that is refused.
+        // The rounds are made first, because their items come before the refused one.
         let rounds = in_rounds(connection, plan.rows).await?;
         if let Some(refused) = refused {
             return Err(refused);
@@ -162,7 +162,7 @@ impl Attempts {
         Ok(Attempt::Written(plan.written))
     }
 
-    /// What the items come to, up to the first that is refused.
+    /// Decides the items, up to the first that is refused.
     async fn plan(
         &self,
         connection: &Connection,
@@ -187,7 +187,7 @@ impl Attempts {
     }
 }
 
-/// What an item comes to.
+/// The decision on an item.
 enum Decided {
     /// This is its answer.
     Answer(Written),

@@ -1,4 +1,4 @@
-//! How long a process believes what it has read of a token (ADR 0062).
+//! Leases of tokens: for how long a process uses a token without reading it again (ADR 0062).
 //!
 //! A database server publishes nothing that could be compared without asking it. So what was read
 //! is believed for [`LEASE`] from the moment at which the question was *asked*, by a clock that
@@ -15,8 +15,8 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::fault_injection::{self, InjectedFault};
 use crate::{TokenHash, TokenLook};
 
-/// How long what was read of a token is believed. A read each second for a token that is in use,
-/// and a revocation that takes little more than two seconds.
+/// How long what was read of a token is believed. So a token in use is read once a second, and a
+/// revocation takes little more than two seconds.
 pub(super) const LEASE: Duration = Duration::from_secs(2);
 /// From this age on it is read again.
 const AGEING_AFTER: Duration = Duration::from_secs(1);
@@ -37,19 +37,19 @@ struct State {
 
 struct Kept {
     look: TokenLook,
-    /// When it was asked for.
+    /// When the question was asked.
     asked: Duration,
     /// Whether it is being read again.
     is_read_again: bool,
 }
 
-/// What is known of a secret.
+/// The known result for a secret.
 pub(super) enum Lease {
-    /// Nothing that may be believed.
+    /// No valid result.
     None,
-    /// This.
+    /// A valid result.
     Fresh(TokenLook),
-    /// This, and it is for the caller to read it again.
+    /// A valid result that the caller must refresh.
     Ageing(TokenLook),
 }
 
@@ -83,8 +83,8 @@ impl TokenLeases {
         Lease::Ageing(kept.look.clone())
     }
 
-    /// Keeps what the answer to a question said that was asked then. That a secret is unknown is
-    /// not kept: a client that tries many takes no memory, and a new token counts at once.
+    /// Stores the answer to a question that was asked at this time. Unknown secrets are not stored,
+    /// so that a client that tries many takes no memory, and a new token works at once.
     pub(super) fn keep(&self, asked: Duration, hash: Option<&TokenHash>, look: &TokenLook) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = hash.copied();
@@ -103,7 +103,7 @@ impl TokenLeases {
         }
     }
 
-    /// It could not be read again; the next request may try.
+    /// Notes that a refresh failed, so that the next request may try again.
     pub(super) fn not_read(&self, hash: Option<&TokenHash>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = state.looks.get_mut(&hash.copied()) {
@@ -146,7 +146,7 @@ mod tests {
         }))
     }
 
-    /// One letter for what is known at a time.
+    /// One letter for the state of a lease at a time.
     fn state(leases: &TokenLeases, now: Duration, key: Option<&TokenHash>) -> char {
         match leases.look_at(now, key) {
             Lease::None => '-',

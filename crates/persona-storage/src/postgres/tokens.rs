@@ -22,10 +22,10 @@ use super::{row, status};
 use crate::token::{Decision, decide};
 use crate::{Error, Token, TokenChange, TokenError, TokenHash, TokenLook, fault_injection};
 
-/// How much longer than [`LEASE`] a change is waited for: the clocks of two machines may differ by
-/// a few seconds in an hour, which is a hundredth of this in so short a time.
+/// How much longer than [`LEASE`] a change waits. Clocks of two machines may drift by a few seconds
+/// in an hour, which is a hundredth of this margin in the time of a lease.
 const LEASE_MARGIN: Duration = Duration::from_millis(500);
-/// How often a change is tried while others change the same token.
+/// Most attempts of a change while other processes change the same token.
 const ATTEMPTS_MAX: u32 = 5;
 
 pub(super) const COLUMNS: &str =
@@ -35,8 +35,8 @@ pub(super) const COLUMNS: &str =
 /// A token with the values in the order of [`COLUMNS`].
 pub(super) const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13";
 
-/// A change is for the schema that this program knows; one of a database that was moved away meets
-/// the constraint of its table.
+/// A change is for the schema that this program knows; after a transfer to another database, it
+/// violates a constraint.
 const IN_KNOWN_SCHEMA: &str = "(SELECT schema_version FROM persona_store.about) = $";
 
 /// The tokens of one process.
@@ -93,7 +93,7 @@ impl Tokens {
     /// Changes a token, and waits until the change is in force everywhere.
     pub(super) async fn change(&self, change: TokenChange) -> Result<Token, Error> {
         let (token, count) = self.apply(&change).await?;
-        // Before the first token there was none that requests had to have.
+        // Before the first token, requests needed none; so a first token takes something away too.
         let closes = matches!(change, TokenChange::Create(_)) && count <= 1;
         if change.withdraws() || closes {
             tokio::time::sleep(LEASE + LEASE_MARGIN).await;
@@ -101,8 +101,8 @@ impl Tokens {
         Ok(token)
     }
 
-    /// Commits a change; tells also how many tokens there were when it was decided. Each statement
-    /// may be repeated: what it did is found when the token is read again.
+    /// Commits a change; also returns the number of tokens when it was decided. Each statement may
+    /// be repeated, because its effect is found when the token is read again.
     async fn apply(&self, change: &TokenChange) -> Result<(Token, u64), Error> {
         let mut removed = None;
         for _ in 0..ATTEMPTS_MAX {

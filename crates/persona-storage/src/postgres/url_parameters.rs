@@ -1,4 +1,4 @@
-//! The parameters of a URL that are ours, and the defaults of those that the driver reads.
+//! The URL parameters of this program, and the defaults of those that the driver reads.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,13 +16,13 @@ const POOL_MAX: usize = 500;
 /// Longest wait for a connection to be made: past it another host, or a later attempt, is more
 /// likely to answer.
 pub(super) const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
-/// A connection that was silent for this long is asked whether the other side still lives.
+/// After this time of silence the system checks whether the other side still lives.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
-/// How often it is asked, and how many times without an answer before it counts as broken.
+/// How often it checks, and how many checks without an answer mean that the connection is broken.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMES: u32 = 3;
-/// What was sent and not acknowledged for this long breaks the connection: a host that vanished
-/// says nothing.
+/// If sent data is not acknowledged for this long, the connection counts as broken, because a host
+/// that vanished sends nothing.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
 /// The most that can be chosen, in seconds: a client that waits longer has given up.
@@ -63,7 +63,7 @@ impl FromStr for TlsMode {
     }
 }
 
-/// The parameters that are ours.
+/// The URL parameters of this program.
 #[derive(Default)]
 pub(super) struct OwnParameters {
     pub tls: Option<TlsMode>,
@@ -74,7 +74,7 @@ pub(super) struct OwnParameters {
 }
 
 impl OwnParameters {
-    /// Whether a `name=value` is ours; then it is taken.
+    /// Takes a `name=value` if it is a parameter of this program; returns whether it was.
     pub(super) fn take(&mut self, pair: &str) -> Result<bool, SettingsError> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let refuse = |name, wanted| SettingsError::Parameter { name, wanted };
@@ -120,7 +120,7 @@ impl OwnParameters {
     }
 }
 
-/// A URL that names a host over the network means that host and no impostor.
+/// The default mode: a host over the network must prove its identity.
 pub(super) fn default_tls(driver: &Config) -> TlsMode {
     let is_near = |host: &Host| match host {
         Host::Tcp(name) => {
@@ -137,7 +137,7 @@ pub(super) fn default_tls(driver: &Config) -> TlsMode {
     }
 }
 
-/// What holds where the URL says nothing.
+/// Sets the defaults for parameters that the URL does not have.
 pub(super) fn set_defaults(driver: &mut Config, chosen: &str) {
     let is_chosen = |name: &str| chosen.split('&').any(|pair| pair.split('=').next() == Some(name));
     if !is_chosen("connect_timeout") {

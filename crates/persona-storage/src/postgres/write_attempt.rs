@@ -20,7 +20,7 @@ use crate::handle::Handle;
 use crate::time::{Time, after, newest_of};
 use crate::{Error, Operation, Outcome, Representation, Write, Written};
 
-/// What all writes of a process share.
+/// The shared state of all writes of a process.
 pub(super) struct Common {
     time: Time,
     /// Time of the newest change of this process: the next one is later, also when the clock is set
@@ -29,10 +29,10 @@ pub(super) struct Common {
     pub(super) quota: Quota,
 }
 
-/// A write, with what was tried so far.
+/// A write with its attempts so far.
 pub(super) struct Request {
     pub write: Arc<Write>,
-    /// What recognises it where it was done and no client was told.
+    /// The identity of the write in the database, by which it is recognised after a lost answer.
     operation: Uuid,
     common: Arc<Common>,
     /// Largest document that an attempt reads.
@@ -40,15 +40,15 @@ pub(super) struct Request {
     tried: Option<Tried>,
 }
 
-/// What was sent to the database.
+/// The attempts that were sent to the database.
 struct Tried {
-    /// The first revision that it can have made.
+    /// The first revision that an attempt can have made.
     from: Revision,
     outcome: Outcome,
     handle: Option<Handle>,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 pub(super) enum Attempt {
     /// The write is done.
     Written(Written),
@@ -59,18 +59,18 @@ pub(super) enum Attempt {
     Large(usize),
 }
 
-/// Why an attempt came to nothing.
+/// The reason why an attempt failed.
 pub(super) enum Failure {
     /// Another version of the program changed the schema.
     OtherSchema,
-    /// The rules refuse the write, or the database holds something that cannot be.
+    /// The rules refuse the write, or the database has an invalid row.
     Refused(Error),
-    /// The database did not do a statement.
+    /// A statement failed.
     Driver(DriverError),
 }
 
 impl Failure {
-    /// What the database means by it, where it is the database's.
+    /// The meaning of a failure of the database.
     pub(super) fn meaning(&self) -> Option<Meaning> {
         match self {
             Self::Driver(error) => Some(Meaning::of(error)),
@@ -148,7 +148,7 @@ impl Request {
         self.tried.is_some()
     }
 
-    /// The handle that was asked for last.
+    /// The handle that the last attempt wanted.
     pub(super) fn handle(&self) -> Option<&Handle> {
         self.tried.as_ref()?.handle.as_ref()
     }
@@ -167,15 +167,15 @@ impl Request {
         look(connection, &self.write, self.operation, None, bytes_max).await
     }
 
-    /// What recognises it in the database.
+    /// The identity of the write in the database.
     pub(super) fn operation(&self) -> Uuid {
         self.operation
     }
 
-    /// Reads what there is, decides, and writes.
+    /// Reads the state, decides, and writes.
     pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Attempt, Failure> {
         let tried_from = self.tried.as_ref().map(|tried| tried.from);
-        // What was sent has to be followed up here.
+        // A write that was sent must be finished here, whatever its size.
         let bytes_max = if self.was_sent() { usize::MAX } else { self.bytes_max };
         let operation = self.operation;
         let current = match look(connection, &self.write, operation, tried_from, bytes_max).await? {
@@ -238,7 +238,7 @@ impl Request {
         self.common.now(persona.map(|(persona, _)| persona), together)
     }
 
-    /// Whether its key can be kept, if it has one.
+    /// Whether there is room for the key of the write, if it has one.
     pub(super) async fn has_room_for_key(
         &self,
         connection: &Connection,
@@ -246,7 +246,7 @@ impl Request {
         Ok(self.write.idempotency.is_none() || self.common.quota.has_room(connection).await?)
     }
 
-    /// Why it is refused where there is no room for its key.
+    /// The error if there is no room for the key.
     pub(super) fn no_room_for_key(&self) -> Error {
         Error::TooManyKeys { max: self.common.quota.max() }
     }
@@ -267,7 +267,7 @@ impl Request {
         NewRow::of(&self.write, self.operation, revised)
     }
 
-    /// Remembers what is about to be sent.
+    /// Records the row that is about to be sent.
     pub(super) fn note_sent(&mut self, new: &NewRow) {
         let persona = &new.persona;
         let from = self.tried.as_ref().map_or(persona.revision, |tried| tried.from);
@@ -283,7 +283,7 @@ impl Request {
         Written { outcome: new.outcome, representation: new.representation(), replayed: false }
     }
 
-    /// Tries it while no other write can change the persona: for one that many change at once.
+    /// Makes an attempt while the row is locked, for a persona that many writers change at once.
     pub(super) async fn attempt_alone(
         &mut self,
         connection: &Connection,

@@ -1,4 +1,4 @@
-//! The queue of light writes: what waits for a transaction, in order of arrival.
+//! The queue of light writes: writes that wait for a transaction, in order of arrival.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +21,9 @@ const BYTES_MAX: usize = 256 * 1024;
 pub(super) struct Queued {
     pub write: Arc<Write>,
     pub began: Instant,
-    /// Counts it as waiting, as long as it does.
+    /// Counts the write as waiting.
     pub waiting: Option<Waiting>,
-    /// Its turn at the persona, and its place among the writes of the process.
+    /// The turn of the write at its persona, and its place among the writes of the process.
     held: Held,
     settled: oneshot::Sender<Result<Settled, Error>>,
 }
@@ -46,7 +46,7 @@ pub(super) struct First {
     number: u64,
     /// Its own deadline.
     pub deadline: Instant,
-    /// When its patience with a database that is away ends.
+    /// When the write stops waiting for a database that cannot be reached.
     pub patience: Instant,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Ticket<'a> {
 }
 
 impl Queue {
-    /// Adds a write at the end. What becomes of it is told through the receiver.
+    /// Adds a write at the end. The receiver gets the result.
     pub(super) fn join(
         &self,
         write: &Arc<Write>,
@@ -76,7 +76,7 @@ impl Queue {
         (Ticket { queue: self, number }, receiver)
     }
 
-    /// Waits until a write waits, and tells about the first.
+    /// Waits until a write is in the queue; returns the facts of the first.
     pub(super) async fn first(&self) -> First {
         loop {
             let first = self.state().waiting.front().map(|(number, first)| First {
@@ -114,7 +114,7 @@ impl Queue {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is complete before anything in it can panic.
+        // A poisoned lock can be used: no code panics while the state is inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,7 +124,7 @@ impl Ticket<'_> {
     pub(super) fn leave(&self) -> bool {
         let mut state = self.queue.state();
         let place = state.waiting.iter().position(|(number, _)| *number == self.number);
-        // What it holds is given back without the lock.
+        // The turn and place of the write are dropped after the lock is released.
         let left = place.and_then(|place| state.waiting.remove(place));
         drop(state);
         left.is_some()
@@ -138,7 +138,7 @@ impl Drop for Ticket<'_> {
 }
 
 impl Queued {
-    /// Gives back what it holds, and tells what became of it.
+    /// Releases the turn and place of the write, and sends the result.
     pub(super) fn end(self, shared: &Shared, settled: Result<Settled, Error>) {
         shared.learn_from(&settled);
         drop(self.held);

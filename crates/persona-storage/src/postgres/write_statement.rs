@@ -2,9 +2,9 @@
 //! different personas are one statement too, so that they have one transaction.
 //!
 //! The expected revision is in the condition, and so is the version of the schema: what a newer
-//! version of this program keeps beside a persona, this one would not write. Where another process
-//! was faster no row meets it, and then nothing at all is written of that persona, because every
-//! other part takes its rows from those that were.
+//! version of this program keeps beside a persona, this one would not write. If another process was
+//! faster, no row meets the condition, and then nothing of that persona is written, because every
+//! other part of the statement uses only the rows that were updated.
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,8 +26,8 @@ const KEEP_ANSWER: &str = "
     INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
     VALUES ($1, $2, $3, $4, $5, $6, coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), $7))";
 
-/// Changes nothing and commits that, where commits wait for standbys. The WAL is kept in order, so
-/// what was seen before is then kept there too.
+/// Changes nothing and commits that, where commits wait for standbys. The WAL is replicated in
+/// order, so everything that was visible before has reached the standbys too.
 const WAIT_FOR_STANDBYS: &str = "
     UPDATE persona_store.revisions SET operation = operation
     WHERE persona = $1 AND revision = $2 AND current_setting('synchronous_standby_names') <> ''";
@@ -64,8 +64,8 @@ fn column<'a, T>(rows: &'a [NewRow], value: impl Fn(&'a NewRow) -> T) -> Vec<T> 
 /// personas were as they had been seen. Of the others nothing is written. `positions` are the
 /// places of their lines in the part of the feed that the transaction has, from 1.
 ///
-/// Where there are several, none may wait for its row: all others would wait too, and two processes
-/// that take rows in another order would wait for each other.
+/// With several revisions, none may wait for its row: all others would wait too, and two processes
+/// that lock rows in different orders would deadlock.
 pub(super) async fn apply(
     connection: &Connection,
     rows: &[NewRow],

@@ -42,32 +42,32 @@ use crate::{
 
 /// Most writes of one process that are under way or wait.
 const WRITES_MAX: u32 = 1024;
-/// Heavy writes at a time in one process.
+/// Most concurrent heavy writes of one process.
 const HEAVY_AT_ONCE: usize = 1;
 /// Number of turns. Two personas with the same turn wait for each other, which is rare with so many
 /// turns.
 const TURNS: usize = 4096;
-/// Longest wait for a database that is away, while nothing was sent to it: longer than a failover
-/// takes.
+/// Longest wait for a database that cannot be reached, if nothing was sent to it yet: longer than a
+/// failover takes.
 pub(super) const AWAY_MAX: Duration = Duration::from_secs(10);
-/// Takes writes.
+/// The entry point of writes.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     io_thread: Handle,
 }
 
-/// What became of a write that was taken.
+/// The result of a write that was taken from the queue.
 pub(super) enum Settled {
     /// It is done.
     Written(Written),
-    /// Nothing was done, because the persona has so many bytes: a heavy write needs a turn first.
+    /// Nothing was done, because the persona has this many bytes: a heavy write needs a turn first.
     Large(usize),
 }
 
 /// A write's turn at its persona, and its place among the writes of the process.
 pub(super) type Held = (OwnedMutexGuard<()>, OwnedSemaphorePermit);
 
-/// What all writes of a process share.
+/// The shared state of all writes of a process.
 pub(super) struct Shared {
     pub pool: Pool,
     pub common: Arc<Common>,
@@ -131,8 +131,8 @@ impl Writer {
         let waiting = Waiting::begin(&shared.observer);
         let heavy = shared.heavy_turn(write).await?;
         let held = (shared.turn(write).await?, place);
-        // What comes too late asks for no connection: none may be made yet, and that one would be
-        // missing says something else.
+        // A late write asks for no connection: while none exists yet, the error would be about a
+        // missing connection and not about the deadline.
         shared.check_not_late(write)?;
         match heavy {
             Some(heavy) => self.write_heavy(write, began, waiting, (held, heavy)).await,
@@ -140,7 +140,7 @@ impl Writer {
         }
     }
 
-    /// Waits in the queue until others take it along, and then until it is settled.
+    /// Waits in the queue until a transaction takes the write, and then until it is settled.
     async fn write_light(
         &self,
         write: &Arc<Write>,
@@ -253,7 +253,7 @@ impl Writer {
     /// Waits until a write has found another version of the schema; then no write succeeds any
     /// more.
     pub(super) async fn other_schema(&self) {
-        // The sender lives as long as this.
+        // The sender lives as long as this value.
         let _ = self.shared.other_schema.subscribe().wait_for(|changed| *changed).await;
     }
 
@@ -326,7 +326,7 @@ impl Shared {
     }
 
     /// A connection. While all are busy, one is waited for until the deadline; while the database
-    /// is away, it is tried for again until the patience ends.
+    /// cannot be reached, attempts are repeated until the patience ends.
     pub(super) async fn connection(
         &self,
         deadline: Instant,
@@ -336,7 +336,7 @@ impl Shared {
         loop {
             let now = Instant::now();
             let place = deadline.saturating_duration_since(now);
-            // The patience may end while the pool is busy, which says nothing of the database.
+            // The patience may end while the pool is busy, although the database can be reached.
             let server = patience.saturating_duration_since(now).max(READ_WAIT_MAX).min(place);
             let error = match self.pool.connection_within(place, server).await {
                 Ok(connection) => return Ok(connection),

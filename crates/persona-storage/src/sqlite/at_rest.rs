@@ -1,8 +1,8 @@
-//! A file that lies at rest, with no WAL beside it, is at rest again after it was only read.
+//! Keeps a file at rest (with no WAL beside it) at rest after it was only read.
 //!
-//! Every connection makes an empty WAL and a `-shm`, and leaves both, because a reader is never to
-//! copy the WAL as a side effect. So a connection that was there first and is closed last removes
-//! them.
+//! Every connection creates an empty WAL and a `-shm`, and leaves both behind, because a reader
+//! must never checkpoint as a side effect. So a special connection, which is opened first and
+//! closed last, removes them.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +20,8 @@ pub fn is_at_rest(path: &Path) -> bool {
     !with_suffix(path, "-wal").exists()
 }
 
-/// A connection that leaves no WAL behind. Drop it after all other connections of the process.
-/// Nothing is asked of it before; the mutex lets threads share what owns it.
+/// A connection that leaves no WAL behind. Drop it after all other connections of the process. The
+/// connection runs no statements; the mutex only makes the value shareable between threads.
 pub struct AtRest(Mutex<Connection>);
 
 impl AtRest {
@@ -42,12 +42,12 @@ impl Drop for AtRest {
     }
 }
 
-/// Has SQLite remove an empty WAL and the `-shm` when this connection is closed and is the last one
-/// of all processes. A WAL that another process has filled stays: nothing is copied as a side
+/// Makes SQLite remove an empty WAL and the `-shm` when this connection is closed and is the last
+/// one of all processes. A WAL that another process has filled stays: nothing is copied as a side
 /// effect.
 pub(super) fn leave_at_rest(connection: &Connection) {
     if matches!(connection::look_at_wal(connection), Ok(Some(wal)) if wal.frames == 0) {
-        // Where this fails the files stay, as they would without it.
+        // If this fails, the files stay, which does no harm.
         drop(connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false));
     }
 }

@@ -23,26 +23,27 @@ const BUSY_PAUSE: Duration = Duration::from_millis(1);
 pub(super) const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// From this many pages on a writer checkpoints the WAL itself, after a commit (`checkpoint.rs`):
-/// 56 MiB. Well above where the maintenance process resets it (`maintenance/process.rs`),
-/// because writers go on until the maintenance process has its turn, and others wait meanwhile.
+/// Pages in the WAL from which on a writer makes a checkpoint itself, after a commit
+/// (`checkpoint.rs`): 56 MiB. Well above where the maintenance process resets it
+/// (`maintenance/process.rs`), because writers go on until the maintenance process has its turn,
+/// and others wait meanwhile.
 pub(super) const EMERGENCY_CHECKPOINT_PAGES: u64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 128;
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
     /// Changes rows, behind the write lock.
     Write,
     /// Reads only; SQLite itself refuses anything else.
     Read,
-    /// Checkpoints the WAL; waits briefly, because it can come again.
+    /// Checkpoints the WAL; waits only briefly, because it can try again.
     Maintain,
 }
 
 impl Purpose {
-    /// What a connection of this kind is there to do, as a word.
+    /// The purpose as a word.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
@@ -79,9 +80,8 @@ pub(super) fn open(
     wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
     configure(&connection, settings, purpose)
         .map_err(|error| DatabaseError::from_connection(&settings.path, &connection, error))?;
-    // By now it holds its shared lock, and no process restores over a file that is locked. But it
-    // may have waited for that lock while the file was renamed and another one took its place: then
-    // it would write into the WAL of that one.
+    // The shared lock, which keeps restores out, is held now. If the file was replaced during the
+    // wait for that lock, a write would go into the WAL of the new file.
     if identity()? != before {
         return Err(DatabaseError::Replaced { path: settings.path.clone() });
     }
@@ -104,8 +104,8 @@ pub(super) fn open_alone(path: &Path) -> Result<Connection, DatabaseError> {
     Ok(connection)
 }
 
-/// Opens an existing file without configuring anything, for the moments before it is known to be
-/// ours and in WAL mode.
+/// Opens an existing file without any settings, before it is known to be a file of this program and
+/// in WAL mode.
 pub(super) fn open_unconfigured(path: &Path, wait: Duration) -> Result<Connection, DatabaseError> {
     let failed = |error| DatabaseError::from_driver(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -150,7 +150,7 @@ fn configure(
     Ok(())
 }
 
-/// Every pragma of a kind of connection.
+/// Every pragma of a connection with this purpose.
 pub(super) fn pragmas(settings: &Settings, purpose: Purpose) -> [(&'static str, i64); 10] {
     [
         ("synchronous", settings.durability.synchronous()),
@@ -159,17 +159,17 @@ pub(super) fn pragmas(settings: &Settings, purpose: Purpose) -> [(&'static str, 
         ("cell_size_check", 1),
         ("mmap_size", 0),
         ("journal_size_limit", WAL_BYTES_MAX),
-        // 2 is memory.
+        // The value 2 means memory.
         ("temp_store", 2),
         ("cache_size", -CACHE_KIB),
-        // The WAL is never copied as a side effect of something else: SQLite drops the errors
-        // of that (ADR 0025).
+        // SQLite must not checkpoint as a side effect of a commit, because it drops the errors of
+        // that (ADR 0025).
         ("wal_autocheckpoint", 0),
         ("query_only", (purpose == Purpose::Read).into()),
     ]
 }
 
-/// Every flag of a kind of connection that is no pragma.
+/// Every setting of a connection with this purpose that is no pragma.
 pub(super) fn flags(purpose: Purpose) -> [(DbConfig, bool); 5] {
     [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
@@ -180,7 +180,7 @@ pub(super) fn flags(purpose: Purpose) -> [(DbConfig, bool); 5] {
     ]
 }
 
-/// Bytes of a page; the size that every file of ours is made with.
+/// Bytes of a page; every file of this program has this page size.
 const PAGE_BYTES: u64 = 4096;
 /// Bytes of the header of the WAL, and of the header of each frame in it (SQLite documentation,
 /// "WAL-mode File Format").
@@ -195,7 +195,7 @@ pub(super) fn database_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(pages * PAGE_BYTES)
 }
 
-/// How long a look at the WAL is tried again, and the pause between two tries.
+/// Longest time for repeated looks at the WAL, and the pause between two looks.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 const LOOK_PAUSE: Duration = Duration::from_millis(1);
 
@@ -204,7 +204,7 @@ pub(super) fn wal_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     look_until_published(|| look_at_wal(connection)).map(WalState::bytes)
 }
 
-/// Looks again where a writer is just publishing its commit.
+/// Repeats the look while a writer is publishing its commit.
 fn look_until_published(
     mut look: impl FnMut() -> rusqlite::Result<Option<WalState>>,
 ) -> rusqlite::Result<WalState> {
@@ -221,8 +221,8 @@ fn look_until_published(
     }
 }
 
-/// The WAL as it is; `None` when a writer is just publishing its commit, which takes less than a
-/// microsecond where it is let run.
+/// The current state of the WAL; `None` while a writer is publishing its commit, which takes less
+/// than a microsecond if the writer is not interrupted.
 pub(super) fn look_at_wal(connection: &Connection) -> rusqlite::Result<Option<WalState>> {
     match checkpoint(connection, CheckpointMode::NOOP) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
@@ -394,7 +394,7 @@ mod tests {
             look_at_wal(&reader)
         });
         assert!(wal.expect("a size").bytes() > 0 && looks == 3, "{looks} looks");
-        // Closing it would drop the locks of this whole process.
+        // The file is not closed, because that would drop the locks of this whole process.
         std::mem::forget(index);
     }
 }

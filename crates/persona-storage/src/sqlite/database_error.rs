@@ -1,4 +1,4 @@
-//! Why a database cannot be used, in words for people, with the way out of it.
+//! The errors for a database that cannot be used, with hints for people.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::system_error::explained;
 use super::{Obstacle, SecondName};
 use crate::sqlite::files::paths::folder_of;
 
-/// Why the file cannot be used. It was left as it was.
+/// Why the file cannot be used. The file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The linked SQLite can lose committed transactions.
@@ -25,26 +25,25 @@ pub enum DatabaseError {
         /// Which file.
         path: PathBuf,
     },
-    /// There is a folder where a file is wanted.
+    /// The path is a folder, not a file.
     #[error("{} is a folder, not a database file", path.display())]
     Folder {
         /// Which folder.
         path: PathBuf,
     },
-    /// There is no such file, where one was to be read.
+    /// The file to read does not exist.
     #[error("there is no database at {}", path.display())]
     Missing {
         /// Which file.
         path: PathBuf,
     },
-    /// There is such a file already, and it is not to be replaced.
+    /// The file exists already, and must not be replaced.
     #[error("{} exists already", path.display())]
     Exists {
         /// Which file.
         path: PathBuf,
     },
-    /// The file is reached by more than one name, and what belongs to it lies beside one of them
-    /// only.
+    /// The file has more than one name, and its WAL and write lock are beside only one of them.
     #[error("{} {name}: a process that opens it by another name would overwrite what is written here", path.display())]
     SecondName {
         /// Which file.
@@ -52,7 +51,7 @@ pub enum DatabaseError {
         /// How it has another name.
         name: SecondName,
     },
-    /// The file is a database, or belongs to one, and is not to be written over.
+    /// The file is a database, or belongs to one, and must not be overwritten.
     #[error("{} is a database or belongs to one", path.display())]
     OwnFile {
         /// Which file.
@@ -77,7 +76,7 @@ pub enum DatabaseError {
     NoSpace {
         /// Which file.
         path: PathBuf,
-        /// Which of these: what the system said.
+        /// The error of the system, which tells the cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The work was ended before it was done.
@@ -91,7 +90,7 @@ pub enum DatabaseError {
     ForeignApplication {
         /// Which file.
         path: PathBuf,
-        /// What it says of itself.
+        /// The application that the file names.
         owner: String,
     },
     /// A newer version of this program wrote the file.
@@ -114,14 +113,13 @@ pub enum DatabaseError {
         /// The version that is needed.
         known: u32,
     },
-    /// Its personas were transferred to another database, and what is written here would be missing
-    /// there.
+    /// The personas were transferred to another database, so a write here would be missing there.
     #[error("{} was moved to another database", path.display())]
     Retired {
         /// Which file.
         path: PathBuf,
     },
-    /// Several processes cannot share a file there.
+    /// The file is on a file system on which processes cannot share it.
     #[error("{} lies on {file_system}, where several processes cannot share a WAL database without corrupting it", path.display())]
     RemoteFileSystem {
         /// Which file.
@@ -196,7 +194,7 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// What to do about it, where there is something to do.
+    /// What the user can do about the error, if anything.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnsafeLibrary { .. } => "build with the bundled SQLite, or link 3.51.3 or newer".into(),
@@ -233,7 +231,7 @@ impl DatabaseError {
         })
     }
 
-    /// Whether the same start can succeed a little later.
+    /// Whether a later start can succeed.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Held { .. } | Self::InUse { .. } | Self::Replaced { .. })
     }
@@ -278,7 +276,8 @@ impl DatabaseError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, report: error.to_string() },
             Some(ErrorCode::DiskFull) => Self::NoSpace { path, source: Box::new(error) },
-            // What cannot be opened is then what SQLite has to create: the WAL and its index.
+            // In this case SQLite failed to create a file beside the database: the WAL or its
+            // index.
             Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => {
                 Self::NoSpace { path, source: Box::new(error) }
             }

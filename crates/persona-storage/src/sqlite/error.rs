@@ -27,8 +27,8 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
     }
 }
 
-/// The same failure with what the system said of it, and as [`Error::Full`] where that means that
-/// there is no room. To be called while this was the connection's last failure.
+/// Adds the error of the system to a failure, and turns it into [`Error::Full`] if it means that
+/// there is no room. Must be called before the connection has another failure.
 pub(super) fn explain(connection: &Connection, error: Error) -> Error {
     match error {
         Error::Disk(cause) => match cause.downcast() {
@@ -39,7 +39,7 @@ pub(super) fn explain(connection: &Connection, error: Error) -> Error {
     }
 }
 
-/// The failure of a read with what the system said of it; as [`explain`].
+/// Adds the error of the system to the failure of a read; as [`explain`].
 pub(super) fn explain_read(connection: &Connection, error: Error) -> Error {
     match error {
         Error::Disk(cause) => Error::Disk(match cause.downcast() {
@@ -50,7 +50,7 @@ pub(super) fn explain_read(connection: &Connection, error: Error) -> Error {
     }
 }
 
-/// The same failure once more, for each of the requests that it took down together.
+/// A copy of a failure, for each of the requests that it concerns.
 pub(super) fn another(error: &Error) -> Error {
     match error {
         Error::Busy { what } => Error::Busy { what },
@@ -64,8 +64,8 @@ pub(super) fn another(error: &Error) -> Error {
     }
 }
 
-/// Whether a column holds what no program of ours writes there; strict tables leave no other
-/// reason.
+/// Whether a column has a value that this program never writes; with strict tables, only damage can
+/// be the reason.
 pub(super) fn is_of_a_value(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
     matches!(
@@ -84,7 +84,7 @@ pub(super) fn damage(what: String) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what))
 }
 
-/// A stored document that cannot be read.
+/// The error for a stored document that cannot be read.
 pub(super) fn damaged(invalid: &ValidationErrors) -> Error {
     Error::Damaged(format!("a stored document cannot be read: {invalid}"))
 }

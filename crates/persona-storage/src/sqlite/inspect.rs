@@ -1,6 +1,6 @@
-//! What can be told of a file without changing it: for `persona doctor`.
+//! Examines a file without changing it, for `persona doctor`.
 //!
-//! What lives here: reading. What must not: anything that creates, converts, copies back or
+//! What lives here: reading. What must not: anything that creates, converts, checkpoints or
 //! repairs.
 //!
 //! Start reading at [`contents`].
@@ -27,8 +27,7 @@ use crate::sqlite::tables::{feed, personas};
 /// where.
 const FIELD_ERRORS_MAX: usize = 10;
 
-/// How long a lock of another program is waited for: an examination must neither hang nor hold
-/// other processes up.
+/// Longest wait for a lock of another program, because an examination must not hang.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What the first page of a file of ours says.
@@ -45,7 +44,8 @@ pub struct FirstPage {
 ///
 /// # Errors
 ///
-/// It cannot be read, is no SQLite database, or is of another application or a newer version.
+/// The file cannot be read, is no SQLite database, or belongs to another application or a newer
+/// version.
 pub fn first_page(path: &Path) -> Result<Option<FirstPage>, DatabaseError> {
     let Some(header) = Header::read(path)? else { return Ok(None) };
     migrate::check_owner(path, &header)?;
@@ -77,12 +77,12 @@ pub fn compile_options() -> Result<Vec<String>, DatabaseError> {
     read().map_err(|error| DatabaseError::from_driver(Path::new(":memory:"), error))
 }
 
-/// How the settings of connections were found.
+/// The settings of connections, as they were read back.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ReadBack {
     /// How many settings were read, over all kinds of connection.
     pub settings: usize,
-    /// Those that are not as they should be, in words.
+    /// The wrong settings, in words.
     pub wrong: Vec<String>,
 }
 
@@ -97,8 +97,8 @@ pub fn read_back(settings: &Settings) -> Result<ReadBack, DatabaseError> {
         let connection = connection::open(settings, purpose, Arc::new(NoObserver))?;
         read_back_one(&connection, settings, purpose, &mut found)
             .map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
-        // A maintenance process checkpoints the WAL when it is the last to leave; an examination
-        // leaves everything as it is.
+        // The last connection of maintenance would checkpoint the WAL on close; an examination must
+        // not change the file.
         let keep_log = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         keep_log.map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
     }
@@ -132,15 +132,15 @@ fn read_back_one(
 /// How a file is opened for an examination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Presence {
-    /// There is a WAL beside it: others may be at work, or were killed. Opened like any other
-    /// reader.
+    /// There is a WAL: other processes may be running, or were killed. The file is opened like by
+    /// any reader.
     WithLog,
-    /// No process works with it. Opened without locks and without making the WAL and its index, so
-    /// that nothing changes.
+    /// No process uses the file. It is opened without locks and without creating the WAL and its
+    /// index, so that nothing changes.
     AtRest,
 }
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contents {
     /// Version of the schema.
@@ -169,7 +169,8 @@ pub fn contents(
     presence: Presence,
     full: bool,
 ) -> Result<Contents, DatabaseError> {
-    // Before the connection below, because it reads the first page with plain file calls.
+    // This comes before the connection below, because it reads the first page with plain file
+    // calls.
     let compared = if full { Some(check_in(&settings.path, presence)?) } else { None };
     let connection = match presence {
         Presence::WithLog => {
@@ -283,7 +284,7 @@ mod tests {
         let settings = Settings::new(folder.path().join("a b?c#d%20.db"));
         initialise(&settings).expect("a new file");
         assert!(first_page(&settings.path).expect("readable").is_some_and(|page| page.wal));
-        // Closed by a program that checkpoints the WAL and removes it.
+        // The file is closed by a connection that checkpoints the WAL and removes it.
         drop(
             rusqlite::Connection::open(&settings.path)
                 .and_then(|last| last.execute_batch("PRAGMA wal_checkpoint")),

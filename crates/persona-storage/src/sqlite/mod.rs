@@ -14,7 +14,7 @@
 //! - `start/`: a file is made ready: created, converted to WAL mode, migrated.
 //! - `maintenance/`: checkpoints, the disk reserve, expiry, the slow search for damage.
 //! - `files/`: names, owners and locks of files, without SQLite.
-//! - `check/`: whether a file holds what was acknowledged.
+//! - `check/`: the check of a file.
 //! - `backup/`: copies, made and put back.
 //! - `transfer/`: a file as one side of `persona move`.
 //! - `sync.rs`: syncs of the files ahead of those that SQLite makes itself.

@@ -1,8 +1,8 @@
-//! How far a long piece of work on a file is, and the way to end it early.
+//! The progress of long work on a file, and the way to end it early.
 
 use std::ops::ControlFlow;
 
-/// What is being done.
+/// A step of the work.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Step {
     /// Pages are copied.
@@ -20,19 +20,19 @@ pub enum Step {
     Comparing,
 }
 
-/// How far it is.
+/// The progress of the work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
-    /// What is being done.
+    /// The current step.
     pub step: Step,
-    /// How much of it is done.
+    /// How much of the step is done.
     pub done: u64,
-    /// How much of it there is, as far as that is known.
+    /// How much there is to do in the step, as far as known.
     pub total: u64,
 }
 
 impl Step {
-    /// What is being done, in words.
+    /// The step in words.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Copying => "copying",
@@ -44,7 +44,7 @@ impl Step {
         }
     }
 
-    /// What is counted, in the plural.
+    /// The unit of the count, in the plural.
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Copying => "pages",
@@ -55,6 +55,6 @@ impl Step {
     }
 }
 
-/// Is told how far the work is, often; a break ends it with [`super::DatabaseError::Interrupted`].
-/// It can be called on another thread than the one that does the work.
+/// Gets the progress often; a break ends the work with [`super::DatabaseError::Interrupted`]. It
+/// can be called on another thread than the one that does the work.
 pub type Watcher<'a> = dyn FnMut(Progress) -> ControlFlow<()> + Send + 'a;

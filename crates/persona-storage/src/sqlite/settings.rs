@@ -1,4 +1,4 @@
-//! What a user may choose about the file.
+//! The settings of a database file.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use persona_model::UnknownWord;
 
 use crate::write::IDEMPOTENCY_KEYS_MAX;
 
-/// What an acknowledged write survives.
+/// The durability class: what an acknowledged write survives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Durability {
     /// `synchronous=NORMAL`: every crash of a process; a power cut may take back the last moments,
@@ -31,7 +31,7 @@ impl Durability {
         }
     }
 
-    /// SQLite's number for it.
+    /// The value of SQLite's pragma `synchronous`.
     pub(super) const fn synchronous(self) -> i64 {
         match self {
             Self::Normal => 1,
@@ -58,19 +58,20 @@ impl FromStr for Durability {
     }
 }
 
-/// How the file is driven.
+/// The settings of a database file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// The database file. The write lock's lock file lies beside it.
     pub path: PathBuf,
     /// What an acknowledged write survives.
     pub durability: Durability,
-    /// How long SQLite's own lock is waited for when a program without the write lock holds it.
+    /// Longest wait for SQLite's own lock, if a program without the write lock holds it.
     pub busy_timeout: Duration,
-    /// How long a list, a search or another long read may take; an export has a least rate instead.
+    /// How long a list, a search or another long read may take; an export has a minimum rate
+    /// instead.
     pub read_timeout: Duration,
-    /// From how many pages in the WAL on the maintenance process checkpoints them. A page has 4,096
-    /// bytes.
+    /// Number of pages (of 4,096 bytes) in the WAL from which on the maintenance process makes a
+    /// checkpoint.
     pub wal_autocheckpoint: u32,
     /// Bytes of the disk that writes leave free: below, they are refused with
     /// [`crate::Error::Full`] before they begin.

@@ -44,7 +44,7 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, DatabaseError> {
-        // First, because what comes next makes the lock file where it is missing.
+        // The check comes first, because the next step creates a missing lock file.
         migrate::check(&read::open(&settings)?, &settings.path)?;
         let readers = Arc::new(Readers::new(settings.clone(), Arc::clone(&observer))?);
         let disk = Arc::new(Disk::of(&settings));
@@ -245,7 +245,7 @@ impl Store for SqliteStore {
                 Err(Error::Closed("the schema has another version"))
             }
         })?;
-        // Last, so that reads are known to work where only this is missing.
+        // Free space is checked last, so that this error means that reads work.
         let space = self.disk.space();
         if space.is_short() { Err(space.shortage()) } else { Ok(()) }
     }

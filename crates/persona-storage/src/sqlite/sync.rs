@@ -13,13 +13,13 @@ use std::ptr;
 
 use rusqlite::{Connection, ffi};
 
-/// Has the disk take everything that was written to the WAL and to the database file. A connection
-/// that has not opened the WAL yet has nothing to sync in it.
+/// Syncs the WAL and the database file. A connection that has not opened the WAL yet has nothing to
+/// sync in it.
 ///
 /// # Errors
 ///
-/// The code of SQLite for a failed sync, after which nothing is known of what the disk has: the
-/// system tells of a failure once, and the next sync succeeds without what was lost.
+/// The code of SQLite for a failed sync, after which the state of the disk is unknown: the system
+/// reports a failure once, and the next sync succeeds although pages were lost.
 pub(super) fn sync(connection: &Connection) -> rusqlite::Result<()> {
     for which in [ffi::SQLITE_FCNTL_JOURNAL_POINTER, ffi::SQLITE_FCNTL_FILE_POINTER] {
         let code = sync_one(connection, which);
@@ -31,7 +31,7 @@ pub(super) fn sync(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Syncs the file that this opcode names, if it is open, and tells SQLite's result.
+/// Syncs the file that this opcode names, if it is open, and returns SQLite's result code.
 fn sync_one(connection: &Connection, which: c_int) -> c_int {
     let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
     // SAFETY: the connection is open as long as it is borrowed, and is not used by another thread

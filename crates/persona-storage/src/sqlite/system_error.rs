@@ -12,11 +12,11 @@ use rusqlite::ffi::{self, ErrorCode};
 use rusqlite::{Connection, Error};
 use rustix::io::Errno;
 
-/// The same error with what the system said, and as `SQLITE_FULL` where that means that there is no
-/// room.
+/// Adds the error of the system to an error, and turns it into `SQLITE_FULL` if it means that there
+/// is no room.
 ///
-/// To be called before anything else is done with the connection: each further failure replaces the
-/// number.
+/// Must be called before anything else is done with the connection, because each further failure
+/// replaces the number.
 pub(super) fn explained(connection: &Connection, error: Error) -> Error {
     match told(connection, error) {
         Error::SqliteFailure(code, said)
@@ -28,8 +28,8 @@ pub(super) fn explained(connection: &Connection, error: Error) -> Error {
     }
 }
 
-/// The same error with what the system said. What only reads keeps its code: it needs no room, and
-/// no answer to a read says that there is none.
+/// Adds the error of the system to an error without changing its code, for reads: a read needs no
+/// room, so it is never answered that there is none.
 pub(super) fn told(connection: &Connection, error: Error) -> Error {
     match (error, errno_of(connection)) {
         (Error::SqliteFailure(code, said), Some(errno)) if is_of_the_system(code) => {
@@ -44,14 +44,14 @@ pub(super) fn told(connection: &Connection, error: Error) -> Error {
 }
 
 /// Whether SQLite notes a number of the system for this code: `sqlite3SystemError` in `sqlite3.c`.
-/// A read that met the end of a file is no failed call.
+/// A read at the end of a file is no failed call.
 fn is_of_the_system(code: ffi::Error) -> bool {
     matches!(code.code, ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
         && !matches!(code.extended_code, ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHORT_READ)
 }
 
-/// Whether a write failed for want of room. A failed sync is none, whatever its number: what the
-/// disk has is unknown then.
+/// Whether a write failed for lack of room. A failed sync never counts, whatever its number,
+/// because the state of the disk is unknown then.
 fn is_shortage(code: i32, errno: i32) -> bool {
     let is_write = matches!(
         code,

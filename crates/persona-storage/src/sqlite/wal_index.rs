@@ -36,10 +36,10 @@ const REGIONS: i64 = 2 * WAL_BYTES_MAX / 4096 / REGION_FRAMES;
 ///
 /// # Errors
 ///
-/// There is no room on the disk, or no memory. The connection can be used all the same.
+/// There is no room on the disk, or no memory. The connection can still be used.
 pub(crate) fn reserve(connection: &Connection) -> rusqlite::Result<()> {
-    // Has the connection open the WAL, if it has not yet; before, it does not know that the file is
-    // in WAL mode.
+    // This makes the connection open the WAL; before that, it does not know that the file is in WAL
+    // mode.
     connection.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode != "wal" {
@@ -56,7 +56,7 @@ pub(crate) fn reserve(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// Makes one region, and tells SQLite's result.
+/// Makes one region, and returns SQLite's result code.
 fn make(connection: &Connection, region: c_int) -> c_int {
     map(connection, region, Extend::Yes).map_or_else(|code| code, |_| ffi::SQLITE_OK)
 }
@@ -64,8 +64,8 @@ fn make(connection: &Connection, region: c_int) -> c_int {
 /// Words of the header, which the index begins with twice (SQLite, "WAL-mode File Format", section
 /// 2.1; `WalIndexHdr` in `sqlite3.c`).
 const HEADER_WORDS: usize = 12;
-/// Where its parts are: the version of the format, the number of commits, whether it is valid
-/// together with the size of a page, and its own checksum.
+/// The places of the parts of the header, in words: the version of the format, the number of
+/// commits, whether it is valid together with the size of a page, and its own checksum.
 const VERSION: usize = 0;
 const COMMITS: usize = 2;
 const VALID_AND_PAGE: usize = 3;
@@ -105,7 +105,7 @@ impl Header {
         self.0[COMMITS] == earlier.0[COMMITS].wrapping_add(commits)
     }
 
-    /// Whether SQLite itself takes it for a header (`walIndexTryHdr`).
+    /// Whether SQLite itself accepts the header (`walIndexTryHdr`).
     fn is_valid(&self) -> bool {
         // The byte `isInit` is the first one of its word in memory.
         let is_valid = self.0[VALID_AND_PAGE].to_ne_bytes()[0] == 1;

@@ -1,4 +1,4 @@
-//! What can be done to a token, and what that comes to: one pure function for all backends.
+//! Changes of tokens, decided by one pure function for all backends.
 
 use std::time::Duration;
 
@@ -16,45 +16,45 @@ pub const TOKENS_MAX: u64 = 100_000;
 /// than the request.
 pub const TOKEN_USE_EVERY: Duration = Duration::from_hours(1);
 
-/// What is to be done to a token.
+/// A change of a token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TokenChange {
-    /// Keeps a new one.
+    /// Stores a new token.
     Create(Token),
-    /// Ends one; both of its secrets do not count any more.
+    /// Ends a token; both of its secrets become invalid.
     Revoke {
         /// Its name or identity.
         which: String,
-        /// When.
+        /// The time of the revocation.
         at: Timestamp,
     },
-    /// Gives one another secret. The secret before counts until a time; the one before that does
-    /// not count any more.
+    /// Gives a token a new secret. The previous secret is valid until a time; the one before that
+    /// becomes invalid.
     Rotate {
         /// Its name or identity.
         which: String,
         /// The hash of the new secret.
         hash: TokenHash,
-        /// Until when the old secret counts.
+        /// Until when the previous secret is valid.
         previous_until: Timestamp,
-        /// When.
+        /// The time of the rotation.
         at: Timestamp,
     },
-    /// Forgets one, which ends it too.
+    /// Deletes a token, which ends it too.
     Delete {
         /// Its name or identity.
         which: String,
     },
-    /// Notes that one was used, unless that was noted within [`TOKEN_USE_EVERY`].
+    /// Records that a token was used, unless a use was recorded within [`TOKEN_USE_EVERY`].
     Use {
         /// Its identity.
         id: Uuid,
-        /// When.
+        /// The time of the use.
         at: Timestamp,
     },
 }
 
-/// Why a token is not changed as asked.
+/// The reason why a change of a token is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TokenError {
     /// No token has this name or identity.
@@ -66,26 +66,26 @@ pub enum TokenError {
     /// It was revoked, or its time is over.
     #[error("the token has ended")]
     Ended,
-    /// As many tokens are kept as may be.
+    /// There are [`TOKENS_MAX`] tokens already.
     #[error("{TOKENS_MAX} tokens are kept, which is the most")]
     TooMany,
 }
 
-/// What a change comes to.
+/// The decision on a change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Decision {
-    /// It is as asked already.
+    /// The token is already as wanted.
     Unchanged(Token),
-    /// A new token is kept.
+    /// A new token must be stored.
     Insert(Token),
-    /// A token is kept as it is now.
+    /// A token must be stored in this new state.
     Update(Token),
-    /// A token is forgotten.
+    /// A token must be removed.
     Remove(Token),
 }
 
 impl Decision {
-    /// The token that it is about, as it is then.
+    /// The token after the change, or the removed one.
     pub(crate) fn into_token(self) -> Token {
         match self {
             Self::Unchanged(token)
@@ -97,8 +97,8 @@ impl Decision {
 }
 
 impl TokenChange {
-    /// The name of the token that it is about, and its identity, as far as it says them. No
-    /// identity is a name, so at most one token has either.
+    /// The name and the identity of the token, as far as the change names them. No identity is a
+    /// name, so at most one token has either.
     pub(crate) fn subject(&self) -> (Option<&str>, Option<Uuid>) {
         match self {
             Self::Create(token) => (Some(&token.name), None),
@@ -109,13 +109,13 @@ impl TokenChange {
         }
     }
 
-    /// Whether it takes something away that requests could have with the token as it was.
+    /// Whether the change takes rights away from requests with the token.
     pub(crate) fn withdraws(&self) -> bool {
         !matches!(self, Self::Create(_) | Self::Use { .. })
     }
 }
 
-/// What a change of this token comes to, with so many tokens in the database.
+/// Decides a change of this token; `count` is the number of tokens in the database.
 pub(crate) fn decide(
     change: &TokenChange,
     found: Option<Token>,
@@ -149,8 +149,8 @@ pub(crate) fn decide(
     })
 }
 
-/// Whether a use at this time is noted already. A time that is far ahead was noted by a wrong
-/// clock.
+/// Whether a use at this time is recorded already. A recorded time far in the future came from a
+/// wrong clock and does not count.
 fn is_noted(token: &Token, at: Timestamp) -> bool {
     token.used_at.is_some_and(|used| {
         let apart = at.as_micros().saturating_sub(used.as_micros()).unsigned_abs();
@@ -159,7 +159,7 @@ fn is_noted(token: &Token, at: Timestamp) -> bool {
 }
 
 impl Token {
-    /// Whether a use at this time is to be noted.
+    /// Whether a use at this time must be recorded.
     pub fn use_is_due(&self, at: Timestamp) -> bool {
         !is_noted(self, at)
     }

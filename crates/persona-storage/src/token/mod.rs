@@ -1,4 +1,4 @@
-//! Access tokens: the text of a secret, what is kept of it, and what changes it.
+//! Access tokens: the text of a secret, the stored record, and its changes.
 //!
 //! What lives here: pure rules, the same for all backends. What must not: SQL, which is in
 //! `sqlite/tables/tokens.rs` and `postgres/tokens.rs`, and what a token permits, which is in

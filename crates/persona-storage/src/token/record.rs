@@ -1,4 +1,4 @@
-//! A token as it is kept.
+//! A token as it is stored.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,17 +23,17 @@ pub struct Token {
     pub hash: TokenHash,
     /// The secret before the last rotation, and until when it counts.
     pub previous: Option<(TokenHash, Timestamp)>,
-    /// What it permits.
+    /// The scope.
     pub scope: TokenScope,
     /// Whether a request with it may name another author.
     pub act_as: bool,
-    /// The owner that it is bound to.
+    /// The owner that the token is bound to.
     pub owner: Option<String>,
-    /// Whether it reads personas without an owner too.
+    /// Whether the token can also read personas without an owner.
     pub shared: bool,
     /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it does not count any more.
+    /// When the token expires.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ pub struct Token {
     pub used_at: Option<Timestamp>,
 }
 
-/// What a token permits; each permits what the one before does.
+/// The scope of a token; each includes the previous one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum TokenScope {
     /// To read.
@@ -52,27 +52,27 @@ pub enum TokenScope {
     Admin,
 }
 
-/// Whether a secret counts.
+/// Whether a secret is valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TokenState {
-    /// It counts.
+    /// The secret is valid.
     Live,
-    /// Its time is over.
+    /// The token, or the previous secret, has expired.
     Expired,
-    /// Its token was revoked.
+    /// The token was revoked.
     Revoked,
-    /// It belongs to another token.
+    /// The secret belongs to another token.
     Foreign,
 }
 
-/// What a look for the token of a secret finds.
+/// The result of a look for the token of a secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TokenLook {
     /// There is no token at all, not even an ended one.
     NoneKept,
     /// No token has this secret.
     Unknown,
-    /// Its token, which may have ended.
+    /// The token, which may have ended.
     Known(Arc<Token>),
 }
 
@@ -106,7 +106,7 @@ impl Token {
         })
     }
 
-    /// Whether a secret with this hash counts at this time.
+    /// The state of a secret with this hash at this time.
     pub fn state_of(&self, hash: &TokenHash, now: Timestamp) -> TokenState {
         let is_over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
         let previous_end =
@@ -122,13 +122,12 @@ impl Token {
         }
     }
 
-    /// Whether its newest secret counts at this time.
+    /// Whether the newest secret is valid at this time.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.state_of(&self.hash, now) == TokenState::Live
     }
 
-    /// The CRC-32 of everything that is kept of it: finds damage, and is no protection against a
-    /// forger.
+    /// The CRC-32 of the stored token: it detects damage, and is no protection against forgery.
     pub(crate) fn checksum(&self) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
         let time = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::as_micros);

@@ -27,19 +27,19 @@ const SECRET_BYTES: usize = PREFIX.len() + RANDOM_DIGITS + CHECKSUM_DIGITS;
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenSecret(String);
 
-/// The SHA-256 of a secret: what is kept of it, and what it is found by.
+/// The SHA-256 of a secret: it is stored, and tokens are found by it.
 ///
-/// A secret has 256 random bits, so there is nothing that a slow hash would make harder.
+/// A secret has 256 random bits, so a slow hash would not make guessing harder.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
-/// Why a text is no secret of a token.
+/// The reason why a text is no secret of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadSecret {
-    /// It has another form.
+    /// The text has another form.
     #[error("is no token: one has psk_ and {} letters and digits", SECRET_BYTES - PREFIX.len())]
     Form,
-    /// It is mistyped or cut off.
+    /// The text is mistyped or cut off.
     #[error("is mistyped: its checksum does not fit")]
     Checksum,
 }
@@ -77,7 +77,7 @@ impl TokenSecret {
         &self.0
     }
 
-    /// What is kept of it.
+    /// The hash of the secret, which is stored.
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.as_bytes()).into())
     }
@@ -94,7 +94,7 @@ impl TokenHash {
     ///
     /// # Errors
     ///
-    /// The text is none.
+    /// The text is no secret.
     pub fn of_secret(text: &[u8]) -> Result<Self, BadSecret> {
         let is_formed = text.len() == SECRET_BYTES
             && text.starts_with(PREFIX.as_bytes())
@@ -119,7 +119,7 @@ impl TokenHash {
         &self.0
     }
 
-    /// Whether both are the same, in a time that does not tell how much of them is.
+    /// Whether both are the same, in constant time, so that the time reveals nothing.
     pub fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

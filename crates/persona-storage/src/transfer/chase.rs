@@ -1,11 +1,10 @@
-//! Whether a copy comes nearer to the writers that it runs after.
+//! Decides whether a copy beside writers makes progress.
 
 use std::time::{Duration, Instant};
 
-/// How often it is looked how much is left: counting takes the source a moment.
+/// Time between two counts of the remaining lines, which cost the source a moment.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// After so many looks in a row at which as much was left as at the best one before, two minutes,
-/// it is in vain.
+/// Number of counts in a row without a new minimum after which the copy is given up: two minutes.
 const LOOKS_MAX: u32 = 8;
 
 /// A copy beside writers.
@@ -41,7 +40,7 @@ mod tests {
 
     use super::{Chase, LOOK_EVERY, LOOKS_MAX};
 
-    /// After how many looks, at which so much is left, it is given up.
+    /// After how many counts the copy is given up; `left` says how much is left at each.
     fn given_up_after(left: impl Fn(u32) -> u64) -> Option<u32> {
         let began = Instant::now();
         let mut chase = Chase::begin(began);

@@ -13,15 +13,15 @@ const CLOCKS_DIFFER_MAX_US: i64 = 120_000_000;
 pub(super) struct CopiedKeys {
     /// Time of the newest one; `None` before the first.
     newest: Option<i64>,
-    /// Those that are read again, because records with earlier times can still come, by their time
-    /// and key.
+    /// Records that will be read again, because records with earlier times can still appear; by
+    /// time and key.
     pub(super) recent: BTreeSet<(i64, String)>,
-    /// How many were copied.
+    /// Number of copied records.
     pub(super) count: u64,
 }
 
 impl CopiedKeys {
-    /// Where reading begins: what is older came long ago.
+    /// Where reading begins again; older records cannot appear any more.
     pub(super) fn begin(&self) -> (i64, String) {
         (
             self.newest.map_or(i64::MIN, |newest| newest.saturating_sub(CLOCKS_DIFFER_MAX_US)),

@@ -1,10 +1,10 @@
-//! Why a transfer did not come to its end.
+//! The errors of a transfer.
 
 use persona_model::PersonaId;
 
 use crate::{postgres, sqlite};
 
-/// Why nothing, or not everything, was transferred. The source is always as it was.
+/// The reason why nothing, or not everything, was transferred. The source is never changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// A file cannot be used.
@@ -73,8 +73,8 @@ pub enum TransferError {
         /// What the database said.
         reason: String,
     },
-    /// Processes of a server have a source on a database server open, and would go on acknowledging
-    /// what the target lacks.
+    /// Processes of a server have the source open, and would go on acknowledging writes that the
+    /// target lacks.
     #[error("{place} is in use by {process}")]
     SourceInUse {
         /// The source.
@@ -88,7 +88,7 @@ pub enum TransferError {
         /// The target.
         place: String,
     },
-    /// The source holds something that it cannot hold.
+    /// The source has invalid rows.
     #[error("{place} is damaged: {what}")]
     DamagedSource {
         /// The source.

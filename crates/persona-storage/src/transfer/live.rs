@@ -11,10 +11,10 @@ use super::{TransferError, verify};
 
 /// Longest time that writers are held up by a live transfer.
 const FENCE_MAX: Duration = Duration::from_secs(2);
-/// After this time no further step of the fence begins, so that the last one ends in time too.
+/// After this time no further step behind the fence begins, so that the last step ends in time.
 const FENCE_STEPS_MAX: Duration = Duration::from_millis(1500);
-/// Writers are held up only when copying and comparing what came since the last time took no longer
-/// than this: what came meanwhile is then quickly done.
+/// A fence is only tried when the last round of copying and comparing took no longer than this, so
+/// that the rest is done quickly.
 const ROUND_SHORT: Duration = Duration::from_millis(300);
 /// Most rounds before a fence: where writers are as quick as the copy, more rounds do not help.
 const ROUNDS_MAX: u32 = 20;
@@ -75,8 +75,8 @@ impl Work<'_, '_> {
         Ok(compared_to)
     }
 
-    /// Compares what was transferred since: lines, their personas, and all counts. Tells whether it
-    /// was in time.
+    /// Compares what was transferred since: lines, their personas, and all counts. Returns whether
+    /// it was in time.
     fn compare_rest(&mut self, after: i64, limit: Instant) -> Result<bool, TransferError> {
         self.compare_lines(after)?;
         let ids: Vec<_> = self.touched.iter().copied().collect();

@@ -21,24 +21,24 @@ use crate::{postgres, sqlite};
 /// A live transfer has caught up when no more lines than this are left: they take a few
 /// milliseconds.
 const CAUGHT_UP: usize = 100;
-/// What is to be transferred, and how.
+/// The plan of a transfer.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command, and they are independent of each other"
 )]
 pub struct Plan {
-    /// From where.
+    /// The source.
     pub from: Endpoint,
-    /// Where to.
+    /// The target.
     pub to: Endpoint,
-    /// Read everything, look at the target, change nothing.
+    /// Whether to read everything and check the target without changing anything.
     pub dry_run: bool,
-    /// The source is being written to meanwhile.
+    /// Whether the source is being written to meanwhile.
     pub live: bool,
-    /// The target may hold personas already.
+    /// Whether the target may have personas already.
     pub into_existing: bool,
-    /// Throw away what an earlier attempt left in the target.
+    /// Whether to remove what an earlier attempt left in the target.
     pub start_over: bool,
 }
 
@@ -255,8 +255,8 @@ impl Work<'_, '_> {
         what.map_or(Ok(()), |what| Err(TransferError::Clash { place, source_place, what }))
     }
 
-    /// Copies up to the end of the feed, or until it has caught up with the writers. Without a
-    /// limit it goes on as long as it comes nearer to them.
+    /// Copies up to the end of the feed, or until the copy has caught up with the writers. Without
+    /// a limit it goes on as long as it makes progress.
     pub(super) fn copy(&mut self, limit: Option<Instant>) -> Result<bool, TransferError> {
         let mut done = self.target.side().counts()?.since(self.start.before).changes;
         let mut chase = Chase::begin(Instant::now());

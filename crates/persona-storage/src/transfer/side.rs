@@ -1,4 +1,4 @@
-//! What a transfer needs of each of its two sides.
+//! The traits that a transfer needs of its two sides.
 
 use persona_model::PersonaId;
 
@@ -19,7 +19,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// What came to it.
+    /// The increase since an earlier count.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         Self {

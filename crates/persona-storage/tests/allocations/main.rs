@@ -20,9 +20,9 @@ use persona_storage::sqlite::{SqliteStore, WriteLock};
 use persona_storage::{Error, Loss, Observer, Operation, Store, Write, Written};
 use serde_json::{Value, json};
 
-/// Points of the short form, for each of the two ways to refuse.
+/// How many points of failure the short form tries, for each of the two ways to refuse memory.
 const POINTS: i64 = 40;
-/// A request that no transaction comes to.
+/// The number of a request for memory that no transaction reaches: nothing is refused.
 const NEVER: i64 = i64::MAX;
 /// Personas that the file has, by their numbers.
 const PATCHED: u8 = 1;
@@ -30,7 +30,7 @@ const PATCHED_TWICE: u8 = 2;
 const REPLACED: u8 = 3;
 const DELETED: u8 = 4;
 const STALE: u8 = 6;
-/// Which request of a round repeats another one.
+/// The index of the request of a round that repeats another request of the round.
 const REPETITION: usize = 4;
 
 /// Counts what was put into the queue.
@@ -46,7 +46,7 @@ impl Observer for Queued {
 /// What is stored of a persona: its members, and whether it is deleted.
 type States = BTreeMap<PersonaId, (Value, bool)>;
 
-/// How the change of a request shows.
+/// Tells by the stored states whether the change of a request was kept.
 type IsKept = Box<dyn Fn(&States) -> bool>;
 
 /// A request of a round.
@@ -132,7 +132,7 @@ async fn states(store: &SqliteStore, round: u64) -> States {
     states
 }
 
-/// What all rounds together came to.
+/// Counts over all rounds.
 #[derive(Default, Debug)]
 struct Figures {
     rounds: u64,
@@ -177,7 +177,7 @@ fn open(path: &Path) -> (Arc<SqliteStore>, Arc<Queued>) {
     (Arc::new(store.expect("it opens")), queued)
 }
 
-/// One round on a store of its own; how many requests for memory there were.
+/// Runs one round on a store of its own. Returns how many requests for memory there were.
 async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64 {
     figures.rounds += 1;
     let (store, queued) = open(path);
@@ -186,7 +186,7 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
         .into_iter()
         .map(|request| (request.write, request.is_kept))
         .unzip();
-    // While the write lock is held they queue up, so that they share a transaction.
+    // While the write lock is held the requests queue up, so that they share a transaction.
     let write_lock = WriteLock::open(path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
     let running: Vec<_> = writes
@@ -209,8 +209,8 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     }
     let asked = memory::relent(nth);
     let in_doubt = |number: &usize| matches!(answers[*number].0, Err(Error::OutcomeUnknown));
-    // What a repetition repeats may have been kept before, so it is in doubt whenever its
-    // transaction fails.
+    // The request that is repeated may have been kept earlier, so the repetition is in doubt
+    // whenever its transaction fails.
     if (0..answers.len()).filter(|number| *number != REPETITION).any(|number| in_doubt(&number)) {
         assert!(
             matches!(store.lost().await, Loss::Doubt | Loss::Writer),
@@ -221,7 +221,7 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     figures.compare(&answers, &states(&store, figures.rounds).await, "at once");
     store.close().await;
     drop(store);
-    // The last connection is gone, so the next one recovers the WAL.
+    // The last connection is closed, so the next connection recovers the WAL.
     let (store, _) = open(path);
     figures.compare(&answers, &states(&store, figures.rounds).await, "after a recovery of the log");
     store.close().await;

@@ -14,25 +14,25 @@ use rusqlite::ffi;
 type Allocate = unsafe extern "C" fn(c_int) -> *mut c_void;
 type Reallocate = unsafe extern "C" fn(*mut c_void, c_int) -> *mut c_void;
 
-/// SQLite's own functions.
+/// SQLite's own functions, which the functions below call.
 static REAL: OnceLock<(Allocate, Reallocate)> = OnceLock::new();
-/// Whether requests are counted.
+/// Whether requests for memory are counted.
 static COUNTS: AtomicBool = AtomicBool::new(false);
-/// Requests up to the one that is refused, that one included.
+/// Requests for memory up to and with the request that is refused.
 static LEFT: AtomicI64 = AtomicI64::new(0);
-/// Whether those behind it are refused too.
+/// Whether the requests after the refused one are refused too.
 static STAYS: AtomicBool = AtomicBool::new(false);
 
-/// Refuses the writer's n-th request for memory from now on, and those behind it where that is
-/// wanted.
+/// Refuses the writer's n-th request for memory from now on, and with `stays` all later requests
+/// too.
 pub fn refuse(nth: i64, stays: bool) {
     LEFT.store(nth, Ordering::SeqCst);
     STAYS.store(stays, Ordering::SeqCst);
     COUNTS.store(true, Ordering::SeqCst);
 }
 
-/// Refuses nothing more, and tells how many requests there were, when `nth` was asked to be
-/// refused.
+/// Ends the refusals. Returns how many requests for memory there were since [`refuse`] was called
+/// with this `nth`.
 pub fn relent(nth: i64) -> i64 {
     COUNTS.store(false, Ordering::SeqCst);
     nth - LEFT.load(Ordering::SeqCst)
@@ -50,7 +50,7 @@ fn is_refused() -> bool {
 
 extern "C" fn allocate(bytes: c_int) -> *mut c_void {
     match REAL.get() {
-        // SAFETY: SQLite's own function, called as SQLite calls it.
+        // SAFETY: this is SQLite's own function, called as SQLite calls it.
         #[expect(
             unsafe_code,
             reason = "SQLite's memory can be refused through its table of C functions only"
@@ -62,8 +62,8 @@ extern "C" fn allocate(bytes: c_int) -> *mut c_void {
 
 extern "C" fn reallocate(memory: *mut c_void, bytes: c_int) -> *mut c_void {
     match REAL.get() {
-        // SAFETY: SQLite's own function, called as SQLite calls it, with memory that `allocate` or
-        // this function got from it.
+        // SAFETY: this is SQLite's own function, called as SQLite calls it, with memory that
+        // `allocate` or this function got from SQLite.
         #[expect(
             unsafe_code,
             reason = "SQLite's memory can be refused through its table of C functions only"
@@ -73,7 +73,8 @@ extern "C" fn reallocate(memory: *mut c_void, bytes: c_int) -> *mut c_void {
     }
 }
 
-/// Puts the functions above in place of SQLite's. Before the first connection of the process.
+/// Puts the functions above in place of SQLite's. Has to be called before the first connection of
+/// the process.
 pub fn watch() {
     let mut methods = ffi::sqlite3_mem_methods {
         xMalloc: None,

@@ -1,4 +1,4 @@
-//! Files of ours to be checked, copied and damaged, and the ways to look at them.
+//! Database files to be checked, copied and damaged, and the ways to look at them.
 
 #![allow(dead_code, reason = "every test program uses another part")]
 
@@ -15,7 +15,7 @@ use persona_storage::sqlite::{
 use persona_storage::{NoObserver, Operation, Store};
 use serde_json::{Value, json};
 
-/// Makes a file look as version 4 left it.
+/// SQL that makes a file look as version 4 of the schema left it.
 pub const TO_VERSION_4: &str = concat!(
     "PRAGMA foreign_keys = OFF;",
     include_str!("to_version_8.sql"),
@@ -58,7 +58,7 @@ impl Folder {
         names
     }
 
-    /// Changes the database with SQL, as no program of ours would.
+    /// Changes the database with SQL, past the program and its write lock.
     pub fn change(&self, sql: &str) {
         let connection = rusqlite::Connection::open(self.database()).expect("it opens");
         connection.pragma_update(None, "foreign_keys", false).expect("a switch");
@@ -131,7 +131,7 @@ pub async fn patch(store: &SqliteStore, number: u8, members: &Value) {
         .expect("patched");
 }
 
-/// A watcher that lets the work go on.
+/// An observer of progress that never stops the work.
 pub fn go_on(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -140,7 +140,7 @@ pub fn check(path: &Path) -> Result<CheckReport, DatabaseError> {
     persona_storage::sqlite::check(path, &mut go_on)
 }
 
-/// The bodies of this many personas; `None` for those that are not there.
+/// The bodies of the first `personas` personas; `None` for those that do not exist.
 pub async fn bodies(path: &Path, personas: u8) -> Vec<Option<Vec<u8>>> {
     let store = open(path);
     let mut bodies = Vec::new();

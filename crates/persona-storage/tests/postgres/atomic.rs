@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::shared_database::{Database, create, open};
 
-/// More messages than a batch takes.
+/// An upper bound of the messages that a batch sends.
 const MESSAGES_MAX: u64 = 100;
-/// Changed by every batch.
+/// The numbers of the personas that every batch changes.
 const CHANGED: [u8; 2] = [1, 2];
 
 /// A batch that creates one persona, moves a handle between two, and changes another one.

@@ -19,13 +19,13 @@ struct Broken<'a> {
     wire: &'a Wire,
     store: &'a dyn Store,
     cut: &'a Trap,
-    /// What is written has this in it, and the connection breaks where it comes by.
+    /// A text that is in everything that is written. The connection breaks at a message with it.
     marker: String,
     persona: PersonaId,
 }
 
 impl Broken<'_> {
-    /// Sends a write while the trap waits for these words.
+    /// Sends a write while the trap waits for a message with these words.
     async fn write(&self, words: &str, request: Write) -> Written {
         self.wire.arm(self.cut.clone().of(words));
         let written = self.store.write(request).await;
@@ -42,7 +42,7 @@ impl Broken<'_> {
         })
     }
 
-    /// Returns how many lines these writes add to the feed.
+    /// Sends a write of every kind. Returns how many lines the writes add to the feed.
     async fn all_kinds(&self) -> usize {
         let document = document(json!({ "name": &self.marker }));
         let create = write(Operation::Create { id: self.persona, document });
@@ -63,7 +63,7 @@ impl Broken<'_> {
         assert_eq!((written.outcome, written.replayed), updated, "{:?}", self.cut);
         let replayed = self.store.write(with_a_key).await.expect("replayed");
         assert_eq!(replayed, Written { replayed: true, ..written });
-        // Changes nothing, and leaves only a record of its key.
+        // This patch changes nothing, and leaves only a record of its key.
         let key = format!("unchanged {}", self.marker);
         let written = self.write(&key, idempotent(self.patch(scenario), &key, 1)).await;
         let unchanged = (Outcome::Unchanged, false);
@@ -85,8 +85,8 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
     let database = Database::new();
     let wire = Wire::to(database.cluster.port());
     let url = wire.url(&database.name);
-    // The server never hears of it; the server does it and no client hears of that; its answer is
-    // lost.
+    // Three faults: the statement never reaches the server; the server runs the statement and its
+    // answer is lost; the answer to the commit is lost.
     let lost = Trap::at(Sender::Client, b'B', Fault::Before);
     let unheard = Trap::at(Sender::Client, b'S', Fault::After);
     let unanswered = Trap::at(Sender::Server, b'2', Fault::Before);
@@ -114,7 +114,7 @@ async fn a_database_that_goes_away_is_told_and_when_it_is_back_everything_goes_o
     let store = open(&url);
     store.write(create(1, json!({ "name": "Ada" }))).await.expect("created");
     cluster.stop();
-    // Nothing of this waits until the database is back, which it will be only afterwards.
+    // None of these requests waits until the database is back: it comes back only afterwards.
     let told = async {
         assert!(matches!(store.get(id(1)).await, Err(Error::Unreachable)));
         assert!(matches!(store.ready().await, Err(Error::Unreachable)));

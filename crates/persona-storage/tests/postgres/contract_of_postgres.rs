@@ -1,4 +1,4 @@
-//! The PostgreSQL backend keeps the contract: directly, and as through a pooler that knows no
+//! The PostgreSQL backend keeps the contract: directly, and with the settings for a pooler without
 //! sessions.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Requests by chance for `differential.rs`: one seed makes the same requests on every machine.
+//! Random requests for `differential.rs`: a seed makes the same requests on every machine.
 
 use persona_model::{
     Filter, HandleName, HandlePrefix, Kind, LabelName, LabelPrecondition, ListRequest, Owned,
@@ -39,7 +39,7 @@ const WORDS: [&str; 26] = [
     "ﬁne İ ı",
     "e\u{301}",
 ];
-/// The same tag in several cases, among others.
+/// Tags for the requests; among them the same tag in several cases.
 const TAGS: [&str; 11] =
     ["x", "X", "y", "Zebra", "ZEBRA", "ähre", "ÄHRE", "A\u{308}hre", "日本", "Straße", "STRASSE"];
 

@@ -1,7 +1,7 @@
 //! Long random sequences of every operation on SQLite and PostgreSQL at once: both answer the same,
 //! byte for byte.
 //!
-//! Both have the same clock and the same identities. Only the numbers of the feed differ: on
+//! Both stores have the same clock and the same identities. Only the numbers of the feed differ: on
 //! PostgreSQL they are those of transactions, with gaps. A failure names its seed and step;
 //! `PERSONA_DIFFERENTIAL="seed operations"` repeats a run, with more operations or with fewer.
 
@@ -18,16 +18,18 @@ use tokio::runtime::Runtime;
 
 use crate::dice::Dice;
 
-/// A run: so many parts, each with a seed of its own and so many operations on its pair of stores,
-/// few enough that histories stay short and handles, keys and revisions meet often.
+/// A run of several parts. Each part has its own seed, its own pair of stores and this many
+/// operations: few enough that histories stay short, and that handles, keys and revisions meet
+/// often.
 struct Run {
     first_seed: u64,
     parts: u64,
     operations_of_a_part: u64,
 }
 
-/// In four times as many operations there are 135 pairs of an operation and a kind of answer, and
-/// 146 of two filters of a list with a kind of answer. Of these it meets 128 and all.
+/// The run of every test. A run of four times as many operations meets 135 pairs of an operation
+/// and a kind of answer, and 146 triples of two filters of a list and a kind of answer; this run
+/// meets 128 of the pairs, and all of the triples.
 const SHORT: Run = Run { first_seed: 1, parts: 8, operations_of_a_part: 3_125 };
 const LONG: Run = Run { first_seed: 101, parts: 16, operations_of_a_part: 12_500 };
 /// Operations after which the WAL is checkpointed: a tenth of what makes reads wait.
@@ -50,7 +52,7 @@ fn same<T: PartialEq + Debug>(
     }
 }
 
-/// A page without its position, which has a number of the feed.
+/// Reads a page and leaves out its position, which contains a number of the feed.
 async fn list(store: &dyn Store, request: &ListRequest) -> Result<Page, Error> {
     store.list(request.clone()).await.map(|page| Page { position: None, ..page })
 }
@@ -172,7 +174,7 @@ impl Pair {
         }
     }
 
-    /// The whole feed without its numbers, and both exports.
+    /// Reads the whole feed without its numbers, and both exports.
     async fn whole(store: &dyn Store) -> Vec<String> {
         let changes = store.changes_after(0, usize::MAX).await.expect("readable");
         assert!(changes.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
@@ -236,7 +238,7 @@ fn sqlite_and_postgresql_answer_the_same_byte_for_byte_long() {
     run_all(&LONG);
 }
 
-/// All parts at a time: each waits for the other's database most of the time.
+/// Runs all parts at the same time: each waits for a database most of the time.
 fn run_all(all: &Run) {
     std::thread::scope(|scope| {
         (all.first_seed..all.first_seed + all.parts)
@@ -249,7 +251,7 @@ fn run_all(all: &Run) {
     });
 }
 
-/// What the run would not notice if its own dice were broken.
+/// Proves that the dice are deterministic, which the comparison itself would not notice.
 #[test]
 fn the_same_seed_makes_the_same_run() {
     let requests = |seed: u64| {

@@ -46,7 +46,7 @@ async fn every_copy_has_an_epoch_of_its_own_and_a_database_keeps_its_own_until_i
     let (once, twice, other) =
         (restored(&database), restored(&database), restored(&folder.path("other.db")));
     assert_eq!(epoch(&backup), of_backup, "a backup is read only");
-    // Put back by hand, as a file: nothing of ours is told of it before the next start.
+    // The file is put back by hand: the program does not know of that before the next start.
     let by_hand = |name: &str| {
         fs::copy(&backup, folder.path(name)).expect("copied");
         assert!(
@@ -118,7 +118,7 @@ fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_
     assert_ne!(epoch(), first);
 }
 
-/// The place in the feed is the same number, and means something else.
+/// After the restore the place in the feed has the same number, and means something else.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_move_is_not_continued_from_a_source_that_was_restored_meanwhile() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());

@@ -14,8 +14,8 @@ use crate::shared_database::{Database, LONG, create};
 async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     let database = Database::alone();
     let store = database.store();
-    // A handle is taken in a transaction that is not over, so a write that wants the handle has a
-    // number already and has to wait.
+    // An open transaction holds a handle, so a write that wants the handle has a number already and
+    // has to wait.
     let (blocker, connection) =
         tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
             .await
@@ -33,8 +33,8 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     })
     .await;
     store.write(create(2, json!({ "name": "Bea" }))).await.expect("created");
-    // The second is committed and in the table, with the higher number; the first can still come
-    // before it.
+    // The second write is committed and in the table, with the higher number; the first write can
+    // still be committed.
     assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "1");
     let early = store.changes_after(0, 100).await.expect("readable");
     blocker.batch_execute("ROLLBACK").await.expect("over");
@@ -71,13 +71,13 @@ async fn a_batch_that_waited_for_a_row_comes_behind_the_change_that_it_waited_fo
         let database = &database;
         wait_until("another transaction waits", LONG, move || database.sql(sql) == count)
     };
-    // It waits for the row without a number, and gets one when it has the row.
+    // The single write waits for the row without a number, and gets a number when it has the row.
     let single = tokio::spawn({
         let (store, patch) = (Arc::clone(&store), patch(2, "single"));
         async move { store.write(patch).await }
     });
     waiting("1").await;
-    // It gets a number with the first row, and then waits for the second one.
+    // The batch gets a number with the first row, and then waits for the second row.
     let batch = AtomicBatch::new(vec![patch(1, "batch"), patch(2, "batch")]).expect("a batch");
     let batch = tokio::spawn({
         let store = Arc::clone(&store);

@@ -15,7 +15,7 @@ const HOUR_US: i64 = 3_600_000_000;
 const STEP_US: i64 = 120_000_000;
 const STEPS_OF_AN_HOUR: i64 = HOUR_US / STEP_US;
 
-/// A maintenance process: removes what has expired and tells how many there were.
+/// A maintenance process: removes the expired records and returns how many it removed.
 type Maintenance = Box<dyn FnMut() -> u64>;
 
 /// Whether the creation with this key was answered from its record.
@@ -39,12 +39,12 @@ async fn records_are_forgotten_after_a_day_that_a_maintenance_process_saw(
     clock.advance_micros(HOUR_US / 60);
     assert_eq!((first(), maintenance()()), (0, 0));
     assert!(is_replayed(store, 1).await);
-    // What is recorded meanwhile is no older or younger for it.
+    // Records that are made meanwhile become no older or younger by the jump.
     assert!(!is_replayed(store, 2).await);
     clock.jump_micros(-28 * HOUR_US);
     assert_eq!(first(), 0);
-    // Twelve hours in small steps, twelve while no maintenance process runs, which count for
-    // nothing, and twelve more.
+    // Twelve hours in small steps; twelve hours while no maintenance process runs, which do not
+    // count; and twelve hours more.
     for _ in 0..12 * STEPS_OF_AN_HOUR {
         clock.advance_micros(STEP_US);
         assert_eq!(first(), 0);
@@ -55,11 +55,11 @@ async fn records_are_forgotten_after_a_day_that_a_maintenance_process_saw(
     assert_eq!((second(), third()), (0, 0));
     for _ in 0..11 * STEPS_OF_AN_HOUR {
         clock.advance_micros(STEP_US);
-        // Two maintenance processes see the same time.
+        // Two maintenance processes count the same time once.
         assert_eq!((second(), third()), (0, 0));
     }
     assert!(is_replayed(store, 1).await && is_replayed(store, 2).await);
-    // The count was begun when the first maintenance process saw the first record.
+    // The count began when the first maintenance process saw the first record.
     let mut removed = 0;
     for _ in 0..STEPS_OF_AN_HOUR + 2 {
         clock.advance_micros(STEP_US);
@@ -67,7 +67,7 @@ async fn records_are_forgotten_after_a_day_that_a_maintenance_process_saw(
     }
     assert_eq!(removed, 2);
     // The machine sleeps for a day, and the maintenance process wakes with it. A record that is
-    // written before the maintenance process looks again is as new as it was.
+    // written before the maintenance process next counts does not age by that day.
     clock.advance_micros(25 * HOUR_US);
     assert!(!is_replayed(store, 3).await, "a new record");
     assert_eq!((second(), third()), (0, 0), "a fresh record was forgotten");
@@ -76,7 +76,7 @@ async fn records_are_forgotten_after_a_day_that_a_maintenance_process_saw(
     assert!(is_replayed(store, 3).await);
 }
 
-/// A store on the same database for each call.
+/// Opens another store on the same database at each call.
 type Open<'a> = &'a dyn Fn() -> Box<dyn Store>;
 
 async fn what_a_fast_clock_kept_is_forgotten_like_the_rest(
@@ -84,8 +84,8 @@ async fn what_a_fast_clock_kept_is_forgotten_like_the_rest(
     clock: &TestClock,
     mut maintenance: Maintenance,
 ) {
-    // The clock of the first process is two days ahead, which it cannot know, and no maintenance
-    // process has looked yet.
+    // The clock of the first process is two days ahead. The process cannot know that, and no
+    // maintenance process has counted yet.
     clock.jump_micros(48 * HOUR_US);
     let store = open();
     assert!(!is_replayed(&*store, 1).await);
@@ -172,7 +172,8 @@ async fn on_postgresql_records_are_forgotten_after_a_day_that_a_maintenance_proc
     let maintenance = || {
         let maintenance = postgres::Maintenance::open(&settings, clock.clone()).expect("it opens");
         let mut maintenance = Some(maintenance);
-        // Its own runtime waits, which must not be done on a thread of this one.
+        // The maintenance process blocks on a runtime of its own, which must not be done on a
+        // thread of this runtime.
         let remove: Maintenance = Box::new(move || {
             tokio::task::block_in_place(|| {
                 maintenance.as_mut().expect("there").remove_expired().expect("removed")

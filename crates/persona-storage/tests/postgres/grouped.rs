@@ -1,6 +1,6 @@
-//! Writes that wait at the same time share transactions: the feed has a line for each of them, one
-//! that cannot go on holds up no other, and each has an outcome of its own, also when the
-//! connection breaks under all of them.
+//! Writes that wait at the same time share transactions: the feed has a line for each write, a
+//! write that cannot go on holds up no other, and each write has an outcome of its own, also when
+//! the connection breaks under all of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 /// Longest wait for something that happens by itself.
 const LONG: Duration = Duration::from_mins(1);
-/// Personas of each test, apart from the one that keeps the only connection of a process busy.
+/// Personas of each test, without the persona that keeps the only connection of a process busy.
 const MANY: u8 = 40;
 const BUSY: u8 = 201;
 
@@ -45,12 +45,12 @@ struct Setting {
 }
 
 impl Setting {
-    /// With so many connections.
+    /// A database on the shared server, and a process with this many connections.
     async fn with(pool_max: usize) -> Self {
         Self::on(Cluster::shared(), pool_max, Cluster::url).await
     }
 
-    /// On this server, over the way that a URL names.
+    /// The same on this server, which the process reaches by the way that a URL names.
     async fn on(
         cluster: &'static Cluster,
         pool_max: usize,
@@ -85,7 +85,7 @@ impl Setting {
             "BEGIN; SELECT 1 FROM persona_store.personas WHERE id = '{}' FOR UPDATE",
             id(BUSY)
         ));
-        // Another one each time: a write that changes nothing waits for no row.
+        // Each call sets another value: a write that changes nothing waits for no row.
         let busy = format!("busy {}", self.revision(BUSY).await);
         let busy = tokio::spawn(self.write(nickname(BUSY, &busy)));
         let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -108,8 +108,8 @@ impl Setting {
         async move { store.write(write).await }
     }
 
-    /// Transactions that made a second revision of the personas of the test, and lines of the feed
-    /// for such revisions.
+    /// The number of transactions that made a second revision of the personas of the test, and the
+    /// number of lines of the feed for such revisions.
     fn transactions(&self) -> (u32, u32) {
         let found = self.sql(&format!(
             "SELECT count(DISTINCT sequence / 1024), count(DISTINCT sequence)
@@ -134,7 +134,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// With a deadline that a busy machine does not reach.
+/// A write with a deadline that also a busy machine does not reach.
 fn patient(operation: Operation) -> Write {
     Write::new(operation, Instant::now() + LONG)
 }
@@ -167,14 +167,14 @@ async fn writes_that_wait_at_the_same_time_share_a_transaction_and_the_feed_has_
     let results = setting.together((1..=MANY).map(change).collect()).await;
     assert!(results.iter().all(|result| result.as_ref().is_ok_and(|written| !written.replayed)));
     let (transactions, lines) = setting.transactions();
-    // One that was about to join the queue comes in the next one.
+    // A write that was about to join the queue is in the next transaction.
     assert!(transactions <= 3, "{transactions} transactions for {MANY} writes");
     assert_eq!(lines, u32::from(MANY));
     let followed = setting.store.changes_after(before, 1000).await.expect("readable");
     let personas: BTreeSet<_> = followed.iter().map(|line| line.persona).collect();
     assert_eq!((followed.len(), personas.len()), (usize::from(MANY) + 1, usize::from(MANY) + 1));
     assert!(followed.windows(2).all(|lines| lines[0].sequence < lines[1].sequence));
-    // What they wrote beside the persona is there, and a repetition is known.
+    // The rows that the writes made beside the persona are stored, and a repetition is recognised.
     let found = |sql: &str| setting.sql(sql);
     assert_eq!(found("SELECT count(*) FROM persona_store.persona_tags WHERE tag = 'new'"), "14");
     assert_eq!(found("SELECT count(*) FROM persona_store.persona_tags WHERE tag = 'old'"), "27");
@@ -246,8 +246,8 @@ async fn each_write_of_a_shared_transaction_has_an_outcome_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_under_a_shared_transaction_loses_and_doubles_nothing() {
-    // The server never hears of it; the server does it and no client hears of that; its answer is
-    // lost.
+    // Three faults: the statement never reaches the server; the server runs the statement and its
+    // answer is lost; the answer to the commit is lost.
     let lost = Trap::at(Sender::Client, b'B', Fault::Before);
     let unheard = Trap::at(Sender::Client, b'S', Fault::After);
     let unanswered = Trap::at(Sender::Server, b'2', Fault::Before);

@@ -16,7 +16,7 @@ fn create(number: u8) -> Write {
     write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada" })) })
 }
 
-/// Fills the store with keys, and leaves it so.
+/// Fills the store with as many keys as it keeps.
 async fn fill(store: &dyn Store) {
     for number in 1..=3 {
         store
@@ -49,7 +49,7 @@ async fn a_file_keeps_so_many_keys() {
     let store =
         SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
     fill(&store).await;
-    // As the maintenance process does with those of yesterday: the oldest first.
+    // The maintenance process removes the oldest keys first in the same way.
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
     foreign.execute("DELETE FROM idempotency WHERE key = 'key 1'", []).expect("SQL");
     store.write(idempotent(create(5), "key 5", 5)).await.expect("there is room again");

@@ -1,5 +1,5 @@
-//! What needs a server of PostgreSQL: the store on it, moves to it and from it, and comparisons of
-//! it with SQLite.
+//! Tests that need a PostgreSQL server: of the store on it, of moves to it and from it, and of its
+//! likeness to SQLite.
 
 #[path = "../common/files.rs"]
 mod files;

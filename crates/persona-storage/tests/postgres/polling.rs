@@ -1,6 +1,6 @@
-//! Sixteen writers and one poller, for longer; and the control: on PostgreSQL a poller that goes on
-//! from the last time it saw misses changes, because a time is taken before it is known in which
-//! order transactions become visible.
+//! Sixteen writers and one poller. The control: a poller that goes on from the newest time that it
+//! saw misses changes on PostgreSQL, because a write takes its time before the order is known in
+//! which transactions become visible.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Short reads over PostgreSQL share a connection, without a difference for the reader.
+//! Short reads from PostgreSQL share a connection, and readers see no difference.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ async fn store(parameters: &str) -> (Arc<dyn Store>, String) {
     (Arc::new(store), database)
 }
 
-/// Reads the persona so many times at once.
+/// Reads the persona `count` times at once.
 async fn read_at_once(store: &Arc<dyn Store>, count: usize) {
     let mut reads: JoinSet<_> = (0..count)
         .map(|_| Arc::clone(store))
@@ -38,7 +38,7 @@ async fn read_at_once(store: &Arc<dyn Store>, count: usize) {
     }
 }
 
-/// The sessions of the store.
+/// The number of sessions that the store has in the server.
 fn sessions(database: &str) -> usize {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'reads'";
     Cluster::shared().sql(database, sql).parse().expect("a number")
@@ -48,8 +48,8 @@ fn sessions(database: &str) -> usize {
 async fn reads_at_once_need_one_connection_where_there_are_several() {
     let (store, database) = store("pool_max=8").await;
     read_at_once(&store, 64).await;
-    // One of the write and one of all reads, unless the reads took over the one that the write had
-    // given back.
+    // One session of the write and one of all reads, unless the reads took over the session of the
+    // write.
     assert!(sessions(&database) <= 2, "{} sessions", sessions(&database));
 }
 

@@ -24,7 +24,7 @@ impl Database {
         Self::on(Cluster::shared())
     }
 
-    /// On a server of its own: the transactions of other tests would be seen.
+    /// A database on a server of its own, where no transactions of other tests are seen.
     pub fn alone() -> Self {
         Self::on(Box::leak(Box::new(Cluster::start(&[]))))
     }
@@ -66,7 +66,7 @@ pub fn patch(members: serde_json::Value) -> Write {
     write(Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None })
 }
 
-/// Counts the writes that ever came into the queue.
+/// Counts the writes that ever entered the queue.
 #[derive(Default)]
 pub struct Queue(AtomicUsize);
 

@@ -1,5 +1,5 @@
 //! Commits that wait for a synchronous standby that is not there: only the server can end such a
-//! wait, and it must not be filled with them.
+//! wait, and waiting commits must not fill the server.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +12,13 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 const POOL_MAX: usize = 4;
-/// What may be left behind by that pool, and what the pool itself may have.
+/// Most sessions that may wait: those that a closed pool left behind, and those of the present
+/// pool.
 const WAITING_MAX: usize = 2 * POOL_MAX + POOL_MAX;
-/// More than fit, and each is tried again and again.
+/// More writes than fit into the pool; each is tried again and again.
 const WRITES: u8 = 24;
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long one more commit is waited for. Where no more may wait, none comes.
+/// How long the test waits for one more waiting commit. Where no more may wait, none comes.
 const NEXT_MAX: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,7 +49,8 @@ async fn commits_that_wait_for_an_absent_standby_do_not_pile_up_however_long_it_
         });
         create.deadline = Instant::now() + PATIENCE;
         writes.spawn(async move { store.write(create).await });
-        // One after the other, because those that wait at the same time share a commit.
+        // The writes are sent one after the other, because writes that wait at the same time share
+        // a commit.
         let (began, before) = (Instant::now(), most);
         while most == before && began.elapsed() < NEXT_MAX {
             most = most.max(waiting());
@@ -60,7 +62,7 @@ async fn commits_that_wait_for_an_absent_standby_do_not_pile_up_however_long_it_
         most = most.max(waiting());
     }
     assert!((POOL_MAX..=WAITING_MAX).contains(&most), "{most} commits wait");
-    // Without a standby to wait for, everything goes on.
+    // When the server has no standby to wait for, everything goes on.
     cluster.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
     cluster.sql("postgres", "SELECT pg_reload_conf()");
     let create = Operation::Create { id: id(WRITES), document: document(json!({ "name": "Bea" })) };

@@ -19,7 +19,8 @@ fn start(url: &str) -> Result<InitReport, DatabaseError> {
     initialise(&settings(url))
 }
 
-/// The error, which names the place and never the password, and has a hint.
+/// The error of a refused URL. Checks that it names the place and never the password, and has a
+/// hint.
 fn refused(url: &str) -> DatabaseError {
     let error = start(url).expect_err(url);
     assert!(error.hint().is_some() && !error.to_string().contains("secret"), "{error}");
@@ -203,7 +204,7 @@ async fn a_database_from_another_cluster_goes_on_with_its_feed() {
     let before = open();
     before.write(create(1)).await.expect("created");
     before.close().await;
-    // As if the transactions of the cluster that it was made in had had much higher numbers.
+    // The database looks as if it was made in a cluster with much higher transaction numbers.
     cluster
         .sql(&database, "UPDATE persona_store.changes SET sequence = sequence + 1000000000000000");
     assert!(start(&url).expect("ready").feed_advanced);
@@ -221,7 +222,7 @@ fn the_maintenance_process_removes_what_is_older_than_a_day_and_nothing_else() {
     let database = cluster.database();
     start(&cluster.url(&database)).expect("an empty database");
     let count = 5_000_000_000_000_i64;
-    // A day, and the two minutes that a count can be behind.
+    // A day, and the two minutes that a count of elapsed time can be behind, in microseconds.
     let kept = 86_400_000_000_i64 + 120_000_000;
     let insert = format!(
         "INSERT INTO persona_store.meta VALUES ('observed_us', '{count}');

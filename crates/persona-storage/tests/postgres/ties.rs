@@ -1,6 +1,6 @@
-//! Personas that were created at the same moment, as only several processes on PostgreSQL make
-//! them, have one order by relevance: the same on PostgreSQL, in a file that they were moved to,
-//! and page by page.
+//! Personas with the same time of creation, as only several processes on PostgreSQL make them, have
+//! one order by relevance: the same on PostgreSQL, in a file that they were moved to, and page by
+//! page.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use persona_storage::{NoObserver, Operation, Store};
 use persona_test_support::Cluster;
 use serde_json::json;
 
-/// In an order that is neither that of the identities nor its reverse. Four each have the word in
-/// the name, in a tag and in a text.
+/// The numbers of the personas in the order of creation, which is neither that of the identities
+/// nor its reverse. Four each have the word in the name, in a tag and in a text.
 const CREATED: [u8; 12] = [5, 2, 9, 12, 1, 7, 3, 11, 4, 10, 6, 8];
 
-/// One process after the other, each with the same time of day.
+/// Creates the personas by one process after the other, each with the same time of day.
 async fn create_at_one_moment(settings: &Settings) {
     for number in CREATED {
         let store = PostgresStore::open(
@@ -39,7 +39,7 @@ async fn create_at_one_moment(settings: &Settings) {
     }
 }
 
-/// A list, page by page.
+/// Reads a list page by page.
 async fn walk(store: &dyn Store, query: &str, sort: Sort, limit: usize) -> Vec<PersonaId> {
     let filter =
         Filter { search: Some(Search::parse(query).expect("a search")), ..Filter::default() };
@@ -53,7 +53,8 @@ async fn walk(store: &dyn Store, query: &str, sort: Sort, limit: usize) -> Vec<P
     }
 }
 
-/// Every list as it has to be: among equals the larger identity first, where the newest come first.
+/// Checks the order of every list: among equals the larger identity comes first where the newest
+/// come first.
 async fn check(store: &dyn Store, what: &str) {
     let ids = |numbers: &[u8]| numbers.iter().map(|number| id(*number)).collect::<Vec<_>>();
     let by_nearness = ids(&[12, 9, 6, 3, 10, 7, 4, 1, 11, 8, 5, 2]);

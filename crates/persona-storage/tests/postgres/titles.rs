@@ -1,5 +1,5 @@
-//! The words of name and tags, and those of the longer texts, are written apart: a change writes
-//! the rows of the words that it can change, and no others.
+//! The words of name and tags, and those of the longer texts, are in separate tables: a change
+//! writes only the rows of the words that it can change.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use persona_storage::{NoObserver, Operation, Store};
 use persona_test_support::Cluster;
 use serde_json::{Value, json};
 
-/// Which transaction wrote the words of titles, and which one those of texts.
+/// Tells which transaction wrote the words of titles, and which one those of texts.
 const WRITTEN_BY: &str = "SELECT (SELECT xmin FROM persona_store.persona_titles), (SELECT xmin FROM persona_store.persona_texts)";
 
 async fn patch(store: &dyn Store, members: Value) {
@@ -40,7 +40,7 @@ async fn a_change_writes_the_words_of_titles_or_of_texts_and_not_those_that_stay
     store.write(write(created)).await.expect("created");
 
     let mut before = cluster.sql(&database, WRITTEN_BY);
-    // What changes, and whether it writes the words of titles and those of texts.
+    // Each change, and whether it writes the words of titles and those of texts.
     let changes = [
         (json!({ "nickname": "Countess" }), true, false),
         (json!({ "tags": ["loom"] }), true, false),
@@ -61,7 +61,7 @@ async fn a_change_writes_the_words_of_titles_or_of_texts_and_not_those_that_stay
         before = after;
     }
 
-    // A term is in one part, several terms may be in several of them.
+    // One term is in titles or in texts; several terms may be in both.
     for text in ["countess", "grace loud", "loom harbour", "\"loud wizard\" countess", "c* loud"] {
         assert!(finds(&store, text).await, "{text}");
     }

@@ -1,5 +1,4 @@
-//! Several stores on one database: nothing is lost, nothing is done twice, and no request waits for
-//! ever.
+//! Several stores on one database: no write is lost or done twice, and no request waits for ever.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -13,10 +12,10 @@ use tokio::task::JoinSet;
 
 use crate::shared_database::{Database, LONG, Queue, create, open_observed, patch};
 
-/// Writes that one of 64 clients may see done before its own. In order of arrival it would be one
-/// of each other client; between the four stores the server chooses the next, and on a busy machine
-/// 110 were seen. A client that has its turn only when the others have ended sees five of each,
-/// 315.
+/// How many writes of others one of 64 clients may see done before its own. In order of arrival
+/// that would be one write of each other client; between the four stores the server chooses the
+/// next, and 110 were seen on a busy machine. A client that has its turn only after all others sees
+/// five of each, 315.
 const WAITED_FOR_MAX: usize = 3 * 63;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,8 +47,8 @@ async fn concurrent_writers_of_four_stores_lose_nothing_and_all_get_their_turn()
     let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
     assert_eq!(body["extensions"].as_object().expect("an object").len(), 64 * 5);
     assert!(most_waited_for <= WAITED_FOR_MAX, "a write waited for {most_waited_for} others");
-    // A write that comes second notices it by the condition in the statement. Were that gone, the
-    // key of the revisions would catch it, but as an error that rolls back.
+    // The second of two writes is noticed by the condition in the statement. Without the condition
+    // the key of the revisions would notice it, but as an error that rolls back.
     for store in stores {
         store.close().await;
     }
@@ -130,8 +129,8 @@ async fn a_dropped_request_is_withdrawn_while_it_waits_and_done_after_its_turn_h
         let store = Arc::clone(&store);
         tokio::spawn(async move { store.write(patch(json!({ "extensions": { key: 1 } }))).await })
     };
-    // The first has its turn and waits for the row; the second waits for its turn. Both clients go
-    // away.
+    // The first write has the turn and waits for the row; the second waits for the turn. Both
+    // clients go away.
     let first = spawn("first");
     let waiting = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -171,8 +170,8 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
         seen.push(answer.id);
     }
     assert_eq!(seen, (1..=255).map(id).collect::<Vec<_>>());
-    // One that is not read to its end is not in the way of others, and closing cuts it off with a
-    // word. It does not fit into the queue.
+    // An export that is not read to its end does not hold up others, and closing the store cuts it
+    // off with an error. The export does not fit into the queue.
     let large = "x".repeat(200_000);
     for number in 1..=12 {
         let restore = Operation::Undelete { id: id(number), precondition: Precondition::Any };

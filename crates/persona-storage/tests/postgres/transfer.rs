@@ -1,5 +1,5 @@
-//! Moves between SQLite and PostgreSQL: everything arrives, however often it is interrupted, and
-//! what does not is noticed.
+//! Moves between SQLite and PostgreSQL: everything arrives, however often a move is interrupted,
+//! and a difference is noticed.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
             move || {
                 let mut done = false;
                 transfer(&plan, &mut |progress| {
-                    // All is copied, and nothing was compared.
+                    // At this step all is copied, and nothing was compared.
                     if progress.step == persona_storage::sqlite::Step::Comparing && !done {
                         done = true;
                         Cluster::shared().sql(&database, &fault);

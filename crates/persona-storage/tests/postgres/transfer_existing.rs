@@ -15,7 +15,7 @@ use persona_storage::{NoObserver, Operation, Store, Write};
 use persona_test_support::Cluster;
 use serde_json::{Value, json};
 
-/// All that a database has, as one digest.
+/// SQL for one digest of everything in a database.
 const EVERYTHING: &str = "SELECT md5(string_agg(row, '|' ORDER BY row)) FROM (
     SELECT t::text FROM persona_store.about AS t UNION ALL SELECT t::text FROM persona_store.personas AS t
     UNION ALL SELECT t::text FROM persona_store.persona_tags AS t UNION ALL SELECT t::text FROM persona_store.persona_titles AS t UNION ALL SELECT t::text FROM persona_store.persona_texts AS t
@@ -26,7 +26,7 @@ fn create(number: u8, members: Value) -> Write {
     write(Operation::Create { id: id(number), document: document(members) })
 }
 
-/// A file that these requests were made to.
+/// A file to which these writes were made.
 async fn file_of(path: &Path, requests: Vec<Write>) -> String {
     initialise(&files::settings(path)).expect("a file");
     let store = files::open(path);
@@ -37,7 +37,8 @@ async fn file_of(path: &Path, requests: Vec<Write>) -> String {
     name_of(path)
 }
 
-/// A database that has a persona with a handle, made by a request with a key; its name and its URL.
+/// A database that has a persona with a handle, made by a request with a key. Returns the
+/// database's name and URL.
 async fn filled_database(cluster: &Cluster) -> (String, String) {
     let name = cluster.database();
     let url = cluster.url(&name);
@@ -56,7 +57,7 @@ async fn what_both_sides_have_is_named_before_anything_is_moved() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     let (name, url) = filled_database(cluster).await;
     let before = cluster.sql(&name, EVERYTHING);
-    // More than is looked at in one go, and the one that clashes is the last.
+    // More personas than the move looks at in one step; the persona that clashes is the last.
     let others = || (10..=250).map(|number| create(number, json!({ "name": "other" })));
     let clashes = [
         (
@@ -135,7 +136,7 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
         let adding = adding.clone();
         move || {
             let until_compared = &mut |progress: persona_storage::sqlite::Progress| {
-                // Everything is there, the keys too.
+                // At this step everything was copied, the keys too.
                 if progress.step == persona_storage::sqlite::Step::Comparing
                     && progress.done == progress.total
                     && progress.total > 0
@@ -150,7 +151,7 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
     let interrupted = interrupted.join().expect("no panic").expect_err("interrupted");
     assert!(matches!(interrupted, TransferError::Interrupted { .. }), "{interrupted}");
     assert_ne!(cluster.sql(&name, EVERYTHING), before);
-    // Of another source, which is refused: what is left is what was there before.
+    // A move from another source is refused: the rest of the interrupted move stays as it was.
     let other =
         file_of(&folder.path("other.db"), vec![create(3, json!({ "name": "x", "handle": "ada" }))])
             .await;
@@ -167,7 +168,7 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
 async fn records_that_are_added_are_as_fresh_as_the_count_of_the_target_says() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     let (name, url) = filled_database(cluster).await;
-    // The target has counted for much longer than the source.
+    // The target has counted far more elapsed time than the source.
     let count = "SELECT max(at) + 10 * 86400000000 FROM persona_store.idempotency";
     cluster.sql(
         &name,
@@ -182,7 +183,8 @@ async fn records_that_are_added_are_as_fresh_as_the_count_of_the_target_says() {
     let old = "SELECT count(*) FROM persona_store.idempotency
                WHERE at < (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us')";
     assert_eq!(cluster.sql(&name, old), "1", "only the one that was there is ten days old");
-    // Into an empty one and back: the count begins at what was moved.
+    // Into an empty database and back: the count of elapsed time begins at the count that was
+    // moved.
     let empty = cluster.database();
     go(&plan(&file, &cluster.url(&empty))).expect("moved");
     let counted = "SELECT (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us')

@@ -1,4 +1,4 @@
-//! Moves that are killed: at random times, at each of their steps, and in their last moment. They
+//! Moves that are killed: at random times, at each of their steps, and at their last moment. They
 //! go on, and nothing is lost or there twice.
 
 use std::ops::ControlFlow;
@@ -21,12 +21,13 @@ use serde_json::json;
 
 /// How often a move is killed at random times.
 const KILLS: u32 = 20;
-/// What tells a process of this program that it is to move something.
+/// The environment variable that tells a process of this test program what to move.
 const CHILD: &str = "PERSONA_TEST_MOVE";
 /// Longest wait for something that happens by itself.
 const LONG: Duration = Duration::from_mins(1);
 
-/// What a process of the tests below does: it moves, and kills itself at a step, if it is told one.
+/// The work of a child process of the tests below: it moves, and kills itself at a step if the
+/// variable names one.
 #[test]
 #[ignore = "the other process of the tests below, and nothing without them"]
 #[expect(
@@ -59,8 +60,8 @@ fn child(from: &str, to: &str, live: bool, killed_at: u32) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
 }
 
-/// Moves with a process that is killed after random times, until one comes through; tells how often
-/// it was killed.
+/// Moves with a process that is killed after random times, until one process comes to its end.
+/// Returns how often a process was killed.
 fn move_killed(from: &str, to: &str, kills: u32) {
     let mut seed = 7_u64;
     let mut killed = 0;
@@ -75,7 +76,7 @@ fn move_killed(from: &str, to: &str, kills: u32) {
         child.wait().expect("a child");
         killed += 1;
     }
-    // The server may not have noticed yet that the last one is gone.
+    // The server may not have noticed yet that the last process is gone.
     let mut refused = None;
     wait_at_most(LONG, || match transfer(&plan(from, to), &mut go_on) {
         Ok(_) | Err(TransferError::FileExists { .. } | TransferError::NotEmpty { .. }) => Some(()),
@@ -91,7 +92,7 @@ fn move_killed(from: &str, to: &str, kills: u32) {
 async fn a_move_that_is_killed_again_and_again_arrives_complete() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     fill(&folder.database()).await;
-    // Enough that there is something to kill it at.
+    // Enough personas that a kill can meet the move.
     let store = files::open(&folder.database());
     for round in 0..3000_usize {
         files::patch(&store, [1, 2, 3, 4][round % 4], &json!({ "extensions": { "round": round } }))
@@ -115,9 +116,9 @@ async fn a_move_that_is_killed_again_and_again_arrives_complete() {
     assert!(check(&back).expect("a file").is_sound());
 }
 
-/// Moves, and kills the process at its first step, the next at its second, and so on, until one
-/// comes to its end; tells how many were killed. The server may not have noticed yet that the last
-/// one is gone, so one that is refused is not counted.
+/// Moves, and kills the process at its first step, the next process at its second, and so on, until
+/// one comes to its end. Returns how many were killed. The server may not have noticed yet that the
+/// last process is gone, so a process that is refused is not counted.
 fn move_killed_at_each_step(from: &str, to: &str) -> u32 {
     let deadline = Instant::now() + LONG;
     let mut step = 1;
@@ -133,7 +134,8 @@ fn move_killed_at_each_step(from: &str, to: &str) -> u32 {
     }
 }
 
-/// Counts up in a persona, a little slower than as fast as it can, until that is refused.
+/// Writes rising counts into a persona, with a short pause between two writes, until a write is
+/// refused.
 fn count_slowly(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<u32> {
     let store = Arc::clone(store);
     tokio::spawn(async move {
@@ -149,8 +151,8 @@ fn count_slowly(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<u32> {
     })
 }
 
-/// Every revision from the first to the newest is there once, so nothing was lost and nothing was
-/// done twice.
+/// Checks that every revision from the first to the newest exists once, so nothing was lost and
+/// nothing was done twice.
 async fn assert_whole(store: &dyn Store, acknowledged: u32) {
     assert_counted_to(store, acknowledged).await;
     let newest = store.get(id(1)).await.expect("readable").expect("there").revision.number();
@@ -167,7 +169,7 @@ async fn assert_whole(store: &dyn Store, acknowledged: u32) {
 async fn a_live_move_that_is_killed_at_each_of_its_steps_loses_nothing_and_does_nothing_twice() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     fill(&folder.database()).await;
-    // More than fits one batch.
+    // More personas than one batch of the move takes.
     let store = files::open(&folder.database());
     for round in 0..100 {
         files::patch(&store, 2, &json!({ "description": format!("{round} ").repeat(30_000) }))
@@ -187,7 +189,7 @@ async fn a_live_move_that_is_killed_at_each_of_its_steps_loses_nothing_and_does_
             .expect("it opens");
     assert_whole(&server, acknowledged).await;
     file.close().await;
-    // And back, out of a database that is written to.
+    // The move back, out of a database that is written to.
     let server: Arc<dyn Store> = Arc::new(server);
     let counting = count_slowly(&server);
     let back = folder.path("back.db");
@@ -216,7 +218,7 @@ async fn a_live_move_that_is_killed_between_the_end_of_the_source_and_the_start_
     let before = content_of_file(&folder.database(), "created_at").await;
     let database = cluster.database();
     let (from, to) = (name_of(&folder.database()), cluster.url(&database));
-    // It has begun, and ends before anything was copied.
+    // The move has begun, and ends before anything was copied.
     let began = tokio::task::spawn_blocking({
         let (from, to) = (from.clone(), to.clone());
         move || child(&from, &to, true, 1).wait().expect("a child")

@@ -1,5 +1,5 @@
-//! The end of a live move: what is acknowledged while it lasts is in the target, or was not
-//! acknowledged; and rows of a file are in order of creation, whenever they came.
+//! The end of a live move: a write that is acknowledged during the move is in the target. The rows
+//! of a file are in order of creation, whenever they came.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -22,8 +22,8 @@ use rusqlite::Connection;
 use serde_json::json;
 use tokio::runtime::Handle;
 
-/// How long a step of a move waits for the write that is made at it: several such waits fit into
-/// the time of a fence.
+/// How long a step of a move waits for the write that is made at this step: several such waits fit
+/// into the time of a fence.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a write may wait for its turn.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ fn server_at(url: &str, clock: Arc<TestClock>) -> PostgresStore {
     PostgresStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens")
 }
 
-/// Counts up in persona 1.
+/// Writes the counts up to `to` into persona 1.
 async fn count(store: Arc<dyn Store>, to: u32) -> bool {
     let patch = Patch::merge(json!({ "extensions": { "count": to } })).expect("a patch");
     let mut one_more =
@@ -46,8 +46,8 @@ async fn count(store: Arc<dyn Store>, to: u32) -> bool {
     store.write(one_more).await.is_ok()
 }
 
-/// Moves, with a write at every step of it, as long as none is waiting; tells what came of the
-/// move, and how many writes were acknowledged.
+/// Moves, with a write at every step of the move as long as no write is waiting. Returns what came
+/// of the move, and how many writes were acknowledged.
 async fn transfer_with_a_write_at_each_step(
     plan: Plan,
     store: Arc<dyn Store>,
@@ -73,8 +73,8 @@ async fn transfer_with_a_write_at_each_step(
     transferred.await.expect("no panic")
 }
 
-/// A writer that has another write lock than the move, because its file was removed, and one that
-/// has the same.
+/// Two writers: one has another write lock than the move, because the lock's file was removed; one
+/// has the same lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_during_a_live_move_is_in_the_target_with_the_write_lock_and_without_it()
  {
@@ -126,7 +126,7 @@ async fn what_is_acknowledged_during_a_live_move_back_is_in_the_target() {
     assert!(check(&back).expect("a file").is_sound());
 }
 
-/// Records of keys that are as new as can be, each of a request for persona 1.
+/// Adds records of keys with the present time, each of a request for persona 1.
 fn add_keys(path: &Path, count: u32) {
     let connection = Connection::open(path).expect("it opens");
     let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
@@ -137,7 +137,8 @@ fn add_keys(path: &Path, count: u32) {
     connection.execute(sql, [count]).expect("inserted");
 }
 
-/// Writers wait for what came meanwhile, and not for every request of the last minute.
+/// At the end of a move writers wait for the copy of what came meanwhile, and not of every request
+/// of the last minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_move_copies_each_record_of_a_key_once_however_many_are_new() {
     const KEYS: u32 = 20_000;
@@ -175,9 +176,9 @@ async fn create(store: &PostgresStore, number: u8) {
         .expect("created");
 }
 
-/// The clocks of two machines that write to one database differ, so the feed has another order than
-/// that of creation: of what was there before a move, of what came while it was interrupted, and of
-/// both together.
+/// The clocks of two machines that write to one database differ, so the order of the feed is not
+/// that of creation: among the personas from before a move, among those that came while the move
+/// was interrupted, and among both together.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_file_are_in_order_of_creation_whenever_they_came() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());

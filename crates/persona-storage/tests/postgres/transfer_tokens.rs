@@ -1,4 +1,5 @@
-//! Access tokens in moves: they go along, and are never mixed with those of another database.
+//! Access tokens in moves: they are moved with the personas, and are never mixed with the tokens of
+//! another database.
 
 use persona_model::Timestamp;
 use persona_storage::postgres;
@@ -83,7 +84,7 @@ async fn a_database_with_tokens_of_its_own_keeps_them_and_gets_no_others() {
     let server = shared_database::open(&url);
     server.change_token(TokenChange::Create(own.clone())).await.expect("created");
     let from = name_of(&folder.database());
-    // Without personas it would be taken over, and its token be replaced.
+    // Without a persona the target would be taken over, and its token be replaced.
     let refused = go(&plan(&from, &url)).expect_err("refused");
     assert!(
         matches!(&refused, TransferError::OtherToken { name, .. } if name == "own"),

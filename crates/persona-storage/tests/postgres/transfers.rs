@@ -1,4 +1,5 @@
-//! Moves, a store that has everything that can be moved, and all that can be read of one.
+//! Runs of moves, a store with everything that can be moved, and everything that can be read of a
+//! store.
 
 #![allow(dead_code, reason = "every test program uses another part")]
 
@@ -39,12 +40,12 @@ pub fn name_of(path: &Path) -> String {
 
 pub fn go(plan: &Plan) -> Result<TransferReport, TransferError> {
     let plan = plan.clone();
-    // Not from within a task of the test.
+    // The move runs on a thread of its own, because it must not block a task of the test.
     std::thread::spawn(move || transfer(&plan, &mut go_on)).join().expect("no panic")
 }
 
-/// Everything that a store has: history, deleted and restored ones, merges, handles that went from
-/// one to another, records of repeated requests, CJK texts and large documents.
+/// Fills a store with everything that it can have: history, deleted and restored personas, merges,
+/// handles that changed their persona, records of repeated requests, CJK texts and large documents.
 pub async fn fill(path: &Path) {
     files::fill(path, PERSONAS).await;
     let store = files::open(path);
@@ -188,7 +189,7 @@ pub async fn repeat(store: &dyn Store, number: u8) -> bool {
     store.write(again).await.expect("answered").replayed
 }
 
-/// Writes this count into a persona.
+/// Writes this count into a persona, one revision for each number.
 pub async fn count_to(store: &dyn Store, count: u32) -> Result<Written, Error> {
     let patch = Patch::merge(json!({ "extensions": { "count": count } })).expect("a patch");
     let operation =
@@ -196,7 +197,8 @@ pub async fn count_to(store: &dyn Store, count: u32) -> Result<Written, Error> {
     store.write(write(operation)).await
 }
 
-/// Counts up in a persona until that is refused; how often it was acknowledged, and the refusal.
+/// Writes rising counts into a persona until a write is refused. Returns how often a write was
+/// acknowledged, and the refusal.
 pub fn count_until_refused(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<(u32, Error)> {
     let store = Arc::clone(store);
     tokio::spawn(async move {

@@ -1,10 +1,10 @@
 //! Databases that an earlier version of this program made, on both backends: nothing in them is
-//! taken for damage, they are brought up to date, and are changed and moved like any other.
+//! taken for damage, they are brought up to date, and they are changed and moved like any other.
 //!
-//! `version-5.sqlite` and `version-2.sql` were made by the command line of that version
-//! with the same commands: five personas with history, numbers beyond 2^53, and words and tags of
-//! every kind that later versions see otherwise. The command line of version 6 made
-//! `version-6.sqlite` of the first one, and gave the fourth persona the nickname `Nordwind`.
+//! `version-5.sqlite` and `version-2.sql` were made by the command line of that version with the
+//! same commands: five personas with history, numbers beyond 2^53, and words and tags of every kind
+//! that later versions treat differently. The command line of version 6 made `version-6.sqlite` out
+//! of `version-5.sqlite`, and gave the fourth persona the nickname `Nordwind`.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -29,7 +29,7 @@ const FILE_OF_VERSION_6: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/version-6.sqlite");
 const OLD_SERVER: &str = include_str!("version-2.sql");
 
-/// Makes a database of version 3, which kept all words in one table, of one of version 6.
+/// SQL that turns a database of version 6 into one of version 3, which kept all words in one table.
 const TO_VERSION_3: &str = "
     CREATE TABLE persona_store.persona_search (
         persona UUID NOT NULL,
@@ -51,7 +51,7 @@ const TO_VERSION_3: &str = "
     CREATE UNIQUE INDEX personas_by_handle ON persona_store.personas (handle);
     UPDATE persona_store.about SET schema_version = 3";
 
-/// What RFC 8785 alone makes of the first persona at its last revision, where both numbers are
+/// The hash by RFC 8785 alone of the first persona at its last revision, where both numbers are
 /// rounded.
 const ROUNDED: &str = "884f4fb6dbd8d7c3";
 
@@ -62,7 +62,7 @@ fn old_file() -> Folder {
     folder
 }
 
-/// A database with what the old version had in it, not yet brought up to date, by URL.
+/// The URL of a database with what the old version had in it, not yet brought up to date.
 fn old_server(cluster: &Cluster) -> String {
     let database = cluster.database();
     cluster.sql(&database, OLD_SERVER);
@@ -97,8 +97,8 @@ async fn patched(store: &dyn Store, members: Value) -> String {
     hash_of(&store.write(write(operation)).await.expect("patched").representation)
 }
 
-/// The old hash stays with what was written under it; what is written from now on tells the numbers
-/// apart.
+/// Checks that the old hash stays with what was written under it, and that new writes tell the
+/// numbers apart.
 async fn assert_goes_on_with_exact_hashes(store: &dyn Store) {
     let before = store.get(id(1)).await.expect("readable").expect("it is there");
     let body: Value = serde_json::from_slice(&before.body).expect("JSON");
@@ -113,7 +113,7 @@ async fn assert_goes_on_with_exact_hashes(store: &dyn Store) {
     assert_ne!(other, hash_of(&before), "the same document as before, with a hash of today");
 }
 
-/// What is found by words and tags as today's rules see them, by the number of each persona.
+/// Checks what is found by words and tags after today's rules, by the number of each persona.
 async fn assert_is_found_by_the_rules_of_today(store: &dyn Store) {
     let list = async |search: Option<&str>, tags: &[&str]| {
         let search = search.map(|text| Search::parse(text).expect("a search"));
@@ -170,7 +170,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     assert!(check(&folder.database()).expect("it can be read").is_sound());
     let copy = check(&folder.path("persona.db-before-version-12")).expect("it can be read");
     assert!(copy.is_sound() && copy.schema_version == 5, "{copy:?}");
-    // No write merges segments of an index, as before.
+    // A write does not merge segments of an index.
     let connection = rusqlite::Connection::open(folder.database()).expect("it opens");
     for index in ["persona_texts", "persona_titles"] {
         let sql = format!("SELECT v FROM {index}_config WHERE k = 'automerge'");
@@ -216,8 +216,8 @@ async fn an_old_server_is_indexed_anew_or_stays_as_it_was() {
     let database = cluster.database();
     cluster.sql(&database, OLD_SERVER);
     let settings = postgres::Settings::parse(&cluster.url(&database)).expect("a URL");
-    // The connection of the first migration is cut in its midst, where it waits for another
-    // session.
+    // The connection of the first migration is cut in the middle of the migration, while it waits
+    // for another session.
     let mut other = cluster.session(&database);
     other.run("BEGIN; LOCK TABLE persona_store.persona_search IN SHARE MODE");
     let migration = std::thread::spawn({
@@ -241,7 +241,7 @@ async fn an_old_server_is_indexed_anew_or_stays_as_it_was() {
     let after = "SELECT (SELECT count(*) FROM persona_store.persona_titles), (SELECT count(*) FROM persona_store.persona_texts),
                         to_regclass('persona_store.persona_search') IS NULL";
     assert_eq!(cluster.sql(&database, after), "5|5|t");
-    // As version 3 had it.
+    // The database as version 3 left it.
     cluster.sql(&database, TO_VERSION_3);
     let report = postgres::initialise(&settings).expect("brought up to date");
     assert_eq!((report.migrated_from, report.personas), (Some(3), 5));
@@ -323,8 +323,8 @@ async fn an_old_server_with_rounded_hashes_goes_on_with_exact_ones_and_is_moved(
     assert!(report.is_sound() && report.revisions == 13, "{report:?}");
 }
 
-/// Adding to it brings it up to date first; so do going on with, and starting over, what an earlier
-/// version began to add.
+/// A move into an old database brings it up to date first; so do going on with, and starting over,
+/// a move that an earlier version began.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_server_is_indexed_anew_before_anything_is_moved_into_it() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
@@ -357,7 +357,7 @@ async fn an_old_server_is_indexed_anew_before_anything_is_moved_into_it() {
             });
             let interrupted = interrupted.join().expect("no panic").expect_err("interrupted");
             assert!(matches!(interrupted, TransferError::Interrupted { .. }), "{interrupted}");
-            // As an earlier version had left it.
+            // The database as an earlier version left it.
             cluster.sql(
                 &database,
                 &format!(

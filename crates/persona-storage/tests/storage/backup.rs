@@ -1,4 +1,4 @@
-//! Backups and restores: complete or not there, and nothing is ever lost on the way.
+//! Backups and restores: a backup is complete or not there, and neither loses anything.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -148,7 +148,7 @@ async fn an_interrupted_backup_leaves_nothing_and_what_a_killed_one_left_is_used
     assert!(check(&folder.path("b.db")).expect("readable").is_sound());
 }
 
-/// Whether an error is the one that is expected.
+/// Tells whether an error is the expected one.
 type Wanted = fn(&DatabaseError) -> bool;
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn a_restored_database_is_in_wal_mode_and_the_old_one_is_kept_whole_with_i
     let (folder, running) = (Folder::filled(PERSONAS).await, Folder::new());
     let at_backup = bodies(&folder.database(), PERSONAS).await;
     back_up(&folder.database(), &folder.path("b.db")).expect("a backup");
-    // A server goes on and is killed: its last writes are in the log only.
+    // A server writes and is killed: its last writes are in the WAL only.
     {
         fs::copy(folder.database(), running.database()).expect("copied");
         let store = open(&running.database());
@@ -295,7 +295,7 @@ async fn a_restore_that_was_killed_is_not_begun_or_is_finished_by_the_next_start
     back_up(&new.database(), &new.path("b.db")).expect("a backup");
     let ready = new.path("ready.db");
     restore(&new.path("b.db"), &ready).expect("restored");
-    // After each of its steps: which files lie there, and which state must be found.
+    // For each step of a restore: the files that lie there, and how many personas must be found.
     let steps: [(&[(&str, &str)], usize); 5] = [
         (
             &[

@@ -41,7 +41,7 @@ async fn a_file_at_rest_has_nothing_new_beside_it_and_a_file_in_use_keeps_what_i
     back_up(&folder.database(), &folder.path("copy"), false, &mut go_on).expect("a backup");
     std::fs::remove_file(folder.path("copy")).expect("it is there");
     assert_eq!(folder.names(), before, "after a backup");
-    // What another connection has written into the WAL stays there.
+    // The change of another connection stays in the WAL.
     let path = folder.database();
     let writer = std::thread::spawn(move || {
         let store = open(&path);
@@ -60,9 +60,9 @@ async fn a_file_at_rest_has_nothing_new_beside_it_and_a_file_in_use_keeps_what_i
 async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
     let folder = Folder::filled(PERSONAS).await;
     let path = folder.database();
-    // The check asks for a write at each of its looks, and waits until that is committed. The first
-    // look comes when the check has opened the file: it has to be first, because it reads the first
-    // page with plain file calls.
+    // The check asks for a write at each of its looks at the file, and waits until the write is
+    // committed. The first look comes when the check has opened the file, because the check reads
+    // the first page with plain file calls before that.
     let (ask, asked) = std::sync::mpsc::channel::<std::sync::mpsc::Sender<()>>();
     let checking = {
         let path = path.clone();
@@ -85,13 +85,13 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
         number += 1;
         create(&store, number).await;
         patch(&store, 1, &json!({ "extensions": { "number": number } })).await;
-        // What the check has read of the index before is then no longer there.
+        // Afterwards the parts of the index that the check has read no longer exist.
         let merged = rusqlite::Connection::open(&path)
             .expect("it opens")
             .execute("INSERT INTO persona_titles (persona_titles) VALUES ('optimize')", []);
         merged.expect("merged");
         drop(written);
-        // The check is over when it asks for no more.
+        // The check is over when it asks for no more writes.
         written = match asked.recv() {
             Ok(next) => next,
             Err(_) => break,
@@ -105,7 +105,7 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
     maintenance.close().expect("the disk syncs");
 }
 
-/// Puts the row of a revision of persona 3 in the place of `@` and its number.
+/// Replaces each `@` and number in `sql` with the row of that revision of persona 3.
 fn with_rows_of_revisions(sql: &str) -> String {
     (1..=4).fold(sql.to_owned(), |sql, revision| {
         let row = format!(
@@ -171,7 +171,8 @@ async fn every_broken_link_of_a_history_is_found_and_the_persona_is_named() {
         ("DELETE FROM revisions WHERE sequence = @1", "is not the revision 1", named),
         ("DELETE FROM revisions WHERE sequence = @4", "is not the revision 4", named),
         ("UPDATE revisions SET sequence = 1000 WHERE sequence = @4", "has no line in the feed", None),
-        // Two revisions of one persona in each other's place, then one of another persona.
+        // Two revisions of one persona swap their places, then a revision swaps with one of another
+        // persona.
         (
             "UPDATE revisions SET sequence = -1 WHERE sequence = @2;
              UPDATE revisions SET sequence = @2 WHERE sequence = @3;
@@ -191,7 +192,7 @@ async fn every_broken_link_of_a_history_is_found_and_the_persona_is_named() {
             "is not the revision 2",
             named,
         ),
-        // Only what skips revision 3 is wrong.
+        // Only the revision that skips revision 3 is wrong.
         (
             "UPDATE revisions SET earlier = CAST((SELECT earlier FROM revisions WHERE sequence = @2) || substr(earlier, 9) AS BLOB) WHERE sequence = @4",
             "does not lead to the revisions before it",

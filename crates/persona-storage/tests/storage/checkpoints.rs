@@ -24,8 +24,8 @@ async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_o
     let reader = rusqlite::Connection::open(&file.settings.path).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
     add_key(&store, "later", LONG).await.expect("patched");
-    // A WAL that does not grow any more is checkpointed as far as the reader lets it, and then it
-    // cannot be cut.
+    // A WAL that does not grow is checkpointed as far as the reader lets it, and then it cannot be
+    // cut.
     wait_for("checkpoints that are held up", LONG, || {
         maintenance.tick().expect("maintenance");
         (counts.blocked.load(Ordering::Relaxed) >= 2).then_some(())
@@ -41,7 +41,7 @@ async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle
     let maintenance = std::thread::spawn({
         let mut maintenance = file.maintenance(counts.clone());
         move || {
-            // As the program does: it is told to stop while it waits for its next work.
+            // The program does the same: it is told to stop while it waits for its next work.
             loop {
                 let pause = maintenance.tick().expect("the maintenance process works");
                 if stopped.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {

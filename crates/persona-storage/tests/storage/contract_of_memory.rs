@@ -1,4 +1,4 @@
-//! The oracle keeps the contract too.
+//! The oracle, which is a store in memory, keeps the contract.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Commits that end in doubt: no client is told "not kept" of what was kept, and nothing that was
-//! refused is kept.
+//! Commits that end in doubt: no client is told "not kept" of a write that was kept, and no refused
+//! write is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,7 +65,7 @@ async fn a_writer_that_panics_after_its_commit_leaves_its_requests_in_doubt_and_
     }
 }
 
-/// Knows what was copied back, and whether writers could get in meanwhile.
+/// Notes what was copied back, and whether writers could enter meanwhile.
 #[derive(Default)]
 struct Copied {
     checkpoints: std::sync::Mutex<Vec<Checkpoint>>,
@@ -102,7 +102,7 @@ async fn a_log_that_nobody_looks_after_is_copied_back_after_a_commit_and_stays_b
         let log = std::fs::metadata(folder.path().join("persona.db-wal")).expect("a log").len();
         assert!(log <= 64 << 20, "the log has {log} bytes after {number} writes");
     }
-    // The answer of the last write does not wait for it, the write lock does.
+    // The answer of the last write does not wait for the copy, and the write lock does.
     drop(WriteLock::open(&settings.path).expect("a write lock").lock().expect("locks work"));
     let checkpoints = copied.checkpoints.lock().expect("no panic").clone();
     assert!(

@@ -1,4 +1,5 @@
-//! A transaction that cannot be committed: no client is told anything that was only true inside it.
+//! A transaction that cannot be committed: no client is told of a state that existed only inside
+//! it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,8 +29,8 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
         write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) });
     let first = store.write(creation).await.expect("created").representation.tag();
 
-    // While the write lock is held the two queue up, so that they share a transaction. Its end
-    // fails, because what it has to write there is gone.
+    // While the write lock is held the two writes queue up, so that they share a transaction. Its
+    // end fails, because the table that it has to write to was dropped.
     let write_lock = WriteLock::open(&settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
@@ -37,7 +38,7 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
     let [applied, refused] =
         [rename(Precondition::Any, "Eve"), rename(Precondition::at(first), "Eva")]
             .map(|write| store.write(write));
-    // They are polled in this order, and each is in the queue when it has been polled once.
+    // The writes are polled in this order, and each is in the queue after its first poll.
     let (applied, refused, ()) = tokio::join!(applied, refused, async { drop(guard) });
     assert!(matches!(applied, Err(Error::Backend(_))), "{applied:?}");
     assert!(matches!(refused, Err(Error::Backend(_))), "a revision that never was: {refused:?}");

@@ -1,5 +1,5 @@
-//! The words of a large text are written in parts before the document: they are found with it and
-//! not before, and what a killed writer left is removed.
+//! The words of a large text are written in parts before the document: a search finds them with the
+//! document and not before, and the parts of a killed writer are removed.
 
 use crate::files::{Folder, check, maintenance, open, patch};
 use persona_model::{Filter, ListRequest, Precondition, Search, Sort};
@@ -35,7 +35,7 @@ async fn found(store: &SqliteStore, text: &str) -> Vec<u8> {
     all.swap_remove(0)
 }
 
-/// The parts that there are, with the rows of their personas.
+/// The parts in the file, with the rows of their personas.
 fn parts(folder: &Folder) -> Vec<(i64, Option<i64>)> {
     let file = rusqlite::Connection::open(folder.database()).expect("it opens");
     let mut statement =
@@ -66,7 +66,7 @@ async fn a_large_text_is_found_by_words_phrases_and_with_small_ones_until_it_is_
         ("w5 -w59998", vec![2]),
         ("w5999*", vec![9]),
         ("\"w20000 w19999\"", vec![]),
-        // Phrases across the ends of parts, wherever those are.
+        // Phrases across the ends of parts, wherever the ends are.
         ("\"w8190 w8191 w8192 w8193\"", vec![9]),
         ("\"w16383 w16384 w16385\"", vec![9]),
         ("\"w40958 w40959 w40960 w40961 w40962\"", vec![9]),

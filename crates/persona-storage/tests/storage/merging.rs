@@ -1,4 +1,4 @@
-//! The maintenance process merges the search index and delays no writer with it.
+//! The maintenance process merges the search index and delays no writer by that.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ async fn segments_do_not_pile_up_while_the_log_is_long_and_somebody_writes() {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
     let (mut maintenance, store) = (maintenance(&folder.database()), open(&folder.database()));
-    // A snapshot of the beginning keeps the WAL from being reset.
+    // A snapshot from the beginning keeps the WAL from being reset.
     let reader = rusqlite::Connection::open(folder.database()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
     let create = async |number: u32, text: String| {
@@ -80,7 +80,7 @@ async fn an_export_that_nobody_writes_beside_is_not_broken_off_because_the_index
     }
     let mut maintenance = maintenance(&folder.database());
     let mut export = store.export(Exported::Living).await.expect("it begins");
-    // Longer than a reader may be waited for while the WAL is long.
+    // Longer than the program waits for a reader while the WAL is long.
     let until = Instant::now() + Duration::from_millis(500);
     while Instant::now() < until {
         maintenance.tick().expect("maintenance");

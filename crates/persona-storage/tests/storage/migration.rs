@@ -14,9 +14,9 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::json;
 
-/// A copy of a file that version 8 of the schema was the newest for: five personas, the first with
-/// 21 revisions in turns with those of the second, one deleted, one deleted and brought back, one
-/// with words in parts; and the records of repeated requests. Made by the server of that time.
+/// A copy of a file of version 8 of the schema, made by a server of that version: five personas,
+/// the first with 21 revisions in turns with those of the second, one deleted, one deleted and
+/// restored, one with words in parts; and the records of repeated requests.
 fn file_of_version_8() -> Folder {
     let folder = Folder::new();
     fs::write(folder.database(), include_bytes!("version-8.sqlite")).expect("a copy");
@@ -67,14 +67,14 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     }
 }
 
-/// What a file with an index on revisions says of them, in the order of its feed.
+/// SQL for what a file with an index on revisions says of them, in the order of its feed.
 const REVISIONS_OF_VERSION_8: &str = "
     SELECT c.sequence, hex(c.persona), r.revision, r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.checksum, r.head, r.document
     FROM changes AS c
     JOIN personas AS p ON p.id = c.persona
     JOIN revisions AS r ON r.persona = p.row_id AND r.revision = c.revision
     ORDER BY c.sequence";
-/// The same of a file in which a revision has the number of its line in the feed.
+/// The same for a file in which a revision has the number of its line in the feed.
 const REVISIONS_OF_VERSION_9: &str = "
     SELECT c.sequence, hex(c.persona), r.revision, r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.checksum, r.head, r.document
     FROM changes AS c
@@ -123,7 +123,7 @@ async fn a_file_of_version_8_keeps_every_revision_and_finds_each_one_without_an_
     }
     let next = store.revision(id(1), Revision::new(22).expect("a number")).await;
     assert!(matches!(next, Ok(None)), "{next:?}");
-    // What comes now is chained to what was there.
+    // A new revision is chained to the revisions from before the migration.
     let operation = Operation::Patch {
         id: id(1),
         precondition: Precondition::Any,
@@ -161,7 +161,7 @@ async fn a_file_from_before_owners_keeps_every_answer_and_every_tag() {
     let store = open(&path);
     let filter = Filter { owned: Some(Owned::ByNone), ..Filter::default() };
     let request = ListRequest { filter, sort: Sort::DEFAULT, after: None, limit: 50, count: true };
-    // Every fifth one is deleted.
+    // Every fifth persona is deleted.
     assert_eq!(store.list(request).await.expect("listed").total, Some(10));
     patch(&store, 1, &json!({ "owner": "ada" })).await;
     let second = document(json!({ "name": "x", "handle": "handle-1" }));

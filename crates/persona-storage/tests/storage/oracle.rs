@@ -15,7 +15,7 @@ use persona_storage::{LabelMove, LabelMoves, LabelTarget, NoObserver, Operation,
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Few identities, names and revisions, so that the operations meet each other.
+/// Members from few names and values, so that the operations meet each other.
 fn members() -> impl Strategy<Value = Value> {
     let handle = prop_oneof![Just(json!(null)), Just(json!("ada")), Just(json!("bea"))];
     let owner = prop_oneof![Just(json!(null)), Just(json!("ada")), Just(json!("bea"))];
@@ -224,8 +224,8 @@ async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What texts and searches are made of: signs beside and apart from words, letters with more than
-/// one form, scripts without spaces, and the signs of a search.
+/// Parts of texts and searches: signs beside and apart from words, letters with more than one form,
+/// scripts without spaces, and the signs of a search.
 const PIECES: [&str; 34] = [
     "C",
     "c",

@@ -1,5 +1,5 @@
-//! A file written with a wrong clock once: rows that were added later were created earlier, by the
-//! time that they say, and a list by relevance shows each persona once all the same.
+//! A file that was once written with a wrong clock: rows that were added later have an earlier time
+//! of creation, and a list by relevance still shows each persona once.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ async fn personas_that_a_wrong_clock_created_are_listed_once_in_their_place() {
     assert_eq!(found(&store, "relevance").await, expected);
     store.close().await;
     drop(store);
-    // And in a file of a version that noted nothing.
+    // The same in a file of a version that did not note the order.
     let file = rusqlite::Connection::open(folder.database()).expect("it opens");
     file.execute_batch(files::TO_VERSION_4).expect("as version 4 left it");
     drop(file);

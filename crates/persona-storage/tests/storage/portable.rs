@@ -1,19 +1,19 @@
 //! The SQL of the PostgreSQL backend stays in the subset that Citus and YugabyteDB take for data
-//! that is spread by persona; what does not is declared here, in one place each, and named in
+//! that is spread by persona. An exception is declared here, in one place each, and named in
 //! docs/scaling.md.
 //!
-//! It reads the sources: a statement that no test runs is judged too.
+//! The test reads the sources, so that it judges also a statement that no test runs.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// What the engines do not take, or take only within one node. Words in the order in which they
-/// stand, whatever is between.
+/// A construct that the engines do not take, or take only within one node: words in this order,
+/// with anything between them.
 struct Construct {
     words: &'static [&'static str],
-    /// Where it is used all the same; the reason is in docs/scaling.md, under the first of the
-    /// words.
+    /// The source files that use it all the same; the reason is in docs/scaling.md, under the first
+    /// of the words.
     declared: &'static [&'static str],
 }
 
@@ -22,20 +22,20 @@ const fn never(words: &'static [&'static str]) -> Construct {
 }
 
 const CONSTRUCTS: &[Construct] = &[
-    // Rows of other nodes would have to be locked to check it.
+    // To check a reference the rows of other nodes would have to be locked.
     never(&["references"]),
     never(&["foreign", "key"]),
     never(&["on", "delete", "cascade"]),
     never(&["deferrable"]),
     never(&["exclude", "using"]),
-    // Code in the database runs on a node, which does not know the others.
+    // Code in the database runs on one node, which does not know the others.
     never(&["trigger"]),
     never(&["create", "function"]),
     never(&["create", "procedure"]),
     never(&["create", "rule"]),
     never(&["language", "plpgsql"]),
     never(&["create", "extension"]),
-    // One counter for all nodes is a queue, and gives numbers in another order than that of
+    // One counter for all nodes makes writes queue, and gives numbers in another order than that of
     // commits.
     never(&["sequence", "owned"]),
     never(&["create", "sequence"]),
@@ -43,7 +43,7 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["serial"]),
     never(&["bigserial"]),
     never(&["generated", "identity"]),
-    // Not there everywhere, and lost by poolers.
+    // Not every engine has it, and poolers lose its messages.
     never(&["listen"]),
     never(&["notify"]),
     never(&["pg_notify"]),
@@ -52,7 +52,7 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["set", "session"]),
     never(&["prepare", "transaction"]),
     never(&["with", "hold"]),
-    // Where a row lies, and which transaction wrote it, is the matter of one node.
+    // The place of a row, and the transaction that wrote it, are known to one node only.
     never(&["ctid"]),
     never(&["xmin"]),
     never(&["serializable"]),
@@ -68,30 +68,30 @@ const CONSTRUCTS: &[Construct] = &[
         declared: &["events.rs", "feed.rs", "transfer/source.rs"],
     },
     Construct { words: &["pg_snapshot_xmax"], declared: &["migrate.rs"] },
-    // Inits wait for each other; never in the path of a request.
+    // Init processes wait for each other with this lock; it is never in the path of a request.
     Construct { words: &["pg_advisory_xact_lock"], declared: &["migrate.rs"] },
-    // The fence of a live move, and what it takes out when it is started over. A migration holds
+    // The fence of a live move, and its removal when the move is started over. A migration holds
     // writers up too.
     Construct { words: &["lock", "table"], declared: &["migrate.rs", "transfer/source.rs"] },
     Construct { words: &["temporary", "table"], declared: &["transfer/target.rs"] },
-    // Of one persona, which lies on one node, and of expired keys.
+    // Rows of one persona, which lie on one node, and expired keys.
     Construct {
         words: &["for", "update"],
         declared: &["maintenance.rs", "write_sql.rs", "write_statement.rs"],
     },
-    // An export is one picture of everything.
+    // An export is one snapshot of everything.
     Construct { words: &["repeatable", "read"], declared: &["export.rs"] },
     Construct { words: &["no", "scroll", "cursor"], declared: &["export.rs"] },
 ];
 
 /// How the rows of a table can be spread.
 enum Spread {
-    /// By the persona, which this column names. All rows of one persona lie together, and so a
+    /// Spread by the persona, which this column names. All rows of one persona lie together, so a
     /// write meets one node.
     ByPersona(&'static str),
     /// A copy on each node: one row, which hardly ever changes.
     Everywhere,
-    /// By something else, so that the rows of one write lie on two nodes.
+    /// Spread by something else, so that the rows of one write lie on two nodes.
     Apart,
 }
 
@@ -111,7 +111,7 @@ const TABLES: &[(&str, Spread)] = &[
     ("tokens", Spread::Everywhere),
 ];
 
-/// What is to be unique over all personas, and so cannot be checked by the node of one of them.
+/// Constraints that are unique over all personas, which the node of one persona cannot check.
 const UNIQUE_OVER_ALL: &[&str] =
     &["personas_by_handle", "tokens_by_name", "tokens_by_hash", "tokens_by_previous_hash"];
 
@@ -180,7 +180,7 @@ fn words(sql: &str) -> Vec<String> {
         .collect()
 }
 
-/// Everything that is sent to a server: file and words.
+/// All SQL that is sent to a server: the name of the file, and the words.
 fn all_sql() -> Vec<(String, Vec<String>)> {
     let sources = files(Path::new("src/postgres"), "rs")
         .into_iter()

@@ -1,6 +1,6 @@
-//! The cache of reads answers what a SELECT would, whatever was committed and by which program (ADR
-//! 0049). Every test also proves that the cache was in use: a cache that never answers is right
-//! too.
+//! The cache of reads answers as a SELECT would, whatever was committed and by which program (ADR
+//! 0049). Every test also proves that the cache was in use: without that proof a cache that never
+//! answers would pass.
 
 use std::fs::File;
 use std::mem;
@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::files::{Folder, maintenance, settings};
 
-/// What happened to the cache of one store.
+/// Counts of what happened to the cache of one store.
 #[derive(Default)]
 pub struct Counts {
     hits: AtomicU64,
@@ -121,7 +121,7 @@ pub async fn two_workers() -> (Folder, Worker, Worker) {
     (folder, writer, reader)
 }
 
-/// What is stored of a persona, to be put back by a program that knows nothing of this one.
+/// A stored row of a persona, to be put back by a program that knows nothing of the cache.
 struct OldRow {
     revision: i64,
     texts: (String, String),
@@ -217,7 +217,7 @@ async fn checkpoints_and_resets_of_this_program_leave_the_cache_as_it_is() {
     for round in 1..=3 {
         let answer = reader.cached(id(1)).await;
         let hits = reader.counts.hits();
-        // Its end cuts the WAL to nothing.
+        // The end of the maintenance process truncates the WAL.
         maintenance(&folder.database()).close().expect("nothing holds the WAL");
         assert_eq!(std::fs::metadata(folder.path("persona.db-wal")).expect("a WAL").len(), 0);
         assert_eq!(reader.read(id(1)).await, answer);
@@ -252,7 +252,7 @@ async fn a_header_that_a_killed_writer_left_half_written_is_no_hit_and_is_repair
     for (copy, round) in [(0, 1), (48, 2), (0, 3)] {
         reader.cached(id(1)).await;
         let hits = reader.counts.hits();
-        // Half of another header: the number of its commits and of its frames.
+        // Half of another header: the number of commits and that of frames.
         index.write_all_at(&[0xff; 12], copy + 8).expect("written");
         assert_eq!(reader.read(id(1)).await.revision.number(), round);
         assert_eq!(reader.counts.hits(), hits, "a torn header proves nothing");
@@ -260,7 +260,7 @@ async fn a_header_that_a_killed_writer_left_half_written_is_no_hit_and_is_repair
         assert_eq!(reader.read(id(1)).await.revision.number(), round + 1);
         assert_eq!(reader.cached(id(1)).await.revision.number(), round + 1, "in use again");
     }
-    // Closing it would drop the locks that SQLite has on the file in this process.
+    // To close this file would drop the locks that SQLite has on it in this process.
     mem::forget(index);
 }
 
@@ -280,7 +280,7 @@ async fn as_many_foreign_commits_as_a_recovery_took_from_the_number_are_noticed(
     index.read_exact_at(&mut commits, 8).expect("the number of commits");
     let commits = u32::from_ne_bytes(commits);
     assert!(commits > 0);
-    // The next to use the file recovers the WAL, which begins the number at 0.
+    // The next connection to the file recovers the WAL, and the number begins at 0 again.
     index.write_all_at(&[0xff; 12], 8).expect("written");
     old.put_back(&foreign, id(1));
     for _ in 1..commits {
@@ -362,7 +362,7 @@ async fn the_bytes_of_a_cache_stay_within_its_bound() {
         filled = filled.max(bytes);
     }
     assert!(filled > bytes_max as u64 * 9 / 10, "only {filled} bytes were ever kept");
-    // A sixteenth of the cache is the most that one answer may take up.
+    // One answer may take up a sixteenth of the cache at most.
     let hits = reader.counts.hits();
     for _ in 0..2 {
         reader.read(id(200)).await;

@@ -1,5 +1,5 @@
-//! A restore that finds what an interrupted one left, and a server that starts just then: the
-//! restore holds the database that is there after that, and not the one that was there before.
+//! A restore that finds the files of an interrupted restore while a server starts: the restore
+//! replaces the database that is there after both, and not the one from before.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
@@ -10,13 +10,14 @@ use crate::files::{self, Folder, check, go_on, open, settings};
 use persona_storage::Store;
 use persona_storage::sqlite::{DatabaseError, Step, back_up, initialise, restore};
 
-/// Names the database that the process opens and writes to; unset in a usual run.
+/// The environment variable that names the database that the process opens and writes to; not set
+/// in a usual run.
 const DATABASE: &str = "PERSONA_STARTED_BESIDE_A_RESTORE";
-/// The persona that it creates.
+/// The number of the persona that the process creates.
 const CREATED: u8 = 100;
 
-/// Starts as a server does, tells that it has the file open, waits for a line, writes, and tells
-/// what it was answered.
+/// Starts as a server does, says that it has the file open, waits for a line, writes, and says what
+/// the write was answered.
 #[tokio::test]
 #[ignore = "the other process of the test below, and nothing without it"]
 async fn a_server_that_is_told_to_starts() {
@@ -64,7 +65,7 @@ impl Started {
         Self { child, said }
     }
 
-    /// The next of these words that it says; `None` when it ends before.
+    /// The next of these words that the process says; `None` when it ends before that.
     fn says(&mut self, words: &[&str]) -> Option<String> {
         self.said
             .by_ref()
@@ -73,7 +74,7 @@ impl Started {
             .find(|line| words.iter().any(|word| line.contains(word)))
     }
 
-    /// Lets it write, and tells whether that was acknowledged.
+    /// Lets the process write, and returns whether the write was acknowledged.
     fn write(&mut self) -> bool {
         let _ = self.child.stdin.take().expect("a pipe").write_all(b"\n");
         let acknowledged = self.says(&["acknowledged"]).is_some();
@@ -88,12 +89,12 @@ async fn a_write_that_is_acknowledged_beside_a_restore_that_finishes_another_one
     let folder = Folder::filled(5).await;
     let (database, backup) = (folder.database(), folder.path("b.db"));
     back_up(&database, &backup, false, &mut go_on).expect("a backup");
-    // What an earlier restore leaves when it is killed after its moment.
+    // The files that an earlier restore leaves when it is killed after its moment.
     restore(&backup, &folder.path("other.db"), false, &mut go_on).expect("restored");
     std::fs::rename(folder.path("other.db"), folder.path("persona.db-restore")).expect("renamed");
 
     let mut started = None;
-    // The leftover has the name by then, and this restore copies its own backup.
+    // By then the leftover has the database's name, and this restore copies its own backup.
     let restored = restore(&backup, &database, false, &mut |progress| {
         if progress.step == Step::Copying && started.is_none() {
             let mut server = Started::beside(&database);
@@ -114,7 +115,7 @@ async fn a_write_that_is_acknowledged_beside_a_restore_that_finishes_another_one
         found, acknowledged,
         "the server {said}, the restore {restored:?}: an acknowledged write is there or not"
     );
-    // One of both gave way.
+    // One of the two gave way.
     assert!(restored.is_ok() != acknowledged, "{restored:?}, {said}");
     assert!(
         restored.is_ok() || matches!(restored, Err(DatabaseError::InUse { .. })),

@@ -1,5 +1,5 @@
 //! Scheduled backups: the newest are kept in the order in which they were made, whatever the clock
-//! said, and a killed attempt leaves nothing for ever.
+//! said, and the leftovers of a killed attempt are removed in time.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -105,7 +105,8 @@ async fn backups_of_a_fast_clock_go_in_their_turn_and_none_is_removed_as_it_is_m
     let clock = Arc::new(TestClock::default());
     let mut schedule = schedule(&folder, 2, &clock);
     let before = make(&mut schedule);
-    // As an earlier version named it, which gave no numbers: older than all that have one.
+    // A backup with the name that an earlier version gave, without a number: older than every
+    // backup with a number.
     let old = folder.path("backups").join("persona-auto-20991124T120000Z.db");
     fs::copy(&before, &old).expect("copied");
     clock.advance_micros(YEAR_US);
@@ -115,7 +116,8 @@ async fn backups_of_a_fast_clock_go_in_their_turn_and_none_is_removed_as_it_is_m
     let (first, second) = (make(&mut schedule), make(&mut schedule));
     assert!(!before.exists() && !fast.exists(), "{:?}", names(&folder.path("backups")));
     assert!(first.exists() && second.exists());
-    // A slow one: what it names is older by its name, and the newest all the same.
+    // The clock goes back by a year: the next backup is older by the time in its name, and is the
+    // newest all the same.
     clock.advance_micros(-YEAR_US);
     let slow = make(&mut schedule);
     assert!(!first.exists() && second.exists() && slow.exists());
@@ -134,7 +136,7 @@ async fn a_backup_of_the_future_does_not_put_the_next_one_off() {
     };
     of_the_file(YEAR_US);
     assert_eq!(schedule(&folder, 2, &clock).due_in(), Duration::ZERO);
-    // A quarter of an hour ago.
+    // The file is a quarter of an hour old.
     of_the_file(-HOUR_US / 4);
     let due_in = schedule(&folder, 2, &clock).due_in();
     assert!(due_in > Duration::from_mins(40) && due_in <= Duration::from_mins(45), "{due_in:?}");
@@ -204,15 +206,15 @@ async fn what_killed_backups_left_is_removed_and_what_a_living_process_makes_is_
     Stuck::start(&folder).kill();
     assert!(!unfinished().is_empty(), "the kill left nothing");
     fs::write(backups.join("mine.unfinished"), "mine").expect("written");
-    // By the next start,
+    // The next start removes the leftovers,
     let clock = Arc::new(TestClock::default());
     let mut own = schedule(&folder, 9, &clock);
     assert_eq!(unfinished(), ["mine.unfinished"]);
-    // and by the next backup.
+    // and so does the next backup.
     Stuck::start(&folder).kill();
     make(&mut own);
     assert_eq!(unfinished(), ["mine.unfinished"]);
-    // What another process is making stays, and is in nothing's way.
+    // The file that a living process is making stays, and does not hold up this backup.
     let living = Stuck::start(&folder);
     make(&mut own);
     drop(schedule(&folder, 9, &clock));

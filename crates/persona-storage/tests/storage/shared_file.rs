@@ -45,7 +45,7 @@ impl File {
             .expect("it opens")
     }
 
-    /// A program that knows nothing of the write lock.
+    /// A connection of a program that knows nothing of the write lock.
     pub fn foreign(&self) -> Connection {
         Connection::open(&self.settings.path).expect("it opens")
     }
@@ -86,8 +86,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Returns when this many requests are under way to their transaction. It says nothing of their
-    /// order: a request counts from before it is worked out and given to the queue.
+    /// Returns when this many requests wait for their transaction. It says nothing of their order:
+    /// a request counts from before it is worked out and given to the queue.
     pub async fn until_wait(&self, requests: usize) {
         wait_until("requests that wait", LONG, || self.waiting.load(Ordering::Relaxed) >= requests)
             .await;

@@ -1,5 +1,5 @@
 //! Requests that wait for the write lock together: they share a transaction, and each succeeds,
-//! fails or is withdrawn alone.
+//! fails or is withdrawn on its own.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,7 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
     let counts = Arc::new(Counts::default());
     let store = file.store_with(counts.clone());
     create(&store, 1).await;
-    // While the write lock is held here, everything queues up behind it.
+    // While the test holds the write lock, everything queues up behind it.
     let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
     let mut writers = JoinSet::new();
@@ -56,7 +56,7 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
     assert_eq!((kept, refused), (10, 10));
     assert_eq!(store.get(id(1)).await.expect("readable").expect("it exists").revision.number(), 11);
     let transactions = counts.transactions.load(Ordering::Relaxed);
-    // A transaction takes in what waits for 5 ms; on a busy machine that are few.
+    // A transaction takes in the requests that wait within 5 ms; on a busy machine these are few.
     assert!(transactions < 21, "{transactions} transactions for 21 writes");
 }
 
@@ -70,8 +70,9 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
     let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
     let (mut patches, mut creations) = (JoinSet::new(), JoinSet::new());
-    // Patches of one persona, each with a new one beside it that has a larger row number. All of
-    // them are under way at once, so only their revisions tell in which order they were applied.
+    // Patches of one persona, and beside each the creation of a persona that has a larger row
+    // number. All of them wait at once, so only the revisions tell in which order they were
+    // applied.
     for number in 2..=21_u8 {
         let (store_of_patch, store_of_create) = (Arc::clone(&store), Arc::clone(&store));
         let word = format!("word{number}");
@@ -113,8 +114,8 @@ async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() 
     let counts = Arc::new(Counts::default());
     let store = file.store_with(counts.clone());
     create(&store, 1).await;
-    // Now the last statement of a change to the first persona fails, after its line of the feed and
-    // its row are written: no persona can have a second revision.
+    // From now on the last statement of a change to the first persona fails, after its line of the
+    // feed and its row are written: no persona can have a second revision.
     let foreign = Connection::open(&file.settings.path).expect("it opens");
     let by_persona = "CREATE UNIQUE INDEX one_revision ON revisions (substr(head, 1, 44))";
     foreign.execute_batch(by_persona).expect("an index");
@@ -153,7 +154,7 @@ async fn a_dropped_request_is_withdrawn_while_it_waits() {
         let store = Arc::clone(&store);
         tokio::spawn(async move { add_key(&store, key, LONG).await })
     };
-    // The first keeps the writer at the write lock; the second is still in the queue when its
+    // The first write keeps the writer at the write lock; the second is still in the queue when its
     // client goes away.
     let first = spawn("first");
     counts.until_wait(1).await;

@@ -1,4 +1,4 @@
-//! What init makes of new, old, foreign and broken files.
+//! How init treats new, old, foreign and broken files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn settings(path: &Path) -> Settings {
     settings
 }
 
-/// A file of ours with some personas in it, copied back whole and closed.
+/// A database file of this program with some personas in it, copied back whole and closed.
 async fn filled(path: &Path) {
     let clock = Arc::new(TestClock::default());
     initialise(&settings(path)).expect("a new file");
@@ -66,7 +66,7 @@ async fn filled(path: &Path) {
     maintenance.close().expect("the disk syncs");
 }
 
-/// Opens the file as a worker would and counts what is in it.
+/// Opens the file as a worker does and counts its personas.
 async fn count(path: &Path) -> usize {
     let store =
         SqliteStore::open(settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver))
@@ -162,8 +162,8 @@ async fn a_hot_journal_is_rolled_back_and_the_file_converted() {
     filled(&folder.database()).await;
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "journal_mode", "DELETE").expect("no other connection is open");
-    // A cache of a few pages makes SQLite write into the file before the commit; the copy is what a
-    // crash leaves.
+    // With a cache of a few pages SQLite writes into the file before the commit. The copy is the
+    // state after a crash.
     connection.pragma_update(None, "cache_size", 5).expect("a size");
     connection
         .execute_batch(
@@ -201,7 +201,8 @@ async fn a_wal_file_whose_log_was_never_copied_back_loses_nothing() {
     assert_eq!(count(&crashed.database()).await, usize::from(PERSONAS));
 }
 
-/// Refuses with this error, and every file that was there is byte for byte as before.
+/// Checks that the start is refused with this error, and that every file stays as it was, byte for
+/// byte.
 fn assert_refused(folder: &Folder, wanted: impl Fn(&DatabaseError) -> bool) {
     let before = folder.files();
     let refused = initialise(&settings(&folder.database())).expect_err("refused");

@@ -1,4 +1,4 @@
-//! The maintenance process resets a full WAL, and stops writers for as little of it as can be.
+//! The maintenance process resets a full WAL, and holds writers up as briefly as it can.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,8 @@ use persona_storage::sqlite::{Maintenance, initialise};
 use persona_storage::{Checkpoint, Observer};
 use rusqlite::Connection;
 
-/// Counts the copies of the WAL, and may write after each as much again as writers do beside it.
+/// Counts the copies of the WAL, and can write after each copy as much again as writers do
+/// meanwhile.
 struct Watch {
     writer: Mutex<Connection>,
     bytes_after_each: u32,
@@ -24,7 +25,7 @@ impl Watch {
         writer.execute("INSERT INTO filler VALUES (zeroblob(?1))", [bytes]).expect("written");
     }
 
-    /// Copies and holds of the write lock of one tick.
+    /// The number of copies, and of holds of the write lock, in one tick.
     fn tick(&self, maintenance: &mut Maintenance) -> (usize, usize) {
         let counts = || (self.copies.load(Ordering::Relaxed), self.holds.load(Ordering::Relaxed));
         let before = counts();
@@ -70,7 +71,7 @@ fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Maintenance) {
 fn where_writers_add_as_much_as_is_copied_three_more_copies_are_made_under_the_throttle() {
     let (_folder, watch, mut maintenance) = full(2_000_000);
     let (copies, holds) = watch.tick(&mut maintenance);
-    // One beside writers, three with the throttle, and the last while no process can write.
+    // One copy beside writers, three with the throttle, and the last while no process can write.
     assert_eq!(copies, 5);
     assert!(holds >= 4, "{holds}");
 }
@@ -81,8 +82,8 @@ fn a_reader_on_an_old_snapshot_is_not_throttled_for_again_and_again() {
     let reader = Connection::open(folder.database()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM filler").expect("a snapshot");
     watch.write(2_000_000);
-    // Beside writers as far as the reader lets it, once with the throttle in vain, and the last
-    // that tells of it.
+    // One copy beside writers as far as the reader lets it, one with the throttle in vain, and the
+    // last one, which reports that.
     assert_eq!(watch.tick(&mut maintenance).0, 3);
 }
 
@@ -95,7 +96,7 @@ fn a_full_wal_that_is_copied_back_makes_nobody_wait_again_before_the_next_write(
         "little was left, so the throttle was not needed"
     );
     let again = watch.tick(&mut maintenance);
-    // Where the first tick took longer than a WAL may be idle, the second has cut it.
+    // If the first tick took longer than a WAL may be idle, the second tick has truncated it.
     let is_cut = std::fs::metadata(folder.path("persona.db-wal")).expect("it exists").len() == 0;
     assert!(is_cut || again == (0, 0), "{again:?}");
 }

@@ -1,4 +1,4 @@
-//! Several stores on one file: what one commits, all see, and no request waits for ever.
+//! Several stores on one file: all stores see what one commits, and no request waits for ever.
 //!
 //! The same promises across real processes are proved in the tests of persona-cli.
 
@@ -102,8 +102,9 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     let mut export = store.export(Exported::Living).await.expect("started");
     let first = export.recv().await.expect("one").expect("no error");
     assert_eq!(first.id, id(1));
-    // The export waits for its reader in the first half. Those are deleted that it has yet to come
-    // to, and no more: after 8 MiB of writes it would give way, and how soon is a matter of load.
+    // The export waits for its reader in the first half. Only personas are deleted that the export
+    // has yet to come to, and no more: after 8 MiB of writes the export would give way, and how
+    // soon depends on the load.
     for number in 200..=255 {
         let operation = Operation::Delete { id: id(number), precondition: Precondition::Any };
         store.write(write(operation)).await.expect("deleted");

@@ -1,4 +1,4 @@
-//! A light write waits for at most one heavy one, however many heavy ones there are, and in
+//! A light write waits for at most one heavy write, however many heavy writes there are, and in
 //! whichever process.
 
 use std::fs::File;
@@ -17,7 +17,7 @@ use persona_test_support::wait_until;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-/// Writes of large documents, and of small ones.
+/// How many writes of large documents there are, and how many of small ones.
 const HEAVY: u8 = 6;
 const LIGHT: u8 = 8;
 /// Longest wait for something to be seen.
@@ -72,7 +72,8 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     {
         let write_lock = WriteLock::open(&settings.path).expect("a write lock");
         let guard = write_lock.lock().expect("locks work");
-        // The first has its turn, and waits at the write lock; all others wait behind it.
+        // The first heavy write has its turn, and waits at the write lock; all others wait behind
+        // it.
         send(create(0, 1 << 20, 0));
         reaches(&counts.at_the_write_lock, 1).await;
         (1..HEAVY).for_each(|number| send(create(number, 1 << 20, number)));
@@ -89,19 +90,19 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
         feed.iter().map(|change| PersonaId::as_bytes(&change.persona)[15]).collect();
     assert_eq!(order.len(), usize::from(HEAVY + LIGHT));
     let last_light = order.iter().rposition(|number| *number >= 100).expect("light ones");
-    // A light write that is slow on its way to the queue is in a later light transaction, so only
+    // A light write that is slow on its way to the queue is in a later light transaction. So only
     // this holds on a busy machine: between two heavy writes there is a light transaction, as long
     // as there are light writes.
     let neighbours =
         order[..last_light].windows(2).filter(|pair| pair.iter().all(|number| *number < 100));
     assert_eq!(neighbours.count(), 0, "{order:?}");
     let first_light = order.iter().position(|number| *number >= 100).expect("light ones");
-    // The first heavy one was at the write lock with the first part of its words only.
+    // The first heavy write was at the write lock with only the first part of its words.
     assert_eq!(first_light, 0, "{order:?}");
     store.close().await;
 }
 
-/// How many wait for a lock of this file, of whatever process.
+/// How many threads of any process wait for a lock of this file.
 fn waiting_for(file: &Path) -> usize {
     let inode = std::fs::metadata(file).map_or(0, |metadata| metadata.ino());
     let locks = std::fs::read_to_string("/proc/locks").expect("the system's table of locks");
@@ -148,7 +149,8 @@ async fn the_heavy_write_of_another_process_comes_to_the_write_lock_when_the_one
     reaches(&at_one.at_the_write_lock, 1).await;
     send(&other, create(2, 1 << 20, 2));
     until_a_lock_is_waited_for(&lock).await;
-    // So the other process goes to the write lock for a light write, which came later.
+    // So the other process goes to the write lock for a light write, although that write came
+    // later.
     send(&other, create(100, 100, 3));
     reaches(&at_other.at_the_write_lock, 1).await;
     drop(guard);
@@ -186,7 +188,7 @@ async fn a_short_patch_of_a_large_persona_that_a_process_does_not_know_is_worked
         async move { other.write(patch(1)).await }
     });
     until_a_lock_is_waited_for(&lock).await;
-    // Light writes go on, of the same process too.
+    // Light writes go on, also those of the same process.
     assert_eq!(other.write(patch(2)).await.expect("patched").representation.revision.number(), 2);
     assert!(!heavy.is_finished());
     drop(held);

@@ -1,7 +1,7 @@
-//! A wire to the server that understands what passes over it: at any message it can be cut, fall
-//! silent, or tell an error.
+//! A proxy between client and PostgreSQL server that understands the protocol: at any message it
+//! can cut the connection, fall silent, or answer with an error.
 //!
-//! Only what is not encrypted can be understood. Start reading at [`Wire::arm`].
+//! It understands connections without encryption only. Start reading at [`Wire::arm`].
 
 mod trap;
 
@@ -13,18 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use trap::{Fault, Sender, Trap};
 
-/// The kind of the packets that begin a connection and have no letter of their own.
+/// The kind of packets at the start of a connection, which have no letter in the protocol.
 pub const STARTUP: u8 = b'!';
-/// The kind of the one byte that answers the wish for encryption.
+/// The kind of the one byte that answers a request for encryption.
 pub const ENCRYPTION: u8 = b'?';
-/// The number in a packet that wishes encryption, and in one that cancels; every other one begins a
-/// session.
+/// The code of a packet that requests encryption, and of one that cancels a query. A packet with
+/// any other code begins a session.
 const WISHES_ENCRYPTION: u32 = 80_877_103;
 const CANCELS: u32 = 80_877_102;
-/// What asks the server to say that it is ready.
+/// The message Sync, which asks the server to report that it is ready.
 const SYNC: [u8; 5] = [b'S', 0, 0, 0, 4];
 
-/// Forwards to a server on the loopback interface.
+/// A proxy in front of a server on the loopback interface.
 pub struct Wire {
     pub port: u16,
     shared: Arc<Shared>,
@@ -39,13 +39,13 @@ struct Shared {
 
 struct Armed {
     trap: Trap,
-    /// Which arming this is, so that what a connection said before does not count.
+    /// The number of this arming. Messages of a connection before it do not count.
     number: u64,
     met: u64,
     has_sprung: bool,
-    /// How often this trap and those before it have sprung.
+    /// How often this trap and the traps before it were triggered.
     sprung: u64,
-    /// The traps that are set one after the other, when this one has sprung.
+    /// The traps that follow, each set when the one before it was triggered.
     rest: VecDeque<Trap>,
 }
 
@@ -55,14 +55,14 @@ impl Wire {
         let port = listener.local_addr().expect("bound").port();
         let shared: Arc<Shared> = Arc::default();
         let of_all = Arc::clone(&shared);
-        // Ends with the process: nothing depends on its end.
+        // The thread is not joined; it ends with the process.
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let shared = Arc::clone(&of_all);
                 std::thread::spawn(move || {
-                    // A server that is away is told by a connection that is closed at once.
+                    // While the server is stopped, the client's connection is closed at once.
                     let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
-                    // An error is that either side is gone; then both are.
+                    // An error means that one side closed its connection; the other is closed too.
                     let _ = serve(client, server, &shared);
                 });
             }
@@ -70,17 +70,17 @@ impl Wire {
         Self { port, shared }
     }
 
-    /// The same database as the URL of the server itself names, over this wire.
+    /// The URL of a database through this proxy.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Sets a trap; one that is still there is taken away.
+    /// Sets a trap in place of the one that is set.
     pub fn arm(&self, trap: Trap) {
         self.arm_in_turn([trap]);
     }
 
-    /// Sets traps, each when the one before it has sprung.
+    /// Sets several traps, each when the one before it was triggered.
     pub fn arm_in_turn(&self, traps: impl IntoIterator<Item = Trap>) {
         let number = self.shared.arming.fetch_add(1, Ordering::Relaxed) + 1;
         let mut rest: VecDeque<Trap> = traps.into_iter().collect();
@@ -89,12 +89,12 @@ impl Wire {
             trap.map(|trap| Armed { trap, number, met: 0, has_sprung: false, sprung: 0, rest });
     }
 
-    /// Takes the trap away and tells how often it has sprung.
+    /// Removes the trap and returns how often it was triggered.
     pub fn disarm(&self) -> u64 {
         self.shared.armed().take().map_or(0, |armed| armed.sprung)
     }
 
-    /// Cuts every connection that there is.
+    /// Cuts every open connection.
     pub fn cut_all(&self) {
         self.shared
             .sessions()
@@ -103,7 +103,7 @@ impl Wire {
             .for_each(|session| session.cut());
     }
 
-    /// How often the trap has sprung.
+    /// How often the trap was triggered.
     pub fn sprung(&self) -> u64 {
         self.shared.armed().as_ref().map_or(0, |armed| armed.sprung)
     }
@@ -118,7 +118,7 @@ impl Shared {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to be done to a message.
+    /// Decides what is done to a message; `None` forwards it.
     fn meet(&self, session: &Session, sender: Sender, kind: u8, message: &[u8]) -> Option<Fault> {
         let mut armed = self.armed();
         let armed = armed.as_mut()?;
@@ -148,19 +148,19 @@ impl Shared {
     }
 }
 
-/// One connection, as both directions see it.
+/// The state of one connection, which the threads of both directions share.
 struct Session {
     client: Mutex<TcpStream>,
     server: TcpStream,
     startup: Mutex<Vec<u8>>,
-    /// The last arming with a marker that its client said.
+    /// The number of the last arming with a marker that the client sent.
     said: AtomicU64,
     is_cut: AtomicBool,
     is_silent: AtomicBool,
-    /// How often the server was asked to say that it is ready; it says so at the start unasked.
+    /// How often the server reports that it is ready: once at the start, and once for each Sync.
     asked: AtomicU64,
-    /// What is to be told to the client before it hears for the n-th time that the server is ready.
-    /// A client need not wait for that word before it goes on.
+    /// The error for the client, to be sent before the n-th report that the server is ready. The
+    /// number is needed because a client may go on without waiting for the report.
     fails: Mutex<Option<(u64, Vec<u8>)>>,
 }
 
@@ -181,20 +181,20 @@ impl Session {
         (&self.server).write_all(message)
     }
 
-    /// Closes both sides. The server still gets what was sent before: its answers are read to their
-    /// end and thrown away.
+    /// Closes both sides. The server still gets what the client sent before. The server's answers
+    /// are read to their end and dropped.
     fn cut(&self) {
         self.is_cut.store(true, Ordering::Release);
         let _ = self.client.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Both);
         let _ = self.server.shutdown(Shutdown::Write);
     }
 
-    /// Does to a message what the trap wants; tells whether the connection goes on.
+    /// Does to a message what the trap says; returns whether the connection goes on.
     fn suffer(&self, fault: Fault, sender: Sender, message: &[u8]) -> io::Result<bool> {
         match fault {
             Fault::Before => {}
             Fault::After if sender == Sender::Client => {
-                // No answer comes through from now on, however fast it is.
+                // From now on no answer is forwarded, even one that comes at once.
                 self.is_cut.store(true, Ordering::Release);
                 self.to_server(message)?;
             }
@@ -244,7 +244,7 @@ fn serve(mut client: TcpStream, mut server: TcpStream, shared: &Arc<Shared>) -> 
     Ok(())
 }
 
-/// The packets before the first that has a letter; tells whether a session has begun.
+/// Forwards the packets before the first one with a letter; returns whether a session has begun.
 fn begin(
     client: &mut TcpStream,
     server: &mut TcpStream,
@@ -258,7 +258,8 @@ fn begin(
         session.startup().clone_from(&packet);
         if let Some(fault) = shared.meet(session, Sender::Client, STARTUP, &packet) {
             return match fault {
-                // Nothing was begun that could fail: it is refused as the server would do it.
+                // No statement runs yet that could fail, so the connection is refused as the server
+                // would refuse it.
                 Fault::Fails(code) => session.suffer(Fault::Ends(code), Sender::Client, &packet),
                 fault => session.suffer(fault, Sender::Client, &packet),
             };
@@ -278,8 +279,7 @@ fn begin(
 }
 
 fn requests(mut client: TcpStream, session: &Session, shared: &Shared) -> io::Result<()> {
-    // From a statement that fails on, the server hears nothing until the client asks whether it is
-    // ready.
+    // After a failed statement the server gets no message until the client sends Sync.
     let mut is_kept_back = false;
     loop {
         let message = read_message(&mut client)?;
@@ -342,7 +342,7 @@ fn read_message(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// Reads what the four bytes at this place announce; they count themselves.
+/// Reads the rest of a message. Its length is in four bytes at `at`, and includes them.
 fn read_rest(from: &mut TcpStream, message: &mut Vec<u8>, at: usize) -> io::Result<()> {
     let length = u32::from_be_bytes(message[at..at + 4].try_into().expect("four bytes")) as usize;
     message.resize(at + length.max(4), 0);

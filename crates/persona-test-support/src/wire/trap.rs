@@ -1,4 +1,4 @@
-//! Which message something is done to, and what.
+//! Traps: which message is met, and what is done to it.
 
 /// The side that sends a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,49 +17,50 @@ pub enum Fault {
     /// The message does not arrive, nothing after it does in either direction, and neither side
     /// hears that this is so.
     Silence,
-    /// The server never sees the message, and the client is told that the statement failed with
-    /// this code.
+    /// The server never gets the message, and the client gets an error of the statement with this
+    /// code.
     Fails(&'static str),
-    /// The client is told this code instead, as the last word of the connection.
+    /// The client gets an error with this code instead, and the connection ends.
     Ends(&'static str),
 }
 
-/// Which message something is done to.
+/// A rule: which message is met, and what is done to it.
 #[derive(Clone, Debug)]
 pub struct Trap {
-    /// Only connections count on which the client said this: at their start, or in this message or
-    /// one before it since the trap was armed. Nothing means every connection.
+    /// Only connections on which the client sent these bytes: at the start of the connection, or in
+    /// this message or an earlier one since the trap was armed. An empty marker means every
+    /// connection.
     pub marker: Vec<u8>,
     pub sender: Sender,
-    /// The letter of the protocol; every message when it is not said.
+    /// The letter of the message in the protocol; `None` means every message.
     pub kind: Option<u8>,
-    /// How many that count are let through before.
+    /// How many messages that meet the rule are forwarded first.
     pub after: u64,
-    /// What is done to it.
+    /// What is done to the message.
     pub fault: Fault,
-    /// Whether the same is done to each that follows, on any connection.
+    /// Whether the same is done to every later message that meets the rule, on any connection.
     pub lasts: bool,
 }
 
 impl Trap {
-    /// For the first message of a kind.
+    /// A trap for the first message of a kind.
     pub fn at(sender: Sender, kind: u8, fault: Fault) -> Self {
         Self { marker: Vec::new(), sender, kind: Some(kind), after: 0, fault, lasts: false }
     }
 
-    /// For the n-th message of whatever kind, from 0.
+    /// A trap for the n-th message of any kind, counted from 0.
     pub fn nth(sender: Sender, after: u64, fault: Fault) -> Self {
         Self { marker: Vec::new(), sender, kind: None, after, fault, lasts: false }
     }
 
-    /// Only on connections on which the client says this.
+    /// The same trap, but only on connections on which the client sends this text.
     #[must_use]
     pub fn of(mut self, marker: &str) -> Self {
         self.marker = marker.into();
         self
     }
 
-    /// Again and again.
+    /// The same trap, but for every message that follows too.
     #[must_use]
     pub fn lasting(mut self) -> Self {
         self.lasts = true;

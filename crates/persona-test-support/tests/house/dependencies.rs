@@ -30,8 +30,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("persona-test-support", &["persona-bench"]),
 ];
 
-/// A package, and every package of this workspace that may depend on it directly. Other packages
-/// may do as they like.
+/// A package, and every package of this workspace that may depend on it directly. Packages from
+/// outside are free.
 const RULES_OF_THE_WORKSPACE: &[(&str, &[&str])] = &[
     ("hyper", &["persona-server", "persona-cli", "persona-bench"]),
     (

@@ -1,12 +1,13 @@
 //! No test sleeps: it waits for what must happen, with a bound.
 //!
 //! A pause that is meant to be long enough is too short on a busy machine and too long on every
-//! other one. `persona-test-support/src/wait.rs` looks again and again; `stop.rs` there is the pace
-//! of a load, which ends at once.
+//! other one. Tests use `persona-test-support/src/wait.rs`, which looks again and again, and for a
+//! load `stop.rs`, in which a pause ends at once.
 
 use crate::tidy::{all_sources, assert_none};
 
-/// Where a pause is what is tested, or is part of waiting: path, how many calls, and the reason.
+/// Exceptions, where the pause itself is tested or is part of waiting: path, number of calls,
+/// reason.
 const ARGUED: &[(&str, usize, &str)] = &[
     ("crates/persona-test-support/src/wait.rs", 2, "the pause between two looks"),
     (
@@ -47,11 +48,11 @@ fn test_code<'a>(path: &str, text: &'a str) -> &'a str {
     if is_test {
         return text;
     }
-    // A module of tests is the last item of its file.
+    // The module of tests is the last item of a file.
     text.find("#[cfg(test)]\nmod tests {").map_or("", |start| &text[start..])
 }
 
-/// How many calls let time pass. A word that only ends like one of them is none.
+/// The number of calls that let time pass. A longer name that ends like one of them does not count.
 fn pauses(code: &str) -> usize {
     let is_part_of_a_word = |before: &str| {
         before.chars().next_back().is_some_and(|last| last.is_alphanumeric() || last == '_')
@@ -74,7 +75,7 @@ fn no_test_sleeps_but_for_a_reason() {
     for (path, text) in all_sources() {
         let code = test_code(&path, &text);
         looked_at += usize::from(!code.is_empty());
-        // This file names the calls.
+        // This file contains the names of the calls.
         let found = if path.ends_with("house/sleeps.rs") { 0 } else { pauses(code) };
         let argued = left.iter().position(|(known, _, _)| path == *known);
         let allowed = argued.map_or(0, |position| left.remove(position).1);
@@ -87,7 +88,7 @@ fn no_test_sleeps_but_for_a_reason() {
     assert_none(&problems);
 }
 
-/// The control: what the check is for is found, and nothing else.
+/// The control: the check finds a pause in code of a test, and nothing else.
 #[test]
 fn a_pause_is_found_where_it_is_code_of_a_test() {
     let pause = "    std::thread::sleep(PAUSE);\n    // sleep(PAUSE)\n    oversleep(PAUSE);\n";

@@ -1,5 +1,5 @@
-//! The command `./test` itself: what it refuses, what it says is missing, and which commands it
-//! runs. All commands are stand-ins that write down how they were called.
+//! The command `./test` itself: what it refuses, which tools it reports as missing, and which
+//! commands it runs. All commands are stand-ins that record how they were called.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 /// Commands of the system that the script needs to run at all.
 const SYSTEM: [&str; 9] = ["sh", "dirname", "basename", "sed", "date", "ls", "mkdir", "rm", "cat"];
-/// A compiler and the tools of the tests: stand-ins that end well.
+/// A compiler and the tools of the tests: stand-ins that succeed.
 const TOOLS: [&str; 11] = [
     "cc",
     "strace",
@@ -25,14 +25,14 @@ const TOOLS: [&str; 11] = [
     "openssl",
 ];
 
-/// A machine that has some commands and no others.
+/// A simulated machine that has these commands and no others.
 struct Machine {
     folder: TempDir,
     environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Machine {
-    /// Everything is there, the user is an ordinary one, and cargo can do everything.
+    /// A machine with every tool, an ordinary user, and every subcommand of cargo.
     fn complete() -> Self {
         let machine = Self { folder: tempfile::tempdir().expect("a folder"), environment: vec![] };
         for name in SYSTEM {
@@ -95,7 +95,7 @@ impl Ran {
         }
     }
 
-    /// The calls of cargo that do something, in order.
+    /// The calls of cargo in order, without those that only ask for a version.
     fn cargo(&self) -> Vec<&str> {
         let calls = self.stdout.lines().filter_map(|line| line.strip_prefix("cargo "));
         calls.filter(|call| !call.contains("--version")).collect()

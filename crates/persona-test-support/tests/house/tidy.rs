@@ -45,7 +45,7 @@ fn sources() -> Vec<(String, String)> {
     files("crates", ".rs")
 }
 
-/// The sources of the product, and those of what measures it.
+/// The sources of the product and of the benches.
 pub fn all_sources() -> Vec<(String, String)> {
     [sources(), files("benches", ".rs")].concat()
 }
@@ -188,7 +188,7 @@ fn every_conformance_case_is_in_the_list_that_backends_run() {
         .expect("readable");
     let mut cases = 0;
     let mut problems = Vec::new();
-    // `steps.rs` has what cases are made of, and none of them.
+    // `steps.rs` has the parts that cases are made of, and no case.
     let modules = files("crates/persona-storage/src/conformance", ".rs")
         .into_iter()
         .filter(|(path, _)| !path.ends_with("/steps.rs"));
@@ -229,9 +229,9 @@ fn nothing_is_left_to_do_and_nothing_is_commented_out() {
     assert_none(&problems);
 }
 
-/// Memory that processes share, descriptors that were handed over, and three functions of SQLite
-/// and one of the C library that have no safe way to them. And one test, which gives SQLite memory
-/// functions of its own.
+/// The files with `unsafe` code: memory that processes share, descriptors that were handed over,
+/// three functions of SQLite and one of the C library without a safe interface, and one test that
+/// gives SQLite its own memory functions.
 const UNSAFE: [&str; 7] = [
     "crates/persona-server/src/listen/inherited.rs",
     "crates/persona-server/src/scoreboard/",

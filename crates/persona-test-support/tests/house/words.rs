@@ -3,7 +3,7 @@
 
 use crate::tidy::{all_sources, assert_none};
 
-/// Words for people.
+/// Words that stand for people.
 const WORDS: [&str; 7] = ["who", "whom", "whose", "whoever", "nobody", "somebody", "everybody"];
 /// Phrases in which such a word is about people.
 const ALLOWED: [&str; 3] = ["who wrote", "people who", "a person who"];

@@ -1,7 +1,7 @@
 //! Waits for a moment, to the microsecond.
 //!
-//! The runtime's own timer counts in milliseconds, which would add up to one to every latency; a
-//! timer of the kernel wakes the thread when it is time (timerfd_create(2)).
+//! The runtime's own timer counts in milliseconds, which would add up to one millisecond to every
+//! latency. A timer of the kernel is exact to the microsecond (timerfd_create(2)).
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,7 +19,7 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    /// A timer that is not running.
+    /// Makes a timer that is not running.
     pub(super) fn new() -> io::Result<Self> {
         let timer = timerfd_create(
             TimerfdClockId::Monotonic,
@@ -33,7 +33,7 @@ impl Alarm {
         Ok(Self { timer })
     }
 
-    /// Waits until a moment; at once where that has passed.
+    /// Waits until a moment; returns at once if it has passed.
     pub(super) async fn wait_until(&self, moment: Instant) -> io::Result<()> {
         let left = moment.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -51,7 +51,7 @@ impl Alarm {
         )?;
         loop {
             let mut ready = self.timer.readable().await?;
-            // How often it has rung; there is nothing to read before it has.
+            // The read returns how often the timer has expired, and blocks before the first time.
             let mut rung = [0; size_of::<u64>()];
             if ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut rung)?)).is_ok() {
                 return Ok(());

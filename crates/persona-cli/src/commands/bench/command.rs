@@ -18,10 +18,10 @@ use crate::commands::target::server_address;
 use crate::failure::Failure;
 use crate::terminal::{Output, Table};
 
-/// Time between the making of the schedule and its first request, for the connections to be there.
+/// Time between making the schedule and its first request, in which the connections are opened.
 const LEAD: Duration = Duration::from_millis(200);
-/// How long requests that are late may still be sent after the last one was due. What is left then
-/// was never sent, and is reported: a server that is too slow for the rate must not make the run
+/// How long late requests may still be sent after the last one was due. Requests that are left then
+/// are reported as not sent, so that a server that is too slow for the rate cannot make the run
 /// endless.
 const LATE_MAX: Duration = Duration::from_secs(5);
 
@@ -39,7 +39,7 @@ pub async fn run(
     let measured = match created {
         Ok(()) => tokio::select! {
             measured = measure(arguments, &server, &paths) => measured,
-            // The personas are deleted all the same.
+            // The personas are deleted nevertheless.
             _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
         },
         Err(failure) => Err(failure),
@@ -68,8 +68,7 @@ async fn measure(
     let give_up_at = start + Duration::from_secs(arguments.seconds.into()) + LATE_MAX;
     let mut connections = tokio::task::JoinSet::new();
     for _ in 0..arguments.connections {
-        // Each has a client of its own, because a client shares its connections among all that use
-        // it.
+        // Each lane has a separate client, because a client shares its connections.
         let lane = Lane {
             api: Api::remote(server.clone()),
             schedule: Arc::clone(&schedule),
@@ -95,7 +94,7 @@ async fn measure(
     })
 }
 
-/// One connection.
+/// One connection, with the requests that it sends.
 struct Lane {
     api: Api,
     schedule: Arc<Schedule>,
@@ -142,7 +141,7 @@ impl Lane {
     }
 }
 
-/// What a run showed.
+/// The result of a run.
 struct Report {
     total: u64,
     unsent: u64,

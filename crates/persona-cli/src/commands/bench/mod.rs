@@ -5,11 +5,11 @@
 //!
 //! The schedule is open: request number n is due at a moment that was fixed before the run began,
 //! and its latency counts from then, whether or not the server was still busy with earlier ones. A
-//! generator that waits for an answer before it looks at the clock leaves out exactly the moments
-//! in which the server stood still (coordinated omission).
+//! generator that waits for an answer before it looks at the clock misses exactly the moments in
+//! which the server stalled (coordinated omission).
 //!
-//! Start reading at `command.rs`. `schedule.rs` says what is due when, `alarm.rs` waits for it,
-//! `tally.rs` keeps the times.
+//! Start reading at `command.rs`. `schedule.rs` says when each request is due, `alarm.rs` waits for
+//! that moment, `tally.rs` collects the times.
 
 mod alarm;
 mod command;

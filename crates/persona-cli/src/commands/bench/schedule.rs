@@ -1,11 +1,11 @@
-//! What is due when: fixed before the run begins, shared by all connections.
+//! The schedule of requests, fixed before the run begins and shared by all connections.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-/// The requests of a run. A free connection takes the next one, so one slow answer holds up no
-/// other request.
+/// The requests of a run. A free connection takes the next one, so a slow answer does not delay
+/// other requests.
 #[derive(Debug)]
 pub(super) struct Schedule {
     start: Instant,
@@ -18,18 +18,18 @@ pub(super) struct Schedule {
 /// One request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Ticket {
-    /// Which one.
+    /// The number of the request, from 0.
     pub number: u64,
-    /// When it should be sent.
+    /// When the request is due.
     pub due: Instant,
-    /// Whether it changes something.
+    /// Whether the request changes a persona.
     pub writes: bool,
     /// A number that looks random, and is the same in every run.
     pub dice: u64,
 }
 
 impl Schedule {
-    /// `rate` requests a second for so many seconds.
+    /// Makes a schedule of `rate` requests a second for this many seconds.
     pub(super) fn new(start: Instant, rate: u32, seconds: u32, write_percent: u8) -> Self {
         let (rate, total) = (u64::from(rate), u64::from(rate) * u64::from(seconds));
         Self { start, rate, total, write_percent: write_percent.into(), next: AtomicU64::new(0) }

@@ -1,4 +1,4 @@
-//! The personas that are read and changed: made for the run, and deleted after it.
+//! The personas of a run, created before it and deleted after it.
 
 use std::collections::VecDeque;
 
@@ -9,17 +9,16 @@ use serde_json::{Value, json};
 use crate::client::{Api, PERSONAS};
 use crate::failure::Failure;
 
-/// The tag of every persona of ours, to find those that a killed run left.
+/// The tag of every persona of a bench, by which a user finds those that a killed run left.
 pub(super) const TAG: &str = "persona-bench";
 /// Bytes of the longest text: with everything else, an answer has about 2 KB, the median of public
 /// collections.
 const PROMPT_BYTES: usize = 1_200;
-/// Requests under way at a time while the personas are made and deleted: enough to share
+/// Most concurrent requests while the personas are created and deleted: enough to share
 /// transactions.
 const IN_FLIGHT_MAX: usize = 32;
 
-/// Creates so many personas and returns their paths, also of those that were made before one
-/// failed.
+/// Creates this many personas and returns their paths, even if a later one failed.
 pub(super) async fn create(api: &Api, count: u32) -> (Vec<String>, Result<(), Failure>) {
     let mut paths = Vec::new();
     let requests =
@@ -32,7 +31,7 @@ pub(super) async fn create(api: &Api, count: u32) -> (Vec<String>, Result<(), Fa
     (paths, ended)
 }
 
-/// Deletes them; each can be brought back, and none is left in lists.
+/// Soft-deletes the personas, so that lists no longer show them.
 pub(super) async fn delete(api: &Api, paths: &[String]) -> Result<(), Failure> {
     send_all(api, paths.iter().map(|path| (Method::DELETE, path.clone(), None)), |_| {}).await
 }

@@ -1,4 +1,4 @@
-//! How long requests took, and what went wrong.
+//! The times and errors of requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-/// Longest time that is told apart: 10 minutes; longer ones count as this.
+/// Longest recorded time in microseconds, 10 minutes; a longer time counts as this.
 const MICROS_MAX: u64 = 600_000_000;
-/// Figures that are exact in every recorded time: an error of at most one thousandth.
+/// Significant digits of recorded times: the error is at most one thousandth.
 const EXACT_FIGURES: u8 = 3;
-/// What is reported of a distribution, besides the largest.
+/// The quantiles that are reported, besides the largest time.
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.50), ("p90", 0.90), ("p99", 0.99), ("p999", 0.999)];
 
 /// The times of one kind of request.
@@ -39,7 +39,7 @@ impl Times {
         self.0.len()
     }
 
-    /// Microseconds at each quantile, and the largest last.
+    /// The time at each quantile in microseconds, and the largest time last.
     fn micros(&self) -> [(&'static str, u64); 5] {
         let [p50, p90, p99, p999] =
             QUANTILES.map(|(name, quantile)| (name, self.0.value_at_quantile(quantile)));
@@ -69,14 +69,14 @@ impl Times {
     }
 }
 
-/// What one connection, or all of them, measured.
+/// The measurements of one connection, or of all.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Tally {
-    /// Reads that were answered well, from the moment at which they were due.
+    /// Times of successful reads, from the moment at which they were due.
     pub reads: Times,
-    /// Changes that were answered well, likewise.
+    /// Times of successful changes, likewise.
     pub writes: Times,
-    /// What went wrong, and how often: a status, or words.
+    /// Errors and their numbers: a status, or a description.
     pub errors: BTreeMap<String, u64>,
     /// Requests that found no free connection when they were due.
     pub delayed: u64,

@@ -1,7 +1,7 @@
 //! New personas on their way to the API, many in one request.
 //!
-//! A request takes what waits when there is room for it, so requests are as full as the reader of
-//! the file is ahead of the server, and no item waits for others to come.
+//! A request takes all items that wait when it is sent. So requests are the fuller the more the
+//! reader of the file is ahead of the server, and no item waits for later items.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -15,18 +15,19 @@ use tokio::time::{Instant, sleep};
 use super::send::BUDGET_WAIT_MAX;
 use crate::client::{Api, request_with};
 
-/// Most items of a request: two requests of usual personas are some megabytes that a worker has
-/// parsed at a time, and more items make a request no cheaper.
+/// Most items of a request: with two requests of usual personas a worker has some megabytes of
+/// parsed items in memory, and more items would not make a request cheaper.
 const ITEMS_MAX: usize = 250;
-/// A request that has so many bytes takes no further item.
+/// A request with this many bytes takes no further item.
 const BYTES_MAX: usize = 1024 * 1024;
-/// A larger document goes alone: next to its own cost that of a request is nothing.
+/// A larger document is sent alone, because the cost of a separate request is small compared to the
+/// document.
 const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
-/// Requests at a time: one is read and answered while the other is committed. A worker takes no
-/// more large bodies at a time either.
+/// Most concurrent requests: one is read and answered while the other is committed. A worker reads
+/// no more large bodies at the same time.
 const REQUESTS_MAX: usize = 2;
 
-/// Sends new personas in batches. Those that wait are dropped with the last copy of this.
+/// Sends new personas in batches. Items that wait are dropped with the last clone of this value.
 #[derive(Clone)]
 pub struct Batches(mpsc::Sender<Waiting>);
 
@@ -37,15 +38,15 @@ struct Waiting {
 }
 
 impl Batches {
-    /// Starts to send; `waiting_max` items can wait.
+    /// Starts the sending; at most `waiting_max` items can wait.
     pub fn start(api: Api, waiting_max: usize) -> Self {
         let (sender, waiting) = mpsc::channel(waiting_max);
         tokio::spawn(send_all(api, waiting));
         Self(sender)
     }
 
-    /// Has the persona of an item created, where its id is free, and tells what came of it. `None`
-    /// where nothing is known of that: then it is to be sent alone, which can be repeated.
+    /// Creates the persona of an item if its id is free, and returns the result. `None` if the
+    /// result is unknown; the caller then sends the item alone, which is safe to repeat.
     pub async fn create(&self, item: &Item) -> Option<BatchItemAnswer> {
         let document = item.document.text();
         if document.len() > DOCUMENT_BYTES_MAX {
@@ -57,7 +58,7 @@ impl Batches {
         );
         let (told, answer) = oneshot::channel();
         self.0.send(Waiting { text, told }).await.ok()?;
-        // The sender is gone where the request was not answered as a batch.
+        // An error means that the sender was dropped, because the answer was not that of a batch.
         let answer = answer.await.ok()?;
         let is_busy = answer.status == StatusCode::SERVICE_UNAVAILABLE.as_u16();
         (!is_busy).then_some(answer)
@@ -83,8 +84,8 @@ async fn send_all(api: Api, mut waiting: mpsc::Receiver<Waiting>) {
     requests.join_all().await;
 }
 
-/// Sends one request, again where the server has told when it takes more. Where it fails each item
-/// finds that out alone, with patience and with the reason.
+/// Sends one request, and repeats it if the server names a time for that. If it fails, no item gets
+/// an answer; each is then sent alone, which waits longer and finds the reason.
 async fn send_batch(api: Api, batch: Vec<Waiting>) {
     let texts: Vec<&str> = batch.iter().map(|waiting| waiting.text.as_str()).collect();
     let body = Bytes::from(format!(r#"{{"items":[{}]}}"#, texts.join(",")));
@@ -104,7 +105,7 @@ async fn send_batch(api: Api, batch: Vec<Waiting>) {
     }
     let Ok(BatchAnswer { items, .. }) = reply.read_as() else { return };
     for (waiting, answer) in batch.into_iter().zip(items) {
-        // An item that is no longer waited for needs no answer.
+        // If the item is not waited for any more, its answer is dropped.
         let _ = waiting.told.send(answer);
     }
 }

@@ -1,5 +1,5 @@
-//! The command: file after file, a bounded number of items at a time, reports in the order of the
-//! file.
+//! The command: file after file, with a bounded number of items in progress, and reports in the
+//! order of the file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,14 +26,14 @@ use crate::commands::target::{self, Access};
 use crate::failure::Failure;
 use crate::terminal::Output;
 
-/// Items under way at a time: as many as two batches have, and as many again that wait for the
-/// next.
+/// Most items in progress: as many as two batches have, and as many again that wait for the next
+/// batches.
 const IN_FLIGHT_MAX: usize = 1_000;
 
-/// After so long without an answer the user is told that it is waited for.
+/// After this time without an answer the user is told that the command waits.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// Bound to an item while it is sent.
+/// The tasks that send items; each returns the result with the ticket of its item.
 type Sending = JoinSet<(Ticket, Result<Sent, Failure>)>;
 
 /// Imports files.
@@ -42,7 +42,8 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    // All are opened first: a mistyped name should not surface after an hour.
+    // All files are opened first, so that a mistyped name is reported at once and not after an
+    // hour.
     let sources = arguments
         .files
         .iter()
@@ -57,7 +58,8 @@ pub async fn run(
         Some(target::open(&arguments.target, Access::Create, environment, output)?)
     };
     if let Some(api) = &api {
-        // A server that is away later is waited for; one that never was there is told at once.
+        // A server that cannot be reached at the start is reported at once; one that goes away
+        // later is waited for.
         api.get(OperationId::GetHealth.path()).await?;
     }
     let batches = api.clone().map(|api| Batches::start(api, IN_FLIGHT_MAX));
@@ -74,8 +76,8 @@ pub async fn run(
         _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
     };
     if let Some((api, _)) = run.api.take() {
-        // What was sent is committed before the program ends; a second run goes on where this one
-        // stopped.
+        // Items that were sent are committed before the program ends, so that a second run
+        // continues where this one stopped.
         api.close().await;
     }
     let took = started_at.elapsed();
@@ -96,7 +98,8 @@ pub async fn run(
 }
 
 struct Run<'a> {
-    /// Where the items go, alone or with others; `None` when they are only checked.
+    /// The server or file that gets the items, alone or in batches; `None` if they are only
+    /// checked.
     api: Option<(Api, Batches)>,
     /// Whether the server gives the personas their identities.
     bound: Bound,
@@ -105,11 +108,11 @@ struct Run<'a> {
     summary: Summary,
 }
 
-/// An item that was sent, and what came of it.
+/// An item that was sent, and its result.
 struct Sent {
     item: Item,
     report: Report,
-    /// The persona that has its handle, where that is why it was refused.
+    /// The persona that has the handle of the item, if it was refused for that.
     holder: Option<PersonaId>,
 }
 
@@ -161,7 +164,7 @@ impl Run<'_> {
         }
     }
 
-    /// Takes an item of the file; what is not sent has its report at once.
+    /// Takes an item of the file; an item that is not sent gets its report at once.
     fn accept(
         &self,
         order: &mut Order<Item, Result<Report, Failure>>,
@@ -194,7 +197,7 @@ impl Run<'_> {
         });
     }
 
-    /// Says what came of an item.
+    /// Reports the result of an item.
     fn finish(&mut self, report: &Report, progress: &mut Progress<'_>) -> Result<(), Failure> {
         self.summary.count(report);
         progress.item_done();
@@ -209,17 +212,17 @@ impl Run<'_> {
     }
 }
 
-/// What a revision of a history depends on; nothing else depends on another item.
+/// The dependence of a revision of a history; other items depend on nothing.
 fn dependence_of(item: &Item) -> Option<Dependence> {
     item.origin.revision?;
     let owner = item.document.owner_word();
     let handle = item.document.handle().filter(|_| !item.is_deleted);
-    // A handle has no blank.
+    // A blank separates handle and owner, because neither contains one.
     let handle = handle.map(|handle| format!("{handle} {owner}"));
     Some(Dependence { persona: item.id, handle })
 }
 
-/// Notes how an item that was sent has ended.
+/// Records the result of an item that was sent.
 fn settle(
     order: &mut Order<Item, Result<Report, Failure>>,
     ended: Result<(Ticket, Result<Sent, Failure>), JoinError>,

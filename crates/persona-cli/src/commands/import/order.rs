@@ -1,21 +1,21 @@
-//! Which items may be sent now, and which report comes next.
+//! Decides which items may be sent now, and which report comes next.
 //!
-//! Items are sent many at a time. The revisions of a history depend on each other: those of one
-//! persona follow one another, and a handle is given up by one persona before another one takes
-//! it. Reports come in the order of the file. Everything here follows from what it is told: there
-//! is no clock and no task in it.
+//! Items are sent many at a time. The revisions of a history depend on each other: revisions of one
+//! persona must be sent in order, and one persona must give up a handle before another takes it.
+//! Reports come in the order of the file. The state changes only by calls; there is no clock and no
+//! task.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use persona_model::PersonaId;
 
-/// What a revision of a history depends on.
+/// The facts on which the order of a revision depends.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dependence {
     /// The persona.
     pub persona: PersonaId,
-    /// The handle that it has with this revision, with the owner within which it is unique; `None`
-    /// without one, or where it is deleted.
+    /// The handle of the persona in this revision, with the owner within which it is unique. `None`
+    /// without a handle, or if the persona is deleted.
     pub handle: Option<String>,
 }
 
@@ -34,23 +34,24 @@ pub struct Order<I, R> {
 struct Entry<I, R> {
     dependence: Option<Dependence>,
     phase: Phase,
-    /// There while it is not under way.
+    /// The item; `None` while it is being sent.
     item: Option<I>,
-    /// There when it has ended, or was refused for its handle.
+    /// The report, once the item has ended or was refused for its handle.
     report: Option<R>,
-    /// The personas of which a revision ended while this was under way.
+    /// The personas of which a revision ended while this item was being sent.
     meanwhile: Vec<PersonaId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
-    /// It was not sent yet, or has to be sent again.
+    /// The item was not sent yet, or must be sent again.
     Waiting,
-    /// It is under way.
+    /// The item is being sent.
     Sent,
-    /// This persona has its handle. It is sent again when a revision of that persona has ended.
+    /// The handle of the item belongs to this persona. The item is sent again when a revision of
+    /// that persona has ended.
     Blocked(PersonaId),
-    /// Its report is there.
+    /// The item has its report.
     Ended,
 }
 
@@ -61,7 +62,7 @@ impl<I, R> Default for Order<I, R> {
 }
 
 impl<I, R> Order<I, R> {
-    /// How many items have come of which the report was not taken.
+    /// Number of items that were added and not yet popped.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -105,7 +106,7 @@ impl<I, R> Order<I, R> {
         ready
     }
 
-    /// The item has ended, and this is its report.
+    /// Records the report of an item that has ended.
     pub fn end(&mut self, ticket: Ticket, report: R) {
         let Some(ended) = self.entry(ticket) else { return };
         ended.phase = Phase::Ended;
@@ -122,18 +123,19 @@ impl<I, R> Order<I, R> {
         }
     }
 
-    /// The item was refused because this persona has its handle; the report is its own if that
-    /// stays so.
+    /// Records that an item was refused because this persona has its handle. The report counts if
+    /// the persona never gives the handle up.
     pub fn refuse(&mut self, ticket: Ticket, holder: PersonaId, item: I, report: R) {
         let Some(entry) = self.entry(ticket) else { return };
         entry.item = Some(item);
         entry.report = Some(report);
-        // What the holder gave up while the refusal was on its way is not given up a second time.
+        // If a revision of the holder ended while the refusal was on its way, the item is sent
+        // again at once, because no other event would wake it.
         entry.phase =
             if entry.meanwhile.contains(&holder) { Phase::Waiting } else { Phase::Blocked(holder) };
     }
 
-    /// Gives up the first item that another persona blocks. For when nothing is under way, and
+    /// Gives up the first item that another persona blocks. Called when no item is being sent, and
     /// no further item can come before one ends.
     pub fn give_up(&mut self) {
         let blocked =
@@ -159,7 +161,7 @@ impl<I, R> Order<I, R> {
     }
 }
 
-/// What stands before an entry and has not ended.
+/// The entries before an entry that have not ended.
 #[derive(Default)]
 struct Before {
     personas: HashSet<PersonaId>,
@@ -173,7 +175,8 @@ impl Before {
             .handle
             .as_ref()
             .and_then(|handle| self.handles.get(handle))
-            // Further revisions of the persona that has the handle are what the others wait for.
+            // Revisions of the persona that has the handle may go on, because the other entries
+            // wait for them.
             .is_none_or(|holder| *holder == Some(dependence.persona));
         is_handle_free && !self.personas.contains(&dependence.persona)
     }

@@ -1,5 +1,5 @@
-//! Histories of moved handles, sent through an order to a store that refuses what is taken, with
-//! everything happening in any order that is possible.
+//! Histories with handles that move, sent through an `Order` to a store that refuses taken handles,
+//! in every possible order of events.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{Dependence, Order, Ticket};
 
-/// Items on their way at a time, few so that the bound is met often.
+/// Most items in the order at a time, few so that the bound is reached often.
 const WINDOW: usize = 8;
 /// Personas of a history, one more than handles.
 const PERSONAS: u8 = 4;
 
-/// A revision of a history: which one of which persona, and the handle that it has.
+/// A revision of a history: persona, revision and handle.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Line {
     persona: u8,
@@ -26,7 +26,7 @@ struct Line {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kept {
     Yes,
-    /// It does not follow the last revision there is.
+    /// The line does not follow the last revision in the store.
     Unfollowing,
     Taken,
 }
@@ -60,7 +60,7 @@ impl Shelf {
     }
 }
 
-/// What one store after the other could have made: no handle has two holders.
+/// Histories that a store could have made: no handle has two holders.
 fn histories() -> impl Strategy<Value = Vec<Line>> {
     vec((0..PERSONAS, 0..PERSONAS), 0..120).prop_map(|wishes| {
         let mut shelf = Shelf::default();
@@ -76,8 +76,8 @@ fn histories() -> impl Strategy<Value = Vec<Line>> {
     })
 }
 
-/// The same, where some lines stand before the one that gave their handle up, as numbers of
-/// transactions can.
+/// The same histories, but with some lines before the one that gives up their handle. In a
+/// database, numbers of transactions can have this order.
 fn histories_out_of_order() -> impl Strategy<Value = Vec<Line>> {
     (histories(), vec(any::<bool>(), 120)).prop_flat_map(|(mut lines, swaps)| {
         for (pair, is_swapped) in lines.chunks_exact_mut(2).zip(swaps) {
@@ -89,14 +89,14 @@ fn histories_out_of_order() -> impl Strategy<Value = Vec<Line>> {
     })
 }
 
-/// Sends all lines to the store; what happens next is chosen by these numbers.
+/// Sends all lines to the store; the numbers choose what happens next.
 fn send_all(shelf: &mut Shelf, lines: &[Line], choices: &[u8]) -> Vec<(Line, Kept)> {
     let mut order: Order<Line, (Line, Kept)> = Order::default();
     let (mut coming, mut choices) = (lines.iter(), choices.iter().cycle());
     let mut choose = |count: usize| usize::from(*choices.next().expect("endless")) % count;
     let (mut sent, mut answered): (Vec<(Ticket, Line)>, Vec<_>) = (Vec::new(), Vec::new());
     let mut reports = Vec::new();
-    // Each line is answered once for each end of another one, at most.
+    // A bound: each line is answered at most once for each end of another line.
     for _ in 0..lines.len() * lines.len() * 4 + 8 {
         sent.extend(order.take_ready());
         reports.extend(std::iter::from_fn(|| order.pop()));
@@ -158,7 +158,7 @@ proptest! {
     fn a_handle_that_another_persona_keeps_stops_its_persona_and_no_other(
         lines in histories(), choices in vec(any::<u8>(), 64..256)
     ) {
-        // A persona that is in no line has the handle 1.
+        // A persona that is in no line has handle 1.
         let mut shelf = Shelf(HashMap::from([(PERSONAS, (1, Some(1)))]));
         let reports = send_all(&mut shelf, &lines, &choices);
         prop_assert_eq!(reports.len(), lines.len());

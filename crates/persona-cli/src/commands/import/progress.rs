@@ -1,4 +1,4 @@
-//! How far the import of one file is.
+//! The progress of the import of one file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::reader::Source;
 use crate::terminal::{Output, ProgressDisplay};
 
-/// Shows how far one file is.
+/// Shows the progress of one file.
 pub struct Progress<'a> {
     output: &'a Output,
     file: String,
@@ -18,7 +18,7 @@ pub struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Starts with a file.
+    /// Starts the display for a file.
     pub fn new(file: &str, source: &Source, output: &'a Output) -> Self {
         let template = if source.bytes.is_some() {
             "{wide_bar} {percent}% {msg} {eta}"
@@ -35,7 +35,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// One more item is done.
+    /// Counts an item that is done.
     pub fn item_done(&mut self) {
         self.items += 1;
         let rate = f64::from(u32::try_from(self.items).unwrap_or(u32::MAX))

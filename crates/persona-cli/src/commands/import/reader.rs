@@ -1,5 +1,5 @@
-//! A file, read by a thread of its own: parsing never holds up requests, and a slow pipe never
-//! blocks the runtime.
+//! Reads a file in a separate thread, so that parsing does not delay requests, and a slow pipe does
+//! not block the runtime.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -13,18 +13,18 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 
-/// Items that wait between the file and the requests: enough to fill one group commit.
+/// Most items that wait between the file and the requests: enough to fill a shared transaction.
 const WAITING_MAX: usize = 64;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// The items of one file as they come, and how far the file is read.
+/// The items of one file as they are read, and the progress of the reading.
 pub struct Source {
-    /// The items. Dropping this ends the thread.
+    /// The items. Dropping the receiver ends the thread.
     pub items: mpsc::Receiver<Result<Item, Bad>>,
-    /// How many bytes were read.
+    /// Number of bytes that were read.
     pub bytes_read: Arc<AtomicU64>,
-    /// How many bytes there are; `None` for standard input.
+    /// Size of the file in bytes; `None` for standard input.
     pub bytes: Option<u64>,
 }
 

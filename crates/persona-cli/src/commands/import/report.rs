@@ -1,4 +1,4 @@
-//! What came of the items: line by line, and in sum.
+//! The results of the items: line by line, and in sum.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,27 +12,27 @@ use crate::terminal::{Output, Tone, harmless, shortened};
 /// Cells of the longest name in a message.
 const NAME_CELLS_MAX: usize = 60;
 
-/// What came of one item.
+/// The result of one item.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Status {
-    /// It is a new persona.
+    /// The persona was created.
     Created,
-    /// The persona that existed has its content now.
+    /// The existing persona got the content of the item.
     Updated,
-    /// The persona existed with the same content.
+    /// The persona exists with the same content.
     Unchanged,
-    /// The persona exists with other content, and was left alone.
+    /// The persona exists with other content, and was not changed.
     Differs,
-    /// It is soft-deleted, here or where it was exported, and was left alone.
+    /// The persona is soft-deleted, here or in the store that exported it; nothing was changed.
     Deleted,
-    /// It can be imported; nothing was sent (`--dry-run`).
+    /// The item can be imported; it was not sent (`--dry-run`).
     Valid,
-    /// It was refused.
+    /// The item was refused.
     Failed,
 }
 
 impl Status {
-    /// The word for it.
+    /// The word for this status.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -45,7 +45,7 @@ impl Status {
         }
     }
 
-    /// What people read in the sum.
+    /// The words for people in the summary.
     const fn explained(self) -> &'static str {
         match self {
             Self::Differs => "differ and were left alone (--on-duplicate update changes them)",
@@ -55,27 +55,27 @@ impl Status {
     }
 }
 
-/// What came of one item, and where it was.
+/// The result of one item, with its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
     /// The file.
     pub file: String,
     /// Where the item is in it.
     pub location: Location,
-    /// Its identity, where it could be read.
+    /// The identity of the item, if it could be read.
     pub id: Option<PersonaId>,
-    /// Its name, where it could be read.
+    /// The name of the item, if it could be read.
     pub name: Option<String>,
-    /// What came of it.
+    /// The result.
     pub status: Status,
-    /// What was repaired.
+    /// What was repaired in the item, as sentence fragments.
     pub warnings: Vec<String>,
-    /// Why it was refused.
+    /// Why the item was refused, as sentence fragments.
     pub errors: Vec<String>,
 }
 
 impl Report {
-    /// As one object.
+    /// The report as a JSON object.
     pub fn to_json(&self) -> Value {
         json!({
             "file": self.file,
@@ -89,7 +89,7 @@ impl Report {
         })
     }
 
-    /// What needs a look, a line each; empty when all is well.
+    /// The remarks that the user should see, one line each; empty if all is well.
     pub fn remarks(&self, output: &Output) -> Vec<String> {
         let name = self
             .name
@@ -111,7 +111,7 @@ impl Report {
     }
 }
 
-/// How many items ended how.
+/// Number of items with each result.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
     counts: BTreeMap<Status, u64>,
@@ -125,17 +125,17 @@ impl Summary {
         self.warnings += u64::from(!report.warnings.is_empty());
     }
 
-    /// All items.
+    /// Number of all items.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }
 
-    /// Items that ended so.
+    /// Number of items with this result.
     pub fn of(&self, status: Status) -> u64 {
         self.counts.get(&status).copied().unwrap_or(0)
     }
 
-    /// As one object.
+    /// The summary as a JSON object.
     pub fn to_json(&self, took: Duration) -> Value {
         let counts: serde_json::Map<String, Value> = self
             .counts
@@ -145,7 +145,7 @@ impl Summary {
         json!({ "summary": { "items": self.total(), "counts": counts, "with_warnings": self.warnings, "seconds": took.as_secs_f64() } })
     }
 
-    /// As one line.
+    /// The summary as one line.
     pub fn text(&self, took: Duration) -> String {
         let mut parts: Vec<String> = self
             .counts

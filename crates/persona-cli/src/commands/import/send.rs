@@ -1,4 +1,4 @@
-//! One item to the API.
+//! Sends one item to the API.
 
 use std::time::Duration;
 
@@ -20,25 +20,25 @@ use crate::client::{Api, Reply, failure, persona_path, reasons, reasons_of_item,
 use crate::commands::arguments::OnDuplicate;
 use crate::failure::Failure;
 
-/// How long one item is tried again while the server is busy or away: longer than a rolling restart
-/// takes.
+/// How long an item is retried while the server is busy or cannot be reached: longer than a rolling
+/// restart.
 const RETRY_TOTAL_MAX: Duration = Duration::from_mins(1);
-/// How long one item waits for its turn where the server limits how much it takes: the items that
-/// are under way beside it have turns too.
+/// How long an item waits for its turn if the server limits requests: long, because the other items
+/// in progress need turns too.
 pub const BUDGET_WAIT_MAX: Duration = Duration::from_mins(10);
 /// The wait before a server that cannot be reached is tried again.
 const RECONNECT_WAIT: Duration = Duration::from_millis(500);
-/// How often an update is tried while others change the same persona.
+/// Most tries of an update while other clients change the same persona.
 const UPDATE_ATTEMPTS_MAX: usize = 5;
 
-/// What came of an item that was sent.
+/// The result of an item that was sent.
 #[derive(Debug)]
 pub struct Answer {
-    /// How it ended.
+    /// The status of the item.
     pub status: Status,
-    /// Why it was refused.
+    /// Why the item was refused, as sentence fragments.
     pub errors: Vec<String>,
-    /// The persona that has its handle, where that is why.
+    /// The persona that has the handle of the item, if it was refused for that.
     pub holder: Option<PersonaId>,
     /// The persona that it is here, where the server gave it another identity.
     pub id: Option<PersonaId>,
@@ -50,12 +50,12 @@ impl From<(Status, Vec<String>)> for Answer {
     }
 }
 
-/// Creates the persona of an item, or tells how the one that exists already compares; keeps a
-/// revision of a history as it was.
+/// Creates the persona of an item, or compares it with the existing persona. A revision of a
+/// history is imported unchanged.
 ///
 /// # Errors
 ///
-/// The server cannot be reached, or stayed busy: there is no point in sending the next item.
+/// The server cannot be reached, or stayed busy: sending further items would be pointless.
 pub async fn send(
     api: &Api,
     batches: &Batches,
@@ -108,8 +108,8 @@ async fn compare(
             StatusCode::GONE => return Ok((Status::Deleted, Vec::new())),
             _ => return Ok(refused(current)),
         }
-        // Made anew: the hash that it states may be of an earlier rule, by which different numbers
-        // had the same.
+        // The hash is computed again, because the stored one may be of an earlier version, in which
+        // different numbers could have the same hash.
         if Document::from_representation(&current.json())
             .is_ok_and(|current| current.content_hash() == hash)
         {
@@ -122,7 +122,7 @@ async fn compare(
         let updated = patiently(api, Method::PUT, path, &[condition], Some(&body)).await?;
         match updated.status {
             StatusCode::OK => return Ok((Status::Updated, Vec::new())),
-            // Another client was faster: look again at what it is now.
+            // Another client changed the persona meanwhile; the new state is compared again.
             StatusCode::PRECONDITION_FAILED => {}
             _ => return Ok(refused(updated)),
         }
@@ -130,7 +130,7 @@ async fn compare(
     Ok((Status::Failed, vec!["other clients keep changing this persona".into()]))
 }
 
-/// What came of a creation, with the reasons where it is a refusal.
+/// The result of a creation, with the reasons of a refusal.
 struct Created {
     status: StatusCode,
     reasons: Vec<String>,
@@ -139,8 +139,8 @@ struct Created {
     is_not_its_choice: bool,
 }
 
-/// Creates the persona of an item where its id is free: with others in a batch, or as its first
-/// revision here, with the times and authors that it had.
+/// Creates the persona of an item if its id is free: in a batch with others, or, if the item has
+/// times and authors, as an imported first revision.
 async fn create(api: &Api, batches: &Batches, path: &str, item: &Item) -> Result<Created, Failure> {
     let reply = if item.origin.stamps.is_empty() {
         if let Some(answer) = batches.create(item).await {
@@ -177,8 +177,8 @@ fn own_body(item: &Item) -> Bytes {
     Bytes::copy_from_slice(item.document.text().as_bytes())
 }
 
-/// Keeps one revision of a history as it was, or tells how the one that is there compares. The one
-/// before it was sent before.
+/// Imports one revision of a history unchanged, or compares it with the existing one. The previous
+/// revision was sent before.
 async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer, Failure> {
     let (path, body) = (persona_path(item.id), stamped(item));
     let kept =
@@ -236,7 +236,7 @@ fn revision_path(path: &str, revision: Revision) -> String {
     format!("{path}/revisions/{revision}")
 }
 
-/// The document with what the store that it came from said of it.
+/// The document with the times, authors and revision that the exporting store recorded.
 fn stamped(item: &Item) -> Bytes {
     let stamps = Value::Object(item.origin.stamps.clone()).to_string();
     join_representation(&stamps, item.document.text()).into()

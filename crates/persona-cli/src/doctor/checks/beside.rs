@@ -1,4 +1,4 @@
-//! Whether the user that the database belongs to may use what lies beside it.
+//! The check that the owner of the database may use the files and folders beside it.
 
 use crate::doctor::check::Finding;
 use crate::doctor::facts::{Facts, FileFacts, Neighbour};

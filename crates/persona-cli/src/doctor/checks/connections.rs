@@ -1,4 +1,4 @@
-//! How connections to the file are set up.
+//! The checks of the settings of connections to the file.
 
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;

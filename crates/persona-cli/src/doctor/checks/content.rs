@@ -1,4 +1,4 @@
-//! What is in the file.
+//! The checks of the content of the file.
 
 use persona_server::units::personas;
 use persona_storage::sqlite::inspect::SCHEMA_VERSION;
@@ -7,8 +7,8 @@ use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
 use crate::terminal::shell_word;
 
-/// How far ahead the newest change may be: clocks are corrected by fractions of a second all the
-/// time.
+/// How far in the future the newest change may be, in microseconds; small corrections of the clock
+/// are normal.
 const AHEAD_MICROS_MAX: i64 = 5_000_000;
 
 pub(in crate::doctor) const GROUP: Group = Group {
@@ -75,8 +75,8 @@ fn fix_integrity(facts: &Facts) -> String {
     }
 }
 
-/// Times of changes never go back, so a clock that was ahead once gives every later change a time
-/// that is ahead.
+/// Checks that changes are not in the future. Times of changes never go back, so a clock that was
+/// ahead once gives all later changes times in the future.
 fn clock(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let newest = file.contents.as_ref()?.as_ref().ok()?.newest_change;

@@ -1,4 +1,4 @@
-//! The database on a server: whether it can be used, what it promises, and whether it has room for
+//! The checks of a database on a server: whether it can be used, its durability, and room for
 //! connections.
 
 use persona_server::units::{personas, size};
@@ -7,8 +7,8 @@ use persona_storage::{BackendDetails, Status};
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
 
-/// From this share of the server's connections on there is soon no room for another worker, in
-/// percent.
+/// Share of the server's connections in use, in percent, from which on room for another worker is
+/// short.
 const CONNECTIONS_PERCENT_MAX: u64 = 80;
 
 pub(in crate::doctor) const GROUP: Group = Group {

@@ -1,4 +1,4 @@
-//! The file, its neighbours and its place.
+//! The checks of the file, the files beside it, and its place.
 
 use persona_server::units::size;
 use persona_storage::sqlite::SecondName;
@@ -57,7 +57,8 @@ fn fix_database(facts: &Facts) -> String {
     }
 }
 
-/// The WAL and the write lock lie beside the name, so a second name would have others.
+/// Checks that the file has one name. The WAL and the write lock are beside that name, so a process
+/// that uses a second name would use others.
 fn name(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     file.entry?;
@@ -106,7 +107,8 @@ fn fix_permissions(facts: &Facts) -> String {
         .unwrap_or_default()
 }
 
-/// Only root can give away what it makes beside the file.
+/// Checks the owner of the file. Only root can give files that it makes beside the database to
+/// another user.
 fn owner(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let owner = file.entry?.owner;

@@ -1,4 +1,4 @@
-//! The SQLite that this program is linked with.
+//! The checks of the linked SQLite library.
 
 use persona_storage::sqlite::library_is_safe;
 
@@ -18,7 +18,7 @@ fn other_build(_: &Facts) -> String {
 }
 
 fn version(facts: &Facts) -> Option<Finding> {
-    // The library of this program says nothing about a server on another machine.
+    // The check is skipped for a server on another machine, which may have another library.
     facts.file.as_ref()?;
     let (text, number) = &facts.library;
     Some(if library_is_safe(*number) {
@@ -28,8 +28,8 @@ fn version(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Threads share the library, so it must be compiled for threads; without WAL this program does not
-/// work.
+/// Checks how SQLite was compiled. Threads share the library, so it must be thread-safe; and this
+/// program needs WAL mode.
 fn options(facts: &Facts) -> Option<Finding> {
     facts.file.as_ref()?;
     let has = |wanted: &str| facts.compile_options.iter().any(|option| option == wanted);

@@ -1,4 +1,4 @@
-//! Which processes have the file open, and which of them hold its locks at this moment.
+//! The checks of processes that have the file open or hold its locks now.
 
 use persona_storage::sqlite::lock_probe::Holder;
 
@@ -25,8 +25,9 @@ fn ours(facts: &Facts) -> Option<Finding> {
     }))
 }
 
-/// SQLite's own locks still keep out a program that does not know the write lock, but such a
-/// program makes all others poll. If its library is old, it can lose committed data (`library.rs`).
+/// Checks for programs that do not use the write lock. SQLite's own locks still keep them out, but
+/// they make all other processes poll. A program with an old SQLite library can lose committed data
+/// (`library.rs`).
 fn foreign(facts: &Facts) -> Option<Finding> {
     facts.file.as_ref()?;
     let foreign = foreign_users(facts);
@@ -55,8 +56,8 @@ fn fix_foreign(facts: &Facts) -> String {
     )
 }
 
-/// A held lock is no fault: the look catches one moment. Only a lock of another program is worth a
-/// warning.
+/// Checks for held locks. A held lock is normal, because the check sees one moment; only a lock of
+/// another program is worth a warning.
 fn locks(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let outsider = |holder: &&Holder| {

@@ -7,16 +7,16 @@ use persona_server::units::{long_time, personas, size};
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
 
-/// Above this length of the WAL a checkpoint is overdue when the last one is older than
-/// [`CHECKPOINT_AGE_MS_MAX`]: 16 MiB, well over the default threshold of 4 MB and well under the
-/// ceiling at which the maintenance process cuts the WAL.
+/// Size of the WAL, in bytes, above which a checkpoint is overdue if the last one is older than
+/// [`CHECKPOINT_AGE_MS_MAX`]. 16 MiB is well over the default threshold of 4 MB and well under the
+/// limit at which the maintenance process shortens the WAL.
 const WAL_BYTES_NOTABLE: u64 = 16 * 1024 * 1024;
 const CHECKPOINT_AGE_MS_MAX: u64 = 60_000;
 
-/// A server that runs for less than this has no figures of a whole minute.
+/// A server that has run for less than this has no figures of a whole minute, in milliseconds.
 const FIGURES_AFTER_MS: u64 = 60_000;
 
-/// From this many busy quarters of an hour on, an hour, the load is no peak any more.
+/// Busy quarters of an hour from which on the load is no short peak: one hour.
 const BUSY_WINDOWS_MAX: usize = 4;
 
 pub(in crate::doctor) const GROUP: Group = Group {
@@ -60,13 +60,13 @@ pub(in crate::doctor) const GROUP: Group = Group {
     ],
 };
 
-/// The status of a server that answered. A server that is silent has no status to judge; its
-/// silence is a finding of `readiness`.
+/// The status of a server that answered. `None` for a server without an answer; the check
+/// `readiness` reports that.
 fn status_of(facts: &Facts) -> Option<&Status> {
     facts.server.as_ref()?.status.as_ref()
 }
 
-/// The status of a server that answered and keeps personas in a file: only a file has a WAL and a
+/// The status of a server that answered and has its database in a file; only a file has a WAL and a
 /// write lock.
 fn status_of_a_file(facts: &Facts) -> Option<&Status> {
     status_of(facts).filter(|status| status.server.is_none())
@@ -126,7 +126,7 @@ fn workers(facts: &Facts) -> Option<Finding> {
     Some(match (count, &status.maintenance) {
         (0, _) => Finding::fail("none serves"),
         (_, None) => Finding::warn(format!("{text}; the maintenance process is missing")),
-        // Each signal HUP replaces every worker once, so a number of restarts alone is no fault.
+        // Each signal HUP replaces every worker once, so restarts alone are no fault.
         _ => Finding::ok(text),
     })
 }
@@ -164,7 +164,7 @@ fn checkpoints(facts: &Facts) -> Option<Finding> {
     Some(if *failed > 0 || is_overdue { Finding::warn(text) } else { Finding::ok(text) })
 }
 
-/// A time as people read it: what matters of it, and no zeros behind that.
+/// A time in milliseconds with few digits and without trailing zeros.
 fn milliseconds(micros: u64) -> String {
     let text = format!("{}.{:03}", micros / 1000, micros % 1000);
     format!("{} ms", text.trim_end_matches('0').trim_end_matches('.'))
@@ -181,8 +181,7 @@ fn lock_retries(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Judges the last hours, and not the time since the start, in which a busy hour of last week would
-/// never fade.
+/// Judges the last hours only; in the figures since the start, a busy hour would count for ever.
 fn contention(facts: &Facts) -> Option<Finding> {
     let status = status_of_a_file(facts)?;
     let windows = status.contention.recent.as_ref()?;

@@ -1,4 +1,4 @@
-//! What the machine gives.
+//! The checks of the resources of the machine.
 
 use persona_server::descriptors::DESCRIPTORS_WANTED;
 use persona_server::units::size;
@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
 
-/// With fewer free files than this a start may soon fail, because it makes three.
+/// Fewest free inodes; with fewer a start may soon fail, because it creates three files.
 const FILES_FREE_MIN: u64 = 100;
 
 pub(in crate::doctor) const GROUP: Group = Group {
@@ -34,7 +34,8 @@ pub(in crate::doctor) const GROUP: Group = Group {
     ],
 };
 
-/// The WAL may grow to its limit, and a copy (conversion, backup) is as large as the file.
+/// Checks for free space: the WAL may grow to its limit, and a copy (conversion, backup) is as
+/// large as the file.
 fn space(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let free = file.space?.bytes_free;
@@ -57,8 +58,8 @@ fn files(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// A running server's own limit where one was found; else what one that is started from here would
-/// get.
+/// Checks the limit of descriptors: that of a running server if one was found, else the one that a
+/// server started from here would get.
 fn descriptors(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let worker = file.users.iter().find(|user| user.is_ours && user.write_lock);

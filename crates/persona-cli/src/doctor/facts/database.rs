@@ -1,9 +1,9 @@
-//! The facts about a database on a server of its own.
+//! The facts about a database on a server.
 
 use persona_storage::Status;
 
-/// What a look at the database came to.
+/// The result of a look at the database.
 pub struct DatabaseFacts {
-    /// Its own words, or why it cannot be used and what to do about it.
+    /// The status that the database reports; or why it cannot be used, and a hint if there is one.
     pub looked: Result<Status, (String, Option<String>)>,
 }

@@ -15,71 +15,71 @@ use persona_storage::sqlite::{
 use super::neighbours::{Neighbour, neighbours_of};
 use super::processes::{self, User};
 
-/// What the system says of the file itself.
+/// The metadata of the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// Permission bits.
     pub mode: u32,
-    /// Its owner.
+    /// The user that owns the file.
     pub owner: u32,
-    /// The group it belongs to.
+    /// The group of the file.
     pub group: u32,
-    /// Its size.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// When it was last written, in seconds since the epoch.
+    /// When the file was last written, in seconds since the epoch.
     pub modified: i64,
 }
 
 /// Room on the file system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Space {
-    /// Bytes that this user may still write.
+    /// Free bytes that this user may use.
     pub bytes_free: u64,
-    /// Files that may still be made; `None` where the file system does not count them.
+    /// Number of files that can still be created; `None` if the file system does not count them.
     pub files_free: Option<u64>,
 }
 
 /// The facts about a file and its place.
 pub struct FileFacts {
-    /// Its path, as the user would write it.
+    /// The path, as the user would write it.
     pub path: PathBuf,
-    /// How it is to be driven.
+    /// The settings of storage for the file.
     pub settings: Settings,
     /// The user that this process runs as.
     pub user: u32,
-    /// Whether every entry was looked at, or only the structure.
+    /// Whether every entry was checked, or only the structure.
     pub full: bool,
-    /// `None` when there is no file.
+    /// The metadata of the file; `None` when it does not exist.
     pub entry: Option<Entry>,
-    /// What lies beside it and is needed by the service.
+    /// The files and folders beside the database that the server needs.
     pub neighbours: Vec<Neighbour>,
-    /// How the file is reached by more than one name; `None` for one name.
+    /// The second name by which the file can be reached; `None` if there is only one name.
     pub second_name: Option<SecondName>,
-    /// What its first page says, or why it is refused.
+    /// The content of the first page, or why the file is refused.
     pub first_page: Result<Option<FirstPage>, DatabaseError>,
-    /// `None` when the folder is not there.
+    /// The file system; `None` when the folder does not exist.
     pub file_system: Option<FileSystem>,
-    /// `None` when the folder is not there.
+    /// The free space; `None` when the folder does not exist.
     pub space: Option<Space>,
-    /// Size of the WAL file; `None` when there is none.
+    /// Size of the WAL file in bytes; `None` when there is none.
     pub log_bytes: Option<u64>,
     /// Names of files that an earlier run left.
     pub leftovers: Vec<String>,
-    /// The processes that have it open.
+    /// The processes that have the file open.
     pub users: Vec<User>,
     /// The process that holds the write lock at this moment.
     pub write_lock: Option<Holder>,
     /// The process that holds SQLite's own writer lock at this moment.
     pub writer: Option<Holder>,
-    /// How connections are set up; `None` when no connection could be tried.
+    /// The settings of a connection, read back; `None` when no connection could be tried.
     pub read_back: Option<Result<ReadBack, DatabaseError>>,
-    /// What is in it; `None` when it is not ours to read.
+    /// The content of the file; `None` when the file is not that of this program.
     pub contents: Option<Result<Contents, DatabaseError>>,
 }
 
 impl FileFacts {
-    /// Looks at a file and the folder of its backups without SQLite. Must come before anything in
-    /// this process opens the file with it.
+    /// Looks at a file and the folder of its backups without SQLite. Must come before this process
+    /// opens the file with SQLite.
     pub fn look(settings: Settings, user: u32, backups: &Path) -> Self {
         let path = settings.path.clone();
         let folder = match path.parent() {
@@ -114,8 +114,8 @@ impl FileFacts {
         }
     }
 
-    /// Looks into it, with SQLite, without changing anything. A file that is not ours is left
-    /// alone.
+    /// Reads the file with SQLite, without changing anything. A file of another program is not
+    /// opened.
     pub fn look_inside(&mut self, full: bool) {
         self.full = full;
         let ours = self.first_page.as_ref().is_ok_and(Option::is_some);
@@ -127,8 +127,8 @@ impl FileFacts {
         self.contents = Some(inspect::contents(&self.settings, presence, full));
         self.read_back = match presence {
             Presence::WithLog => Some(inspect::read_back(&self.settings)),
-            // Connections would make a WAL and its index beside a file at rest, so they are tried
-            // on a scratch file.
+            // Beside a file that no process has open, a connection would create a WAL and its
+            // index, so the connection is tried on a temporary file.
             Presence::AtRest => tried_elsewhere(&self.settings),
         };
     }
@@ -146,7 +146,8 @@ fn space_of(folder: &Path) -> Option<Space> {
     Some(Space { bytes_free: room.f_bavail.saturating_mul(room.f_frsize), files_free })
 }
 
-/// Files beside the database that only a conversion, a backup or another program's journal leaves.
+/// Files beside the database that only a conversion, a backup or the journal of another program
+/// leaves behind.
 fn leftovers_of(path: &Path, folder: &Path) -> Vec<String> {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
         return Vec::new();

@@ -1,9 +1,9 @@
 //! The facts that checks judge, gathered once, in an order that is safe beside a running server:
 //! plain file calls come before this process opens the file with SQLite.
 //!
-//! Start reading at [`Facts`]. `file.rs` is the file, `neighbours.rs` what lies beside it,
-//! `processes.rs` the processes that have it open, `server.rs` the answers of a running server,
-//! `database.rs` a database on a server of its own, `certificate.rs` the files of its encryption.
+//! Start reading at [`Facts`]. `file.rs` has the facts of the file, `neighbours.rs` those of the
+//! files beside it, `processes.rs` the processes that have it open, `server.rs` the answers of a
+//! running server, `database.rs` a database on a server, `certificate.rs` the certificate.
 
 mod certificate;
 mod database;
@@ -26,26 +26,26 @@ pub(super) use processes::User;
 pub use processes::address_of;
 pub use server::ServerFacts;
 
-/// Everything that checks look at.
+/// All facts that checks judge.
 pub struct Facts {
     /// The time of day.
     pub now: Timestamp,
     /// Version of the linked SQLite, as text and as number.
     pub library: (String, i32),
-    /// What it was compiled with; empty when it did not say.
+    /// The options with which SQLite was compiled; empty when they are unknown.
     pub compile_options: Vec<String>,
-    /// The file; `None` when only a server was asked.
+    /// The facts about the file; `None` when only a server was examined.
     pub file: Option<FileFacts>,
-    /// The database, where it is on a server of its own.
+    /// The facts about a database on a server.
     pub database: Option<DatabaseFacts>,
     /// The certificate that the settings name, if they name one.
     pub certificate: Option<CertificateFacts>,
-    /// The server, if one was found or named.
+    /// The facts about the persona server, if one was found or named.
     pub server: Option<ServerFacts>,
 }
 
 impl Facts {
-    /// The facts about a file, a server or both.
+    /// Makes the facts about a file, a server or both.
     pub fn new(now: Timestamp, file: Option<FileFacts>, server: Option<ServerFacts>) -> Self {
         let compile_options = inspect::compile_options().unwrap_or_default();
         Self {

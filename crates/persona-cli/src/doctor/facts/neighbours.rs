@@ -1,29 +1,29 @@
-//! What lies beside a database and is needed by the service.
+//! The facts about files and folders beside a database that the server needs.
 //!
-//! The server runs as the user that the database belongs to. A lock file, a WAL or a backup that
-//! another user made, such as root, stops the server.
+//! The server runs as the owner of the database. A lock file, a WAL or a backup that another user
+//! made, such as root, stops the server.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A file or folder that the service works with.
+/// A file or folder that the server uses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Neighbour {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
-    /// The user it belongs to.
+    /// The user that owns it.
     pub owner: u32,
     /// The group it belongs to.
     pub group: u32,
     /// Permission bits.
     pub mode: u32,
-    /// Whether it is a folder, in which files are made.
+    /// Whether it is a folder, in which the server creates files.
     pub is_folder: bool,
 }
 
 impl Neighbour {
-    /// `None` when there is nothing at the path.
+    /// Reads the metadata at a path; `None` when nothing exists there.
     fn of(path: PathBuf) -> Option<Self> {
         let found = fs::metadata(&path).ok()?;
         Some(Self {
@@ -35,9 +35,9 @@ impl Neighbour {
         })
     }
 
-    /// Whether a user of a group may read and write it, by the bits that the kernel looks at: only
-    /// those of the first of owner, group and others that fits (`path_resolution(7)`). What else a
-    /// user may do is not asked: other groups, access lists.
+    /// Whether a user with this group may read and write it. Like the kernel, this looks only at
+    /// the bits of the first of owner, group and others that matches (`path_resolution(7)`).
+    /// Further groups and access lists are not considered.
     pub fn is_usable_by(&self, user: u32, group: u32) -> bool {
         let shift = if self.owner == user {
             6
@@ -51,7 +51,7 @@ impl Neighbour {
     }
 }
 
-/// The folder, what lies beside the database, and the folder of its backups with what is in it.
+/// The folder of the database, the files beside it, and the folder of its backups with its files.
 pub(super) fn neighbours_of(database: &Path, folder: &Path, backups: &Path) -> Vec<Neighbour> {
     let beside = |suffix: &str| {
         let mut name = database.as_os_str().to_owned();

@@ -11,19 +11,19 @@ use persona_storage::sqlite::{FileId, WriteLock, with_suffix};
 /// The name of this program.
 const PROGRAM: &str = "persona";
 
-/// How the system marks a socket that waits for connections (`include/net/tcp_states.h`).
+/// The state of a listening socket in the system's table (`include/net/tcp_states.h`).
 const LISTENING: &str = "0A";
 
 /// A process that has the database open.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
-    /// Which process.
+    /// The process.
     pub process: Holder,
-    /// Whether it runs this program.
+    /// Whether the process runs this program.
     pub is_ours: bool,
-    /// Whether it has the write lock open too, as everything must that writes.
+    /// Whether the process has the file of the write lock open too, as every writer must.
     pub write_lock: bool,
-    /// Files that it may open, where the system tells.
+    /// The process's limit of open files, if the system tells it.
     pub descriptors_max: Option<u64>,
 }
 
@@ -62,8 +62,8 @@ fn descriptors_max(pid: u32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Where the server listens of which one of these processes is a worker: the socket that it has
-/// open and that waits for connections, looked up in the system's table.
+/// The address on which the server of one of these processes listens: the address of a listening
+/// socket of the process, from the system's table.
 pub fn address_of(users: &[User]) -> Option<SocketAddr> {
     let pids = users.iter().filter(|user| user.is_ours).map(|user| user.process.pid);
     let sockets: HashSet<u64> = pids.flat_map(sockets_of).collect();
@@ -87,8 +87,8 @@ fn sockets_of(pid: u32) -> Vec<u64> {
         .collect()
 }
 
-/// Address and inode of a line of `/proc/net/tcp` or `tcp6`, if it is of a socket that waits for
-/// connections. Addresses are hexadecimal words in the byte order of the machine.
+/// Address and inode of a line of `/proc/net/tcp` or `tcp6`, if the line is that of a listening
+/// socket. Addresses are hexadecimal words in the byte order of the machine.
 fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (address, port) = words.get(1)?.split_once(':')?;

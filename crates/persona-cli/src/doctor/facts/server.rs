@@ -4,10 +4,10 @@ use persona_http::contract::status::Status;
 
 /// The answers of a running server.
 pub struct ServerFacts {
-    /// Where it was asked.
+    /// The URL of the server.
     pub url: String,
-    /// Why it does not take requests; `None` when it does.
+    /// Why the server is not ready; `None` when it is.
     pub not_ready: Option<String>,
-    /// Its answer to `GET /api/v1/status`; `None` when it gave none in time.
+    /// The answer to `GET /api/v1/status`; `None` when none came in time.
     pub status: Option<Status>,
 }

@@ -1,5 +1,5 @@
-//! The chain of revisions of one persona: does each hold what its write makes of the one before?
-//! The check D.
+//! The chain of revisions of one persona: checks that each revision holds what its write makes of
+//! the one before (check D).
 
 use super::findings::{Check, Findings};
 use super::gaps;
@@ -7,15 +7,16 @@ use super::order::Order;
 use super::request::Request;
 use crate::verify::history::Record;
 
-/// The revisions of one persona, from 0 (it does not exist) to the last.
+/// The revisions of one persona, from 0 (the persona does not exist) to the last.
 pub(super) struct Chain<'a> {
     pub(super) persona: u32,
     pub(super) requests: &'a [Request],
-    /// The state of each revision, where an answer showed it or it follows from its neighbours.
+    /// The state of each revision, if an answer showed the state or it follows from the revisions
+    /// beside it.
     pub(super) states: Vec<Option<u64>>,
-    /// The write that made each revision, as far as it was acknowledged or is the only explanation.
+    /// The write that made each revision, if the write was acknowledged or is the only explanation.
     pub(super) writers: Vec<Option<u32>>,
-    /// Which writes without an answer were found in the chain.
+    /// The writes without an answer that were found in the chain.
     pub(super) found: Vec<u32>,
 }
 
@@ -73,8 +74,8 @@ impl<'a> Chain<'a> {
         }
         match self.writers[revision as usize] {
             None => self.writers[revision as usize] = Some(number),
-            // A client that deletes what was just deleted is told the same revision, and changed
-            // nothing.
+            // A client that deletes a persona that was just deleted gets the same revision, and
+            // changed nothing.
             Some(other)
                 if request.may_change_nothing()
                     && self.requests[other as usize].operation == request.operation => {}
@@ -85,7 +86,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Fills in what follows, explains revisions that were not acknowledged, and compares.
+    /// Infers states, explains revisions that were not acknowledged, and compares.
     pub(super) fn check(&mut self, order: &Order, findings: &mut Findings) {
         self.infer_backwards();
         for revision in 1..self.states.len() {
@@ -114,7 +115,8 @@ impl<'a> Chain<'a> {
         findings.unknown_missing += unknown.saturating_sub(found);
     }
 
-    /// What a write was made of follows from what it made, unless it replaced everything.
+    /// Infers states backwards: the state before a write follows from the state after it, unless
+    /// the write replaced everything.
     fn infer_backwards(&mut self) {
         for revision in (1..self.states.len()).rev() {
             let writer = self.writers[revision].map(|number| &self.requests[number as usize]);

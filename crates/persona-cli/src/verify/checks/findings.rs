@@ -1,7 +1,7 @@
-//! What the checks found.
+//! The findings of the checks.
 
-/// Most violations of each promise that are kept word for word; all are counted. Of each, so that
-/// thousands of one kind do not hide the only one of another.
+/// Most violations of each promise that are kept as text; all are counted. The limit is for each
+/// promise, so that thousands of one kind do not hide a single one of another.
 const EXAMPLES_EACH_MAX: usize = 5;
 
 /// The promises that are checked, with the letters of the documentation.
@@ -10,7 +10,7 @@ const EXAMPLES_EACH_MAX: usize = 5;
 pub enum Check {
     /// D: every acknowledged write is there, and every revision was made by one write.
     Durable,
-    /// R: a write that was refused is not kept, also after everything was killed right behind its
+    /// R: a write that was refused is not kept, even if every process was killed right after the
     /// answer.
     Refused,
     /// L: each persona is linearizable.
@@ -31,12 +31,11 @@ pub enum Check {
     Told,
     /// S: a search finds what was acknowledged before it began.
     Found,
-    /// T: what a client knows of a database before a restore is not taken for what is there after
-    /// it.
+    /// T: after a restore, entity tags and positions from before it are not accepted as current.
     Restored,
     /// I: the file is sound, and every document has its hash.
     Intact,
-    /// E: no "locked", no failure that is not declared.
+    /// E: no "locked", no undeclared failure.
     Errors,
 }
 
@@ -59,7 +58,7 @@ impl Check {
         Self::Errors,
     ];
 
-    /// Its letter.
+    /// The letter of the check.
     pub const fn letter(self) -> char {
         match self {
             Self::Durable => 'D',
@@ -103,13 +102,13 @@ impl Check {
 /// One broken promise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// Which promise.
+    /// The check that found it.
     pub check: Check,
     /// What happened, as a sentence fragment.
     pub what: String,
 }
 
-/// Everything that was found.
+/// All findings of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Findings {
     counts: [u64; Check::ALL.len()],
@@ -123,8 +122,8 @@ pub struct Findings {
     pub unknown_applied: u64,
     /// Writes without an answer that did not happen.
     pub unknown_missing: u64,
-    /// Revisions of writes without an answer for which several writes would fit, or too many in a
-    /// row to try them all.
+    /// Revisions of writes without an answer that could not be attributed: several writes would
+    /// fit, or the gap was too long to try all.
     pub unattributed: u64,
 }
 
@@ -153,7 +152,7 @@ impl Findings {
         self.counts.iter().sum()
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds other findings.
     pub fn merge(&mut self, other: Self) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;

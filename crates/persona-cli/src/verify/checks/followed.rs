@@ -1,4 +1,4 @@
-//! Whether a client that follows changes saw each of them.
+//! Checks that a client that follows changes with lists saw each of them (check F).
 
 use super::findings::{Check, Findings};
 use crate::verify::history::{Knowledge, Record, RequestKind};
@@ -6,9 +6,9 @@ use crate::verify::history::{Knowledge, Record, RequestKind};
 /// One list of changes that was read to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Poll {
-    /// When it was about to be asked for, as in a [`Record`].
+    /// When the list was about to be requested, as in a [`Record`].
     pub invoked_at: u64,
-    /// The personas in it, each with its revision.
+    /// The personas in the list, each with its revision.
     pub seen: Vec<(u32, u32)>,
 }
 

@@ -1,9 +1,9 @@
-//! Revisions that no acknowledged write made: which of the writes without an answer made them?
+//! Attributes revisions that no acknowledged write made to writes without an answer.
 //!
-//! The states on both sides of a gap tell. For a gap of one revision this is one look into a table;
-//! longer gaps are rare (a killed worker took the answers of one whole transaction with it) and are
-//! tried out, write by write. A revision that was replaced before a client saw it cannot be
-//! told and is only counted.
+//! The states on both sides of a gap decide. For a gap of one revision this is one look into a
+//! table. Longer gaps are rare (a killed worker took the answers of a whole transaction with it);
+//! for these, writes are tried one by one. A revision that was replaced before a client saw it
+//! cannot be attributed and is only counted.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,16 +14,15 @@ use super::order::Order;
 use super::request::Request;
 use crate::verify::history::RequestKind;
 
-/// Longest gap that is tried out. A transaction of more writes, all without keys, on one persona,
-/// is counted instead.
+/// Longest gap for which writes are tried. Longer gaps are only counted.
 const GAP_REVISIONS_MAX: usize = 8;
-/// Longest gap for which refused writes are tried out, and how many of those that were sent last.
+/// Longest gap for which refused writes are tried, and how many of the last ones.
 const REFUSED_REVISIONS_MAX: usize = 3;
 const REFUSED_TRIED_MAX: usize = 64;
-/// Most steps of trying for one gap, so that no history can hold the checker up.
+/// Most steps of the search for one gap, so that no history can stall the checker.
 const STEPS_MAX: u32 = 200_000;
-/// How many of the writes that were sent last before the gap was seen are tried: first few, because
-/// it is nearly always these, then more.
+/// How many of the last writes before the gap was seen are tried: first a few, which nearly always
+/// succeed, then more.
 const WINDOWS: [usize; 3] = [8, 64, usize::MAX];
 
 /// Attributes every gap to writes, or reports that no write made it.
@@ -71,8 +70,8 @@ fn unexplained(chain: &Chain<'_>, gap: &Range<usize>) -> String {
     )
 }
 
-/// The first of the refused writes that make the revisions of a gap: a hidden transaction can have
-/// more than one of them.
+/// The first of the refused writes that make the revisions of a gap: a transaction that no client
+/// saw can contain several of them.
 fn refused_writer<'a>(chain: &Chain<'a>, gap: &Range<usize>) -> Option<&'a Request> {
     let (before, after) = (chain.states[gap.start - 1], chain.states[gap.end - 1]?);
     let most = if gap.len() == 1 { usize::MAX } else { REFUSED_TRIED_MAX };
@@ -84,7 +83,7 @@ fn refused_writer<'a>(chain: &Chain<'a>, gap: &Range<usize>) -> Option<&'a Reque
     first_of(before, after, gap.len(), &refused)
 }
 
-/// The first of so many writes that lead from one state to another.
+/// The first of a sequence of writes that leads from one state to another.
 fn first_of<'a>(
     before: Option<u64>,
     after: u64,
@@ -110,13 +109,13 @@ fn gaps_of(chain: &Chain<'_>) -> Vec<Range<usize>> {
     gaps
 }
 
-/// Which writes made a gap.
+/// The attribution of a gap.
 enum Attribution {
-    /// These writes made the last revisions of it; what was before them was replaced unseen.
+    /// These writes made the last revisions of the gap; earlier ones were replaced unseen.
     Writes(Vec<u32>),
-    /// It cannot be told.
+    /// The writes cannot be determined.
     Open,
-    /// No write that was sent.
+    /// No write that was sent can have made the gap.
     None,
 }
 
@@ -149,13 +148,13 @@ fn attribute(
     if search.steps >= STEPS_MAX { Attribution::Open } else { Attribution::None }
 }
 
-/// The writes without an answer that were not found yet.
+/// The writes without an answer that are not attributed yet.
 struct Candidates {
-    /// Patches by what they add; each is a write of its own.
+    /// Patches by their effect on the state; each effect belongs to one write.
     patches: HashMap<u64, u32>,
-    /// When each patch was sent, in order; those that were found stay in it.
+    /// When each patch was sent, in order; patches that were found stay in the list.
     sent: Vec<(u64, u64)>,
-    /// The others, by the only revision that they can make.
+    /// The other writes, by the only revision that they can make.
     placed: HashMap<u32, Vec<u32>>,
     count: usize,
 }
@@ -180,7 +179,7 @@ impl Candidates {
         candidates
     }
 
-    /// The patches that were sent before this time, the last ones first.
+    /// The last patches that were sent before this time, the latest first.
     fn recent(&self, time: u64, window: usize) -> Vec<u32> {
         let sent = &self.sent[..self.sent.partition_point(|(sent_at, _)| *sent_at <= time)];
         sent.iter()
@@ -199,12 +198,12 @@ impl Candidates {
     }
 }
 
-/// Tries writes until they lead from one end of a gap to the other.
+/// A search for writes that lead from one end of a gap to the other.
 struct Search<'a, 'b> {
     chain: &'a Chain<'b>,
     order: &'a Order,
     candidates: &'a Candidates,
-    /// The patches that are tried where nothing tells which one it is.
+    /// The patches that are tried if the states do not determine the write.
     recent: Vec<u32>,
     last: usize,
     taken: Vec<u32>,
@@ -212,8 +211,8 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
-    /// Whether the end of the gap can be reached from this state, with a write for each revision
-    /// from this one on.
+    /// Whether the end of the gap can be reached from this state, with one write for each revision
+    /// from `revision` on.
     fn reach(&mut self, revision: usize, state: u64) -> bool {
         let Ok(place) = u32::try_from(revision) else { return false };
         let target = self.chain.states[revision];
@@ -224,7 +223,7 @@ impl Search<'_, '_> {
             return placed.copied().any(|number| self.take(place, state, number))
                 || (0..tried).any(|index| self.take(place, state, self.recent[index]));
         };
-        // Where the state is known, at most one patch leads to it.
+        // If the next state is known, at most one patch leads to it.
         placed
             .chain(candidates.patches.get(&(state ^ target)))
             .any(|number| self.take(place, state, *number))

@@ -1,10 +1,10 @@
-//! Does the order of revisions agree with real time? The checks L and V, and the last part of D.
+//! Checks that the order of revisions agrees with real time (checks L and V, and a part of D).
 
 use super::findings::{Check, Findings};
 use super::request::Request;
 use crate::verify::history::{Knowledge, Record, RequestKind};
 
-/// When each revision of one persona was known to be there.
+/// When each revision of one persona was known to exist.
 pub(super) struct Order {
     /// Times at which an answer named a higher revision than every answer before, and that
     /// revision; both grow.
@@ -12,7 +12,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Sorts the answers by time and keeps those that were new.
+    /// Sorts the answers by time and keeps those that named a new highest revision.
     pub(super) fn new(records: &[Record]) -> Self {
         let named =
             |record: &Record| record.revision.map(|revision| (record.returned_at, revision));
@@ -27,24 +27,24 @@ impl Order {
         Self { heights }
     }
 
-    /// The highest revision that was answered before this time.
+    /// The highest revision that an answer named before this time.
     fn height_before(&self, time: u64) -> u32 {
         let count = self.heights.partition_point(|(known, _)| *known < time);
         count.checked_sub(1).map_or(0, |last| self.heights[last].1)
     }
 
-    /// Whether this revision, or a later one, was answered before this time.
+    /// Whether an answer named this revision, or a later one, before this time.
     pub(super) fn was_seen_before(&self, revision: u32, time: u64) -> bool {
         self.height_before(time) >= revision
     }
 
-    /// When this revision, or a later one, was answered first; never is the end of time.
+    /// When an answer first named this revision or a later one; `u64::MAX` if none did.
     pub(super) fn seen_at(&self, revision: u32) -> u64 {
         let first = self.heights.partition_point(|(_, height)| *height < revision);
         self.heights.get(first).map_or(u64::MAX, |(known, _)| *known)
     }
 
-    /// For how long, at this time, something higher than this revision had been known.
+    /// For how long, at this time, a higher revision had been known.
     fn staleness(&self, revision: u32, time: u64) -> u64 {
         let first = self.heights.partition_point(|(_, height)| *height <= revision);
         self.heights.get(first).map_or(0, |(known, _)| time.saturating_sub(*known))
@@ -56,7 +56,7 @@ impl Order {
             findings.visits += u64::from(
                 record.operation == RequestKind::Visit && record.outcome == Knowledge::Done,
             );
-            // The repetition of an earlier answer says what was then.
+            // A replayed answer shows an earlier state, so it is not checked.
             if let Some(revision) = record.revision.filter(|_| !record.replayed) {
                 self.check_answer(record, revision, findings);
             }
@@ -93,15 +93,15 @@ impl Order {
         );
     }
 
-    /// A write makes a revision above all that were answered before it began.
+    /// Checks that a write made a revision above all that were known before it began.
     pub(super) fn check_write(
         &self,
         (revision, request): (u32, &Request),
         findings: &mut Findings,
         persona: u32,
     ) {
-        // Deleting what is deleted is told the revision that is there, which may have been known
-        // before.
+        // Deleting a deleted persona is answered with the current revision, which may have been
+        // known before.
         if self.was_seen_before(revision, request.invoked_at) && !request.may_change_nothing() {
             let what = format!(
                 "{} of persona {persona} is revision {revision}",

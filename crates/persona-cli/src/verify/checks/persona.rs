@@ -1,4 +1,4 @@
-//! The checks of one persona after the other.
+//! Checks the history, one persona after the other.
 
 use super::chain::Chain;
 use super::findings::{Check, Findings};
@@ -6,11 +6,12 @@ use super::order::Order;
 use super::request::Request;
 use crate::verify::history::{Knowledge, Record};
 
-/// Checks a history. It is sorted on the way; nothing else is changed.
+/// Checks a history. The records are sorted; nothing else is changed.
 ///
-/// Takes memory for one persona at a time besides the history itself.
+/// Besides the history itself, it needs memory for one persona at a time.
 pub fn check(history: &mut [Record]) -> Findings {
-    // One write's attempts are neighbours and in order; reads have the number 0 and come first.
+    // After sorting, the attempts of a write are adjacent and in order; reads have the number 0 and
+    // come first.
     history.sort_unstable_by_key(|record| (record.persona, record.request, record.invoked_at));
     let mut findings = Findings::default();
     for records in history.chunk_by(|one, other| one.persona == other.persona) {
@@ -26,7 +27,8 @@ fn check_persona(records: &[Record], findings: &mut Findings) {
     check_conditions(records, findings);
     let order = Order::new(records);
     let last = records.iter().filter_map(|record| record.revision).max().unwrap_or_default();
-    // Each revision is made by one write, so a larger one is nonsense, and would only cost memory.
+    // Each revision is made by one write, so a number above the count of writes is invalid, and a
+    // chain of that length would only cost memory.
     if last as usize > requests.len() {
         let persona = records[0].persona;
         findings.add(
@@ -46,7 +48,7 @@ fn check_persona(records: &[Record], findings: &mut Findings) {
     order.check(records, &requests, findings);
 }
 
-/// A client that expects the current revision must not be told that it is stale.
+/// Checks that a write that expected the current revision was not refused as stale.
 fn check_conditions(records: &[Record], findings: &mut Findings) {
     let refused =
         records.iter().filter(|record| record.outcome == Knowledge::Refused && record.expected > 0);

@@ -1,4 +1,4 @@
-//! All attempts of one write, taken together; and the check X.
+//! Merges all attempts of one write; checks that it happened once (check X).
 
 use super::findings::{Check, Findings};
 use crate::verify::history::{Knowledge, Record, RequestKind};
@@ -8,20 +8,20 @@ use crate::verify::history::{Knowledge, Record, RequestKind};
 pub(super) struct Request {
     pub operation: RequestKind,
     pub effect: u64,
-    /// The revision that it expects; 0 without a condition.
+    /// The revision that the write expects; 0 without a condition.
     pub expected: u32,
-    /// When its first attempt began.
+    /// When the first attempt began.
     pub invoked_at: u64,
-    /// The revision that its acknowledgement names; `None` without one.
+    /// The revision that the acknowledgement names; `None` without one.
     pub acknowledged: Option<u32>,
-    /// It may have happened although it was not acknowledged.
+    /// Whether the write may have happened although it was not acknowledged.
     pub unknown: bool,
-    /// Every answer said that it did not happen.
+    /// Whether every answer said that the write did not happen.
     pub refused: bool,
 }
 
 impl Request {
-    /// Puts the attempts of one write together, in the order in which they began.
+    /// Merges the attempts of one write, in the order in which they began.
     pub(super) fn of(attempts: &[Record], findings: &mut Findings) -> Self {
         let first = attempts[0];
         let acknowledgements =
@@ -54,21 +54,21 @@ impl Request {
         }
     }
 
-    /// The revision that it made, if it was acknowledged and changed something.
+    /// The revision that the write made, if it was acknowledged and changed something.
     ///
-    /// Deleting what is deleted and restoring what is alive are acknowledged with the revision that
-    /// is there.
+    /// Deleting a deleted persona and undeleting a living one are acknowledged with the current
+    /// revision.
     pub(super) fn made(&self) -> Option<u32> {
         let changed = |revision: &u32| !self.may_change_nothing() || *revision == self.expected + 1;
         self.acknowledged.filter(changed)
     }
 
-    /// Whether it can be acknowledged without having changed anything.
+    /// Whether the write can be acknowledged without changing anything.
     pub(super) fn may_change_nothing(&self) -> bool {
         matches!(self.operation, RequestKind::Delete | RequestKind::Undelete)
     }
 
-    /// The only revision that it can make; `None` when any will do.
+    /// The only revision that the write can make; `None` if it can make any.
     pub(super) fn place(&self) -> Option<u32> {
         match self.operation {
             RequestKind::Patch => None,
@@ -76,7 +76,8 @@ impl Request {
         }
     }
 
-    /// The state that it makes of another one; a write that replaces everything needs no state.
+    /// The state after the write, given the state before it; a write that replaces everything needs
+    /// no earlier state.
     pub(super) fn applied_to(&self, state: Option<u64>) -> Option<u64> {
         match self.operation {
             RequestKind::Create | RequestKind::Replace => Some(self.effect),
@@ -84,7 +85,7 @@ impl Request {
         }
     }
 
-    /// The state before it, given the state that it made; `None` when that cannot be told.
+    /// The state before the write, given the state after it; `None` if it cannot be determined.
     pub(super) fn undone_from(&self, state: u64) -> Option<u64> {
         match self.operation {
             RequestKind::Create => Some(0),

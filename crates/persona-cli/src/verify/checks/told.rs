@@ -1,14 +1,14 @@
-//! Whether a follower of the stream of events was told of each change once, in order.
+//! Checks that a follower of the event stream got each change once, in order (check G).
 
 use std::collections::HashMap;
 
 use super::findings::{Check, Findings};
 use crate::verify::history::{Record, RequestKind};
 
-/// An event that a follower was told.
+/// An event that a follower got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Told {
-    /// Its place among all events.
+    /// The place of the event in the feed.
     pub sequence: u64,
     /// The persona by its number in this run; `None` for one of which the run does not know, and
     /// where the change made no revision.
@@ -17,9 +17,8 @@ pub struct Told {
     pub revision: u32,
 }
 
-/// Checks that a follower was told of every revision of each persona, from the first to the one
-/// that is there at the end, each once and in this order, and of all events in the order of their
-/// places.
+/// Checks that a follower got every revision of each persona, from the first to the last, each once
+/// and in order, and all events in the order of their places.
 pub fn check_told(told: &[Told], history: &[Record]) -> Findings {
     let mut findings = Findings::default();
     let unordered = told.windows(2).filter(|pair| pair[0].sequence >= pair[1].sequence);

@@ -1,7 +1,8 @@
 //! 7: the disk has room for the frames of a commit and not for the index of the WAL, which SQLite
-//! makes longer after the commit mark was written.
+//! extends after the commit mark is written.
 //!
-//! What is refused stays refused, also after a crash; what may come back is answered as unknown.
+//! A refused change stays refused, also after a crash; a change that may come back is answered as
+//! unknown.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,20 +18,20 @@ use crate::ledger::read_whole;
 
 const TARGET: &str = "every extension refused, 0 refused writes that come back, 0 lost";
 
-/// Bytes of a region of the index: for 4,096 frames of the WAL.
+/// Bytes of a region of the index, which covers 4,096 frames of the WAL.
 const REGION_BYTES: usize = 32 * 1024;
 
-/// Bytes of a change of which some ten are a region.
+/// Bytes of a change; about ten changes fill a region.
 const CHANGE_BYTES: usize = 500_000;
 
-/// A maintenance process that checkpoints the WAL as fast as a busy machine writes it would let it
-/// start over before its second region.
+/// Keeps the maintenance process from checkpoints: otherwise it could checkpoint the WAL as fast as
+/// a busy machine writes it, and the WAL would start over before its second region.
 const NO_COPY_BACK: &str = "--wal-autocheckpoint=1000000";
 
-/// Changes in which the WAL comes to its ceiling and so to its second region.
+/// How many changes bring the WAL to its ceiling and so to its second region.
 const CHANGES_MAX: usize = 60;
 
-/// The library that is preloaded, and the file that switches it on.
+/// The preloaded library, and the file that switches its limit on.
 struct Shim {
     folder: TempDir,
 }
@@ -63,18 +64,18 @@ impl Shim {
         self.folder.path().join("full")
     }
 
-    /// No room for a longer index from here on.
+    /// From here on the index cannot become longer.
     fn on(&self) {
         File::create(self.switch()).expect("a file");
     }
 
     fn off(&self) {
-        // Where it was never switched on there is nothing to remove.
+        // If the limit was never switched on there is no file to remove.
         let _ = fs::remove_file(self.switch());
     }
 
-    /// A server that cannot have more than so many regions of its index while the limit is switched
-    /// on.
+    /// A server that cannot have more than this many regions of its index while the limit is
+    /// switched on.
     fn server(&self, regions: usize, folder: Option<TempDir>) -> Server {
         let server = Server::with_workers(2)
             .flag(NO_COPY_BACK)
@@ -89,11 +90,11 @@ impl Shim {
     }
 }
 
-/// What became of changes that were sent until one was not kept.
+/// The outcomes of changes that were sent until one was not kept.
 #[derive(Default, Debug)]
 struct Seen {
     acknowledged: Vec<String>,
-    /// Refused with a code that says that nothing was changed.
+    /// Changes that were refused with a code that says that nothing was changed.
     refused: Vec<(String, String)>,
     unknown: usize,
     broken: usize,
@@ -115,7 +116,7 @@ fn send_changes(server: &Server, path: &str, seen: &mut Seen, round: usize) {
                 }
                 return;
             }
-            // The server ends its processes at once, maybe before the answer is out.
+            // The server ends its processes at once, perhaps before the answer is sent.
             Err(_) => {
                 seen.broken += 1;
                 return;
@@ -124,7 +125,7 @@ fn send_changes(server: &Server, path: &str, seen: &mut Seen, round: usize) {
     }
 }
 
-/// All that is kept is what was acknowledged, and perhaps what is in doubt.
+/// Checks that the acknowledged changes are kept, and besides them at most the changes in doubt.
 fn assert_kept(server: &Server, path: &str, seen: &Seen) {
     let kept = get(&mut server.connect(), path).json();
     let missing = seen.acknowledged.iter().find(|key| kept["extensions"].get(key).is_none());
@@ -152,7 +153,7 @@ fn no_room_for_the_index(form: Form) {
         // Without a WAL the next start needs one region only.
         folder = server.stop_and_keep_the_folder();
     }
-    // A process that ends before its answer is out leaves its client in the same doubt.
+    // A process that ends before its answer leaves its client in the same doubt.
     let doubts = seen.unknown + seen.broken;
     assert!(doubts > 0, "no commit came to the end of the index: {seen:?}");
     let figures = json!({

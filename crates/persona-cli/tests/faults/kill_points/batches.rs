@@ -9,13 +9,13 @@ use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 use crate::ledger::{Ledger, read_whole};
 use crate::strace::{Attached, Point, is_there, kill_at};
 
-/// Personas that every batch changes.
+/// How many personas every batch changes.
 const CHANGED: usize = 5;
-/// Batches that are sent while one kill is waited for.
+/// Most batches that are sent until one kill happens.
 const BATCHES_MAX: usize = 8;
 const PATH: &str = "/api/v1/personas/batch?atomic=true";
 
-/// A server of one worker. Every batch changes the same personas, and creates one.
+/// A server of one worker. Every batch changes the same personas, and creates one persona.
 struct Bench {
     server: Server,
     /// The ids of the personas that every batch changes.
@@ -25,7 +25,7 @@ struct Bench {
     figures: Figures,
 }
 
-/// What was found after kills.
+/// Counts of the states after kills.
 #[derive(Default, Debug)]
 struct Figures {
     killed: usize,
@@ -47,7 +47,7 @@ impl Bench {
         Self { server, changed, sent: 0, figures: Figures::default() }
     }
 
-    /// The next batch, as its body. Its number is in every item.
+    /// The body of the next batch. The batch's number is in every item.
     fn batch(&self) -> Value {
         let name = format!("batch {}", self.sent);
         let patch =
@@ -57,7 +57,7 @@ impl Bench {
         json!({ "items": items })
     }
 
-    /// Sends a batch once; no answer where the connection broke.
+    /// Sends a batch once; `None` where the connection broke.
     fn send(&self, batch: &Value) -> Option<Reply> {
         let key = [("idempotency-key", format!("batch-{}", self.sent))];
         let headers: Vec<_> = key.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -77,7 +77,7 @@ impl Bench {
         items.iter().filter(|item| item["name"] == name || item["nickname"] == name).count()
     }
 
-    /// Sends batches until a worker is killed at this point, or none of them reaches it.
+    /// Sends batches until a worker is killed at this point, or until no batch reaches the point.
     fn kill(&mut self, point: &Point) {
         let victim = self.server.grown_up("worker");
         let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(point)];
@@ -98,7 +98,7 @@ impl Bench {
                 kept if kept > CHANGED => self.figures.whole += 1,
                 _ => self.figures.parts += 1,
             }
-            // Repeated with its key it is done once.
+            // Repeated with its key the batch is done exactly once.
             wait_for("an acknowledgement", DEADLINE, || {
                 self.send(&batch).filter(|reply| reply.status == 200)
             });
@@ -108,7 +108,7 @@ impl Bench {
         drop(strace);
     }
 
-    /// The file after all batches: each was done exactly once.
+    /// The expected file after all batches: each batch was done exactly once.
     fn expected(&self) -> Ledger {
         let changed = (0..CHANGED).map(|number| (format!("changed {number}"), (self.sent + 1, 0)));
         let created = (1..=self.sent).map(|number| (format!("batch {number}"), (1, 0)));
@@ -121,7 +121,7 @@ fn every_batch_killed_at_every_call(form: Form) {
         return;
     }
     let mut bench = Bench::new(&[]);
-    // Between the commit and the end of its answer there is nothing but the answer.
+    // Between the commit and the end of the answer the writer makes no other call.
     let calls =
         [("pwrite64", 40, form.pick(6, 1)), ("fsync", 4, 1), ("sendto", 2, 1), ("writev", 2, 1)];
     for (call, most, step) in calls {
@@ -148,7 +148,7 @@ fn an_atomic_batch_whose_worker_is_killed_at_any_call_is_kept_whole_or_not_at_al
     every_batch_killed_at_every_call(Form::Long);
 }
 
-/// The control: a server that applies a batch in two transactions is killed between them.
+/// The control: a server that applies a batch in two transactions is killed between the two.
 #[test]
 fn a_batch_in_two_transactions_is_found_in_part() {
     if !is_there("a_batch_in_two_transactions_is_found_in_part") {

@@ -7,14 +7,15 @@ use super::works::{WORKS, Work, copy_of};
 use crate::common::report::{Form, report};
 use crate::strace::{CHANGING, Point, is_there, kill_at, points_of, spread, traced};
 
-/// Kills the work at each point; how many points there were, and at how many of them it was killed.
+/// Kills the work at each point. Returns how many points there were, and at how many of them the
+/// work was killed.
 fn sweep(work: &Work, most: usize) -> (usize, usize) {
     let template = tempfile::tempdir().expect("a folder");
     (work.prepare)(template.path());
     let points = points_of(copy_of(template.path()).path(), CHANGING, &work.arguments());
     let (all, mut killed) = (points.len(), 0);
-    // Syncs, cuts and removals are few and are where the state of a file changes; of the writes
-    // some must do.
+    // Syncs, cuts and removals are few, and a file changes its state at them; of the many writes a
+    // selection is enough.
     let (writes, others) =
         points.into_iter().partition(|point: &Point| point.call.contains("write"));
     for point in [spread(others, most), spread(writes, most / 2)].concat() {
@@ -22,7 +23,7 @@ fn sweep(work: &Work, most: usize) -> (usize, usize) {
         let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(&point)];
         let status =
             traced(folder.path(), &options, &work.arguments()).output().expect("strace").status;
-        // A kill of the traced program is passed on by strace to itwork.
+        // When the traced program is killed, strace ends with the same signal.
         killed += usize::from(!status.success());
         work.check(folder.path(), status.success(), &format!("killed at {point:?}"));
     }

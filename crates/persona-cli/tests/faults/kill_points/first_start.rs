@@ -17,14 +17,13 @@ pub fn children_of(pid: u32) -> Vec<u32> {
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// Whether the server below a `strace` has got as far as its workers.
+/// Whether the server below this `strace` has started a worker.
 fn has_worker(strace: u32) -> bool {
     let supervisors = children_of(strace);
     supervisors.into_iter().flat_map(Process::children_of).any(|process| process.role == "worker")
 }
 
-/// The first start of a server is killed at a call of any of its processes: the next start must
-/// serve.
+/// Kills the first start of a server at a call of any of its processes: the next start must serve.
 fn first_start_killed_at_every_call(form: Form) {
     if !is_there("first_start_killed_at_every_call") {
         return;
@@ -44,7 +43,7 @@ fn first_start_killed_at_every_call(form: Form) {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("strace");
-        // It ends by itself when init was killed; otherwise it serves, and is stopped.
+        // The server ends by itself when init was killed; otherwise it serves, and is stopped.
         let ended = wait_for("an end or a start", DEADLINE, || {
             let ended = child.try_wait().expect("a child").is_some();
             let serves = fs::metadata(folder.path().join("persona.db"))

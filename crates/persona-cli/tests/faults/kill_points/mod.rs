@@ -1,8 +1,8 @@
 //! 4 and 19: the program is killed just before its n-th call that changes something, for every n
 //! and every kind of work.
 //!
-//! After each kill a clean start must find everything that was acknowledged, all or nothing of the
-//! rest, and a whole file.
+//! After each kill a clean start must find everything that was acknowledged, all or nothing of any
+//! other change, and a sound file.
 
 mod batches;
 mod commands;

@@ -11,7 +11,7 @@ use crate::common::{Client, DEADLINE, Server, wait_for};
 use crate::ledger::{Ledger, read_whole};
 use crate::strace::{Attached, Point, is_there, kill_at};
 
-/// A key sent to a persona again and again until it is acknowledged; connections that break are
+/// Sends a key to a persona again and again until it is acknowledged; a broken connection is
 /// replaced.
 fn add_key(server: &Server, path: &str, key: &str) {
     wait_for("an acknowledgement", DEADLINE, || {
@@ -32,9 +32,8 @@ fn expect_keys(server: &Server, keys: usize) {
     assert_eq!(read_whole(&server.database()), expected);
 }
 
-/// A worker is killed at the n-th call of its writer for growing n, then the maintenance process at
-/// the n-th of its maintenance, on one server that is never started anew: what replaces the killed
-/// one must do.
+/// Kills a worker at the n-th call of its writer for growing n, then the maintenance process at the
+/// n-th call of its maintenance, on one server that is never restarted: the replacements must work.
 fn every_process_killed_at_every_call(form: Form) {
     if !is_there("every_process_killed_at_every_call") {
         return;
@@ -63,7 +62,7 @@ fn every_process_killed_at_every_call(form: Form) {
                     kill_at(&Point { call: call.into(), nth }),
                 ],
             );
-            // The calls are counted from here; some keys are enough for any of them.
+            // The calls are counted from here; these keys are enough to reach any of them.
             for _ in 0..8 {
                 add_key(&server, &path, &format!("{keys}"));
                 keys += 1;

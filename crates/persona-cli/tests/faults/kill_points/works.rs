@@ -1,5 +1,5 @@
-//! Kinds of work, each done by one command: what is there before, what may be there after a kill,
-//! and what must be there after a second run.
+//! Kinds of work, each done by one command: the state before, the states that a kill may leave, and
+//! the state after a second run.
 
 use std::fs;
 use std::path::Path;
@@ -10,24 +10,25 @@ use serde_json::json;
 
 use crate::ledger::read_whole;
 
-/// Personas of a file that an operation finds.
+/// Personas of the file before the work.
 const FOUND: usize = 5;
 
-/// The name of a backup. Whenever there is a file of this name, it is a complete one.
+/// The name of a backup. Whenever a file has this name, it is a complete backup.
 const COPY: &str = "copy.db";
 
 /// Personas that an import brings.
 const IMPORTED: usize = 12;
 
-/// One kind of work, done by one command.
+/// A kind of work, done by one command.
 pub struct Work {
     pub name: &'static str,
-    /// Brings the folder into the state before.
+    /// Makes the files that the work begins with.
     pub prepare: fn(&Path),
     arguments: &'static [&'static str],
-    /// What the file may hold after a kill, by the number of personas.
+    /// Whether the file may hold this number of personas after a kill.
     allowed: fn(usize) -> bool,
-    /// What it must hold after the command was run again undisturbed.
+    /// Whether the file may hold this number of personas after the command was run again
+    /// undisturbed.
     complete: fn(usize) -> bool,
 }
 
@@ -37,8 +38,8 @@ pub const WORKS: [Work; 9] = [
         prepare: |_| {},
         arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
         allowed: |count| count <= 1,
-        // Killed after the commit and run again it creates a second one: a command without a key is
-        // not repeatable.
+        // A command that was killed after the commit creates a second persona when it is run again:
+        // without a key a command is not repeatable.
         complete: |count| count == 1 || count == 2,
     },
     Work {
@@ -66,7 +67,7 @@ pub const WORKS: [Work; 9] = [
         },
         arguments: &["import", "--create", "--database", "persona.db", "--quiet", "items.ndjson"],
         allowed: |count| (FOUND..=FOUND + IMPORTED).contains(&count),
-        // Run again it goes on where it was, without a second copy of anything.
+        // A second run goes on where the first was killed, without a second copy of any persona.
         complete: |count| count == FOUND + IMPORTED,
     },
     Work {
@@ -156,7 +157,7 @@ fn run(folder: &Path, arguments: &[&str]) {
     );
 }
 
-/// A folder with copies of the files of another one.
+/// A folder with copies of the files of `template`.
 pub fn copy_of(template: &Path) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for entry in fs::read_dir(template).expect("a folder") {
@@ -171,7 +172,7 @@ impl Work {
         self.arguments.iter().map(|&argument| argument.to_owned()).collect()
     }
 
-    /// Checks what is left of the work after it was disturbed, and that it can be done again.
+    /// Checks the files after the work was disturbed, and that the work can be done again.
     #[track_caller]
     pub fn check(&self, folder: &Path, succeeded: bool, how: &str) {
         let (database, copy) = (folder.join("persona.db"), folder.join(COPY));

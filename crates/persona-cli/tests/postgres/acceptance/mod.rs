@@ -1,5 +1,5 @@
-//! The promise over PostgreSQL: the tests of `program/acceptance`, as far as they do not look into
-//! the file.
+//! The promise over PostgreSQL: the tests of `program/acceptance` that do not look into the
+//! database file.
 
 #[path = "../../program/acceptance/contention.rs"]
 mod contention;

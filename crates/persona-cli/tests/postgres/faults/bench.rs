@@ -1,25 +1,25 @@
-//! A server of one worker over a wire, with a client and one persona: where most of these tests
-//! begin.
+//! A server of one worker over a wire that can break, with a client and one persona: the start of
+//! most of these tests.
 
 use crate::common::{Client, Server};
 use crate::faults::ledger::{Asked, Ledger, path_in};
 use persona_test_support::Cluster;
 use persona_test_support::wire::Wire;
 
-/// See the module.
+/// A server, its wire, a client and a persona.
 pub struct Bench {
     pub database: String,
     pub wire: Wire,
     pub server: Server,
     pub client: Client,
     pub ledger: Ledger,
-    /// The persona that is there.
+    /// The path of the persona.
     pub path: String,
 }
 
 impl Bench {
-    /// With one connection unless the URL says otherwise, these further parameters of the URL, and
-    /// these flags.
+    /// Starts with these further parameters of the URL and these flags; with one connection unless
+    /// the URL says otherwise.
     pub fn start(parameters: &str, flags: &[&str]) -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();
@@ -32,7 +32,7 @@ impl Bench {
         Self { database, wire, server, client, ledger, path }
     }
 
-    /// Compares what was told with what is there.
+    /// Compares the answers with the content of the database.
     #[track_caller]
     pub fn compare(&self) {
         self.ledger.compare(Cluster::shared(), &self.database);

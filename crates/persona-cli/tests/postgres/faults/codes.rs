@@ -1,18 +1,19 @@
-//! Every code of the server that means something: what is tried again, what a client is told, and
-//! that it is never told in the database's words.
+//! Every error code of the server that has a meaning: whether the program tries again, and what the
+//! client is told, which is never in the database's words.
 
 use crate::faults::bench::Bench;
 use crate::faults::ledger::{Asked, Told};
 use persona_test_support::wire::{Fault, STARTUP, Sender, Trap};
 
-/// The statement was undone, and doing it again can succeed.
+/// Codes after which the statement was undone, and can succeed when it is done again.
 const UNDONE: [&str; 7] = ["40001", "40P01", "55P03", "57014", "53000", "53200", "53400"];
-/// The connection, or the server, is of no more use.
+/// Codes after which the connection, or the server, is of no more use.
 const AWAY: [&str; 12] = [
     "57P01", "57P02", "57P03", "57P05", "25P03", "25006", "53300", "08000", "08003", "08006",
     "08P01", "XX000",
 ];
-/// What doing it again cannot help, with the status and the code that a client gets.
+/// Codes after which another attempt cannot help, each with the status and the code that a client
+/// gets.
 const FINAL: [(&str, u16, &str); 9] = [
     ("53100", 507, "storage_full"),
     ("XX001", 500, "damaged"),
@@ -25,13 +26,13 @@ const FINAL: [(&str, u16, &str); 9] = [
     ("XX000", 500, "internal"),
 ];
 
-/// A server that waits a second for the turn of a write.
+/// A server that waits at most a second for the turn of a write.
 fn bench() -> Bench {
     Bench::start("", &["--busy-timeout-ms=1000"])
 }
 
 impl Bench {
-    /// What a read of the persona meets: its identity is sent as sixteen bytes.
+    /// A trap with this fault for a read of the persona. The identity is sent as sixteen bytes.
     fn read(&self, fault: Fault) -> Trap {
         let id: u128 =
             u128::from_str_radix(&self.path[self.path.len() - 36..].replace('-', ""), 16)
@@ -39,14 +40,14 @@ impl Bench {
         Trap { marker: id.to_be_bytes().to_vec(), ..Trap::at(Sender::Client, b'B', fault) }
     }
 
-    /// A write that meets this fault at its statement that changes something; the second value is
-    /// how often it did.
+    /// Sends a write that meets this fault at the statement that changes something. The second
+    /// value is how often the fault was met.
     fn write(&mut self, fault: Fault, lasts: bool) -> (Told, u64) {
         let (Fault::Fails(code) | Fault::Ends(code)) = fault else { panic!("not told as a code") };
         let mark = format!("{code} lasts {lasts} ends {}", fault == Fault::Ends(code));
         let trap = Trap::at(Sender::Client, b'B', fault).of(&mark);
         self.wire.arm(if lasts { trap.lasting() } else { trap });
-        // Without a key the mark is in the one statement only.
+        // Without a key the mark is only in this statement.
         let told =
             self.ledger.ask(&mut self.client, Asked::patch(&self.path, mark).with_key(false));
         (told, self.wire.disarm())

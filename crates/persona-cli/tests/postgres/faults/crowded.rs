@@ -1,6 +1,6 @@
-//! Clients that ask for what lasts, beside one that writes: exports that are not read, lists that
-//! are planned and searched for long, lists that their client leaves at once. No write waits for
-//! any of them.
+//! Clients with requests that take long, beside a client that writes: exports that are not read,
+//! lists that are planned and searched for long, lists that their client leaves at once. No write
+//! waits for any of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -14,16 +14,18 @@ use crate::faults::ledger::{Asked, Ledger, Told, path_in};
 use persona_test_support::Cluster;
 
 const TARGET: &str = "every write beside them answered within 5 s, none with 503; at most pool_max sessions of a worker";
-/// Longest time of a write beside them: the target of the long form, which runs optimised and alone
-/// on the machine. On a busy one a write has the server's own limit, after which it is refused, and
-/// none may be: without connections of its own it would wait behind lists without an end.
+/// Longest time of a write beside them: the target of the long form, for an optimised build that is
+/// alone on the machine. On a busy machine a write has the server's own limit, after which it is
+/// refused, and no write may be refused: without connections of its own a write would wait behind
+/// lists without an end.
 const WRITE_MAX: Duration = Duration::from_secs(5);
-/// How long the server lets a write wait here: far less than what stands in its way would last.
+/// How long the server lets a write wait here, in milliseconds: far less than the other requests
+/// would make it wait.
 const PATIENCE_MS: u64 = 15_000;
 /// Sessions of the one worker.
 const POOL_MAX: u64 = 10;
-/// Personas that together are more than sockets and queues hold on the way to a client that does
-/// not read.
+/// So many personas that together are more than sockets and queues hold on the way to a client that
+/// does not read.
 const LARGE_PERSONAS: usize = 320;
 const LARGE_BYTES: usize = 100_000;
 /// A search that looks into every text, and counts.
@@ -65,7 +67,8 @@ impl World {
         Cluster::shared().sql(&self.database, &sql).parse().expect("a number")
     }
 
-    /// Writes for a while, and tells the time that 99 of 100 writes took at most, and the longest.
+    /// Writes for a while. Returns the time that 99 of 100 writes took at most, and the longest
+    /// time.
     #[track_caller]
     fn write_beside(&mut self, what: &str, writes: usize) -> (Duration, Duration) {
         let mut client = self.server.connect();
@@ -91,7 +94,7 @@ impl World {
     }
 }
 
-/// Ends the others also where an assertion fails.
+/// Ends the other clients, also where an assertion fails.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -100,7 +103,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Does something again and again on so many threads while `meanwhile` runs; tells how often.
+/// Repeats an action on so many threads while `meanwhile` runs. Returns how often it was done.
 fn while_others<T>(
     threads: usize,
     act: impl Fn(usize) + Sync,
@@ -167,7 +170,7 @@ fn beside_what_lasts(form: Form) {
     let close = |_| {
         let mut client = Client::connect(address).expect("connected");
         ask(&mut client, SLOW_LIST);
-        // It arrives, and nothing of its answer is waited for.
+        // The request arrives, and the client does not wait for the answer.
         thread::sleep(Duration::from_millis(5));
     };
     let (closed, sent) =

@@ -1,5 +1,5 @@
-//! Connections that break at every message of a write, also while they are being made: each write
-//! is done once and answered as if nothing had been, or told as unknown.
+//! Connections that break at every message of a write, also while they are being opened: each write
+//! is done once and answered as usual, or answered as unknown.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -15,8 +15,8 @@ use persona_test_support::Cluster;
 use persona_test_support::wire::{Fault, Sender, Trap, Wire};
 
 const TARGET: &str = "10,000 injections: nothing acknowledged lost, nothing done twice";
-/// What only connections of workers say at their start: the maintenance process's come and go by
-/// themselves.
+/// A text that only connections of workers send at their start: those of the maintenance process
+/// open and close by themselves.
 const WORKER: &str = "persona worker";
 
 /// A server of one worker with one connection, over a wire.
@@ -41,7 +41,8 @@ impl Bench {
         Self { cluster, database, wire, server, client, ledger: Ledger::default(), cuts: 0 }
     }
 
-    /// Does this to the n-th message of a write, for every n; tells how many messages there are.
+    /// Applies this fault to the n-th message of a write, for every n. Returns how many messages a
+    /// write has.
     fn at_every_message(
         &mut self,
         sender: Sender,
@@ -68,7 +69,7 @@ impl Bench {
         unreachable!("a write has an end");
     }
 
-    /// Waits until so many sessions of the database are as the condition says.
+    /// Waits until the condition holds for so many sessions of the database.
     #[track_caller]
     fn wait_for_sessions(&self, condition: &str, count: usize) {
         let sql = format!(
@@ -115,7 +116,7 @@ fn a_write_is_done_once_and_answered_at_whichever_message_its_connection_breaks(
 
 #[test]
 fn a_read_is_answered_at_whichever_message_the_connection_of_all_reads_breaks() {
-    // Three connections: short reads share one of them.
+    // With three connections short reads share one.
     let cluster = Cluster::shared();
     let database = cluster.database();
     let wire = Wire::to(cluster.port());
@@ -185,8 +186,8 @@ fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
     });
     bench.wait_for_sessions("wait_event_type = 'Lock'", 1);
     bench.wire.cut_all();
-    // The look of the second attempt finds nothing, because the first is not over, and so it is
-    // sent again.
+    // The look of the second attempt finds nothing, because the first attempt is not over, so the
+    // write is sent again.
     bench.wait_for_sessions("wait_event_type = 'Lock'", 2);
     writeln!(input, "ROLLBACK;").expect("it reads");
     let told = waiting.join().expect("no panic");
@@ -237,12 +238,12 @@ fn ten_thousand_random_injections_lose_nothing_and_do_nothing_twice() {
     report(22, "dropped", Form::Long, TARGET, &figures);
 }
 
-/// Numbers at random that are the same for the same seed.
+/// Random numbers that are the same for the same seed.
 struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, limit: usize) -> usize {
-        // SplitMix64.
+        // The algorithm SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -15,7 +15,8 @@ const TARGET: &str = "20 failovers: nothing acknowledged lost, nothing done twic
 /// Longest wait for writes after the promotion, in the long form.
 const BACK_MAX: Duration = Duration::from_secs(5);
 const CLIENTS: usize = 8;
-/// Writes that are acknowledged before the primary is killed, and after the promotion.
+/// How many writes are acknowledged before the primary is killed; the next constant is the number
+/// after the promotion.
 const BEFORE: usize = 200;
 const AFTERWARDS: usize = 100;
 
@@ -34,7 +35,7 @@ fn rounds(form: Form, count: usize) {
     let (mut kept, mut refused, mut unknown, mut longest) = (0, 0, 0, Duration::ZERO);
     for round in 0..count {
         // In every other round the standby is cut off first, so that the primary has commits that
-        // it has not.
+        // the standby does not have.
         let (ledger, back) = fail_over(round % 2 == 0);
         println!(
             "round {round}: {:?} kept, refused, unknown; back after {back:?}",
@@ -51,15 +52,15 @@ fn rounds(form: Form, count: usize) {
     assert!(form == Form::Short || longest <= BACK_MAX, "writes were back after {longest:?}");
 }
 
-/// What clients share while they write.
+/// The state that clients share while they write.
 #[derive(Default)]
 struct Load {
     acknowledged: AtomicUsize,
     is_over: AtomicBool,
 }
 
-/// One failover; tells what clients were told, and how long after the promotion the first new write
-/// was acknowledged.
+/// Makes one failover. Returns the answers of all clients, and how long after the promotion the
+/// first new write was acknowledged.
 fn fail_over(is_cut_off: bool) -> (Ledger, Duration) {
     let pair = Pair::start();
     let server = Server::with_workers(2).flag(format!("--database={}", pair.url())).start();
@@ -109,8 +110,8 @@ fn fail_over(is_cut_off: bool) -> (Ledger, Duration) {
     (first, back)
 }
 
-/// Creates and changes until the load is over. Each client has a persona of its own, and all
-/// clients share one.
+/// Creates and changes personas until the load is over. Each client has a persona of its own, and
+/// all clients share one more.
 fn write(server: &Server, load: &Load, number: usize) -> Ledger {
     let (mut client, mut ledger) = (server.connect(), Ledger::default());
     let path = path_in(&ledger.ask(&mut client, Asked::create(format!("own {number}"))));

@@ -1,5 +1,5 @@
-//! What is told of the connections to the database: what uses one, what waits, and what became of
-//! those that gave no answer.
+//! The figures of the connections to the database: how many are in use, how many requests wait for
+//! one, and how many were given up without an answer.
 
 use std::thread;
 
@@ -7,12 +7,12 @@ use crate::common::{DEADLINE, Server, wait_for};
 use crate::faults::bench::Bench;
 use persona_test_support::wire::{Fault, Sender, Trap};
 
-/// What is told of the connections of the one worker.
+/// A figure of the connections of the one worker.
 fn figure(server: &Server, what: &str) -> u64 {
     server.metric(&format!("persona_database_connections_{what}{{slot=\"1\"}}"))
 }
 
-/// Waits until this many are used, idle, and waited for.
+/// Waits until these are the figures: used, idle, and waited for.
 #[track_caller]
 fn wait_for_figures(server: &Server, figures: [u64; 3]) {
     let what = ["in_use", "idle", "waiting"];
@@ -33,13 +33,13 @@ fn connections_that_are_used_idle_waited_for_and_abandoned_are_told_for_each_wor
         }
         wait_for_figures(&server, [1, 0, 1]);
     });
-    // The silent one was given up, and both were served by another one.
+    // The silent connection was given up, and another one served both requests.
     assert_eq!((wire.disarm(), figure(&server, "abandoned")), (1, 1));
     wait_for_figures(&server, [0, 1, 0]);
     wire.cut_all();
     wait_for("nothing abandoned", DEADLINE, || (figure(&server, "abandoned") == 0).then_some(()));
     wait_for_figures(&server, [0, 0, 0]);
-    // At least the write and both reads waited, and one of these for as long as the other had the
+    // At least the write and both reads waited, and one read waited as long as the other had the
     // connection.
     assert!(server.metric("persona_database_connection_wait_seconds_count") >= 3);
     let seconds = |bound: &str| {

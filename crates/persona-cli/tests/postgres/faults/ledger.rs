@@ -1,4 +1,4 @@
-//! What was asked, what was answered, and what the database holds: compared at the end, without the
+//! The requests, their answers, and the content of the database: compared at the end, without the
 //! program under test.
 
 use std::collections::BTreeMap;
@@ -12,49 +12,49 @@ use persona_test_support::Cluster;
 /// A write that can be recognised in the database, and repeated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asked {
-    /// Stands in the revision that it makes, and in no other.
+    /// A text that is in the revision that this write makes, and in no other.
     pub mark: String,
     method: &'static str,
     path: String,
-    /// Whether it is sent under a key, so that it can be repeated.
+    /// Whether the write is sent with an idempotency key, so that it can be repeated.
     has_key: bool,
 }
 
-/// What became of a write, as its client was told.
+/// The outcome of a write, by the answer to its client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
-    /// It is kept. The body is that of the answer.
+    /// The write is kept. The value is the body of the answer.
     Kept(String),
-    /// It is not there and never will be. The code is that of the problem.
+    /// The write is not kept and never will be. The value is the code of the problem.
     Refused(String),
-    /// It may be there.
+    /// The write may be kept.
     Unknown,
 }
 
-/// Everything that was asked, with what was told last.
+/// All writes, each with its last answer.
 #[derive(Clone, Default)]
 pub struct Ledger {
     entries: Vec<(Asked, Told)>,
 }
 
 impl Asked {
-    /// A new persona.
+    /// The creation of a persona with this mark.
     pub fn create(mark: impl Into<String>) -> Self {
         Self { mark: mark.into(), method: "POST", path: "/api/v1/personas".into(), has_key: true }
     }
 
-    /// A change of a persona.
+    /// A change of the persona at this path.
     pub fn patch(path: &str, mark: impl Into<String>) -> Self {
         Self { mark: mark.into(), method: "PATCH", path: path.into(), has_key: true }
     }
 
-    /// Sent without a key when this is false: then the program alone sees to it that it is done
-    /// once.
+    /// Sets whether the write has a key. Without a key the program alone has to see to it that the
+    /// write is done once.
     pub fn with_key(self, has_key: bool) -> Self {
         Self { has_key, ..self }
     }
 
-    /// Sends it.
+    /// Sends the write.
     pub fn send(&self, client: &mut Client) -> io::Result<Reply> {
         let mut body = json!({ "description": self.mark });
         if self.method == "POST" {
@@ -67,7 +67,7 @@ impl Asked {
 }
 
 impl Told {
-    /// What an answer says.
+    /// The outcome that an answer tells.
     #[track_caller]
     pub fn by(reply: &Reply) -> Self {
         assert!(
@@ -87,7 +87,7 @@ impl Told {
 }
 
 impl Ledger {
-    /// Sends a write, remembers what was told, and tells it.
+    /// Sends a write, notes the outcome, and returns it.
     #[track_caller]
     pub fn ask(&mut self, client: &mut Client, asked: Asked) -> Told {
         let told = Told::by(&asked.send(client).expect("an answer"));
@@ -95,12 +95,12 @@ impl Ledger {
         told
     }
 
-    /// Takes over what another client was told.
+    /// Takes over the ledger of another client.
     pub fn add(&mut self, other: Self) {
         self.entries.extend(other.entries);
     }
 
-    /// How many were told that they are kept, that they are not, and that it is unknown.
+    /// How many writes were kept, refused, and unknown.
     pub fn counts(&self) -> (usize, usize, usize) {
         let count = |wanted: fn(&Told) -> bool| {
             self.entries.iter().filter(|(_, told)| wanted(told)).count()
@@ -126,8 +126,8 @@ impl Ledger {
         }
     }
 
-    /// What was told is so: once where it was acknowledged, never where it was refused; nothing
-    /// else is there, and the feed has each revision once.
+    /// Checks the database: an acknowledged write is there once, a refused write is not there,
+    /// nothing else is, and the feed has each revision once.
     #[track_caller]
     pub fn compare(&self, cluster: &Cluster, database: &str) {
         let sql = "SELECT json_object_agg(mark, times) FROM (

@@ -1,6 +1,6 @@
-//! What can go wrong between the program and PostgreSQL, done to it on purpose: connections that
-//! are cut at every message, servers that fall silent or fail with every code, a primary that dies,
-//! a pooler in between.
+//! Faults between the program and PostgreSQL, made on purpose: connections that are cut at every
+//! message, servers that fall silent or fail with every code, a primary that dies, a pooler in
+//! between.
 //!
 //! Each test has a short form, which every change must pass, and a long form (`./test --long`);
 //! both run the same code and print their figures beside the target of `docs/reliability.md`. Start

@@ -1,4 +1,4 @@
-//! pgbouncer in between, which hands each transaction to another connection.
+//! A server behind pgbouncer, which hands each transaction to another connection.
 
 use std::fs;
 use std::io::Write;
@@ -14,17 +14,17 @@ use crate::faults::ledger::{Asked, Ledger, Told, path_in};
 use persona_test_support::Cluster;
 use persona_test_support::port::Port;
 
-/// Debian's; it is in a folder that only root's path has.
+/// Debian's path of pgbouncer, in a folder that only root has in PATH.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
-/// A pooler of its own, gone with the test.
+/// A pooler that ends with the test.
 struct Pooler {
     child: Child,
     port: Port,
 }
 
 impl Pooler {
-    /// Starts one that overlooks these parameters of a connection's start.
+    /// Starts a pooler that ignores these parameters at the start of a connection.
     fn start(cluster: &Cluster, overlooked: &str) -> Self {
         let reserved = Port::reserve();
         let port = reserved.number();
@@ -119,7 +119,7 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
     assert_eq!(cluster.sql(&database, "SELECT count(*) FROM pg_prepared_statements"), "0");
 }
 
-/// The request to cancel goes to the pooler, which passes it on to whichever connection does the
+/// The request to cancel goes to the pooler, which passes it on to the connection that runs the
 /// statement.
 #[test]
 fn a_list_whose_client_is_gone_is_cancelled_through_a_pooler() {
@@ -133,7 +133,7 @@ fn a_list_whose_client_is_gone_is_cancelled_through_a_pooler() {
     let waiting = || {
         cluster.sql(&database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
     };
-    // Held until its standard input ends.
+    // The lock is held until the standard input of psql ends.
     let mut holder = cluster.command("psql");
     holder
         .args([
@@ -157,8 +157,8 @@ fn a_list_whose_client_is_gone_is_cancelled_through_a_pooler() {
         client.send(list).expect("sent");
         wait_for("the list reaches the server", DEADLINE, || (waiting() != "0").then_some(()));
         drop(client);
-        // The server knows no limit of locks or statements here: it would wait for as long as the
-        // lock is held.
+        // The server has no limit for locks or statements here: the list would wait for as long as
+        // the lock is held.
         wait_for("the list is cancelled", DEADLINE, || (waiting() == "0").then_some(()));
     }
     drop(holder.stdin.take());

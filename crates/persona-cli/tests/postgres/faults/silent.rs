@@ -1,4 +1,4 @@
-//! A server that takes connections and says nothing more: every wait has a limit.
+//! A database server that accepts connections and then sends nothing more: every wait has a limit.
 
 use std::net::TcpListener;
 use std::thread;
@@ -9,7 +9,7 @@ use crate::faults::ledger::{Asked, Ledger, Told};
 use persona_test_support::Cluster;
 use persona_test_support::wire::{Fault, Sender, Trap, Wire};
 
-/// What only connections of workers say at their start.
+/// A text that only connections of workers send at their start.
 const WORKER: &str = "persona worker";
 
 #[test]
@@ -44,9 +44,9 @@ fn reads_behind_one_that_is_never_answered_do_not_wait_as_long_as_a_statement_ma
 fn where_everything_is_silent_requests_end_with_a_503() {
     let bench = Bench::start("&statement_timeout=1&connect_timeout=1", &["--busy-timeout-ms=1000"]);
     let Bench { wire, mut client, mut ledger, path, database, server: _server } = bench;
-    // Silent from the statement on that changes something, on every connection.
+    // Every connection is silent from the statement on that changes something.
     wire.arm(Trap::at(Sender::Client, b'B', Fault::Silence).of("silent").lasting());
-    // The key is in the first statement already, so nothing was sent that changes anything.
+    // The key is in an earlier statement already, so nothing was sent that changes anything.
     assert_eq!(
         ledger.ask(&mut client, Asked::patch(&path, "silent")),
         Told::Refused("busy".into())
@@ -67,7 +67,7 @@ fn where_everything_is_silent_requests_end_with_a_503() {
 const LONG_STATEMENTS: &str = "statement_timeout=600";
 const _: () = assert!(DEADLINE.as_secs() * 30 <= 600, "an answer would prove nothing");
 
-/// What `/readyz` answers, in time.
+/// The status and body of `/readyz`, which has to answer in time.
 fn readiness(server: &Server) -> (u16, String) {
     let reply = server.connect().get("/readyz").expect("an answer before the client gives up");
     assert_eq!(reply.header("retry-after").is_some(), reply.status == 503, "{reply:?}");
@@ -82,11 +82,11 @@ fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
     let server = Server::with_workers(1).flag(format!("--database={url}")).start();
     let (ready, away) = ((200, String::new()), (503, "database_unreachable".to_owned()));
     assert_eq!(readiness(&server), ready);
-    // One connection of several: the question goes over another one too.
+    // One connection of several is silent: the question goes over another one too.
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER));
     assert_eq!((readiness(&server), wire.disarm()), (ready.clone(), 1));
     assert_eq!(readiness(&server), ready);
-    // All of them: of many questions at once only a few reach the database.
+    // All connections are silent: of many questions at once only a few reach the database.
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER).lasting());
     let told = thread::scope(|scope| {
         let asking: Vec<_> = (0..6).map(|_| scope.spawn(|| readiness(&server))).collect();
@@ -102,7 +102,7 @@ fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
 fn a_silent_host_does_not_hold_up_the_others() {
     let cluster = Cluster::shared();
     let database = cluster.database();
-    // The system accepts for it, and no program ever answers.
+    // The system accepts connections to this listener, and no program ever answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let hosts = format!(
         "127.0.0.1:{},127.0.0.1:{}",

@@ -1,6 +1,6 @@
 //! Commits that wait for the synchronous standby, until the wait is ended from outside. PostgreSQL
-//! says success with a warning, or ends the connection, and in both cases the standby does not have
-//! the commit.
+//! then reports success with a warning, or ends the connection, and in both cases the standby does
+//! not have the commit.
 
 use std::thread::{self, JoinHandle};
 
@@ -27,7 +27,7 @@ impl Pair {
         pair
     }
 
-    /// Waits until commits wait for the standby and it answers.
+    /// Waits until the standby answers and commits wait for it.
     #[track_caller]
     pub fn wait_until_synchronous(&self) {
         let is_so = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
@@ -36,7 +36,7 @@ impl Pair {
         });
     }
 
-    /// The standby hears nothing more of its primary.
+    /// Cuts the standby off from its primary.
     pub fn cut_off_standby(&self) {
         self.standby.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
         self.standby.sql("postgres", "SELECT pg_reload_conf()");
@@ -46,13 +46,14 @@ impl Pair {
         });
     }
 
-    /// The process of the primary that began last to wait for the standby.
+    /// The process number of the primary's session that was the last to begin to wait for the
+    /// standby.
     pub fn waiter(&self) -> Option<String> {
         let sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' ORDER BY query_start DESC LIMIT 1";
         Some(self.primary.sql("postgres", sql)).filter(|found| !found.is_empty())
     }
 
-    /// The URL that names both.
+    /// The URL that names both servers.
     pub fn url(&self) -> String {
         format!(
             "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{}",
@@ -73,13 +74,13 @@ fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_
         .start();
     let mut ledger = Ledger::default();
     let path = path_in(&ledger.ask(&mut server.connect(), Asked::create("first")));
-    // Without it commits wait for ever.
+    // Without the standby commits wait for ever.
     pair.standby.stop();
     let waiting = write(&server, Asked::patch(&path, "terminated"));
     let first = waiting_for_standby(&pair);
     pair.primary.sql("postgres", &format!("SELECT pg_terminate_backend({first})"));
     // The write is looked for on another connection and found, which is not enough: the new
-    // connection waits too.
+    // connection has to wait for the standby too.
     wait_for("another wait for the standby", DEADLINE, || {
         assert!(
             !waiting.is_finished(),
@@ -99,7 +100,7 @@ fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_
     pair.primary.sql("postgres", &format!("SELECT pg_cancel_backend({waiter})"));
     let told = waiting.join().expect("no panic");
     assert_eq!(told.counts(), (0, 0, 1), "the primary has it and the standby has not");
-    // The same request again finds it on the primary.
+    // The same request again finds the write on the primary.
     let again = Told::by(&asked.send(&mut server.connect()).expect("an answer"));
     assert!(!matches!(again, Told::Kept(_)), "acknowledged, and the standby has it not: {again:?}");
     ledger.add(told);
@@ -153,7 +154,7 @@ fn while_the_standby_is_away_the_server_is_not_filled_with_commits_that_nobody_w
     ledger.compare(&pair.primary, &pair.database);
 }
 
-/// A write by a client of its own.
+/// Sends a write from a client of its own.
 fn write(server: &Server, asked: Asked) -> JoinHandle<Ledger> {
     let mut client = server.connect();
     thread::spawn(move || {
@@ -163,7 +164,7 @@ fn write(server: &Server, asked: Asked) -> JoinHandle<Ledger> {
     })
 }
 
-/// Waits until a process of the primary waits for the standby.
+/// Waits until a session of the primary waits for the standby, and returns its process number.
 #[track_caller]
 fn waiting_for_standby(pair: &Pair) -> String {
     wait_for("a commit that waits", DEADLINE, || pair.waiter())

@@ -1,5 +1,5 @@
-//! The HTTP API over PostgreSQL: the tests of `program/http`, as far as they are about personas
-//! and access, with the same answers.
+//! The HTTP API over PostgreSQL: those tests of `program/http` that are about personas and access,
+//! with the same answers.
 
 #[path = "../../program/http/access.rs"]
 mod access;

@@ -33,7 +33,8 @@ fn write_until(
             if connection.is_none() {
                 connection = Client::connect(server).ok();
             }
-            // Adding a key twice is adding it once, so an unknown outcome is simply tried again.
+            // To add a key twice has the same effect as once, so after an unknown outcome the
+            // client simply tries again.
             let reply =
                 patch(connection.as_mut()?, path, &json!({ "extensions": { &key: 1 } })).ok();
             if reply.is_none() {
@@ -65,8 +66,8 @@ fn killing_workers_and_maintenance_process_amid_writes_loses_nothing_acknowledge
         })
         .collect();
     for kill in 0..KILLS {
-        // Each kill comes when some more writes were acknowledged since the last, so it does hit a
-        // working server.
+        // Each kill comes when some more writes were acknowledged since the last one, so that it
+        // hits a working server.
         let target = acknowledged.load(Ordering::Relaxed) + 2 * CLIENTS;
         wait_for("writes between two kills", DEADLINE, || {
             (acknowledged.load(Ordering::Relaxed) >= target).then_some(())

@@ -1,7 +1,7 @@
-//! The promise, on the built program: what is acknowledged is kept, is seen at once on every
+//! The promise of the built program: an acknowledged write is kept, is seen at once on every
 //! worker, and no client is told that something is locked.
 //!
-//! The first five are the tests that the program was asked for before it existed.
+//! The first five tests were asked for before the program existed.
 
 mod contention;
 mod crashes;

@@ -1,4 +1,4 @@
-//! One client, one persona: what was written is there.
+//! One client and one persona: everything that was written is there.
 
 use serde_json::json;
 

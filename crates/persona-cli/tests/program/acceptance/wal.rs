@@ -1,4 +1,4 @@
-//! How the file is kept. The other tests of the promise know nothing of files.
+//! The settings of the database file. The other tests of the promise know nothing of files.
 
 use crate::common::{Server, wait_for};
 

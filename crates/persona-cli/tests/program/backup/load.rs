@@ -1,5 +1,5 @@
-//! A backup of a server under load is one moment of its history: everything acknowledged before,
-//! nothing out of order.
+//! A backup of a server under load is one moment of its history: it has everything that was
+//! acknowledged before, and nothing out of order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::common::{DEADLINE, Server, Stop, wait_for};
 /// Bound on the WAL while backups hold snapshots, in bytes: the promise of `docs/storage.md`.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Pause of a writer between two writes: the backups are to meet writes, and the checks of an
+/// Pause of a writer between two writes: the backups have to meet writes, and the checks of an
 /// unoptimised build are slow.
 const PACE: Duration = Duration::from_millis(5);
 
-/// One client that makes the personas `w<writer> 1`, `w<writer> 2`, `w<writer> 3`, one after the
+/// A client that creates the personas `w<writer> 1`, `w<writer> 2`, `w<writer> 3`, one after the
 /// other.
 struct Writer {
     acknowledged: Arc<AtomicU64>,
@@ -50,7 +50,8 @@ impl Writer {
     }
 }
 
-/// How many personas of each writer are in a file; they must be its first ones.
+/// How many personas of each writer are in a file; fails the test unless they are the writer's
+/// first ones.
 fn kept_in(file: &Path, writers: usize) -> Vec<u64> {
     let connection = rusqlite::Connection::open(file).expect("it opens");
     let mut statement = connection
@@ -94,7 +95,8 @@ fn back_up_under_load(writers: usize, backups: usize) {
             std::fs::remove_file(folder.join(made)).expect("it was made");
         }
         for ((kept, before), after) in kept.iter().zip(&before).zip(&after) {
-            // One more than was acknowledged may have been committed, its answer being on the way.
+            // One more persona than was acknowledged may have been committed: its answer can be on
+            // the way.
             assert!(
                 before <= kept && *kept <= after + 1,
                 "{kept} kept, {before} acknowledged before and {after} after"
@@ -121,8 +123,8 @@ fn every_backup_under_load_is_a_prefix_of_the_history_with_everything_acknowledg
 #[test]
 #[ignore = "long: run by ./test --long"]
 fn a_thousand_backups_under_load_are_prefixes_of_the_history() {
-    // Each server is a new one: a file that grows all the while would make the last backups wait
-    // for its size alone.
+    // Each server is a new one: in a file that always grows the last backups would take long for
+    // its size alone.
     for _ in 0..100 {
         back_up_under_load(8, 10);
     }
@@ -143,7 +145,8 @@ fn a_restore_over_a_running_server_is_refused_and_one_after_it_is_served() {
         refused.stderr.contains("persona.db is in use") && refused.stderr.contains("hint:"),
         "{refused:?}"
     );
-    // What holds the file is a maintenance process or worker; what can be stopped is their server.
+    // The maintenance process or a worker holds the file; the message names their server, which is
+    // what can be stopped.
     assert!(
         refused.stderr.contains(&format!("stop the server: kill -TERM {}", server.pid())),
         "{refused:?}"

@@ -6,7 +6,8 @@ use serde_json::json;
 use crate::backup::program::succeed;
 use crate::common::Server;
 
-/// What a server says and leaves when this was done to its files.
+/// Applies this damage to the files of a running server, and checks the server's messages and what
+/// it leaves.
 fn assert_rescued(damage: impl Fn(&std::path::Path)) {
     let server = Server::with_workers(2).start();
     let body = json!({ "name": "acknowledged" }).to_string();
@@ -18,7 +19,7 @@ fn assert_rescued(damage: impl Fn(&std::path::Path)) {
     damage(&server.database());
     server.wait_for_log("was removed or replaced");
     let folder = server.folder().to_owned();
-    // The folder is removed with the server, so everything is looked at before.
+    // The folder is removed with the server, so the test looks at everything before.
     server.wait_for_log("stopped after");
     let entries = std::fs::read_dir(&folder).expect("readable");
     let rescued: Vec<String> = entries
@@ -40,8 +41,8 @@ fn a_database_that_is_replaced_under_a_running_server() {
     });
 }
 
-/// A process that opens the write lock from then on has another one, and takes no turns with the
-/// processes that have the old one.
+/// A process that opens the write lock after its file was removed locks another file, and takes no
+/// turns with the processes that opened the old one.
 #[test]
 fn a_write_lock_that_is_removed_under_a_running_server() {
     assert_rescued(|database| {

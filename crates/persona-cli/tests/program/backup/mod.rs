@@ -1,5 +1,5 @@
-//! Backups of a server that is at work, its own backups, restores, and files that go missing under
-//! it.
+//! Backups of a working server, scheduled backups, restores, and files that disappear under a
+//! server.
 
 mod load;
 mod lost;

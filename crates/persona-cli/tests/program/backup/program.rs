@@ -1,4 +1,4 @@
-//! Runs the program in a folder, as a user beside the server does.
+//! Runs the program in a folder, as a user of the machine does beside the server.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,14 +10,14 @@ use serde_json::Value;
 pub struct Ran {
     /// The exit code.
     pub code: Option<i32>,
-    /// Results.
+    /// Standard output, which has the results.
     pub stdout: String,
-    /// Messages.
+    /// Standard error, which has the messages.
     pub stderr: String,
 }
 
 impl Ran {
-    /// The one result, as JSON.
+    /// The only result, as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("{self:?}"))
@@ -38,7 +38,7 @@ pub fn persona(folder: &Path, arguments: &[&str]) -> Ran {
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// Runs it and expects success.
+/// Runs `persona` and expects success.
 #[track_caller]
 pub fn succeed(folder: &Path, arguments: &[&str]) -> Ran {
     let ran = persona(folder, arguments);

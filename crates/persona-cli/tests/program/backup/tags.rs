@@ -1,5 +1,5 @@
-//! A restore goes back, and revisions go back with it: what a client or a cache knew of them must
-//! not be taken for what they are now.
+//! A restore sets revisions back: what a client or a cache knows of the earlier revisions must not
+//! be taken for the present ones.
 
 use std::path::Path;
 
@@ -19,8 +19,8 @@ fn tag_of(reply: &Reply) -> String {
     reply.header("etag").expect("an entity tag").to_owned()
 }
 
-/// A persona at revision 2, after a restore to revision 1 from where another client had made
-/// another revision 2. Tells its path and the tag of the revision that is gone.
+/// A persona at revision 2: the store was restored to revision 1, and then another client made
+/// another revision 2. Returns the path, and the entity tag of the lost revision.
 fn gone_and_made_again() -> (Server, String, String) {
     let server = Server::with_workers(2).start();
     let mut client = server.connect();
@@ -86,7 +86,7 @@ fn after_a_restore_what_a_client_knew_of_a_revision_is_neither_current_nor_overw
     assert_eq!(client.get(&path).expect("an answer").json()["name"], "of another client");
 }
 
-/// A tag of the form that it once had, only the revision, matches nothing.
+/// An older version had tags of the revision only; such a tag matches no persona.
 #[test]
 fn a_tag_that_a_client_kept_from_an_older_version_is_never_current() {
     let (server, path, _) = gone_and_made_again();

@@ -1,4 +1,4 @@
-//! Commands that only read leave a file that lies at rest as they found it.
+//! Commands that only read leave the files of a stopped server as they are.
 
 use crate::common::Server;
 use crate::common::runner::Folder;

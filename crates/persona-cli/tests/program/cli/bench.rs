@@ -70,15 +70,15 @@ fn requests_that_fail_are_counted_and_told_by_the_exit_code() {
     let flags =
         ["bench", "--server", &url, "--rate", "200", "--seconds", "5", "--personas", "1", "--json"];
     let bench = folder.command(&flags).spawn().expect("the built program");
-    // The persona is deleted by another client while the run goes on, so that the rest of its
-    // requests fail.
+    // Another client deletes the persona while the run goes on, so that the later requests of the
+    // run fail.
     let id = wait_for("the persona", DEADLINE, || {
         let listed = folder.results(&["list", "--json", "--server", &url]);
         let persona: Value = serde_json::from_str(listed.lines().next()?).expect("JSON");
         persona["id"].as_str().map(ToString::to_string)
     });
-    // The run changes the persona all the time, so that it may not be any more what the command has
-    // just seen.
+    // The run changes the persona all the time, so its revision may be newer than the one that the
+    // command has just seen.
     wait_for("the deletion", DEADLINE, || {
         (folder.run(&["delete", "--yes", &id, "--server", &url]).code == 0).then_some(())
     });
@@ -98,7 +98,7 @@ fn control_c_ends_the_run_and_the_personas_are_deleted_all_the_same() {
         .spawn()
         .expect("the built program");
     let list = || folder.results(&["list", "--json", "--server", &url]);
-    // The requests only begin when every persona is there, so a change means that the program is
+    // Requests begin only when every persona was created, so a change proves that the program is
     // measuring.
     let is_changed = |line: &str| {
         serde_json::from_str::<Value>(line).expect("JSON")["revision"].as_u64() > Some(1)

@@ -1,4 +1,4 @@
-//! Settings: what holds, where it came from, what is wrong.
+//! Settings: the value that holds, its source, and messages about wrong values.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -22,7 +22,7 @@ fn each_source_outweighs_the_next() {
         .variable("PERSONA_DURABILITY", "full")
         .variable("RUST_LOG", "info,persona_storage=debug");
     let ran = folder.run(&["config", "show", "--origin", "--port", "5", "--expose-worker"]);
-    // The name of the folder, which is not in the snapshot, widens the columns.
+    // The name of the folder widens the columns; the snapshot does not have this name.
     let narrow = |line: &str| {
         let parts: Vec<&str> =
             line.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect();
@@ -162,7 +162,7 @@ fn the_variables_of_a_kubernetes_service_are_ignored_with_one_warning() {
 
 #[test]
 fn a_settings_folder_of_the_user_that_cannot_be_reached_is_a_warning() {
-    // A file in the place of the folder: no user, root included, reaches anything below it.
+    // A file is in the place of the folder: no user, root included, can reach anything below it.
     let folder = Folder::new().file(".config/persona", "");
     let ran = folder.run(&["config", "check"]);
     assert_eq!(ran.code, 0, "{ran}");
@@ -180,7 +180,7 @@ fn a_host_that_everybody_reaches_needs_a_word_for_it() {
     for host in ["0.0.0.0", "::1"] {
         assert_eq!(folder.run(&["config", "check", "--host", host]).code, 0);
     }
-    // Whether there is a token, only the database can tell.
+    // Only the database can tell whether there is a token.
     let ran = folder.run(&["serve", "--host", "0.0.0.0", "--port", "0"]);
     assert_eq!(ran.code, 5, "{ran}");
     let ways = "hint: make a token: persona token create --name NAME --scope admin; \

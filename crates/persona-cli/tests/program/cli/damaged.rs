@@ -3,7 +3,7 @@
 
 use crate::common::runner::Folder;
 
-/// Every command that takes a database, with a file that it may write.
+/// Every command that takes a database, with the name of a file to write where it needs one.
 const COMMANDS: [&[&str]; 11] = [
     &["list"],
     &["show", "ada"],
@@ -41,7 +41,7 @@ fn assert_refused(bytes: &[u8], code: i32, words: &str) {
     }
 }
 
-/// A backup, so that there is one complete file.
+/// The bytes of a sound database, made by a backup.
 fn sound() -> Vec<u8> {
     let folder = Folder::with_personas(&[&["Ada"], &["Eve"]]);
     assert_eq!(folder.run(&["backup", "b.db"]).code, 0);
@@ -77,7 +77,7 @@ fn a_truncated_database_is_called_damaged_by_every_command() {
 #[test]
 fn a_database_with_damaged_pages_is_called_damaged_by_its_own_name() {
     let mut pages = sound();
-    // The first page, which says what the file is, stays as it was.
+    // The first page, which tells what the file is, stays as it was.
     pages[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
     assert_refused(&pages, 1, "persona.db is damaged");
 }

@@ -1,4 +1,4 @@
-//! The editor: what is typed arrives, or is kept.
+//! The editor: the typed text is saved, or kept in a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ fn ada() -> Folder {
     ]])
 }
 
-/// Edits with a script in place of an editor; while it is open, another user may run another
+/// Edits with a script in place of an editor; while the script runs, another user may run another
 /// script.
 fn edit(folder: Folder, script: &str, meanwhile: Option<&str>, flags: &[&str]) -> (Folder, Ran) {
     let program = env!("CARGO_BIN_EXE_persona");
@@ -38,7 +38,7 @@ fn description(folder: &Folder) -> (Value, Value, Value) {
     (persona["description"].clone(), persona["tags"][0].clone(), persona["revision"].clone())
 }
 
-/// The one file of what was typed; the name of such a file is random.
+/// The name of the only file with kept text, which is random.
 fn kept(folder: &Folder) -> String {
     let files: Vec<String> =
         folder.files().into_iter().filter(|name| name.starts_with("persona-edit-")).collect();
@@ -46,7 +46,7 @@ fn kept(folder: &Folder) -> String {
     folder.read(&files[0])
 }
 
-/// The output without the part of the file's name that differs each time.
+/// The output with a fixed name in place of the file's random name.
 fn with_stable_name(ran: &Ran) -> String {
     let text = ran.to_string();
     let mut parts = text.split("persona-edit-");
@@ -58,7 +58,7 @@ fn with_stable_name(ran: &Ran) -> String {
     stable
 }
 
-/// Edits at a terminal, on which these answers are typed.
+/// Edits at a terminal, at which these answers are typed.
 fn edit_at_terminal(
     folder: Folder,
     script: &str,
@@ -80,7 +80,7 @@ fn edit_at_terminal(
         .spawn()
         .expect("the built program");
     let mut said = Vec::new();
-    // The end is an error on Linux: no process has the terminal open any more.
+    // On Linux the end is an error: no process has the terminal open any more.
     let _ = File::from(outside).read_to_end(&mut said);
     let status = child.wait().expect("a child");
     (folder, status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
@@ -162,8 +162,8 @@ fn a_kept_text_is_gone_on_with_and_overwrites_nothing_unseen() {
     let folder = folder.file("editor", "sed -i s/nickame/nickname/ \"$1\"\n");
     let offered = folder.run(&["edit", "ada"]);
     assert!(offered.stderr.contains("--resume [folder]/persona-edit-[id]-r1-"), "{offered}");
-    // It was made from revision 1, and the persona is at 2: that is a conflict, and with --merge
-    // both win.
+    // The text was made from revision 1, and the persona is at revision 2: that is a conflict, and
+    // with --merge both changes are kept.
     let stale = folder.run(&["edit", "ada", "--resume", &name]);
     assert!(
         stale.code == 4 && stale.stderr.contains("caused by: tags is now [\"logic\"]"),

@@ -1,4 +1,4 @@
-//! The codes with which the program ends, beside those that the documents name.
+//! The exit codes of the program, compared with those in the documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -13,7 +13,7 @@ const OPERATIONS: &str = include_str!("../../../../../docs/operations.md");
 const MOVING: &str = include_str!("../../../../../docs/moving.md");
 const DOCTOR: &str = include_str!("../../../../../docs/doctor.md");
 
-/// The codes of the first table with this heading.
+/// The codes in the first table under this heading.
 fn documented(page: &str) -> BTreeSet<u8> {
     let table = page
         .lines()
@@ -38,7 +38,7 @@ fn the_documents_name_every_code_and_no_other() {
     }
 }
 
-/// A failed disk needs a disk that fails: that code is seen in the tests of faults.
+/// The code of a failed disk needs a disk that fails: the tests of faults see it.
 const SEEN_ELSEWHERE: [u8; 1] = [74];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Everything out, and in again.
+//! Exports, and imports of them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the program says of itself.
+//! The help texts and the version of the program.
 
 use insta::assert_snapshot;
 

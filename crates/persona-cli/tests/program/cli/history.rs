@@ -1,5 +1,5 @@
-//! What was, taken elsewhere: times, authors and every revision, through a file and through a
-//! server.
+//! The history in exports and imports: times, authors and every revision, through a file and
+//! through a server.
 
 use serde_json::Value;
 
@@ -79,7 +79,8 @@ fn lived_in() -> Folder {
     folder
 }
 
-/// The lines of an export. Personas that are sent at the same time may come in in another order.
+/// The lines of an export, sorted. Personas that are sent at the same time may arrive in another
+/// order.
 fn sorted(export: &str) -> Vec<String> {
     let mut lines: Vec<String> = export.lines().map(ToString::to_string).collect();
     lines.sort_unstable();
@@ -107,7 +108,7 @@ fn an_export_and_import_keep_times_and_authors() {
     let again = new.run(&["import", "all.ndjson"]);
     assert!(again.stdout.contains("2 unchanged"), "{again}");
     assert_eq!(new.run(&["check"]).code, 0);
-    // Changed since: the same content under other times is the same.
+    // The persona was changed since: the same content with other times is an equal persona.
     assert_eq!(new.run(&["update", "ada", "--set=nickname=B"]).code, 0);
     let differs = new.run(&["import", "all.ndjson"]);
     assert!(differs.stdout.contains("1 unchanged, 1 differ"), "{differs}");
@@ -273,7 +274,8 @@ fn a_handle_of_another_persona_stops_the_history_that_takes_it_and_no_other() {
     let history = exchanged().results(&["export", "--history"]);
     let new = Folder::with_personas(&[&["Eve", "--set=handle=free"]]).file("all.ndjson", &history);
     let imported = new.run(&["import", "all.ndjson"]);
-    // Ada has it from her second revision on, and never gives up what others took from her.
+    // Ada has the handle from her second revision on, and an import never takes a handle from
+    // another persona.
     assert!(imported.code == 1 && imported.stdout.contains("failed"), "{imported}");
     assert!(imported.stderr.contains("the handle free is taken by"), "{imported}");
     assert_eq!(new.results(&["list", "--plain", "Eve"]).lines().count(), 1);
@@ -290,7 +292,7 @@ fn an_interrupted_history_goes_on_and_another_one_is_not_touched() {
     let rest = new.run(&["import", "all.ndjson"]);
     assert!(rest.code == 0 && rest.stdout.contains("5 created, 3 unchanged"), "{rest}");
     assert_eq!(sorted(&new.results(&["export", "--history"])), sorted(&history));
-    // One more change here, and another one there.
+    // One more change in this store, and a different one in the other store.
     assert_eq!(
         (
             new.run(&["update", "ada", "--set=nickname=C"]).code,

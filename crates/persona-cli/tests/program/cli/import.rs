@@ -1,4 +1,4 @@
-//! Files to personas.
+//! Imports of files.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ const PROMPTS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/prompts-excerpt.csv");
 const AGENTS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/lobe-agents-excerpt.ndjson");
-/// A folder with the whole collections, given when the tests are built.
+/// A folder with the whole collections, named by a variable when the tests are built.
 const COLLECTIONS: Option<&str> = option_env!("PERSONA_COLLECTIONS");
 
 /// The last line of a run with `--json`.
@@ -185,7 +185,7 @@ fn an_item_is_reported_as_soon_as_it_is_kept_and_control_c_ends_the_import_with_
         .expect("the built program");
     let mut stdin = import.stdin.take().expect("a pipe");
     let mut stdout = BufReader::new(import.stdout.take().expect("a pipe"));
-    // Two, because the format is told from the start of the second line.
+    // The client sends two lines, because the format is recognised at the start of the second line.
     stdin.write_all(b"{\"name\":\"A\"}\n{\"name\":\"B\"}\n").expect("the program reads");
     let mut first = String::new();
     stdout.read_line(&mut first).expect("a line");

@@ -1,4 +1,4 @@
-//! One persona, and lists of them.
+//! Commands about one persona, and lists of personas.
 
 use std::io::{BufRead, BufReader};
 
@@ -218,7 +218,7 @@ fn a_persona_that_is_not_there_is_not_found_and_near_names_are_suggested() {
 
 #[test]
 fn a_missing_database_is_not_created_by_reading() {
-    // A server at the usual port would be hinted at; no program listens at this one.
+    // A hint would name a server at the usual port; no program listens at this one.
     let folder = Folder::new().variable("PERSONA_PORT", "1");
     assert_snapshot!("no_database", folder.run(&["list"]));
     for arguments in

@@ -8,11 +8,11 @@ use crate::common::Server;
 use crate::common::runner::Folder;
 
 const README: &str = include_str!("../../../../../README.md");
-/// Where the README's server is.
+/// The address of the server in the README.
 const ADDRESS: &str = "127.0.0.1:8000";
 
-/// What is not run as it stands: how a line begins, and what is run in its place. Nothing where the
-/// line needs what no test of the command line has.
+/// Lines that are not run unchanged: the beginning of the line, and the command that is run in its
+/// place; `None` where the line needs something that the tests of the command line do not have.
 const IN_PLACE: &[(&str, Option<&str>)] = &[
     ("cargo run", None), // what passes the tests has built the program
     ("./test", None),    // this test is part of it
@@ -22,13 +22,13 @@ const IN_PLACE: &[(&str, Option<&str>)] = &[
     ("persona move", None), // needs a server of PostgreSQL
 ];
 
-/// The blocks of shell commands.
+/// The blocks of shell commands in the README.
 fn blocks() -> Vec<&'static str> {
     let fenced = README.split("```").skip(1).step_by(2);
     fenced.filter_map(|block| block.strip_prefix("sh\n")).collect()
 }
 
-/// Runs a script as a user with the program on the path would.
+/// Runs a script as a user does with the program in PATH.
 fn shell(folder: &Folder, script: &str) -> String {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_persona"));
     let path = format!("{}:/usr/bin:/bin", program.parent().expect("a folder").display());
@@ -86,8 +86,8 @@ fn the_commands_of_the_readme_do_what_they_say() {
                 None if line.starts_with("persona backup")
                     || line.starts_with("persona doctor") =>
                 {
-                    // These are about the file itself, beside its server. The doctor ends with 1
-                    // where it warns of the machine.
+                    // These commands are about the file itself, beside its server. The doctor ends
+                    // with 1 where it warns of the machine.
                     shell(&folder, &format!("unset PERSONA_SERVER\n{{ {line}\n}} || test $? = 1"))
                 }
                 None => shell(&folder, line),

@@ -98,7 +98,7 @@ fn an_import_goes_on_while_the_server_restarts_its_workers() {
 #[test]
 fn a_server_that_cannot_be_reached_is_unavailable() {
     let folder = Folder::new();
-    // Port 9 (discard) has no listener on any machine that runs tests.
+    // No machine that runs tests has a listener at port 9 (discard).
     assert_snapshot!("unreachable", folder.run(&["health", "--server", "http://127.0.0.1:9"]));
     assert_snapshot!(
         "url_of_the_api",

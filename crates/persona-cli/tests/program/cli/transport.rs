@@ -11,7 +11,8 @@ use crate::common::runner::Folder;
 use crate::common::tokens::random_secret;
 use crate::common::{DEADLINE, Server};
 
-/// What works on every way to a server: a look, a write, a read, and the figures.
+/// Checks the commands that must work on every way to a server: a look, a write, a read, and the
+/// figures.
 fn works(folder: &Folder, server: &[&str]) {
     let run = |arguments: &[&str]| {
         let ran = folder.run(&[arguments, server].concat());
@@ -51,7 +52,8 @@ fn every_command_works_over_tls_with_an_authority_that_is_named() {
     assert_eq!(wrong.code, 69, "{wrong}");
     let plain = folder.run(&["list", "--server", &url.replace("https", "http")]);
     assert!(plain.stderr.contains("use https://"), "{plain}");
-    // The settings of the server name its own certificate: no authority has to vouch for it.
+    // The settings of the server name its own certificate, so the command needs no authority for
+    // it.
     let settings = format!(
         "[listen]\nport = {}\n[tls]\ncert = {:?}\nkey = {:?}\n",
         server.address().port(),
@@ -123,7 +125,7 @@ fn a_name_of_the_settings_file_stands_for_a_server() {
     }
 }
 
-/// Takes one connection, and returns what came over it before it was closed without an answer.
+/// Accepts one connection. Returns the bytes that came before it was closed without an answer.
 fn taken(listener: TcpListener) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let (mut stream, _): (TcpStream, _) = listener.accept().expect("a client");
@@ -143,7 +145,7 @@ fn taken(listener: TcpListener) -> thread::JoinHandle<String> {
     })
 }
 
-/// Flags, variables, standard input, and the token that is sent.
+/// Flags, environment variables, standard input, and the token that is sent.
 type Kept<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [u8], &'a str);
 
 #[test]

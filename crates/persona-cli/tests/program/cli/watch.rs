@@ -34,7 +34,7 @@ impl Watch {
         serde_json::from_str(&self.line()).expect("JSON")
     }
 
-    /// How it ended, and what it said.
+    /// The exit code and the messages of the watch.
     #[track_caller]
     fn end(mut self) -> (Option<i32>, String) {
         let status = wait_for("its end", DEADLINE, || self.child.try_wait().expect("a child"));

@@ -1,4 +1,4 @@
-//! Which store a command talks to: no database is made by mistake, and a server that is meant is
+//! The store that a command uses: no database is made by mistake, and a server that is meant is
 //! found.
 
 use std::fs::{File, OpenOptions};
@@ -45,8 +45,8 @@ fn no_command_makes_a_database_that_it_was_not_told_to_make() {
     assert_eq!(code, Some(0), "it is there now: {said}");
 }
 
-/// Answers the question of a command at a terminal, and tells how the command ended and what was on
-/// the screen.
+/// Answers the question of a command at a terminal. Returns the exit code and the content of the
+/// screen.
 fn answered(folder: &Folder, arguments: &[&str], answer: &str) -> (Option<i32>, String) {
     let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&outside).and_then(|()| unlockpt(&outside)).expect("a terminal");

@@ -1,10 +1,10 @@
-//! Clients that generators make of the OpenAPI document: made, type-checked, and used against a
-//! server.
+//! Clients that generators make from the OpenAPI document: they are generated, type-checked, and
+//! used against a server.
 //!
-//! A generator reads the document more strictly than a person does: what it leaves out, demands or
-//! fills in by itself is what users of its clients get. The programs beside this file create,
-//! patch, read, list, replace, delete and restore personas and compare that nothing changed besides
-//! what they named. `tools.rs` gets the generators, in the versions that `requirements.txt` and
+//! A generator reads the document more strictly than a person does: what the document leaves out,
+//! demands or fills in by itself is what users of the clients get. The programs beside this file
+//! create, patch, read, list, replace, delete and restore personas and check that only what they
+//! named has changed. `tools.rs` gets the generators, in the versions that `requirements.txt` and
 //! `package-lock.json` pin.
 
 pub mod tools;
@@ -16,7 +16,7 @@ use crate::common::Server;
 use tempfile::TempDir;
 use tools::{Tools, run};
 
-/// A server, its document, and a folder for what is made of it.
+/// A server, its document, and a folder for the generated client.
 struct Scene {
     server: Server,
     folder: TempDir,
@@ -35,7 +35,7 @@ impl Scene {
         format!("http://{}", self.server.address())
     }
 
-    /// Puts one of the programs beside this file into the folder.
+    /// Copies one of the programs beside this file into the folder.
     fn program(&self, name: &str) -> PathBuf {
         let place = self.folder.path().join(name);
         fs::copy(beside(name), &place).expect("a copy");
@@ -43,7 +43,7 @@ impl Scene {
     }
 }
 
-/// A file beside this one.
+/// The path of a file beside this one.
 fn beside(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/clients").join(name)
 }
@@ -67,8 +67,8 @@ fn a_client_made_by_openapi_python_client_is_whole_and_changes_only_what_it_name
     ];
     let said =
         run(tools.command("openapi-python-client").args(generate).current_dir(scene.folder.path()));
-    // A warning is something that it left out. It knows no lists beside objects as bodies, and no
-    // lines of JSON.
+    // A warning names a part that the generator left out. It knows neither lists beside objects as
+    // bodies, nor lines of JSON.
     let warnings: Vec<&str> = said
         .lines()
         .filter(|line| line.starts_with("WARNING") || line.starts_with("ERROR"))

@@ -11,14 +11,14 @@ use crate::clients::beside;
 
 /// Installed programs of one language.
 pub struct Tools {
-    /// Where their programs lie.
+    /// The folder of the programs.
     programs: PathBuf,
     folder: PathBuf,
 }
 
 impl Tools {
-    /// What `requirements.txt` pins, in a virtual environment; `None` where it cannot be had, which
-    /// was told then.
+    /// The programs that `requirements.txt` pins, in a virtual environment; `None` where they
+    /// cannot be installed, which was printed then.
     pub fn python() -> Option<Self> {
         let pins = [beside("requirements.txt")];
         let folder = installed("generators of clients for python", &pins, |folder| {
@@ -37,13 +37,14 @@ impl Tools {
         Some(Self { programs: folder.join("bin"), folder })
     }
 
-    /// What `package-lock.json` pins; `None` where it cannot be had, which was told then.
+    /// The programs that `package-lock.json` pins; `None` where they cannot be installed, which was
+    /// printed then.
     pub fn node() -> Option<Self> {
         Self::node_of("generators of clients for node", &beside(""))
     }
 
-    /// What the `package-lock.json` of a folder pins; `None` where it cannot be had, which was told
-    /// then.
+    /// The programs that the `package-lock.json` of a folder pins; `None` where they cannot be
+    /// installed, which was printed then.
     pub fn node_of(what: &str, place: &Path) -> Option<Self> {
         let pins = ["package.json", "package-lock.json"].map(|name| place.join(name));
         let folder = installed(what, &pins, |folder| {
@@ -61,20 +62,20 @@ impl Tools {
         Some(Self { programs: folder.join("node_modules/.bin"), folder })
     }
 
-    /// One of the programs, or one that the system has.
+    /// One of the installed programs, or one of the system.
     pub fn command(&self, name: &str) -> Command {
         let own = self.programs.join(name);
         Command::new(if own.exists() { own } else { name.into() })
     }
 
-    /// Where programs of node find what they import.
+    /// The folder in which programs of node find their imports.
     pub fn modules(&self) -> PathBuf {
         self.folder.join("node_modules")
     }
 }
 
-/// The folder with these files' contents installed. It is named by them, so that another version is
-/// another folder.
+/// The folder of an installation by these files. Its name follows from their content, so that
+/// another version gets another folder.
 fn installed(
     what: &str,
     pins: &[PathBuf],
@@ -93,7 +94,7 @@ fn installed(
     if folder.join("complete").exists() {
         return Some(folder);
     }
-    // What an installation that was broken off left behind.
+    // Removes what an interrupted installation left.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");
     tell(&format!("installing the {what} into {}", folder.display()));
@@ -109,7 +110,7 @@ fn installed(
     }
 }
 
-/// Tells what is left out, which is a failure where nothing may be left out.
+/// Prints what is left out; fails the test where nothing may be left out.
 #[track_caller]
 pub fn skipped(why: &str) {
     #[expect(
@@ -121,7 +122,7 @@ pub fn skipped(why: &str) {
     tell(&format!("SKIPPED: {why}"));
 }
 
-/// To the terminal itself: what a test prints is shown only when it fails.
+/// Prints to the terminal itself: the output of a test is shown only when the test fails.
 fn tell(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
@@ -130,7 +131,7 @@ fn must(command: &mut Command) -> Result<(), String> {
     said(command).map(drop)
 }
 
-/// What a command wrote that ended well.
+/// The output of a command that succeeded.
 fn said(command: &mut Command) -> Result<String, String> {
     let output = command
         .stdin(Stdio::null())
@@ -144,7 +145,7 @@ fn said(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(text) } else { Err(format!("{command:?} failed: {text}")) }
 }
 
-/// Runs a command that must end well, and tells what it said.
+/// Runs a command that must succeed, and returns its output.
 #[track_caller]
 pub fn run(command: &mut Command) -> String {
     said(command).unwrap_or_else(|why| panic!("{why}"))

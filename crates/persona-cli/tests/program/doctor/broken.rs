@@ -1,11 +1,11 @@
-//! Files that cannot be used: reported, never touched.
+//! Files that cannot be used: the doctor reports them and never changes them.
 
 use rusqlite::Connection;
 
 use super::{Examined, contents_of};
 use crate::common::runner::Folder;
 
-/// Examines a folder that must be the same afterwards.
+/// Examines a folder, and checks that it is the same afterwards.
 #[track_caller]
 fn examined_untouched(folder: &Folder, flags: &[&str]) -> Examined {
     let before = contents_of(&folder.path(""));
@@ -44,7 +44,7 @@ fn what_is_no_database_or_is_of_another_application_is_a_failure() {
     }
 }
 
-/// A database of another application.
+/// A database file of another application.
 fn foreign() -> Vec<u8> {
     let file = tempfile::NamedTempFile::new().expect("a file");
     Connection::open(file.path())
@@ -59,7 +59,8 @@ fn a_damaged_file_is_reported_with_what_to_do_and_left_as_it_is() {
     assert_eq!(folder.run(&["import", "many.ndjson"]).code, 0);
     let mut bytes = std::fs::read(folder.path("persona.db")).expect("a file");
     let sound = bytes.clone();
-    // The beginning of every page but the first, which names the program that made the file.
+    // Fills the beginning of every page but the first page, which names the program that made the
+    // file.
     bytes.chunks_mut(4096).skip(1).for_each(|page| page[8..64].fill(0xee));
     std::fs::write(folder.path("persona.db"), &bytes).expect("a file");
     for flags in [&[][..], &["--full"]] {

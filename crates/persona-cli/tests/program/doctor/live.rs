@@ -85,7 +85,7 @@ fn a_program_without_the_write_lock_is_named_and_so_is_the_lock_that_it_holds() 
 fn a_server_that_does_not_answer_is_a_failure_and_its_file_is_examined_all_the_same() {
     let server = Server::with_workers(1).start();
     let worker = server.processes("worker").remove(0);
-    // The supervisor too, because it replaces a worker that stands still.
+    // The supervisor is stopped too, because it would replace the stopped worker.
     for pid in [server.pid(), worker.pid] {
         assert!(crate::common::signal(pid, rustix::process::Signal::STOP));
     }

@@ -1,5 +1,5 @@
-//! `persona doctor` on files and servers in every condition: what it says, how it ends, and that it
-//! changes nothing.
+//! `persona doctor` on files and servers in every condition: its findings, its exit code, and that
+//! it changes nothing.
 
 mod broken;
 mod live;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::common::runner::Folder;
 
-/// What it said and how it ended.
+/// The findings and the exit code of the doctor.
 struct Examined {
     code: i32,
     checks: Vec<Value>,
@@ -35,7 +35,7 @@ impl Examined {
         Self { code: ran.code, checks: report["checks"].as_array().expect("checks").clone() }
     }
 
-    /// Level and message of a check.
+    /// The level and the message of a check.
     #[track_caller]
     fn check(&self, group: &str, name: &str) -> (&str, &str) {
         let found =
@@ -44,7 +44,7 @@ impl Examined {
         (check["level"].as_str().expect("a level"), check["message"].as_str().expect("a message"))
     }
 
-    /// Names of the checks that are not as they should be, each with a fix.
+    /// The names of the checks that found something, each of which must have a fix.
     fn bad(&self) -> Vec<&str> {
         let bad = self.checks.iter().filter(|check| check["level"] != "ok");
         bad.inspect(|check| assert!(check["fix"].is_string(), "{check}"))
@@ -53,7 +53,7 @@ impl Examined {
     }
 }
 
-/// Every file of a folder with its bytes: what must be the same afterwards.
+/// Every file of a folder with its bytes, to be compared afterwards.
 fn contents_of(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).expect("a folder");
     let mut files: Vec<_> = entries

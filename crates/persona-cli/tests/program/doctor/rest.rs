@@ -51,7 +51,8 @@ fn the_log_of_a_killed_server_is_explained_and_left_alone() {
             .status,
         201
     );
-    // The maintenance process first: it would checkpoint the WAL while the others still write.
+    // The maintenance process is stopped first: it would checkpoint the WAL while the others still
+    // write.
     assert!(signal(server.processes("maintenance")[0].pid, Signal::STOP));
     assert_eq!(
         server
@@ -114,8 +115,7 @@ fn leftovers_of_interrupted_work_are_named() {
 #[test]
 fn what_is_printed_can_be_pasted_without_telling_where_the_user_lives() {
     let folder = Folder::with_personas(&[&["Ada"]]);
-    // The runner makes the folder the home of the user, and shows any mention of its path as
-    // [folder].
+    // The runner makes the folder the home of the user, and shows its path as [folder] everywhere.
     let path = folder.path("persona.db");
     let ran = folder.run(&["doctor", "--database", path.to_str().expect("a path of text")]);
     assert!(ran.stdout.contains("~/persona.db"), "{ran}");
@@ -132,7 +132,7 @@ fn a_program_that_only_reads_through_the_command_line_is_not_foreign() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .expect("it starts");
-    // It waits for its input with the file open.
+    // This process waits for its input with the file open.
     let open = || {
         std::fs::read_dir(format!("/proc/{}/fd", import.id()))
             .into_iter()

@@ -9,22 +9,22 @@ use serde_json::Value;
 use crate::common::tokens::{bearer, create, random_secret, run};
 use crate::common::{Client, Server};
 
-/// The persona that the operations are about; none has this identity before.
+/// The identity of the persona that the operations are about; no persona has it at the start.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
 
-/// What a client has, and how much that permits.
+/// A kind of credentials, and how much it permits.
 struct Kind {
     name: &'static str,
     header: Option<String>,
-    /// `None` where it is worth no more than nothing.
+    /// `None` where the credentials permit no more than none at all.
     permits: Option<Scope>,
-    /// The code of its refusals.
+    /// The code of the refusals of these credentials.
     refusal: &'static str,
-    /// Whether it is bound to an owner, and so may not ask about the whole server.
+    /// Whether the token is bound to an owner, and so may not ask about the whole server.
     is_bound: bool,
 }
 
-/// One of each kind. The last two have ended.
+/// One of each kind. The tokens of the last two have ended.
 fn kinds(server: &Server) -> Vec<Kind> {
     let made =
         |name: &str, flags: &[&str]| bearer(&create(server, &[&["--name", name], flags].concat()));
@@ -63,7 +63,7 @@ fn rank(scope: Scope) -> u8 {
     }
 }
 
-/// The status of an answer, and its code where it is a refusal of access.
+/// The status of an answer, and its code if it is a refusal of access.
 fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<String>) {
     let path = row.path.replace("{id}", ID).replace("{revision}", "1").replace("{file}", "x.js");
     let path =
@@ -72,7 +72,7 @@ fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<Str
     headers.extend(kind.header.as_deref().map(|value| ("authorization", value)));
     let body = row.bodies.first();
     headers.extend(body.map(|body| ("content-type", body.media_type)));
-    // A stream of events has no end, and a page of them has.
+    // A stream of events has no end, so this request asks for a page of events.
     headers.extend((row.name == "follow_events").then_some(("accept", "application/json")));
     let bytes = body.map_or(&b""[..], |body| body.example.as_bytes());
     let reply = client.request(row.method.as_str(), &path, &headers, bytes).expect("an answer");
@@ -89,7 +89,7 @@ fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<Str
     (reply.status, code)
 }
 
-/// Asks for everything with everything, prints what was answered, and tells which cells are not as
+/// Sends each operation with each kind, and prints the answers. Returns the cells that are not as
 /// the table of operations says.
 fn wrong_cells(server: &Server, opened: &[&str]) -> Vec<String> {
     let kinds = kinds(server);
@@ -134,8 +134,8 @@ fn what_is_opened_for_monitoring_is_open_and_nothing_else() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The control of the tests above: a server that overlooks its tokens is open, and each operation
-/// that is not as the table says is found.
+/// The control of the tests above: a server that ignores its tokens is open, and each operation
+/// that differs from the table is found.
 #[test]
 fn an_operation_that_does_not_ask_for_a_token_is_noticed() {
     let server = Server::with_workers(1).flag("--fault=overlook-tokens").start();
@@ -150,14 +150,14 @@ fn an_operation_that_does_not_ask_for_a_token_is_noticed() {
     }
 }
 
-/// The code and the detail of a problem.
+/// The status, code and detail of a problem.
 fn told(reply: &crate::common::Reply) -> (u16, String, String) {
     let problem: Value = reply.json();
     let text = |member: &str| problem[member].as_str().unwrap_or_default().to_owned();
     (reply.status, text("code"), text("detail"))
 }
 
-/// The headers of a request, the code that it is answered, and a part of the detail.
+/// The headers of a request, the code of its answer, and a part of the detail.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
 
 #[test]
@@ -183,7 +183,7 @@ fn each_reason_for_a_refusal_has_a_sentence_of_its_own() {
         (&[("authorization", &good)], "", ""),
     ];
     for (headers, code, words) in cases {
-        // The way over the router and the short way of plain reads.
+        // Once over the router, and once over the short way of plain reads.
         for path in ["/api/v1/personas", &format!("/api/v1/personas/{ID}")] {
             let reply = server.connect().request("GET", path, headers, b"").expect("an answer");
             if code.is_empty() {

@@ -1,5 +1,5 @@
-//! Each read of one persona that a test sends goes over both ways of a worker: the short one, and
-//! the one over the router, which a query takes, even an empty one. Both must answer alike.
+//! Each read of one persona that a test sends goes over both ways of a worker: the short way, and
+//! the way over the router, which a query takes, even an empty one. Both must answer alike.
 
 use std::net::SocketAddr;
 
@@ -9,11 +9,11 @@ use http_body_util::Full;
 
 use crate::http::client::{Reply, exchange};
 
-/// What differs from one answer to the next, whichever way they take. The time of an answer is told
-/// as that of a change in the same second (`extract/date.rs`).
+/// Headers that differ from one answer to the next, whichever way both take. The time of an answer
+/// is told as that of a change in the same second (`extract/date.rs`).
 const OF_EACH_ANSWER: [&str; 4] = ["date", "last-modified", "x-persona-worker", "server-timing"];
 
-/// The same read over the other way, and what it was answered before the first.
+/// The same read over the router, and its answer, which came before that of the short way.
 pub struct OtherWay {
     address: SocketAddr,
     request: Request<Full<Bytes>>,
@@ -21,7 +21,7 @@ pub struct OtherWay {
 }
 
 impl OtherWay {
-    /// Sends a read over the router; nothing where a request is no plain read.
+    /// Sends a read over the router; `None` where the request is no plain read.
     pub async fn ask(address: SocketAddr, request: &Request<Full<Bytes>>) -> Option<Self> {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let id = request.uri().path().strip_prefix("/api/v1/personas/").unwrap_or("/");
@@ -35,7 +35,7 @@ impl OtherWay {
         Some(Self { address, request, before })
     }
 
-    /// Compares it with the answer that came over the short way.
+    /// Compares the answer with the one that came over the short way.
     pub async fn compare(self, short: &Reply) {
         let Self { address, request, before } = self;
         if comparable(&before) == comparable(short) {
@@ -50,7 +50,7 @@ impl OtherWay {
     }
 }
 
-/// All of an answer that follows from the request and the persona.
+/// Everything in an answer that follows from the request and the persona.
 fn comparable(reply: &Reply) -> (StatusCode, HeaderMap, String) {
     let mut headers = reply.headers.clone();
     for name in OF_EACH_ANSWER {

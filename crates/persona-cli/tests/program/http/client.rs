@@ -1,7 +1,7 @@
-//! A small HTTP/1.1 client: one connection a request, nothing decided on the caller's behalf.
+//! A small HTTP/1.1 client: one connection for each request, and no decision in the caller's place.
 //!
-//! Beside the blocking client of `common`, because these tests send headers and bodies of every
-//! kind, many at once.
+//! The blocking client of `common` is not enough, because these tests send headers and bodies of
+//! every kind, many at once.
 
 use std::net::SocketAddr;
 
@@ -46,8 +46,8 @@ impl Sending {
         self.body("application/json", body.to_string())
     }
 
-    /// The answer, which must be one that the OpenAPI document declares. Of a read of one persona
-    /// it is the same over both ways.
+    /// Sends the request. Fails the test if the OpenAPI document does not declare the answer, or if
+    /// a read of one persona is answered differently over its two ways.
     pub async fn send(self) -> Reply {
         let Self { address, request } = self;
         let other_way = OtherWay::ask(address, &request).await;
@@ -59,7 +59,7 @@ impl Sending {
     }
 }
 
-/// Sends a request over a connection of its own.
+/// Sends a request over a new connection.
 pub async fn exchange(address: SocketAddr, request: Request<Full<Bytes>>) -> Reply {
     let (method, target) = (request.method().to_string(), request.uri().to_string());
     let stream = TcpStream::connect(address).await.expect("the server listens");
@@ -91,7 +91,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A header that is there at most once.
+    /// The value of a header that the answer has at most once.
     pub fn header(&self, name: &str) -> Option<&str> {
         assert!(self.headers.get_all(name).iter().count() <= 1, "{name} is there more than once");
         self.headers.get(name).map(|value| value.to_str().expect("a text"))
@@ -101,8 +101,8 @@ impl Reply {
         self.header("etag").expect("an entity tag")
     }
 
-    /// The revision that the entity tag names, which must have the form of all tags: clients take
-    /// it as it is.
+    /// The revision in the entity tag. Fails the test unless the tag has the form of all tags,
+    /// because clients use tags unchanged.
     #[track_caller]
     pub fn revision(&self) -> u64 {
         let tag = self.etag();
@@ -124,7 +124,8 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The problem without what follows from its code and from the request; those are checked here.
+    /// The problem without the members that follow from its code and from the request; those are
+    /// checked here.
     pub fn problem(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"));
@@ -148,7 +149,7 @@ impl Reply {
     }
 }
 
-/// Sends these bytes, and reads until the server closes.
+/// Sends these bytes, and reads until the server closes the connection.
 pub async fn raw(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     stream.write_all(request).await.expect("the server reads");

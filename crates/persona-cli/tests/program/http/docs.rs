@@ -51,8 +51,8 @@ async fn the_page_runs_nothing_but_the_scripts_of_this_server_and_cannot_be_fram
         (of("frame-ancestors"), of("base-uri"), of("form-action")),
         ("'none'", "'none'", "'none'")
     );
-    // No script is part of the page, and no handler is part of its markup: the policy would keep
-    // them from running.
+    // The page has no inline script, and its markup has no handler: the policy would keep both from
+    // running.
     let page = String::from_utf8(reply.body.to_vec()).expect("UTF-8");
     assert!(
         page.contains("<script src=") && !page.contains("<script>") && !page.contains(" on"),
@@ -75,7 +75,7 @@ async fn files_have_their_media_type_and_unknown_ones_are_not_found() {
         server.get("/api/v1/docs/favicon%2D32x32.png").await.header("content-type"),
         Some("image/png")
     );
-    // Pages of the library would come without the policy of this page.
+    // Other pages of the library would be served without the policy of this page.
     for unknown in ["nothing.js", "index.html", "oauth2-redirect.html", "..%2fCargo.toml", "%ff"] {
         assert_eq!(
             server.get(&format!("/api/v1/docs/{unknown}")).await.refusal(),

@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: what is told, to which follower, and from where on.
+//! `GET /api/v1/events`: which events a follower gets, and from where on.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -20,7 +20,7 @@ fn id_of(path: &str) -> String {
     path.rsplit('/').next().expect("an identity").to_owned()
 }
 
-/// What became of the persona of a path, without times and numbers.
+/// The change that an event tells of, without times and numbers.
 fn told(event: &Value) -> (String, u64, String) {
     let text = |name: &str| event[name].as_str().expect("a text").to_owned();
     (text("persona"), event["revision"].as_u64().expect("a number"), text("kind"))
@@ -82,7 +82,7 @@ fn a_follower_goes_on_behind_what_it_has_and_nothing_is_missing_or_comes_twice()
     assert_eq!(EventStream::open(&server, "?after=0", &[]).sequences(20), all);
     let from = |place: &str| EventStream::open(&server, &format!("?after={place}"), &[]);
     assert_eq!(from(&all[6].to_string()).sequences(13), all[7..]);
-    // The header of a browser counts before the query of its page.
+    // The header of a browser outweighs the query of its page.
     let id = all[9].to_string();
     let mut stream = EventStream::open(&server, "?after=0", &[("last-event-id", &id)]);
     assert_eq!(stream.sequences(10), all[10..]);
@@ -91,7 +91,7 @@ fn a_follower_goes_on_behind_what_it_has_and_nothing_is_missing_or_comes_twice()
     let event = live.event();
     assert_eq!(told(&event), (id_of(&path), 1, "created".into()));
     assert_eq!(sequence(&stream.event()), sequence(&event));
-    // Page by page, with the place that each page names.
+    // Reads page by page, each from the place that the page before named.
     let (mut paged, mut place) = (Vec::new(), "0".to_owned());
     loop {
         let (items, next) = items(&page(&server, &format!("?after={place}&limit=6")));
@@ -133,7 +133,7 @@ fn a_follower_is_told_what_it_asks_for() {
     assert_eq!(told_of(&format!("persona={b}&persona={a}")).len(), 8);
     assert_eq!(told_of("kind=deleted"), of(&b, &[3]));
     assert_eq!(told_of("kind=deleted&kind=created"), [of(&a, &[1]), of(&b, &[1, 3])].concat());
-    // Also the change that takes the tag away, and none after it.
+    // The change that takes the tag away is told, and no change after it.
     assert_eq!(told_of("tag=math"), of(&a, &[2, 3, 4]));
     assert_eq!(told_of(&format!("tag=MATH&persona={b}")), []);
 }
@@ -185,7 +185,7 @@ fn a_place_that_the_feed_does_not_have_is_told_and_the_stream_goes_on_from_now()
     {
         resets("?after=0", &[("last-event-id", garbage)], &mut client);
     }
-    // What a program wrote itself is its own mistake.
+    // A wrong place in the query is the program's own mistake.
     let refused = page(&server, "?after=x");
     assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("bad_parameter")));
     for query in ["?wait=5", "?limit=5", "?persona=7", "?kind=purged", "?include=all", "?afer=1"] {
@@ -209,7 +209,7 @@ fn a_page_waits_for_the_next_event_and_is_empty_without_one() {
     assert_eq!((none, &same), (vec![], &place));
     let (none, same) = items(&page(&server, &format!("?after={place}&wait=1")));
     assert_eq!((none, &same), (vec![], &place));
-    // Without a place it is told what comes from now on.
+    // Without a place the follower is told of later events only.
     let (none, from_now) = items(&page(&server, ""));
     assert_eq!((none, &from_now), (vec![], &place));
     thread::scope(|scope| {
@@ -285,11 +285,11 @@ fn a_client_has_so_many_streams_and_other_requests_go_on() {
     wait_for("a place", DEADLINE, || of("192.0.2.3").ok());
 }
 
-/// The persona that is created last.
+/// The identity of the persona that is created last.
 const LAST: &str = "0193b0c2-7f3e-7a10-8c1d-00000000000f";
 
-/// Creates personas until it is told to stop, and the last one then; tells which were acknowledged,
-/// and meanwhile how many.
+/// Creates personas until it is told to stop, and then the last one; counts them meanwhile. Returns
+/// the acknowledged ones.
 fn write_until(server: &Server, stop: &Stop, count: &AtomicUsize) -> Vec<String> {
     let (mut client, mut written) = (server.connect(), Vec::new());
     loop {
@@ -305,9 +305,9 @@ fn write_until(server: &Server, stop: &Stop, count: &AtomicUsize) -> Vec<String>
                 written.push(reply.json()["id"].as_str().expect("an id").to_owned());
                 count.store(written.len(), Relaxed);
             }
-            // It was created by an earlier request, and the answer was lost.
+            // An earlier request created the persona, and its answer was lost.
             Ok(reply) => assert!(is_last && reply.status == 412, "{reply:?}"),
-            // What became of this one is in the feed.
+            // The feed tells whether this persona was created.
             Err(_) => {
                 client = server.connect();
                 continue;
@@ -322,8 +322,8 @@ fn write_until(server: &Server, stop: &Stop, count: &AtomicUsize) -> Vec<String>
     }
 }
 
-/// Followers while personas are created, with something that happens to the workers meanwhile; what
-/// each was told has to be what was written.
+/// Follows while personas are created and `happens` disturbs the workers; the events of each
+/// follower have to be what was written.
 fn follow_through(server: &Server, happens: impl FnOnce()) {
     const FOLLOWERS: usize = 8;
     let (stop, count) = (Stop::default(), AtomicUsize::new(0));
@@ -333,7 +333,7 @@ fn follow_through(server: &Server, happens: impl FnOnce()) {
             .collect();
         let writer = scope.spawn(|| write_until(server, &stop, &count));
         happens();
-        // Fewer would prove nothing.
+        // With fewer changes the test would prove nothing.
         wait_for("changes enough", DEADLINE, || (count.load(Relaxed) > 20).then_some(()));
         stop.now();
         let written = writer.join().expect("no panic");
@@ -390,6 +390,6 @@ fn followers_of_draining_workers_miss_nothing_and_see_nothing_twice() {
             (now.len() == 2 && now.iter().all(|worker| !before.contains(worker))).then_some(())
         });
     });
-    // A stream of a worker that drains comes to its end, rather than being broken off.
+    // The stream of a worker that drains comes to its end, and is not broken off.
     while held.block().expect("a clean end").is_some() {}
 }

@@ -1,4 +1,4 @@
-//! Followers of a feed of which lines were removed, and clients that do not read what they ask for.
+//! Followers of a feed from which lines were removed, and clients that do not read their events.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use crate::common::events::{EVENTS, EventStream, sequence};
 use crate::common::personas::{create, patch};
 use crate::common::{DEADLINE, ON_POSTGRES, Server, wait_for};
 
-/// Removes the lines of the feed up to this number, as a program would that shortens it.
+/// Removes the lines of the feed up to this number, as a program does that shortens it.
 fn prune(server: &Server, up_to: u64) {
     if ON_POSTGRES {
         let url = server.database_argument();
@@ -41,7 +41,7 @@ fn a_follower_behind_lines_that_were_removed_is_told_so() {
         let expected = if is_known { None } else { Some("reset") };
         assert_eq!((name.as_deref(), sequence(&data)), (expected, all[3]), "{place}");
     }
-    // The beginning is where the feed begins now.
+    // After that the beginning is where the feed now begins.
     assert_eq!(EventStream::open(&server, "?after=0", &[]).sequences(2), all[2..]);
 }
 

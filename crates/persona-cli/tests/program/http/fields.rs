@@ -1,4 +1,4 @@
-//! Every editable field, set by every way of writing, comes back equal; null clears it.
+//! Every editable field, set by every way of writing, is read back equal; null clears it.
 
 use persona_model::{FIELDS, Field, FieldKind, RATINGS};
 use proptest::prelude::*;
@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::http::client::Sending;
 use crate::http::server::Server;
 
-/// Enough to meet every shape with usual and unusual values; each case is about ten requests.
+/// Enough cases to meet every shape with usual and unusual values; each case makes about ten
+/// requests.
 const CASES: u32 = 24;
 
 fn line(chars_min: usize, chars_max: usize) -> impl Strategy<Value = String> {
@@ -20,7 +21,7 @@ fn line(chars_min: usize, chars_max: usize) -> impl Strategy<Value = String> {
     .prop_map(String::from_iter)
 }
 
-/// A free-form value. Without null: a merge patch means removal by it.
+/// A free-form value without null, because null means removal in a merge patch.
 fn free() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(Value::from),
@@ -87,7 +88,7 @@ fn document() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|values| FIELDS.iter().map(|field| field.name.to_owned()).zip(values).collect())
 }
 
-/// The document of the persona that this request answers with.
+/// The document of the persona in the answer to this request.
 async fn answered(request: Sending) -> Map<String, Value> {
     let reply = request.send().await;
     assert!(reply.status.is_success(), "{}", reply.json());

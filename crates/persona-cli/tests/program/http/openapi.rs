@@ -27,7 +27,7 @@ async fn the_document_describes_exactly_the_routes_of_the_router() {
     assert_eq!(described, routed);
 }
 
-/// The control of the check that every other test of this suite runs under.
+/// The control of the check that every other test of this suite makes.
 #[test]
 fn an_answer_that_is_not_declared_is_noticed() {
     let faults = |target: &str, status, body: &str| {
@@ -116,8 +116,8 @@ async fn every_example_of_a_problem_is_a_problem_of_its_answer() {
     assert!(examples > 200, "only {examples}");
 }
 
-/// What a page shows first, and sends when its button is pressed, changes nothing that it does not
-/// name.
+/// The example of a body that a page shows first, and sends when its button is pressed, changes
+/// nothing that the example does not name.
 #[tokio::test]
 async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_name() {
     let server = Server::start();
@@ -130,8 +130,8 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
             {
                 sent += 1;
                 if path.contains("{revision}") {
-                    // A past revision of a persona that is not there yet: there is nothing that it
-                    // could change.
+                    // This is a past revision of a persona that does not exist yet, so it can
+                    // change nothing.
                     let target =
                         path.replace("/api/v1/personas/{id}", ABSENT).replace("{revision}", "1");
                     let reply = server
@@ -167,7 +167,7 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
                 match method.as_str() {
                     "post" => assert!(changed.is_empty(), "{changed:?}"),
                     "patch" => assert_eq!(changed, ["description"], "{media}"),
-                    // A replacement is one: it names the whole document.
+                    // A replacement names the whole document.
                     _ => assert_eq!(
                         (&after["name"], &after["tags"]),
                         (&content["example"]["name"], &json!([]))

@@ -1,4 +1,5 @@
-//! Budgets of clients: one for all workers, and what a client beyond its own is told.
+//! The budgets of clients: one budget over all workers, and the answer to a client that has used
+//! its budget up.
 
 use std::time::Instant;
 
@@ -9,9 +10,10 @@ use crate::common::{Client, Reply, Server};
 
 const LIST: &str = "/api/v1/personas";
 const ABSENT: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
-/// Requests that may be made at once; one more comes each second.
+/// How many requests may be made at once; one more is allowed each second.
 const BURST: usize = 40;
-/// Far more than that: with cells of each worker for itself nearly all of them would be answered.
+/// Far more requests than the burst: if each worker counted for itself nearly all of them would be
+/// answered.
 const ASKED: usize = 160;
 const WORKERS: usize = 4;
 
@@ -19,12 +21,13 @@ fn get(server: &Server, path: &str, headers: &[(&str, &str)]) -> Reply {
     server.connect().request("GET", path, headers, b"").expect("an answer")
 }
 
-/// How many of many requests were answered, and how many may have been: a burst, and one for each
-/// second that they took.
+/// How many of many requests were answered, and how many could have been: a burst, and one for each
+/// second of the test.
 fn answered(server: &Server, headers: &[(&str, &str)]) -> (usize, usize) {
     let began = Instant::now();
     let ask = |number: usize| {
-        // Over both ways, and each over a connection of its own, which spread over the workers.
+        // The requests take both ways, and each has a new connection, so that they spread over the
+        // workers.
         let path = if number.is_multiple_of(2) { LIST } else { ABSENT };
         get(server, path, headers).status
     };
@@ -46,8 +49,8 @@ fn all_workers_together_have_one_limit_for_each_client() {
     let server = limited(&[]);
     let (answered_first, most) = answered(&server, &[]);
     assert!((BURST..=most).contains(&answered_first), "{answered_first} of at most {most}");
-    // Another client, as a proxy names it, has a budget of its own; so have writes, which have no
-    // limit here, and what watches the server is not counted.
+    // Another client, as a proxy names it, has a budget of its own; writes have no limit here; and
+    // requests that monitor the server are not counted.
     let other = [("x-forwarded-for", "198.51.100.7")];
     let (answered_other, most) = answered(&server, &other);
     assert!((BURST..=most).contains(&answered_other), "{answered_other} of at most {most}");
@@ -60,7 +63,7 @@ fn all_workers_together_have_one_limit_for_each_client() {
     assert_eq!((created.status, created.header("ratelimit")), (201, None));
 }
 
-/// The control: workers that count for themselves are caught by the same test.
+/// The control: workers that count for themselves fail the same test.
 #[test]
 fn workers_that_count_for_themselves_are_found_out() {
     let server = limited(&["--fault=own-rate-cells"]);
@@ -78,7 +81,7 @@ fn a_client_beyond_its_budget_is_told_when_to_come_again() {
     assert_eq!(first.status, 201);
     assert_eq!(first.header("ratelimit-policy"), Some("\"writes\";q=1;w=1"));
     assert_eq!(first.header("ratelimit"), Some("\"writes\";r=0;t=1"));
-    // One of the next two comes within the second.
+    // One of the next two requests comes within the second.
     let refused = [write(), write()].into_iter().find(|reply| reply.status == 429);
     let refused = refused.expect("a refusal");
     assert_eq!(refused.header("retry-after"), Some("1"));
@@ -106,7 +109,7 @@ fn each_token_has_a_budget_and_a_wrong_one_counts_for_its_address() {
         assert_eq!(statuses[..2], [200, 200]);
         assert!(statuses.contains(&429), "{statuses:?}");
     }
-    // The address made no request yet that counted for it.
+    // So far the address made no request that counted for it.
     let statuses = ask("Bearer nonsense");
     assert_eq!(statuses[..2], [401, 401]);
     assert!(statuses.contains(&429), "{statuses:?}");

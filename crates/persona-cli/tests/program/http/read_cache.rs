@@ -1,4 +1,4 @@
-//! The cache of reads of a worker, beside a program that knows nothing of it.
+//! The cache of reads of a worker, beside a program that knows nothing of the cache.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::common::Server;
 use crate::common::personas::{create, get, patch};
 
-/// Reads a persona until its answer comes from the cache, has another program put its first state
-/// back, and reads it again over the same connection. Answers with the revision that is read.
+/// Reads a persona until its answer comes from the cache, lets another program put its first state
+/// back, and reads the persona again over the same connection. Returns the revision that is read.
 fn revision_after_a_foreign_change(server: &Server) -> u64 {
     let mut client = server.connect();
     let path = create(&mut client, "Ada");
     let foreign = Connection::open(server.database()).expect("it opens");
-    // A copy of the row as a program without this one's rules would keep it.
+    // A copy of the row, kept by a program without the rules of this one.
     foreign
         .execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM personas")
         .expect("a table of its own");
@@ -26,7 +26,7 @@ fn revision_after_a_foreign_change(server: &Server) -> u64 {
                     (SELECT revision, head, document, checksum FROM kept)";
     assert_eq!(foreign.execute(put_back, []), Ok(1));
     let seen = get(&mut client, &path).revision();
-    // And behind a write of this program, too.
+    // The same after a write of this program.
     create(&mut client, "Eve");
     assert_eq!(get(&mut client, &path).revision(), seen);
     seen
@@ -48,7 +48,7 @@ fn a_change_by_another_program_is_answered_at_once() {
     assert!(status["read_cache"]["clears"].as_u64() > Some(0), "{status}");
 }
 
-/// The control of the test above.
+/// The control of the test above: a cache that overlooks another program is found.
 #[test]
 fn a_cache_that_overlooks_another_program_is_noticed() {
     let server = Server::with_workers(1).flag("--fault=overlook-foreign-commit").start();

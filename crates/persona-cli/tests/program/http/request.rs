@@ -1,4 +1,4 @@
-//! Bodies, media types and the headers that go with every write.
+//! Bodies, media types and the headers that every write can have.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Paths and methods that no route has.
+//! Paths and methods without an operation.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ async fn every_route_answers_to_the_methods_of_its_row_and_to_no_other() {
     for path in paths {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             let request = server.send(method, &path.replace(['{', '}'], ""));
-            // A stream of events has no end, and a page of them has.
+            // A stream of events has no end, so this request asks for a page of events.
             let reply = request.header("accept", "application/json").send().await;
             let has_row =
                 OPERATIONS.iter().any(|row| row.path == path && row.method.as_str() == method);

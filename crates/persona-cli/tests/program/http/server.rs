@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::common;
 use crate::http::client::{Reply, Sending};
 
-/// A running server with an empty store of its own. It ends when this is dropped.
+/// A running server with an empty store of its own. Dropping this ends the server.
 pub struct Server {
     process: common::Server,
 }
@@ -34,12 +34,12 @@ impl Server {
         self.send("POST", "/api/v1/personas").json(body).send().await
     }
 
-    /// A new persona with this name, and its path.
+    /// Creates a persona with this name and returns its path.
     pub async fn persona(&self, name: &str) -> String {
         self.persona_with(&json!({ "name": name })).await
     }
 
-    /// A new persona with this document, and its path.
+    /// Creates a persona with this document and returns its path.
     pub async fn persona_with(&self, document: &Value) -> String {
         let reply = self.post(document).await;
         assert_eq!(reply.status, 201, "{}", reply.json());

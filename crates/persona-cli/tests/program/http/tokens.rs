@@ -1,4 +1,5 @@
-//! Tokens of a running server: ended for every worker at once, and never told.
+//! Tokens of a running server: a revoked token has ended on every worker at once, and no secret is
+//! shown.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::common::{Client, DEADLINE, Server, refused, wait_for};
 
 const LIST: &str = "/api/v1/personas";
 
-/// Connections to every worker, at least two of each.
+/// Connections to every worker, at least two to each.
 fn connections(server: &Server, workers: usize, header: &str) -> Vec<Client> {
     let (mut clients, mut seen) = (Vec::new(), Vec::new());
     wait_for("two connections to each worker", DEADLINE, || {
@@ -28,7 +29,7 @@ fn ask(client: &mut Client, header: &str) -> crate::common::Reply {
     client.request("GET", LIST, &[("authorization", header)], b"").expect("an answer")
 }
 
-/// How many connections a token lets in right after the command that revoked it.
+/// How many connections still accept a token right after the command that revoked it.
 fn let_in_after_the_revocation(server: &Server) -> usize {
     let header = bearer(&create(server, &["--name=ci", "--scope=read"]));
     let mut clients = connections(server, 2, &header);
@@ -46,7 +47,7 @@ fn a_revoked_token_is_refused_by_every_worker_when_the_command_ends() {
     assert_eq!(let_in_after_the_revocation(&server), 0);
 }
 
-/// The control of the test above.
+/// The control of the test above: a worker that accepts old tokens is found.
 #[test]
 fn a_worker_that_believes_old_tokens_is_noticed() {
     let server =
@@ -187,7 +188,7 @@ fn a_secret_is_told_once_and_is_in_no_log_and_no_list() {
     assert_eq!(ask(&mut server.connect(), &header).status, 200);
     let cut = &header[..header.len() - 1];
     assert_eq!(ask(&mut server.connect(), cut).status, 401);
-    // Its use is noted beside the request.
+    // The last use is noted beside the request, so it may come a little later.
     let listed = wait_for("the last use of the token", DEADLINE, || {
         let listed = run(&server, &["list"]);
         (!listed["items"][0]["used_at"].is_null()).then_some(listed)

@@ -1,5 +1,5 @@
-//! Requests that cost a server far more than their client: each is refused at once, in few words,
-//! and the worker lives.
+//! Requests that cost a server far more than their client: each is refused at once, with a short
+//! answer, and the worker lives.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::http::client::Reply;
 use crate::http::server::Server;
 
-/// Most bytes of any refusal: a hundred faults of some hundred bytes.
+/// Upper bound of a refusal in bytes: a hundred errors of some hundred bytes.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
 async fn json_patch(server: &Server, path: &str, operations: &Value) -> Reply {
@@ -19,7 +19,7 @@ async fn json_patch(server: &Server, path: &str, operations: &Value) -> Reply {
         .await
 }
 
-/// The process that answers, so that one that died shows.
+/// The processes that answer, so that the end of one shows.
 async fn workers(server: &Server) -> BTreeSet<String> {
     let mut pids = BTreeSet::new();
     let status = server.get("/api/v1/status").await.json();

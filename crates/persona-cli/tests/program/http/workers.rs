@@ -1,4 +1,4 @@
-//! What one worker has answered, every worker knows.
+//! Every worker knows what another worker has acknowledged.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::http::server::Server;
 
-/// Writes; each is followed by reads until both workers have answered one.
+/// How many writes there are; each is followed by reads until both workers have answered one.
 const WRITES: u64 = 20;
 /// Reads after one write before the test gives up on meeting both workers.
 const READS_MAX: usize = 200;

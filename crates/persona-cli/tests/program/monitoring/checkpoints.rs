@@ -1,4 +1,4 @@
-//! Only the maintenance process makes checkpoints, and nothing suffers when it is killed.
+//! Only the maintenance process makes checkpoints, and no write fails when it is killed.
 
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::common::{DEADLINE, Server, Stop, signal, wait_for};
 
-/// What the WAL is kept below: 64 MiB.
+/// The promised upper bound of the WAL: 64 MiB.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Clients that write all the time.
@@ -17,8 +17,8 @@ const CLIENTS: u64 = 4;
 /// Pause between two looks at the size of the WAL.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A client that creates personas until it is told to stop; how many were acknowledged. Every
-/// request has to be.
+/// Starts a client that creates personas until it is told to stop. Returns how many were
+/// acknowledged; every request has to be.
 fn keep_creating(server: &Server, stop: &Stop) -> JoinHandle<u64> {
     let (mut client, stop) = (server.connect(), stop.clone());
     thread::spawn(move || {
@@ -35,8 +35,8 @@ fn keep_creating(server: &Server, stop: &Stop) -> JoinHandle<u64> {
     })
 }
 
-/// Looks at the size of the WAL until it is told to stop, and returns the largest, in bytes. By its
-/// entry in the folder: this process has no connection to lose locks of.
+/// Looks at the size of the WAL until it is told to stop, and returns the largest size in bytes.
+/// The size is read from the folder: no file is opened.
 fn largest_log(server: &Server, stop: &Stop) -> JoinHandle<u64> {
     let log = PathBuf::from(format!("{}-wal", server.database().display()));
     let stop = stop.clone();
@@ -50,7 +50,7 @@ fn largest_log(server: &Server, stop: &Stop) -> JoinHandle<u64> {
 }
 
 /// Kills this many maintenance processes beside clients that write; every write must be
-/// acknowledged and be there.
+/// acknowledged and be stored.
 fn maintenance_processes_are_killed_under_load(kills: usize) {
     let server = Server::with_workers(2).flag("--wal-autocheckpoint=100").start();
     let stop = Stop::default();

@@ -1,8 +1,8 @@
-//! Figures of reads and of processes.
+//! Figures of reads and of processes in the status and the metrics.
 
 use crate::common::{Client, DEADLINE, Server, wait_for};
 
-/// Personas large enough that an export of them does not fit into the buffers between the
+/// So many large personas that an export of them does not fit into the buffers between the
 /// processes: 8 MB.
 const PERSONAS: usize = 500;
 const PROMPT_CHARS: usize = 16_000;
@@ -27,7 +27,7 @@ fn an_export_that_nobody_reads_is_the_longest_read_until_it_ends() {
     };
     let mut reader = Client::connect(server.address()).expect("a connection");
     reader.send(b"GET /api/v1/export HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("a request");
-    // The status itself is a read too, but never one of a second.
+    // The status is a read too, but never one that takes a second.
     wait_for("a read of a second", DEADLINE, || (longest(&server) > 1_000_000).then_some(()));
     let text =
         String::from_utf8(server.connect().get("/metrics").expect("metrics").body).expect("text");

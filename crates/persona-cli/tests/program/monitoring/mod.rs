@@ -1,4 +1,4 @@
-//! What a running server tells of itself: figures, warnings, and the files that others make of
+//! The monitoring of a running server: figures, warnings, and the files in `contrib/` that use
 //! them.
 
 mod checkpoints;

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 
-/// Short enough for a test, long enough that no ordinary write reaches it.
+/// A time that is short enough for a test, and so long that no ordinary write reaches it.
 const WARN: &str = "--write-lock-warn-ms=300";
 
 fn create(server: &Server) -> u16 {
@@ -106,7 +106,7 @@ fn a_worker_that_stands_still_while_it_is_in_is_named() {
         .into_iter()
         .find(|(_, other)| *other != slot)
         .expect("both workers have connections");
-    // A foreign lock keeps the first worker in, long enough to stop it there.
+    // A foreign lock keeps the first worker inside the write lock, long enough to stop it there.
     let foreign = Connection::open(server.database()).expect("a database");
     foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     let write = |client: &mut Client| {

@@ -11,10 +11,10 @@ use std::process::Command;
 use crate::clients::tools::{Tools, run, skipped};
 use crate::common::Server;
 
-/// Names that the browser has in distributions.
+/// The names of the browser's program in distributions.
 const BROWSERS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-/// The oldest version of node that the driver of the browser runs on.
+/// The oldest version of node on which the driver of the browser runs.
 const NODE_MIN: u32 = 20;
 
 /// The folder of the studio.
@@ -22,7 +22,7 @@ fn studio() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../studio").canonicalize().expect("the studio")
 }
 
-/// A browser of the system; `None` where there is none, which was told then.
+/// The path of a browser of the system; `None` where there is none, which was printed then.
 fn browser() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "the system says where programs lie")]
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -35,9 +35,9 @@ fn browser() -> Option<PathBuf> {
     found
 }
 
-/// What drives the browser; `None` where it cannot be had, which was told then.
+/// The driver of the browser; `None` where it cannot be installed, which was printed then.
 fn driver() -> Option<Tools> {
-    // Where there is no node, the installation says so.
+    // Where node is missing, the installation says so.
     let version = Command::new("node").arg("--version").output().map(|output| output.stdout);
     let version = String::from_utf8(version.unwrap_or_default()).unwrap_or_default();
     let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();

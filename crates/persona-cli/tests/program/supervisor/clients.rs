@@ -1,8 +1,8 @@
-//! For which client a request counts.
+//! The client to which a request counts.
 
 use crate::common::Server;
 
-/// Asks once with each of these headers, and tells which clients the log names.
+/// Sends one request with each of these headers. Returns the clients that the log names.
 fn clients(server: &Server, headers: &[(&str, &str)]) -> Vec<String> {
     let before = server.log().matches("client.address").count();
     for header in headers {

@@ -1,11 +1,11 @@
-//! What a client may not do with a connection.
+//! Uses of a connection that the server does not accept from a client.
 
 use std::time::{Duration, Instant};
 
 use crate::common::Server;
 
-/// Less than a body may stand still, which is five seconds. No bound above: on a busy machine the
-/// answer comes when it can.
+/// Less than the five seconds for which a body may stand still. There is no upper bound: on a busy
+/// machine the answer may come late.
 const BODY_TIME_MIN: Duration = Duration::from_secs(4);
 
 #[test]

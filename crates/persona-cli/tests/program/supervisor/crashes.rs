@@ -1,4 +1,4 @@
-//! Processes that die or hang, and what the supervisor makes of it.
+//! Processes that die or hang, and how the supervisor reacts.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use crate::common::{DEADLINE, Process, Server, signal, wait_for};
 
 /// How long a killed process may be missing on a busy machine: less than the ten seconds after
-/// which a process without a sign of life is noticed, so that what replaces it follows from its
-/// end. That it is replaced without a pause is tested with a given clock
-/// (`supervisor/state/tests.rs`), and the second that the documents promise is measured where
-/// nothing else runs (`faults`, `kill_loops`).
+/// which a process without a sign of life is noticed, so that a replacement within this time
+/// follows from the process's end. That the replacement comes without a pause is tested with a
+/// controlled clock (`supervisor/state/tests.rs`), and the second that the documents promise is
+/// measured where nothing else runs (`faults`, `kill_loops`).
 const REPLACED_WITHIN: Duration = Duration::from_secs(8);
 
 #[test]
@@ -71,14 +71,14 @@ fn a_killed_supervisor_leaves_no_process_behind_not_even_a_stopped_one() {
 fn a_worker_that_cannot_open_the_file_any_more_ends_the_program_with_its_code() {
     let server = Server::with_workers(2).start();
     let victim = server.processes("worker").remove(0);
-    // Stopped, because it looks at the schema too, and on a busy machine it ended the server before
-    // the worker was killed. A maintenance process that takes its place after a while cannot open
-    // the file either.
+    // The maintenance process is stopped, because it looks at the schema too, and on a busy machine
+    // it ended the server before the worker was killed. A maintenance process that replaces it
+    // after a while cannot open the file either.
     assert!(signal(server.processes("maintenance")[0].pid, Signal::STOP));
     let database = rusqlite::Connection::open(server.database()).expect("the database");
     database.pragma_update(None, "user_version", 1_000).expect("a write");
     drop(database);
-    // Gone already where that maintenance process came first.
+    // The victim is gone already if that maintenance process came first.
     let _ = signal(victim.pid, Signal::KILL);
     let ended = server.wait();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
@@ -88,7 +88,7 @@ fn a_worker_that_cannot_open_the_file_any_more_ends_the_program_with_its_code() 
 #[test]
 fn a_worker_that_cannot_be_started_again_ends_the_program_instead_of_a_loop_that_nobody_watches() {
     let server = Server::with_workers(1).start();
-    // A supervisor that may open nothing more has no socket for a new child: every start fails.
+    // A supervisor that may open no more files has no socket for a new child: every start fails.
     let pid = i32::try_from(server.pid()).ok().and_then(Pid::from_raw);
     prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), maximum: Some(3) })
         .expect("a limit may always be lowered");

@@ -1,4 +1,4 @@
-//! Heads of requests on the wire: what is refused, and how.
+//! Heads of requests on the wire: which are refused, and how.
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +6,13 @@ use rusqlite::Connection;
 
 use crate::common::{DEADLINE, Reply, Server, wait_for};
 
-/// Longest head, and most fields (docs/operations.md, "Limits").
+/// The longest head in bytes; the next constant is the most header fields (docs/operations.md,
+/// "Limits").
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const FIELDS_MAX: usize = 100;
 
-/// Sends bytes on a new connection and reads the one answer; the connection is closed after it.
+/// Sends bytes on a new connection and reads the only answer; the server has to close the
+/// connection after it.
 fn refused(server: &Server, bytes: &[u8]) -> Reply {
     let mut client = server.connect();
     client.send(bytes).expect("an open connection");
@@ -22,7 +24,7 @@ fn refused(server: &Server, bytes: &[u8]) -> Reply {
     reply
 }
 
-/// Status and code of a problem that is complete: with the id of its request, in the body too.
+/// The status and code of a problem. Checks that header and body have the same id of the request.
 fn problem(reply: &Reply) -> (u16, String) {
     assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{reply:?}");
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
@@ -41,8 +43,8 @@ fn head_of(bytes: usize) -> Vec<u8> {
 const POST: &str =
     "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
 
-/// Requests that two readers could understand differently: bytes, and the status and the code with
-/// which each is refused.
+/// Requests that two readers could understand differently: the bytes, and the status and code of
+/// the refusal.
 fn ambiguous() -> Vec<(String, u16, &'static str)> {
     vec![
         ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), 400, "malformed_request"),
@@ -106,7 +108,7 @@ fn requests_that_two_readers_could_understand_differently_are_refused() {
     );
     server.wait_for_log("refused a request by its head or the frame of its body");
     server.wait_for_log("Host is missing");
-    // The control: the same without the fault is answered.
+    // The control: the same request without the fault is answered.
     let mut client = server.connect();
     client.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("an open connection");
     assert_eq!(client.read_reply().expect("an answer").status, 200);
@@ -133,17 +135,18 @@ fn a_body_whose_frame_breaks_is_refused_like_a_head() {
         "ffffffffffffffff0\r\n{".to_owned(),
         "\r\n".to_owned(),
         "e\r\n{\"name\":\"Ada\"}\r\n0\r\n\r?".to_owned(),
-        // More than the library reads of what is no body.
+        // More bytes than the library reads of chunk extensions, which are no part of the body.
         format!("7;{extension}\r\n{{\"name\"\r\n7;{extension}\r\n:\"Ada\"}}\r\n0\r\n\r\n"),
     ];
     for body in &broken {
         let request = format!("{head}{body}");
         for pieces in [request.len(), head.len(), 7] {
             let mut client = server.connect();
-            // After an answer before it, and with what comes after it.
+            // The bad request comes after a good one on the same connection, and with more bytes
+            // behind it.
             let all = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n{request}");
             for piece in all.as_bytes().chunks(pieces) {
-                // It may be closed before all of it is sent.
+                // The connection may be closed before all of it is sent.
                 if client.send(piece).is_err() {
                     break;
                 }
@@ -165,7 +168,7 @@ fn a_body_whose_frame_breaks_is_refused_like_a_head() {
         serde_json::json!([]),
         "nothing was made of them"
     );
-    // The control: the same without the fault.
+    // The control: the same request without the fault.
     client
         .send(format!("{head}e;a=b\r\n{{\"name\":\"Ada\"}}\r\n0\r\nx: y\r\n\r\n").as_bytes())
         .expect("an open connection");
@@ -183,7 +186,7 @@ fn a_client_that_closes_its_half_is_taken_for_one_that_left_and_its_work_is_give
         client.send(post.as_bytes()).expect("an open connection");
     }
     let in_flight = |count: u64| {
-        // The request that asks is one of them.
+        // The request for the metrics is one of them.
         wait_for("as many requests as that", DEADLINE, || {
             (server.metric("persona_http_requests_in_flight") == count + 1).then_some(())
         });
@@ -192,10 +195,10 @@ fn a_client_that_closes_its_half_is_taken_for_one_that_left_and_its_work_is_give
     half.close_its_half().expect("an open connection");
     half.wait_for_close().expect("no answer");
     in_flight(1);
-    // The control: one that leaves its half open is answered.
+    // The control: a client that leaves its sending half open is answered.
     foreign.execute_batch("ROLLBACK").expect("released");
     assert_eq!(whole.read_reply().expect("an answer").status, 201);
-    // A body that ends so is told so, because nothing waits for the store.
+    // A body that is cut off is answered with that reason, because nothing waits for the store.
     let mut client = server.connect();
     client.send(post.trim_end_matches('}').as_bytes()).expect("an open connection");
     client.close_its_half().expect("an open connection");

@@ -1,12 +1,12 @@
-//! Which hosts a server answers for: a page of a foreign site must not reach it by a name that it
-//! has lead to this machine.
+//! The hosts for which a server answers: a page of a foreign site must not reach the server by a
+//! name that the site points at this machine.
 
 use serde_json::json;
 
 use crate::common::{Reply, Server};
 
-/// The answer to a request with these lines, which is the last of its connection where it is
-/// refused.
+/// The answer to a request with this head. If it is a refusal, it has to be the last answer of the
+/// connection.
 fn ask(server: &Server, head: &str, body: &str) -> Reply {
     let mut client = server.connect();
     client
@@ -41,7 +41,7 @@ fn a_server_on_loopback_answers_for_loopback_only() {
         format!("GET /healthz HTTP/1.1\r\nhost: {evil}"),
         format!("GET /nowhere HTTP/1.1\r\nhost: {evil}"),
         "GET /healthz HTTP/1.1\r\nhost: 192.0.2.1".to_owned(),
-        // The target outweighs the field (RFC 9112, section 3.2.2).
+        // The host in the target outweighs the header field (RFC 9112, section 3.2.2).
         format!("GET http://{evil}/healthz HTTP/1.1\r\nhost: localhost"),
         format!("GET http://localhost@{evil}/healthz HTTP/1.1\r\nhost: localhost"),
     ];
@@ -71,7 +71,7 @@ fn a_server_on_loopback_answers_for_loopback_only() {
         json!([]),
         "nothing was made of them"
     );
-    // On a connection that began well.
+    // The same on a connection on which an earlier request succeeded.
     client
         .send(format!("GET /healthz HTTP/1.1\r\nhost: {evil}\r\n\r\n").as_bytes())
         .expect("an open connection");
@@ -87,7 +87,7 @@ fn the_settings_name_further_hosts() {
     for host in ["evil.example", "a.persona.example", "[fd00::2]"] {
         assert_eq!(get(&server, host), 421, "{host}");
     }
-    // The control, and the default of a server that others reach.
+    // The control: any host; also the default of a server that others reach.
     for flags in [&["--allowed-hosts=any"][..], &["--host=0.0.0.0", "--allow-open"]] {
         let server =
             flags.iter().fold(Server::with_workers(1), |server, flag| server.flag(*flag)).start();

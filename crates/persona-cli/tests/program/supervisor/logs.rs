@@ -1,4 +1,4 @@
-//! The log serves the server, and not the other way round.
+//! A full log must not hold up the server.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -7,17 +7,17 @@ use rustix::process::Signal;
 
 use crate::common::{DEADLINE, Server, wait_for};
 
-/// Requests between two looks whether the log is full.
+/// How many requests are sent between two looks whether the log is full.
 const BATCH: u64 = 500;
 
 /// More batches than a pipe and the queue before it take in.
 const BATCHES_MAX: u64 = 64;
 
-/// Requests that are sent before the first answer is read: a turn of the machine for each alone
-/// takes long where other programs want it too.
+/// How many requests are sent before the first answer is read: a round trip for each alone takes
+/// long on a busy machine.
 const AT_ONCE: u64 = 50;
 
-/// Asks this many times on one connection.
+/// Sends this many requests on one connection.
 fn ask(server: &Server, requests: u64) {
     let mut client = server.connect();
     let mut left = requests;
@@ -35,8 +35,8 @@ fn ask(server: &Server, requests: u64) {
     }
 }
 
-/// Asks until the log is full and loses lines; how many requests that were, with those for the
-/// metrics.
+/// Sends requests until the log is full and loses lines. Returns how many requests that were, with
+/// those for the metrics.
 fn fill_the_log(server: &Server) -> u64 {
     for batch in 1..=BATCHES_MAX {
         ask(server, BATCH);
@@ -77,7 +77,7 @@ fn lines_that_were_dropped_are_told_of_as_soon_as_there_is_room() {
             })
             .sum();
         let written = log.matches("answered a request").count() as u64;
-        // The requests until then, another one for the metrics, and the last one.
+        // The requests until then, another request for the metrics, and the last one.
         (told >= dropped && told + written == requests + 2).then_some(())
     });
 }

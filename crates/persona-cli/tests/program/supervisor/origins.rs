@@ -1,4 +1,4 @@
-//! Pages of other sites: what they may read and change, and what a proxy in front changes.
+//! Pages of other sites: which requests of theirs are answered, and what a proxy in front changes.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn a_page_of_another_site_changes_nothing_and_its_connection_goes_on() {
     let mut client = server.connect();
     let own = format!("http://localhost:{}", server.address().port());
     assert_eq!(post(&mut client, &[]).status, 201, "a program");
-    // The client names the host without a port.
+    // The client names the host without a port here.
     assert_eq!(post(&mut client, &[("origin", "http://localhost")]).status, 201);
     assert_eq!(
         post(&mut client, &[("origin", &own), ("sec-fetch-site", "same-origin")]).status,
@@ -78,7 +78,7 @@ fn the_settings_name_origins_that_may_use_the_server() {
         for name in ["ETag", "Location", "Retry-After"] {
             assert!(exposed.contains(name), "{exposed}");
         }
-        // The short way of a plain read, too.
+        // The same over the short way of a plain read.
         let path = made.header("location").expect("a path").to_owned();
         let read = client.request("GET", &path, &page, b"").expect("an answer");
         assert_eq!(read.header("access-control-allow-origin"), Some(origin));
@@ -140,7 +140,7 @@ fn every_answer_forbids_frames_and_reading_by_other_pages() {
 fn a_prefix_of_a_proxy_is_part_of_what_clients_follow() {
     let server = Server::with_workers(1).flag("--root-path=/store/").start();
     let mut client = server.connect();
-    // A proxy that takes the prefix off, and one that passes it on.
+    // A proxy that removes the prefix, and a proxy that passes it on.
     for before in ["", "/store"] {
         client
             .send(

@@ -1,4 +1,4 @@
-//! The connections that may stay when there are more connections than places.
+//! Which connections stay open when there are more connections than places.
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -11,14 +11,14 @@ use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 /// Places of a worker in these tests.
 const PLACES: usize = 16;
 
-/// One worker with few places, which trusts no proxy: all of 127.0.0.0/8 are clients like any
-/// other.
+/// A server of one worker with few places. It trusts no proxy, so all of 127.0.0.0/8 are ordinary
+/// clients.
 fn server() -> Server {
     let places = format!("--connections-max={PLACES}");
     Server::with_workers(1).flag(places).flag("--trusted-proxies=none").start()
 }
 
-/// A connection from this address of loopback.
+/// A connection from the address 127.0.0.`last`.
 fn connect_from(last: u8, server: &Server) -> Client {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).expect("an address of loopback");
@@ -30,7 +30,7 @@ fn get(client: &mut Client) -> Reply {
     client.get("/api/v1/status").expect("an answer")
 }
 
-/// As many connections as this, each of which has asked once.
+/// So many connections, each of which has sent one request.
 fn idle(last: u8, server: &Server, count: usize) -> Vec<Client> {
     let mut clients: Vec<Client> = (0..count).map(|_| connect_from(last, server)).collect();
     for client in &mut clients {
@@ -39,7 +39,8 @@ fn idle(last: u8, server: &Server, count: usize) -> Vec<Client> {
     clients
 }
 
-/// Waits until the clock moves on by which the server tells what has been idle for longer.
+/// Waits for the next tick of the clock by which the server tells which connection has been idle
+/// for longer.
 fn tick() {
     let now = || clock_gettime(ClockId::MonotonicCoarse);
     let before = now();
@@ -48,7 +49,7 @@ fn tick() {
     }
 }
 
-/// How many of these the server has closed.
+/// How many of these connections the server has closed.
 fn closed(clients: &[Client]) -> usize {
     clients.iter().filter(|client| client.is_closed()).count()
 }
@@ -69,7 +70,7 @@ fn a_new_client_gets_in_at_once_and_the_longest_idle_connection_of_the_one_that_
     wait_for("four connections to close", DEADLINE, || (closed(&greedy) == 4).then_some(()));
     assert_eq!(closed(&greedy[..4]), 4, "the four that have been idle longest");
     assert_eq!(server_metric(&mut modest[0], "persona_connections_evicted_total"), 4);
-    // The connections that are left go on.
+    // The remaining connections go on.
     assert!(greedy[4..].iter_mut().chain(&mut modest).all(|client| get(client).status == 200));
 }
 
@@ -80,13 +81,14 @@ fn one_client_cannot_take_more_than_its_share_while_others_want_in() {
         .flat_map(|number| idle(10 + u8::try_from(number).expect("few"), &server, 1))
         .collect();
     let greedy = idle(1, &server, PLACES / 2);
-    // All places are taken, half of them by one client. Whatever it opens now it pays for itself.
+    // All places are taken, half of them by one client. A further connection of this client takes
+    // the place of one of its own.
     let more: Vec<Client> = (0..PLACES).flat_map(|_| idle(1, &server, 1)).collect();
     wait_for("one connection to close for each that came", DEADLINE, || {
         (closed(&greedy) + closed(&more) == PLACES).then_some(())
     });
     assert_eq!(closed(&others), 0);
-    // The control: a proxy is not bound, because it comes for many.
+    // The control: a proxy has no limit of its own, because it comes for many clients.
     let proxied = Server::with_workers(1)
         .flag(format!("--connections-max={PLACES}"))
         .flag("--trusted-proxies=127.0.0.1")
@@ -103,8 +105,8 @@ fn half_heads_make_room_for_those_that_ask() {
     let mut halves: Vec<Client> =
         (0..PLACES - PLACES / 4).map(|_| connect_from(1, &server)).collect();
     for client in &mut halves {
-        // In one piece, so that with the answer to the first it is known that the half of the
-        // second was read.
+        // Both are sent in one piece: when the first is answered, half of the second request was
+        // read.
         client
             .send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nho")
             .expect("an open connection");
@@ -120,7 +122,7 @@ fn half_heads_make_room_for_those_that_ask() {
 /// A request with a body that has begun and does not go on.
 const UNFINISHED: &[u8] =
     b"POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{";
-/// The rest of it.
+/// The rest of the unfinished body.
 const REST: &[u8] = b"\"name\":\"Ada\"}";
 
 /// A connection from this address in the middle of such a body.
@@ -140,10 +142,10 @@ fn a_client_that_keeps_every_place_busy_keeps_no_other_client_out() {
         let mut client = connect_from(10 + number, &server);
         assert_eq!(get(&mut client).status, 200, "{number}");
         others.push(client);
-        // What is lost is begun anew at once.
+        // A lost connection is opened again at once.
         greedy.push(unfinished(1, &server));
     }
-    // One that was within its share all the time goes on, and so do those that came.
+    // The client that was within its share all the time goes on, and so do the newer ones.
     modest.send(REST).expect("an open connection");
     assert_eq!(modest.read_reply().expect("an answer").status, 201);
     assert!(others.iter_mut().all(|client| get(client).status == 200));
@@ -154,7 +156,7 @@ fn a_client_that_keeps_every_place_busy_keeps_no_other_client_out() {
 
 #[test]
 fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered() {
-    // Bodies that do not come keep their requests open, and one client may hold all places.
+    // Unfinished bodies keep their requests open, so one client may hold all places.
     let places = format!("--connections-max={PLACES}");
     let server = Server::with_workers(1)
         .flag(places)
@@ -167,7 +169,7 @@ fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered
         (connect_from(2, &server).get("/metrics").ok()?.status == 503).then_some(())
     });
     assert!(busy.len() >= PLACES, "{}", busy.len());
-    // Also beside heads that do not come.
+    // The same beside unfinished heads.
     let halves: Vec<Client> = (0..100)
         .map(|_| {
             let mut client = connect_from(1, &server);
@@ -194,7 +196,7 @@ fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered
 fn a_worker_takes_only_connections_that_its_open_files_allow() {
     let server = Server::with_workers(1).open_files(300).start();
     server.wait_for_log("each worker takes");
-    // More than it may open files, and none is closed by its client. Each is served.
+    // More connections than the server may open files, and no client closes one. Each is served.
     let clients: Vec<Client> = (0..320).flat_map(|_| idle(1, &server, 1)).collect();
     wait_for("most of the connections to be closed", DEADLINE, || {
         (closed(&clients) > 200).then_some(())

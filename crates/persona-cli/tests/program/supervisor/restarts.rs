@@ -11,21 +11,21 @@ use rustix::process::Signal;
 
 use crate::common::{Client, DEADLINE, Server, Stop, wait_for};
 
-/// How soon after an answer a client has to send the next request on its connection to be sure that
-/// it is open: less than the two seconds for which a worker that drains keeps idle connections, by
-/// what a busy machine needs to bring the request to the worker.
+/// How soon after an answer a client has to send its next request on the connection to be sure that
+/// the connection is open: less than the two seconds for which a worker that drains keeps idle
+/// connections, so that a busy machine has time to bring the request to the worker.
 const IDLE_MAX: Duration = Duration::from_millis(1_500);
 
-/// What one client saw.
+/// The observations of one client.
 #[derive(Debug, Default)]
 struct Seen {
     answers: AtomicU64,
     failures: Mutex<Vec<String>>,
 }
 
-/// Sends requests at this pace until it is told to stop. A client that keeps its connection opens a
-/// new one only when the server said that it would close the old one, as HTTP/1.1 wants it; the
-/// other one opens a new one for each request.
+/// Sends requests with this pause until it is told to stop. A client that keeps its connection
+/// opens a new one only when the server said that it would close the old one, as HTTP/1.1 wants it;
+/// the other kind of client opens a connection for each request.
 fn load(address: SocketAddr, keeps: bool, pause: Duration, stop: &Stop, seen: &Seen) {
     let (mut kept, mut idle_since) = (None::<Client>, Instant::now());
     loop {
@@ -40,7 +40,7 @@ fn load(address: SocketAddr, keeps: bool, pause: Duration, stop: &Stop, seen: &S
             Ok(status) => Some(format!("status {status}")),
             Err(error) => {
                 kept = None;
-                // Else this client itself was held up.
+                // A longer idle time is the client's own delay, and no failure of the server.
                 (!is_kept || idle <= IDLE_MAX).then(|| format!("idle for {idle:?}, then {error}"))
             }
         };
@@ -65,8 +65,8 @@ fn ask(address: SocketAddr, kept: &mut Option<Client>) -> io::Result<u16> {
 fn a_rolling_restart_fails_no_request_neither_on_kept_nor_on_new_connections() {
     let server = Server::with_workers(3).start();
     let stop = Stop::default();
-    // Busy clients, and some that send a request only now and then: these find idle connections
-    // that are about to be closed.
+    // Busy clients, and some that send a request only now and then: their idle connections may be
+    // about to be closed.
     let kinds = [
         (true, 1),
         (true, 1),
@@ -102,7 +102,7 @@ fn a_rolling_restart_fails_no_request_neither_on_kept_nor_on_new_connections() {
             (server.log().matches("every worker was replaced").count() > said).then_some(())
         });
     }
-    // On a connection of a worker that drains, or on the next one.
+    // The answer comes over a connection to a worker that drains, or over a new one.
     wait_for_an_answer_to_each();
     stop.now();
     for client in clients {

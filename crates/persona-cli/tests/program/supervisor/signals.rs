@@ -1,4 +1,4 @@
-//! Signals, as users of other servers know them.
+//! Signals to the server, with the meaning that other servers give them.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use rustix::process::Signal;
 
 use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 
-/// More time for draining than a test waits for the end of a server ([`DEADLINE`]): a server that
-/// ends in time has not waited for it.
+/// A longer drain than a test waits for the end of a server ([`DEADLINE`]): a server that ends in
+/// time has not waited for the drain.
 fn long_drain() -> String {
     format!("--drain-timeout-ms={}", (3 * DEADLINE).as_millis())
 }
 
-/// A request with a body that comes later: head, first part, rest.
+/// A request with a body that comes later: head and first part, and the rest.
 fn request_in_two_parts() -> (Vec<u8>, &'static [u8]) {
     let body = br#"{"name":"Ada"}"#;
     let head = format!(
@@ -30,7 +30,7 @@ fn begin_request(server: &Server) -> (Client, &'static [u8]) {
     let (first, rest) = request_in_two_parts();
     let mut client = server.connect();
     client.send(&first).expect("an open connection");
-    // One is the request for the metrics itself.
+    // One of the requests is that for the metrics.
     wait_for("a request in flight", DEADLINE, || {
         (server.metric("persona_http_requests_in_flight") == 2).then_some(())
     });
@@ -54,11 +54,11 @@ fn terminate_answers_the_requests_that_are_there_and_then_ends_cleanly() {
     assert!(ended.stderr.contains("(clean)"), "{}", ended.stderr);
 }
 
-/// How soon after its connection a client has to send its request to be sure of an answer: less
-/// than the quarter of a second for which a server that ends keeps idle connections.
+/// How soon after it connects a client has to send its request to be sure of an answer: less than
+/// the quarter of a second for which a server that ends keeps idle connections.
 const SENT_WITHIN: Duration = Duration::from_millis(150);
 
-/// Sends one request on each connection until connections are refused. Each request needs an
+/// Sends one request on each new connection until connections are refused. Each request needs an
 /// answer, unless this client itself was held up before it could send the request.
 fn ask_until_refused(address: SocketAddr) -> io::Result<u64> {
     for answers in 0.. {
@@ -172,8 +172,8 @@ fn a_log_file_that_was_moved_away_is_opened_again_by_every_process() {
     let (log, moved) = (folder.path().join("persona.log"), folder.path().join("persona.log.1"));
     let server = Server::with_workers(1).flag(format!("--log-file={}", log.display())).start();
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    // Lines are written by a thread of their own, and this one may come after the server said that
-    // it is ready.
+    // A thread of its own writes the log, so this line may come after the server said that it is
+    // ready.
     wait_for("the line of the start", DEADLINE, || {
         read(&log).contains("\"message\":\"ready\"").then_some(())
     });

@@ -1,5 +1,5 @@
-//! Unix sockets and sockets that were handed over: what is served over them, what is refused, and
-//! restarts under load.
+//! Unix sockets, and sockets that a parent hands over: which requests are served over them, what is
+//! refused, and restarts under load.
 
 use std::fs;
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ fn uds(path: &Path) -> String {
     format!("--uds={}", path.display())
 }
 
-/// Has the server replace its workers while clients ask, and returns what failed.
+/// Makes the server replace its workers while clients send requests. Returns the failures.
 fn restarted_under_load(server: &Server) -> Vec<String> {
     let load = Load::start(vec![server.way(); 4]);
     for count in 1..=2 {
@@ -41,10 +41,11 @@ fn a_unix_socket_takes_the_place_of_tcp_and_is_removed_at_the_end() {
     let made =
         client.request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer");
     assert_eq!(made.status, 201);
-    // A proxy passes on the name that its clients used; no page of a browser gets here.
+    // A proxy passes on the host name that its clients used; no page in a browser can reach a unix
+    // socket.
     client.send(b"GET /healthz HTTP/1.1\r\nhost: persona.example\r\n\r\n").expect("an open one");
     assert_eq!(client.read_reply().expect("an answer").status, 200);
-    // What counts by address counts by user.
+    // Limits by address count by user here.
     let user = rustix::process::geteuid().as_raw();
     server.wait_for_log(&format!("user {user}"));
     let headers = [("x-forwarded-for", "198.51.100.7")];
@@ -114,7 +115,7 @@ fn sockets_that_are_handed_over_are_served_and_go_on_after_the_end() {
     assert_eq!(server.address(), address);
     assert_eq!(restarted_under_load(&server), Vec::<String>::new());
     let files = server.stop_and_keep_the_folder();
-    // The socket is not this server's to close: a client waits for the next one.
+    // The server must not close this socket: a client waits in its queue for the next server.
     let mut early = Client::connect(address).expect("its queue is open");
     early.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("an open connection");
     let server =
@@ -163,7 +164,7 @@ fn a_socket_of_all_machines_that_is_handed_over_needs_a_token_and_nothing_else()
         let secret = tokens::create(&local, &["--name=ci", "--scope=read"]);
         let server = handed_over(local.stop_and_keep_the_folder()).start();
         let mut client = Client::connect(([127, 0, 0, 1], port).into()).expect("a connection");
-        // As from another machine: by its name.
+        // The request names the server as another machine does.
         let bearer = tokens::bearer(&secret);
         let head = "GET /api/v1/personas HTTP/1.1\r\nhost: persona.example\r\nauthorization: ";
         client.send(format!("{head}{bearer}\r\n\r\n").as_bytes()).expect("sent");

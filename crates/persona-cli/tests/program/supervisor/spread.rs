@@ -20,7 +20,7 @@ const BEYOND_MAX: u64 = 32;
 #[test]
 fn kept_connections_are_spread_over_all_workers() {
     let server = Server::with_workers(WORKERS).start();
-    // One after the other: a connection is with its worker before the next one is made.
+    // One after the other: a worker has the connection before the next one is made.
     let _clients: Vec<Client> = (0..CONNECTIONS)
         .map(|_| {
             let mut client = server.connect();
@@ -33,7 +33,7 @@ fn kept_connections_are_spread_over_all_workers() {
             .map(|slot| server.metric(&format!("persona_connections_open{{slot=\"{slot}\"}}")))
             .collect::<Vec<_>>()
     };
-    // Asking takes a connection itself, so the sum may be one more.
+    // The request for the metrics has a connection itself, so the sum may be one more.
     let spread = wait_for("all connections", DEADLINE, || {
         Some(open()).filter(|counts| (CONNECTIONS..CONNECTIONS + 8).contains(&counts.iter().sum()))
     });

@@ -1,4 +1,4 @@
-//! What `persona serve` does and says until it is ready, or instead.
+//! `persona serve` until it is ready: its actions and messages, and its refusals.
 
 use crate::common::{Server, refused};
 
@@ -6,7 +6,7 @@ use crate::common::{Server, refused};
 fn the_server_says_where_it_listens_and_logs_one_ready_event_with_the_facts() {
     let server = Server::with_workers(2).start();
     assert_eq!(server.connect().get("/healthz").expect("an answer").status, 200);
-    // Standard error is another pipe than the one that said it is ready.
+    // The log comes over another pipe than the line that says that the server is ready.
     server.wait_for_log("\"message\":\"ready\"");
     let log = server.log();
     let line =
@@ -96,7 +96,7 @@ fn a_second_server_on_the_same_file_is_refused_with_the_first_and_one_after_it_i
         "{}",
         server.log()
     );
-    // A killed supervisor lets go at once, and so does one that ends.
+    // A supervisor that is killed, or that ends, releases the file at once.
     let folder = server.kill_and_keep_the_folder();
     let folder = Server::with_workers(1).in_folder(folder).start().stop_and_keep_the_folder();
     Server::with_workers(1).in_folder(folder).start();

@@ -1,5 +1,5 @@
-//! Encrypted connections: what is served over them, what is refused, and certificates that change
-//! while requests are under way.
+//! Encrypted connections: which requests are served over them, what is refused, and certificates
+//! that change while requests are under way.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ use crate::common::{Client, DEADLINE, Load, Server, Way, refused, wait_for};
 /// How long a client may take for a handshake (docs/operations.md).
 const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// A folder with an authority and a pair of it.
+/// A folder with a certificate authority and a certificate with its key.
 struct Place {
     folder: tempfile::TempDir,
     authority: Authority,
@@ -37,7 +37,7 @@ impl Place {
         Server::with_workers(workers).encrypted(&self.authority, &self.pair).start()
     }
 
-    /// Puts other files in the place of the pair, as a program does that renews certificates.
+    /// Replaces certificate and key, as a program does that renews certificates.
     fn exchange(&self, (cert, key): &(PathBuf, PathBuf)) {
         fs::rename(key, &self.pair.1).expect("the same file system");
         fs::rename(cert, &self.pair.0).expect("the same file system");
@@ -156,8 +156,8 @@ fn a_certificate_that_changes_under_load_is_used_and_no_request_fails() {
     load.wait_for_more();
     let other_folder = tempfile::tempdir().expect("a folder");
     let other = Authority::new(other_folder.path());
-    // The clients of the load trust both authorities from here on only by their open connections,
-    // so the renewed certificate is one of the same authority.
+    // The clients of the load trust one authority only, so the renewed certificate is of the same
+    // authority.
     place.exchange(&place.authority.issue("second"));
     server.wait_for_log("the certificate was read again");
     server.wait_for_log("every worker was replaced");
@@ -169,7 +169,7 @@ fn a_certificate_that_changes_under_load_is_used_and_no_request_fails() {
     load.wait_for_more();
     let failures = load.end();
     assert!(failures.is_empty(), "{failures:?}");
-    // Another authority, so that the change itself is seen from outside.
+    // This certificate is of another authority, so that the change can be seen from outside.
     place.exchange(&other.issue("third"));
     server.signal(Signal::HUP);
     wait_for("the second restart that was asked for", DEADLINE, || {
@@ -197,7 +197,7 @@ fn a_broken_certificate_is_told_once_and_the_old_one_is_served_by_new_workers_to
     let mut client = wait_for("a connection", DEADLINE, || server.way().connect().ok());
     assert_eq!(client.get("/healthz").expect("an answer").status, 200);
     assert_eq!(stays_said(), 1);
-    // What is asked for is answered.
+    // A request to read the files again is answered in the log.
     server.signal(Signal::HUP);
     wait_for("the same words", DEADLINE, || (stays_said() == 2).then_some(()));
 }
@@ -221,7 +221,7 @@ fn handshakes_that_do_not_go_on_keep_no_other_client_out_and_end() {
         .flag("--connections-max=8")
         .flag("--idle-timeout=2s")
         .start();
-    // A hello that is not complete, and none at all.
+    // Connections with an incomplete hello, and with none at all.
     let mut silent: Vec<TcpStream> = (0..32)
         .map(|number| {
             let mut stream = TcpStream::connect(server.address()).expect("a connection");
@@ -247,7 +247,7 @@ fn a_handshake_that_does_not_go_on_ends_after_ten_seconds() {
     let place = Place::new();
     let server = place.server(1);
     let began = Instant::now();
-    // No byte at all, and a hello that is not complete. There are places for far more.
+    // One connection sends no byte at all, one an incomplete hello. There are places for far more.
     let silent = [&[][..], &[22, 3, 1, 2, 0, 1]].map(|bytes| {
         let mut stream = TcpStream::connect(server.address()).expect("a connection");
         stream.write_all(bytes).expect("an open connection");
@@ -261,7 +261,7 @@ fn a_handshake_that_does_not_go_on_ends_after_ten_seconds() {
             Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
         };
         assert!(is_over, "{read:?}");
-        // Nothing else ends it sooner.
+        // Nothing else ends the connections sooner.
         assert!(began.elapsed() >= HANDSHAKE_WAIT_MAX, "{:?}", began.elapsed());
     }
     assert_eq!(server.connect().get("/healthz").expect("an answer").status, 200);
@@ -287,7 +287,7 @@ fn a_server_that_stops_finishes_an_encrypted_request_and_says_that_it_closes() {
     client.send(&body.as_bytes()[4..]).expect("an open connection");
     let reply = client.read_reply().expect("an answer");
     assert_eq!((reply.status, reply.header("connection")), (201, Some("close")));
-    // With the alert that says so: an end without it would be an error here.
+    // The end comes with an alert; without one it would be an error here.
     client.wait_for_close().expect("an end that was said");
     assert_eq!(server.wait().code, Some(0));
 }

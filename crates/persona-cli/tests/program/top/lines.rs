@@ -1,4 +1,4 @@
-//! Pipes and files.
+//! `persona top` into pipes and files.
 
 use std::io::{BufRead, BufReader};
 
@@ -28,7 +28,7 @@ fn one_second_can_be_had_as_json() {
         .filter_map(|process| process["slot"].as_u64())
         .collect();
     assert_eq!((slots, &reading["wal_bytes_max"]), (vec![0, 1, 2], &serde_json::json!(64 << 20)));
-    // The looks themselves are requests, so there are some.
+    // The looks of `top` are requests themselves, so there are some.
     assert!(reading["requests_per_s"].as_u64().is_some_and(|rate| rate > 0), "{reading}");
 }
 
@@ -80,8 +80,7 @@ fn a_server_that_goes_away_is_said_and_found_again_when_it_is_back() {
         "{warning}"
     );
     let _server = Server::with_workers(1).in_folder(folder).flag(port).start();
-    // Lines that were written before may still be in the pipe; those after the gap come from the
-    // new server.
+    // Earlier lines may still be in the pipe; those after the gap come from the new server.
     let found = results.take(30).any(|line| line.expect("text").contains("workers 1"));
     assert!(found);
     assert!(signal(child.id(), Signal::INT));

@@ -1,4 +1,4 @@
-//! The view on a terminal of its own: shown, obeyed, and the terminal given back.
+//! The view on a terminal: what it shows, that it obeys keys, and that it restores the terminal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -12,7 +12,8 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use crate::common::runner::Folder;
 use crate::common::{DEADLINE, Server, signal, wait_for};
 
-/// How a program takes the whole screen, and gives it back (xterm, "Alternate Screen Buffer").
+/// The sequence with which a program switches to the whole screen (xterm, "Alternate Screen
+/// Buffer"); the next constant switches back.
 const TAKEN: &str = "\x1b[?1049h";
 const GIVEN_BACK: &str = "\x1b[?1049l";
 
@@ -64,7 +65,7 @@ impl Terminal {
         wait_for(text, DEADLINE, || self.shown().contains(text).then_some(()));
     }
 
-    /// Waits for the end and checks that the terminal is as it was.
+    /// Waits for the end and checks the exit code and that the terminal is as it was.
     #[track_caller]
     fn ended(mut self, code: i32) {
         let status = wait_for("the end", DEADLINE, || self.child.try_wait().expect("a child"));

@@ -1,4 +1,4 @@
-//! The checker: passes what a correct store does, and catches each single lie.
+//! The checker: it passes the histories of a correct store, and catches every single lie.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use persona_cli::verify::{Random, effect_of};
 
 use crate::verify::histories::World;
 
-/// Histories of each kind; each has other coincidences.
+/// How many histories of each kind are checked; each has other coincidences.
 const SEEDS: u64 = 200;
 const PERSONAS: u32 = 4;
 const REQUESTS: usize = 400;
@@ -37,7 +37,7 @@ fn whatever_a_correct_store_does_passes() {
     );
 }
 
-/// Puts one lie into each of many histories, and expects it to be found as the breach of one of
+/// Puts one lie into each of many histories, and checks that each is found as the breach of one of
 /// these promises.
 #[track_caller]
 fn caught_as(expected: &[Check], lie: impl Fn(&mut Vec<Record>, &mut Random) -> bool) {
@@ -58,7 +58,7 @@ fn caught_as(expected: &[Check], lie: impl Fn(&mut Vec<Record>, &mut Random) -> 
     assert!(told > SEEDS / 2, "only {told} of {SEEDS} histories had a place for the lie");
 }
 
-/// One of the records that are fit for a lie.
+/// A random record among those that are fit for a lie.
 fn one<'a>(
     history: &'a mut [Record],
     random: &mut Random,
@@ -73,8 +73,8 @@ fn is_acknowledged(record: &Record, operation: RequestKind) -> bool {
     record.operation == operation && record.outcome == Knowledge::Done && !record.replayed
 }
 
-/// Turns a record into one that misses what was answered before it was sent; whether there was
-/// something to miss.
+/// Changes a record so that it misses a change that was answered before the record's request was
+/// sent. Returns whether there was such a change.
 fn make_stale(history: &mut [Record], random: &mut Random, operation: RequestKind) -> bool {
     let answers: Vec<Record> = history.to_vec();
     let missed = |record: &Record| {
@@ -118,8 +118,8 @@ fn two_writes_acknowledged_as_the_same_revision_are_caught() {
 #[test]
 fn a_revision_that_nobody_made_is_caught() {
     caught_as(&[Check::Durable], |history, random| {
-        // One that was seen, and the one before too: what no read saw could be one of the writes
-        // without an answer.
+        // A read that was seen, after one that was seen too: an unseen revision could be that of a
+        // write without an answer.
         let reads: Vec<Record> = history
             .iter()
             .filter(|record| record.operation == RequestKind::Read && record.state.is_some())
@@ -144,8 +144,8 @@ fn a_revision_that_nobody_made_is_caught() {
 #[test]
 fn a_refused_write_that_comes_back_is_caught() {
     caught_as(&[Check::Refused], |history, random| {
-        // One that was seen with both of its neighbours, so that no write without an answer is
-        // beside it.
+        // A revision that was seen together with both of its neighbours, so that no write without
+        // an answer is beside it.
         let answers = history.clone();
         let is_made = |record: &Record, behind: u32| {
             let made = |other: &Record| {
@@ -218,7 +218,8 @@ fn a_hidden_transaction_of_several_refused_writes_is_told_as_that() {
 fn a_persona_that_is_not_in_the_export_or_is_there_as_it_was_is_caught() {
     for lost in [1, u32::MAX] {
         caught_as(&[Check::Durable], |history, random| {
-            // The last revision can be one that was never answered; missing that one is no lie.
+            // The last revision may be one that was never answered; an answer without that one is
+            // no lie.
             let answers: Vec<Record> = history
                 .iter()
                 .filter(|record| record.operation != RequestKind::Export)
@@ -328,7 +329,7 @@ fn a_repetition_that_is_executed_again_or_answered_differently_is_caught() {
     });
 }
 
-/// Checks a large history and tells how long that took.
+/// Checks a large history and returns how long that took.
 fn large(records: usize) -> Duration {
     let began = Instant::now();
     let mut history = World::history(7, 1_000, records);

@@ -24,7 +24,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The report of a run that must have been good.
+/// The report of a run that must have found no fault.
 #[track_caller]
 fn good(output: &Output) -> Value {
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
@@ -53,8 +53,8 @@ fn a_scratch_server_keeps_its_promise_and_leaves_nothing_behind() {
     assert_eq!(report["writes_without_answer"]["happened"], 0, "{report}");
     assert!(report["visits"].as_u64() > Some(100), "{report}");
     assert_eq!(report["workers"].as_array().map(Vec::len), Some(4), "{report}");
-    // Two on a condition, one without time for its turn, and one without space, where the disk has
-    // less than a tebibyte.
+    // Two refusals by a condition, one for lack of time, and one for lack of space, where the disk
+    // has less than a tebibyte.
     assert!(report["refused_before_a_kill"].as_u64() >= Some(3), "{report}");
     assert_eq!(report["restored"], true);
     assert_eq!(
@@ -115,7 +115,7 @@ fn the_report_for_people_ends_with_the_verdict() {
 fn a_running_server_is_verified_and_left_without_the_personas_of_the_run() {
     let server = Server::with_workers(3).flag("--expose-worker").start();
     let url = format!("http://{}", server.address());
-    // Twice with the same seed: the second run must not meet the keys and names of the first.
+    // Two runs with the same seed: the second must not meet the keys and names of the first.
     for _ in 0..2 {
         let report = good(&run(
             server.folder(),
@@ -145,7 +145,7 @@ fn a_server_that_does_not_name_its_workers_is_verified_all_the_same() {
     );
 }
 
-/// Starts a run and waits until it says how far it is.
+/// Starts a run and waits until it reports its progress.
 fn started(folder: &Path, flags: &[&str]) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child = command(folder, flags).spawn().expect("the built program");
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -181,7 +181,7 @@ fn a_server_that_goes_away_is_told_with_code_69() {
     assert!(said.contains("went away") && said.contains("hint: "), "{said}");
 }
 
-/// The process number of the scratch server with its folder in this one.
+/// The process number of the scratch server that has its folder inside this one.
 fn scratch_server(folder: &Path) -> Option<u32> {
     let of = folder.to_str().expect("a path of text").to_owned();
     let pids = std::fs::read_dir("/proc")

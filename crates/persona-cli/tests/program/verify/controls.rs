@@ -2,15 +2,15 @@
 //! caught every time.
 //!
 //! The program under test has the cargo feature `faults`, which no other build has: this crate
-//! names itself with that feature among what its tests depend on.
+//! depends on itself with that feature for its tests.
 
 use std::process::{Command, Stdio};
 
 use persona_storage::fault_injection::InjectedFault;
 use serde_json::Value;
 
-/// Runs with other random choices; each must catch the fault. One is as much as two while each is
-/// certain to meet its fault, which the many runs of the long form show.
+/// How many runs with other random choices there are; each must catch the fault. One run is enough
+/// as long as each is certain to meet its fault, which the many runs of the long form show.
 const RUNS: u64 = 1;
 const RUNS_LONG: u64 = 25;
 
@@ -33,7 +33,7 @@ fn verify(fault: &str, seed: u64) -> Value {
     report
 }
 
-/// The checks that a report says were broken.
+/// The checks that a report names as broken.
 fn broken(report: &Value) -> String {
     let checks = report["checks"].as_object().expect("an object").iter();
     checks
@@ -42,11 +42,11 @@ fn broken(report: &Value) -> String {
         .collect()
 }
 
-/// Which of these checks must be among the broken ones.
+/// The check that must be among the broken ones.
 fn expected(fault: InjectedFault) -> &'static str {
     match fault {
-        // Another worker is asked before the commit and does not see what was answered, or answers
-        // from its cache what it read before the commit.
+        // Another worker is asked before the commit and does not see the acknowledged change, or
+        // answers from its cache what it read before the commit.
         InjectedFault::AcknowledgeBeforeCommit
         | InjectedFault::OldSnapshot
         | InjectedFault::SkipSynchronisation
@@ -61,18 +61,18 @@ fn expected(fault: InjectedFault) -> &'static str {
             unreachable!("tests of access prove these (`http/tokens.rs`, `access.rs`, `owners/`)")
         }
         InjectedFault::OwnRateCells => unreachable!("`http/rate_limits.rs` proves it"),
-        // A revision is not what its write makes of the one before.
+        // A revision is not the result of its write applied to the revision before.
         InjectedFault::ReadOutsideTransaction | InjectedFault::DropKey => "D",
         InjectedFault::ForgetRepetitions => "X",
-        // What is left out of one list comes in no later one.
+        // A change that is left out of one list comes in no later list.
         InjectedFault::SkipChange => "F",
         InjectedFault::DropEvent => "G",
-        // The persona is there and its words are not in the index.
+        // The persona is stored and its words are not in the index.
         InjectedFault::LeaveOutWords => "S",
-        // Only the end of every process right behind the refusal brings it back.
+        // Only the end of every process right after the refusal brings the change back.
         InjectedFault::HideCommit => "R",
         InjectedFault::TagOfRevision | InjectedFault::TrustPositions => "T",
-        // A list or an export has a part of the batch.
+        // A list or an export has only a part of the batch.
         InjectedFault::SplitBatch => "A",
         InjectedFault::OldLabels => "P",
         InjectedFault::OldHandles => "N",

@@ -1,5 +1,5 @@
-//! Histories that were made up: what clients of a correct store could have recorded, and the same
-//! with one lie in it.
+//! Invented histories: records that clients of a correct store could have made, and the same with
+//! one lie.
 
 use std::num::NonZeroU64;
 
@@ -7,9 +7,10 @@ use persona_cli::verify::checks::DELETED;
 use persona_cli::verify::history::{Knowledge, Record, RequestKind};
 use persona_cli::verify::{Random, effect_of};
 
-/// Between two moments at which something happens, in nanoseconds.
+/// The time between two events, in nanoseconds.
 const STEP: u64 = 1_000;
-/// A request is sent up to this long before it happens, and answered up to this long after.
+/// A request is sent up to this long before its event, and answered up to this long after, in
+/// nanoseconds.
 const OVERLAP: u64 = 20_000;
 
 #[derive(Clone, Copy, Default)]
@@ -18,7 +19,7 @@ struct Persona {
     state: u64,
 }
 
-/// A correct store, its clients, and what they record.
+/// A correct store, its clients, and their records.
 pub struct World {
     random: Random,
     now: u64,
@@ -62,7 +63,7 @@ impl World {
         }
     }
 
-    /// A record of something that happens now.
+    /// A record of an event that happens now.
     fn record(&mut self, persona: u32, operation: RequestKind) -> Record {
         self.now += STEP;
         let Persona { revision, state } = self.personas[persona as usize];
@@ -88,14 +89,14 @@ impl World {
 
     fn read(&mut self, persona: u32, operation: RequestKind) {
         let mut record = self.record(persona, operation);
-        // A 304 or a 410 names the revision and shows nothing.
+        // A 304 or a 410 names the revision and has no content.
         if self.deleted[persona as usize] || self.random.once_in(4) {
             record.state = None;
         }
         self.records.push(record);
     }
 
-    /// A conditional write that expects something else than what is there.
+    /// A conditional write that expects another revision than the present one.
     fn refused(&mut self, persona: u32) {
         let mut record = self.record(persona, RequestKind::Replace);
         record.request = self.new_request();
@@ -136,8 +137,7 @@ impl World {
         if !self.random.once_in(12) || operation == RequestKind::Create {
             return self.records.push(acknowledged);
         }
-        // The answer is lost. Some ask again and are told what they were to be told; others never
-        // know.
+        // The answer is lost. Some clients ask again and get the answer; others never know.
         self.records.push(unanswered(acknowledged));
         if operation != RequestKind::Patch || self.random.once_in(2) {
             let again = self.record(persona, operation);
@@ -165,7 +165,7 @@ impl World {
         }
     }
 
-    /// A killed worker: some patches happened, some did not, and no client was told.
+    /// A killed worker: some patches were applied, some were not, and no client was answered.
     fn lost_in_a_row(&mut self, persona: u32) {
         if self.deleted[persona as usize] {
             return;

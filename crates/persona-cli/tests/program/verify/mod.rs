@@ -1,4 +1,4 @@
-//! `persona verify`: the checker on histories that were made up, and the command on real servers.
+//! `persona verify`: the checker on invented histories, and the command on real servers.
 
 mod checker;
 mod command;

@@ -1,4 +1,4 @@
-//! The rows of what tells about the API.
+//! The rows of the operations that describe the API.
 
 use super::row::{NOT_MODIFIED, OPEN, answer, row};
 use crate::contract::health::Landing;

@@ -48,7 +48,7 @@ pub(super) const REVERT_PERSONA: OperationRow = OperationRow {
         Code::Stale,
         Code::HandleTaken,
         Code::OwnerRefused,
-        // Rules may have become stricter since.
+        // The rules of documents may be stricter today than when the old revision was written.
         Code::Invalid,
         Code::ConditionRequired,
     ],
@@ -95,7 +95,7 @@ pub(super) const IMPORT_REVISION: OperationRow = OperationRow {
         Code::OwnerRefused,
     ],
     store: StoreUse::Writes,
-    // It writes times and authors of the past.
+    // The scope is the largest, because the operation writes times and authors of the past.
     ..row(
         (Scope::Admin, RateClass::Write),
         "import_revision",

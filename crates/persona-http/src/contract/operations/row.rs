@@ -6,7 +6,7 @@ use crate::contract::operation::{
 };
 use crate::contract::schema::BodySchema;
 
-/// What a client must be allowed to do, and what a request counts against.
+/// The scope that a client needs, and the budget that a request counts against.
 pub(super) type Access = (Scope, RateClass);
 
 pub(super) const READ: Access = (Scope::Read, RateClass::Read);
@@ -18,8 +18,8 @@ pub(super) const OPEN: Access = (Scope::Open, RateClass::Exempt);
 /// The media type of most bodies.
 pub(super) const JSON: &str = "application/json";
 
-/// A row that takes nothing and answers nothing. What a client must be allowed to do, and what a
-/// request counts against, is said in each row: there is no usual case.
+/// A row without parameters, bodies and answers, to be completed. Scope and rate class have no
+/// default: each row must name them.
 pub(super) const fn row(
     (scope, rate): Access,
     name: &'static str,
@@ -65,7 +65,7 @@ pub(super) const CONDITIONS_OF_READ: &[Header] = &[
     headers::IF_MODIFIED_SINCE,
 ];
 
-/// The answer to a read of one persona: what was asked for.
+/// The answer to a read of one persona.
 pub(super) const fn found(about: &'static str) -> Answer {
     let headers = &["ETag", "LastModified"];
     Answer { status: 200, about, headers, content: Content::Json(BodySchema::Persona("Persona")) }

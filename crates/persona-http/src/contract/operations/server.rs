@@ -1,4 +1,4 @@
-//! The rows of what watches the server.
+//! The rows of operations for monitoring the server.
 
 use super::row::{ADMIN, OPEN, answer, row};
 use crate::contract::health::{Health, Readiness};

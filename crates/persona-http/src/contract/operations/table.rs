@@ -6,7 +6,7 @@ use crate::contract::operation::OperationRow;
 /// Where the API starts. Health, metrics and the landing page lie outside.
 pub const PREFIX: &str = "/api/v1";
 
-/// Makes the names and the table of one list, so that each name has exactly one row.
+/// Makes the enum of names and the table out of one list, so that each name has exactly one row.
 macro_rules! operations {
     ($($id:ident => $group:ident::$row:ident,)*) => {
         /// An operation. The order is that of the table, which is the order in which people read
@@ -78,8 +78,8 @@ impl OperationId {
         self.row().path
     }
 
-    /// Its path with these values in place of its variable segments, from the left. A value is part
-    /// of the path as it is, so it must need no percent-encoding.
+    /// Its path with these values in place of its variable segments, from the left. The values are
+    /// inserted unchanged, so they must need no percent-encoding.
     pub fn path_of(self, values: &[&str]) -> String {
         let mut values = values.iter();
         let segments = self.path().split('/').map(|segment| {

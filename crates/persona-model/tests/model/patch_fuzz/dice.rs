@@ -1,4 +1,4 @@
-//! Documents and patches by chance. Most paths are those of the document, so that most patches do
+//! Random documents and patches. Most paths exist in the document, so that most patches change
 //! something.
 
 use serde_json::{Map, Value, json};
@@ -7,13 +7,13 @@ const NAMES: &[&str] = &["a", "b", "c", "", "0", "1", "-", "a/b", "m~n", "~1", "
 const TEXTS: &[&str] = &["", "a", "Ada", "é 名 🜁", "\u{1}\"\\\n", "~", "/"];
 /// Members of a document that random values may go into; most others hold texts only.
 const PLACES: &[&str] = &["extensions", "character_book", "style_preferences"];
-/// Longest chain of values in a random value, as the strict reader lets bodies have it.
+/// Deepest nesting of a random value; the strict reader accepts it in bodies.
 const NESTING_MAX: usize = 99;
 
-/// The same in a document: its free-form objects may have 64 levels.
+/// Deepest nesting of a random value inside a document: its free-form objects may have 64 levels.
 const NESTING_OF_A_DOCUMENT_MAX: usize = 58;
 
-/// A source of chance that follows from a number (SplitMix64).
+/// A generator of random numbers (SplitMix64). The seed decides all its numbers.
 pub struct Dice {
     state: u64,
     nesting_max: usize,
@@ -32,7 +32,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to one less than this.
+    /// A random number from 0 to `end - 1`.
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).expect("less than a usize")
     }
@@ -45,7 +45,7 @@ impl Dice {
         &from[self.below(from.len())]
     }
 
-    /// A valid document.
+    /// A random valid document.
     pub fn document(&mut self) -> Value {
         let mut members = json!({ "name": "Ada", "nickname": *self.pick(&["", "A"]), "tags": ["x", "y"], "source": ["one"] });
         self.nesting_max = NESTING_OF_A_DOCUMENT_MAX;
@@ -100,7 +100,7 @@ impl Dice {
         if self.one_in(2) { self.pick(&whole).clone() } else { self.pick(&double).clone() }
     }
 
-    /// A value in a value in a value, mostly not deep.
+    /// A nested value, mostly not deep.
     fn chain(&mut self) -> Value {
         let most = if self.one_in(8) { self.nesting_max } else { 12 };
         let depth = self.below(most);
@@ -109,7 +109,7 @@ impl Dice {
         })
     }
 
-    /// A merge patch: an object; its members are mostly fields.
+    /// A random merge patch: an object with members that are mostly names of fields.
     pub fn merge_patch(&mut self, document: &Value) -> Value {
         let mut patch = Map::new();
         for _ in 0..self.below(4) {
@@ -137,7 +137,7 @@ impl Dice {
         Value::Object(patch)
     }
 
-    /// A merge patch for a value: names what is there, and what is not.
+    /// A merge patch for a value: some of its members exist in the value, some do not.
     fn change_of(&mut self, value: &Value, levels: usize) -> Value {
         let Value::Object(members) = value else { return self.value(2) };
         let mut change = Map::new();
@@ -156,7 +156,7 @@ impl Dice {
         Value::Object(change)
     }
 
-    /// The operations of a JSON Patch.
+    /// The operations of a random JSON Patch.
     pub fn operations(&mut self, document: &Value) -> Vec<Value> {
         let mut paths = Vec::new();
         paths_of(document, &mut String::new(), &mut paths);
@@ -179,7 +179,7 @@ impl Dice {
         operations
     }
 
-    /// The same copy again and again: into itself it adds up in depth, elsewhere in size.
+    /// The same `copy` many times: a copy into itself grows in depth, another one in size.
     fn copies(&mut self, paths: &[&String]) -> Vec<Value> {
         let to = *self.pick(paths);
         let above: Vec<&&String> =
@@ -210,7 +210,7 @@ impl Dice {
         }
     }
 
-    /// Makes another place of it, now and then: one deeper, at the end of a list, one that is no
+    /// Sometimes changes a path: to a deeper place, to the end of a list, to a text that is no
     /// pointer.
     fn bend(&mut self, path: &mut String) {
         match self.below(10) {
@@ -227,8 +227,8 @@ impl Dice {
     }
 }
 
-/// The value with each whole number written as a double and the other way round, which is another
-/// number where it is too large.
+/// The value with each whole number as a double, and each double as a whole number. A number too
+/// large for that becomes another number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

@@ -1,9 +1,9 @@
 //! Random patches on random documents, each compared with a naive reference.
 //!
-//! A case follows from its number alone. A failure names the number; `PERSONA_PATCH_FUZZ="first
-//! count"` repeats a case, or runs as many as wanted from any number on, and
-//! `PERSONA_PATCH_FUZZ="first 3600s"` runs for an hour. `dice.rs` throws documents and patches,
-//! `reference.rs` applies them as the RFCs say and without any bound.
+//! The number of a case decides the whole case. A failure names the number;
+//! `PERSONA_PATCH_FUZZ="first count"` runs this many cases from this number on, and
+//! `PERSONA_PATCH_FUZZ="first 3600s"` runs for an hour. `dice.rs` makes documents and patches;
+//! `reference.rs` applies patches as the RFCs say, without any bound.
 
 mod dice;
 mod reference;
@@ -16,19 +16,20 @@ use persona_model::{Document, PATCH_COPIED_BYTES_MAX, Patch, PatchError, VALUE_D
 use reference::{Refused, depth, parsed};
 use serde_json::Value;
 
-/// Cases of the short form: seconds, also without optimisation.
+/// Cases of the short run, which takes seconds even without optimisation.
 const CASES: u64 = 6_000;
-/// Cases of the long form: minutes, optimised.
+/// Cases of the long run, which takes minutes with optimisation.
 const CASES_LONG: u64 = 2_000_000;
-/// Cases between two looks at the clock, and between two words of a run that lasts.
+/// Cases between two looks at the clock, and between two lines of progress of a long run.
 const CASES_BETWEEN_LOOKS: u64 = 1_000;
 const CASES_BETWEEN_WORDS: u64 = 1_000_000;
-/// Patches that follow each other in a case, so that patches also meet what patches made.
+/// Patches of a case, applied one after the other, so that a patch also meets the result of another
+/// patch.
 const PATCHES: usize = 3;
-/// What a patch made so large ends its case: one such document takes as long as a thousand others.
+/// A document larger than this ends its case, because it takes as long as a thousand small ones.
 const LARGE_BYTES: usize = 64 * 1024;
 
-/// What a number of cases did, so that a run that tests nothing is noticed.
+/// Counts what the cases did, so that a run that tests nothing fails.
 #[derive(Debug, Default)]
 struct Seen {
     merged: u64,
@@ -145,7 +146,7 @@ fn patch(dice: &mut Dice, document: &Document, seen: &mut Seen) -> Option<Docume
 /// Most bytes that one byte of a text becomes as JSON.
 const ESCAPED_BYTES_MAX: usize = 6;
 
-/// The patch was refused at this operation for this reason.
+/// Checks that the patch was refused at this operation for this reason.
 fn assert_refused(
     made: &Result<Document, PatchError>,
     index: usize,
@@ -176,7 +177,7 @@ fn assert_refused(
     }
 }
 
-/// How much is run.
+/// The length of a run.
 #[derive(Clone, Copy)]
 enum Length {
     Cases(u64),

@@ -1,7 +1,7 @@
-//! RFC 6902 and RFC 7396 as they are written, with none of the product's code.
+//! A reference implementation of RFC 6902 and RFC 7396, without any code of the product.
 //!
-//! The bounds of the product are looked at one operation at a time: what an operation would nest,
-//! and what all would copy.
+//! The bounds of the product are checked for each operation: how deep it nests, and how many bytes
+//! all operations so far copied.
 
 use persona_model::{PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, VALUE_DEPTH_MAX};
 use serde_json::{Map, Number, Value};
@@ -44,7 +44,7 @@ pub fn parsed(operation: &Value) -> Option<(&str, Steps, Option<Steps>, Option<&
     is_whole.then_some((name, path, from, value))
 }
 
-/// Does one operation.
+/// Applies one operation.
 pub fn apply(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), Refused> {
     let (name, path, from, value) = parsed(operation).expect("an operation");
     let fits = |value: &Value| {
@@ -88,7 +88,7 @@ pub fn apply(document: &mut Value, operation: &Value, copied: &mut usize) -> Res
     }
 }
 
-/// RFC 7396, section 2.
+/// Applies a merge patch (RFC 7396, section 2).
 pub fn merge(target: Value, patch: &Value) -> Value {
     let Value::Object(changes) = patch else { return patch.clone() };
     let mut target = if let Value::Object(members) = target { members } else { Map::new() };
@@ -155,7 +155,7 @@ fn remove(document: &mut Value, path: &[String]) -> Result<Value, Refused> {
     removed.ok_or(Refused::Missing)
 }
 
-/// RFC 6901, section 4: `0`, or digits of which the first is not 0.
+/// A list index (RFC 6901, section 4): `0`, or digits of which the first is not 0.
 fn number(step: &str) -> Option<usize> {
     step.parse::<usize>().ok().filter(|number| number.to_string() == step)
 }
@@ -184,7 +184,7 @@ fn digits(number: &Number) -> String {
     }
 }
 
-/// What the product counts for a copy: about its bytes as JSON.
+/// The bytes that the product counts for a copy of a value: about its length as JSON.
 fn about_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 4,

@@ -8,37 +8,38 @@ use super::super::events::{Action, ChildKey, Ending, Event, LogEvent, Role, Sign
 use super::super::slot::{FAILED_STARTS_MAX, Life, Slot};
 use crate::exit_code::ExitCode;
 
-/// What the program is about.
+/// The phase of the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
-    /// Init prepares the file.
+    /// The init process makes the database ready.
     Preparing,
     /// Maintenance process and workers run; `announced` once all of them were ready.
     Running { announced: bool },
-    /// Everything is to end, with this code.
+    /// All processes must end, and the program exits with this code.
     Stopping { code: ExitCode, forced: bool },
     /// Everything has ended.
     Ended,
 }
 
-/// The supervisor's memory.
+/// The state on which the supervisor decides.
 #[derive(Debug)]
 pub struct State {
     pub(super) phase: Phase,
     pub(super) workers: u16,
-    /// Most workers that the database bears. One more lives while it replaces another.
+    /// Most workers that the database allows. During a replacement there is one more.
     pub(super) workers_max: u16,
     drain_timeout: Duration,
     pub(super) processes: BTreeMap<ChildKey, Process>,
     pub(super) slots: BTreeMap<u16, Slot>,
-    /// Slots with a worker that the restart under way has still to replace.
+    /// Slots with a worker that the current restart must still replace.
     pub(super) to_renew: BTreeSet<u16>,
     pub(super) renewing: bool,
     maintenance_was_ready: bool,
-    /// A sync failed: nothing is started before the last process that had the file open has ended.
+    /// Whether a sync failed. Then no process is started until the last process that had the file
+    /// open has ended.
     reopening: bool,
-    /// Workers that write nothing more, because the schema is another one. Their replacements show
-    /// whether this program can still use the database.
+    /// Workers that write nothing more, because the schema is not the one of this program. Their
+    /// replacements find out whether this program can still use the database.
     schema_mismatches: BTreeSet<ChildKey>,
 }
 
@@ -60,7 +61,7 @@ impl State {
         }
     }
 
-    /// Takes in what happened and tells what to do, in this order.
+    /// Handles an event; returns the actions that must be carried out, in order.
     #[must_use]
     pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -140,7 +141,7 @@ impl State {
         if let Phase::Stopping { code: code @ ExitCode::Ok, .. } = &mut self.phase
             && ending.is_disk_failure()
         {
-            // The last acknowledged writes may not be on the disk.
+            // The code says so, because the last acknowledged writes may not be on the disk.
             *code = ExitCode::DiskFailed;
             actions.push(Action::Log(LogEvent::UnexpectedExit(key, ending)));
         }
@@ -166,7 +167,8 @@ impl State {
         let starting = process.state == ChildState::Starting;
         if starting && !self.older_than(key).is_empty() {
             if self.schema_mismatches.is_empty() {
-                // The process that it should have replaced still serves.
+                // The restart ends here; the process that the failed one should have replaced still
+                // serves.
                 self.to_renew.clear();
                 self.renewing = false;
                 actions.push(Action::Log(LogEvent::RestartAbandoned(key)));
@@ -176,8 +178,8 @@ impl State {
         }
         if let Some(code) = ending.refusal().filter(|_| starting) {
             actions.push(Action::Log(LogEvent::Refused(key)));
-            // Where the other workers have served clients, those clients are to get an answer to
-            // what they send now.
+            // If the server has served clients before, the other workers may finish the requests of
+            // these clients.
             let served = self.phase == Phase::Running { announced: true };
             self.stop(now, code, if served { Signal::Drain } else { Signal::Stop }, actions);
             return;
@@ -193,9 +195,9 @@ impl State {
         }
     }
 
-    /// Ends all processes at once. A later sync of one of them would succeed without the pages that
-    /// the failed sync lost, so what it acknowledges might not be kept. The next maintenance
-    /// process makes a checkpoint before any worker writes.
+    /// Ends all processes at once. A later sync of one of them could succeed although the failed
+    /// sync lost pages, so an acknowledged write could be lost. The next maintenance process makes
+    /// a checkpoint before any worker writes.
     fn reopen(&mut self, now: Duration, lost: ChildKey, actions: &mut Vec<Action>) {
         self.reopening = true;
         self.maintenance_was_ready = false;
@@ -232,7 +234,8 @@ impl State {
         self.phase = Phase::Stopping { code, forced: false };
         actions.extend([Action::StopListening, Action::Log(LogEvent::Stopping)]);
         for key in self.living().filter(|key| key.role != Role::Maintenance).collect::<Vec<_>>() {
-            // Init can be killed at any instruction; the next start goes on from there.
+            // The init process can be killed at any time, because the next start continues its
+            // work.
             self.end(now, key, if key.role == Role::Init { Signal::Kill } else { signal }, actions);
         }
     }
@@ -278,8 +281,8 @@ impl State {
         }
     }
 
-    /// Takes the next step of a restart, when the step before is complete: one worker more than
-    /// usual at any time.
+    /// Takes the next step of a restart when the previous step is complete. At any time there is at
+    /// most one worker more than usual.
     fn renew_next(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if !self.renewing || !self.is_settled() {
             return;
@@ -359,7 +362,7 @@ impl State {
             actions.push(Action::Signal(key, signal));
         } else if matches!(signal, Signal::Stop | Signal::Kill) && self.processes.contains_key(&key)
         {
-            // The child was told to end before; this signal makes its end come sooner.
+            // The child was already told to end; this signal ends it sooner.
             actions.push(Action::Signal(key, signal));
         }
     }

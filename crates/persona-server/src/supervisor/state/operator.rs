@@ -1,4 +1,4 @@
-//! What an operator asks for while the server runs, by a signal.
+//! The requests that an operator makes by signals while the server runs.
 
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ impl State {
         actions.push(Action::ReopenLog);
         for (key, process) in &mut self.processes {
             match process.state {
-                // A process that is not ready yet may not handle the signal yet, which would end
-                // it.
+                // A process that is not ready may not have a handler for the signal yet, and would
+                // be killed by it.
                 ChildState::Starting => process.reopens_log = true,
                 ChildState::Ready { .. } | ChildState::Ending => {
                     actions.push(Action::Signal(*key, Signal::ReopenLog));

@@ -10,8 +10,8 @@ use super::State;
 use super::tests::{DRAIN_TIMEOUT, INIT};
 use crate::config::SQLITE_WORKERS_MAX;
 
-/// One step of a random run: an event for the whole server, or something that happens to one of the
-/// living processes.
+/// One step of a random run: an event for the whole server, or an event of one of the living
+/// processes.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Event(Event),
@@ -46,7 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
     prop::collection::vec((0..3_000_u64, step), 1..120)
 }
 
-/// Checks what must hold after every event.
+/// Checks the invariants after every event.
 #[derive(Default)]
 struct Witness {
     living: BTreeSet<ChildKey>,
@@ -158,7 +158,7 @@ proptest! {
                 witness.see(&state.handle(now, event));
             }
         }
-        // From here on every process behaves: it starts when asked to, and ends when told to.
+        // From here on every process behaves well: it starts when asked to, and ends when told to.
         for _ in 0..64 {
             now += Duration::from_secs(2);
             witness.see(&state.handle(now, Event::Tick));

@@ -1,4 +1,4 @@
-//! The decisions of the supervisor, one by one.
+//! Tests of single decisions of the supervisor.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn worker(slot: u16, generation: u64) -> ChildKey {
     ChildKey { role: Role::Worker, slot, generation }
 }
 
-/// A supervisor at a point in time that the test moves.
+/// The state of a supervisor, with a time that the test sets.
 struct World {
     state: State,
     now: Duration,
@@ -175,7 +175,7 @@ fn a_disk_that_fails_at_the_start_ends_the_program_with_its_own_code() {
 fn processes_that_never_get_ready_are_tried_some_times_and_then_the_program_ends() {
     let mut world = World::running(1);
     let mut key = worker(1, 1);
-    // The first one had served for a while; those that replace it never get ready.
+    // The first process had served for a while; its replacements never get ready.
     for _ in 0..FAILED_STARTS_MAX {
         let mut actions = world.tell(Event::Exited(key, Ending::Code(101)));
         while !actions.iter().any(|action| matches!(action, Action::Spawn(_))) {

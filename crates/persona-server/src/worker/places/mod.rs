@@ -31,7 +31,7 @@ use crate::scoreboard::ProcessEntry;
 use persona_http::{ClientAddress, Network};
 
 /// Most requests of the reserve that wait for an ordinary place, so that health checks always find
-/// one of the reserve.
+/// a free place in the reserve.
 const WAITING_MAX: usize = RESERVE / 2;
 
 /// How long a request of the reserve waits for an ordinary place. Most requests take a fraction of

@@ -1,5 +1,4 @@
-//! The connections of a worker and the places that they take, as one table, and which of them goes
-//! first.
+//! The table of a worker's connections and their places; decides which connection makes room first.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,9 +7,9 @@ use std::sync::Arc;
 use super::entry::{Entry, HEAD_GRACE_MS};
 use crate::heads::Stage;
 
-/// How long a connection that was told to make room is expected to close at any moment, because it
-/// has at most an answer to finish. A new connection waits while half of the leaving ones are of
-/// this kind.
+/// How long a connection that was told to make room is expected to close soon, because it has at
+/// most one answer to finish. A new connection waits while half of the leaving connections are in
+/// this state.
 pub const LEAVING_SOON_MS: u64 = 250;
 
 /// How long a connection that was told to make room may keep the server waiting for its client: for
@@ -27,9 +26,9 @@ pub(super) struct Table {
     pub reserved: usize,
     /// Requests in the reserve that wait for an ordinary place.
     pub waiting: usize,
-    /// Connections that made an ordinary place free and have not closed yet.
+    /// Connections that gave up an ordinary place and have not closed yet.
     pub leaving: usize,
-    /// Connections that made a place of the reserve free and have not closed yet.
+    /// Connections that gave up a place of the reserve and have not closed yet.
     pub leaving_reserved: usize,
     /// Ordinary places that each client holds, apart from proxies.
     held: HashMap<IpAddr, usize>,
@@ -68,12 +67,14 @@ impl Table {
         }
     }
 
-    /// How many leave as this one does: from an ordinary place, or from one of the reserve.
+    /// The count of leaving connections of the same kind as this one: from ordinary places, or from
+    /// the reserve.
     pub fn leaving_of(&mut self, entry: &Entry) -> &mut usize {
         if entry.is_reserved() { &mut self.leaving_reserved } else { &mut self.leaving }
     }
 
-    /// Connections that were told a moment ago to make an ordinary place free.
+    /// Number of connections that were told less than [`LEAVING_SOON_MS`] ago to give up an
+    /// ordinary place.
     pub fn leaving_soon(&self, now: u64) -> usize {
         let ordinary = self.entries.iter().filter(|entry| !entry.is_reserved());
         ordinary
@@ -87,8 +88,8 @@ impl Table {
     pub fn hasten(&self, now: u64, waits_max: u64) {
         let is_over =
             |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
-        // These connections were left open for a request that might be under way, and none has
-        // come.
+        // These connections were left open for a request that might be under way, but none has
+        // arrived.
         self.entries
             .iter()
             .filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy)
@@ -97,7 +98,7 @@ impl Table {
     }
 
     /// Cuts off the connection that has been making room longest and waits for its client, unless
-    /// one is closing that way.
+    /// one that was cut off is still closing.
     fn cut_off_one(&self, now: u64, waits_max: u64) {
         let leaving = || self.entries.iter().filter_map(|entry| Some((entry.left_ms(now)?, entry)));
         if leaving().any(|(_, entry)| entry.is_cut_off()) {
@@ -126,8 +127,9 @@ impl Table {
         self.held.iter().any(|(other, held)| *other != client && *held > share)
     }
 
-    /// The one of these connections that is the first to be broken off, of those that have been
-    /// busy for long: of the client that holds most, one that waits for it, busy for longest.
+    /// Of the connections that have been busy for long, the first to be broken off. The order is:
+    /// the client that holds most places, then connections that wait for their client, then the
+    /// longest busy time.
     pub fn first_of_busy(&self, now: u64, may_go: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
         let busy = self.entries.iter().filter(|entry| entry.is_long_busy(now) && may_go(entry));
         let order = |entry: &Entry| {
@@ -136,8 +138,7 @@ impl Table {
         busy.max_by_key(|entry| order(entry)).cloned()
     }
 
-    /// The one of these connections that is the first to make room, of those that are not being
-    /// answered.
+    /// Of the connections without a request in progress, the first to make room.
     pub fn first_to_go(
         &self,
         now: u64,
@@ -149,7 +150,7 @@ impl Table {
             let (stage, lasts) = (entry.progress.stage(), entry.progress.lasts_ms(now));
             let is_young = stage == Stage::Fresh && lasts < HEAD_GRACE_MS;
             young += usize::from(is_young);
-            // A head comes in one piece from nearly every client.
+            // Nearly every client sends a head in one piece, so a head in parts counts as slow.
             let order = (
                 entry.is_stale(now),
                 !is_young,

@@ -1,4 +1,4 @@
-//! Which connections make room, and those that do not go, in a time that the tests make pass.
+//! Tests of which connections make room and which do not leave, with simulated time.
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -22,7 +22,7 @@ thread_local! {
     static NOW: Cell<u64> = const { Cell::new(1_000_000) };
 }
 
-/// Lets so many milliseconds pass.
+/// Lets this many milliseconds pass.
 fn pass(millis: u64) {
     NOW.set(NOW.get() + millis);
 }
@@ -44,7 +44,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// One from which nothing has come.
+    /// A connection from which no byte has arrived.
     fn fresh(lease: Lease) -> Self {
         let (client, served) = duplex(64 * 1024);
         let stream = Checked::new(served, Arc::clone(&lease.entry.progress), Hosts::any());
@@ -58,14 +58,14 @@ impl Connection {
         connection
     }
 
-    /// One that has had an answer just now.
+    /// A connection that has just had an answer.
     async fn answered(lease: Lease) -> Self {
         let connection = Self::asking(lease).await;
         connection.lease.entry.progress.note_answer();
         connection
     }
 
-    /// A connection that waits for a body that does not come.
+    /// A connection that waits for a body that is never sent.
     async fn sending(lease: Lease) -> Self {
         let mut connection = Self::fresh(lease);
         connection.begin_body().await;
@@ -79,7 +79,7 @@ impl Connection {
     async fn send(&mut self, bytes: &[u8]) {
         self.client.write_all(bytes).await.expect("an open stream");
         let mut buffer = [0; 1024];
-        // Until nothing is left, which is when the stream finds out that it waits.
+        // Read until nothing is left; then the stream finds out that it waits.
         while timeout(Duration::from_millis(1), self.stream.read(&mut buffer)).await.is_ok() {}
     }
 
@@ -89,7 +89,7 @@ impl Connection {
     }
 }
 
-/// Makes as many connections leave as may, all of them in the middle of a body.
+/// Makes as many connections leave as allowed, all of them in the middle of a body.
 async fn leaving_busy(places: &Arc<Places>) -> (Vec<Connection>, Lease) {
     let mut leaving = Vec::new();
     let mut last = Connection::answered(places.take(PEER).expect("a place")).await;
@@ -110,7 +110,7 @@ async fn connections_that_make_room_and_never_end_do_not_close_the_door() {
     assert!(places.take(PEER).is_none(), "those that were told just now may close at any moment");
     pass(LEAVING_SOON_MS);
     let next = places.take(PEER).expect("a place of the reserve");
-    // Its request waits for an ordinary place: in time one that makes room is cut off.
+    // The request waits for an ordinary place, until a leaving connection is cut off.
     assert!(next.entry.is_reserved() && !places.promote(&next.entry));
     assert!(!leaving.iter().any(Connection::is_cut_off));
     pass(LEAVING_MS_MAX);
@@ -129,7 +129,7 @@ async fn the_reserve_makes_room_also_while_others_leave_and_up_to_a_bound() {
     let mut held = Vec::new();
     for _ in 0..2 * RESERVE {
         let mut connection = Connection::fresh(places.take(PEER).expect("a place of the reserve"));
-        // Nothing comes: it waits for nothing but its client.
+        // No byte arrives, so the connection waits only for its client.
         let _ = timeout(Duration::ZERO, connection.stream.read(&mut [0; 16])).await;
         held.push(connection);
     }
@@ -155,7 +155,7 @@ async fn connections_that_make_room_and_are_idle_are_closed_sooner_when_the_room
     assert!(!held.iter().any(Connection::is_cut_off), "none is in the middle of anything");
 }
 
-/// An address that is a client of its own.
+/// The address of a client with this number.
 fn client(number: u8) -> IpAddr {
     [10, 0, 0, number].into()
 }
@@ -192,14 +192,13 @@ async fn a_client_with_more_than_its_share_loses_a_busy_connection_and_no_other_
         (false, vec![false, true, true]),
         "bodies before work"
     );
-    // Nothing more is taken from it than what is above its share. Now all have theirs, and the idle
-    // one makes room.
+    // The greedy client loses only what is above its share. Now all clients have their share, and
+    // the idle connection makes room.
     assert!(modest.lease.entry.has_place());
     let last = places.take(client(5)).expect("a place");
     assert!(!last.entry.is_reserved() && !modest.lease.entry.has_place());
     assert_eq!(cut_off(), [false, true, true]);
-    // Its own connections are no reason: a client that has its share makes room by what is idle
-    // only.
+    // A client that has its share makes room for its own new connection only by closing idle ones.
     assert!(places.take(client(1)).expect("a place of the reserve").entry.is_reserved());
 }
 
@@ -224,7 +223,7 @@ async fn requests_one_after_the_other_without_a_pause_count_as_one_that_does_not
     let mut greedy = Vec::new();
     for _ in 0..2 {
         let mut connection = Connection::asking(places.take(client(1)).expect("a place")).await;
-        // The next head has come before the answer, so the connection is never idle.
+        // The next head arrives before the answer, so the connection is never idle.
         connection.send(b"GET /b HTTP/1.1\r\nhost: a\r\n\r\n").await;
         greedy.push(connection);
     }
@@ -260,7 +259,7 @@ async fn a_client_that_has_its_share_leaves_waiting_room_to_others() {
     let greedy: Vec<Lease> =
         (0..WAITING_MAX).map(|_| places.take(client(1)).expect("a place of the reserve")).collect();
     let other = places.take(client(2)).expect("a place of the reserve");
-    // A wait that has begun goes on while it is held; one that is refused is over at once.
+    // A wait that has begun lasts while its future is held; a refused one returns at once.
     let mut waits: Vec<_> =
         greedy.iter().map(|lease| Box::pin(lease.has_ordinary_place())).collect();
     let mut waiting = 0;
@@ -286,7 +285,7 @@ async fn a_client_that_is_turned_away_again_and_again_does_not_close_the_door_to
         held.push(Connection::sending(places.take(greedy).expect("a place")).await);
     }
     pass(BUSY_MS_MIN);
-    // It fills the reserve, and has as many connections of the reserve leave as may.
+    // The client fills the reserve, and makes as many connections of the reserve leave as allowed.
     for _ in 0..2 * RESERVE {
         let mut connection =
             Connection::fresh(places.take(greedy).expect("a place of the reserve"));

@@ -23,7 +23,7 @@ const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
 pub(super) const BEGIN: &str =
     "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
-/// See the module.
+/// A session of a transfer.
 pub(super) struct Session {
     pub settings: Settings,
     connection: Option<Connection>,
@@ -55,7 +55,7 @@ impl Session {
         })
     }
 
-    /// Does statements without values.
+    /// Executes statements without values.
     pub(super) fn execute(&mut self, sql: &str) -> Result<(), TransferError> {
         let done = self.io_thread.handle().block_on(self.connection()?.execute(sql));
         done.map_err(|error| self.broken(&error))
@@ -114,7 +114,8 @@ impl Session {
         Ok(rows)
     }
 
-    /// The transaction failed as a whole: its connection may be in the middle of something.
+    /// Handles a failed transaction: the connection is closed, because it may be in the middle of a
+    /// statement.
     fn broken(&mut self, error: &DriverError) -> TransferError {
         if let Some(connection) = self.connection.take() {
             connection.discard();

@@ -22,12 +22,12 @@ const BATCH_KEYS: i64 = 5000;
 /// Personas of one batch, by their identities only.
 const BATCH_ORDER: i64 = 10_000;
 
-/// Everything that any write adds to. Readers are not in the way and are not held up.
+/// Locks all tables that any write adds to. Readers do not block the lock and are not blocked.
 const FENCE: &str =
     "LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency,
            persona_store.tokens IN EXCLUSIVE MODE";
-/// From its commit on every write of a server fails as a whole, because it adds a line to the feed,
-/// and every change of a token.
+/// After this commit every write fails, because it adds a line to the feed, and so does every
+/// change of a token.
 const RETIRE: &str =
     "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID;
      ALTER TABLE persona_store.tokens ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
@@ -78,19 +78,21 @@ const ENTRIES: &str = "
     WHERE coalesce(c.bytes_before, 0) < $3
     ORDER BY c.sequence";
 
-/// See the module.
+/// The database on a server that a transfer reads.
 pub(crate) struct ServerSource {
     session: Session,
     /// The connection that holds the fence.
     fence: Option<Connection>,
-    /// Its transfer was killed in its last moment: no process can write any more.
+    /// Whether the database is retired, because an earlier transfer was killed at its end. No
+    /// process can write to it any more.
     is_retired: bool,
     /// The life of the database that the transfer began in; empty until it is asked for.
     epoch: String,
 }
 
 impl ServerSource {
-    /// Connects to it. A database that a server uses is refused, unless the transfer is live.
+    /// Connects to the source. A database that a server uses is refused, unless the transfer is
+    /// live.
     pub(crate) fn open(settings: &Settings, is_live: bool) -> Result<Self, TransferError> {
         let mut session = Session::open(settings)?;
         let found = session.find()?;

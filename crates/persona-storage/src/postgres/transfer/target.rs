@@ -33,8 +33,8 @@ const READ_STATE: &str = "
 const ADVANCE: &str =
     "UPDATE persona_store.move_state SET position = $2 WHERE position = $1 RETURNING position";
 
-/// What was transferred lies behind the old end of the feed, and none of its personas was there
-/// before.
+/// Removes the transferred rows, which are behind the old end of the feed; none of their personas
+/// existed before.
 const TAKE_OUT: &str = "
     CREATE TEMPORARY TABLE transferred ON COMMIT DROP AS
         SELECT DISTINCT persona FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
@@ -70,7 +70,7 @@ const BEGIN_COUNT: &str = "
     FROM persona_store.idempotency HAVING max(at) IS NOT NULL
     ON CONFLICT (key) DO NOTHING";
 
-/// See the module.
+/// The database on a server that a transfer fills.
 pub(crate) struct ServerTarget {
     session: Session,
     into_existing: bool,
@@ -79,7 +79,7 @@ pub(crate) struct ServerTarget {
 }
 
 impl ServerTarget {
-    /// Connects to it; changes nothing.
+    /// Connects to the target without changing it.
     pub(crate) fn open(
         settings: &Settings,
         into_existing: bool,
@@ -92,7 +92,7 @@ impl ServerTarget {
         if found.version == 0 { Ok(Counts::default()) } else { self.session.counts() }
     }
 
-    /// What an unfinished transfer left, if it is of this source.
+    /// The state of an unfinished transfer, if it has the same source.
     fn unfinished(&mut self, origin: &str) -> Result<Start, TransferError> {
         let rows = self.session.read(READ_STATE, &[])?;
         let found = rows
@@ -145,7 +145,7 @@ impl Target for ServerTarget {
                 self.session.execute(TAKE_OUT_HANDLES)?;
             }
             if version >= migrate::EPOCH_SINCE {
-                // The feed went back.
+                // The feed went back, so the epoch changes.
                 self.session.execute(migrate::RENEW_EPOCH)?;
             }
             // An earlier version of the program may have made it, and it is migrated like any
@@ -181,7 +181,7 @@ impl Target for ServerTarget {
     fn look(&mut self, origin: &str) -> Result<Start, TransferError> {
         let found = self.session.find()?;
         if found.is_being_filled {
-            // What is to be thrown away may be of any source.
+            // With `start_over` the remains are removed, whatever their source.
             return if self.start_over { Ok(Start::default()) } else { self.unfinished(origin) };
         }
         if found.is_retired {

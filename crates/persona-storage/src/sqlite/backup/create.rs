@@ -17,11 +17,11 @@ use crate::sqlite::start::library;
 /// A finished backup.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BackupReport {
-    /// Where it is.
+    /// The path of the backup.
     pub file: PathBuf,
-    /// Its size in bytes.
+    /// The size of the backup in bytes.
     pub bytes: u64,
-    /// What is in it, as the check of the finished copy counted it. It found nothing wrong.
+    /// The report of the check of the finished copy, which found no problem.
     pub content: CheckReport,
     /// How long it took.
     pub took: Duration,
@@ -34,8 +34,8 @@ pub struct BackupReport {
 ///
 /// # Errors
 ///
-/// The database or the folder of the backup cannot be used, the backup exists already and is not to
-/// be replaced, or the database is damaged: then no backup is made and older ones stay as they are.
+/// The database or the folder of the backup cannot be used, the backup exists already and must not
+/// be replaced, or the database is damaged. Then no backup is made and older ones stay.
 pub fn back_up(
     database: &Path,
     file: &Path,
@@ -48,7 +48,7 @@ pub fn back_up(
     back_up_from(&source, database, &file, replace, watcher)
 }
 
-/// The same for a connection that is open already.
+/// Makes a backup through an open connection.
 pub(crate) fn back_up_from(
     source: &Connection,
     database: &Path,

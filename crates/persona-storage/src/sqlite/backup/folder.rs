@@ -24,10 +24,11 @@ const NUMBER_MAX: u64 = 9_999_999_999_999_999_999;
 /// What a time in a name looks like; each 0 stands for a digit.
 const STAMP_SHAPE: &[u8] = b"00000000T000000Z";
 
-/// See the module.
+/// The folder of the backups of one database.
 pub(crate) struct BackupFolder {
     path: PathBuf,
-    /// What the names begin with. The word in it keeps them apart from what people make by hand.
+    /// The prefix of the names. A word in it separates scheduled backups from files that people
+    /// make by hand.
     prefix: String,
 }
 
@@ -38,7 +39,7 @@ impl BackupFolder {
         Self { path: path.into(), prefix: format!("{stem}-auto-") }
     }
 
-    /// The name of the next backup, also where another process is still making one.
+    /// The name of the next backup, even if another process is still making one.
     pub(crate) fn next(&self, made_at: Timestamp) -> Result<PathBuf> {
         let numbers =
             |added| self.numbered(added).map(|files| files.last().map_or(0, |(number, _)| *number));
@@ -53,7 +54,7 @@ impl BackupFolder {
     }
 
     /// Removes the oldest backups beyond those that are kept, and never the one that was just made.
-    /// One that cannot be removed stays, and is tried again after the next backup.
+    /// A backup that cannot be removed stays, and the next round tries again.
     pub(crate) fn remove_oldest(&self, keep: usize, just_made: &Path) {
         let files = self.numbered("").unwrap_or_default();
         for (_, file) in
@@ -68,8 +69,8 @@ impl BackupFolder {
         }
     }
 
-    /// Removes what killed attempts left. A file that another process is still writing is locked
-    /// and stays.
+    /// Removes the remains of killed attempts. A file that another process is still writing is
+    /// locked and stays.
     pub(crate) fn remove_abandoned(&self) {
         for target in self.own_files(atomic_file::SUFFIX).unwrap_or_default() {
             let file = with_suffix(&target, atomic_file::SUFFIX);
@@ -103,7 +104,7 @@ impl BackupFolder {
         let own = |entry: std::fs::DirEntry| {
             let name = entry.file_name();
             let name = name.to_str()?.strip_suffix(added)?;
-            // Not through a link: what it leads to is not of this schedule.
+            // A symbolic link does not count, because its target is no backup of this schedule.
             let is_own = self.number_of(name).is_some()
                 && entry.file_type().is_ok_and(|kind| kind.is_file());
             is_own.then(|| self.path.join(name))

@@ -45,27 +45,28 @@ use crate::sqlite::progress::Watcher;
 use crate::sqlite::start::library;
 use crate::sqlite::{DatabaseError, WriteLock};
 
-/// What the copy is called between the moment of the restore and its end.
+/// The suffix of the copy between the moment of the restore and its end.
 const READY: &str = "-restore";
-/// How long the write lock is waited for: no process holds it for long, and a server is found by
-/// its locks.
+/// Longest wait for the write lock: no process holds it for long, and a server is detected by its
+/// locks.
 const WRITE_LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
-/// So often at most another file may have been given the name of the database while it was locked.
+/// Most times that another file may get the name of the database while the lock is being taken.
 const NAME_CHANGES_MAX: u32 = 10;
-/// Databases of one second that are kept side by side; more restores of one second are a loop.
+/// Most old databases with a time of the same second that are kept; more restores in a second can
+/// only be a loop.
 const KEPT_OF_A_SECOND_MAX: u32 = 100;
 
 /// A finished restore.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestoreReport {
-    /// What is in the database now.
+    /// The content of the database now.
     pub content: CheckReport,
-    /// Where the old database is; `None` when there was none.
+    /// The path of the old database; `None` when there was none.
     pub kept: Option<PathBuf>,
 }
 
-/// Puts the content of a backup in the place of a database. With `dry_run` everything is done
-/// except that.
+/// Puts the content of a backup in the place of a database. With `dry_run` everything but the
+/// replacement is done.
 ///
 /// Must be called before anything else in this process opens either file.
 ///
@@ -84,8 +85,8 @@ pub fn restore(
     refuse_own_files(database, file)?;
     refuse_unwritable(database)?;
     let unwritable = |source| DatabaseError::from_file(database, source);
-    // Before the hold, which makes the write lock: a backup that is not there leaves nothing beside
-    // the database.
+    // The backup is opened before the write lock is created, so that a missing backup leaves no
+    // file beside the database.
     let source = SourceFile::open(file)?;
     // An earlier restore that was killed comes first: its copy has the name that this one needs.
     let mut hold = Hold::take(database)?;
@@ -121,12 +122,12 @@ pub(crate) fn finish_interrupted(database: &Path) -> Result<(), DatabaseError> {
     if !with_suffix(database, READY).exists() {
         return Ok(());
     }
-    // The caller opens what has the name then, as any other process may.
+    // The caller then opens the file with this name, like any other process.
     Hold::take(database)?.finish_leftover(database).map(drop)
 }
 
-/// Gives the copy, if there is one, the name of the database; the old one is renamed. Tells where
-/// the old one is.
+/// Gives the copy, if there is one, the name of the database; the old one is renamed. Returns the
+/// path of the old one.
 fn finish(database: &Path, _hold: &Hold) -> IoResult<Option<PathBuf>> {
     let ready = with_suffix(database, READY);
     if !ready.exists() {
@@ -139,8 +140,8 @@ fn finish(database: &Path, _hold: &Hold) -> IoResult<Option<PathBuf>> {
         .collect();
     let mut kept = None;
     if let Some(last) = old.last() {
-        // The same name again when this was interrupted: companions were moved, and the database
-        // has not changed.
+        // After an interruption the name is the same again, because only companions were moved and
+        // the database has not changed.
         let base = free_name(database, &modified(&with_suffix(database, last)).map(stamp)?)?;
         for suffix in &old {
             rename_to_free(&with_suffix(database, suffix), &with_suffix(&base, suffix))?;
@@ -184,9 +185,9 @@ impl Hold {
         Ok(Self { _write_lock: write_lock, _file: lock_what_has_the_name(database)? })
     }
 
-    /// Finishes the restore of a process that was killed after the moment of the restore, and tells
-    /// whether there was one. Then another file has the name of the database, and this does not
-    /// hold it.
+    /// Finishes the restore of a process that was killed after the moment of the restore, and
+    /// returns whether there was one. If so, another file has the name of the database now, and
+    /// this value does not lock it.
     fn finish_leftover(&self, database: &Path) -> Result<bool, DatabaseError> {
         if !with_suffix(database, READY).exists() {
             return Ok(false);
@@ -201,11 +202,11 @@ impl Hold {
         Ok(true)
     }
 
-    /// Holds the file that has the name of the database now.
+    /// Locks the file that has the name of the database now.
     ///
     /// # Errors
     ///
-    /// Another process opened it in between. It is whole, and in use.
+    /// Another process opened the file in between. The file is complete, and in use.
     fn again(self, database: &Path) -> Result<Self, DatabaseError> {
         Ok(Self { _file: lock_what_has_the_name(database)?, ..self })
     }

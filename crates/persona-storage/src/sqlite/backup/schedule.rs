@@ -27,14 +27,14 @@ use crate::{NoObserver, Observer};
 /// again.
 const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
-/// What is wanted.
+/// The plan of scheduled backups.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BackupPlan {
     /// Time from the start of one backup to the start of the next.
     pub every: Duration,
     /// Backups that are kept; at least 1.
     pub keep: usize,
-    /// Where they are; made when it does not exist.
+    /// The folder of the backups; created if it does not exist.
     pub folder: PathBuf,
 }
 
@@ -45,7 +45,8 @@ fn make_folder(folder: &Path, database: &Path) -> IoResult<()> {
         return Ok(());
     }
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        // A file has its name. That it exists is no reason to replace it, as for other outputs.
+        // A file has the name of the folder. The error must not advise to replace it, as for other
+        // outputs.
         if error.kind() == ErrorKind::AlreadyExists {
             ErrorKind::NotADirectory.into()
         } else {
@@ -109,8 +110,8 @@ impl BackupSchedule {
     ///
     /// # Errors
     ///
-    /// As for [`crate::sqlite::back_up`]; then nothing was removed, and the next attempt is due a
-    /// minute later.
+    /// As for [`crate::sqlite::back_up`]; then no backup was removed, and the next attempt is due
+    /// after [`AFTER_FAILURE`].
     pub fn make(&mut self, watcher: &mut Watcher<'_>) -> Result<BackupReport, DatabaseError> {
         let began = Instant::now();
         let made_at = self.clock.now();

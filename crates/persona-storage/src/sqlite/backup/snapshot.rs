@@ -20,7 +20,7 @@ use crate::sqlite::tables::{meta, row};
 /// quick.
 const STEP_PAGES: i32 = 1024;
 
-/// How many rows a snapshot has.
+/// The numbers of rows of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Counts {
     personas: u64,
@@ -79,7 +79,7 @@ fn copy(
         let step = match backup.step(STEP_PAGES) {
             Ok(step) => step,
             Err(error) => {
-                // Its end notes with the copy what the system said.
+                // Dropping the backup stores the error of the system in the copy's connection.
                 drop(backup);
                 return Err(DatabaseError::from_connection(target, &copy, error));
             }
@@ -113,7 +113,7 @@ fn count(connection: &Connection) -> rusqlite::Result<Counts> {
     })
 }
 
-/// Gives a finished copy an epoch of its own: a user that puts it back by hand goes on from it with
+/// Gives a finished copy its own epoch, because a user may put the copy back by hand and go on with
 /// other changes.
 fn begin_life(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open_with_flags(
@@ -127,7 +127,7 @@ fn begin_life(path: &Path) -> rusqlite::Result<()> {
     connection.close().map_err(|(_, error)| error)
 }
 
-/// The copy of a file in WAL mode says that it is in WAL mode too.
+/// Switches a copy to a rollback mode; the copy of a file in WAL mode is in WAL mode too.
 pub(crate) fn to_rollback_mode(path: &Path) -> rusqlite::Result<()> {
     switch(path, "delete")
 }
@@ -144,6 +144,6 @@ fn switch(path: &Path, mode: &str) -> rusqlite::Result<()> {
     )?;
     let now = set_mode(&connection, mode)?;
     debug_assert_eq!(now, mode, "no other process has the file open");
-    // As the last connection it checkpoints the WAL and removes it.
+    // Closing the last connection checkpoints the WAL and removes it.
     connection.close().map_err(|(_, error)| error)
 }

@@ -22,12 +22,12 @@ pub(super) fn last_kept(connection: &Connection, row_id: i64) -> rusqlite::Resul
         .query_row([row_id], |found| found.get(0))
 }
 
-/// What is known when the next revision is looked at.
+/// The state of the comparison before the next revision.
 #[derive(Default)]
 struct Before {
     revision: u64,
     document: Option<Document>,
-    /// Where the revisions so far are.
+    /// The rows of the revisions so far.
     history: History,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn compare(
                 revisions::rows_between(connection, history, first, last.min(first + BATCH - 1))?
             }
             None if version < migrate::CHAINED_SINCE => rows_from(connection, row_id, first)?,
-            // That it cannot be read is reported with the persona.
+            // An unreadable row is reported with the persona.
             None => return Ok(()),
         };
         if rows.is_empty() {
@@ -109,7 +109,7 @@ fn rows_from(connection: &Connection, row_id: i64, first: u64) -> rusqlite::Resu
         .collect()
 }
 
-/// Adds what is wrong with one revision.
+/// Checks one revision, and adds its problems.
 fn inspect(
     found: &Row<'_>,
     sequence: i64,
@@ -146,8 +146,7 @@ fn inspect(
         faults.push("its base is not an earlier revision".into());
     }
     let at: Timestamp = row::time(found, 6)?;
-    // Everything that the metadata says follows from the columns, and the hash in it from the
-    // document.
+    // The metadata are recomputed: they follow from the columns, and their hash from the document.
     let mut as_it_was = Persona {
         id: persona.id,
         revision: row::revision(found, 0)?,
@@ -175,7 +174,7 @@ fn inspect(
     Ok(())
 }
 
-/// Adds what is wrong with the number of a revision and that of its parent.
+/// Checks the number of a revision and that of its parent.
 fn compare_place(
     found: &Row<'_>,
     before: &mut Before,
@@ -183,7 +182,8 @@ fn compare_place(
 ) -> rusqlite::Result<()> {
     let revision: i64 = found.get(0)?;
     let comes_next = before.revision + 1;
-    // A damaged index can lead back to where the walk was; without this it would never end.
+    // A damaged index can lead back to an earlier revision; without this limit the walk would never
+    // end.
     before.revision = revision
         .try_into()
         .ok()
@@ -198,7 +198,7 @@ fn compare_place(
     Ok(())
 }
 
-/// What is wrong with what a revision says of those before it, and with its line in the feed.
+/// The faults of a revision's links to earlier revisions, and of its line in the feed.
 fn faults_of_links(
     found: &Row<'_>,
     sequence: i64,

@@ -14,12 +14,12 @@ use crate::time::newest_of;
 /// Lines of one read transaction.
 const BATCH_LINES: usize = 1000;
 
-/// The feed as far as it was followed; about 50 bytes for each persona.
+/// The part of the feed that was read; about 50 bytes for each persona.
 #[derive(Default)]
 pub(super) struct Feed {
     sequence: u64,
     last: HashMap<PersonaId, Last>,
-    /// A part of it cannot be read, so it says nothing about any persona.
+    /// Whether a part of the feed cannot be read, so that it proves nothing about any persona.
     broken: bool,
 }
 
@@ -27,12 +27,12 @@ struct Last {
     revision: Revision,
     kind: ChangeKind,
     at: Timestamp,
-    /// Whether the persona that the lines are about was met.
+    /// Whether the persona of the lines was found.
     met: bool,
 }
 
 impl Feed {
-    /// Takes in the next lines, and tells whether there may be more.
+    /// Reads the next lines; returns whether there may be more.
     pub(super) fn follow(
         &mut self,
         connection: &Connection,
@@ -71,7 +71,7 @@ impl Feed {
             if let Some(fault) = fault_of(before, line.revision, line.kind) {
                 report.add(Some(line.persona), format!("change {} {fault}", line.sequence));
             }
-            // A persona that was met may have gone on since.
+            // A persona that was found may have further revisions since.
             let met = before.is_some_and(|last| last.met);
             self.last.insert(
                 line.persona,
@@ -81,12 +81,12 @@ impl Feed {
         Ok(lines.len() == BATCH_LINES)
     }
 
-    /// Stops following it.
+    /// Marks the feed as unreadable.
     pub(super) fn give_up(&mut self) {
         self.broken = true;
     }
 
-    /// How many lines were followed, as a sequence number.
+    /// The sequence number of the last line that was read.
     pub(super) fn sequence(&self) -> u64 {
         self.sequence
     }
@@ -123,8 +123,7 @@ impl Feed {
         }
     }
 
-    /// Reports the lines about personas that were never met; where rows could not be read, that
-    /// says nothing.
+    /// Reports lines about personas that were never found, unless rows could not be read.
     pub(super) fn finish(&self, report: &mut CheckReport) {
         if self.broken || !report.is_sound() {
             return;

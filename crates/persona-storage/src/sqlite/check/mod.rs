@@ -1,5 +1,5 @@
-//! Whether a file holds what was acknowledged: SQLite's own checks, and everything that this
-//! program promises of its rows.
+//! The check of a file: SQLite's own checks, and all invariants that this program keeps in its
+//! rows.
 //!
 //! What lives here: reading and comparing. What must not: any change of the file; damage is
 //! reported, never repaired.

@@ -12,13 +12,13 @@ use crate::sqlite::tables::history::History;
 use crate::sqlite::tables::personas::history_from;
 use crate::sqlite::tables::{checksum, row};
 
-/// The current row of a persona, and what is wrong with it.
+/// The current row of a persona, and its faults.
 pub(crate) struct Current {
     pub row_id: i64,
-    /// `None` when not even that can be read.
+    /// The identity; `None` when it cannot be read.
     pub id: Option<PersonaId>,
     pub faults: Vec<String>,
-    /// What its revisions are compared with; `None` when the row cannot be read.
+    /// The row with which revisions are compared; `None` when it cannot be read.
     pub(super) stored: Option<Stored>,
 }
 
@@ -27,8 +27,8 @@ pub(super) struct Stored {
     pub persona: Persona,
     pub metadata: String,
     pub document: String,
-    /// Where its revisions are; `None` in files of a version without that, and where the column
-    /// cannot be read.
+    /// The rows of its revisions; `None` in files of a version without the column, and if the
+    /// column cannot be read.
     pub history: Option<History>,
 }
 
@@ -57,7 +57,8 @@ pub(crate) fn next_after(
         .query_row([row_id], |found| inspect(found, checksums))
         .optional()?;
     match current {
-        // A damaged tree can lead back to where the walk was; without this it would never end.
+        // A damaged tree can lead back to an earlier row; without this check the walk would never
+        // end.
         Some(current) if current.row_id <= row_id => {
             Err(damage("the personas are not in the order of their rows".into()))
         }
@@ -93,7 +94,7 @@ fn inspect(found: &Row<'_>, checksums: bool) -> rusqlite::Result<Current> {
     Ok(current)
 }
 
-/// Reads a row into the model, and compares every column that is there for searching with the
+/// Reads a row into the model, and compares every column that exists for searching with the
 /// document.
 fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String> {
     let unreadable = |error: rusqlite::Error| format!("a column cannot be read: {error}");

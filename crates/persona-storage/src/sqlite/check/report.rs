@@ -9,31 +9,31 @@ use crate::sqlite::error::{is_damage, is_of_a_value};
 /// hundreds.
 const DESCRIBED_MAX: usize = 100;
 
-/// Something that is not as it must be.
+/// A problem that a check found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckProblem {
-    /// Which persona it is about, where it is about one.
+    /// The persona that has the problem, if it is about one.
     pub persona: Option<PersonaId>,
     /// What is wrong.
     pub what: String,
 }
 
-/// What a check looked at, and what it found.
+/// The report of a check.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CheckReport {
     /// Version of the schema.
     pub schema_version: u32,
-    /// Living personas.
+    /// Number of personas that are not deleted.
     pub personas: u64,
-    /// Deleted personas, which can be brought back.
+    /// Number of soft-deleted personas.
     pub deleted: u64,
     /// Revisions of all personas.
     pub revisions: u64,
     /// Lines of the feed.
     pub changes: u64,
-    /// The first problems.
+    /// The first problems, at most 100.
     pub problems: Vec<CheckProblem>,
-    /// All problems.
+    /// Number of all problems.
     pub problems_total: u64,
 }
 
@@ -55,8 +55,8 @@ impl CheckReport {
         }
     }
 
-    /// Takes an error for a finding when it is about the content of the file, and hands it back
-    /// when it is not.
+    /// Adds an error as a problem if it is about the content of the file; otherwise returns the
+    /// error.
     pub(super) fn add_damage(
         &mut self,
         persona: Option<PersonaId>,

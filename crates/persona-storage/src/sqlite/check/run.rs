@@ -18,7 +18,7 @@ use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::{self, meta, tokens};
 
-/// Personas between two words to the watcher: a few milliseconds.
+/// Personas between two calls of the watcher: a few milliseconds.
 const TELL_EVERY: u64 = 64;
 
 /// Checks a file of ours: of a running server, of a stopped one, or a backup.
@@ -46,7 +46,7 @@ pub(crate) fn check_alone(
     examine(path, &mut connection::open_alone(path)?, true, Scope::WithoutWords, watcher)
 }
 
-/// What is compared.
+/// The extent of a check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Scope {
     /// Everything but the words of the full-text indexes: of a copy, which has them as the original
@@ -77,7 +77,7 @@ pub(crate) fn examine(
     Ok(report)
 }
 
-/// A statement that finds what must not be between the rows of a file, one line for each fault.
+/// A statement that finds inconsistencies between rows, one row for each.
 struct Finding {
     /// The first version of the schema with these tables.
     since: u32,
@@ -90,7 +90,7 @@ const FINDINGS: [Finding; 3] = [
         sql: "SELECT 'row ' || coalesce(rowid, '') || ' of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there'
               FROM pragma_foreign_key_check",
     },
-    // The owner as documents say it, because earlier files have no column for it.
+    // The owner is read from the documents, because earlier files have no column for it.
     Finding {
         since: 1,
         sql: "SELECT 'the handle ' || handle || ' belongs to ' || count(*) || ' living personas'
@@ -127,11 +127,11 @@ impl Examination<'_, '_> {
         DatabaseError::Interrupted { path: self.path.into() }
     }
 
-    /// The rows of a table, about: numbers of rows that were removed count as well. 0 where that
-    /// cannot be told at once.
+    /// The approximate number of rows of a table; removed rows count too. 0 if it cannot be found
+    /// quickly.
     ///
-    /// A virtual table is not asked: an index of FTS5 keeps what was read of its structure, and its
-    /// integrity check takes what other processes have written since then for damage.
+    /// A virtual table is not queried: FTS5 would cache the structure of the index, and its
+    /// integrity check would then take later writes of other processes for damage.
     fn rows_of(&self, table: &str) -> u64 {
         let is_stored = "SELECT rootpage > 0 FROM sqlite_schema WHERE name = ?1";
         let is_stored = self.connection.query_row(is_stored, [table], |row| row.get(0));
@@ -142,7 +142,7 @@ impl Examination<'_, '_> {
         self.connection.query_row(&sql, [], |row| row.get(0)).map_or(0, i64::unsigned_abs)
     }
 
-    /// Takes an error for a finding, or fails with it.
+    /// Adds an error as a problem if it is damage, or fails with it.
     fn found<T>(&mut self, result: rusqlite::Result<T>) -> Result<Option<T>, DatabaseError> {
         match result {
             Ok(value) => Ok(Some(value)),
@@ -155,7 +155,7 @@ impl Examination<'_, '_> {
         }
     }
 
-    /// What SQLite knows of the structure, and whether the schema is the one that this version has.
+    /// Checks the structure with SQLite, and compares the schema with that of the version.
     ///
     /// The file of a server is looked at table by table, so that no snapshot is held longer than
     /// the largest one takes.
@@ -241,8 +241,8 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
-    /// What SQLite says of a table, or of everything. Meanwhile the watcher is told what `progress`
-    /// makes of the number of rows that SQLite has looked at.
+    /// Runs SQLite's integrity check on a table, or on everything. Meanwhile the watcher gets what
+    /// `progress` makes of the number of rows that SQLite has checked.
     fn integrity_of(
         &mut self,
         table: Option<&String>,
@@ -258,7 +258,8 @@ impl Examination<'_, '_> {
         })
     }
 
-    /// The feed first; then the personas, each in one snapshot with what the feed got meanwhile.
+    /// Checks the feed first, then the personas, each in one snapshot with the lines that the feed
+    /// got meanwhile.
     fn rows(&mut self, scope: Scope) -> Result<(), DatabaseError> {
         let mut feed = Feed::default();
         let mut words = None;
@@ -289,8 +290,7 @@ impl Examination<'_, '_> {
             match self.found(checked)? {
                 Some(Some(checked)) => row_id = checked,
                 Some(None) => break,
-                // A page that cannot be read holds several rows; what is behind it is looked at all
-                // the same.
+                // An unreadable page has several rows; the rows behind it are still checked.
                 None => match self.found(row_after(self.connection, row_id))?.flatten() {
                     Some(next) => row_id = next,
                     None => break,
@@ -305,7 +305,8 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
-    /// Takes in the next lines of the feed, and tells whether there may be more. Damage ends it.
+    /// Reads the next lines of the feed; returns whether there may be more. Damage ends the
+    /// reading.
     fn follow(&mut self, feed: &mut Feed) -> rusqlite::Result<bool> {
         feed.follow(self.connection, self.report).or_else(|error| {
             feed.give_up();
@@ -313,7 +314,7 @@ impl Examination<'_, '_> {
         })
     }
 
-    /// Checks the next persona and tells its row; `None` after the last one.
+    /// Checks the next persona and returns its row; `None` after the last one.
     fn persona_after(
         &mut self,
         row_id: i64,

@@ -17,12 +17,12 @@ use crate::sqlite::start::migrate;
 use crate::sqlite::{DatabaseError, Settings};
 
 /// A connection to a file that is only read. A file at rest is at rest again afterwards: a WAL and
-/// a `-shm` that were made for this connection go with it.
+/// a `-shm` that this connection created are removed with it.
 pub(crate) struct SourceFile {
     connection: Connection,
     /// Whether the file is in a rollback mode: then no server can be using it.
     pub alone: bool,
-    /// Whether there was no WAL before.
+    /// Whether there was no WAL before this connection.
     was_at_rest: bool,
 }
 

@@ -1,8 +1,8 @@
-//! How far SQLite is in a statement that looks at a whole table, and the way to end it early.
+//! Measures the progress of a statement that reads a whole table, and allows to end it early.
 //!
 //! `PRAGMA integrity_check` answers when it is done with a table, which can be nearly the whole
-//! file. Meanwhile SQLite calls a handler after every so many steps of its work, and another thread
-//! tells of them.
+//! file. Meanwhile SQLite calls a handler every [`STEPS_OF_A_CALL`] steps, and another thread
+//! reports them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,9 +18,10 @@ use rusqlite::Connection;
 /// Steps between two calls of the handler: a fraction of a millisecond.
 const STEPS_OF_A_CALL: i32 = 4_000;
 /// Steps that a row takes at least, in a table with two indexes; one of a table without takes
-/// fewer. More than most rows take, so that what is told runs behind the work and not ahead of it.
+/// fewer. This is more than most rows take, so that the reported progress is behind the work and
+/// not ahead of it.
 const STEPS_OF_A_ROW: u64 = 40;
-/// Pace at which it is told how far the statement is: as fast as a bar is drawn.
+/// Time between two reports of progress: as fast as a bar is drawn.
 const PACE: Duration = Duration::from_millis(100);
 
 /// Counts the steps of one connection.
@@ -43,8 +44,8 @@ impl Steps {
         Ok(steps)
     }
 
-    /// Does the work of a statement on this thread while another one tells about how many rows it
-    /// has looked at. A break ends the statement with an error.
+    /// Runs a statement on this thread while another thread reports about how many rows it has
+    /// read. A break ends the statement with an error.
     pub(super) fn told<T>(
         &self,
         tell: &mut (dyn FnMut(u64) -> ControlFlow<()> + Send),
@@ -85,7 +86,7 @@ mod tests {
 
     use super::Steps;
 
-    /// Counts without an end.
+    /// A query that never ends.
     const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
                            SELECT max(i) FROM n";
 

@@ -1,8 +1,8 @@
 //! The full-text indexes against the documents.
 //!
 //! The indexes have no texts that could be read back, only lists of places for each word. Every
-//! place is hashed, and the hashes of one row are added up; the words of the document make the same
-//! sum, in whatever order. The places are read word by word in short transactions, so that a
+//! place is hashed, and the hashes of one row are added up; the words of the document must give the
+//! same sum, in any order. The places are read word by word in short transactions, so that a
 //! running server is not disturbed. A persona that was written meanwhile proves nothing.
 
 use std::collections::{HashMap, HashSet};
@@ -15,7 +15,7 @@ use crate::sqlite::search;
 use crate::sqlite::start::migrate;
 use crate::sqlite::tables::feed;
 
-/// Places of one read transaction, and all others of the word that is read last: about a tenth of a
+/// Places of one read transaction, plus the remaining places of its last word: about a tenth of a
 /// second.
 const BATCH_PLACES: u64 = 200_000;
 /// Bytes of a word that FTS5 keeps (`fts5Int.h`, `FTS5_MAX_TOKEN_SIZE`).
@@ -30,7 +30,7 @@ pub(super) struct Words {
     sums: [HashMap<i64, u64>; 2],
     /// The personas with their text in parts.
     in_parts: HashSet<i64>,
-    /// What was written after this line of the feed may differ from what was read.
+    /// Personas that were written after this line of the feed may differ.
     sequence: u64,
 }
 
@@ -74,7 +74,7 @@ impl Words {
         Ok(Self { sums, in_parts: owners.into_values().collect(), sequence })
     }
 
-    /// What is wrong with the words of a persona.
+    /// The fault of the words of a persona, if there is one.
     pub(super) fn fault_of(
         &mut self,
         connection: &Connection,
@@ -103,14 +103,14 @@ impl Words {
         Ok((!was_written).then_some("the words that it is found by differ from the document"))
     }
 
-    /// How many rows of the indexes belong to no persona that was looked at.
+    /// Number of rows of the indexes that belong to no checked persona.
     pub(super) fn left(&self) -> usize {
         self.sums.iter().map(HashMap::len).sum()
     }
 }
 
-/// The rows of the index that are parts of texts, with the persona of each. Parts without one are
-/// no fault: a writer is on its way, or was killed.
+/// The rows of the index that are parts of texts, with the persona of each. Parts without a persona
+/// are no fault: their writer is not done yet, or was killed.
 fn owners(connection: &Connection) -> rusqlite::Result<HashMap<i64, i64>> {
     if migrate::version_of(connection)? < migrate::PARTS_SINCE {
         return Ok(HashMap::new());

@@ -1,8 +1,8 @@
 //! Whether this process may read a database or write to it, asked before anything is opened.
 //!
-//! SQLite opens a file that cannot be written for reading only, without a word, and the first write
-//! fails. So every command that is going to write asks the system first, by name (`access(2)`),
-//! which opens nothing.
+//! SQLite silently opens a file without write permission for reading only, and the first write
+//! fails. So every command that writes asks the system first, by name (`access(2)`), which opens
+//! nothing.
 
 use std::fmt::{Display, Formatter};
 use std::os::unix::fs::MetadataExt;
@@ -23,7 +23,7 @@ pub enum Obstacle {
     ReadOnlyMount,
     /// It has the attribute `i` or `a`: not even root may change it.
     Immutable,
-    /// Its permissions.
+    /// The permissions forbid it.
     Permissions {
         /// The user it belongs to.
         owner: u32,
@@ -31,7 +31,7 @@ pub enum Obstacle {
         mode: u32,
         /// The user that this process runs as.
         user: u32,
-        /// Whether it is a folder, in which files have to be made.
+        /// Whether it is a folder, in which files must be created.
         is_folder: bool,
     },
 }
@@ -52,7 +52,7 @@ impl Display for Obstacle {
 }
 
 impl Obstacle {
-    /// What to do about it.
+    /// What the user can do about it.
     pub(crate) fn cure(self, path: &Path) -> String {
         let shown = path.display();
         match self {
@@ -102,8 +102,7 @@ impl Obstacle {
 ///
 /// # Errors
 ///
-/// [`DatabaseError::NotReadable`], which names the first of them that is in the way and says what
-/// to do.
+/// [`DatabaseError::NotReadable`], which names the first unreadable one and has a hint.
 pub fn refuse_unreadable(database: &Path) -> Result<(), DatabaseError> {
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
     let files =
@@ -123,8 +122,7 @@ pub fn refuse_unreadable(database: &Path) -> Result<(), DatabaseError> {
 ///
 /// # Errors
 ///
-/// [`DatabaseError::NotWritable`], which names the first of them that is in the way and says what
-/// to do.
+/// [`DatabaseError::NotWritable`], which names the first unwritable one and has a hint.
 pub fn refuse_unwritable(database: &Path) -> Result<(), DatabaseError> {
     let write_lock = WriteLock::path(database);
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));

@@ -1,8 +1,8 @@
-//! A file that is made under another name and gets its own when it is complete.
+//! A file that is made under a temporary name and gets its final name when it is complete.
 //!
 //! So at every moment there is either no file of that name, or the old one, or the new one as a
-//! whole. The unfinished file is locked while a process works on it: what a killed attempt left
-//! behind is used again, and what a living one is making is not touched.
+//! whole. The unfinished file is locked while a process works on it: the remains of a killed
+//! attempt are reused, and the file of a running attempt is not touched.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ use crate::sqlite::files::paths::sync_folder_of;
 /// What is added to the name of the file until it is complete.
 pub(crate) const SUFFIX: &str = ".unfinished";
 
-/// A file in the making. Dropping it removes it.
+/// An unfinished file. Dropping the value removes the file.
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
     path: PathBuf,
@@ -37,7 +37,7 @@ impl AtomicFile {
         Ok(file)
     }
 
-    /// The same, with what an earlier attempt left in it.
+    /// Opens the unfinished file of an earlier attempt with its content, or a new one.
     pub(crate) fn resume(target: &Path, database: &Path) -> Result<Self> {
         Self::lock(target, |path| open_or_make(path, database))
     }
@@ -80,7 +80,7 @@ impl AtomicFile {
         Ok(Self { path, target: target.into(), file, finished: false })
     }
 
-    /// Empties it, and removes what SQLite left beside it. No process has it open.
+    /// Empties the file, and removes what SQLite left beside it. No process has it open.
     pub(crate) fn clear(&mut self) -> Result<()> {
         for suffix in COMPANIONS {
             match std::fs::remove_file(with_suffix(&self.path, suffix)) {
@@ -91,12 +91,12 @@ impl AtomicFile {
         self.file.set_len(0)
     }
 
-    /// From now on dropping it leaves it where it is, for a later attempt to go on.
+    /// From now on, dropping the value keeps the file, so that a later attempt can go on.
     pub(crate) fn keep(&mut self) {
         self.finished = true;
     }
 
-    /// Where it is until it is finished.
+    /// The temporary path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -106,8 +106,8 @@ impl AtomicFile {
         self.file.metadata().map(|metadata| metadata.len())
     }
 
-    /// Makes it survive a power cut and gives it its name. Fails when that name is taken, unless it
-    /// is to be replaced.
+    /// Syncs the file and gives it its final name. Fails when that name is taken, unless `replace`
+    /// is set.
     pub(crate) fn finish(mut self, replace: bool) -> Result<()> {
         self.file.sync_all()?;
         if replace {
@@ -134,7 +134,8 @@ impl Drop for AtomicFile {
 /// Renames a file, and fails when the new name is taken.
 pub(crate) fn rename_to_free(from: &Path, to: &Path) -> Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // The file system does not know this way of renaming; then what is left is to look first.
+        // The file system does not support this kind of rename, so the name is checked before an
+        // ordinary rename.
         Err(rustix::io::Errno::INVAL) if to.symlink_metadata().is_err() => {
             std::fs::rename(from, to)
         }

@@ -1,9 +1,9 @@
-//! Whether the files that are open are still the ones that lie at their paths.
+//! Checks that the open files are still the ones at their paths.
 //!
 //! A user may remove the WAL of a running server, or put another file in the place of the database.
-//! Processes that have the files open go on with the old ones and notice nothing; processes that
-//! open them later work with other ones, and what the others acknowledged is gone with the last of
-//! them. Processes with two write locks do not wait for each other in turn.
+//! Processes that have the files open go on with the old files and notice nothing; later processes
+//! open the new files, and writes to the old files are lost when the last process closes them.
+//! Processes with different files of the write lock do not exclude each other.
 
 use std::io::Result;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl FileWatch {
 
     /// The first file that was removed or replaced.
     pub(crate) fn lost(&self) -> Option<&Path> {
-        // A path that cannot be asked for says nothing about what lies there.
+        // A path that cannot be looked up proves nothing about its file.
         self.files
             .iter()
             .find(|(path, known)| FileId::of(path).is_ok_and(|now| now != *known))

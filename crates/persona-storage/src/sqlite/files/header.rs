@@ -58,9 +58,9 @@ impl Header {
     }
 }
 
-/// A process that holds a lock on a file, such as SQLite's on a database that is open. Only to be
-/// asked in a process that does not have the database open itself: closing the file would drop its
-/// locks.
+/// A process that holds a lock on a file, such as SQLite's on a database that is open. Must be
+/// called only in a process that does not have the database open, because closing the file drops
+/// the locks of the process.
 pub(crate) fn holder_of(file: &File) -> std::io::Result<Option<u32>> {
     let found = fcntl_getlk(file, &Flock::from(FlockType::WriteLock))?;
     Ok(found.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get().unsigned_abs()))

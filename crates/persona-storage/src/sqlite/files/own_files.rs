@@ -1,4 +1,4 @@
-//! Which files belong to a database, and by which name they are reached.
+//! The files that belong to a database, and the names by which they are reached.
 //!
 //! SQLite keeps `-wal`, `-shm` and this program keeps `-gate` beside the *name* of a database, so
 //! one file must be reached by one name only: [`real_path`] follows symbolic links once, where a
@@ -43,8 +43,8 @@ pub fn real_path(path: &Path) -> IoResult<PathBuf> {
     for _ in 0..LINKS_MAX {
         match std::fs::read_link(&path) {
             Ok(target) => path = folder_of(&path).join(target),
-            // EINVAL: it is no link. Whatever else is wrong with the path is told when it is
-            // opened.
+            // EINVAL means that the path is no link. Other faults of the path are reported when it
+            // is opened.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
             Err(_) => return Ok(path),
         }
@@ -92,9 +92,8 @@ pub fn second_name(path: &Path) -> IoResult<Option<SecondName>> {
     Ok((metadata.is_file() && is_mount_point).then_some(SecondName::MountPoint))
 }
 
-/// Refuses a database that is reached by more than one name: a process that comes by the other name
-/// would have another WAL and another write lock, and each would overwrite what the other
-/// acknowledged.
+/// Refuses a database that is reached by more than one name: a process that uses the other name
+/// would have another WAL and another write lock, and both would overwrite each other's writes.
 pub(crate) fn refuse_second_name(path: &Path) -> Result<(), DatabaseError> {
     match second_name(path).map_err(|source| DatabaseError::from_file(path, source))? {
         Some(name) => Err(DatabaseError::SecondName { path: path.into(), name }),
@@ -125,8 +124,8 @@ pub(crate) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), Datab
 }
 
 /// Refuses to write something else, such as an export or a log, over a database, a backup, or what
-/// belongs to either; by whatever name it is reached, and also where it is not the database that
-/// the program works with.
+/// belongs to either; whatever name reaches it, and even if it is not the database that the program
+/// works with.
 ///
 /// Must be called before this process opens any database.
 ///

@@ -1,4 +1,4 @@
-//! Files that are made beside a database belong to the user that the database belongs to.
+//! Gives files that are made beside a database to the owner of the database.
 //!
 //! A command that root runs beside a service would otherwise leave a write lock or a restored
 //! database that the service may not open. SQLite does the same for what it makes itself
@@ -18,8 +18,8 @@ use rustix::process::geteuid;
 
 use crate::sqlite::files::paths::folder_of;
 
-/// How often a file may vanish between two looks; another process makes and removes it in a loop
-/// then.
+/// How often a file may vanish between two looks; if it happens more often, another process creates
+/// and removes it in a loop.
 const LOOKS_MAX: u32 = 10;
 /// A file of this program is no symbolic link; in a folder of another user, one could lead
 /// anywhere.
@@ -51,15 +51,15 @@ impl Owner {
         }
     }
 
-    /// Gives a file that was just made to this owner. Only root can; for other users it is theirs,
-    /// and has the mode.
+    /// Gives a file that was just made to this owner. Only root can do that; for other users the
+    /// file stays theirs, with the mode.
     pub(crate) fn take(self, file: &File) -> Result<()> {
         file.set_permissions(Permissions::from_mode(self.mode))?;
         self.take_ownership(file);
         Ok(())
     }
 
-    /// The same for a folder, but the mode of the folder stays as it was made.
+    /// Gives a folder that was just made to this owner; its mode is not changed.
     pub(crate) fn take_ownership(self, made: impl AsFd) {
         if !geteuid().is_root() || self.user == 0 {
             return;
@@ -77,7 +77,7 @@ impl Owner {
 /// Opens a file for reading and writing; one that is made for it gets the owner that the database
 /// belongs to.
 pub(crate) fn open_or_make(path: &Path, database: &Path) -> Result<File> {
-    // Before the file is made, which may be the database itself.
+    // The owner is determined before the file is made, because the file may be the database itself.
     let owner = Owner::of(database)?;
     for _ in 0..LOOKS_MAX {
         match OpenOptions::new().read(true).write(true).create_new(true).mode(NEW_MODE).open(path) {

@@ -13,10 +13,10 @@ use crate::sqlite::system_error::explained;
 use crate::sqlite::write::commit::WriteConnection;
 use crate::{Checkpoint, Error, Observer};
 
-/// How long a writer with a long WAL waits for a copy that another process makes. One that takes
-/// longer has been stopped.
+/// How long a writer with a long WAL waits for a checkpoint of another process. A process that
+/// takes longer is stopped.
 const RELIEF_WAIT_MAX: Duration = Duration::from_secs(1);
-/// Pause between two looks whether it has ended.
+/// Pause between two checks whether that checkpoint has ended.
 const RELIEF_PAUSE: Duration = Duration::from_millis(2);
 
 /// Checkpoints the WAL where the last commit of a writer left it so long that the maintenance
@@ -25,7 +25,7 @@ const RELIEF_PAUSE: Duration = Duration::from_millis(2);
 ///
 /// # Errors
 ///
-/// As [`copy_back`]. What was committed before is not in doubt.
+/// As [`checkpoint`]. What was committed before is not in doubt.
 pub(crate) fn relieve(writer: &WriteConnection, observer: &dyn Observer) -> Result<(), Error> {
     if writer.wal_frames() < EMERGENCY_CHECKPOINT_PAGES {
         return Ok(());
@@ -52,11 +52,11 @@ pub(crate) fn checkpoint(
     observer: &dyn Observer,
     before: WalState,
 ) -> Result<WalState, Error> {
-    // Where another process is at it, it is being done.
+    // If another process makes a checkpoint now, none is needed here.
     Ok(try_checkpoint(connection, observer, before)?.unwrap_or(before))
 }
 
-/// As [`copy_back`]; `None` where another process is at it.
+/// As [`checkpoint`]; `None` if another process is making one.
 fn try_checkpoint(
     connection: &Connection,
     observer: &dyn Observer,

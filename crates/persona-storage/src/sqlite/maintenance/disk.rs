@@ -1,8 +1,8 @@
 //! Free space of the disk, and the reserve that writes leave alone.
 //!
-//! Below the reserve a write is refused before it begins, so that what must not fail for want of
-//! space does not: checkpoints, the WAL index, the log of the server itself. Reads
-//! go on. Nothing has to be done when there is room again.
+//! Below the reserve a write is refused before it begins, so that checkpoints, the WAL index and
+//! the log of the server itself do not fail for lack of space. Reads go on. When there is room
+//! again, writes succeed without any action.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -40,7 +40,7 @@ impl Space {
         self.free_bytes.is_some_and(|free| free < self.reserve_bytes)
     }
 
-    /// Why they are.
+    /// The error with which writes are refused.
     pub(crate) fn shortage(self) -> Error {
         let Self { free_bytes, reserve_bytes } = self;
         Error::Full(
@@ -63,8 +63,8 @@ impl Disk {
         }
     }
 
-    /// The space as it was at most a quarter of a second ago; as it was seen last while another
-    /// thread looks.
+    /// The space as it was at most a quarter of a second ago; the last result while another thread
+    /// looks.
     pub(crate) fn space(&self) -> Space {
         self.space_by(|folder| {
             rustix::fs::statvfs(folder)
@@ -73,7 +73,7 @@ impl Disk {
         })
     }
 
-    /// The same, with what looks for the free bytes of a folder's disk.
+    /// The same, with a function that finds the free bytes of a folder's disk.
     fn space_by(&self, look: impl FnOnce(&Path) -> Option<u64>) -> Space {
         let seen = *self.seen();
         if let Some((at, space)) = seen
@@ -92,7 +92,7 @@ impl Disk {
     }
 
     fn seen(&self) -> MutexGuard<'_, Option<(Instant, Space)>> {
-        // Nothing that is done while it is locked leaves it half done.
+        // A poisoned lock can be used: no code leaves the state inconsistent.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,7 +131,7 @@ mod tests {
             Some(looks.get())
         };
         assert_eq!(disk.space_by(look).free_bytes, Some(1));
-        // As if it had been seen just now, however slowly this runs.
+        // The time of the last look is moved, so that the test does not depend on its speed.
         disk.seen().as_mut().expect("seen").0 += LOOK_EVERY * 1000;
         assert_eq!(disk.space_by(look).free_bytes, Some(1), "it was looked at just now");
         disk.seen().as_mut().expect("seen").0 -= LOOK_EVERY * 1001;
@@ -146,7 +146,7 @@ mod tests {
         let before = Space { free_bytes: Some(1), reserve_bytes: 2 };
         *disk.seen() = Instant::now().checked_sub(2 * LOOK_EVERY).map(|at| (at, before));
         let looking = disk.looking.lock();
-        // Would wait for ever.
+        // Without the last result this would wait for ever.
         assert_eq!(disk.space(), before);
         drop(looking);
         assert_ne!(disk.space(), before);

@@ -30,11 +30,11 @@ use crate::sqlite::{DatabaseError, Settings, Space, search};
 use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Error, NoObserver, Observer};
 
-/// Above this many frames in the WAL it is checkpointed with the write lock held, so that it starts
-/// over: 32 MiB of pages. Half of what the WAL may ever be, because writers go on until the
+/// Above this many frames in the WAL it is checkpointed with the write lock held, so that it is
+/// reset: 32 MiB of pages. Half of what the WAL may ever be, because writers go on until the
 /// maintenance process has its turn at the write lock.
 const WAL_FRAMES_CEILING: u64 = 8 * 1024;
-// Once they were the same, and writers checkpointed the WAL inside their writes.
+// If both limits were equal, writers would make checkpoints in their own transactions.
 const _: () = assert!(
     connection::EMERGENCY_CHECKPOINT_PAGES * 2 > WAL_FRAMES_CEILING * 3,
     "no room for the maintenance process's turn"
@@ -59,8 +59,8 @@ const ORPHANS_EVERY: Duration = Duration::from_secs(1);
 const EXPIRED_BATCH_MAX: usize = 500;
 
 /// While no client writes, the search index is merged only while the WAL is shorter than this: 8
-/// MiB of pages. Merging fills the WAL as writers do, and an export that holds its beginning would
-/// be broken off for it (`export.rs`).
+/// MiB of pages. Merging fills the WAL as writers do, and an export that holds an old snapshot
+/// would be ended for that (`export.rs`).
 const MERGE_FRAMES_MAX: u64 = WAL_FRAMES_CEILING / 4;
 /// Steps of merging each search index in one tick, between which writers go through the write lock;
 /// the WAL is looked at after them, because each may have let a dozen transactions in.
@@ -78,7 +78,8 @@ pub struct Maintenance {
     pub(super) connection: Connection,
     pub(super) seen: WalState,
     grew_at: Instant,
-    /// Whether writes may have added to the search index since it was last found merged.
+    /// Whether the search index may have something to merge, because of writes since the last
+    /// merge.
     merge_is_due: bool,
     pub(super) reset_wal_from: Instant,
     round_at: Instant,
@@ -169,7 +170,7 @@ impl Maintenance {
         if let Ok(guard) = self.write_lock.lock() {
             std::mem::forget(guard);
         }
-        // A WAL that was replaced must not find anything to be replayed into the file beside it.
+        // The WAL is emptied, so that no part of it can be applied to a replaced database file.
         if let Err(error) = connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
             tracing::warn!(%error, "could not checkpoint the WAL");
         }
@@ -200,11 +201,11 @@ impl Maintenance {
             .map_err(from_driver)
     }
 
-    /// Does what is due and tells after how long to come again.
+    /// Does the maintenance that is due, and returns the time until the next call.
     ///
     /// # Errors
     ///
-    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and
+    /// The database failed; a later call may succeed, except after [`Error::Unsynced`] and
     /// [`Error::OutcomeUnknown`], after which every process must open the file again.
     pub fn tick(&mut self) -> Result<Duration, Error> {
         let result = self.look_after();
@@ -227,11 +228,12 @@ impl Maintenance {
             self.merge_is_due = true;
         }
         self.seen = wal;
-        // One that is wholly copied is reset with the next write, which may be under way.
+        // A WAL that is wholly copied is reset by the next write, which may be in progress.
         let is_full = wal.frames >= WAL_FRAMES_CEILING
             && wal.copied < wal.frames
             && Instant::now() >= self.reset_wal_from;
-        // Writers do not wait with their next pages until the index is merged.
+        // A full WAL is reset before the index is merged, because writers go on adding to it
+        // meanwhile.
         if self.merge_is_due && !is_full && (grew || wal.frames < MERGE_FRAMES_MAX) {
             self.merge_is_due = self.merge_search_index()?;
             // What merging itself has added does not count as writing.
@@ -264,7 +266,7 @@ impl Maintenance {
         })
     }
 
-    /// Tells how much of the disk is free, now and then.
+    /// Reports the free space of the disk to the observer, about once a second.
     fn tell_of_the_disk(&mut self) {
         let now = Instant::now();
         if now < self.disk_from {

@@ -1,5 +1,5 @@
-//! A slow, endless look at every persona, so that damage is reported before a client asks for what
-//! is damaged.
+//! A slow, endless check of all personas, so that damage is reported before a client reads the
+//! damaged persona.
 //!
 //! Readers find a damaged text by its checksum when they send it. What no client reads, and what
 //! readers cannot see, such as a column that a persona is found by, is found here: a few personas
@@ -23,7 +23,7 @@ const PERSONAS: usize = 32;
 /// Most damaged personas that are remembered, so that each is reported once and not in every round.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// Where the look is.
+/// The state of the scrub.
 pub(crate) struct Scrub {
     after: i64,
     due_at: Instant,
@@ -35,7 +35,7 @@ impl Scrub {
         Self { after: i64::MIN, due_at: Instant::now() + EVERY, reported: HashSet::new() }
     }
 
-    /// Looks at the next personas, when it is time.
+    /// Checks the next personas, if it is time.
     pub(crate) fn tick(&mut self, connection: &Connection, observer: &dyn Observer) {
         if Instant::now() < self.due_at {
             return;
@@ -60,7 +60,8 @@ impl Scrub {
                         row_after(connection, self.after).ok().flatten().unwrap_or(i64::MIN);
                     return;
                 }
-                // Busy or out of memory: nothing about the file, and the next look comes.
+                // Busy or out of memory: that says nothing about the file, and the next look will
+                // try again.
                 Err(_) => return,
             }
         }

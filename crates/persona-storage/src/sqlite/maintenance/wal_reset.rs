@@ -16,8 +16,8 @@ use crate::sqlite::write::checkpoint_throttle::with_throttled_writers;
 use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
 use crate::{Checkpoint, Error, Observer};
 
-/// So few frames left to copy, those of one transaction of thirty small changes, make no writer
-/// wait for long: a disk takes as many random pages in about 6 ms, and four times as many in 15.
+/// With this few frames left to copy (those of one transaction of thirty small changes), no writer
+/// waits long: a disk takes as many random pages in about 6 ms, and four times as many in 15.
 const FEW_FRAMES: u64 = 64;
 
 /// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
@@ -40,16 +40,17 @@ impl Maintenance {
         }
     }
 
-    /// Cuts the WAL to nothing, or lets the next writer begin at its start, while no writer is in.
-    /// A reader that is still on an old snapshot puts it off.
+    /// Truncates the WAL, or lets the next writer begin at its start, while no writer holds the
+    /// write lock. A reader on an old snapshot delays the reset.
     ///
-    /// It is checkpointed and synced as far as possible before, so that they do not wait for long.
+    /// The WAL is checkpointed and synced as far as possible before, so that writers do not wait
+    /// long.
     pub(super) fn reset_wal(&mut self, mode: CheckpointMode) -> Result<(), Error> {
         self.seen.copied = copy(&self.connection, &*self.observer, self.seen)?.copied;
         let _guard =
             close_in(&self.write_lock, &mut self.connection, &*self.observer, &mut self.seen)?;
         let began = Instant::now();
-        // A WAL that is cut has another header and the same content.
+        // Truncating the WAL changes the header but not the content.
         let following = self.writer.record().follow(&self.connection);
         let wal = match connection::checkpoint(&self.connection, mode) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
@@ -76,8 +77,8 @@ impl Maintenance {
     }
 }
 
-/// Checkpoints what can be copied, and has the disk take it: the checkpoint that resets the WAL
-/// then syncs what came after this, and nothing else.
+/// Makes a checkpoint beside writers, and syncs it: the checkpoint that resets the WAL then only
+/// needs to sync later changes.
 fn copy(
     connection: &Connection,
     observer: &dyn Observer,
@@ -112,7 +113,7 @@ fn close_in<'write_lock>(
             .map_err(no_write_lock)?;
         let wal = wal?;
         seen.copied = wal.copied;
-        // A reader on an old snapshot stays in the way of the next copy too.
+        // A reader on an old snapshot would block the next checkpoint too.
         if wal.copied < wal.frames && wal.copied <= before.copied {
             break;
         }

@@ -37,13 +37,13 @@ use crate::{CacheEvent, Error, Glance, HandleLook, HandleTarget, Labelled, Obser
 /// few milliseconds, dropping everything is cheaper.
 const LINES_MAX: usize = 2_000;
 /// How often one read tries to synchronise: while commits follow each other, the header can change
-/// in between. Then the row is read, as without a cache.
+/// in between. After that the row is read, as without a cache.
 const SYNCHRONISATIONS_MAX: usize = 3;
-/// A header that this program has not recorded is taken for that of another program after so long.
-/// A writer of this program records it within microseconds, unless the machine lets it wait.
+/// A header without a record counts as that of another program after this time. A writer of this
+/// program records it within microseconds, unless the machine lets it wait.
 const UNRECORDED_MAX: Duration = Duration::from_millis(100);
 
-/// Keeps answers, and knows which of them still hold.
+/// The cache of answers, which knows which of them are still valid.
 pub(super) struct ReadCache {
     record: CommitRecord,
     observer: Arc<dyn Observer>,
@@ -52,7 +52,7 @@ pub(super) struct ReadCache {
 
 struct State {
     answers: CachedAnswers,
-    /// What the answers were last synchronised with; `None` before the first time.
+    /// The header that the answers were last synchronised with; `None` before the first time.
     header: Option<Header>,
     /// The series of commits that made this header; `None` where another program made it.
     succession: Option<Succession>,
@@ -60,7 +60,7 @@ struct State {
     sequence: u64,
     /// Raised with each synchronisation.
     version: u64,
-    /// Since when the header has been another one that is not recorded.
+    /// Since when the header has changed to one without a record.
     unrecorded_since: Option<Instant>,
 }
 
@@ -93,14 +93,14 @@ struct Since {
 
 /// What a synchronisation does with the answers.
 enum Change {
-    /// Drops those of the personas that were changed.
+    /// Drops the answers of the personas that were changed.
     Drop(Vec<PersonaId>),
-    /// Drops all of them.
+    /// Drops all answers.
     Clear,
 }
 
 impl ReadCache {
-    /// A cache of so many bytes; none where they are 0.
+    /// Makes a cache of this many bytes; `None` for 0.
     pub(super) fn new(
         bytes_max: usize,
         record: CommitRecord,
@@ -117,7 +117,7 @@ impl ReadCache {
         (bytes_max > 0).then(|| Self { record, observer, state: Mutex::new(state) })
     }
 
-    /// The answer for a persona: one that is kept and holds, or what `read` finds.
+    /// The answer for a persona: a valid one from the cache, or the result of `read`.
     ///
     /// The connection is one that has read before and has no transaction open.
     pub(super) fn glance(
@@ -245,8 +245,8 @@ impl ReadCache {
         }
     }
 
-    /// Brings the cache up to what is committed now. `false` where that is not possible at this
-    /// moment; then the row has to be read, and is not kept.
+    /// Synchronises the cache with what is committed now. `false` if that is not possible now; then
+    /// the row must be read, and is not stored.
     fn synchronise(&self, connection: &Connection, since: Since) -> bool {
         let Some(header) = wal_index::header(connection) else { return false };
         let recorded = self.record.read().filter(|recorded| recorded.header == header);
@@ -261,7 +261,7 @@ impl ReadCache {
         } else {
             feed::newest(connection).map(|newest| (Change::Clear, newest)).map_err(from_driver)
         };
-        // What is wrong with the database, the read of the row tells.
+        // An error is ignored here, because the read of the row reports it.
         let Ok((change, sequence)) = changes else { return false };
         let header =
             fault_injection::header_after_changes(header, || wal_index::header(connection));

@@ -1,4 +1,4 @@
-//! Ready answers by identity, bounded by the bytes that they take up.
+//! Answers by identity, within a bound of bytes.
 //!
 //! Which answer makes room for another one is left to a library (S3-FIFO and CLOCK-PRO, as
 //! `quick_cache` does it): personas that are read once, as by a client that walks through all of
@@ -86,7 +86,7 @@ pub(super) struct CachedAnswers {
 }
 
 impl CachedAnswers {
-    /// Room for so many bytes.
+    /// Makes room for this many bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
         let entries = bytes_max / ENTRY_BYTES_USUAL;
         let for_answers = bytes_max - bytes_max / PARTS_OF_HINTS;

@@ -1,4 +1,4 @@
-//! What must hold of the rows of a list.
+//! The conditions on the rows of a list.
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
@@ -9,7 +9,7 @@ use crate::fault_injection;
 use crate::sqlite::search::Selected;
 use crate::sqlite::tables::feed;
 
-/// The second half says that the indexes of owners have the row.
+/// The second condition lets SQLite use the indexes of owners, which have only rows with an owner.
 const OF_OWNER: &str = "p.owner = ? AND p.owner <> ''";
 const OF_NONE: &str = "p.owner = ''";
 
@@ -17,7 +17,7 @@ fn text(owner: &str) -> Value {
     Value::Text(owner.to_owned())
 }
 
-/// What must hold of a row, with the values in the order of their question marks.
+/// Conditions on a row, with the values in the order of their question marks.
 #[derive(Clone, Default)]
 pub(super) struct Conditions {
     sql: Vec<String>,
@@ -25,8 +25,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Everything that a filter asks for but the owner; the indexes of words only tell which rows
-    /// count.
+    /// All conditions of a filter except the owner; the indexes of words only say which rows count.
     pub fn of(filter: &Filter, selected: Option<&Selected>) -> Self {
         let mut conditions = Self::default();
         match selected {
@@ -47,7 +46,7 @@ impl Conditions {
         );
     }
 
-    /// Everything that a filter asks for but the search and the owner.
+    /// Adds all conditions of a filter except the search and the owner.
     pub fn add_plain(&mut self, filter: &Filter) {
         if !filter.include_deleted {
             self.add("p.deleted_at IS NULL", []);

@@ -1,4 +1,4 @@
-//! The damage that reads and writes of one process met, each told to the observer once.
+//! The damage that reads and writes of one process found. Each is reported to the observer once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,10 +9,10 @@ use crate::{Error, Observer};
 /// once.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// What was met so far.
+/// The damage that was found so far.
 pub(in crate::sqlite) struct Damage {
     observer: Arc<dyn Observer>,
-    /// What was said of it, which names the persona.
+    /// The descriptions of the damage, which name the persona.
     met: Mutex<HashSet<String>>,
 }
 
@@ -21,7 +21,7 @@ impl Damage {
         Self { observer, met: Mutex::default() }
     }
 
-    /// Tells the observer when this error is damage that was not met before.
+    /// Reports an error to the observer if it is damage that was not reported before.
     pub(in crate::sqlite) fn note(&self, error: &Error) {
         let Error::Damaged(report) = error else { return };
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,12 +15,12 @@ use crate::sqlite::system_error::told;
 use crate::sqlite::tables::{labels, row};
 use crate::{Error, Export, ExportRequest, Exported, Representation};
 
-/// A client that takes nothing for this long loses the export.
+/// A client that reads nothing for this long loses the export.
 const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Least rate, in bytes a second, of a client that is waited for; what comes from the server's own
 /// pace does not count. A slower one would keep its permit from others for hours.
 const CLIENT_RATE_MIN: u64 = 64 * 1024;
-/// For so long, in sum, a client is waited for whatever its rate.
+/// How long in sum the export waits for a client, whatever its rate.
 const CLIENT_GRACE: Duration = Duration::from_secs(10);
 
 /// Starts an export on a thread of its own, with a connection of its own.
@@ -45,7 +45,7 @@ pub(crate) async fn start(readers: &Readers, request: ExportRequest) -> Result<E
 enum Ended {
     /// The client has gone.
     Left,
-    /// It failed, and the client has to know.
+    /// The export failed, and the client must get the error.
     Failed(Error),
 }
 
@@ -61,7 +61,7 @@ fn run(
     };
     let (leases, lease) = (held.leases().clone(), held.lease().clone());
     outlet.on_left(move || leases.end(&lease, Reason::Left));
-    // A request that has gone meanwhile has dropped the other end of the queue too.
+    // If the request was dropped meanwhile, the other end of the queue was dropped too.
     let _ = opened.send(Ok(()));
     let mut client = Pace { outlet, waited: Duration::ZERO };
     let end = match send_all(&connection, request, &mut client, &held) {
@@ -72,8 +72,8 @@ fn run(
         Ok(()) => Some(Ok(())),
         Err(Ended::Left) => None,
     };
-    // All of it is given back before the end is told: after that the caller may begin another, or
-    // close the file.
+    // Everything is released before the end is reported, because the caller may then begin another
+    // export or close the file.
     drop(held);
     drop(connection);
     permit.leave();
@@ -82,7 +82,7 @@ fn run(
     }
 }
 
-/// A statement, with the owners that it is about as its parameters.
+/// A statement, with the owners as its parameters.
 struct Query {
     sql: String,
     owners: Vec<String>,
@@ -175,7 +175,7 @@ fn in_history(
     Ok(Representation { body: line.into(), ..answer.clone() })
 }
 
-/// The queue, and how the client keeps up.
+/// The queue, and the pace of the client.
 struct Pace {
     outlet: Outlet,
     /// How long the client was waited for, in sum.

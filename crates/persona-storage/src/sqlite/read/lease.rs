@@ -1,9 +1,9 @@
-//! Leases: which long reads are under way, until when, and how they are ended.
+//! Leases of long reads: which reads are running, until when, and how they are ended.
 //!
 //! A lease is held by the work that reads, and not by the request that asked for it, because a
 //! request can be dropped while its work goes on. Each holds a snapshot, and the oldest one keeps
-//! the WAL from being reset. One thread oversees all leases: it ends those that are out of time and
-//! those that are in the way of writers.
+//! the WAL from being reset. One thread oversees all leases: it ends reads that are out of time and
+//! reads that block writers.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -75,7 +75,7 @@ pub(in crate::sqlite) struct Lease {
     limit: Option<Duration>,
     /// Bytes of the WAL when it began, or less where it was reset meanwhile.
     wal_bytes_before: AtomicU64,
-    /// For how long its client was waited for, in sum, in microseconds.
+    /// How long the read waited for its client, in sum, in microseconds.
     waited_micros: AtomicU64,
     reason: OnceLock<Reason>,
     interrupt: InterruptHandle,
@@ -163,7 +163,8 @@ impl Leases {
         self.wal.close();
     }
 
-    /// Told while the state is locked, so that what is told last is what holds.
+    /// The observer is called while the state is locked, so that its last report is the current
+    /// state.
     fn tell(&self, state: &State) {
         self.observer.oldest_read(state.leases.first().map(|lease| lease.began));
     }
@@ -179,7 +180,7 @@ impl Leases {
                 state = self.woken.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             state.overseer = Overseer::Awake;
-            // Most reads have ended before this is over.
+            // Most reads end within this time.
             state = self
                 .woken
                 .wait_timeout(state, LOOK_EVERY)
@@ -201,7 +202,7 @@ impl Leases {
 }
 
 impl Lease {
-    /// Why it has to end; the same again where that was decided before.
+    /// The reason why the read must end; once decided, it stays.
     fn verdict(&self, now: Instant, wal_bytes: u64) -> Option<Reason> {
         if let Some(reason) = self.reason() {
             return Some(reason);
@@ -218,8 +219,8 @@ impl Lease {
         (wal_bytes > allowed && wal_bytes - before > WAL_GROWTH_MIN).then_some(Reason::InTheWay)
     }
 
-    /// Interrupts the statement that runs. What runs between two statements is met by the
-    /// overseer's next round, which comes as long as the lease is held.
+    /// Interrupts the statement that runs. Between two statements there is nothing to interrupt;
+    /// the overseer repeats this in each round as long as the lease is held.
     ///
     /// Called only while the lease is known to be held, so that no other read on the same
     /// connection is met.
@@ -254,7 +255,7 @@ impl Held {
             .store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// What became of the read: where it was ended, why, instead of how it noticed that.
+    /// The result of the read; if it was ended, the error is the reason, not the interrupt.
     pub(in crate::sqlite) fn judge<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         result.map_err(|error| match self.reason() {
             Some(Reason::TimedOut) => {

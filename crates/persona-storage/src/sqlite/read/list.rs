@@ -79,7 +79,7 @@ fn by_column(
         };
         let id = Value::Blob(after.id.as_bytes().to_vec());
         if newest_first && !request.sort.descending {
-            // Two directions are no comparison of rows.
+            // Key and identity have different directions, so rows cannot be compared as tuples.
             conditions.add(
                 &format!("({key} > ? OR ({key} = ? AND p.id < ?))"),
                 [value.clone(), value, id],
@@ -110,7 +110,7 @@ fn by_nearness(
         .after
         .as_ref()
         .and_then(|cursor| Some((Rank::from_number(cursor.key.parse().ok()?)?, cursor.id)));
-    // Where a clock was wrong once they are not, and then all that is found has to be sorted.
+    // Rows are not in order of creation if a clock was wrong once; then all results must be sorted.
     let is_ordered = meta::has_ordered_rows(connection)?;
     let own = own_rows(connection, &request.filter)?;
     for nearness in Nearness::ALL {
@@ -133,8 +133,8 @@ fn by_nearness(
     Ok(())
 }
 
-/// The rows of the owners that a list is bounded to, from the newest down; `None` where it is not,
-/// and where they have too many.
+/// The rows of the owners that a list is bounded to, from the newest down; `None` if it is not
+/// bounded, or if the owners have too many rows.
 fn own_rows(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<Vec<i64>>> {
     let Some(owners) = filter.reach.owners(filter.owned.as_ref()) else { return Ok(None) };
     let owners = serde_json::to_string(&owners).expect("a list of texts is JSON");
@@ -148,7 +148,7 @@ fn own_rows(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option
     Ok(Some(rows).filter(|rows| rows.len() <= OWN_ROWS_MAX))
 }
 
-/// What of one nearness is read into a page.
+/// The walk over the results of one nearness.
 struct Walk<'a> {
     connection: &'a Connection,
     request: &'a ListRequest,

@@ -7,7 +7,7 @@
 //! so that it never holds up a short one, and is a lease: it has a limit and is ended when it is
 //! over, when its client has gone, or when it is in the way of writers (ADR 0027).
 //!
-//! - `cache.rs`: the answers that are kept, and how it is known that they hold (ADR 0054);
+//! - `cache.rs`: the cache of answers, and the proof that they are valid (ADR 0054);
 //!   `cached_answers.rs`: how many of them.
 //! - `token_cache.rs`: the tokens that were seen lately.
 //! - `follow.rs`: the next events of the feed, as soon as they are committed.
@@ -74,8 +74,7 @@ pub(super) struct Readers {
     /// Large documents: they last too long for a thread that serves, and far shorter than lists,
     /// which they do not wait for.
     large: Pool,
-    /// What a server says of itself has a thread of its own: it must come also when all others are
-    /// busy.
+    /// The status has its own thread, because it must be answered even when all others are busy.
     status: Pool,
     exports: Arc<Semaphore>,
     damage: Arc<Damage>,
@@ -139,7 +138,7 @@ impl Readers {
             .inspect_err(|error| self.damage.note(error))
     }
 
-    /// What there is of a persona without a large document, from the cache where it holds.
+    /// A persona without a large document, from the cache if valid.
     pub(super) fn glance(&self, id: PersonaId) -> Result<Glance, Error> {
         let select =
             |connection: &Connection| personas::glance(connection, id).map_err(from_driver);

@@ -27,11 +27,11 @@ const WAITING_MAX: usize = 64;
 pub(in crate::sqlite) const TURN_WAIT_MAX: Duration = Duration::from_secs(15);
 /// A thread that has had nothing to do for this long ends, and gives its connection's memory back.
 const IDLE_MAX: Duration = Duration::from_mins(1);
-/// How long after its limit a read is waited for that cannot be interrupted; its client is answered
-/// then, and it keeps its thread.
+/// How long after its limit the pool waits for a read that cannot be interrupted. After that its
+/// client gets an error, and the read keeps its thread.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
 
-/// What a pool is like.
+/// The settings of a pool.
 pub(crate) struct PoolSettings {
     pub name: &'static str,
     pub threads_max: usize,
@@ -43,7 +43,7 @@ pub(crate) struct PoolSettings {
 
 /// Opens a connection for a thread.
 type Open = Box<dyn Fn() -> Result<Connection, Error> + Send + Sync>;
-/// A read, with what it is told: a connection and its lease, or why there is none.
+/// A read; it gets a connection and its lease, or the reason why there is none.
 type Job = Box<dyn FnOnce(Result<(&Connection, Held), Error>) + Send>;
 
 pub(crate) struct Pool {
@@ -58,8 +58,8 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes a thread that has nothing to do.
     work: Condvar,
-    /// Wakes those that wait for the WAL. Not the same: a word about new work must reach a thread
-    /// that can do it.
+    /// Wakes threads that wait for the WAL. It is separate, because the signal for new work must
+    /// reach a thread that can do it.
     wal: Condvar,
 }
 
@@ -149,7 +149,7 @@ impl Pool {
         if state.idle < state.waiting.len() && state.threads < shared.shape.threads_max {
             match self.start_thread() {
                 Ok(()) => state.threads += 1,
-                // Those that there are will come to it.
+                // The existing threads will do the work.
                 Err(_) if state.threads > 0 => {}
                 Err(error) => {
                     state.waiting.pop_back();
@@ -186,7 +186,7 @@ impl Drop for Pool {
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // A thread that panicked has told of it.
+            // A panic of the thread was already reported.
             let _ = thread.join();
         }
     }
@@ -223,8 +223,8 @@ impl Shared {
                     return None;
                 }
             } else {
-                // Not locked meanwhile: a look reads the file, and the thread that asks for a read
-                // serves other requests too.
+                // The lock is released meanwhile, because a look reads the file, and serving
+                // threads must not wait for that.
                 drop(state);
                 let limit = self.limit_now();
                 state = self.state();
@@ -236,7 +236,7 @@ impl Shared {
                         .0;
                     continue;
                 };
-                // It may be gone.
+                // The ticket may be withdrawn meanwhile.
                 if let Some(ticket) = state.waiting.pop_front() {
                     return Some((ticket, limit));
                 }
@@ -271,7 +271,7 @@ impl Shared {
         };
         match self.leases.begin(&connection, Some(limit)) {
             Err(error) => job(Err(error)),
-            // Withdrawn in this very moment.
+            // The read was withdrawn at this moment.
             Ok(held) if begun.send(Arc::clone(held.lease())).is_err() => {}
             Ok(held) => catch_unwind(AssertUnwindSafe(|| job(Ok((&connection, held))))).ok()?,
         }

@@ -15,7 +15,7 @@ use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::wal_index::{self, Header};
 use crate::{Error, TokenHash, TokenLook};
 
-/// See the module.
+/// The cache of tokens of one process.
 #[derive(Default)]
 pub(super) struct TokenCache(Mutex<State>);
 
@@ -51,7 +51,7 @@ impl State {
 }
 
 impl TokenCache {
-    /// The look that is kept and holds, or what `read` finds.
+    /// A valid look from the cache, or the result of `read`.
     ///
     /// The connection has no transaction open.
     pub(super) fn look(

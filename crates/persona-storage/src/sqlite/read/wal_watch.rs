@@ -1,4 +1,4 @@
-//! How long the WAL is, for the reads that may keep it from being reset.
+//! Watches the size of the WAL, for reads that could keep it from being reset.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use crate::NoObserver;
 use crate::sqlite::connection::{self, Purpose, WalState};
 use crate::sqlite::{DatabaseError, Settings};
 
-/// Pace at which the WAL is looked at: a fast disk takes a megabyte in this time.
+/// Time between two looks at the WAL: a fast disk writes a megabyte in this time.
 pub(in crate::sqlite) const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// From this size of the WAL on no long read begins until it was reset, for which there must
-/// be no reader. Below where the maintenance process resets it (`maintenance/process.rs`),
-/// so that most reads have ended by themselves when it does.
+/// At this size of the WAL no long read begins until the WAL was reset, because a reset needs a
+/// moment without readers. Below where the maintenance process resets it
+/// (`maintenance/process.rs`), so that most reads have ended by themselves when it does.
 const WAL_BYTES_FULL: u64 = 24 * 1024 * 1024;
 /// A WAL that has been full for so long although no long read holds it is held by another program.
 const HELD_AFTER: Duration = Duration::from_secs(5);
@@ -43,9 +43,9 @@ struct Seen {
     connection: Option<Connection>,
     at: Option<Instant>,
     wal: WalState,
-    /// Whether it was the same at the look before, so that no process writes.
+    /// Whether the WAL did not change since the previous look, so that no process is writing.
     is_quiet: bool,
-    /// Since when it has been full without having was reset.
+    /// Since when the WAL has been full without a reset.
     full_since: Option<Instant>,
     is_closed: bool,
 }
@@ -66,7 +66,7 @@ impl WalWatch {
         if !seen.is_closed && seen.at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
             let now = Instant::now();
             seen.at = Some(now);
-            // One that cannot be opened or looked at tells nothing; the next look may.
+            // A failed look changes nothing; the next look may succeed.
             if let Ok(Some(wal)) = self.look_now(&mut seen.connection) {
                 seen.is_quiet = seen.wal == wal;
                 // A shorter one was reset since the look before.
@@ -97,7 +97,7 @@ impl WalWatch {
     /// How long a long read may take that begins now; `None` while none may, because the WAL is
     /// full and has to be reset first.
     ///
-    /// All processes of a machine come to the same at the same time, without asking each other.
+    /// All processes of a machine come to the same result at the same time without communication.
     pub(crate) fn limit_of_reads(&self) -> Option<Duration> {
         let (seen, limit) = (self.see(), self.settings.read_timeout);
         let Some(full_since) = seen.full_since else { return Some(limit) };

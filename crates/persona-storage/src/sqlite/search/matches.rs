@@ -1,4 +1,4 @@
-//! What a search finds, from the newest row down.
+//! The rows that a search finds, from the newest down.
 //!
 //! A term is found where one of the two indexes has it, so a search asks for the rows that are in
 //! the union of every wanted term and in the union of no unwanted one. The unions are walked side
@@ -19,12 +19,12 @@ struct Union<'c> {
     texts: Option<Texts<'c>>,
 }
 
-/// The rows with one term in their texts.
+/// The rows that have one term in their texts.
 struct Texts<'c> {
     whole: Stream<'c>,
     /// The rows with their text in parts, in falling order; few personas are so large.
     in_parts: Vec<i64>,
-    /// What of them lies behind.
+    /// The index of the next row in `in_parts`.
     at: usize,
 }
 
@@ -128,7 +128,7 @@ impl<'c> Matches<'c> {
         Ok(None)
     }
 
-    /// Those of the next ones that are among these rows, which are in falling order.
+    /// The next rows that are among these, which are in falling order.
     pub(in super::super) fn among(&mut self, rows: &[i64]) -> rusqlite::Result<Vec<i64>> {
         let (mut found, mut rows) = (Vec::new(), rows.iter().copied().peekable());
         while let Some(row) = rows.peek() {
@@ -140,7 +140,7 @@ impl<'c> Matches<'c> {
         Ok(found)
     }
 
-    /// At most so many of the next ones.
+    /// At most this many of the next rows.
     pub(in super::super) fn take(&mut self, most: usize) -> rusqlite::Result<Vec<i64>> {
         let mut rows = Vec::new();
         while rows.len() < most

@@ -55,7 +55,7 @@ fn with_overlap(words: &str, end: usize) -> usize {
     blanks.nth(OVERLAP_WORDS).unwrap_or(words.len())
 }
 
-/// Writes one part and tells its number. Without an owner no search finds it.
+/// Writes one part and returns its row. No search finds a part that belongs to no persona.
 pub(in crate::sqlite) fn put_part(
     connection: &Connection,
     owner: Option<i64>,
@@ -69,7 +69,7 @@ pub(in crate::sqlite) fn put_part(
     Ok(part)
 }
 
-/// Makes parts those of a persona, and tells whether all of them were still there.
+/// Makes parts those of a persona, and returns whether all of them still existed.
 pub(super) fn claim(connection: &Connection, row_id: i64, parts: &[i64]) -> rusqlite::Result<bool> {
     let mut statement = connection
         .prepare_cached("UPDATE text_parts SET persona = ?1 WHERE part = ?2 AND persona IS NULL")?;

@@ -31,13 +31,13 @@ use crate::sqlite::write::queue::LIGHT_BYTES_MAX;
 /// which are about as many. Writers wait for one step at a time.
 const MERGE_PAGES: i64 = 32;
 
-/// What the rows of one persona in the indexes have to become.
+/// The new state of one persona's rows in the indexes.
 #[derive(Debug)]
 pub(in super::super) struct Entry {
     row_id: i64,
-    /// Has the new words.
+    /// The document with the new words.
     document: Document,
-    /// Has the words that are in the indexes; `None` for a new persona.
+    /// The document with the words that are in the indexes now; `None` for a new persona.
     before: Option<Document>,
     in_texts: bool,
     in_titles: bool,
@@ -54,7 +54,7 @@ pub(in super::super) struct WrittenParts {
 }
 
 impl Entry {
-    /// What a revision makes of the indexes; `None` where it changed no word of them.
+    /// The change of the indexes for a revision; `None` where it changed no word of them.
     pub(in super::super) fn of(
         row_id: i64,
         revised: &Revised,
@@ -82,7 +82,7 @@ impl Entry {
 
     /// The same, with parts that were written before.
     pub(in super::super) fn with_parts(mut self, written: Option<WrittenParts>) -> Self {
-        // What was worked out before may not be what the document came to behind the lock.
+        // The parts are used only if the document is the one that was worked out before the lock.
         let fits =
             |written: &WrittenParts| written.document.text_words() == self.document.text_words();
         self.parts = written.filter(fits);
@@ -124,7 +124,7 @@ impl Entries {
         self.0.insert(entry.row_id, entry);
     }
 
-    /// Writes all of it: the last thing before the commit.
+    /// Writes all entries, as the last step before the commit.
     pub(in super::super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         if fault_injection::leaves_out_words() {
             return Ok(());
@@ -221,16 +221,16 @@ pub(in super::super) fn replace_title(
     put_title(connection, row_id, new)
 }
 
-/// Fills the tags of every persona: what SQL cannot say of the migration to version 6.
+/// Fills the tags of every persona: the part of the migration to version 6 that SQL cannot express.
 pub(in super::super) fn fill_tags(connection: &Connection) -> rusqlite::Result<()> {
     for_each_document(connection, |row_id, document| {
         personas::insert_tags(connection, row_id, document)
     })
 }
 
-/// Fills the empty indexes with the words of every persona: what SQL cannot say of the migration to
-/// version 7. Only the newest migration of the indexes has to fill them, because each older one is
-/// followed by it.
+/// Fills the empty indexes with the words of every persona: the part of the migration to version 7
+/// that SQL cannot express. Only the newest migration of the indexes has to fill them, because each
+/// older one is followed by it.
 pub(in super::super) fn fill_indexes(connection: &Connection) -> rusqlite::Result<()> {
     for_each_document(connection, |row_id, document| {
         // Version 7 has no parts, and no other writer waits for the migration.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 
 use persona_model::Term;
 
-/// A statement costs as much as reading so many rows.
+/// The cost of a statement, in rows that could be read instead.
 const STATEMENT_ROWS: usize = 64;
 /// Rows of a chunk.
 const CHUNK_ROWS_MIN: usize = 32;
@@ -20,7 +20,7 @@ const CHUNK_ROWS_MAX: usize = 4096;
 /// tables).
 const LISTED_PREFIX_CHARS: RangeInclusive<usize> = 2..=3;
 
-/// See the module.
+/// A stream of the rows that one expression finds.
 pub(super) struct Stream<'c> {
     connection: &'c Connection,
     sql: String,
@@ -30,9 +30,9 @@ pub(super) struct Stream<'c> {
     is_whole: bool,
     /// Row ids in falling order.
     chunk: Vec<i64>,
-    /// What of the chunk lies behind.
+    /// The index of the next row in the chunk.
     at: usize,
-    /// How many rows of the chunk were told.
+    /// How many rows of the chunk were returned.
     told: usize,
     chunk_rows: usize,
     /// Whether no row comes after the chunk.
@@ -40,7 +40,7 @@ pub(super) struct Stream<'c> {
 }
 
 impl<'c> Stream<'c> {
-    /// What has the term.
+    /// The rows that have a term.
     pub(super) fn of(connection: &'c Connection, index: &str, term: &Term) -> Self {
         Self::begin(connection, index, phrase(term), is_unlisted_prefix(term))
     }

@@ -1,4 +1,4 @@
-//! Old files into WAL mode, and the copy that is made before an old file is changed.
+//! Switches files to WAL mode, and copies a file before it is changed.
 //!
 //! Killable at any instruction: the copy is made under another name, checked, synced and renamed
 //! before the file itself is touched, and the switch is one change of two bytes that SQLite makes
@@ -81,7 +81,7 @@ pub(crate) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathB
     let target = with_suffix(path, &format!("-before-{change}"));
     let unwritable = |source| DatabaseError::from_file(&target, source);
     let unfinished = AtomicFile::create(&target, path).map_err(unwritable)?;
-    // A copy is as damaged as what it was made of, and that is the file that its owner knows.
+    // Damage in the copy is damage of the original, so the error names the original.
     let failed = |error| DatabaseError::from_driver(path, error);
     copy(path, unfinished.path(), wait).map_err(failed)?;
     to_rollback_mode(unfinished.path()).map_err(failed)?;
@@ -105,7 +105,7 @@ fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
         match backup.step(COPY_PAGES)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
-            // The lock was waited for already; its holder does not release it.
+            // The wait for the lock is over; its holder does not release it.
             _ => {
                 return Err(rusqlite::Error::SqliteFailure(
                     rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
@@ -116,7 +116,7 @@ fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
     }
 }
 
-/// What SQLite's full check says of a file; "ok" if nothing.
+/// The result of SQLite's full check of a file; "ok" for a sound file.
 fn integrity_of(path: &Path) -> rusqlite::Result<String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)?

@@ -20,7 +20,7 @@ use crate::sqlite::{DatabaseError, FileSystem, Settings, WriteLock};
 /// disk takes longer than everything else at a start.
 const COUNT_MAX: u64 = 100_000;
 
-/// What init found and did.
+/// The result of `initialise`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct InitReport {
     /// The file did not exist before, or was empty.
@@ -33,17 +33,17 @@ pub struct InitReport {
     pub migrated_from: Option<u32>,
     /// The schema version that it has now.
     pub schema_version: u32,
-    /// Its journal mode, read back from a second connection: always `wal`.
+    /// The journal mode, read back from a second connection: always `wal`.
     pub journal_mode: String,
     /// Name of the file system that it lies on.
     pub file_system: String,
-    /// Living personas; `None` where there are too many to be counted at a start.
+    /// Number of personas that are not deleted; `None` if there are too many to count at a start.
     pub personas: Option<u64>,
     /// Bytes of the database file.
     pub database_bytes: u64,
-    /// Access tokens that count now.
+    /// Number of access tokens that are valid now.
     pub tokens: u64,
-    /// Access tokens, ended ones too.
+    /// Number of access tokens, ended ones included.
     pub tokens_kept: u64,
 }
 
@@ -115,8 +115,8 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseE
     if let Some(header) = &header {
         migrate::check_owner(path, header)?;
         if (1..migrate::VERSION).contains(&header.user_version) {
-            // Programs of the old version go on with what they know, so they have to end first. One
-            // that starts just now finds the new version before it writes.
+            // Programs of the old version would go on with the old schema, so they must end first.
+            // A program that starts now finds the new version before it writes.
             refuse_while_in_use(path)?;
         }
     }
@@ -126,8 +126,8 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseE
         Some(header) if header.wal => {}
         Some(_) => {
             report.backup = Some(convert::back_up(path, "wal", settings.busy_timeout)?);
-            // Only copies are in another mode: this one was put back by hand, and what it was
-            // copied from went on.
+            // Only copies are in a rollback mode, so this file is a copy that was put back by hand,
+            // while its original went on. It gets a new epoch.
             let connection = open_unconfigured(path, settings.busy_timeout)?;
             meta::renew_epoch(&connection)
                 .map_err(|error| DatabaseError::from_driver(path, error))?;
@@ -142,7 +142,7 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseE
         report.backup = Some(convert::back_up(path, &change, settings.busy_timeout)?);
     }
     let migrated = migrate::migrate(&connection, path)?;
-    // A new file was in some mode and version too, for a moment; that is not worth a report.
+    // The temporary mode and version of a new file are not reported.
     if header.is_some() {
         report.converted_from = switched;
         report.migrated_from = migrated;
@@ -161,7 +161,7 @@ fn refuse_while_in_use(path: &Path) -> Result<(), DatabaseError> {
     }
 }
 
-/// Reads back, through a connection that had no part in it, what the file is now.
+/// Reads the state of the file back through a separate connection.
 fn measure(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseError> {
     let failed = |error| DatabaseError::from_driver(&settings.path, error);
     let connection = connection::open(settings, Purpose::Read, Arc::new(NoObserver))?;

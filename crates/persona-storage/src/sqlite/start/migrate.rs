@@ -14,7 +14,7 @@ use crate::sqlite::{DatabaseError, search};
 /// One step from a version to the next.
 struct Migration {
     sql: &'static str,
-    /// What SQL cannot say, in the same transaction.
+    /// A part of the step that SQL cannot express, in the same transaction.
     then: fn(&Connection) -> rusqlite::Result<()>,
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn claim(connection: &Connection) -> rusqlite::Result<()> {
 /// was another one.
 ///
 /// All steps are one transaction: a kill at any moment leaves the old version or the new one.
-/// Foreign keys are off on the connection from then on, so it is not to be used any more.
+/// Foreign keys are off on the connection from then on, so it must not be used any more.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Option<u32>, DatabaseError> {
     let failed = |error| DatabaseError::from_connection(path, connection, error);
     // A table that is made anew takes the place of one that others refer to; with foreign keys,

@@ -1,4 +1,4 @@
-//! Where the revisions of a persona are, without an index.
+//! Finds the rows of a persona's revisions without an index.
 //!
 //! The row of a revision has the number of its line in the feed. A persona keeps the rows of a few
 //! of its revisions: of the newest, of that with its lowest bit cleared, and so on (of revision 13
@@ -20,7 +20,8 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// What a row keeps about the revisions up to the newest; `None` where that cannot be right.
+    /// Reads the list that a row keeps about the revisions up to the newest; `None` if it is
+    /// invalid.
     pub(crate) fn read(newest: u64, bytes: &[u8]) -> Option<Self> {
         let (rows, rest) = bytes.as_chunks::<ROW_BYTES>();
         let rows: Vec<i64> = rows.iter().map(|row| i64::from_be_bytes(*row)).collect();
@@ -31,7 +32,7 @@ impl History {
         is_possible.then_some(Self { newest, rows })
     }
 
-    /// As a row keeps it.
+    /// The list in the form in which a row keeps it.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.rows.iter().flat_map(|row| row.to_be_bytes()).collect()
     }
@@ -43,7 +44,7 @@ impl History {
 
     /// Adds the next revision, which is in this row.
     pub(crate) fn add(&mut self, row: i64) {
-        // Counting on clears the bits at the end that are set, and sets the one before them.
+        // Adding one to the number clears the set bits at its end, and sets the bit before them.
         let cleared = self.newest.trailing_ones() as usize;
         self.rows.truncate(self.rows.len() - cleared);
         self.rows.push(row);
@@ -78,7 +79,7 @@ mod tests {
         i64::try_from(revision * 10).expect("a small number")
     }
 
-    /// What each revision up to the last keeps, at its own place, and what the persona keeps.
+    /// The lists that each revision up to the last keeps, and the list of the persona.
     fn histories(last: u64) -> (Vec<History>, History) {
         let mut history = History::default();
         let mut earlier = vec![History::default()];

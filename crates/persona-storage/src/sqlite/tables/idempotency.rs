@@ -145,10 +145,10 @@ pub(crate) fn is_full(connection: &Connection, max: u64) -> rusqlite::Result<boo
     Ok(kept.unsigned_abs() >= max)
 }
 
-/// What a transaction of the maintenance process did to the records.
+/// The result of removing expired records in one transaction.
 pub(crate) struct Removed {
     pub records: usize,
-    /// Whether as many rows were changed as may be, so that there can be more to do.
+    /// Whether the limit of rows was reached, so that there can be more to do.
     pub is_more: bool,
 }
 
@@ -156,8 +156,8 @@ pub(crate) struct Removed {
 /// enough.
 ///
 /// A record that is ahead of the count was made by a fast clock before the count began, or is of
-/// another database. It is set to the count: it would stay for long otherwise, and as the oldest
-/// row make [`is_full`] count all that were removed since.
+/// another database. It is set to the count; otherwise it would stay too long, and as the oldest
+/// row make [`is_full`] count removed rows.
 pub(crate) fn remove_expired(
     connection: &Connection,
     observed: &mut Observed,

@@ -1,4 +1,4 @@
-//! What is known of a database as a whole: its epoch, whether its rows are in order of creation,
+//! The facts about a database as a whole: its epoch, whether its rows are in order of creation,
 //! and, in the row `observed_us`, how much elapsed time maintenance processes have counted
 //! (`idempotency.rs`).
 //!
@@ -21,8 +21,8 @@ pub(crate) fn epoch(connection: &Connection) -> rusqlite::Result<String> {
         .query_row([], |found| found.get(0))
 }
 
-/// Begins another life, in the transaction that is open or in one of its own. Files of older
-/// versions have none to begin.
+/// Gives the file a new epoch, in the open transaction or in a new one. Files of older versions
+/// have no epoch.
 pub(crate) fn renew_epoch(connection: &Connection) -> rusqlite::Result<()> {
     if crate::sqlite::start::migrate::version_of(connection)? < EPOCH_SINCE {
         return Ok(());
@@ -48,7 +48,7 @@ pub(crate) fn has_ordered_rows(connection: &Connection) -> rusqlite::Result<bool
         .query_row([], |found| found.get(0))
 }
 
-/// What is wrong with the epoch of a file of version 5 or later.
+/// The fault of the epoch of a file of version 5 or later, if there is one.
 pub(crate) fn fault_of_epoch(connection: &Connection) -> rusqlite::Result<Option<&'static str>> {
     let is_epoch = |text: &String| {
         text.len() == EPOCH_DIGITS

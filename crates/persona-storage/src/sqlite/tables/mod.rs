@@ -2,7 +2,7 @@
 //!
 //! `row.rs` turns columns into values of the model, `checksum.rs` is the checksum of a row,
 //! `history.rs` says in which rows the revisions of a persona are, and `events.rs` reads lines of
-//! the feed with what followers are told besides.
+//! the feed with the further facts for followers.
 
 pub(super) mod checksum;
 pub(super) mod events;

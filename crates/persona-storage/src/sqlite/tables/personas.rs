@@ -18,14 +18,14 @@ pub(crate) use super::persona_counts::{count_deleted, count_living, count_living
 pub(crate) struct Stored {
     pub row_id: i64,
     pub persona: Persona,
-    /// What names this state.
+    /// The entity tag of this state.
     pub tag: EntityTag,
-    /// Where its revisions are.
+    /// The rows of its revisions.
     pub history: History,
 }
 
 impl Stored {
-    /// As the rules see it.
+    /// The persona in the form for `decide.rs`.
     pub(crate) fn current(&self) -> Current<'_> {
         Current { persona: &self.persona, tag: self.tag }
     }
@@ -53,7 +53,7 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// What there is of a persona without a large document: the whole cost of a GET.
+/// A persona without a large document; the whole cost of a GET.
 pub(crate) fn glance(connection: &Connection, id: PersonaId) -> rusqlite::Result<Glance> {
     connection
         .prepare_cached(
@@ -75,7 +75,7 @@ pub(crate) fn answer(
         .optional()
 }
 
-/// What names the current state of a persona.
+/// The entity tag of the current state of a persona.
 pub(crate) fn tag_of(
     connection: &Connection,
     id: PersonaId,
@@ -99,13 +99,13 @@ pub(crate) fn owner_of(connection: &Connection, id: PersonaId) -> rusqlite::Resu
         .optional()
 }
 
-/// What a writer finds.
+/// The persona that a writer finds.
 pub(crate) enum Found {
-    /// No such persona for the writer.
+    /// The persona does not exist for the writer.
     Nothing,
-    /// All of it.
+    /// The whole persona.
     Whole(Box<Stored>),
-    /// Its document has so many bytes, more than were asked for; nothing of it was read.
+    /// The document has this many bytes, more than the limit; nothing was read.
     Larger(usize),
 }
 
@@ -117,8 +117,8 @@ pub(crate) fn find(connection: &Connection, write: &Write) -> Result<Option<Stor
     }
 }
 
-/// The whole persona where its document has at most so many bytes. One that the write may not
-/// change is not there, however large it is.
+/// The whole persona where its document has at most so many bytes. A persona that the write may not
+/// change counts as missing, however large it is.
 pub(crate) fn find_up_to(
     connection: &Connection,
     write: &Write,
@@ -176,7 +176,7 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
     members().map_err(from_driver)
 }
 
-/// Where the revisions of a persona are.
+/// The rows of a persona's revisions.
 pub(crate) fn history(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<History>> {
     connection
         .prepare_cached("SELECT revision, history FROM personas WHERE id = ?1")?
@@ -184,7 +184,7 @@ pub(crate) fn history(connection: &Connection, id: PersonaId) -> rusqlite::Resul
         .optional()
 }
 
-/// Where the revisions of a persona are, by its columns `revision` and `history`.
+/// The rows of a persona's revisions, from its columns `revision` and `history`.
 pub(crate) fn history_from(
     found: &Row<'_>,
     revision: usize,
@@ -246,7 +246,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Adds a persona and tells the number of its row.
+/// Adds a persona and returns the number of its row.
 pub(crate) fn insert(
     connection: &Connection,
     persona: &Persona,

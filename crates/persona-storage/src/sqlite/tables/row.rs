@@ -68,8 +68,8 @@ pub(crate) fn glance(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Re
     }
 }
 
-/// A number as the database keeps it. What is larger than any that it holds is like its largest:
-/// nothing has it.
+/// A number in the type of the database. A number that is too large becomes the largest one, which
+/// no row has.
 pub(crate) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,5 @@
-//! Rows of `tokens`: what is kept of access tokens. Each row has a checksum, which is verified when
-//! the row is read: a damaged row lets no request in.
+//! Rows of `tokens`: access tokens. Each row has a checksum, which is verified when the row is
+//! read: a damaged row lets no request in.
 
 use persona_model::{Timestamp, UnknownWord};
 use rusqlite::types::Type;
@@ -47,7 +47,7 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Token>> {
     statement.query_map([], token)?.collect()
 }
 
-/// How many tokens count, by the clock of the system, and how many there are.
+/// The number of tokens that are valid by the clock of the system, and of all tokens.
 pub(crate) fn counts(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
     connection.query_row(
         "SELECT count(*) FILTER (WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > unixepoch() * 1000000)),
@@ -72,7 +72,7 @@ pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<To
     Ok(decision.into_token())
 }
 
-/// Keeps a token as it is, in place of the one with its identity.
+/// Stores a token, in place of the one with the same identity.
 pub(crate) fn put(connection: &Connection, token: &Token) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -111,7 +111,7 @@ pub(crate) fn remove_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM tokens", []).map(drop)
 }
 
-/// What is wrong with tokens, one line for each.
+/// The faults of tokens, one text for each.
 pub(crate) fn faults(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement =
         connection.prepare(&format!("SELECT {COLUMNS} FROM tokens ORDER BY row_id"))?;

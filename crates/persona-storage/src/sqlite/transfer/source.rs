@@ -31,11 +31,11 @@ const LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for writers of a file that no server uses.
 const WRITE_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// The file that a transfer reads.
 pub(crate) struct FileSource {
     file: File,
     is_live: bool,
-    /// None where no program can be writing: the file is a backup.
+    /// The write lock; `None` for a backup, to which no program writes.
     write_lock: Option<WriteLock>,
     /// In a write transaction of its own from the fence of a live transfer on: the write lock keeps
     /// writers in order, and the lock of the file keeps out those too that have another write lock,
@@ -46,7 +46,7 @@ pub(crate) struct FileSource {
 }
 
 impl FileSource {
-    /// Opens it. A file that a server uses is refused, unless the transfer is live.
+    /// Opens the source. A file that a server uses is refused, unless the transfer is live.
     pub(crate) fn open(path: &Path, is_live: bool) -> Result<Self, TransferError> {
         library::check_library()?;
         refuse_second_name(path)?;
@@ -148,7 +148,7 @@ impl Source for FileSource {
                 .lock_until(Instant::now() + WRITE_LOCK_WAIT_MAX)
                 .map_err(|source| self.locked(source))?
         };
-        // Held until it is let go of in `unfence`, or until this process ends.
+        // The guard is held until `unfence` drops it, or until this process ends.
         guard
             .map(std::mem::forget)
             .ok_or_else(|| DatabaseError::InUse { path: self.file.path.clone(), pid: None })?;
@@ -159,7 +159,7 @@ impl Source for FileSource {
     }
 
     fn unfence(&mut self) -> Result<(), TransferError> {
-        // Closing it ends its transaction, and so does the end of this process.
+        // Closing the connection ends its transaction, and so does the end of this process.
         self.fence = None;
         // The lock belongs to the opened file: another one stays without it.
         if self.write_lock.take().is_some() {

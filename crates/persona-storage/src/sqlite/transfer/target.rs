@@ -42,7 +42,7 @@ const BEGIN_COUNT: &str = "
     INSERT OR IGNORE INTO meta (key, value)
     SELECT 'observed_us', CAST(min(max(at), unixepoch() * 1000000) AS TEXT) FROM idempotency HAVING max(at) IS NOT NULL";
 
-/// See the module.
+/// The file that a transfer fills.
 pub(crate) struct FileTarget {
     path: PathBuf,
     start_over: bool,
@@ -59,7 +59,7 @@ struct Open {
 }
 
 impl FileTarget {
-    /// Looks at the name only.
+    /// Checks the name only, without opening a file.
     pub(crate) fn new(path: &Path, start_over: bool) -> Result<Self, TransferError> {
         library::check_library()?;
         if path.symlink_metadata().is_ok() {
@@ -132,7 +132,7 @@ fn open_unfinished(file: &AtomicFile) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// What the unfinished file says of itself; `None` where it has not begun.
+/// The state in the unfinished file; `None` if the transfer has not begun.
 fn state_of(connection: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
     let has = connection.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE name = 'move_state'",

@@ -1,4 +1,4 @@
-//! Work that has a transaction of its own: begun behind the write lock, committed, and judged.
+//! Runs work in a separate transaction: begun behind the write lock, committed, and judged.
 
 use std::ops::ControlFlow;
 
@@ -9,8 +9,8 @@ use super::writer_thread::check_schema;
 use crate::sqlite::error::from_driver;
 use crate::{Error, Loss};
 
-/// Does the work in a transaction, and tells what came of it. Where the work fails, nothing of it
-/// is kept. Breaks when nothing more may be written through this connection.
+/// Does the work in a transaction, and returns the result. If the work fails, nothing of it is
+/// kept. Breaks when nothing more may be written through this connection.
 pub(super) fn alone<T>(
     write_lock: &WriteLock,
     connection: &mut WriteConnection,

@@ -1,5 +1,5 @@
-//! One transaction of the writer: the request that waited longest and those behind it, each in a
-//! savepoint of its own.
+//! One shared transaction of the writer: the request that waited longest and requests behind it,
+//! each in its own savepoint.
 //!
 //! A request is refused alone only while its savepoint can be undone. Where that fails, or SQLite
 //! has rolled back the whole transaction, nothing of it is committed: otherwise a change would be
@@ -24,7 +24,7 @@ use crate::time::{Time, after, newest_of};
 use crate::weights::Weights;
 use crate::{Error, Observer, Write};
 
-/// Most requests of one transaction: bounds what a failed commit takes down with it.
+/// Most requests of one transaction: it bounds how many requests a failed commit affects.
 const BATCH_WRITES_MAX: usize = 256;
 /// No further request joins a transaction that is this old, so that other processes are not kept
 /// waiting. Long enough for the 32 that wait in each of two workers with 64 clients: a request that
@@ -41,18 +41,18 @@ pub(crate) struct Batch<'a> {
     pub keys_max: u64,
 }
 
-/// What a transaction holds before its commit.
+/// The content of a transaction before its commit.
 #[derive(Default)]
 pub(crate) struct Batched {
-    /// Its requests, with what each is answered once it is committed.
+    /// The requests, with the answer of each after the commit.
     pub applied: Vec<Applied>,
-    /// What the search indexes are to be given.
+    /// The entries for the search indexes.
     pub entries: Entries,
-    /// Why it must not be committed.
+    /// The error because of which the transaction must not be committed.
     pub ended: Option<Error>,
 }
 
-/// What became of one request: its own result, or the error that ends the whole transaction.
+/// The result of one request, or the error that ends the whole transaction.
 type Applying = Result<Result<Step, Error>, Error>;
 
 impl Batch<'_> {
@@ -66,7 +66,7 @@ impl Batch<'_> {
         let mut batched = Batched::default();
         let mut now = match feed::last_time_before(self.connection, newest_of(self.time.now())) {
             Ok(last) => last,
-            // After it, statements may already run outside of the transaction, each on its own.
+            // After this error, further statements could run outside of the transaction.
             Err(error) => {
                 let error = from_driver(explained(self.connection, error));
                 refuse(first, another(&error));
@@ -102,7 +102,7 @@ impl Batch<'_> {
             return;
         }
         self.observer.queued(queued_at.elapsed());
-        // Growing from change to change, except over stamps that a wrong clock made.
+        // Times grow from change to change, except over times that a wrong clock made.
         *now = after(*now, self.time.now());
         let bytes_max = if was_looked_at { usize::MAX } else { LIGHT_BYTES_MAX };
         let result = match self.in_savepoint(&write, foreseen, bytes_max, *now) {
@@ -153,7 +153,7 @@ impl Batch<'_> {
                 .unwrap_or(Error::Busy { what: "a transaction that was not rolled back" }));
         }
         match result {
-            // What could not be synced is not only this request's.
+            // A failed sync concerns all requests, not only this one.
             Err(error @ Error::Unsynced(_)) => return Err(error),
             Err(_) => run("ROLLBACK TO request")?,
             Ok(_) => 0,

@@ -17,8 +17,8 @@ use super::write_lock::{WriteGuard, WriteLock};
 /// throttle is one more writer that takes turns.
 const HOLD: Duration = Duration::from_millis(10);
 
-/// Does some work on a thread of its own while writers are slowed down. At the end only the caller
-/// holds the write lock.
+/// Does work on a separate thread while writers are slowed down. At the end only the caller holds
+/// the write lock.
 ///
 /// # Errors
 ///
@@ -33,8 +33,8 @@ pub(crate) fn with_throttled_writers<T: Send>(
     })
 }
 
-/// As [`with_throttled_writers`]. `hold` returns when the write lock is to be released, and tells
-/// whether the work is over.
+/// As [`with_throttled_writers`]. `hold` returns when the write lock must be released, with whether
+/// the work is over.
 fn throttle_in_holds<T: Send>(
     write_lock: &WriteLock,
     work: impl FnOnce() -> T + Send,

@@ -1,11 +1,11 @@
-//! Whether a request is applied or withdrawn: both sides may want to at the same moment, and one of
-//! them does.
+//! Decides whether a request is applied or withdrawn, when writer and request may want it at the
+//! same moment.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Decides once about a request, and keeps what was prepared for it: that goes with a withdrawal,
-/// and does not wait until the writer comes to the request.
+/// Decides once about a request, and holds the prepared result. A withdrawal drops that result at
+/// once, not only when the writer comes to the request.
 pub(crate) struct Claim<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
@@ -28,12 +28,13 @@ impl<T> Claim<T> {
         Self(Arc::new(Inner { is_taken: AtomicBool::new(false), prepared: Mutex::new(prepared) }))
     }
 
-    /// Takes the request in order to apply it, and tells what was prepared for it.
+    /// Claims the request in order to apply it; returns the prepared result.
     pub(crate) fn apply(&self) -> Result<Option<T>, Decided> {
         if self.is_first() { Ok(self.prepared()) } else { Err(Decided) }
     }
 
-    /// Takes the request in order to drop it, and tells whether the caller is the first to decide.
+    /// Claims the request in order to withdraw it; returns whether the caller was the first to
+    /// decide.
     pub(crate) fn withdraw(&self) -> bool {
         let is_first = self.is_first();
         if is_first {

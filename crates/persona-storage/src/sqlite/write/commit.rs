@@ -1,4 +1,4 @@
-//! Commits, and what became of each one: the only place that decides whether a transaction was
+//! Commits transactions and decides their outcome; no other place decides whether a transaction was
 //! kept.
 //!
 //! A commit has three results. SQLite writes the frames of a transaction to the WAL, the last one
@@ -32,11 +32,11 @@ pub(crate) struct WriteConnection {
     record: CommitRecord,
 }
 
-/// What SQLite itself says while it commits.
+/// The observations of SQLite's hooks during a commit.
 #[derive(Default)]
 struct Marks {
-    /// Everything before the frames of the transaction was done, the work of virtual tables
-    /// included.
+    /// Whether SQLite has begun to write frames, after all other work of the commit, including
+    /// virtual tables.
     frames_begun: AtomicBool,
     /// Frames in the WAL after the last commit.
     wal_frames: AtomicU64,
@@ -50,7 +50,7 @@ pub(crate) struct WriteTransaction<'a> {
     following: Following<'a>,
 }
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 #[derive(Debug)]
 pub(crate) enum Committed {
     /// It was kept.
@@ -90,8 +90,8 @@ impl WriteConnection {
             // Reads are not to end for want of space that only writes need.
             tracing::warn!(%error, "no room was taken ahead for the WAL index; a write that needs it can end in doubt");
         }
-        // SQLite drops the error of its own sync of the folder, without which a power cut takes the
-        // WAL away as a whole.
+        // SQLite ignores the error of its own sync of the folder, and without that sync a power cut
+        // can remove the whole WAL.
         paths::sync_folder_of(&settings.path)
             .map_err(|error| DatabaseError::from_file(&settings.path, error))?;
         let record = CommitRecord::open(&settings.path).map_err(|source| {
@@ -103,8 +103,8 @@ impl WriteConnection {
     /// Begins a transaction with the database's write lock.
     pub(crate) fn begin(&mut self) -> rusqlite::Result<WriteTransaction<'_>> {
         let Self { connection, marks, record } = self;
-        // Not the way that borrows the connection for itself: a failed commit is asked of it what
-        // the system said.
+        // This constructor does not borrow the connection mutably, because after a failed commit
+        // the connection is asked for the system's error.
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
             .map_err(|error| explained(connection, error))?;
         let following = record.follow(connection);
@@ -131,7 +131,7 @@ impl Deref for WriteConnection {
 }
 
 impl WriteTransaction<'_> {
-    /// Commits, and decides what became of it.
+    /// Commits, and decides the outcome.
     pub(crate) fn commit(self) -> Committed {
         self.marks.frames_begun.store(false, Ordering::Relaxed);
         let hidden = Hidden::before_a_commit(self.transaction.path());
@@ -155,7 +155,7 @@ impl WriteTransaction<'_> {
         if is_not_kept { Committed::NotKept(error) } else { Committed::Unknown(error) }
     }
 
-    /// Gives the transaction up. Where this fails, closing the connection still undoes it.
+    /// Rolls the transaction back. If this fails, closing the connection still undoes it.
     pub(crate) fn roll_back(self) -> rusqlite::Result<()> {
         // After some errors SQLite has done it already.
         if self.transaction.is_autocommit() { Ok(()) } else { self.transaction.rollback() }

@@ -23,8 +23,8 @@ use super::write_lock::WriteLock;
 use crate::sqlite::files::ownership::open_or_make;
 use crate::sqlite::wal_index::{self, Header};
 
-/// How a record begins: its format. Another version of the program that writes another format ends
-/// the succession, as any other program does.
+/// The first bytes of a record: its format. Another version of the program that writes another
+/// format ends the succession, as any other program does.
 const FORMAT: [u8; 4] = *b"PCR1";
 /// Where the parts of a record are: the format, the succession, the header, and the CRC-32 of what
 /// comes before it.
@@ -37,7 +37,7 @@ const RECORD_BYTES: usize = CHECKSUM_AT + size_of::<u32>();
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::sqlite) struct Succession(u64);
 
-/// What the record says.
+/// The content of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::sqlite) struct Recorded {
     /// The header that the newest commit of this program left.
@@ -62,7 +62,7 @@ impl CommitRecord {
         open_or_make(&WriteLock::path(database), database).map(|file| Self { file })
     }
 
-    /// What the record says; `None` where there is none, or only a part of one.
+    /// Reads the record; `None` if there is none, or only a part of one.
     pub(in crate::sqlite) fn read(&self) -> Option<Recorded> {
         let mut bytes = [0; RECORD_BYTES];
         self.file.read_exact_at(&mut bytes, 0).ok()?;
@@ -90,12 +90,12 @@ impl CommitRecord {
 pub(in crate::sqlite) struct Following<'a> {
     record: &'a CommitRecord,
     before: Option<Header>,
-    /// What the record said of the header before; `None` where another program made that one.
+    /// The series of the previous header; `None` if another program made that header.
     succession: Option<Succession>,
 }
 
 impl Following<'_> {
-    /// Records what this process made of the header: so many commits, one or none.
+    /// Records the new header, after `commits` commits of this process (one or none).
     ///
     /// The number of commits in the header proves that it is still that of this process, although
     /// the lock of the database has been released meanwhile. A header that is not proved is not

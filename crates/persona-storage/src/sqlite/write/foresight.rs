@@ -1,5 +1,5 @@
-//! What a write will come to, worked out before its turn: the write lock is then held for the
-//! statements only.
+//! Foresight: works out the result of a write before its turn, so that the write lock is held for
+//! the statements only.
 //!
 //! Reading, patching, checking, hashing and folding a document takes several times as long as
 //! writing it. All of that is done here against the state that a reader sees, on the side of the
@@ -35,13 +35,13 @@ use crate::sqlite::tables::personas::{self, Found, Stored};
 use crate::sqlite::tables::{idempotency, revisions};
 use crate::{AtomicBatch, Error, NoObserver, Operation, Write, fault_injection};
 
-/// The persona as it was seen outside of the lock, and what the write makes of it.
+/// The persona as it was seen outside of the lock, and the decision of the write.
 #[derive(Debug)]
 pub(crate) struct Foreseen {
-    /// As it was seen.
+    /// The persona as it was seen.
     pub before: Stored,
-    /// What the rules make of it, but for the time; `None` for an import, because its rules need
-    /// the time, and where reading failed.
+    /// The decision, without the time; `None` for an import, because its rules need the time, and
+    /// where reading failed.
     pub decision: Option<Result<Decision, Error>>,
 }
 
@@ -51,13 +51,13 @@ impl Foreseen {
         self.bytes() > LIGHT_BYTES_MAX
     }
 
-    /// Bytes of the larger one of what there is and what becomes of it, as far as they are known.
+    /// Bytes of the larger document, before or after the write, as far as known.
     fn bytes(&self) -> usize {
         let before = self.before.persona.document.text().len();
         self.document().map_or(0, |document| document.text().len()).max(before)
     }
 
-    /// The document that comes of it, if one does.
+    /// The document after the write, if there is a new one.
     fn document(&self) -> Option<&Document> {
         match &self.decision {
             Some(Ok(Decision::Change(revised))) => Some(&revised.persona.document),
@@ -69,19 +69,18 @@ impl Foreseen {
 /// The words of a large text, to be written before the document.
 #[derive(Debug)]
 pub(crate) struct Large {
-    /// Has the words.
+    /// The document with the words.
     pub document: Document,
     /// Its parts, in bytes of the words.
     pub parts: Vec<Range<usize>>,
 }
 
-/// What a write will come to; where it is heavy, with the guard that it keeps for as long as this
-/// is needed.
+/// The foreseen result of a write; with the guard if the write is heavy.
 #[derive(Debug)]
 pub(crate) struct Ahead {
     pub foreseen: Option<Foreseen>,
     pub large: Option<Large>,
-    /// What was written of it.
+    /// The parts that were written already.
     pub written: Option<WrittenParts>,
     pub guard: Option<HeavyWriteGuard>,
 }
@@ -93,7 +92,7 @@ impl Ahead {
         self.foreseen.as_ref().map_or(0, Foreseen::bytes)
     }
 
-    /// The documents that were made for it.
+    /// The documents that were made for the write.
     pub(crate) fn documents(&self) -> [Option<Document>; 2] {
         let before = self.foreseen.as_ref().map(|foreseen| &foreseen.before.persona.document);
         let after = self.foreseen.as_ref().and_then(Foreseen::document);
@@ -101,11 +100,10 @@ impl Ahead {
     }
 }
 
-/// What the items of an atomic batch will come to, with the guard that it keeps for as long as this
-/// is needed.
+/// The foreseen results of the items of an atomic batch, with the guard.
 #[derive(Debug)]
 pub(crate) struct AheadOfBatch {
-    /// Of each item, in their order.
+    /// The result of each item, in their order.
     pub foreseen: Vec<Option<Foreseen>>,
     pub guard: HeavyWriteGuard,
 }
@@ -117,20 +115,20 @@ impl AheadOfBatch {
     }
 }
 
-/// What is known of a write that looked light.
+/// The result of looking ahead for a write that seemed light.
 pub(crate) enum Looked {
-    /// It is light, with what it will come to where there is something to know.
+    /// The write is light; with its foreseen result, if there is one.
     Light(Option<Box<Ahead>>),
-    /// It changes a persona of so many bytes.
+    /// The write changes a persona of this many bytes.
     Heavy(usize),
 }
 
-/// Works writes out, heavy ones in turns of their clients.
+/// Works out the results of writes; for heavy writes, clients take turns.
 pub(crate) struct Foresight {
     settings: Settings,
     readers: Arc<Readers>,
     write_lock: HeavyWriteLock,
-    /// Opened with the first heavy write.
+    /// The connection, opened with the first heavy write.
     reader: Arc<Mutex<Option<Connection>>>,
 }
 
@@ -205,8 +203,8 @@ impl Foresight {
         .await
     }
 
-    /// Works on a thread for such work, with a connection where one can be had. The guard goes with
-    /// the work: that does not end when its request does.
+    /// Runs work on a blocking thread, with a connection if one can be opened. The work holds the
+    /// guard, because it goes on when its request is dropped.
     async fn with_reader<T: Send + 'static>(
         &self,
         guard: HeavyWriteGuard,
@@ -306,7 +304,7 @@ fn prepare(foreseen: &Foreseen) {
     }
 }
 
-/// Whether the same comes of the same state every time. A failure to read does not.
+/// Whether the result follows from the state alone. A failure to read does not.
 fn is_of_the_rules(decided: &Result<Decision, Error>) -> bool {
     let Err(error) = decided else { return true };
     matches!(

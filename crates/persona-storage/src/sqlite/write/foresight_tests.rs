@@ -1,5 +1,5 @@
-//! What is foreseen is what the rules say behind the lock, and counts for the state that was seen
-//! alone; and turns of heavy writes.
+//! Tests that a foreseen result equals the decision behind the lock and counts only for the state
+//! that was seen; and tests of the turns of heavy writes.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
@@ -74,7 +74,7 @@ async fn file() -> File {
     File { _folder: folder, settings, foresight }
 }
 
-/// What can be asked of the light persona at this state, with every way in which it can end.
+/// Operations on the light persona in this state, with every possible outcome.
 fn operations(tag: EntityTag) -> Vec<Operation> {
     let seen = || Precondition::OneOf(vec![tag]);
     let any = Precondition::Any;
@@ -110,7 +110,7 @@ fn operations(tag: EntityTag) -> Vec<Operation> {
     ]
 }
 
-/// What comes of a write in the present state, in words; nothing of it stays.
+/// The outcome of a write in the current state as text; the transaction is rolled back.
 fn outcome(connection: &mut WriteConnection, write: &Write, ahead: Option<Box<Ahead>>) -> String {
     let transaction = connection.begin().expect("nothing else writes");
     let foreseen = ahead.and_then(|ahead| ahead.foreseen);

@@ -34,7 +34,7 @@ const AT_ONCE: usize = 1;
 /// that needs longer than this is stopped.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// The lock of heavy writes, as one process knows it.
+/// The heavy write lock of one process.
 pub(crate) struct HeavyWriteLock {
     database: PathBuf,
     turns: Turns,
@@ -47,11 +47,11 @@ struct Shared {
     /// Whether a thread of this process is in the kernel's queue. There is one at most, so that a
     /// holder that never releases the lock costs one thread.
     is_waiting: AtomicBool,
-    /// Whether the log says already that the lock could not be had.
+    /// Whether the log has already reported that the lock could not be taken.
     was_told: AtomicBool,
 }
 
-/// The right to one heavy write, until this is dropped.
+/// The right to one heavy write, until the value is dropped.
 #[derive(Debug)]
 pub(crate) struct HeavyWriteGuard {
     /// The locked file; `None` when the write goes on without the lock. Released first, so that the

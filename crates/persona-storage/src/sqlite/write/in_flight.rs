@@ -1,8 +1,8 @@
-//! Which personas have a write on its way in this process: what another write of one of them would
-//! foresee would be void before its turn.
+//! Knows which personas have a write in progress in this process: a result foreseen for another
+//! write of them would be void before its turn.
 //!
-//! Only a hint for where the work is done. Whether what was foreseen counts is decided behind the
-//! lock.
+//! This is only a hint for where the work is done. The check behind the lock decides whether a
+//! foreseen result counts.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -21,14 +21,14 @@ use crate::{Error, Loss};
 /// A part that waits in the queue.
 pub(crate) struct Part {
     pub document: Document,
-    /// Which of the words of its texts.
+    /// The range of the part in the words of the texts.
     pub words: Range<usize>,
-    /// Told the number of the part.
+    /// Gets the number of the part.
     pub reply: oneshot::Sender<Result<i64, Error>>,
 }
 
 impl Part {
-    /// What it counts in the queue: it has a transaction of its own, as a heavy write has.
+    /// The size of a part in the queue. A part has its own transaction, like a heavy write.
     pub(super) fn size(&self) -> Size {
         let bytes = self.words.len();
         Size { bytes, cost: bytes.max(LIGHT_BYTES_MAX + 1) }
@@ -39,7 +39,7 @@ impl Part {
         let _ = self.reply.send(result);
     }
 
-    /// Writes it. Breaks when nothing more may be written through this connection.
+    /// Writes the part. Breaks when nothing more may be written through this connection.
     pub(super) fn serve(
         self,
         write_lock: &WriteLock,

@@ -10,7 +10,7 @@
 //! itself. When the queue is full, the newest write of the client that holds most is refused, so
 //! that one client cannot keep all others out.
 //!
-//! Nothing here knows SQLite. Start reading at [`Queue::push`] and [`Queue::next`].
+//! This file does not depend on SQLite. Start reading at [`Queue::push`] and [`Queue::next`].
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -25,22 +25,23 @@ pub(crate) const LIGHT_BYTES_MAX: usize = GLANCE_BYTES_MAX;
 pub(crate) const QUEUE_WRITES_MAX: usize = 1024;
 /// Most bytes of all writes that wait in one process: eight of the largest bodies.
 pub(crate) const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// What a write counts at least: the smallest one changes some pages too.
+/// Smallest cost of a write in bytes: even the smallest one changes some pages.
 const COST_MIN: usize = 4 * 1024;
-/// What a client may send in one turn, by kind: some light writes, or a part of a heavy one.
+/// The bytes that a client may send in one turn, by kind: some light writes, or a part of a heavy
+/// one.
 const LIGHT_TURN: usize = 16 * COST_MIN;
 const HEAVY_TURN: usize = 1024 * 1024;
 
 /// The client of a write; `None` for the command line.
 pub(crate) type Client = Option<IpAddr>;
 
-/// How large a write is.
+/// The size of a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Size {
-    /// Bytes that it holds while it waits.
+    /// Bytes of memory that the write takes while it waits.
     pub bytes: usize,
-    /// Bytes that it has to read or write behind the lock: a short patch of a large document costs
-    /// the document.
+    /// Bytes that the write must read or write behind the lock: a short patch of a large document
+    /// costs the document.
     pub cost: usize,
 }
 
@@ -50,18 +51,18 @@ impl Size {
         if self.cost > LIGHT_BYTES_MAX { Weight::Heavy } else { Weight::Light }
     }
 
-    /// What counts for fairness.
+    /// The bytes that count for fairness.
     fn share(self) -> usize {
         self.cost.max(COST_MIN)
     }
 }
 
-/// Whether a write shares its transaction.
+/// The weight of a write: whether it shares its transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Weight {
-    /// It shares a transaction with other light ones.
+    /// The write shares a transaction with other light writes.
     Light,
-    /// It has a transaction of its own.
+    /// The write has its own transaction.
     Heavy,
 }
 
@@ -74,14 +75,14 @@ pub(crate) enum Refused<T> {
     Closed(T),
 }
 
-/// The sender's side.
+/// The sending side of the queue.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
 }
 
-/// The taker's side, of which there is one. When it is dropped, the queue is closed and what waits
-/// is dropped.
+/// The receiving side, of which there is one. When it is dropped, the queue is closed and waiting
+/// items are dropped.
 pub(crate) struct Taker<T>(Arc<Queue<T>>);
 
 struct State<T> {
@@ -89,7 +90,7 @@ struct State<T> {
     heavy: Lanes<T>,
     count: usize,
     bytes: usize,
-    /// What the transaction before was of.
+    /// The weight of the previous transaction.
     last: Weight,
     closed: bool,
 }
@@ -142,7 +143,7 @@ impl<T> Queue<T> {
 impl<T> Taker<T> {
     /// Waits for the first item of the next transaction; `None` when the queue is closed and empty.
     ///
-    /// Where items of both kinds wait, the kind is the other one than before.
+    /// If items of both kinds wait, the kinds alternate.
     pub(crate) fn next(&self) -> Option<(Weight, T)> {
         let queue = &self.0;
         let mut state = queue.lock();
@@ -176,15 +177,15 @@ impl<T> Drop for Taker<T> {
         let dropped = (state.light.clear(), state.heavy.clear());
         (state.count, state.bytes) = (0, 0);
         drop(state);
-        // Outside of the lock: what an item does when it is dropped is its own affair.
+        // Items are dropped outside of the lock, because their destructors can do anything.
         drop(dropped);
     }
 }
 
-/// Whether there is room for an item.
+/// The result of making room for an item.
 enum Room<T> {
     Free,
-    /// This one had to go.
+    /// There is room, because this item was removed.
     MadeBy(T),
     None,
 }
@@ -235,7 +236,7 @@ impl<T> State<T> {
 
 /// Items of one kind, in a lane for each client.
 struct Lanes<T> {
-    /// What a client may send in one turn.
+    /// The bytes that a client may send in one turn.
     turn: usize,
     of: HashMap<Client, Lane<T>>,
     /// The order of the turns, the next client first; the same clients as in `of`.
@@ -245,9 +246,9 @@ struct Lanes<T> {
 /// What one client has in the queue; never empty.
 struct Lane<T> {
     items: VecDeque<(Size, T)>,
-    /// What may still be sent in this turn.
+    /// The bytes that may still be sent in this turn.
     credit: usize,
-    /// What all of its items cost.
+    /// The cost of all items of the lane.
     cost: usize,
 }
 

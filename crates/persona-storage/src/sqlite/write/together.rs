@@ -33,28 +33,28 @@ use crate::{AtomicBatch, Error, Loss, NotApplied, Observer, Written};
 /// takes. A batch that takes longer is given up, as a write is that did not get its turn.
 const TIME_MAX: Duration = Duration::from_secs(1);
 
-/// What a batch is told.
+/// The answer to a batch.
 pub(super) type ToldOfAll = Result<Vec<Written>, NotApplied>;
 
 /// A batch in the queue.
 pub(crate) struct Together {
-    /// Shared with the side of the request, which gives its memory back.
+    /// The batch, shared with the side of the request, which frees its memory.
     pub batch: Arc<AtomicBatch>,
     pub queued_at: Instant,
-    /// With what its items will come to.
+    /// The claim, with the foreseen results of the items.
     pub claim: Claim<Box<AheadOfBatch>>,
     pub waiting: Waiting,
     pub reply: oneshot::Sender<ToldOfAll>,
 }
 
 impl Together {
-    /// What it counts in the queue: it has a transaction of its own, as a heavy write has.
+    /// The size of a batch in the queue. A batch has its own transaction, like a heavy write.
     pub(super) fn size(batch: &AtomicBatch, ahead: &AheadOfBatch) -> Size {
         let bytes = batch.bytes();
         Size { bytes, cost: bytes.max(ahead.bytes()).max(LIGHT_BYTES_MAX + 1) }
     }
 
-    /// Tells it that nothing was applied, unless it was withdrawn.
+    /// Answers that nothing was applied, unless the batch was withdrawn.
     pub(super) fn refuse(self, error: Error) {
         if self.claim.withdraw() {
             // A request that no longer waits needs no answer.
@@ -93,7 +93,8 @@ impl Thread {
             return ControlFlow::Continue(());
         }
         self.observer.queued(queued_at.elapsed());
-        // The guard of a heavy write: the next may look at what is there only after the commit.
+        // The guard of the heavy write is held until the commit, because the next heavy write may
+        // look at the state only after that.
         let (mut foreseen, heavy) = match ahead {
             Some(ahead) => (ahead.foreseen, Some(ahead.guard)),
             None => (Vec::new(), None),
@@ -132,7 +133,7 @@ impl Thread {
         flow
     }
 
-    /// The answers to a batch of which every item repeats a request that was kept: that needs no
+    /// The answers to a batch in which every item repeats an earlier request. Such a batch needs no
     /// space, and "nothing was changed" would be wrong.
     fn replays(&self, batch: &AtomicBatch) -> Option<ToldOfAll> {
         let mut written = Vec::with_capacity(batch.writes().len());
@@ -146,7 +147,7 @@ impl Thread {
     }
 }
 
-/// Whether an error is about the item that met it. All others are told of the batch as a whole.
+/// Whether an error is about a single item. All other errors are about the batch as a whole.
 fn is_refusal(error: &Error) -> bool {
     matches!(
         error,
@@ -167,7 +168,7 @@ fn is_refusal(error: &Error) -> bool {
     )
 }
 
-/// What applies a batch behind the write lock.
+/// Applies a batch behind the write lock.
 struct Applying<'a> {
     connection: &'a mut WriteConnection,
     time: &'a Time,
@@ -199,7 +200,7 @@ impl Applying<'_> {
         let (written, entries) = match applied {
             Ok(applied) => applied,
             Err(NotApplied { place, error }) => {
-                // What ends the transaction is no refusal of an item.
+                // An error that ended the transaction is no refusal of an item.
                 let place = place.filter(|_| is_refusal(&error) && !transaction.is_autocommit());
                 let (told, flow) = Verdict::given_up(transaction, error).judge(Vec::new());
                 return (told.map_err(|error| NotApplied { place, error }), flow);
@@ -207,7 +208,7 @@ impl Applying<'_> {
         };
         let verdict = end(transaction, &entries, None);
         self.observer.committed(began.elapsed(), count);
-        // A repetition of what was kept before: "nothing was changed" would be wrong.
+        // For a repetition of an earlier request, "nothing was changed" would be wrong.
         let is_repetition = written.iter().any(|written| written.replayed);
         let (told, flow) = verdict.judge(written);
         let told = told.map_err(|error| if is_repetition { Error::OutcomeUnknown } else { error });

@@ -19,13 +19,14 @@ pub(super) struct TokenTask {
 }
 
 impl TokenTask {
-    /// What it counts in the queue: it has a transaction of its own, as a heavy write has.
+    /// The size of a change of a token in the queue. It has its own transaction, like a heavy
+    /// write.
     pub(super) fn size() -> Size {
         Size { bytes: size_of::<TokenChange>(), cost: LIGHT_BYTES_MAX + 1 }
     }
 
-    /// Whether it is done also where no write is, for want of space: what is left free has room for
-    /// it, and a token that has to end must end.
+    /// Whether the change is made even when writes are refused for lack of space: the reserve has
+    /// room for it, and a token that must end must end.
     pub(super) fn is_urgent(&self) -> bool {
         self.change.withdraws()
     }
@@ -35,7 +36,7 @@ impl TokenTask {
         let _ = self.reply.send(result);
     }
 
-    /// Does it. Breaks when nothing more may be written through this connection.
+    /// Makes the change. Breaks when nothing more may be written through this connection.
     pub(super) fn serve(
         self,
         write_lock: &WriteLock,

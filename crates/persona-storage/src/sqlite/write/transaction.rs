@@ -12,26 +12,26 @@ use crate::sqlite::tables::personas::{Found, Stored, Texts};
 use crate::sqlite::tables::{feed, handles, idempotency, personas, revisions};
 use crate::{Error, Outcome, Representation, Write, Written};
 
-/// What came of a request in the running transaction.
+/// The result of a request in the running transaction.
 pub(crate) enum Step {
-    /// It was applied.
+    /// The request was applied.
     Applied(Applied),
-    /// It was not: it changes a persona of so many bytes, and should be worked out outside of the
-    /// lock first.
+    /// The request was not applied: it changes a persona of this many bytes, and should be worked
+    /// out before the lock first.
     IsHeavy(usize),
 }
 
 /// A request that was applied.
 pub(crate) struct Applied {
     pub written: Written,
-    /// What the search indexes are to be given.
+    /// The entry for the search indexes.
     pub entry: Option<Entry>,
     /// Bytes of its document, before or after it, whichever is larger; 0 for a repetition.
     pub bytes: usize,
 }
 
-/// Applies one request, except for what the search indexes are to be given: the caller writes that
-/// for all requests of the transaction together. On an error the caller rolls back to where the
+/// Applies one request, except for its entry for the search indexes: the caller writes the entries
+/// of all requests of the transaction together. On an error the caller rolls back to where the
 /// request began.
 ///
 /// `bytes_max` are the most bytes of a document that may be read and worked on here.
@@ -92,10 +92,10 @@ pub(crate) fn apply(
 /// The current persona behind the lock.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 enum Seen {
-    /// The persona if there is one; where it is still the one that was seen before, with what was
-    /// decided of that.
+    /// The persona, if there is one; with the foreseen decision, if its state is still the one that
+    /// was seen.
     Whole(Option<Stored>, Option<Result<Decision, Error>>),
-    /// It has so many bytes, more than are to be read here.
+    /// The persona has this many bytes, more than may be read here.
     Larger(usize),
 }
 
@@ -137,7 +137,8 @@ fn keep(
         return Err(Error::HandleTaken { handle: handle.into(), holder });
     }
     let texts = Texts::of(persona);
-    // First, because the revision gets the number of the line, and the persona keeps that.
+    // The line of the feed comes first, because the revision gets its number, and the persona
+    // stores that.
     let (at, number) = (persona.updated_at, persona.revision);
     let sequence =
         feed::insert(connection, persona.id, number, revised.kind, at).map_err(from_driver)?;

@@ -1,4 +1,4 @@
-//! What the requests of a transaction are told when it ended.
+//! The answers to the requests of a transaction when it has ended.
 
 use std::ops::ControlFlow;
 
@@ -8,10 +8,10 @@ use super::writer_thread::Applied;
 use crate::sqlite::error::{another, from_driver, is_failed_sync};
 use crate::{Error, Loss};
 
-/// What is told to the requests of a transaction, and whether anything may follow it.
+/// The outcome for the requests of a transaction, and whether the connection may be used further.
 #[derive(Default)]
 pub(crate) struct Verdict {
-    /// Told to all of them; `None` when each has an answer of its own.
+    /// The error for all requests; `None` when each has its own answer.
     error: Option<Error>,
     loss: Option<Loss>,
 }
@@ -47,20 +47,20 @@ impl Verdict {
         Self { error: Some(error), loss }
     }
 
-    /// What came of a transaction with one value, and whether anything may follow it.
+    /// The outcome of a transaction with one value, and whether the connection may be used further.
     pub(crate) fn judge<T>(self, value: T) -> (Result<T, Error>, ControlFlow<Loss>) {
         let flow = self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break);
         (self.error.map_or(Ok(value), Err), flow)
     }
 
-    /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it
-    /// was decided in a state that never became true, and would tell of a revision that no reader
-    /// ever sees.
+    /// Answers all requests. If the transaction was not committed, refusals are replaced by the
+    /// error too: they were decided in a state that never became visible, and would name a revision
+    /// that no reader ever sees.
     pub(crate) fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
         for Applied { reply, result, guard } in applied {
             drop(guard);
-            // A repetition of a request that was kept before: the error tells only of what is
-            // beside it.
+            // A repetition of an earlier request keeps its answer, because the error concerns only
+            // the other requests.
             let is_repetition = result.as_ref().is_ok_and(|written| written.replayed);
             let untold = |error| if is_repetition { Error::OutcomeUnknown } else { another(error) };
             // A request that no longer waits needs no answer.

@@ -79,7 +79,7 @@ impl WriteLock {
     pub fn lock(&self) -> std::io::Result<WriteGuard<'_>> {
         let waiting = Instant::now();
         self.observer.write_lock_waiting();
-        // Dropped, and so released, when the write lock is there.
+        // The turnstile is released when the value is dropped, after the write lock was taken.
         let _next = self.turnstile.as_ref().and_then(Next::wait);
         lock(&self.file)?;
         let since = Instant::now();
@@ -89,7 +89,7 @@ impl WriteLock {
 
     /// Tries to lock until a deadline; `None` when the lock was held all the time.
     ///
-    /// Not fair: only for a process that comes before the first writer, such as init.
+    /// This is not fair, so it is only for a process without competing writers, such as init.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl<'a> Next<'a> {
 
 impl Drop for Next<'_> {
     fn drop(&mut self) {
-        // As with the write lock: if it failed, the kernel would release it with the process.
+        // An error is ignored, because the kernel releases the lock with the process.
         let _ = self.0.unlock();
     }
 }
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// The order in which the write lock is had by a writer that waits and by one that holds it,
+    /// The order in which two writers get the write lock: one waits, and the other holds the lock,
     /// releases it and wants it again at once.
     fn order(folder: &Path) -> Vec<&'static str> {
         let (first, second) = (of_server(folder), of_server(folder));

@@ -38,40 +38,41 @@ use crate::{
     TokenChange, Write, Written,
 };
 
-/// Takes requests and has them applied, in order of arrival.
+/// The entry point of writes: queues requests and waits for their results.
 pub(crate) struct Writer {
     queue: Arc<Queue<Task>>,
     weights: Arc<Weights>,
     foresight: Foresight,
     in_flight: InFlight,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
-    /// Why the thread gave up, if it did; its sender is gone when the thread is.
+    /// Why the thread gave up, if it did; the sender is dropped when the thread ends.
     gave_up: watch::Receiver<Option<Loss>>,
     observer: Arc<dyn Observer>,
 }
 
-/// What a request is told.
+/// The answer to a request.
 pub(crate) enum Told {
-    /// Its result.
+    /// The result of the request.
     Done(Result<Written, Error>),
-    /// Once: it is heavier than it looked and has to be worked out first; nothing was changed.
+    /// The request is heavier than it seemed and must be worked out first; nothing was changed.
+    /// Sent at most once.
     IsHeavy,
 }
 
 /// A request in the queue.
 pub(crate) struct Job {
-    /// Shared with the side of the request, which gives its memory back.
+    /// The write, shared with the side of the request, which frees its memory.
     pub write: Arc<Write>,
     pub queued_at: Instant,
     /// Whether it was worked out before, as far as it could be.
     pub was_looked_at: bool,
-    /// With what the write will come to, where that was worked out.
+    /// The claim, with the foreseen result of the write, if it was worked out.
     pub claim: Claim<Box<Ahead>>,
     pub waiting: Waiting,
     pub reply: oneshot::Sender<Told>,
 }
 
-/// What waits in the queue.
+/// An item of the queue.
 pub(super) enum Task {
     Request(Box<Job>),
     Together(Box<Together>),
@@ -80,7 +81,7 @@ pub(super) enum Task {
     Labels(Box<LabelTask>),
 }
 
-/// How large a write is, and what it will come to.
+/// The size of a write, and its foreseen result.
 struct Sized {
     size: Size,
     was_looked_at: bool,
@@ -134,7 +135,7 @@ impl Writer {
         let flight = self.in_flight.begin(write.operation.id());
         match self.apply(&write, self.look_ahead(&write, flight.is_alone)).await? {
             Told::Done(result) => return result,
-            // A short patch of a large persona that this process did not know.
+            // This happens for a short patch of a large persona of unknown size.
             Told::IsHeavy => {}
         }
         match self.apply(&write, self.look_ahead_of_heavy(&write, self.size_of(&write))).await? {
@@ -172,8 +173,8 @@ impl Writer {
     ) -> Result<Told, Error> {
         let waiting = Waiting::begin(&self.observer);
         let Sized { size, was_looked_at, ahead } = sized.await?;
-        // Kept until the answer is there: to give their memory back takes the writer longer than
-        // some of its statements.
+        // The documents are kept until the answer is there, because freeing their memory would take
+        // the writer thread longer than some statements.
         let _documents = ahead.as_ref().map(|ahead| ahead.documents());
         let (reply, answer) = oneshot::channel();
         let claim = Claim::new(ahead);
@@ -203,8 +204,8 @@ impl Writer {
                 self.observer.gave_up();
                 return Err(Error::Busy { what: "its turn to write" });
             }
-            // The writer took it just before the deadline: the outcome is on its way, and only it
-            // may be told.
+            // The writer took the request just before the deadline, so only its outcome may be
+            // answered.
             Err(_) => answer.await,
         };
         let gone = |_| {
@@ -319,8 +320,7 @@ impl Writer {
     fn enqueue(&self, client: Client, size: Size, task: Task) -> Result<(), Error> {
         match self.queue.push(client, size, task) {
             Ok(()) => {}
-            // Perhaps an older write of another client, which had its room; its own side hears of
-            // it.
+            // The refused task may be an older write of another client, which gets this answer.
             Err(Refused::Full(task)) => {
                 self.observer.gave_up();
                 let error = Error::Busy { what: "a place in the queue of writes" };
@@ -350,7 +350,7 @@ impl Writer {
     /// Waits until the thread has ended, and tells why.
     pub(crate) async fn lost(&self) -> Loss {
         let mut gave_up = self.gave_up.clone();
-        // An error says that the thread ended without a word.
+        // An error means that the thread ended without giving a reason.
         let why = gave_up.wait_for(Option::is_some).await.ok().and_then(|why| *why);
         why.unwrap_or(Loss::Writer)
     }

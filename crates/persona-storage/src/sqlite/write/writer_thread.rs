@@ -30,7 +30,7 @@ use crate::time::Time;
 use crate::weights::Weights;
 use crate::{Error, Loss, Observer, Written};
 
-/// What the thread owns.
+/// The state of the writer thread.
 pub(super) struct Thread {
     pub connection: WriteConnection,
     pub write_lock: WriteLock,
@@ -43,11 +43,12 @@ pub(super) struct Thread {
     pub gives_up: watch::Sender<Option<Loss>>,
 }
 
-/// A request that is part of the running transaction, and what will be answered when that commits.
+/// A request that is part of the running transaction, and its answer after the commit.
 pub(crate) struct Applied {
     pub reply: oneshot::Sender<Told>,
     pub result: Result<Written, Error>,
-    /// Of a heavy one: the next may look at what is there only after the commit.
+    /// The guard of a heavy write, held until the commit, because the next heavy write may look at
+    /// the state only after that.
     pub guard: Option<HeavyWriteGuard>,
 }
 
@@ -159,8 +160,8 @@ impl Thread {
             fault_injection::pause();
         }
         let verdict = end(transaction, &entries, ended);
-        // Before the answers: as long as a request waits, it has the documents too, so that the
-        // memory of them is given back on its side.
+        // The entries are dropped before the answers: waiting requests still hold the documents, so
+        // that the memory is freed on their side.
         drop(entries);
         let is_long = self.is_wal_long();
         // No other writer is let in while a long WAL is checkpointed, but the answers do not wait
@@ -173,13 +174,13 @@ impl Thread {
         flow
     }
 
-    /// Whether the WAL is so long that it is to be checkpointed before the next transaction.
+    /// Whether the WAL is so long that it must be checkpointed before the next transaction.
     pub(super) fn is_wal_long(&self) -> bool {
         self.connection.wal_frames() >= EMERGENCY_CHECKPOINT_PAGES
     }
 
-    /// What is left to do after the answers of a transaction. Breaks when nothing more may be
-    /// written through this connection.
+    /// Does the rest of the work after the answers of a transaction. Breaks when nothing more may
+    /// be written through this connection.
     pub(super) fn go_on(&self, flow: ControlFlow<Loss>, is_long: bool) -> ControlFlow<Loss> {
         flow?;
         if !self.connection.is_autocommit() {
@@ -189,8 +190,7 @@ impl Thread {
         if is_long { self.relieve() } else { ControlFlow::Continue(()) }
     }
 
-    /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing
-    /// was changed" would be wrong.
+    /// Refuses a request for lack of space, unless it repeats an earlier one, which needs no space.
     fn refuse_for_want_of_space(&self, job: Job, space: Space) {
         let known = job
             .write
@@ -200,7 +200,7 @@ impl Thread {
         answer(job, known.and_then(Result::transpose).unwrap_or_else(|| Err(space.shortage())));
     }
 
-    /// Checkpoints a long WAL. What was acknowledged does not depend on how that ends.
+    /// Checkpoints a long WAL. Acknowledged writes do not depend on its result.
     fn relieve(&self) -> ControlFlow<Loss> {
         match relieve(&self.connection, &*self.observer) {
             Ok(()) => {}
@@ -234,8 +234,8 @@ pub(super) fn end(
     }
 }
 
-/// Looks at the schema behind the lock. A program that knows another one may have come between, and
-/// what it keeps beside a persona, this one does not.
+/// Checks the schema version behind the lock, because a newer program may have migrated the file,
+/// and this one does not write what the new schema needs.
 pub(super) fn check_schema(
     transaction: &WriteTransaction<'_>,
 ) -> Result<(), (Error, Option<Loss>)> {

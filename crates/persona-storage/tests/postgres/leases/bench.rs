@@ -1,5 +1,4 @@
-//! A store with one persona, the sessions that it has in the server, and locks that make requests
-//! wait.
+//! A store with one persona, its sessions in the server, and locks that make requests wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,14 +14,14 @@ use tokio::task::JoinSet;
 /// Longest wait for something that happens by itself; a write is refused after as long a wait.
 pub const LONG: Duration = Duration::from_secs(30);
 
-/// How long a list may take, and how long the server lets it wait for a lock and does not look
-/// whether its client is still there: twenty times [`LONG`]. So what happens within [`LONG`]
-/// follows from what the store does, on however busy a machine.
+/// How long a list may take, and how long the server lets a list wait for a lock without a look
+/// whether its client still exists: twenty times [`LONG`]. So what happens within [`LONG`] follows
+/// from what the store does, also on a busy machine.
 pub const LIST_TIME: Duration = Duration::from_mins(10);
 pub const PATIENT: &str =
     "options=-c%20lock_timeout%3D600s%20-c%20client_connection_check_interval%3D0";
 
-/// Large enough that an export that is not read does not fit into queue and sockets.
+/// So many personas that an export that is not read does not fit into queue and sockets.
 pub const LARGE_PERSONAS: u8 = 160;
 
 pub const LARGE_BYTES: usize = 100_000;
@@ -34,7 +33,7 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'static> {
-    /// A store with one persona; its lists are cancelled after this time.
+    /// A store with one persona; its lists are cancelled after `read_time`.
     pub async fn with(parameters: &str, read_time: Duration) -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();
@@ -45,7 +44,7 @@ impl Bench<'static> {
 }
 
 impl<'a> Bench<'a> {
-    /// The same in a database of this server, which is reached by this URL.
+    /// The same in a database of this server, which the store reaches by this URL.
     pub async fn on(
         cluster: &'a Cluster,
         database: String,
@@ -73,7 +72,7 @@ impl<'a> Bench<'a> {
         self.cluster.sql(&self.database, sql)
     }
 
-    /// Sessions of the store of which this holds.
+    /// The number of sessions of the store for which this SQL condition holds.
     pub fn sessions(&self, condition: &str) -> usize {
         let of_store = "datname = current_database() AND application_name = 'leases'";
         self.sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE {of_store} AND {condition}"))
@@ -81,7 +80,8 @@ impl<'a> Bench<'a> {
             .expect("a number")
     }
 
-    /// Waits until so many writes wait in the server for a lock. None of them may end before.
+    /// Waits until so many writes wait in the server for a lock. None of the writes may end before
+    /// that.
     pub async fn holds_writes(&self, writes: &mut JoinSet<Result<Written, Error>>, holders: usize) {
         let began = Instant::now();
         let waiting = wait_until("the writes wait for a lock", LONG, || {
@@ -112,7 +112,8 @@ impl<'a> Bench<'a> {
             .expect("patched");
     }
 
-    /// Patches one after the other while something else goes on; none may wait for that.
+    /// Patches the persona several times in a row while something else goes on; no patch may wait
+    /// for that.
     pub async fn patch_beside(&self, what: &str) {
         for number in 0..6 {
             let patched = tokio::time::timeout(LONG, self.patch(number)).await;
@@ -140,21 +141,21 @@ pub fn list_with_tags(count: usize) -> ListRequest {
     }
 }
 
-/// Holds a table, so that what asks for it waits in the server for as long as this lives.
+/// A lock on a table or row. Requests that need the lock wait in the server as long as this lives.
 pub struct Held(tokio_postgres::Client);
 
 impl Held {
-    /// A list that asks for a tag waits.
+    /// Makes a list that asks for a tag wait.
     pub async fn tags_of(bench: &Bench<'_>) -> Self {
         Self::with(bench, "LOCK TABLE persona_store.persona_tags IN ACCESS EXCLUSIVE MODE").await
     }
 
-    /// Every write waits, and no read.
+    /// Makes every write wait, and no read.
     pub async fn writes_of(bench: &Bench<'_>) -> Self {
         Self::with(bench, "LOCK TABLE persona_store.personas IN EXCLUSIVE MODE").await
     }
 
-    /// A change of this persona waits.
+    /// Makes a change of the persona with this name wait.
     pub async fn changes_of(bench: &Bench<'_>, name: &str) -> Self {
         Self::with(
             bench,

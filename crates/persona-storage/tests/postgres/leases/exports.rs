@@ -31,7 +31,7 @@ async fn exports_that_nobody_reads_hold_nothing_that_writes_lists_or_the_feed_ne
     bench.store.status().await.expect("readable");
     assert_eq!(bench.sessions("query LIKE 'FETCH%' OR query LIKE 'COMMIT'"), 2);
     assert!(bench.sessions("true") <= 10, "{}", bench.sessions("true"));
-    // One that is dropped makes room for another, which comes to its end.
+    // A dropped export makes room for another export, which comes to its end.
     slow.clear();
     wait_until("the exports are over", LONG, || bench.sessions("query LIKE 'FETCH%'") == 0).await;
     let mut export = bench.store.export(Exported::All).await.expect("started");

@@ -39,7 +39,7 @@ async fn lists_that_take_long_hold_only_the_connections_of_lists() {
         assert!(bench.store.get(id(0)).await.expect("readable").is_some());
         assert!(bench.sessions("wait_event_type = 'Lock'") <= 3, "{parameters}");
         held.release().await;
-        // They are answered, or told that there was no place for them in time.
+        // Each list is answered, or told that no place became free in time.
         for list in lists.join_all().await {
             assert!(matches!(list, Ok(()) | Err(Error::Busy { .. })), "{parameters}: {list:?}");
         }
@@ -53,14 +53,15 @@ async fn a_list_whose_client_is_gone_is_cancelled_and_no_write_waits_behind_it()
         let held = Held::tags_of(&bench).await;
         let waiting = || bench.sessions("wait_event_type = 'Lock'");
         for round in 0..4 {
-            // Beyond the first few there is no place until one before was cancelled.
+            // Only the first few have a place; each later list waits until an earlier one was
+            // cancelled.
             begin_and_drop(bench.store.list(list_with_tags(3)), || waiting() > 0).await;
             bench.patch(round).await;
             wait_until("the list is cancelled", LONG, || waiting() == 0).await;
         }
         assert!(bench.sessions("true") <= 10);
         held.release().await;
-        // Every place is free again.
+        // Afterwards every place is free again.
         let lists: JoinSet<_> = (0..3)
             .map(|_| Arc::clone(&bench.store))
             .map(|store| async move { store.list(list_with_tags(3)).await })
@@ -153,7 +154,7 @@ async fn the_plan_of_a_list_with_many_tags_takes_no_longer_than_its_limit() {
     assert_eq!(nothing.expect("listed").items.len(), 0);
     for count in [1, 4, 5, 16, 64] {
         let mut request = list_with_tags(count);
-        // One that is named twice counts once.
+        // A tag that is named twice counts once.
         request.filter.tags.push("tag 0".into());
         let page = bench.store.list(request).await.expect("listed");
         assert_eq!(

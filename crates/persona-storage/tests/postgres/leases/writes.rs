@@ -25,14 +25,14 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
             .await
             .expect("created");
     }
-    // Another process, as it were: it has never seen how large these personas are.
+    // A second store, as another process has it: it does not know yet how large these personas are.
     let settings = Settings::parse(&bench.cluster.url(&bench.database)).expect("a URL");
     let settings = settings.named("leases").reading_within(LIST_TIME);
     let other = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver));
     let other: Arc<dyn Store> = Arc::new(other.expect("it opens"));
     for (store, revision) in [(&bench.store, 2), (&other, 3)] {
         let held = Held::changes_of(&bench, "heavy").await;
-        // As short as they are, each changes a large document.
+        // The patches are short, and each changes a large document.
         let nickname = |number: u8| {
             let patch = Patch::merge(json!({ "nickname": revision.to_string() }));
             let patch = patch.expect("a merge patch");
@@ -62,16 +62,16 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
 async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have() {
     for pool_max in [3, 10] {
         let bench = Bench::with(&format!("pool_max={pool_max}"), LIST_TIME).await;
-        // A read makes the connection of short reads, should it be missing.
+        // A read makes the connection of short reads, in case it does not exist yet.
         bench.store.glance(id(0), None).await.expect("read");
         let held = Held::writes_of(&bench).await;
         let mut writes = JoinSet::new();
-        // One for short reads is left. Writes that come together share a transaction, so each of
-        // these comes when those before it have theirs.
+        // One connection for short reads is left. Writes that come together share a transaction, so
+        // each write is sent when all earlier ones have a transaction.
         for number in 1..=pool_max + 2 {
             let store = Arc::clone(&bench.store);
             let mut write = create(u8::try_from(number).expect("few"), "waits");
-            // These come one after the other, which takes long on a busy machine.
+            // The writes are done one after the other, which takes long on a busy machine.
             write.deadline = Instant::now() + 10 * LONG;
             writes.spawn(async move { store.write(write).await });
             bench.holds_writes(&mut writes, number.min(pool_max - 1)).await;
@@ -84,7 +84,8 @@ async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have
     }
 }
 
-/// Longer than a database that is away is waited for.
+/// How long the connections are held: longer than a write waits for a database that cannot be
+/// reached.
 const BUSY_FOR: Duration = Duration::from_secs(11);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,7 +93,7 @@ async fn a_write_waits_for_a_busy_connection_until_its_deadline() {
     let bench = Bench::with("pool_max=3", LIST_TIME).await;
     let held = Held::writes_of(&bench).await;
     let mut writes = JoinSet::new();
-    // Each of the first two holds a connection, and the last one finds none.
+    // Each of the first two writes holds a connection, and the last one finds none.
     for number in 1..=3 {
         let mut write = create(number, "waits");
         write.deadline = Instant::now() + LONG;

@@ -1,5 +1,4 @@
-//! Everything that a file says of its personas, read over a store, to be compared with what it said
-//! before.
+//! The content of a file, read through a store, to be compared with its earlier content.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use crate::files::settings;
 /// Personas of a file that is damaged.
 pub const PERSONAS: u8 = 30;
 
-/// Everything that a file says of its personas, and whether it said so without an error.
+/// Everything that a file says of its personas, and whether each read was without an error.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Content {
     pub answers: Vec<Result<Option<Vec<u8>>, ()>>,

@@ -1,5 +1,5 @@
-//! Files with bytes that are wrong: refused, found by the check, or harmless; never served as if
-//! they were right, and never changed.
+//! Files with wrong bytes: refused, found by the check, or harmless; never served as if they were
+//! right, and never changed.
 
 use std::fs;
 use std::path::Path;
@@ -70,7 +70,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) -> String {
     }
 }
 
-/// What became of the mutations.
+/// How many mutations had each verdict.
 #[derive(Default, Debug)]
 struct Tally {
     refused: u32,
@@ -94,7 +94,7 @@ async fn mutate_many(count: u64, seed: u64) -> Tally {
             Verdict::Harmless => tally.harmless += 1,
         }
         let after = fs::read(folder.database()).expect("it is still there");
-        // An empty file is a new database, and is made one.
+        // An empty file is a new database, which the program fills.
         assert!(after == bytes || bytes.is_empty(), "{what}: the damaged file was changed");
     }
     tally
@@ -106,7 +106,7 @@ enum Verdict {
     Harmless,
 }
 
-/// A damaged file is refused at the start, or what it still answers is right and the check says
+/// Opens a damaged file: it is refused at the start, or its answers are right and the check says
 /// what is wrong.
 async fn examine(path: &Path, expected: &Content, what: &str) -> Verdict {
     let checked = check(path);

@@ -1,5 +1,5 @@
-//! Damage that reads, writes and the maintenance process meet: an error for the persona that has
-//! it, told once, and never a wrong answer.
+//! Damage that reads, writes and the maintenance process meet: an error for the damaged persona,
+//! reported once, and never a wrong answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -126,8 +126,8 @@ async fn the_maintenance_process_comes_across_damage_that_nobody_reads_and_repor
         });
     };
     come_by(2);
-    // A look reads all of these personas, so the one that finds the third has come by the first two
-    // again.
+    // A look reads all of these personas, so the look that finds the third damage reads the first
+    // two again.
     folder.change("UPDATE personas SET name = 'what it is not' WHERE row_id = 4");
     come_by(3);
     assert_eq!(found.0.load(Ordering::SeqCst), 3, "once for each, however often it comes by");

@@ -1,1 +1,1 @@
-//! Nothing: this package only names a dependency, see its manifest.
+//! This package is empty: it only names a dependency, see its manifest.

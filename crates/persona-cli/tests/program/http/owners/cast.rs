@@ -6,11 +6,11 @@ use crate::common::tokens::{bearer, create};
 use crate::common::{Reply, Server};
 
 pub const PERSONAS: &str = "/api/v1/personas";
-/// A text that every persona of the other owner has everywhere. None of the probes has it.
+/// A text that is everywhere in every persona of the other owner. No probe has it.
 pub const SECRET: &str = "otter";
 /// The idempotency key that the other owner used.
 pub const KEY: &str = "key-of-bea";
-/// What was created with it.
+/// The body that was sent with the key.
 pub const CREATED_WITH_KEY: &str = r#"{"name":"made with a key"}"#;
 /// The handle of a persona of the other owner.
 pub const HANDLE: &str = "handle-of-bea";
@@ -30,18 +30,18 @@ pub const LABEL: &str = "production";
 /// See the module.
 pub struct Cast<'a> {
     pub server: &'a Server,
-    /// Tokens that are bound to the first owner, of each scope; the last one reads what has no
-    /// owner too.
+    /// Tokens that are bound to the first owner, one of each scope; the last token also reads the
+    /// personas without an owner.
     pub ada: Vec<String>,
     /// The token of the other owner.
     pub bea: String,
-    /// The token of the operator.
+    /// The operator's token, which is not bound to an owner.
     pub admin: String,
     /// The personas of the other owner, each in a state of its own.
     pub hidden: Vec<Hidden>,
-    /// One without an owner.
+    /// A persona without an owner.
     pub shared: Hidden,
-    /// One of the first owner.
+    /// A persona of the first owner.
     pub own: Hidden,
 }
 

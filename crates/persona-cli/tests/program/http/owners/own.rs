@@ -1,4 +1,4 @@
-//! What a token reads and changes that is bound to an owner.
+//! The personas that a token reads and changes which is bound to an owner.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,8 @@ fn a_bound_token_works_on_the_personas_of_its_owner() {
     for body in [r#"{"owner":"bea"}"#, r#"{"owner":null}"#] {
         assert_eq!(told(&cast.send(write, "PATCH", id, &[], body)), refused, "{body}");
     }
-    // An identity of its own choice would tell whether it is in use.
+    // A bound token must not choose an identity: the answer would reveal whether the identity is in
+    // use.
     let new = [("if-none-match", "*")];
     let chosen = "0193b0c2-7f3e-7a10-8c1d-000000000001";
     let reply = cast.send(write, "PUT", chosen, &new, r#"{"name":"x"}"#);
@@ -38,7 +39,7 @@ fn a_bound_token_works_on_the_personas_of_its_owner() {
     for path in ["/api/v1/status", "/metrics"] {
         assert_eq!(told(&cast.ask(&cast.ada[2], "GET", path, &[], "")), refused, "{path}");
     }
-    // What has no owner is read with +shared, and never changed.
+    // A persona without an owner is read with +shared, and never changed.
     let [strict, shared] = [&cast.ada[2], &cast.ada[3]];
     let shared_id = &cast.shared.id;
     assert_eq!(cast.send(strict, "GET", shared_id, &[], "").status, 404);
@@ -87,7 +88,7 @@ fn a_file_is_imported_into_the_owner_of_the_token() {
     assert_eq!(first[0].0, "created");
     assert_ne!(first[0].1, cast.hidden[0].id.as_str());
     assert_eq!(import(ada, &file), [(json!("unchanged"), first[0].1.clone())]);
-    // Its own persona it finds by its identity.
+    // The other owner's token finds its own persona by its identity.
     assert_eq!(import(bea, &file), [(json!("differs"), json!(cast.hidden[0].id))]);
     let made = cast.send(ada, "GET", first[0].1.as_str().expect("an id"), &[], "").json();
     assert_eq!((&made["owner"], &made["name"]), (&json!("ada"), &json!("x")));

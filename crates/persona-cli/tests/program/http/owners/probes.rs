@@ -1,4 +1,4 @@
-//! Requests of every operation about a persona, with whatever a client can say besides.
+//! Requests of every operation about a persona, with any headers and bodies that a client can send.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,7 +24,7 @@ pub struct Probe {
     pub body: String,
 }
 
-/// Headers that can make a difference.
+/// Headers that can change the answer.
 const HEADERS: &[(&str, &str)] = &[
     ("if-match", "*"),
     ("if-match", TAG),
@@ -70,7 +70,7 @@ const QUERIES: &[&str] = &[
 const MERGE: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
 
-/// Bodies, with the media type that makes them what they are.
+/// Bodies, each with its media type.
 fn bodies() -> Vec<(&'static str, String)> {
     let plain = "application/json";
     let texts = [
@@ -125,10 +125,10 @@ fn bodies() -> Vec<(&'static str, String)> {
     texts.into_iter().chain(batches).chain(moves).collect()
 }
 
-/// The entity tag as a text of JSON.
+/// The placeholder of the entity tag as a text of JSON.
 const TAG_IN_JSON: &str = "\"{tag in json}\"";
 
-/// Rows that can be about one persona.
+/// The operations that can be about one persona.
 fn rows() -> Vec<&'static OperationRow> {
     let takes_ids = |row: &&OperationRow| {
         row.path.contains(ID)
@@ -144,7 +144,7 @@ fn probe_of(row: &'static OperationRow) -> impl Strategy<Value = Probe> {
         .filter(|(kind, _)| {
             row.takes_file || row.bodies.iter().any(|body| body.media_type == *kind)
         })
-        // An import that names no identity would meet what the request before it made.
+        // An import without an identity would meet the personas of the request before it.
         .filter(|(_, body)| row.path.contains(ID) || body.contains(ID))
         .collect();
     let body = if bodies.is_empty() || row.method == Method::Get {
@@ -170,7 +170,7 @@ pub fn any_probe() -> impl Strategy<Value = Probe> {
 }
 
 impl Probe {
-    /// What it is answered about this persona.
+    /// The answer to the probe about this persona.
     fn answer(&self, cast: &Cast<'_>, token: &str, persona: &Hidden) -> Reply {
         let quoted = serde_json::Value::from(persona.etag.as_str()).to_string();
         let put = |text: &str| {
@@ -186,8 +186,8 @@ impl Probe {
         cast.ask(token, self.method, &put(&self.path), &headers, &put(&self.body))
     }
 
-    /// How the answer about a hidden persona differs from that about one that never was; `None`
-    /// where it does not.
+    /// How the answer about a hidden persona differs from that about a persona that never existed;
+    /// `None` where both are equal.
     pub fn difference(&self, cast: &Cast<'_>, token: &str, hidden: &Hidden) -> Option<String> {
         static NEVER: AtomicU64 = AtomicU64::new(0);
         let number = NEVER.fetch_add(1, Ordering::Relaxed);
@@ -199,7 +199,7 @@ impl Probe {
     }
 }
 
-/// An answer without what differs between any two: identities, and the time.
+/// An answer without what differs between any two answers: identities, and the time.
 fn told(reply: &Reply) -> String {
     let is_of_time = |name: &str| matches!(name, "date" | "content-length" | "last-modified");
     let headers = reply.headers.iter().filter(|(name, _)| !is_of_time(name));

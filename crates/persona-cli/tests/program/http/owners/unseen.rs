@@ -1,7 +1,7 @@
-//! No answer tells a client that is bound to an owner of the personas of another one.
+//! No answer reveals the personas of another owner to a client that is bound to an owner.
 //!
-//! An answer about a persona of another owner is compared, byte for byte, with the answer about one
-//! that never was; and what is answered about all personas is compared with what is answered when
+//! An answer about a persona of another owner is compared, byte for byte, with the answer about a
+//! persona that never existed; and an answer about all personas is compared with the answer after
 //! the other owner has changed everything. The controls leave out one check each.
 
 use std::cell::RefCell;
@@ -13,10 +13,11 @@ use super::cast::{CREATED_WITH_KEY, Cast, HANDLE, KEY, PERSONAS, SECRET};
 use super::probes::any_probe;
 use crate::common::{Reply, Server};
 
-/// Each is two requests.
+/// How many probes are sent; each is two requests.
 const CASES: u32 = 700;
 
-/// The first probe that is answered otherwise about a hidden persona than about one that never was.
+/// The first probe with an answer about a hidden persona that differs from the answer about one
+/// that never existed.
 fn told_apart(cast: &Cast<'_>) -> Option<String> {
     let first = RefCell::new(None);
     let config = Config { cases: CASES, source_file: Some(file!()), ..Config::default() };
@@ -28,7 +29,7 @@ fn told_apart(cast: &Cast<'_>) -> Option<String> {
     };
     let choice = (any_probe(), 0..cast.ada.len(), 0..=cast.hidden.len());
     let _ = TestRunner::new(config).run(&choice, |(probe, token, hidden)| {
-        // What has no owner is hidden from those only that do not read it with +shared.
+        // A persona without an owner is hidden only from tokens that do not read it with +shared.
         let hidden = match cast.hidden.get(hidden) {
             Some(hidden) => hidden,
             None if token + 1 < cast.ada.len() => &cast.shared,
@@ -45,8 +46,8 @@ fn told_apart(cast: &Cast<'_>) -> Option<String> {
     first.into_inner()
 }
 
-/// Everything that is answered about all personas. A position names a line of the feed, which all
-/// owners share, so it is left out.
+/// The answers to every request about all personas. A position names a line of the feed, which all
+/// owners share, so positions are left out.
 fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
     let queries = [
         "",
@@ -101,7 +102,7 @@ fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
     lists.chain(exports).chain(server).chain(events).map(text).collect()
 }
 
-/// The other owner changes everything that it has, and adds to it.
+/// As the other owner, changes all of its personas, and creates more.
 fn change_everything(cast: &Cast<'_>) {
     let changed = |reply: Reply| assert!(reply.status < 300, "{reply:?}");
     for (place, hidden) in cast.hidden.iter().enumerate() {
@@ -125,7 +126,8 @@ fn change_everything(cast: &Cast<'_>) {
     changed(cast.send(&cast.bea, "POST", "", &[], &more));
 }
 
-/// What tells of the other owner, by any of these ways; empty where nothing does.
+/// Every answer that reveals something of the other owner, in any of these ways; empty where there
+/// is none.
 fn leaks(cast: &Cast<'_>) -> Vec<String> {
     let mut leaks: Vec<String> = told_apart(cast).into_iter().collect();
     let (strict, shared) = (&cast.ada[2], &cast.ada[3]);
@@ -139,7 +141,7 @@ fn leaks(cast: &Cast<'_>) -> Vec<String> {
         body.contains(SECRET) || cast.hidden.iter().any(|hidden| body.contains(&hidden.id))
     };
     leaks.extend(before.iter().chain(&after).filter(is_told).cloned());
-    // A handle and a key that the other owner uses are free.
+    // A handle and a key that the other owner uses are still free.
     let writing = &cast.ada[1];
     let named = json!({ "name": "x", "handle": HANDLE }).to_string();
     let with_key = [("idempotency-key", KEY)];
@@ -150,7 +152,7 @@ fn leaks(cast: &Cast<'_>) -> Vec<String> {
             leaks.push(format!("{body} with {headers:?}: {reply:?}"));
         }
     }
-    // A cursor of the other owner leads through its own list, and nowhere else.
+    // A cursor from the other owner's list leads only through that list.
     let path = format!("{PERSONAS}?limit=1");
     let page = cast.ask(&cast.bea, "GET", &path, &[], "").json();
     let cursor = page["next_cursor"].as_str().expect("another page");

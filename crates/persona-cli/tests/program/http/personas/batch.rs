@@ -72,7 +72,7 @@ async fn each_item_is_done_as_the_request_alone_would_be() {
     assert_eq!(server.get(&two).await.status, 410);
 }
 
-/// Items that break a rule, each with the place in the item.
+/// Items that break a rule, each with the place of the error in the item.
 fn invalid_items(id: &str) -> Vec<(Value, &'static str)> {
     let delete = |more: Value| {
         let mut item = json!({ "op": "delete", "id": id, "if_match": "*" });
@@ -101,7 +101,7 @@ fn invalid_items(id: &str) -> Vec<(Value, &'static str)> {
     ]
 }
 
-/// Items that are refused for what is there, with status and code.
+/// Items that conflict with what is stored, each with the status and the code of its refusal.
 fn refused_items(id: &str) -> [(Value, u16, &'static str); 5] {
     let create = json!({ "op": "create", "if_match": "*", "document": { "name": "Ada" } });
     let stale = json!({ "op": "delete", "id": id, "if_match": "\"7-00000000\"" });
@@ -145,7 +145,7 @@ async fn a_bad_item_is_told_as_the_request_alone_would_be_and_stops_no_other() {
     }
     for told in &items[..place] {
         assert_eq!(told["problem"]["status"], told["status"]);
-        // What a request alone says in a header is a member here.
+        // A value that a single request has in a header is a member of the item here.
         let text = told.to_string();
         assert!(!text.contains("If-") && !text.contains("Idempotency-Key"), "{text}");
     }

@@ -139,7 +139,7 @@ async fn a_key_for_the_whole_request_makes_a_repetition_harmless() {
         assert_eq!((&again["id"], &again["etag"]), (&first["id"], &first["etag"]));
         assert_eq!((&first["replayed"], &again["replayed"]), (&Value::Null, &json!(true)));
     }
-    // Another request, although its first item is the same.
+    // This is another request, although its first item is the same.
     let other = send(json!([create("Ada"), create("Cleo")])).await;
     assert_eq!(
         (other.status.as_u16(), &other.problem()["code"]),

@@ -1,11 +1,11 @@
-//! `POST /api/v1/personas/batch` with bodies that are done while they come in.
+//! `POST /api/v1/personas/batch` with bodies that are done while they arrive.
 
 use serde_json::{Value, json};
 
 use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 
 const BATCH: &str = "/api/v1/personas/batch";
-/// Items that are more than what is read before the first one is done.
+/// More items than are read before the first item is done.
 const BEGUN: usize = 300;
 const TEXT_BYTES: usize = 4_000;
 
@@ -13,7 +13,7 @@ fn id_of(number: usize) -> String {
     format!("0193b0c2-7f3e-7a10-8c1d-{number:012x}")
 }
 
-/// A creation, as text.
+/// An item that creates a persona, as text.
 fn creation(number: usize) -> String {
     let document = json!({ "name": format!("P{number}"), "description": "x".repeat(TEXT_BYTES) });
     let item =
@@ -21,12 +21,12 @@ fn creation(number: usize) -> String {
     item.to_string()
 }
 
-/// Some items of a batch that has others before and behind them.
+/// Some items from the middle of a batch.
 fn some(numbers: std::ops::Range<usize>) -> String {
     numbers.map(creation).collect::<Vec<_>>().join(",")
 }
 
-/// A batch of which so many bytes are announced; the rest is sent by the test.
+/// Begins a batch with this many announced bytes; the test sends the rest.
 fn begin(server: &Server, headers: &str, bytes: Option<usize>) -> Client {
     let frame = match bytes {
         Some(bytes) => format!("content-length: {bytes}"),
@@ -125,7 +125,7 @@ fn a_batch_that_is_cut_off_can_be_repeated_with_its_key() {
     let told = client.read_reply().ok();
     let kept = count(&server);
     if let Some(told) = told {
-        // What is told as done is done.
+        // An item that is told as done is done.
         assert!(statuses(&told).len() <= kept, "{told:?}");
         assert_eq!(told.json()["problem"]["code"], "body_cut_off");
     }

@@ -26,8 +26,8 @@ fn updated_at(reply: &Reply) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(u64::try_from(time.as_micros()).expect("after 1970"))
 }
 
-/// The persona when the second of its last change is over, so that its `Last-Modified` names this
-/// state.
+/// Reads the persona when the second of its last change is over, so that its `Last-Modified` names
+/// this state.
 async fn settled(server: &Server, path: &str) -> Reply {
     loop {
         let reply = server.get(path).await;
@@ -88,7 +88,8 @@ async fn a_read_honours_its_conditions_in_their_order() {
         (&[(modified, &before)], 200),
         (&[(modified, "yesterday")], 200),
         (&[(modified, &told), (modified, &told)], 200),
-        // Tags outweigh dates, and what has to hold comes before what the client has.
+        // Tags outweigh dates, and a condition on the present state is checked before one on the
+        // client's copy.
         (&[(matches, tag), (unmodified, &before)], 200),
         (&[(matches, other), (unmodified, &told)], 412),
         (&[(none_match, other), (modified, &told)], 200),
@@ -130,7 +131,7 @@ async fn a_read_honours_its_conditions_in_their_order() {
 #[tokio::test]
 async fn a_change_within_the_second_of_another_one_does_not_pass_unseen() {
     let server = Server::start();
-    // What each answer told is tried after another change, which mostly comes within the same
+    // The date of each answer is tried after another change, which mostly comes within the same
     // second.
     for number in 0..20 {
         let created = server.post(&json!({ "name": "Ada" })).await;
@@ -173,7 +174,7 @@ async fn a_write_honours_a_date_where_it_needs_no_tag() {
         (400, "bad_header".into())
     );
     assert_eq!(server.get(&path).await.revision(), 1);
-    // A tag outweighs it, and the other date says nothing of a write.
+    // A tag outweighs the date, and the other date has no meaning for a write.
     let tagged = server
         .send("PATCH", &path)
         .header("if-match", current.etag())
@@ -182,7 +183,7 @@ async fn a_write_honours_a_date_where_it_needs_no_tag() {
     assert_eq!(change("if-modified-since", &told).await.revision(), 3);
     let current = settled(&server, &path).await;
     assert_eq!(change("if-unmodified-since", &date(last_modified(&current))).await.status, 200);
-    // What replaces or deletes everything needs a tag.
+    // A request that replaces or deletes everything needs a tag.
     for method in ["PUT", "DELETE"] {
         let request = server
             .send(method, &path)
@@ -240,7 +241,7 @@ async fn a_creation_meets_no_if_match_and_every_if_none_match() {
             "{value}"
         );
     }
-    // A condition counts only where the request would be answered well without it (section 13.2.1).
+    // A condition counts only where the request would succeed without it (section 13.2.1).
     assert_eq!(
         post("if-match", "*", json!({ "nmae": "Ada" })).await.refusal(),
         (422, "invalid".into())

@@ -27,7 +27,7 @@ async fn head_answers_like_get_without_the_body() {
     assert_eq!((missing.status.as_u16(), missing.body.len()), (404, 0));
 }
 
-/// Although it is read elsewhere.
+/// A large persona is read in another way than a small one.
 #[tokio::test]
 async fn a_large_persona_is_answered_like_a_small_one() {
     let server = Server::start();

@@ -17,7 +17,7 @@ async fn a_revision_is_answered_as_it_was_also_when_the_persona_is_deleted() {
         let reply = server.get(&target).await;
         assert_eq!((reply.status.as_u16(), reply.etag()), (200, wanted.etag()), "{number}");
         assert_eq!(reply.body, wanted.body, "{number}");
-        // After a restore its number can belong to other content.
+        // After a restore the number of the revision can belong to other content.
         assert_eq!(reply.header("cache-control"), Some("private, no-cache"));
         let head = server.send("HEAD", &target).send().await;
         let length = wanted.body.len().to_string();

@@ -1,4 +1,4 @@
-//! Where the words of a search are, beside the personas that have them.
+//! The places of the words of a search, beside the personas that have them.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ async fn highlights_stand_beside_the_items_in_their_order_and_leave_them_as_they
         ]),
     );
     assert_eq!(page["highlights"], json!([tutor, ada]));
-    // Page by page, and with members that do not tell which persona it is.
+    // Page by page, and with fields that leave out the identity.
     let first =
         server.get("/api/v1/personas?q=c%2B%2B&highlight=true&limit=1&fields=kind").await.json();
     assert_eq!(

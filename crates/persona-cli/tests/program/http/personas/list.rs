@@ -196,7 +196,7 @@ async fn a_cursor_is_refused_by_a_list_with_other_parameters() {
 async fn changes_are_followed_from_the_first_page_of_each_list() {
     if ON_POSTGRES {
         // While other tests write to the same server a position stays behind, and lists overlap;
-        // `polling.rs` of the storage holds what is promised there.
+        // `polling.rs` of the storage tests the promise in that case.
         return;
     }
     let server =
@@ -207,8 +207,8 @@ async fn changes_are_followed_from_the_first_page_of_each_list() {
     let first = list("updated_since=2000-01-01T00:00:00Z".into()).await.json();
     let position = first["next_updated_since"].as_str().expect("a position").to_owned();
     let cursor = first["next_cursor"].as_str().expect("a second page").to_owned();
-    // What comes between two pages is not in the later one, so the later one must not lead on from
-    // behind it.
+    // A persona that is created between two pages is not in the later page, so the position of the
+    // later page must not be behind it.
     server.persona("B").await;
     let second = list(format!("updated_since=2000-01-01T00:00:00Z&cursor={cursor}")).await.json();
     assert_eq!(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::http::server::{ABSENT, Server};
 
-/// Number, author, note, base and whether deleted, of each item.
+/// Number, author, note, base and deletion of each revision.
 fn told(page: &Value) -> Vec<Value> {
     let items = page["items"].as_array().expect("a list");
     let short = |item: &Value| {
