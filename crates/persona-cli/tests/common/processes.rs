@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::{DEADLINE, wait_for};
+
 /// A child of a supervisor.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Process {
@@ -21,10 +23,8 @@ pub struct Process {
 impl Process {
     /// The living children of a process, in the order of role, slot and generation.
     pub fn children_of(parent: u32) -> Vec<Self> {
-        let entries = fs::read_dir("/proc").expect("a mounted /proc");
-        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let mut children: Vec<Self> =
-            pids.filter(|pid| parent_of(*pid) == Some(parent)).filter_map(Self::of).collect();
+            numbers_of_children(parent).into_iter().filter_map(Self::of).collect();
         children.sort_unstable();
         children
     }
@@ -52,9 +52,31 @@ impl Process {
 
     /// Whether the process exists and is not only waiting to be reaped.
     pub fn is_alive(&self) -> bool {
-        Path::new("/proc").join(self.pid.to_string()).exists()
-            && state_of(self.pid).is_some_and(|state| state != "Z")
+        is_alive(self.pid)
     }
+}
+
+/// Stops a supervisor, which then starts no further process, and lists its children.
+#[track_caller]
+pub fn stop_and_list_children(supervisor: u32) -> Vec<u32> {
+    assert!(signal(supervisor, Signal::STOP), "the supervisor lives");
+    wait_for("a stopped supervisor", DEADLINE, || {
+        (state_of(supervisor).as_deref() == Some("T")).then_some(())
+    });
+    numbers_of_children(supervisor)
+}
+
+/// The numbers of the children of a process, also of those that have not come to their program yet.
+fn numbers_of_children(parent: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("a mounted /proc");
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+/// Whether a process exists and is not only waiting to be reaped.
+pub fn is_alive(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
+        && state_of(pid).is_some_and(|state| state != "Z")
 }
 
 /// Sends a signal; false if there is no such process.
@@ -67,6 +89,7 @@ fn parent_of(pid: u32) -> Option<u32> {
     stat_of(pid, 1)?.parse().ok()
 }
 
+/// How a process is, as a letter of `proc_pid_stat(5)`.
 fn state_of(pid: u32) -> Option<String> {
     stat_of(pid, 0)
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::processes::{is_alive, stop_and_list_children};
 use super::shell::{with_descriptor, with_open_files};
 use super::wire::{Way, trust_in};
 use super::{Client, DEADLINE, Process, signal, wait_for};
@@ -282,11 +283,11 @@ impl Server {
     /// Kills the supervisor and waits for the end of its processes. Returns the folder.
     #[track_caller]
     pub fn kill_and_keep_the_folder(mut self) -> TempDir {
-        let children = Process::children_of(self.pid());
+        let children = stop_and_list_children(self.pid());
         self.child.kill().expect("a child");
         self.child.wait().expect("a child");
         wait_for("the end of the children", DEADLINE, || {
-            children.iter().all(|child| !child.is_alive()).then_some(())
+            children.iter().all(|child| !is_alive(*child)).then_some(())
         });
         self.folder.take().expect("it is handed on once")
     }

@@ -168,7 +168,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     store.close().await;
     drop(store);
     assert!(check(&folder.database()).expect("it can be read").is_sound());
-    let copy = check(&folder.path("persona.db-before-version-12")).expect("it can be read");
+    let copy = check(&folder.path("persona.db-before-version-13")).expect("it can be read");
     assert!(copy.is_sound() && copy.schema_version == 5, "{copy:?}");
     // A write does not merge segments of an index.
     let connection = rusqlite::Connection::open(folder.database()).expect("it opens");

@@ -106,6 +106,7 @@ const TABLES: &[(&str, Spread)] = &[
     ("revisions", Spread::ByPersona("persona")),
     ("labels", Spread::ByPersona("persona")),
     ("label_moves", Spread::ByPersona("persona")),
+    ("former_handles", Spread::Apart),
     ("changes", Spread::Apart),
     ("idempotency", Spread::Apart),
     ("tokens", Spread::Everywhere),

@@ -98,7 +98,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     );
     assert_eq!(
         (report.journal_mode.as_str(), report.schema_version, report.personas),
-        ("wal", 12, Some(0))
+        ("wal", 13, Some(0))
     );
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(
