@@ -286,9 +286,8 @@ impl Server {
         let children = stop_and_list_children(self.pid());
         self.child.kill().expect("a child");
         self.child.wait().expect("a child");
-        wait_for("the end of the children", DEADLINE, || {
-            children.iter().all(|child| !is_alive(*child)).then_some(())
-        });
+        let have_ended = || children.iter().all(|child| !is_alive(*child)).then_some(());
+        wait_for("the end of the children", DEADLINE, have_ended);
         self.folder.take().expect("it is handed on once")
     }
 }
