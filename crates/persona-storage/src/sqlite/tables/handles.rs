@@ -1,18 +1,51 @@
 //! The handles of `personas`, and rows of `former_handles`.
 
+use std::sync::LazyLock;
+
 use persona_model::{HandleName, Persona, PersonaId, Reach};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row;
-use crate::handle::{FormerHandle, Handle, HandleLook, HandleRow, ROWS_MAX, choose, owners_of};
+use crate::handle::{
+    FormerHandle, Handle, HandleLook, HandleRow, HandleTarget, ROWS_MAX, choose, first_owner_of,
+    owners_of,
+};
 
 /// The columns of a persona as `row::glance` takes them.
 const GLANCE: &str = "p.revision, p.deleted_at IS NOT NULL, p.head, p.document, p.checksum, octet_length(p.document)";
 
-/// What a handle leads a client to, with the persona itself. One statement, and so of one snapshot.
+/// The living persona of an owner that has a handle.
+static OF_OWNER: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT p.id, {GLANCE}
+         FROM personas AS p
+         WHERE p.owner = ?1 AND p.handle = ?2 AND p.deleted_at IS NULL"
+    )
+});
+
+/// What a handle leads a client to, with the persona itself.
+pub(crate) fn look(
+    connection: &Connection,
+    name: &HandleName,
+    reach: &Reach,
+) -> rusqlite::Result<HandleLook> {
+    // A living persona of the first owner comes before every other row, and costs about as much as
+    // a look at an identity.
+    let first = |found: &Row<'_>| {
+        let id = row::id(found, 0)?;
+        Ok(HandleLook { target: HandleTarget::Persona(id), glance: row::glance(found, 1, id)? })
+    };
+    let first = connection
+        .prepare_cached(&OF_OWNER)?
+        .query_row([first_owner_of(reach), name.as_str()], first)
+        .optional()?;
+    first.map_or_else(|| look_at_all(connection, name, reach), Ok)
+}
+
+/// The same of all rows of a handle. One statement, and so of one snapshot.
 ///
 /// The first of the owners is the first in the order of the index where it is none.
-pub(crate) fn look(
+fn look_at_all(
     connection: &Connection,
     name: &HandleName,
     reach: &Reach,
