@@ -24,7 +24,7 @@ const OWN: [&str; 8] =
 
 /// A store with this many personas, made once and kept; a caller works on a copy of it.
 pub fn filled(place: &Place, count: u64) -> Result<PathBuf> {
-    let path = place.kept("data").join(format!("direct-{count}.db"));
+    let path = personas::kept(place, &format!("direct-{count}.db"));
     if path.exists() {
         return Ok(path);
     }

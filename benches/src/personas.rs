@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Document, PersonaId};
 use persona_server::clock::SystemClock;
+use persona_storage::sqlite::inspect::SCHEMA_VERSION;
 use persona_storage::sqlite::{Maintenance, Settings, SqliteStore, initialise};
 use persona_storage::{NoObserver, Operation, Store, Write};
 use serde_json::{Value, json};
@@ -69,6 +70,11 @@ pub fn document(number: u64, bytes: usize) -> Value {
     })
 }
 
+/// Where a store of this name is kept: one of another version of the schema is another one.
+pub fn kept(place: &Place, name: &str) -> PathBuf {
+    place.kept("data").join(format!("schema-{SCHEMA_VERSION}-{name}"))
+}
+
 /// A store with this many personas of a size, made once and kept; a caller works on a copy of it.
 pub fn filled(place: &Place, personas: u64, bytes: usize) -> Result<PathBuf> {
     filled_with(place, &format!("personas-{personas}-{bytes}.db"), personas, |number| {
@@ -83,7 +89,7 @@ pub fn filled_with(
     personas: u64,
     make: impl Fn(u64) -> Value,
 ) -> Result<PathBuf> {
-    let path = place.kept("data").join(name);
+    let path = kept(place, name);
     if path.exists() {
         return Ok(path);
     }

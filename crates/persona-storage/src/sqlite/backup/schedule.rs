@@ -111,7 +111,7 @@ impl BackupSchedule {
     /// # Errors
     ///
     /// As for [`crate::sqlite::back_up`]; then no backup was removed, and the next attempt is due
-    /// after [`AFTER_FAILURE`].
+    /// after `AFTER_FAILURE`.
     pub fn make(&mut self, watcher: &mut Watcher<'_>) -> Result<BackupReport, DatabaseError> {
         let began = Instant::now();
         let made_at = self.clock.now();
