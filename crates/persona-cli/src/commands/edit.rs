@@ -12,7 +12,7 @@ use super::arguments::Edit;
 use super::author;
 use super::edit_draft::{Draft, origin_of, read_kept};
 use super::edit_save::{Base, Headers, Refused, fields_with_markers, merge, on_top_of, replace};
-use super::form::Form;
+use super::form::{Form, Syntax};
 use super::resolve::resolve;
 use super::target::{self, Access};
 use crate::client::{Api, Reply, persona_path};
@@ -72,6 +72,9 @@ struct Session {
     draft: Draft,
     /// Whether the text has changes that the database does not have.
     is_precious: bool,
+    /// The text as the editor got it after a conflict. Saved unchanged, it would overwrite what the
+    /// other side wrote in fields that have no room for markers.
+    offered: Option<String>,
     /// The file of the kept text that this edit resumes.
     resumed: Option<PathBuf>,
 }
@@ -96,7 +99,7 @@ impl Session {
             }
             output.note(&format!("{kept}; --resume {} goes on with it", path.display()));
         }
-        Ok(Self { id, base, draft, is_precious: false, resumed: None })
+        Ok(Self { id, base, draft, is_precious: false, offered: None, resumed: None })
     }
 
     async fn resume(api: &Api, id: PersonaId, path: &Path) -> Result<Self, Failure> {
@@ -124,7 +127,7 @@ impl Session {
             return Err(Failure::new(ExitCode::Conflict, message).hint(hint));
         }
         let draft = Draft::new(id, base.tag, &Form { syntax, text })?;
-        Ok(Self { id, base, draft, is_precious: true, resumed: Some(path.into()) })
+        Ok(Self { id, base, draft, is_precious: true, offered: None, resumed: Some(path.into()) })
     }
 
     /// Saves the typed text; `None` if nothing was changed.
@@ -143,6 +146,12 @@ impl Session {
             let message = format!("markers of conflicts are left in {}", marked.join(", "));
             let hint = "write what is to stay, and remove the lines <<<<<<< theirs, ||||||| base, ======= and >>>>>>> yours";
             return Err(Failure::new(ExitCode::Conflict, message).hint(hint).into());
+        }
+        if self.offered.as_ref() == Some(&self.draft.text()?) {
+            let question = "Nothing was changed in the editor. Save your values over the others?";
+            if !confirmed(question.into(), false).await? {
+                return Err(Failure::new(ExitCode::Conflict, "the conflict is not decided").into());
+            }
         }
         let reply = if merges {
             merge(api, self.id, &self.base, &after, author).await?
@@ -180,7 +189,13 @@ impl Session {
         self.is_precious = true;
         if let Some(newer) = newer {
             let members = on_top_of(&newer, &self.base, &self.typed()?);
-            self.draft = Draft::new(self.id, newer.tag, &Form::of(&members))?;
+            let mut form = Form::of(&members);
+            if form.syntax == Syntax::Toml {
+                let theirs = failure.causes.iter().map(|cause| format!("# {cause}\n"));
+                form.text = theirs.chain([form.text]).collect();
+            }
+            self.draft = Draft::new(self.id, newer.tag, &form)?;
+            self.offered = Some(form.text);
             self.base = newer;
         }
         Ok(())

@@ -10,18 +10,22 @@ use http::{HeaderMap, HeaderValue};
 /// machine may have several servers.
 const NAME: &str = "persona_session";
 
-/// The secret in the cookie of a request.
+/// The secret in the cookie of a request; `None` where several cookies of this name have different
+/// ones. A page of another port of the machine can set a cookie of this name that comes first.
 pub(super) fn secret_in(headers: &HeaderMap) -> Option<&str> {
     let mut lines = headers.get_all(COOKIE).iter().peekable();
     lines.peek()?;
     let port = port_in(headers);
-    lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';')).find_map(|pair| {
+    let pairs = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
+    let mut secrets = pairs.filter_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
         let rest = name.strip_prefix(NAME)?;
         let is_ours =
             if port.is_empty() { rest.is_empty() } else { rest.strip_prefix('_') == Some(port) };
         is_ours.then_some(value)
-    })
+    });
+    let first = secrets.next()?;
+    secrets.all(|other| other == first).then_some(first)
 }
 
 /// The cookie with a secret for so many seconds; with none of them it is gone.
@@ -82,6 +86,12 @@ mod tests {
             assert_eq!(secret_in(&elsewhere), None, "{host}");
         }
         assert_eq!(secret_in(&headers(&[("host", "localhost")])), None);
+        for (cookies, secret) in [
+            ("persona_session=psk_x; persona_session=psk_x", Some("psk_x")),
+            ("persona_session=psk_planted; persona_session=psk_x", None),
+        ] {
+            assert_eq!(secret_in(&headers(&[("host", "localhost"), ("cookie", cookies)])), secret);
+        }
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) enum Denial {
         /// The scope that the token has.
         has: TokenScope,
     },
+    /// The token is that of a link, which does nothing but become a session.
+    Link,
     /// The operation shows the state of the whole server, and the token is bound to one owner.
     Bound,
     /// The label is protected, and the token is not one of the scope admin.
@@ -76,6 +78,10 @@ impl From<Denial> for Problem {
                 Code::ScopeTooSmall,
                 format!("this needs the scope {needed}, and the token has {has}"),
             ),
+            Denial::Link => Self::new(
+                Code::TokenRefused,
+                "the token is that of a link, which counts for POST /api/v1/session only",
+            ),
             Denial::Bound => Self::new(
                 Code::OwnerRefused,
                 "this tells of the whole server, and the token is bound to an owner",
@@ -101,9 +107,12 @@ impl Denial {
     const fn challenge(&self) -> Option<&'static str> {
         Some(match self {
             Self::Missing | Self::Elsewhere(_) | Self::OtherScheme => "Bearer realm=\"persona\"",
-            Self::Twice | Self::Malformed(_) | Self::Unknown | Self::Expired | Self::Revoked => {
-                "Bearer realm=\"persona\", error=\"invalid_token\""
-            }
+            Self::Twice
+            | Self::Malformed(_)
+            | Self::Unknown
+            | Self::Expired
+            | Self::Revoked
+            | Self::Link => "Bearer realm=\"persona\", error=\"invalid_token\"",
             Self::Scope { needed: TokenScope::Read, .. } => {
                 "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"read\""
             }

@@ -5,7 +5,7 @@
 //! Both forms ask the store the same question and judge its answer by the same code.
 
 use http::HeaderMap;
-use persona_storage::{Error, TokenHash, TokenLook, TokenScope, TokenState, Viewer};
+use persona_storage::{Error, TokenHash, TokenLook, TokenScope, TokenState, Viewer, is_link_name};
 
 use super::Denial;
 use super::credential::hash_in;
@@ -35,6 +35,8 @@ struct Question {
     /// Whether the operation tells of the whole server, which a token that is bound to an owner
     /// must not see.
     is_of_server: bool,
+    /// Whether the operation makes a session of a link.
+    is_sign_in: bool,
     /// Whether the operation can be answered without the store.
     is_without_store: bool,
     /// The hash of the token, or the reason why the request has no token to look up.
@@ -55,7 +57,8 @@ impl Question {
         };
         let is_without_store = row.store == StoreUse::None;
         let is_of_server = row.tag == Tag::Server;
-        Some(Self { needed, is_of_server, is_without_store, hash: hash_in(headers) })
+        let is_sign_in = operation == OperationId::CreateSession;
+        Some(Self { needed, is_of_server, is_sign_in, is_without_store, hash: hash_in(headers) })
     }
 
     fn judge(self, context: &Context, look: Result<TokenLook, Error>) -> Result<Permit, Problem> {
@@ -78,6 +81,9 @@ impl Question {
             TokenState::Expired => return Err(Denial::Expired.into()),
             TokenState::Revoked => return Err(Denial::Revoked.into()),
             TokenState::Foreign => return Err(Denial::Unknown.into()),
+        }
+        if is_link_name(&token.name) && !self.is_sign_in {
+            return Err(Denial::Link.into());
         }
         // A token that is bound to a text that is no valid owner permits nothing.
         let viewer = Viewer::of(&token).ok_or(Denial::Unknown)?;

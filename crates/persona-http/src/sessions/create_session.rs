@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::SET_COOKIE;
 use persona_model::Timestamp;
-use persona_storage::{Token, TokenChange, TokenSecret, is_link_name, session_name};
+use persona_storage::{TokenChange, TokenSecret, is_link_name, session_name};
 
 use super::{change, told};
 use crate::Context;
@@ -34,23 +34,17 @@ pub async fn create_session(
     let ends_at = Timestamp::from_micros(now.as_micros().saturating_add(length));
     let no_random_numbers = |_| Problem::new(Code::Internal, "the system gives no random numbers");
     let secret = TokenSecret::random().map_err(no_random_numbers)?;
-    let session = Token {
-        owner: link.owner.clone(),
-        shared: link.shared,
-        act_as: link.act_as,
-        expires_at: Some(ends_at),
-        ..Token::new(session_name(context.new_id()), secret.hash(), link.scope, now)
-            .map_err(no_random_numbers)?
+    // One change: of several requests with one link exactly one makes a session of it, and a link
+    // that was revoked meanwhile becomes none.
+    let exchange = TokenChange::Exchange {
+        id: link.id,
+        from: link.hash,
+        to: secret.hash(),
+        name: session_name(context.new_id()),
+        until: ends_at,
+        at: now,
     };
-    // The session first: a store without a token would be open in between. Of several requests
-    // with one link exactly one forgets the link, and the others give their session up.
-    let session = change(&context, TokenChange::Create(session)).await?;
-    let used_up = TokenChange::Delete { which: link.id.to_string() };
-    if let Err(refused) = change(&context, used_up).await {
-        let given_up = TokenChange::Delete { which: session.id.to_string() };
-        change(&context, given_up).await?;
-        return Err(refused);
-    }
+    let session = change(&context, exchange).await?;
     let mut response = told(Some(&session));
     let cookie =
         set_cookie(request.headers(), &context.root_path, secret.expose(), SESSION.as_secs());

@@ -42,6 +42,7 @@ fn told(token: Option<&Token>) -> Response {
 async fn change(context: &Context, change: TokenChange) -> Result<Token, Problem> {
     context.store.change_token(change).await.map_err(|error| match error {
         Error::Token(TokenError::Unknown) => Denial::Unknown.into(),
+        Error::Token(TokenError::Ended) => Denial::Revoked.into(),
         error => {
             tracing::warn!(%error, "a session could not be kept");
             Problem::new(Code::Busy, "sessions cannot be changed at the moment")

@@ -191,6 +191,7 @@ macro_rules! conformance_suite {
             tokens::a_revoked_token_has_ended_when_its_revocation_is_answered,
             tokens::a_rotated_token_has_two_secrets_and_a_deleted_one_is_gone,
             tokens::the_use_of_a_token_is_noted_once_an_hour,
+            tokens::of_several_exchanges_of_a_token_one_is_made,
             labels::a_label_points_where_it_was_moved_and_the_persona_stays_as_it_was,
             labels::a_label_that_points_there_already_is_left_as_it_is,
             labels::a_move_of_a_label_in_another_state_is_refused_and_tells_the_state,

@@ -157,3 +157,44 @@ pub async fn the_use_of_a_token_is_noted_once_an_hour(store: &Subject, clock: &T
     let tokens = store.tokens().await.expect("readable");
     assert_eq!(tokens, [Token { used_at: noted, ..first }]);
 }
+
+pub async fn of_several_exchanges_of_a_token_one_is_made(store: &Subject, clock: &TestClock) {
+    let now = clock.now();
+    let link = token(1, "link", now);
+    create(store, &link).await;
+    let until = Timestamp::from_micros(now.as_micros() + 1_000_000);
+    let exchange = |number: u8, at| TokenChange::Exchange {
+        id: link.id,
+        from: link.hash,
+        to: hash(number),
+        name: format!("session-{number}"),
+        until,
+        at,
+    };
+    let (one, other) =
+        tokio::join!(store.change_token(exchange(3, now)), store.change_token(exchange(4, now)));
+    let (made, refused_one) = if one.is_ok() { (one, other) } else { (other, one) };
+    let made = made.expect("one is made");
+    assert!(matches!(refused_one, Err(Error::Token(TokenError::Unknown))), "{refused_one:?}");
+    let number = if made.hash == hash(3) { 3 } else { 4 };
+    let (name, expires_at) = (format!("session-{number}"), Some(until));
+    assert_eq!(made, Token { hash: hash(number), name, expires_at, ..link.clone() });
+    assert_eq!(look(store, 1).await, TokenLook::Unknown, "the secret of the link is gone");
+    assert_eq!(look(store, number).await, known(&made));
+    // A request whose answer was lost is answered once more.
+    let again = store.change_token(exchange(number, now)).await;
+    assert_eq!(again.expect("made before"), made);
+    let ended = token(5, "ended", now);
+    create(store, &ended).await;
+    let revoke = TokenChange::Revoke { which: "ended".into(), at: now };
+    store.change_token(revoke).await.expect("revoked");
+    let late = TokenChange::Exchange {
+        id: ended.id,
+        from: ended.hash,
+        to: hash(6),
+        name: "late".into(),
+        until,
+        at: now,
+    };
+    assert_eq!(refused(store, late).await, TokenError::Ended);
+}

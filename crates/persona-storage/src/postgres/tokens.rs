@@ -165,13 +165,13 @@ impl Tokens {
         let values = values_of(token);
         let sql = format!(
             "UPDATE persona_store.tokens
-             SET hash = $2, previous_hash = $3, previous_until = $4, revoked_at = $5, used_at = $6
+             SET hash = $2, previous_hash = $3, previous_until = $4, revoked_at = $5, used_at = $6, name = $10, expires_at = $11
              WHERE id = $1 AND hash = $7 AND revoked_at IS NOT DISTINCT FROM $8 AND {IN_KNOWN_SCHEMA}9
              RETURNING id"
         );
         let (hash, revoked) = (&before.hash.as_bytes()[..], before.revoked_at.map(micros));
         let version = super::migrate::stored_version();
-        let parameters: [Parameter<'_>; 9] = [
+        let parameters: [Parameter<'_>; 11] = [
             (&values.id, Type::UUID),
             (&values.hash, Type::BYTEA),
             (&values.previous_hash, Type::BYTEA),
@@ -181,6 +181,8 @@ impl Tokens {
             (&hash, Type::BYTEA),
             (&revoked, Type::INT8),
             (&version, Type::INT4),
+            (&values.name, Type::TEXT),
+            (&values.expires_at, Type::INT8),
         ];
         self.pool.read(Statement::Once(&sql), &parameters).await
     }

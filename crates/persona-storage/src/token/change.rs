@@ -40,6 +40,22 @@ pub enum TokenChange {
         /// The time of the rotation.
         at: Timestamp,
     },
+    /// Makes another token of a token that has not ended: with another name, secret and end, and
+    /// what it permits. Of several exchanges of one token, one is made.
+    Exchange {
+        /// Its identity.
+        id: Uuid,
+        /// The hash of its secret, which becomes invalid.
+        from: TokenHash,
+        /// The hash of the new secret.
+        to: TokenHash,
+        /// The new name.
+        name: String,
+        /// Until when the new secret is valid.
+        until: Timestamp,
+        /// The time of the exchange.
+        at: Timestamp,
+    },
     /// Deletes a token, which ends it too.
     Delete {
         /// Its name or identity.
@@ -105,7 +121,7 @@ impl TokenChange {
             Self::Revoke { which, .. } | Self::Rotate { which, .. } | Self::Delete { which } => {
                 (Some(which), Uuid::try_parse(which).ok())
             }
-            Self::Use { id, .. } => (None, Some(*id)),
+            Self::Use { id, .. } | Self::Exchange { id, .. } => (None, Some(*id)),
         }
     }
 
@@ -142,6 +158,19 @@ pub(crate) fn decide(
             let previous = Some((found.hash, *previous_until));
             Decision::Update(Token { hash: *hash, previous, ..found })
         }
+        TokenChange::Exchange { to, .. } if found.hash.is(to) => Decision::Unchanged(found),
+        TokenChange::Exchange { from, .. } if !found.hash.is(from) => {
+            return Err(TokenError::Unknown);
+        }
+        TokenChange::Exchange { at, .. } if !found.is_live(*at) => return Err(TokenError::Ended),
+        TokenChange::Exchange { to, name, until, .. } => Decision::Update(Token {
+            hash: *to,
+            previous: None,
+            name: name.clone(),
+            expires_at: Some(*until),
+            used_at: None,
+            ..found
+        }),
         TokenChange::Delete { .. } => Decision::Remove(found),
         TokenChange::Use { at, .. } if is_noted(&found, *at) => Decision::Unchanged(found),
         TokenChange::Use { at, .. } => Decision::Update(Token { used_at: Some(*at), ..found }),

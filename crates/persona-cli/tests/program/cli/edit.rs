@@ -338,6 +338,27 @@ fn at_a_terminal_an_edit_goes_on_on_top_of_what_the_other_side_made() {
 }
 
 #[test]
+fn a_value_without_room_for_markers_is_not_put_over_another_one_unseen() {
+    let scripts = ["sed -i 's/^nickname = .*/nickname = \"M\"/' \"$1\"", "true", "false"];
+    let nickname = |folder: &Folder| -> Value {
+        let shown = folder.results(&["show", "ada", "--json"]);
+        serde_json::from_str::<Value>(&shown).expect("JSON")["nickname"].clone()
+    };
+    // The edit goes on, the editor changes nothing, and the value is kept or not.
+    let (folder, code, said) = edit_beside_another("--set=nickname=T", scripts, "\n\nn\n");
+    assert!(code == 4 && said.contains("Save your values over the others?"), "{said}");
+    let second = folder.read("second.toml");
+    assert!(
+        second.contains("# nickname is now \"T\"") && second.contains("nickname = \"M\""),
+        "{second}"
+    );
+    assert_eq!(nickname(&folder), "T");
+    let (folder, code, said) = edit_beside_another("--set=nickname=T", scripts, "\ny\n");
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(nickname(&folder), "M");
+}
+
+#[test]
 fn a_text_with_markers_left_in_it_is_not_saved() {
     let scripts = ["sed -i s/Countess/Lady/ \"$1\"", "true", TAKE_MINE];
     let (folder, code, said) = edit_beside_another("--set=description=Dame", scripts, "\n\n");

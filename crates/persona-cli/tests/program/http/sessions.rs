@@ -66,6 +66,24 @@ fn a_link_becomes_one_session_however_many_ask_at_once() {
 }
 
 #[test]
+fn a_link_does_nothing_but_become_a_session() {
+    let server = Server::with_workers(1).start();
+    create(&server, &["--name=ci", "--scope=admin"]);
+    let header = link(&server, &[]);
+    let secret = header.strip_prefix("Bearer ").expect("a token");
+    let port = server.address().port();
+    let cookie = format!("persona_session_{port}={secret}");
+    for path in [LIST, ONE, SESSION, "/api/v1/status"] {
+        for given in [("authorization", &*header), ("cookie", &*cookie)] {
+            let refused = ask(&server, "GET", path, &[given]);
+            assert_eq!(refused.status, 401, "{path}: {refused:?}");
+        }
+    }
+    let exchanged = ask(&server, "POST", SESSION, &[("authorization", &header)]);
+    assert_eq!(exchanged.status, 200, "it is not used up by what is refused");
+}
+
+#[test]
 fn a_cookie_counts_where_a_token_does_until_its_session_is_ended() {
     let server = Server::with_workers(2).start();
     create(&server, &["--name=ci", "--scope=admin"]);
