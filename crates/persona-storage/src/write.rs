@@ -235,6 +235,15 @@ impl Write {
     pub(crate) fn hides(&self, owner: &str) -> bool {
         !self.viewer.reach().changes(owner) && !is_on(InjectedFault::OverlookOwnersOfWrites)
     }
+
+    /// Whether the write is decided as if there were no persona, where this owner has the persona
+    /// with its identity. A creation with an identity of the server's choice is refused instead: its
+    /// row could not be kept beside the other one.
+    pub(crate) fn overlooks(&self, owner: &str) -> bool {
+        let is_new = matches!(self.operation, Operation::Create { .. })
+            && self.identity == IdentityOrigin::New;
+        self.hides(owner) && !is_new
+    }
 }
 
 /// The outcome of a write.

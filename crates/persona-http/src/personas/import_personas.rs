@@ -33,6 +33,8 @@ use crate::problem::{Problem, note_failure};
 
 /// Most tries of an update while other clients change the same persona.
 const UPDATE_ATTEMPTS_MAX: usize = 5;
+/// How many personas of one item can have been given to other owners before the item fails.
+const GIVEN_AWAY_MAX: usize = 8;
 
 /// Imports a file, or with `mode=validate` reports what an import would do.
 pub async fn import_personas(
@@ -116,11 +118,7 @@ async fn own_items(
     let mut own = Vec::new();
     for (place, mut item) in items {
         if !view.owns(item.id).await? {
-            let digest =
-                Sha256::new().chain_update(owner.as_str()).chain_update(item.id.as_bytes());
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(&digest.finalize()[..16]);
-            item.id = PersonaId::new(uuid::Builder::from_custom_bytes(bytes).into_uuid());
+            item.id = derived_id(owner.as_str(), item.id);
         }
         if item.document.owner_word().is_empty() {
             item.document = item.document.owned_by(owner);
@@ -128,6 +126,14 @@ async fn own_items(
         own.push((place, item));
     }
     Ok(own)
+}
+
+/// The identity for an owner that follows from another identity.
+fn derived_id(owner: &str, from: PersonaId) -> PersonaId {
+    let digest = Sha256::new().chain_update(owner).chain_update(from.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.finalize()[..16]);
+    PersonaId::new(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 fn creation(item: &Item) -> BatchItem {
@@ -186,6 +192,15 @@ impl From<ImportStatus> for Done {
     }
 }
 
+/// What came of a creation.
+enum Creation {
+    Made,
+    /// The client reaches a persona with the identity.
+    Known,
+    /// The client had the persona with the identity, and another owner has it now.
+    GivenAway,
+}
+
 impl Import {
     /// Imports all items.
     ///
@@ -226,20 +241,36 @@ impl Import {
         if item.is_deleted {
             return ImportStatus::Deleted.into();
         }
-        let known = if self.is_dry_run { Ok(ImportStatus::New) } else { self.create(&write).await };
-        let done = match known {
-            Ok(ImportStatus::Created) => Ok(ImportStatus::Created.into()),
-            Ok(_) => self.compare(item, &write).await,
-            Err(error) => Err(error),
-        };
-        done.unwrap_or_else(|problem| refused(&problem))
+        let (mut item, mut write) = (item.clone(), write);
+        for attempt in 0..GIVEN_AWAY_MAX {
+            let creation =
+                if self.is_dry_run { Ok(Creation::Known) } else { self.create(&write).await };
+            let done = match creation {
+                Ok(Creation::Made) => Ok(ImportStatus::Created.into()),
+                Ok(Creation::Known) => self.compare(&item, &write).await,
+                Ok(Creation::GivenAway) => {
+                    let owner = self.viewer.reach().owner().map_or("", |owner| owner.as_str());
+                    item.id = derived_id(owner, item.id);
+                    let document = item.document.clone();
+                    write.operation = Operation::Create { id: item.id, document };
+                    continue;
+                }
+                Err(problem) => Err(problem),
+            };
+            let done = done.unwrap_or_else(|problem| refused(&problem));
+            let id = done.id.or((attempt > 0).then_some(item.id));
+            return Done { id, ..done };
+        }
+        let why = "each persona that it became was given to another owner".to_owned();
+        Done { errors: vec![why], ..ImportStatus::Failed.into() }
     }
 
-    /// Creates the persona of an item; `Unchanged` where its identity is in use.
-    async fn create(&self, write: &Write) -> Result<ImportStatus, Problem> {
+    /// Creates the persona of an item, where its identity is free.
+    async fn create(&self, write: &Write) -> Result<Creation, Problem> {
         match self.write(write.clone()).await? {
-            Ok(()) => Ok(ImportStatus::Created),
-            Err(Error::AlreadyExists { .. }) => Ok(ImportStatus::Unchanged),
+            Ok(()) => Ok(Creation::Made),
+            Err(Error::AlreadyExists { .. }) => Ok(Creation::Known),
+            Err(Error::NotFound) => Ok(Creation::GivenAway),
             Err(error) => Err(Problem::of_persona(write.operation.id(), error)),
         }
     }
@@ -301,8 +332,10 @@ impl Import {
         let id = PersonaId::new(self.context.new_id());
         let document = Document::from_json(content).map_err(Problem::from)?;
         let operation = Operation::Create { id, document };
-        let created = self.create(&Write { operation, idempotency: None, ..write.clone() }).await?;
-        Ok(Done { id: Some(id), ..created.into() })
+        self.write(Write { operation, idempotency: None, ..write.clone() })
+            .await?
+            .map_err(|error| Problem::of_persona(id, error))?;
+        Ok(Done { id: Some(id), ..ImportStatus::Created.into() })
     }
 }
 

@@ -64,7 +64,8 @@ impl Rows {
 
     /// The persona of a write, if the write may change it.
     fn reached(&self, write: &Write) -> Option<&(Persona, RevisionRecord)> {
-        let is_reached = |(persona, _): &&(Persona, _)| !write.hides(persona.document.owner_word());
+        let is_reached =
+            |(persona, _): &&(Persona, _)| !write.overlooks(persona.document.owner_word());
         self.current(write.operation.id()).filter(is_reached)
     }
 

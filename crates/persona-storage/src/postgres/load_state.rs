@@ -226,7 +226,7 @@ fn seen_from(found: &Row, write: &Write, bytes_max: usize) -> Result<Seen, Error
 /// as missing.
 fn is_hidden(found: &Row, column: usize, write: &Write) -> Result<bool, Error> {
     let owner: Option<&str> = row::value(found, column)?;
-    Ok(owner.is_some_and(|owner| write.hides(owner)))
+    Ok(owner.is_some_and(|owner| write.overlooks(owner)))
 }
 
 /// Bytes of the largest document of a row. Of a persona that is not there only what was answered

@@ -126,7 +126,7 @@ pub(crate) fn find_up_to(
 ) -> Result<Found, Error> {
     let id = write.operation.id();
     let whole_or_larger = |found: &Row<'_>| -> rusqlite::Result<Result<Found, Error>> {
-        if write.hides(found.get_ref(14)?.as_str()?) {
+        if write.overlooks(found.get_ref(14)?.as_str()?) {
             return Ok(Ok(Found::Nothing));
         }
         // SQLite reads the length from the header of the record, without the text.

@@ -90,8 +90,17 @@ fn a_file_is_imported_into_the_owner_of_the_token() {
     assert_eq!(import(ada, &file), [(json!("unchanged"), first[0].1.clone())]);
     // The other owner's token finds its own persona by its identity.
     assert_eq!(import(bea, &file), [(json!("differs"), json!(cast.hidden[0].id))]);
-    let made = cast.send(ada, "GET", first[0].1.as_str().expect("an id"), &[], "").json();
+    let id = first[0].1.as_str().expect("an id");
+    let made = cast.send(ada, "GET", id, &[], "").json();
     assert_eq!((&made["owner"], &made["name"]), (&json!("ada"), &json!("x")));
+    // What was given to another owner is made anew, and found again.
+    let patch = [("content-type", "application/merge-patch+json")];
+    let given = cast.send(&cast.admin, "PATCH", id, &patch, "{\"owner\":\"bea\"}");
+    assert_eq!(given.status, 200, "{given:?}");
+    let second = import(ada, &file);
+    assert_eq!(second[0].0, "created");
+    assert_ne!(second[0].1, first[0].1);
+    assert_eq!(import(ada, &file), [(json!("unchanged"), second[0].1.clone())]);
 }
 
 #[test]
