@@ -237,8 +237,8 @@ impl Write {
     }
 
     /// Whether the write is decided as if there were no persona, where this owner has the persona
-    /// with its identity. A creation with an identity of the server's choice is refused instead: its
-    /// row could not be kept beside the other one.
+    /// with its identity. A creation with an identity of the server's choice is refused instead:
+    /// its row could not be kept beside the other one.
     pub(crate) fn overlooks(&self, owner: &str) -> bool {
         let is_new = matches!(self.operation, Operation::Create { .. })
             && self.identity == IdentityOrigin::New;

@@ -181,7 +181,7 @@ pub async fn of_several_exchanges_of_a_token_one_is_made(store: &Subject, clock:
     assert_eq!(made, Token { hash: hash(number), name, expires_at, ..link.clone() });
     assert_eq!(look(store, 1).await, TokenLook::Unknown, "the secret of the link is gone");
     assert_eq!(look(store, number).await, known(&made));
-    // A request whose answer was lost is answered once more.
+    // The answer to a request can have been lost: it is given once more.
     let again = store.change_token(exchange(number, now)).await;
     assert_eq!(again.expect("made before"), made);
     let ended = token(5, "ended", now);
