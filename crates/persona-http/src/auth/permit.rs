@@ -5,7 +5,10 @@
 //! Both forms ask the store the same question and judge its answer by the same code.
 
 use http::HeaderMap;
-use persona_storage::{Error, TokenHash, TokenLook, TokenScope, TokenState, Viewer, is_link_name};
+use http::header::AUTHORIZATION;
+use persona_storage::{
+    Error, TokenHash, TokenLook, TokenScope, TokenState, Viewer, is_link_name, is_session_name,
+};
 
 use super::Denial;
 use super::credential::hash_in;
@@ -37,6 +40,8 @@ struct Question {
     is_of_server: bool,
     /// Whether the operation makes a session of a link.
     is_sign_in: bool,
+    /// Whether the secret is in the cookie, where only sessions count.
+    is_in_cookie: bool,
     /// Whether the operation can be answered without the store.
     is_without_store: bool,
     /// The hash of the token, or the reason why the request has no token to look up.
@@ -58,7 +63,9 @@ impl Question {
         let is_without_store = row.store == StoreUse::None;
         let is_of_server = row.tag == Tag::Server;
         let is_sign_in = operation == OperationId::CreateSession;
-        Some(Self { needed, is_of_server, is_sign_in, is_without_store, hash: hash_in(headers) })
+        let is_in_cookie = !headers.contains_key(AUTHORIZATION);
+        let hash = hash_in(headers);
+        Some(Self { needed, is_of_server, is_sign_in, is_in_cookie, is_without_store, hash })
     }
 
     fn judge(self, context: &Context, look: Result<TokenLook, Error>) -> Result<Permit, Problem> {
@@ -81,6 +88,9 @@ impl Question {
             TokenState::Expired => return Err(Denial::Expired.into()),
             TokenState::Revoked => return Err(Denial::Revoked.into()),
             TokenState::Foreign => return Err(Denial::Unknown.into()),
+        }
+        if self.is_in_cookie && !is_session_name(&token.name) {
+            return Err(Denial::Unknown.into());
         }
         if is_link_name(&token.name) && !self.is_sign_in {
             return Err(Denial::Link.into());

@@ -78,7 +78,7 @@ pub struct LabelMoves {
 /// A move of a label.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LabelMoveEntry {
-    /// The how-manieth move of the label it is.
+    /// The number of the move among those of the label, from 1.
     #[schemars(range(min = 1))]
     pub version: u64,
     /// The revision that the label pointed to then; null where it was removed.

@@ -7,8 +7,8 @@ use crate::{Glance, Representation};
 /// One move of a label.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MoveRecord {
-    /// The how-manieth move of this label of this persona it is, from 1. A label that was removed
-    /// and set again goes on from there.
+    /// The number of the move among those of this label of this persona, from 1. A label that was
+    /// removed and set again goes on from there.
     pub version: u64,
     /// Where the label points then; `None` where it was removed.
     pub revision: Option<Revision>,

@@ -71,8 +71,14 @@ fn a_link_does_nothing_but_become_a_session() {
     create(&server, &["--name=ci", "--scope=admin"]);
     let header = link(&server, &[]);
     let secret = header.strip_prefix("Bearer ").expect("a token");
-    let port = server.address().port();
-    let cookie = format!("persona_session_{port}={secret}");
+    // The host of these requests names no port.
+    let cookie = format!("persona_session={secret}");
+    let other = create(&server, &["--name=api", "--scope=admin"]);
+    let other = bearer(&other).replacen("Bearer ", "persona_session=", 1);
+    let refused = ask(&server, "GET", LIST, &[("cookie", &other)]);
+    assert_eq!(refused.status, 401, "a token that is no session is in the cookie");
+    let exchanged = ask(&server, "POST", SESSION, &[("cookie", &cookie)]);
+    assert_eq!(exchanged.status, 401, "a link is in the cookie");
     for path in [LIST, ONE, SESSION, "/api/v1/status"] {
         for given in [("authorization", &*header), ("cookie", &*cookie)] {
             let refused = ask(&server, "GET", path, &[given]);
