@@ -34,16 +34,10 @@ pub enum AccessRules {
 
 /// What the check has to find out about the token of a request.
 struct Question {
+    operation: OperationId,
     needed: TokenScope,
-    /// Whether the operation tells of the whole server, which a token that is bound to an owner
-    /// must not see.
-    is_of_server: bool,
-    /// Whether the operation makes a session of a link.
-    is_sign_in: bool,
     /// Whether the secret is in the cookie, where only sessions count.
     is_in_cookie: bool,
-    /// Whether the operation can be answered without the store.
-    is_without_store: bool,
     /// The hash of the token, or the reason why the request has no token to look up.
     hash: Result<TokenHash, Denial>,
 }
@@ -60,19 +54,16 @@ impl Question {
             Scope::Write => TokenScope::Write,
             Scope::Admin => TokenScope::Admin,
         };
-        let is_without_store = row.store == StoreUse::None;
-        let is_of_server = row.tag == Tag::Server;
-        let is_sign_in = operation == OperationId::CreateSession;
         let is_in_cookie = !headers.contains_key(AUTHORIZATION);
-        let hash = hash_in(headers);
-        Some(Self { needed, is_of_server, is_sign_in, is_in_cookie, is_without_store, hash })
+        Some(Self { operation, needed, is_in_cookie, hash: hash_in(headers) })
     }
 
     fn judge(self, context: &Context, look: Result<TokenLook, Error>) -> Result<Permit, Problem> {
+        let row = self.operation.row();
         let look = match look {
             // The metrics are needed most while the database cannot be reached, and contain no
             // persona. So they are shown then, if this server can be open without tokens.
-            Err(_) if self.is_without_store && is_open(context.access) => {
+            Err(_) if row.store == StoreUse::None && is_open(context.access) => {
                 return Ok(Permit::without_token());
             }
             look => look?,
@@ -92,7 +83,7 @@ impl Question {
         if self.is_in_cookie && !is_session_name(&token.name) {
             return Err(Denial::Unknown.into());
         }
-        if is_link_name(&token.name) && !self.is_sign_in {
+        if is_link_name(&token.name) && self.operation != OperationId::CreateSession {
             return Err(Denial::Link.into());
         }
         // A token that is bound to a text that is no valid owner permits nothing.
@@ -100,7 +91,8 @@ impl Question {
         if token.scope < self.needed {
             return Err(Denial::Scope { needed: self.needed, has: token.scope }.into());
         }
-        if viewer.is_bound() && self.is_of_server {
+        // A token that is bound to an owner must not see the whole server.
+        if viewer.is_bound() && row.tag == Tag::Server {
             return Err(Denial::Bound.into());
         }
         context.token_uses.note(&context.store, &token, now);
