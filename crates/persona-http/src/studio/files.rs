@@ -11,6 +11,12 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
+// What shortens modules while the program is built has its tests here: those of a program that is
+// run by cargo are never run.
+#[cfg(test)]
+#[path = "../../build/shorten.rs"]
+mod shorten;
+
 /// A file of the studio, uncompressed and compressed.
 struct File {
     /// The folder and the name of the file.
@@ -90,6 +96,7 @@ pub(super) fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let media_type = match ending(file) {
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
+        "json" => "application/json",
         _ => "image/svg+xml",
     };
     let is_gzip_taken =
@@ -163,7 +170,8 @@ mod tests {
     fn every_import_of_a_module_leads_to_a_file() {
         for file in FILES.iter().filter(|file| file.path.starts_with("app/")) {
             let text = std::str::from_utf8(file.plain).expect("UTF-8");
-            for import in text.split(" from '").skip(1).filter_map(|rest| rest.split('\'').next()) {
+            let text = text.replace("}from'", " from'");
+            for import in text.split(" from'").skip(1).filter_map(|rest| rest.split('\'').next()) {
                 let target = match import.strip_prefix("../") {
                     Some(other) => other.to_owned(),
                     None => format!("app/{}", import.trim_start_matches("./")),
@@ -171,6 +179,16 @@ mod tests {
                 assert!(import.starts_with('.'), "{}: {import} is not relative", file.path);
                 assert!(FILES.iter().any(|file| file.path == target), "{}: {import}", file.path);
             }
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_to_shorten() {
+        let modules =
+            FILES.iter().filter(|file| file.path.starts_with("app/") && ending(file) == "js");
+        for file in modules {
+            let text = std::str::from_utf8(file.plain).expect("UTF-8");
+            assert_eq!(super::shorten::shorten(text), text, "{}", file.path);
         }
     }
 

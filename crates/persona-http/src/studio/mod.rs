@@ -1,6 +1,6 @@
 //! The web studio: its page at `/`, and its files.
 //!
-//! The files are part of the program (`build.rs`). Their addresses contain a hash of all files, so
+//! The files are part of the program (`build/`). Their addresses contain a hash of all files, so
 //! a browser keeps them for ever and never mixes files of two versions. The page names the files
 //! and is revalidated each time.
 
