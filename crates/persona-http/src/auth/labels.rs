@@ -18,6 +18,11 @@ impl ProtectedLabels {
         Self(Arc::new(names.into_iter().collect()))
     }
 
+    /// Their words, in order.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
     /// Whether a request may move these labels. One that needs no token may: it is let in to
     /// everything else too.
     ///

@@ -19,6 +19,8 @@ pub struct Session {
     pub expires_at: Option<Time>,
     /// Whether it was begun with a one-time link, so that DELETE ends it.
     pub is_session: bool,
+    /// Labels that only a token of the scope admin moves, so that a page can ask before it does.
+    pub protected_labels: Vec<String>,
 }
 
 /// What a token permits, each with what the one before permits.

@@ -24,10 +24,10 @@ pub async fn create_session(
     request: Request,
 ) -> Result<Response, Problem> {
     let Some(Identity(link)) = request.extensions().get::<Identity>() else {
-        return Ok(told(None));
+        return Ok(told(&context, None));
     };
     if !is_link_name(&link.name) {
-        return Ok(told(Some(link)));
+        return Ok(told(&context, Some(link)));
     }
     let now = context.clock.now();
     let length = i64::try_from(SESSION.as_micros()).unwrap_or(i64::MAX);
@@ -45,7 +45,7 @@ pub async fn create_session(
         at: now,
     };
     let session = change(&context, exchange).await?;
-    let mut response = told(Some(&session));
+    let mut response = told(&context, Some(&session));
     let cookie =
         set_cookie(request.headers(), &context.root_path, secret.expose(), SESSION.as_secs());
     response.headers_mut().insert(SET_COOKIE, cookie);

@@ -27,13 +27,14 @@ use crate::contract::session::{Session, SessionScope};
 use crate::problem::{Code, Problem};
 
 /// Tells what a token permits; without one everything is.
-fn told(token: Option<&Token>) -> Response {
+fn told(context: &Context, token: Option<&Token>) -> Response {
     let body = Session {
         name: token.map(|token| token.name.clone()),
         scope: token.map_or(SessionScope::Admin, |token| token.scope.into()),
         owner: token.and_then(|token| token.owner.clone()),
         expires_at: token.and_then(|token| token.expires_at).map(Time),
         is_session: token.is_some_and(|token| is_session_name(&token.name)),
+        protected_labels: context.protected_labels.words(),
     };
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
