@@ -21,6 +21,17 @@ effect(() => {
   document.documentElement.dataset.scope = who.value?.scope ?? '';
 });
 
+/** Whether the server has another version of this page, which is to be loaded then. */
+export const isStale = signal(false);
+const VERSION = import.meta.url.split('/').at(-3);
+
+/** Looks whether the server has this version of the page still. */
+export async function lookForVersion() {
+  const answer = await fetch('.', { method: 'HEAD', headers: { Accept: 'text/html' }, cache: 'no-store', redirect: 'manual' }).catch(() => null);
+  const tag = answer?.headers.get('etag')?.match(/studio-(\w+)/);
+  if (tag) isStale.value = tag[1] !== VERSION;
+}
+
 /** Asks on whose behalf this page asks. */
 export const learnWho = () => call('GET', 'session').then(({ body }) => {
   who.value = body;

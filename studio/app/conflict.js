@@ -2,8 +2,8 @@
 // text and your text, with the words that differ. You take either text, or write another one.
 
 import { useState } from '../vendor/runtime.js';
-import { fieldName } from './editor-views.js';
-import { html } from './html.js';
+import { fieldName } from './editor-head.js';
+import { Button, html } from './html.js';
 import { Dialog } from './overlay.js';
 import { t } from './strings.js';
 import { wordDiff } from './words.js';
@@ -20,7 +20,7 @@ export function ConflictDialog({ session, onClose }) {
   return html`<${Dialog} title=${t.conflict.title} onClose=${onClose} class="conflict-dialog">
     <p class="hint">${t.conflict.about(by)}</p>
     ${Object.entries(session.both.value).map(([name, both]) => html`<${Decision} key=${name} session=${session} name=${name} both=${both} />`)}
-    <div class="dialog-foot"><button type="button" class="button" onClick=${onClose}>${t.conflict.later}</button></div>
+    <div class="dialog-foot"><${Button} onClick=${onClose}>${t.conflict.later}</${Button}></div>
   </${Dialog}>`;
 }
 
@@ -32,12 +32,12 @@ function Decision({ session, name, both }) {
   return html`<section class="decision" aria-labelledby=${id}>
     <h3 id=${id}>${fieldName(name)}</h3>
     <div class="sides">
-      <${Side} title=${t.conflict.theirs} base=${asText(both.base)} text=${asText(both.theirs)}><button type="button" class="button" onClick=${() => session.decide(name, both.theirs)}>${t.conflict.takeTheirs}</button></${Side}>
-      <${Side} title=${t.conflict.yours} base=${asText(both.base)} text=${asText(both.yours)}><button type="button" class="button" data-first onClick=${() => session.decide(name, both.yours)}>${t.conflict.takeYours}</button></${Side}>
+      <${Side} title=${t.conflict.theirs} base=${asText(both.base)} text=${asText(both.theirs)}><${Button} onClick=${() => session.decide(name, both.theirs)}>${t.conflict.takeTheirs}</${Button}></${Side}>
+      <${Side} title=${t.conflict.yours} base=${asText(both.base)} text=${asText(both.yours)}><${Button} data-first onClick=${() => session.decide(name, both.yours)}>${t.conflict.takeYours}</${Button}></${Side}>
     </div>
     <details><summary>${t.conflict.base}</summary><p class="prose" dir="auto">${asText(both.base) || '–'}</p></details>
     ${isText && html`<label class="field"><span>${t.conflict.result}</span><textarea dir="auto" rows="4" value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)}></textarea></label>
-      <div class="dialog-foot"><button type="button" class="button primary" onClick=${() => session.decide(name, text)}>${t.conflict.keep}</button></div>`}
+      <div class="dialog-foot"><${Button} class="primary" onClick=${() => session.decide(name, text)}>${t.conflict.keep}</${Button}></div>`}
   </section>`;
 }
 

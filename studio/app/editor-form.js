@@ -2,7 +2,7 @@
 
 import { mayWrite } from './api.js';
 import { Book, Greetings, Lines, Tags } from './editor-lists.js';
-import { bytes, characters, PERMANENT, tokens } from './figures.js';
+import { bytes, PERMANENT, sizeOf } from './figures.js';
 import { html } from './html.js';
 import { t } from './strings.js';
 
@@ -10,7 +10,7 @@ import { t } from './strings.js';
 /** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines'} Widget */
 
 const TEXT_BYTES_MAX = 256 * 1024;
-const KINDS = /** @type {const} */ (['character', 'user', 'agent', 'prompt']);
+const KINDS = /** @type {(keyof typeof t.kinds)[]} */ (Object.keys(t.kinds));
 
 /** @type {Record<string, [string, Widget][]>} */
 const SECTIONS = {
@@ -28,7 +28,7 @@ const ORDER_OF_PROMPTS = ['identity', 'prompts', 'texts', 'greetings', 'lorebook
 export function Form({ session }) {
   const form = session.form.value;
   const order = form.kind === 'prompt' || form.kind === 'agent' ? ORDER_OF_PROMPTS : ORDER;
-  const total = PERMANENT.reduce((sum, name) => sum + tokens(String(form[name] ?? '')), 0);
+  const total = PERMANENT.reduce((sum, name) => sum + sizeOf(String(form[name] ?? '')).tokens, 0);
   return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off"><fieldset class="bare" disabled=${!mayWrite.value}>
     ${order.map((section) => html`<section key=${section} class="section" aria-labelledby=${`section-${section}`}>
       <header><h2 id=${`section-${section}`}>${t.editor.sections[/** @type {keyof typeof t.editor.sections} */ (section)]}</h2>
@@ -58,15 +58,12 @@ function Field({ session, name, widget }) {
   </div>`;
 }
 
-const encoder = new TextEncoder();
-
 /** @param {{ text: string }} props */
 function Counts({ text }) {
   if (!text) return null;
-  // A sign has at most three bytes a unit, so most texts need no count of bytes.
-  const size = text.length * 3 > TEXT_BYTES_MAX ? encoder.encode(text).length : 0;
-  const isOver = size > TEXT_BYTES_MAX;
-  return html`<span class="hint counts ${isOver ? 'over' : ''}">${isOver ? t.editor.tooLong(bytes(size), bytes(TEXT_BYTES_MAX)) : t.editor.counts(characters(text), tokens(text))}</span>`;
+  const size = sizeOf(text);
+  const isOver = size.bytes > TEXT_BYTES_MAX;
+  return html`<span class="hint counts ${isOver ? 'over' : ''}">${isOver ? t.editor.tooLong(bytes(size.bytes), bytes(TEXT_BYTES_MAX)) : t.editor.counts(size.characters, size.tokens)}</span>`;
 }
 
 /** @typedef {{ session: Session, name: string, value: any, id: string, label: string, describedBy: string, invalid: boolean }} WidgetProps */
@@ -75,23 +72,29 @@ function Counts({ text }) {
 function Line({ session, name, value, id, describedBy, invalid }) {
   // A handle is null or a word; an empty box is no handle.
   const read = (/** @type {string} */ text) => (name === 'handle' ? text.trim() || null : text);
-  return html`<input id=${id} type="text" dir="auto" maxlength=${name === 'handle' ? 64 : 256} spellcheck=${name !== 'handle'} value=${value ?? ''} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+  // A box counts two units for an emoji, and the server one character.
+  return html`<input id=${id} type="text" dir="auto" maxlength=${name === 'handle' ? 64 : 512} spellcheck=${name !== 'handle'} value=${value ?? ''} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
     onInput=${(/** @type {any} */ event) => session.set(name, read(event.target.value))} />`;
 }
 
-/** Above this many characters a box scrolls and does not grow, so that a keystroke stays quick. */
+/** Above this many characters a box scrolls and does not grow, is not checked for spelling, and has
+ * the direction of its first letter throughout: else the browser lays out all of it with each key. */
 const GROW_CHARS_MAX = 20_000;
+/** A first letter that is written from right to left. */
+const RIGHT_TO_LEFT = /^\P{L}*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
 
 /** @param {WidgetProps} props */
 function Text({ session, name, value, id, describedBy, invalid }) {
-  return html`<textarea id=${id} dir="auto" class=${value.length > GROW_CHARS_MAX ? 'long' : ''} rows="3" spellcheck=${value.length <= GROW_CHARS_MAX} value=${value} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+  const isLong = value.length > GROW_CHARS_MAX;
+  const direction = isLong ? (RIGHT_TO_LEFT.test(value) ? 'rtl' : 'ltr') : 'auto';
+  return html`<textarea id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} value=${value} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
     onInput=${(/** @type {any} */ event) => session.set(name, event.target.value)}></textarea>`;
 }
 
 /** @param {WidgetProps} props */
 function Kind({ session, name, value, id }) {
   return html`<select id=${id} value=${value} onChange=${(/** @type {any} */ event) => session.set(name, event.target.value)}>
-    ${KINDS.map((one) => html`<option key=${one} value=${one}>${t.kinds[one]}</option>`)}</select>`;
+    ${[...new Set([...KINDS, value])].map((one) => html`<option key=${one} value=${one}>${t.kinds[/** @type {keyof typeof t.kinds} */ (one)] ?? one}</option>`)}</select>`;
 }
 
 /** @param {WidgetProps} props */

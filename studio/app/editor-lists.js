@@ -2,7 +2,7 @@
 // changed with the keyboard alone, and its order with buttons.
 
 import { useRef, useState } from '../vendor/runtime.js';
-import { html, Icon } from './html.js';
+import { Button, html, Icon } from './html.js';
 import { t } from './strings.js';
 
 /** @typedef {import('./editor-form.js').WidgetProps} WidgetProps */
@@ -45,9 +45,9 @@ function moved(list, from, to) {
 /** The buttons of one item. @param {{ name: string, place: number, count: number, onMove: (to: number) => void, onRemove: () => void }} props */
 function ItemButtons({ name, place, count, onMove, onRemove }) {
   return html`<span class="item-buttons">
-    <button type="button" class="button icon-only quiet" disabled=${place === 0} aria-label=${`${t.common.up}: ${name}`} onClick=${() => onMove(place - 1)}><${Icon} name="up" /></button>
-    <button type="button" class="button icon-only quiet" disabled=${place === count - 1} aria-label=${`${t.common.down}: ${name}`} onClick=${() => onMove(place + 1)}><${Icon} name="down" /></button>
-    <button type="button" class="button icon-only quiet" aria-label=${`${t.common.remove}: ${name}`} onClick=${onRemove}><${Icon} name="trash" /></button></span>`;
+    <${Button} icon="up" name=${`${t.common.up}: ${name}`} disabled=${place === 0} onClick=${() => onMove(place - 1)} />
+    <${Button} icon="down" name=${`${t.common.down}: ${name}`} disabled=${place === count - 1} onClick=${() => onMove(place + 1)} />
+    <${Button} icon="trash" name=${`${t.common.remove}: ${name}`} onClick=${onRemove} /></span>`;
 }
 
 /** Focuses the last item of a list when it has been drawn. @param {{ current: HTMLElement | null }} list @param {string} what */
@@ -68,7 +68,7 @@ export function Greetings({ session, name, value, id }) {
     ${all.map((text, place) => html`<div key=${place} class="item"><div class="label-row"><label class="label" for=${`${id}-${place}`}>${t.editor.greeting(place + 1)}</label>
         <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => put(moved(all, place, to))} onRemove=${() => put(all.filter((_, other) => other !== place))} /></div>
       <textarea id=${`${id}-${place}`} dir="auto" rows="2" value=${text} onInput=${(/** @type {any} */ event) => put(all.map((one, other) => (other === place ? event.target.value : one)))}></textarea></div>`)}
-    <div><button type="button" class="button" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}><${Icon} name="plus" />${t.editor.addGreeting}</button></div>
+    <div><${Button} icon="plus" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}>${t.editor.addGreeting}</${Button}></div>
   </div>`;
 }
 
@@ -89,7 +89,7 @@ export function Book({ session, name, value, id }) {
     ${!entries.length && html`<p class="hint">${t.editor.noEntries}</p>`}
     ${entries.map((entry, place) => html`<${Entry} key=${place} entry=${entry} place=${place} count=${entries.length} id=${`${id}-${place}`} onChange=${(/** @type {any} */ members) => change(place, members)}
       onMove=${(/** @type {number} */ to) => put(moved(entries, place, to))} onRemove=${() => put(entries.filter((_, other) => other !== place))} />`)}
-    <div><button type="button" class="button" onClick=${add}><${Icon} name="plus" />${t.editor.addEntry}</button></div>
+    <div><${Button} icon="plus" onClick=${add}>${t.editor.addEntry}</${Button}></div>
   </div>`;
 }
 

@@ -1,49 +1,20 @@
-// What stands around the form of the editor: what happened to the persona besides the writing, the
-// preview, the persona as JSON, and the menu.
+// Two views of a persona beside its form: the preview, and the persona as JSON.
 
-import { useEffect, useRef, useState } from '../vendor/runtime.js';
-import { call, newKey } from './api.js';
-import { download } from './download.js';
-import { Avatar, html, Icon } from './html.js';
+import { useState } from '../vendor/runtime.js';
+import { mayWrite } from './api.js';
+import { Avatar, Button, html } from './html.js';
 import { MANAGED } from './merge.js';
-import { toast, toastError } from './overlay.js';
-import { go, lastGallery, personaLink } from './route.js';
 import { t } from './strings.js';
 
-// Notices about the persona: merges, restored drafts, refusals.
-
-/** The label of a field. @param {string} name */
-export const fieldName = (name) => t.editor.fields[/** @type {keyof typeof t.editor.fields} */ (name)] ?? name;
-
-/** @param {{ session: import('./session.js').Session, onDecide: () => void }} props */
-export function Notices({ session, onDecide }) {
-  const notice = session.notice.value;
-  const errors = Object.entries(session.errors.value);
-  const open = Object.keys(session.both.value).length;
-  const names = notice?.fields.map(fieldName).join(', ') ?? '';
-  const by = notice?.by || t.editor.someone;
-  return html`<div class="notices" role="status" aria-live="polite">
-    ${session.server.value.deleted_at || session.trouble.value === 'gone' ? html`<p class="notice danger"><${Icon} name="trash" /><span>${session.trouble.value === 'gone' ? t.editor.status.gone : t.editor.deletedHere}</span>
-      <button type="button" class="button writes" onClick=${() => session.undelete().catch(toastError)}>${t.editor.restore}</button></p>` : null}
-    ${open > 0 && html`<p class="notice warn"><${Icon} name="warn" /><span>${t.conflict.open(open)}: ${Object.keys(session.both.value).map(fieldName).join(', ')}</span><button type="button" class="button" onClick=${onDecide}>${t.editor.decide}</button></p>`}
-    ${session.wasRestored.value && html`<p class="notice"><${Icon} name="undo" /><span>${t.editor.restoredDraft}</span>
-      <button type="button" class="button icon-only quiet" aria-label=${t.common.close} onClick=${() => (session.wasRestored.value = false)}><${Icon} name="close" /></button></p>`}
-    ${notice && html`<p class="notice good"><${Icon} name="check" /><span>${notice.text === 'merged' ? t.editor.mergedFrom(by, names) : t.editor.changedElsewhere(by, names)}</span>
-      <button type="button" class="button icon-only quiet" aria-label=${t.common.close} onClick=${() => (session.notice.value = null)}><${Icon} name="close" /></button></p>`}
-    ${!session.hasDraft.value && html`<p class="notice warn"><${Icon} name="warn" /><span>${t.editor.noDraft}</span></p>`}
-    ${session.trouble.value === 'failed' && html`<p class="notice danger"><${Icon} name="warn" /><span>${session.why.value}</span></p>`}
-    ${errors.length > 0 && html`<div class="notice danger"><${Icon} name="warn" /><ul>${errors.map(([pointer, message]) => html`<li key=${pointer}><code>${pointer || '/'}</code> ${message}</li>`)}</ul></div>`}
-  </div>`;
-}
-
-// The texts in the order in which a model reads them, with the names filled in. When the API can
-// render a prompt, its result replaces this preview. Markup in texts has no effect.
+/** @typedef {import('./session.js').Session} Session */
 
 /** Most characters that the preview shows of a text; the field has the whole text. */
 const SHOWN_CHARS_MAX = 4000;
 const BEFORE = /** @type {const} */ (['system_prompt', 'description', 'personality', 'scenario', 'mes_example']);
 
-/** @param {{ session: import('./session.js').Session }} props */
+/** The texts in the order in which a model reads them, with the names filled in. When the API can
+ * render a prompt, its result replaces this preview. Markup in texts has no effect.
+ * @param {{ session: Session }} props */
 export function Preview({ session }) {
   const form = session.form.value;
   const char = form.nickname || form.name || '';
@@ -67,9 +38,8 @@ function acted(text) {
   return text.split(/(\*[^*\n]+\*)/).map((part) => (/^\*[^*\n]+\*$/.test(part) ? html`<em>${part.slice(1, -1)}</em>` : part));
 }
 
-// The persona as JSON, with all members, also those that the form does not show.
-
-/** @param {{ session: import('./session.js').Session }} props */
+/** The persona as JSON, with all members, also those that the form does not show.
+ * @param {{ session: Session }} props */
 export function JsonView({ session }) {
   const [draft, setDraft] = useState(/** @type {string | null} */ (null));
   const [why, setWhy] = useState('');
@@ -95,79 +65,10 @@ export function JsonView({ session }) {
     setDone(t.json.applied);
   };
   return html`<div class="json">
-    <p class="hint" id="json-about">${t.json.about}</p>
-    <textarea class="code" aria-label=${t.json.label} aria-describedby="json-about json-why" aria-invalid=${why ? 'true' : undefined} spellcheck=${false} rows="28" value=${text} onInput=${(/** @type {any} */ event) => { setDraft(event.target.value); setWhy(''); setDone(''); }}></textarea>
+    <p class="hint" id="json-about">${mayWrite.value ? t.json.about : t.json.readOnly}</p>
+    <textarea class="code" readonly=${!mayWrite.value} aria-label=${t.json.label} aria-describedby="json-about json-why" aria-invalid=${why ? 'true' : undefined} spellcheck=${false} rows="28" value=${text} onInput=${(/** @type {any} */ event) => { setDraft(event.target.value); setWhy(''); setDone(''); }}></textarea>
     <p id="json-why" class="error" role="alert">${why}</p>
-    <div class="dialog-foot"><span class="hint" role="status">${done}</span><button type="button" class="button" disabled=${draft === null} onClick=${() => { setDraft(null); setWhy(''); }}>${t.json.reset}</button>
-      <button type="button" class="button primary writes" disabled=${draft === null} onClick=${apply}>${t.json.apply}</button></div>
+    <div class="dialog-foot writes"><span class="hint" role="status">${done}</span><${Button} disabled=${draft === null} onClick=${() => { setDraft(null); setWhy(''); }}>${t.json.reset}</${Button}>
+      <${Button} class="primary" disabled=${draft === null} onClick=${apply}>${t.json.apply}</${Button}></div>
   </div>`;
-}
-
-// What else can be done with a persona: a button that opens a short list of buttons.
-
-/** @param {{ session: import('./session.js').Session }} props */
-export function Menu({ session }) {
-  const [open, setOpen] = useState(false);
-  const self = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    if (!open) return undefined;
-    /** @type {HTMLElement | null | undefined} */ (self.current?.querySelector('ul button'))?.focus();
-    const outside = (/** @type {Event} */ event) => !self.current?.contains(/** @type {Node} */ (event.target)) && setOpen(false);
-    addEventListener('pointerdown', outside);
-    return () => removeEventListener('pointerdown', outside);
-  }, [open]);
-  const run = (/** @type {() => Promise<any> | void} */ act) => async () => {
-    setOpen(false);
-    try {
-      await act();
-    } catch (error) {
-      toastError(error);
-    }
-  };
-  const actions = [
-    { text: t.editor.duplicate, icon: 'copy', writes: true, act: () => duplicate(session) },
-    { text: t.editor.exportOne, icon: 'export', act: () => download(`${fileName(session.form.peek().name)}.json`, 'application/json', JSON.stringify(session.server.peek(), null, 2)) },
-    { text: t.editor.copyId, icon: 'tag', act: async () => { await navigator.clipboard.writeText(session.id); toast(t.common.copied); } },
-    { text: t.editor.delete, icon: 'trash', danger: true, writes: true, act: () => remove(session) },
-  ];
-  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (!open) return;
-    const buttons = [...(self.current?.querySelectorAll('ul button') ?? [])];
-    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
-    if (event.key === 'Escape') {
-      event.preventDefault();
-      setOpen(false);
-      /** @type {HTMLElement | null | undefined} */ (self.current?.querySelector('button'))?.focus();
-    } else if (step) {
-      event.preventDefault();
-      const here = buttons.indexOf(/** @type {Element} */ (document.activeElement));
-      /** @type {HTMLElement} */ (buttons[(here + step + buttons.length) % buttons.length]).focus();
-    }
-  };
-  return html`<div class="menu" ref=${self} onKeyDown=${onKeyDown}>
-    <button type="button" class="button" aria-expanded=${open ? 'true' : 'false'} aria-controls="editor-menu" onClick=${() => setOpen(!open)}>${t.editor.more}<${Icon} name="down" /></button>
-    ${open && html`<ul id="editor-menu">${actions.map((one) => html`<li key=${one.text} class=${one.writes ? 'writes' : ''}><button type="button" class=${one.danger ? 'danger' : ''} onClick=${run(one.act)}><${Icon} name=${one.icon} />${one.text}</button></li>`)}</ul>`}
-  </div>`;
-}
-
-/** @param {string} name */
-const fileName = (name) => name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60) || 'persona';
-
-/** @param {import('./session.js').Session} session */
-async function duplicate(session) {
-  const { handle: _own, ...document } = session.form.peek();
-  const name = t.editor.copyOf(document.name).slice(0, 256);
-  const { body } = await call('POST', 'personas', { body: { ...document, name }, headers: { 'Idempotency-Key': newKey() } });
-  toast(t.editor.duplicated);
-  go(personaLink(body.id));
-}
-
-/** @param {import('./session.js').Session} session */
-async function remove(session) {
-  const name = session.form.peek().name;
-  if (session.isDirty.peek()) await session.save();
-  await call('DELETE', `personas/${session.id}`, { headers: { 'If-Match': '*' } });
-  go(lastGallery.peek());
-  const undo = () => call('POST', `personas/${session.id}/undelete`).then(() => go(personaLink(session.id)), toastError);
-  toast(t.editor.deleted(name), { action: { text: t.common.undo, act: undo } });
 }

@@ -3,21 +3,18 @@
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { reachable, Refusal } from './api.js';
 import { ConflictDialog } from './conflict.js';
-import { NoteDialog } from './dialogs.js';
 import * as drafts from './drafts.js';
 import { Form } from './editor-form.js';
-import { JsonView, Menu, Notices, Preview } from './editor-views.js';
+import { Head, NoteDialog, Notices, VIEWS } from './editor-head.js';
+import { JsonView, Preview } from './editor-views.js';
 import { History } from './history.js';
-import { Avatar, html, Icon } from './html.js';
+import { Button, html, Icon } from './html.js';
 import { isTyping, shortcuts } from './keys.js';
 import { onChanges } from './live.js';
-import { explain } from './overlay.js';
-import { go, lastGallery, personaLink, route } from './route.js';
+import { go, lastGallery, route } from './route.js';
 import { Session } from './session.js';
 import { t } from './strings.js';
-import { at } from './time.js';
-
-const VIEWS = /** @type {const} */ (['write', 'history', 'json']);
+import { explain } from './toasts.js';
 
 export function Editor() {
   const id = route.value.id;
@@ -61,7 +58,7 @@ function Missing({ failure, retry }) {
   const isMissing = failure instanceof Refusal && failure.status === 404;
   return html`<div class="nothing"><${Icon} name=${isMissing ? 'search' : 'cloud'} /><h1 tabindex="-1">${isMissing ? t.editor.missing : explain(failure)}</h1>
     ${isMissing && html`<p>${t.editor.missingAbout}</p>`}
-    ${isMissing ? html`<a class="button" href=${lastGallery.value}>${t.editor.toGallery}</a>` : html`<button type="button" class="button" onClick=${retry}>${t.common.retry}</button>`}</div>`;
+    ${isMissing ? html`<a class="button" href=${lastGallery.value}>${t.editor.toGallery}</a>` : html`<${Button} onClick=${retry}>${t.common.retry}</${Button}>`}</div>`;
 }
 
 /** @param {{ session: Session }} props */
@@ -98,33 +95,5 @@ function Opened({ session }) {
     ${view === 'json' && html`<${JsonView} session=${session} />`}
     ${noting && html`<${NoteDialog} session=${session} onClose=${() => setNoting(false)} />`}
     ${deciding && open > 0 && html`<${ConflictDialog} session=${session} onClose=${() => setDeciding(false)} />`}
-  </div>`;
-}
-
-/** @param {{ session: Session, name: string, view: string, onDecide: () => void }} props */
-function Head({ session, name, view, onDecide }) {
-  const server = session.server.value;
-  return html`<header class="editor-head">
-    <div class="editor-title">
-      <a class="button icon-only quiet" href=${lastGallery.value} aria-label=${t.editor.toGallery} title=${t.editor.toGallery}><${Icon} name="back" /></a>
-      <${Avatar} name=${name} />
-      <div class="editor-name"><h1 tabindex="-1" dir="auto">${name || '–'}</h1>
-        <p class="hint" title=${at(server.updated_at)}>${t.kinds[/** @type {keyof typeof t.kinds} */ (session.form.value.kind)]}${server.updated_by ? ` · ${server.updated_by}` : ''} · r${server.revision}</p></div>
-      <${Status} session=${session} onDecide=${onDecide} />
-      <${Menu} session=${session} />
-    </div>
-    <nav class="tabs" aria-label=${t.gallery.view}>${VIEWS.map((one) => html`<a key=${one} href=${personaLink(session.id, one === 'write' ? '' : one)} aria-current=${one === view ? 'page' : undefined}>${t.editor.views[one]}</a>`)}</nav>
-  </header>`;
-}
-
-/** @param {{ session: Session, onDecide: () => void }} props */
-function Status({ session, onDecide }) {
-  const state = session.state.value;
-  const text = state === 'saved' ? t.editor.status.saved(session.server.value.revision) : t.editor.status[state];
-  const needsSaving = state === 'dirty' || state === 'failed' || state === 'invalid';
-  return html`<div class="save-state ${state}">
-    <span class="dot" aria-hidden="true"></span><span role="status" aria-live="polite" class="save-text">${text}</span>
-    ${state === 'conflict' && html`<button type="button" class="button" onClick=${onDecide}>${t.editor.decide}</button>`}
-    ${needsSaving && html`<button type="button" class="button primary" onClick=${() => session.save()}>${t.common.save}</button>`}
   </div>`;
 }

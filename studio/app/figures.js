@@ -1,6 +1,4 @@
-// Amounts and lengths as texts for people.
-
-// Amounts of bytes as people read them.
+// Amounts as texts for people, and how long texts are.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -15,21 +13,33 @@ export function bytes(count) {
   return `${value.toLocaleString('en', { maximumFractionDigits: place && value < 100 ? 1 : 0 })} ${UNITS[place]}`;
 }
 
-// About how many tokens a model makes of a text: a rule of thumb that needs no tokenizer. English
-// has about four characters a token, Chinese, Japanese and Korean about one.
+/** @typedef {{ characters: number, tokens: number, bytes: number }} Size characters as people count
+ *    them, without surrogates; tokens by a rule of thumb that needs no tokenizer (English has about
+ *    four characters a token, Chinese, Japanese and Korean about one); bytes of UTF-8 */
 
-/** @param {string} text */
-export function tokens(text) {
-  let wide = 0;
-  for (let place = 0; place < text.length; place += 1) if (text.charCodeAt(place) >= 0x2e80) wide += 1;
-  return Math.ceil((text.length - wide) / 4 + wide);
-}
+/** The texts that were measured last: with each key one text of a form changes, and the others do
+ * not. @type {{ text: string, size: Size }[]} */
+const measured = [];
+const MEASURED_MAX = 16;
 
-/** Characters as people count them, without surrogates. @param {string} text */
-export function characters(text) {
-  let halves = 0;
-  for (let place = 0; place < text.length; place += 1) if ((text.charCodeAt(place) & 0xfc00) === 0xdc00) halves += 1;
-  return text.length - halves;
+/** How long a text is, in one pass. @param {string} text @returns {Size} */
+export function sizeOf(text) {
+  const known = measured.find((one) => one.text === text);
+  if (known) return known.size;
+  let [halves, wide, more] = [0, 0, 0];
+  for (let place = 0; place < text.length; place += 1) {
+    const unit = text.charCodeAt(place);
+    if (unit < 0x80) continue;
+    // A surrogate is half of four bytes.
+    const isHalf = (unit & 0xf800) === 0xd800;
+    more += unit < 0x800 || isHalf ? 1 : 2;
+    if (unit >= 0x2e80) wide += 1;
+    if ((unit & 0xfc00) === 0xdc00) halves += 1;
+  }
+  const size = { characters: text.length - halves, tokens: Math.ceil((text.length - wide) / 4 + wide), bytes: text.length + more };
+  measured.unshift({ text, size });
+  measured.length = Math.min(measured.length, MEASURED_MAX);
+  return size;
 }
 
 /** The texts that are part of every prompt. */

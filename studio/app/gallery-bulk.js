@@ -1,13 +1,15 @@
-// Actions on the selected personas: tags, export, and deletion, which can be undone.
+// Actions on the selected personas: tags, labels, export, and deletion, which can be undone.
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { call, each, get, mayWrite } from './api.js';
 import { download } from './download.js';
 import { allOf, clearSelection, reload, SELECT_MAX, selectAll, selectedCount, selection, total } from './gallery-list.js';
-import { html, Icon } from './html.js';
+import { Button, html } from './html.js';
 import { shortcuts } from './keys.js';
-import { Dialog, explain, toast, toastError } from './overlay.js';
+import { LabelDialog, MOVES_MAX } from './labels.js';
+import { Box, FormDialog } from './overlay.js';
 import { t } from './strings.js';
+import { explain, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
@@ -32,14 +34,16 @@ export function BulkBar() {
   const hasDeleted = selection().some((card) => card.deleted_at);
   return html`<div class="bulk" role="region" aria-label=${t.bulk.label}>
     <strong role="status">${t.bulk.count(count)}</strong>
-    ${count < Math.min(total.value ?? 0, SELECT_MAX) && html`<button type="button" class="button quiet" disabled=${busy} onClick=${run(selectEverything)}>${t.bulk.all}</button>`}
+    ${count < Math.min(total.value ?? 0, SELECT_MAX) && html`<${Button} class="quiet" disabled=${busy} onClick=${run(selectEverything)}>${t.bulk.all}</${Button}>`}
     <span class="bulk-gap"></span>
-    <button type="button" class="button writes" disabled=${busy} onClick=${() => setDialog('tags')}><${Icon} name="tag" /><span>${t.bulk.tag}</span></button>
-    <button type="button" class="button" disabled=${busy} onClick=${run(exportSelected)}><${Icon} name="export" /><span>${t.bulk.export}</span></button>
-    ${hasDeleted && html`<button type="button" class="button writes" disabled=${busy} onClick=${run(() => undelete(selection()))}><${Icon} name="undo" /><span>${t.bulk.restore}</span></button>`}
-    <button type="button" class="button danger writes" disabled=${busy} onClick=${run(deleteSelected)}><${Icon} name="trash" /><span>${t.bulk.delete}</span></button>
-    <button type="button" class="button icon-only quiet" aria-label=${t.bulk.none} title=${t.bulk.none} onClick=${clearSelection}><${Icon} name="close" /></button>
+    <${Button} class="writes" icon="tag" disabled=${busy} onClick=${() => setDialog('tags')}><span>${t.bulk.tag}</span></${Button}>
+    <${Button} icon="pin" class="writes" disabled=${busy} onClick=${() => (count > MOVES_MAX ? toast(t.labels.tooMany(MOVES_MAX), { kind: 'error' }) : setDialog('labels'))}><span>${t.labels.label}</span></${Button}>
+    <${Button} icon="export" disabled=${busy} onClick=${run(exportSelected)}><span>${t.bulk.export}</span></${Button}>
+    ${hasDeleted && html`<${Button} class="writes" icon="undo" disabled=${busy} onClick=${run(() => undelete(selection()))}><span>${t.bulk.restore}</span></${Button}>`}
+    <${Button} class="danger writes" icon="trash" disabled=${busy} onClick=${run(deleteSelected)}><span>${t.bulk.delete}</span></${Button}>
+    <${Button} icon="close" name=${t.bulk.none} onClick=${clearSelection} />
     ${dialog === 'tags' && html`<${TagDialog} onClose=${() => setDialog('')} />`}
+    ${dialog === 'labels' && html`<${ReleaseDialog} onClose=${() => setDialog('')} />`}
   </div>`;
 }
 
@@ -107,8 +111,7 @@ function TagDialog({ onClose }) {
   const [remove, setRemove] = useState(false);
   const [busy, setBusy] = useState(false);
   const count = selectedCount.value;
-  const apply = async (/** @type {Event} */ event) => {
-    event.preventDefault();
+  const apply = async () => {
     const tags = text.split(',').map((tag) => tag.trim()).filter((tag, place, all) => tag && all.findIndex((one) => one.toLowerCase() === tag.toLowerCase()) === place);
     if (!tags.length) return;
     setBusy(true);
@@ -130,14 +133,30 @@ function TagDialog({ onClose }) {
       setBusy(false);
     }
   };
-  return html`<${Dialog} title=${t.bulk.tagTitle(count)} onClose=${onClose}>
-    <form class="stack" onSubmit=${apply}>
-      <fieldset class="choices"><legend class="hidden">${t.bulk.tag}</legend>
-        <label class="choice"><input type="radio" name="how" checked=${!remove} onChange=${() => setRemove(false)} /><span>${t.bulk.tagAdd}</span></label>
-        <label class="choice"><input type="radio" name="how" checked=${remove} onChange=${() => setRemove(true)} /><span>${t.bulk.tagRemove}</span></label></fieldset>
-      <label class="field"><span>${t.gallery.tag}</span><input data-first type="text" dir="auto" autocomplete="off" value=${text} aria-describedby="tag-hint" onInput=${(/** @type {any} */ event) => setText(event.target.value)} /></label>
-      <p id="tag-hint" class="hint">${t.bulk.tagHint}</p>
-      <div class="dialog-foot"><button type="button" class="button" onClick=${onClose}>${t.common.cancel}</button><button type="submit" class="button primary" disabled=${busy || !text.trim()}>${t.common.save}</button></div>
-    </form>
-  </${Dialog}>`;
+  return html`<${FormDialog} title=${t.bulk.tagTitle(count)} onClose=${onClose} onSubmit=${apply} action=${t.common.save} disabled=${busy || !text.trim()}>
+    <fieldset class="choices"><legend class="hidden">${t.bulk.tag}</legend>
+      <label class="choice"><input type="radio" name="how" checked=${!remove} onChange=${() => setRemove(false)} /><span>${t.bulk.tagAdd}</span></label>
+      <label class="choice"><input type="radio" name="how" checked=${remove} onChange=${() => setRemove(true)} /><span>${t.bulk.tagRemove}</span></label></fieldset>
+    <${Box} data-first label=${t.gallery.tag} hint=${t.bulk.tagHint} value=${text} onText=${setText} />
+  </${FormDialog}>`;
+}
+
+/** Personas of a selection that are asked for their labels, so that these can be chosen. */
+const ASKED_MAX = 20;
+
+/** Moves one label of all selected personas, or of none. @param {{ onClose: () => void }} props */
+function ReleaseDialog({ onClose }) {
+  const [known, setKnown] = useState(/** @type {string[]} */ ([]));
+  const chosen = selection();
+  useEffect(() => {
+    each(chosen.slice(0, ASKED_MAX), (card) => get(`personas/${card.id}/labels`)).then((results) => {
+      const all = results.flatMap((one) => (one.status === 'fulfilled' ? one.value.body.items : []));
+      setKnown([...new Set(all.map((label) => label.label))].sort());
+    });
+  }, []);
+  /** @type {Record<string, (from: string) => any>} */
+  const targets = { latest: () => ({ from: 'latest' }), from: (from) => ({ from }), remove: () => ({ remove: true }) };
+  const movesOf = (/** @type {string} */ label, /** @type {string} */ target, /** @type {string} */ from) => chosen.map(({ id }) => ({ id, label, ...targets[target](from) }));
+  return html`<${LabelDialog} title=${t.labels.many(chosen.length)} about=${t.labels.about} known=${known} targets=${Object.keys(targets).map((name) => [name, t.labels[/** @type {'latest' | 'from' | 'remove'} */ (name)]])}
+    movesOf=${movesOf} nameOf=${(/** @type {number} */ place) => chosen[place]?.name} onClose=${onClose} onDone=${clearSelection} />`;
 }

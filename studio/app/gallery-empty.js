@@ -1,25 +1,28 @@
 // The gallery without a persona, and a search without a result.
 
 import { useState } from '../vendor/runtime.js';
-import { call } from './api.js';
+import { call, Refusal } from './api.js';
 import { reload } from './gallery-list.js';
 import { filters, refine } from './gallery-query.js';
-import { html, Icon } from './html.js';
-import { overlay, toast, toastError } from './overlay.js';
+import { Button, html, Icon } from './html.js';
+import { overlay } from './overlay.js';
 import { go } from './route.js';
 import { t } from './strings.js';
+import { toast, toastError } from './toasts.js';
 
 export function Empty() {
   const [busy, setBusy] = useState(false);
   const addSamples = async () => {
     setBusy(true);
     try {
-      const { SAMPLES } = await import('./samples.js');
       // The samples have fixed identities, so that a second press creates none twice.
-      const items = SAMPLES.map(({ id, ...document }) => ({ op: 'put', id, if_none_match: '*', document }));
-      const { body } = await call('POST', 'personas/batch', { body: { items } });
-      const made = body.items.filter((/** @type {any} */ one) => one.status === 201).length;
-      toast(t.gallery.empty.made(made));
+      const answer = await fetch(new URL('samples.json', import.meta.url));
+      const body = await answer.json();
+      if (!answer.ok) throw new Refusal(answer.status, body);
+      const items = body.map((/** @type {any} */ { id, ...document }) => ({ op: 'put', id, if_none_match: '*', document }));
+      const { body: { items: made } } = await call('POST', 'personas/batch', { body: { items } });
+      const count = made.filter((/** @type {any} */ one) => one.status === 201).length;
+      toast(t.gallery.empty.made(count));
       await reload();
     } catch (error) {
       toastError(error);
@@ -40,5 +43,5 @@ export function Empty() {
 
 export function NothingFound() {
   return html`<div class="nothing"><${Icon} name="search" /><h2>${t.gallery.nothing}</h2><p>${t.gallery.nothingAbout}</p>
-    <button type="button" class="button" onClick=${() => refine({ ...filters.peek(), q: '', kind: '', tags: [], active: '', deleted: false })}>${t.gallery.clear}</button></div>`;
+    <${Button} onClick=${() => refine({ ...filters.peek(), q: '', kind: '', tags: [], active: '', deleted: false })}>${t.gallery.clear}</${Button}></div>`;
 }

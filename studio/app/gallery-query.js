@@ -3,11 +3,12 @@
 
 import { computed } from '../vendor/runtime.js';
 import { galleryLink, go, lastGallery, route } from './route.js';
+import { t } from './strings.js';
 import { searchText } from './words.js';
 
 /** @typedef {{ q: string, kind: string, tags: string[], active: string, deleted: boolean, sort: string }} Filters */
 
-const KINDS = ['character', 'user', 'agent', 'prompt'];
+const KINDS = /** @type {(keyof typeof t.kinds)[]} */ (Object.keys(t.kinds));
 const SORTS = ['relevance', 'name', '-name', 'created_at', '-created_at', 'updated_at', '-updated_at'];
 
 /** @param {URLSearchParams} query @returns {Filters} */

@@ -3,11 +3,11 @@
 import { useState } from '../vendor/runtime.js';
 import { loading } from './gallery-list.js';
 import { filters, isFiltered, refine } from './gallery-query.js';
-import { html, Icon } from './html.js';
+import { Button, html, Icon } from './html.js';
 import { settings } from './settings-store.js';
 import { t } from './strings.js';
 
-const KINDS = /** @type {const} */ (['character', 'user', 'agent', 'prompt']);
+const KINDS = /** @type {(keyof typeof t.kinds)[]} */ (Object.keys(t.kinds));
 const SORTS = /** @type {const} */ (['-updated_at', 'updated_at', 'name', '-name', '-created_at', 'created_at']);
 
 /** @param {{ box: { current: HTMLInputElement | null } }} props */
@@ -27,7 +27,7 @@ export function Toolbar({ box }) {
       <input ref=${box} type="search" aria-label=${t.gallery.search} placeholder=${t.gallery.searchHint} dir="auto" autocomplete="off" spellcheck=${false} maxlength="500" value=${now.q}
         onInput=${(/** @type {any} */ event) => refine({ q: event.target.value, sort: '' }, { replace: true })} onKeyDown=${onKeyDown} />
       ${loading.value && html`<span class="spinner" aria-hidden="true"></span>`}
-      ${now.q ? html`<button type="button" class="button icon-only quiet" aria-label=${t.gallery.clearSearch} onClick=${() => { refine({ q: '' }); box.current?.focus(); }}><${Icon} name="close" /></button>` : html`<kbd aria-hidden="true">/</kbd>`}
+      ${now.q ? html`<${Button} icon="close" name=${t.gallery.clearSearch} onClick=${() => { refine({ q: '' }); box.current?.focus(); }} />` : html`<kbd aria-hidden="true">/</kbd>`}
     </div>
     <div class="tools">
       <label class="select"><span class="hidden">${t.gallery.sort}</span>

@@ -7,15 +7,16 @@ import { Empty, NothingFound } from './gallery-empty.js';
 import { cards, clearSelection, failure, load, loading, news, reload, takeIn, tookMs, total } from './gallery-list.js';
 import { apiQuery, filters, isFiltered, refine } from './gallery-query.js';
 import { Toolbar } from './gallery-toolbar.js';
-import { html, Icon } from './html.js';
+import { Button, html, Icon } from './html.js';
 import { shortcuts } from './keys.js';
 import { onChanges } from './live.js';
-import { explain } from './overlay.js';
 import { galleryLink, lastGallery, route } from './route.js';
 import { t } from './strings.js';
+import { explain } from './toasts.js';
 
-/** How long after the last letter a search begins: shorter than two letters of a fast typist. */
-const TYPING_MS = 90;
+/** A search waits for the answer to the one before it, for so long at most; then that one is given
+ * up. Without one under way it begins with the letter. */
+const WAIT_MS = 90;
 
 /** What the list was read for, and where it was left: the way back leads to the same place. */
 let shownFor = '';
@@ -29,14 +30,30 @@ onChanges((changed) => {
   if (news.peek() && isSeen && !document.querySelector('.card:focus-within')) reload();
 });
 
+/** Acts when the list has been read, or after a while; returns what keeps it from acting.
+ * @param {boolean} waits @param {() => void} act */
+function afterLast(waits, act) {
+  let unsubscribe = () => {};
+  let clock = setTimeout(() => { end(); act(); }, waits ? WAIT_MS : 0);
+  const end = () => {
+    clearTimeout(clock);
+    unsubscribe();
+  };
+  if (waits) unsubscribe = loading.subscribe((is) => {
+    if (is) return;
+    end();
+    clock = setTimeout(act);
+  });
+  return end;
+}
+
 export function Gallery() {
   const box = useRef(/** @type {HTMLInputElement | null} */ (null));
   useEffect(() => {
     document.title = `${t.gallery.title} · ${t.product}`;
     const main = /** @type {HTMLElement} */ (document.querySelector('main'));
     let before = '';
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let clock;
+    let endOfWait = () => {};
     const end = effect(() => {
       if (route.value.screen !== 'gallery') return;
       const query = apiQuery(filters.value);
@@ -44,23 +61,22 @@ export function Gallery() {
         lastGallery.value = galleryLink(route.value.query);
         const text = JSON.stringify(query);
         if (text === before) return;
-        clearTimeout(clock);
-        // Only a typed search waits for the pause; a chosen filter is applied at once.
-        const isTyping = before !== '' && document.activeElement === box.current;
+        endOfWait();
         const isBack = before === '' && text === shownFor && !failure.peek();
+        const waits = before !== '' && loading.peek();
         before = text;
         shownFor = text;
         if (isBack) return;
-        clock = setTimeout(() => {
+        endOfWait = afterLast(waits, () => {
           clearSelection();
           main.scrollTo(0, 0);
           load(query);
-        }, isTyping ? TYPING_MS : 0);
+        });
       });
     });
     return () => {
       end();
-      clearTimeout(clock);
+      endOfWait();
     };
   }, []);
   useLayoutEffect(() => {
@@ -83,7 +99,7 @@ export function Gallery() {
         <p class="count" role="status" aria-live="polite">${total.value !== null && !failure.value && !isEmpty ? html`${t.gallery.total(total.value)}${filters.value.q.trim() ? html`<span class="took"> · ${t.gallery.took(tookMs.value)}</span>` : ''}` : ''}</p></div>
       ${!isEmpty && html`<${Toolbar} box=${box} />`}
     </div>
-    ${news.value > 0 && html`<button type="button" class="button news" onClick=${() => { document.querySelector('main')?.scrollTo(0, 0); reload(); }}>${t.gallery.news(news.value)}</button>`}
+    ${news.value > 0 && html`<${Button} class="news" onClick=${() => { document.querySelector('main')?.scrollTo(0, 0); reload(); }}>${t.gallery.news(news.value)}</${Button}>`}
     <${Body} isEmpty=${isEmpty} />
     <${BulkBar} />
   </div>`;
@@ -94,12 +110,12 @@ function Body({ isEmpty }) {
   if (failure.value && failure.value.status !== 0) {
     const isSearch = failure.value.code === 'bad_search';
     return html`<div class="nothing"><h2>${isSearch ? t.gallery.badSearch : t.gallery.nothing}</h2><p role="alert">${explain(failure.value)}</p>
-      <button type="button" class="button" onClick=${() => (isSearch ? refine({ q: '' }) : reload())}>${isSearch ? t.gallery.clearSearch : t.common.retry}</button></div>`;
+      <${Button} onClick=${() => (isSearch ? refine({ q: '' }) : reload())}>${isSearch ? t.gallery.clearSearch : t.common.retry}</${Button}></div>`;
   }
   if (isEmpty) return html`<${Empty} />`;
   if (total.value === 0) return html`<${NothingFound} />`;
   if (!cards.value.length && !loading.value && failure.value) {
-    return html`<div class="nothing"><${Icon} name="cloud" /><h2>${t.failed.offline}</h2><button type="button" class="button" onClick=${reload}>${t.common.retry}</button></div>`;
+    return html`<div class="nothing"><${Icon} name="cloud" /><h2>${t.failed.offline}</h2><${Button} onClick=${reload}>${t.common.retry}</${Button}></div>`;
   }
   return html`<${Cards} />`;
 }

@@ -4,9 +4,9 @@ import { useEffect, useState } from '../vendor/runtime.js';
 import { call, get, who } from './api.js';
 import { bytes } from './figures.js';
 import { html, Icon } from './html.js';
-import { explain, toast, toastError } from './overlay.js';
 import { t } from './strings.js';
 import { ago, at, span } from './time.js';
+import { explain, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./types.js').Status} Status */
 /** @typedef {{ at: number, requests: number, lock: number | null, answerMs: number }} Point */

@@ -5,10 +5,10 @@ import { computed, signal, useEffect } from '../vendor/runtime.js';
 import { call } from './api.js';
 import { download } from './download.js';
 import { bytes } from './figures.js';
-import { html, Icon } from './html.js';
-import { explain, toast } from './overlay.js';
+import { Button, html, Icon, Notice } from './html.js';
 import { go, personaLink } from './route.js';
 import { t } from './strings.js';
+import { explain, toast } from './toasts.js';
 
 /** @typedef {import('./types.js').ImportItem} ImportItem */
 /** @typedef {{ file: File, items: ImportItem[], why: string }} Looked a file, and what is known of it */
@@ -49,6 +49,7 @@ async function send(mode) {
     let [items, why] = [/** @type {ImportItem[]} */ ([]), ''];
     try {
       items = (await call('POST', 'import', { body: looked.file, type: 'application/octet-stream', query: { mode, on_duplicate: policy.peek() } })).body.items;
+      if (!items.length) why = t.imports.nothing;
     } catch (error) {
       why = explain(error);
     }
@@ -77,13 +78,13 @@ export function Import() {
       ${now !== 'done' && html`<fieldset class="choices" disabled=${isBusy}><legend>${t.imports.onDuplicate}</legend>
         ${POLICIES.map((one) => html`<label key=${one} class="choice"><input type="radio" name="policy" checked=${policy.value === one} onChange=${() => { policy.value = one; send('validate'); }} /><span>${t.imports.policies[one]}</span></label>`)}</fieldset>`}
       <${Sum} isDone=${now === 'done'} />
-      ${files.value.filter((one) => one.why).map((one) => html`<p key=${one.file.name} class="notice danger" role="alert"><${Icon} name="warn" /><span><strong>${one.file.name}</strong> ${one.why}</span></p>`)}
+      ${files.value.filter((one) => one.why).map((one) => html`<${Notice} key=${one.file.name} kind="danger" role="alert" text=${html`<strong>${one.file.name}</strong> ${one.why}`} />`)}
       <${Table} />
       <div class="import-foot"><span role="status">${isBusy ? html`<span class="spinner" aria-hidden="true"></span> ${now === 'checking' ? t.imports.checking : t.imports.running}` : ''}</span>
-        <button type="button" class="button" disabled=${isBusy} onClick=${() => { files.value = []; phase.value = 'choose'; }}>${t.imports.again}</button>
-        ${now === 'done' && html`<button type="button" class="button" onClick=${report}><${Icon} name="export" />${t.imports.report}</button>`}
+        <${Button} disabled=${isBusy} onClick=${() => { files.value = []; phase.value = 'choose'; }}>${t.imports.again}</${Button}>
+        ${now === 'done' && html`<${Button} icon="export" onClick=${report}>${t.imports.report}</${Button}>`}
         ${now === 'done' && !isRetry ? html`<a class="button primary" href="#/?sort=-created_at">${t.imports.show}</a>`
-          : html`<button type="button" class="button primary" disabled=${isBusy || (!wanted && !isRetry)} onClick=${() => send('run')}>${isRetry ? t.common.retry : t.imports.run(wanted)}</button>`}</div>`}
+          : html`<${Button} class="primary" disabled=${isBusy || (!wanted && !isRetry)} onClick=${() => send('run')}>${isRetry ? t.common.retry : t.imports.run(wanted)}</${Button}>`}</div>`}
   </div>`;
 }
 

@@ -2,8 +2,8 @@
 // there is something; each page that is seen then lists what changed since its own position. So
 // nothing is missed, whatever ends: a stream, the page that had it, the server.
 
-import { effect, untracked } from '../vendor/runtime.js';
-import { address, authorization, get, lock, reachable, Refusal, who } from './api.js';
+import { effect, signal, untracked } from '../vendor/runtime.js';
+import { address, authorization, get, lock, lookForVersion, reachable, Refusal, who } from './api.js';
 import { CARD_FIELDS, cardOf } from './gallery-list.js';
 import { token } from './settings-store.js';
 
@@ -21,6 +21,8 @@ const SOUND_MS = 5000;
 const RETRY_MS = 500;
 const RETRY_MS_MAX = 15_000;
 
+/** How often the feed has told of something; also of labels, which no list of changes has. */
+export const heard = signal(0);
 /** @type {Set<(cards: Card[] | null) => void>} */
 const listeners = new Set();
 /** Behind what a list asks for changes: a time at first, then what the last list said. */
@@ -44,6 +46,7 @@ async function ask() {
   isAsking = true;
   while (isDue && !document.hidden) {
     isDue = false;
+    heard.value += 1;
     const began = performance.now();
     try {
       await list();
@@ -87,7 +90,7 @@ function startAnew() {
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Follows the feed until it ends. @param {AbortSignal} signal @param {() => void} tell */
+/** Follows the feed until it ends. @param {AbortSignal} signal @param {(isStart: boolean) => void} tell */
 async function follow(signal, tell) {
   const silent = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -104,15 +107,16 @@ async function follow(signal, tell) {
     if (answer.status === 401) lock(asker);
     if (!answer.ok || !answer.body) throw new Refusal(answer.status, { code: 'unknown', status: answer.status });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    // Changes from before the start of the stream are in none of its events.
-    tell();
+    // Changes from before the start of the stream are in none of its events, and the server can be
+    // another one by now.
+    tell(true);
     for (let line = ''; ;) {
       const { value, done } = await reader.read();
       if (done) return;
       heard();
       const lines = (line + value).split('\n');
       line = /** @type {string} */ (lines.pop());
-      if (lines.some((one) => one.startsWith('data:'))) tell();
+      if (lines.some((one) => one.startsWith('data:'))) tell(false);
     }
   } finally {
     clearTimeout(clock);
@@ -121,7 +125,7 @@ async function follow(signal, tell) {
 
 /** Follows the feed again and again. The right to do so is asked for each time: a page that waits
  * after a failure, or whose clocks are slow because it is not seen, keeps no other from trying.
- * @param {string} name @param {AbortSignal} signal @param {() => void} tell */
+ * @param {string} name @param {AbortSignal} signal @param {(isStart: boolean) => void} tell */
 async function lead(name, signal, tell) {
   const { locks } = navigator;
   for (let failures = 0; !signal.aborted; ) {
@@ -160,11 +164,15 @@ effect(() => {
   const name = `persona-studio:feed:${hash}`;
   const stop = new AbortController();
   const channel = new BroadcastChannel(name);
-  channel.onmessage = ask;
-  ask();
-  untracked(() => lead(name, stop.signal, () => {
-    channel.postMessage('');
+  const hear = (/** @type {boolean} */ isStart) => {
+    if (isStart) lookForVersion();
     ask();
+  };
+  channel.onmessage = ({ data }) => hear(data);
+  ask();
+  untracked(() => lead(name, stop.signal, (isStart) => {
+    channel.postMessage(isStart);
+    hear(isStart);
   }));
   return () => {
     stop.abort();

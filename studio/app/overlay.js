@@ -1,17 +1,15 @@
-// Elements above the page: dialogs, and short messages at its edge.
+// Dialogs: the element that each of them is, and which one is open.
 
 import { signal, useLayoutEffect, useRef } from '../vendor/runtime.js';
-import { html, Icon } from './html.js';
+import { Button, html } from './html.js';
 import { t } from './strings.js';
 
-// The open dialog among those that can be opened from every screen.
-
-/** @type {import('../vendor/runtime.js').Signal<'' | 'palette' | 'shortcuts' | 'create'>} */
+/** The open dialog among those that can be opened from every screen.
+ * @type {import('../vendor/runtime.js').Signal<'' | 'palette' | 'shortcuts' | 'create'>} */
 export const overlay = signal('');
 
-// A dialog of the browser: it keeps the focus, Escape closes it, and the focus goes back.
-
-/** @param {{ title: string, onClose: () => void, children: any, class?: string, hideTitle?: boolean }} props */
+/** A dialog of the browser: it keeps the focus, Escape closes it, and the focus goes back.
+ * @param {{ title: string, onClose: () => void, children: any, class?: string, hideTitle?: boolean }} props */
 export function Dialog({ title, onClose, children, class: name = '', hideTitle }) {
   /** @type {{ current: any }} */
   const self = useRef(null);
@@ -29,72 +27,28 @@ export function Dialog({ title, onClose, children, class: name = '', hideTitle }
       onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); onClose(); }} onMouseDown=${outside}>
     <div class="dialog-body">
       ${!hideTitle && html`<header class="dialog-head"><h2>${title}</h2>
-        <button type="button" class="button icon-only quiet" aria-label=${t.common.close} onClick=${onClose}><${Icon} name="close" /></button></header>`}
+        <${Button} icon="close" name=${t.common.close} onClick=${onClose} /></header>`}
       ${children}
     </div>
   </dialog>`;
 }
 
-// Short messages at the edge of the page, each with at most one action. They are read out, stay
-// while the pointer or the focus is on them, and the newest three are shown.
-
-/** @typedef {{ id: number, text: string, kind: 'info' | 'error', action?: { text: string, act: () => void } }} Toast */
-
-const STAY_MS = 8000;
-const SHOWN_MAX = 3;
-/** @type {import('../vendor/runtime.js').Signal<Toast[]>} */
-const toasts = signal([]);
-/** @type {Map<number, ReturnType<typeof setTimeout>>} */
-const clocks = new Map();
-let last = 0;
-
-/** @param {string} text @param {{ kind?: 'info' | 'error', action?: { text: string, act: () => void } }} [how] */
-export function toast(text, how = {}) {
-  const one = { id: ++last, text, kind: how.kind ?? 'info', action: how.action };
-  toasts.value = [...toasts.value.filter((other) => other.text !== text), one].slice(-SHOWN_MAX);
-  start(one.id);
+/** A dialog that asks for something, and does it.
+ * @param {{ title: string, onClose: () => void, onSubmit: () => void, action: string, disabled?: boolean, why?: string, children?: any }} props */
+export function FormDialog({ title, onClose, onSubmit, action, disabled, why, children }) {
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    onSubmit();
+  };
+  return html`<${Dialog} title=${title} onClose=${onClose}><form class="stack" noValidate onSubmit=${submit}>
+    ${children}
+    <p id="dialog-why" class="error" role="alert">${why}</p>
+    <div class="dialog-foot"><${Button} onClick=${onClose}>${t.common.cancel}</${Button}><${Button} type="submit" class="primary" disabled=${disabled}>${action}</${Button}></div>
+  </form></${Dialog}>`;
 }
 
-/** Tells what went wrong. @param {unknown} error */
-export function toastError(error) {
-  toast(explain(error), { kind: 'error' });
-}
-
-/** What went wrong, in the words of the server where it has some. @param {any} error */
-export function explain(error) {
-  if (error?.status === 0) return t.failed.offline;
-  if (error?.code === 'busy') return t.failed.busy;
-  const problem = error?.problem;
-  if (!problem) return String(error?.message ?? error);
-  const first = problem.errors?.[0];
-  const detail = first ? `${first.pointer ? `${first.pointer} ` : ''}${first.message}` : problem.detail;
-  return [detail || problem.title || t.failed.unknown(error.status), problem.hint].filter(Boolean).join('. ');
-}
-
-/** @param {number} id */
-function start(id) {
-  stop(id);
-  clocks.set(id, setTimeout(() => dismiss(id), STAY_MS));
-}
-/** @param {number} id */
-function stop(id) {
-  clearTimeout(clocks.get(id));
-}
-/** @param {number} id */
-function dismiss(id) {
-  stop(id);
-  clocks.delete(id);
-  toasts.value = toasts.value.filter((one) => one.id !== id);
-}
-
-export function Toasts() {
-  return html`<div class="toasts" role="status" aria-live="polite">
-    ${toasts.value.map((one) => html`<div key=${one.id} class="toast ${one.kind}"
-        onPointerEnter=${() => stop(one.id)} onPointerLeave=${() => start(one.id)} onFocusIn=${() => stop(one.id)} onFocusOut=${() => start(one.id)}>
-      <${Icon} name=${one.kind === 'error' ? 'warn' : 'check'} />
-      <span>${one.text}</span>
-      ${one.action && html`<button type="button" class="button quiet" onClick=${() => { dismiss(one.id); one.action?.act(); }}>${one.action.text}</button>`}
-      <button type="button" class="button icon-only quiet" aria-label=${t.common.close} onClick=${() => dismiss(one.id)}><${Icon} name="close" /></button>
-    </div>`)}
-  </div>`;
+/** A line to type in a dialog. @param {{ label: string, hint?: string, why?: string, onText: (text: string) => void, [more: string]: any }} props */
+export function Box({ label, hint, why, onText, ...more }) {
+  return html`<label class="field"><span>${label}</span><input type="text" dir="auto" autocomplete="off" aria-describedby="dialog-hint dialog-why" aria-invalid=${why ? 'true' : undefined} onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></label>
+    ${hint && html`<p id="dialog-hint" class="hint">${hint}</p>`}`;
 }

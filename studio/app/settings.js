@@ -3,9 +3,10 @@
 import { useEffect, useState } from '../vendor/runtime.js';
 import { address, call, get, who } from './api.js';
 import { html, Icon } from './html.js';
-import { overlay, toastError } from './overlay.js';
+import { overlay } from './overlay.js';
 import { settings, token } from './settings-store.js';
 import { t } from './strings.js';
+import { toastError } from './toasts.js';
 
 const THEMES = /** @type {const} */ (['system', 'light', 'dark']);
 const AUTHOR_CHARS_MAX = 128;

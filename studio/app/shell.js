@@ -2,20 +2,22 @@
 // shortcuts that work everywhere.
 
 import { computed, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
-import { get, isLocked, mayWrite, reachable } from './api.js';
-import { CreateDialog, ShortcutSheet, SignIn } from './dialogs.js';
+import { get, isLocked, isStale, mayWrite, reachable } from './api.js';
+import { CreateDialog, ShortcutSheet } from './dialogs.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
 import { Health } from './health.js';
-import { html, Icon } from './html.js';
+import { Button, html, Icon } from './html.js';
 import { DropZone, Import } from './import.js';
 import { isMac, shortcuts } from './keys.js';
-import { overlay, Toasts } from './overlay.js';
+import { overlay } from './overlay.js';
 import { Palette } from './palette.js';
 import { go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
 import { Settings } from './settings.js';
+import { link, LinkQuestion, SignIn } from './sign-in.js';
 import { t } from './strings.js';
+import { Toasts } from './toasts.js';
 
 const close = () => (overlay.value = '');
 
@@ -63,11 +65,13 @@ export function Shell() {
       <${Sidebar} shown=${shown} />
       <main id="content" tabindex="-1">
         ${!reachable.value && html`<div class="banner" role="alert"><${Icon} name="cloud" /><span><strong>${t.offline.title}</strong> ${t.offline.about}</span></div>`}
+        ${isStale.value && html`<div class="banner" role="status"><${Icon} name="undo" /><span><strong>${t.stale.title}</strong> ${t.stale.about}</span><${Button} onClick=${() => location.reload()}>${t.stale.reload}</${Button}></div>`}
         <${Screen} key=${`${shown}/${shown === 'personas' ? route.value.id : ''}/${entered}`} />
       </main>
     </div>
     <${Toasts} />
     ${mayWrite.value && html`<${DropZone} />`}
+    ${link.value && html`<${LinkQuestion} />`}
     ${isLocked.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
     ${overlay.value === 'palette' && html`<${Palette} onClose=${close} />`}
     ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${close} />`}
@@ -86,18 +90,16 @@ function Sidebar({ shown }) {
   return html`<header class="sidebar">
     <a class="skip" href=${location.hash || '#/'} onClick=${skip}>${t.nav.skip}</a>
     <a class="brand" href="#/"><span class="brand-mark" aria-hidden="true"></span><span class="wide">${t.product}</span></a>
-    <button type="button" class="button primary new writes" onClick=${() => (overlay.value = 'create')}>
-      <${Icon} name="plus" /><span class="wide">${t.gallery.new}</span><kbd class="wide" aria-hidden="true">C</kbd></button>
+    <${Button} class="primary new writes" icon="plus" onClick=${() => (overlay.value = 'create')}><span class="wide">${t.gallery.new}</span><kbd class="wide" aria-hidden="true">C</kbd></${Button}>
     <nav aria-label=${t.nav.label}><ul>
       ${WAYS.map((way) => html`<li key=${way.screen} class=${way.screen === 'import' ? 'writes' : ''}><a href=${way.to()} aria-current=${way.screen === here ? 'page' : undefined}>
         <${Icon} name=${way.icon} /><span class="wide">${way.text}</span></a></li>`)}
     </ul></nav>
     <div class="sidebar-foot">
-      <button type="button" class="button quiet find" onClick=${() => (overlay.value = 'palette')}>
-        <${Icon} name="search" /><span class="wide">${t.palette.title}</span><kbd class="wide" aria-hidden="true">${isMac ? '⌘K' : 'Ctrl K'}</kbd></button>
+      <${Button} class="quiet find" icon="search" onClick=${() => (overlay.value = 'palette')}><span class="wide">${t.palette.title}</span><kbd class="wide" aria-hidden="true">${isMac ? '⌘K' : 'Ctrl K'}</kbd></${Button}>
       <div class="foot-row">
         <${ThemeButton} />
-        <button type="button" class="button icon-only quiet" aria-label=${t.shortcuts.title} title=${t.shortcuts.title} onClick=${() => (overlay.value = 'shortcuts')}><${Icon} name="keyboard" /></button>
+        <${Button} icon="keyboard" name=${t.shortcuts.title} onClick=${() => (overlay.value = 'shortcuts')} />
         <a class="button icon-only quiet" href="api/v1/docs" aria-label=${t.nav.docs} title=${t.nav.docs}><${Icon} name="book" /></a>
       </div>
     </div>
@@ -110,6 +112,5 @@ const FACES = /** @type {Record<string, 'half' | 'sun' | 'moon'>} */ ({ system: 
 function ThemeButton() {
   const theme = settings.theme.value;
   const name = t.theme.switchTo(t.theme[NEXT[theme]]);
-  return html`<button type="button" class="button icon-only quiet" aria-label=${name} title=${name}
-    onClick=${() => (settings.theme.value = NEXT[theme])}><${Icon} name=${FACES[theme]} /></button>`;
+  return html`<${Button} icon=${FACES[theme]} name=${name} onClick=${() => (settings.theme.value = NEXT[theme])} />`;
 }

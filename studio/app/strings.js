@@ -9,8 +9,8 @@ export const t = {
   product: 'Persona Store',
   nav: { label: 'Main', gallery: 'Personas', import: 'Import', health: 'Health', settings: 'Settings', docs: 'API documentation', skip: 'Skip to content' },
   common: {
-    cancel: 'Cancel', close: 'Close', save: 'Save', create: 'Create', delete: 'Delete', undo: 'Undo', retry: 'Try again',
-    add: 'Add', remove: 'Remove', up: 'Move up', down: 'Move down', personas, loading: 'Loading…', none: 'None', copy: 'Copy', copied: 'Copied',
+    cancel: 'Cancel', close: 'Close', save: 'Save', create: 'Create', undo: 'Undo', retry: 'Try again',
+    remove: 'Remove', up: 'Move up', down: 'Move down', loading: 'Loading…', copied: 'Copied',
   },
   kinds: { character: 'Character', user: 'User', agent: 'Agent', prompt: 'Prompt' },
   theme: { label: 'Theme', system: 'System', light: 'Light', dark: 'Dark', switchTo: (/** @type {string} */ to) => `Theme: switch to ${to}` },
@@ -18,6 +18,7 @@ export const t = {
     title: 'The server cannot be reached.',
     about: 'What you type is kept in this browser and saved when the server is back.',
   },
+  stale: { title: 'The server has another version now.', about: 'Load this page again to go on with it. What you typed is kept.', reload: 'Load again' },
   failed: {
     offline: 'The server cannot be reached.',
     busy: 'The server is busy. Try again in a moment.',
@@ -37,7 +38,7 @@ export const t = {
       '-created_at': 'Newest', created_at: 'Oldest',
     },
     view: 'View', grid: 'Grid', list: 'List',
-    filters: 'Filters', kind: 'Kind', tag: 'Tag', addTag: 'Filter by tag…', active: 'In use', inactive: 'Not in use', deleted: 'With deleted',
+    filters: 'Filters', tag: 'Tag', addTag: 'Filter by tag…', inactive: 'Not in use', deleted: 'With deleted',
     removeFilter: (/** @type {string} */ what) => `Remove the filter ${what}`,
     clear: 'Clear filters',
     results: 'Personas found',
@@ -135,7 +136,7 @@ export const t = {
   },
   json: {
     about: 'Every editable field as JSON. What you change here is checked and saved like everything else.',
-    label: 'The persona as JSON', apply: 'Apply', reset: 'Undo edits', notJson: (/** @type {string} */ why) => `This is no JSON: ${why}`, notObject: 'A persona is an object: { … }',
+    readOnly: 'Every field of the persona as JSON.', label: 'The persona as JSON', apply: 'Apply', reset: 'Undo edits', notJson: (/** @type {string} */ why) => `This is no JSON: ${why}`, notObject: 'A persona is an object: { … }',
     unknown: (/** @type {string} */ name) => `${name} is no field of a persona.`, applied: 'Applied; it is saved in a moment.',
   },
   conflict: {
@@ -151,7 +152,7 @@ export const t = {
     columns: { item: 'Place', name: 'Name', result: 'Result', why: 'Notes' },
     statuses: { new: 'New', created: 'Created', unchanged: 'Same as here', differs: 'Differs here', would_update: 'Would be updated', updated: 'Updated', deleted: 'Deleted here', failed: 'Cannot be imported' },
     more: (/** @type {number} */ count) => `${number(count, 'more item is', 'more items are')} in the report.`,
-    done: (/** @type {number} */ count) => `${personas(count)} imported`, report: 'Download the report', tooLarge: (/** @type {string} */ name, /** @type {string} */ most) => `is larger than ${most}. The command line takes it: persona import ${name}`,
+    nothing: 'has no persona in it.', done: (/** @type {number} */ count) => `${personas(count)} imported`, report: 'Download the report', tooLarge: (/** @type {string} */ name, /** @type {string} */ most) => `is larger than ${most}. The command line takes it: persona import ${name}`,
   },
   health: {
     title: 'Health', about: 'What the server does right now, every 2 seconds.',
@@ -179,11 +180,23 @@ export const t = {
     about: 'About this server', version: 'Version', keyboard: 'Keyboard', letters: 'Single keys are shortcuts, such as C for a new persona',
   },
   history: {
-    current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',
+    revision: 'Revision', current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',
     download: 'Download', created: 'Created', deleted: 'Deleted', undeleted: 'Brought back', unknown: 'Author not known', more: 'Older revisions', saves: (/** @type {number} */ count) => number(count, 'save', 'saves'),
   },
   signIn: { title: 'Sign in', about: 'This server answers only with a token. Ask for one where the server is run. It is kept in this window and nowhere else. persona token link prints a link that signs this browser in.', token: 'Token', enter: 'Sign in', out: 'Forget the token of this window', end: 'Sign out',
-    usedUp: 'This link was used already, or has run out. Ask for another one.', as: (/** @type {string} */ name, /** @type {string} */ scope) => `${name} · ${scope}`,
+    usedUp: 'This link was used already, or has run out. Ask for another one.',
+    linkTitle: 'Sign in with this link?', linkUse: 'Use the link', linkKeep: 'Stay signed in',
+    linkAbout: (/** @type {string} */ name) => `This browser is signed in as ${name}. The link would sign all of its windows in as someone else, and what you write then is theirs.`, as: (/** @type {string} */ name, /** @type {string} */ scope) => `${name} · ${scope}`,
     scopes: { read: 'may read', write: 'may read and write', admin: 'may do everything' } },
+  labels: {
+    title: (/** @type {number} */ revision) => `Label r${revision}`, many: (/** @type {number} */ count) => `Label ${personas(count)}`,
+    label: 'Label', hint: 'Such as production: a-z, 0-9, dots and hyphens.', where: 'Where it points', here: (/** @type {number} */ revision) => `To r${revision}`,
+    latest: 'To the current revision', from: 'Where another label points', other: 'The other label', remove: 'Nowhere: remove it', apply: 'Move', yes: 'Yes, move it',
+    sure: (/** @type {string} */ label) => `${label} is protected. Everything that reads by it gets another text at once.`,
+    done: (/** @type {string} */ label, /** @type {number} */ count) => (count ? `${label} moved${count > 1 ? ` for ${personas(count)}` : ''}` : `${label} is there already`),
+    about: 'All of these labels are moved, or none.', tooMany: (/** @type {number} */ most) => `At most ${most.toLocaleString('en')} labels are moved at once. Select fewer personas.`,
+    move: (/** @type {string} */ label) => `Move the label ${label}`, add: 'Label…', all: 'Labels',
+    since: (/** @type {string} */ time, /** @type {string | null | undefined} */ by) => `Since ${time}${by ? ` by ${by}` : ''}`,
+  },
   note: { title: 'Save with a note', label: 'Note', about: 'Stands in the history beside this change.', nothing: 'Everything is saved. A note goes with a change.' },
 };

@@ -1,81 +1,130 @@
-// The studio for everybody: the rules of WCAG 2.2 AA on every screen, in both themes, wide and
-// narrow; nothing is cut off at the side at 320 pixels.
+// The studio for everybody: the rules of WCAG 2.2 AA on every screen and dialog, in both themes, from
+// 320 pixels to 4K and at a zoom of 200 %; nothing is cut off at the side.
 
 import assert from 'node:assert/strict';
 import { story, violations, withBrowser } from './harness.js';
 
 withBrowser();
 
-const SIZES = [{ width: 1280, height: 800 }, { width: 320, height: 640 }];
+/** A window and a phone; a window at a zoom of 200 %, and one with 4K. */
+const PAIRS = [[{ width: 1280, height: 800 }, { width: 320, height: 640 }], [{ width: 640, height: 400 }, { width: 3840, height: 2160 }]];
 
 async function check(page, what) {
   await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
   assert.deepEqual(await violations(page), [], what);
   const over = await page.evaluate(() => document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth);
   assert.ok(over <= 0, `${what}: ${over} pixels are cut off`);
+  const outside = await page.evaluate(() => [...document.querySelectorAll('dialog[open], .bulk, .toast')].filter((one) => {
+    const { left, right } = one.getBoundingClientRect();
+    return left < 0 || right > innerWidth;
+  }).map((one) => one.className));
+  assert.deepEqual(outside, [], `${what}: outside of the window`);
 }
 
-for (const colorScheme of ['light', 'dark']) {
-  story(`every screen keeps the rules in the ${colorScheme} theme`, async ({ server, person, open }) => {
+/** Checks a dialog, and closes it. */
+async function checkDialog(page, what) {
+  await page.getByRole('dialog').waitFor();
+  await check(page, what);
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}
+
+async function checkGallery(page, server, told) {
+  for (const view of ['grid', 'list']) {
+    await page.goto(`${server.url}/#/?tag=a&q=word`);
+    await page.getByRole('button', { name: view === 'grid' ? 'Grid' : 'List', exact: true }).click();
+    await page.locator('.card').first().waitFor();
+    await page.locator('.pick input').first().click();
+    await page.locator('.bulk').waitFor();
+    await check(page, `${told}: ${view} with a selection`);
+    if (view === 'grid') await page.getByRole('button', { name: 'Clear selection' }).click();
+  }
+  for (const name of ['Tag', 'Label']) {
+    await page.locator('.bulk').getByRole('button', { name, exact: true }).click();
+    await checkDialog(page, `${told}: ${name} of many`);
+  }
+  await page.getByRole('button', { name: 'Clear selection' }).click();
+  await page.keyboard.press('Control+k');
+  await page.locator('.palette-entry').first().waitFor();
+  await checkDialog(page, `${told}: palette`);
+}
+
+async function checkEditor(page, server, id, told) {
+  await page.goto(`${server.url}/#/personas/${id}`);
+  await page.getByLabel('Description').waitFor();
+  await page.keyboard.press('Control+Shift+s');
+  await checkDialog(page, `${told}: note`);
+  await page.getByRole('button', { name: 'More' }).click();
+  await check(page, `${told}: editor`);
+  await page.goto(`${server.url}/#/personas/${id}/history`);
+  await page.locator('.compared .diff').first().waitFor();
+  await page.locator('.timeline .badge', { hasText: 'staging' }).waitFor();
+  await check(page, `${told}: history`);
+  await page.getByRole('button', { name: 'Label…' }).click();
+  await checkDialog(page, `${told}: label`);
+  await page.goto(`${server.url}/#/personas/${id}/json`);
+  await page.getByLabel('The persona as JSON').waitFor();
+  await check(page, `${told}: JSON`);
+}
+
+async function checkOthers(page, server, told) {
+  for (const [hash, name] of [['#/import', 'Import'], ['#/health', 'Health'], ['#/settings', 'Settings'], ['#/?q=nothing+here', 'Personas'], ['#/personas/nothing', 'This persona does not exist.']]) {
+    await page.goto(`${server.url}/${hash}`);
+    await page.getByRole('heading', { name, level: 1 }).waitFor();
+    if (name === 'Health') await page.getByRole('heading', { name: 'Processes' }).waitFor();
+    await check(page, `${told}: ${name}`);
+  }
+  await page.goto(`${server.url}/#/import`);
+  await page.locator('input[type=file]').setInputFiles({ name: 'one.ndjson', mimeType: 'text/plain', buffer: Buffer.from(`{"name": "${'long name '.repeat(20)}"}\n{"name": 7}`) });
+  await page.locator('.import-table').waitFor();
+  await check(page, `${told}: import with a table`);
+  await page.getByRole('button', { name: 'Other files' }).click();
+}
+
+const EVERYTHING = { name: '👩‍🚀 '.repeat(60), description: 'word'.repeat(200), tags: ['a', 'b', 'c', 'd', 'x'.repeat(128)], first_mes: 'Hello *waves* {{user}}', alternate_greetings: ['Hi'], character_book: { entries: [{ keys: ['k'], content: 'c' }] } };
+
+for (const colorScheme of ['light', 'dark']) for (const sizes of PAIRS) {
+  story(`every screen keeps the rules in the ${colorScheme} theme, ${sizes.map((size) => size.width).join(' and ')} pixels wide`, async ({ server, person, open }) => {
     const context = await person({ colorScheme, reducedMotion: 'reduce' });
     const page = await open('#/', { context });
-    for (const size of SIZES) {
-      const told = `${colorScheme} ${size.width}`;
-      await page.setViewportSize(size);
+    const eachSize = async (act) => {
+      for (const size of sizes) {
+        await page.setViewportSize(size);
+        await act(`${colorScheme} ${size.width}`);
+      }
+    };
+    await eachSize(async (told) => {
       await check(page, `${told}: empty gallery`);
       await page.keyboard.press('c');
-      await page.getByRole('dialog').waitFor();
-      await check(page, `${told}: new persona`);
-      await page.keyboard.press('Escape');
+      await checkDialog(page, `${told}: new persona`);
       await page.keyboard.press('?');
-      await page.getByRole('dialog').waitFor();
-      await check(page, `${told}: shortcuts`);
-      await page.keyboard.press('Escape');
-    }
+      await checkDialog(page, `${told}: shortcuts`);
+    });
     await page.getByRole('button', { name: /samples/ }).click();
     await page.locator('.card').first().waitFor();
-    const { id } = await server.create({ name: '👩‍🚀 '.repeat(60), description: 'word'.repeat(200), tags: ['a', 'b', 'c', 'd', 'x'.repeat(128)], first_mes: 'Hello *waves* {{user}}', alternate_greetings: ['Hi'], character_book: { entries: [{ keys: ['k'], content: 'c' }] } });
+    const { id } = await server.create(EVERYTHING);
     await server.api('PATCH', `personas/${id}`, { is_active: false });
-    for (const size of SIZES) {
-      const told = `${colorScheme} ${size.width}`;
-      await page.setViewportSize(size);
-      for (const view of ['grid', 'list']) {
-        await page.goto(`${server.url}/#/?tag=a&q=word`);
-        await page.getByRole('button', { name: view === 'grid' ? 'Grid' : 'List', exact: true }).click();
-        await page.locator('.card').first().waitFor();
-        await page.locator('.pick input').first().click();
-        await page.locator('.bulk').waitFor();
-        await check(page, `${told}: ${view} with a selection`);
-        await page.getByRole('button', { name: 'Clear selection' }).click();
-      }
-      await page.keyboard.press('Control+k');
-      await page.locator('.palette-entry').first().waitFor();
-      await check(page, `${told}: palette`);
-      await page.keyboard.press('Escape');
-      await page.goto(`${server.url}/#/personas/${id}`);
-      await page.getByLabel('Description').waitFor();
-      await page.getByRole('button', { name: 'More' }).click();
-      await check(page, `${told}: editor`);
-      await page.goto(`${server.url}/#/personas/${id}/history`);
-      await page.locator('.compared .diff').first().waitFor();
-      await check(page, `${told}: history`);
-      await page.goto(`${server.url}/#/personas/${id}/json`);
-      await page.getByLabel('The persona as JSON').waitFor();
-      await check(page, `${told}: JSON`);
-      for (const [hash, name] of [['#/import', 'Import'], ['#/health', 'Health'], ['#/settings', 'Settings'], ['#/?q=nothing+here', 'Personas']]) {
-        await page.goto(`${server.url}/${hash}`);
-        await page.getByRole('heading', { name, level: 1 }).waitFor();
-        if (name === 'Health') await page.getByRole('heading', { name: 'Processes' }).waitFor();
-        await check(page, `${told}: ${name}`);
-      }
-    }
+    await server.api('PUT', `personas/${id}/labels/staging`, { revision: 1 });
+    await eachSize(async (told) => {
+      await checkGallery(page, server, told);
+      await checkEditor(page, server, id, told);
+      await checkOthers(page, server, told);
+    });
     await page.goto(`${server.url}/#/personas/${id}`);
     await page.getByLabel('Scenario').fill('mine');
     await server.api('PATCH', `personas/${id}`, { scenario: 'theirs' });
     await page.getByRole('dialog', { name: 'Both of you changed this' }).waitFor();
-    for (const size of SIZES) {
-      await page.setViewportSize(size);
-      await check(page, `${colorScheme} ${size.width}: conflict`);
-    }
+    await eachSize((told) => check(page, `${told}: conflict`));
+    // What a server that is away, and one that wants a token, make of the page.
+    await page.keyboard.press('Escape');
+    await page.route('**/api/v1/**', (route) => route.abort());
+    await page.getByLabel('Appearance').fill('Typed while the server is away.');
+    await page.getByText('The server cannot be reached.').waitFor();
+    await eachSize((told) => check(page, `${told}: offline`));
+    await page.unroute('**/api/v1/**');
+    server.token('create', '--name=admin', '--scope=admin');
+    await page.goto(`${server.url}/#/`);
+    await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
+    await eachSize((told) => check(page, `${told}: sign in`));
   });
 }

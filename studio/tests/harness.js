@@ -25,10 +25,10 @@ export const DEADLINE_MS = 30_000;
 const STORY_MS_MAX = 200_000;
 
 export class Server {
-  /** @param {string} folder @param {number} port 0 for any */
-  static async start({ folder = fs.mkdtempSync(path.join(os.tmpdir(), 'studio-')), port = 0, workers = 2 } = {}) {
+  /** @param {string} folder @param {number} port 0 for any @param {Record<string, string>} env settings */
+  static async start({ folder = fs.mkdtempSync(path.join(os.tmpdir(), 'studio-')), port = 0, workers = 2, env = {} } = {}) {
     const child = spawn(process.env.PERSONA, ['serve', '--database', path.join(folder, 's.db'), '--port', String(port), '--workers', String(workers)], {
-      stdio: ['ignore', 'pipe', 'pipe'], env: {},
+      stdio: ['ignore', 'pipe', 'pipe'], env,
     });
     let log = '';
     child.stderr.on('data', (text) => (log += text));
@@ -101,10 +101,11 @@ export function withBrowser() {
 }
 
 /** A story with a server of its own; `open` makes a window, of the same person unless another
- * context is asked for. @param {string} name @param {(tools: any) => Promise<void>} act */
-export function story(name, act) {
-  test(name, { timeout: STORY_MS_MAX }, async () => {
-    const server = await Server.start();
+ * context is asked for. @param {string} name @param {(tools: any) => Promise<void>} act
+ * @param {{ env?: Record<string, string>, timeout?: number }} [how] settings of the server, and a longer time */
+export function story(name, act, { env, timeout = STORY_MS_MAX } = {}) {
+  test(name, { timeout }, async () => {
+    const server = await Server.start({ env });
     folders.add(server.folder);
     const contexts = [];
     const problems = [];
@@ -134,7 +135,7 @@ export function story(name, act) {
 
 /** Messages in the browser's console about refused requests, which stories cause on purpose. */
 const REFUSALS = /^Failed to load resource: (the server responded with a status of (401|403|404|409|410|412|422|429|503)|net::ERR_)/;
-const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
+const TYPES = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', json: 'application/json' };
 
 async function watch(context, problems, url) {
   await context.addInitScript(() => {
@@ -147,6 +148,11 @@ async function watch(context, problems, url) {
   context.on('request', (request) => {
     if (!request.url().startsWith(`${url()}/`) && !/^(blob|data):/.test(request.url())) problems.push(`request: ${request.url()}`);
   });
+  await takeFiles(context);
+}
+
+/** Gives pages the files of STUDIO_FILES in place of those in the program. */
+export async function takeFiles(context) {
   const files = process.env.STUDIO_FILES;
   if (!files) return;
   await context.route(/\/studio\/[^/]+\//, (route) => {
@@ -154,6 +160,7 @@ async function watch(context, problems, url) {
     return route.fulfill({ body: fs.readFileSync(path.join(files, name)), contentType: TYPES[name.split('.').pop()] });
   });
   await context.route((place) => place.pathname === '/', async (route) => {
+    if (route.request().method() === 'HEAD') return route.fulfill({ headers: { etag: '"studio-files"' } });
     if (route.request().resourceType() !== 'document') return route.continue();
     const answer = await route.fetch();
     const body = fs.readFileSync(path.join(files, 'index.html'), 'utf8').replaceAll('{version}', 'files');

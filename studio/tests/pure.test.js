@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytes, characters, tokens } from '../app/figures.js';
+import { bytes, sizeOf } from '../app/figures.js';
 import { changes, patchOf, reconcile, same } from '../app/merge.js';
 import { searchText, wordDiff } from '../app/words.js';
 
@@ -55,5 +55,6 @@ test('the last word of a search may be unfinished, unless it is short, unwanted 
 
 test('figures are read as people say them', () => {
   assert.deepEqual([0, 1023, 1536, 5 * 1024 ** 3, 300 * 1024 ** 2].map(bytes), ['0 B', '1,023 B', '1.5 KiB', '5 GiB', '300 MiB']);
-  assert.deepEqual([characters('a👩‍🚀é'), tokens('word word'), tokens('你好'), tokens('')], [5, 3, 2, 0]);
+  assert.deepEqual([sizeOf('a👩‍🚀é').characters, ...['word word', '你好', ''].map((text) => sizeOf(text).tokens)], [5, 3, 2, 0]);
+  for (const text of ['', 'abc', 'é你👩‍🚀', 'ünï '.repeat(50), '🦊'.repeat(9)]) assert.equal(sizeOf(text).bytes, new TextEncoder().encode(text).length, text);
 });

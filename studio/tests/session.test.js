@@ -69,10 +69,12 @@ story('a session that is revoked asks for a sign-in, keeps what was typed, and g
 story('a token that only reads is offered nothing that it may not do', async ({ server, person }) => {
   const { id } = await closed(server);
   const page = await (await person()).newPage();
-  const writes = /^(New persona|Import|Delete|Duplicate|Tags|Restore all of it|Restore)$/;
+  const writes = /^(New persona|Import|Delete|Duplicate|Tag|Label|Restore all of it|Restore)$/;
   const offered = async () => (await page.getByRole('button', { name: writes }).count()) + (await page.getByRole('link', { name: 'Import' }).count());
   for (const scope of ['write', 'read']) {
     await page.goto(`${linkOf(server, `--scope=${scope}`)}`);
+    // The second link finds a browser that is signed in.
+    if (scope === 'read') await page.getByRole('button', { name: 'Use the link' }).click();
     await page.locator(`html[data-scope=${scope}]`).waitFor();
     await page.getByRole('link', { name: 'Ada' }).waitFor();
     await page.locator('.pick input').first().click();
@@ -90,7 +92,12 @@ story('a token that only reads is offered nothing that it may not do', async ({ 
     await page.getByRole('button', { name: 'More' }).click();
     const menu = await offered();
     const isEditable = await page.getByLabel('Description').isEditable();
-    assert.deepEqual([gallery > 0, dialogs > 0, menu > 0, isEditable], Array(4).fill(scope === 'write'), scope);
+    await page.goto(`${server.url}/#/personas/${id}/history`);
+    await page.getByRole('button', { name: 'Download' }).waitFor();
+    const history = (await offered()) + (await page.getByRole('button', { name: 'Label…' }).count());
+    await page.goto(`${server.url}/#/personas/${id}/json`);
+    const isJsonEditable = await page.getByLabel('The persona as JSON').isEditable();
+    assert.deepEqual([gallery > 0, dialogs > 0, menu > 0, isEditable, history > 0, isJsonEditable], Array(6).fill(scope === 'write'), scope);
   }
 });
 
@@ -111,4 +118,35 @@ story('an admin has the workers replaced from the health page, and other tokens 
     await page.getByText('The workers are being replaced').waitFor();
     await until('all workers are new', async () => (await pids()).every((pid) => !before.includes(pid)));
   }
+});
+
+story('a link in a browser that is signed in asks first, and is used up only where it is wanted', async ({ server, person }) => {
+  await closed(server);
+  const page = await (await person()).newPage();
+  const nameOf = () => page.evaluate(() => fetch('api/v1/session').then((answer) => answer.json()).then((body) => body.name));
+  await page.goto(linkOf(server));
+  await page.getByRole('link', { name: 'Ada' }).waitFor();
+  const before = await nameOf();
+  const link = linkOf(server, '--scope=read');
+  const question = page.getByRole('dialog', { name: 'Sign in with this link?' });
+  for (const answer of ['Stay signed in', 'Escape']) {
+    await page.goto(link);
+    await question.getByText(before, { exact: false }).waitFor();
+    if (answer === 'Escape') await page.keyboard.press('Escape');
+    else await question.getByRole('button', { name: answer }).click();
+    await question.waitFor({ state: 'detached' });
+    assert.equal(await nameOf(), before);
+  }
+  await page.goto(link);
+  await question.getByRole('button', { name: 'Use the link' }).click();
+  await page.locator('html[data-scope=read]').waitFor();
+  assert.notEqual(await nameOf(), before);
+  // A window with a token of its own is asked too.
+  const other = await (await person()).newPage();
+  await other.goto(`${server.url}/`);
+  await other.getByLabel('Token').fill(server.token('create', '--name=ann', '--scope=write').token);
+  await other.keyboard.press('Enter');
+  await other.locator('html[data-scope=write]').waitFor();
+  await other.goto(linkOf(server, '--scope=read'));
+  await other.getByRole('dialog', { name: 'Sign in with this link?' }).getByText('ann', { exact: false }).waitFor();
 });

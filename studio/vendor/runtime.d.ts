@@ -3,12 +3,10 @@
 export type Node = any;
 export function h(type: any, props?: any, ...children: any[]): Node;
 export function render(node: Node, parent: Element): void;
-export const Fragment: any;
 export const htm: { bind(create: typeof h): (parts: TemplateStringsArray, ...values: any[]) => Node };
 
 export function useEffect(act: () => void | (() => void), inputs?: readonly unknown[]): void;
 export function useLayoutEffect(act: () => void | (() => void), inputs?: readonly unknown[]): void;
-export function useMemo<T>(make: () => T, inputs?: readonly unknown[]): T;
 export function useRef<T>(value: T | null): { current: T };
 export function useState<T>(value: T | (() => T)): [T, (value: T | ((before: T) => T)) => void];
 
@@ -25,5 +23,3 @@ export function computed<T>(make: () => T): ReadonlySignal<T>;
 export function effect(act: () => void | (() => void)): () => void;
 export function batch<T>(act: () => T): T;
 export function untracked<T>(act: () => T): T;
-export function useSignal<T>(value: T): Signal<T>;
-export function useComputed<T>(make: () => T): ReadonlySignal<T>;

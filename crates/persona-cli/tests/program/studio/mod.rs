@@ -50,15 +50,22 @@ fn driver() -> Option<Tools> {
 
 /// Runs the stories of one file.
 fn tell_stories(file: &str) {
+    tell_some_stories(file, ".", &[]);
+}
+
+/// Runs the stories of one file that have a name that fits a pattern, with settings of their own.
+fn tell_some_stories(file: &str, pattern: &str, settings: &[(&str, &str)]) {
     let Some(browser) = browser() else { return };
     let Some(tools) = driver() else { return };
     let modules = tools.modules();
-    run(Command::new("node")
-        .args(["--test", "--test-reporter=spec"])
+    let told = run(Command::new("node")
+        .args(["--test", "--test-reporter=spec", "--test-name-pattern", pattern])
         .arg(studio().join("tests").join(file))
+        .envs(settings.iter().copied())
         .env("PERSONA", env!("CARGO_BIN_EXE_persona"))
         .env("CHROMIUM", browser)
         .env("STUDIO_MODULES", modules.parent().expect("a folder")));
+    assert!(!told.contains("pass 0"), "no story of {file} fits {pattern:?}");
 }
 
 #[test]
@@ -97,8 +104,44 @@ fn revisions_are_compared_and_restored() {
 }
 
 #[test]
-fn every_screen_keeps_the_rules_of_accessibility() {
-    tell_stories("access.test.js");
+fn thousands_of_personas_are_as_quick_as_a_few() {
+    tell_stories("speed.test.js");
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn a_hundred_thousand_personas_are_within_the_targets() {
+    tell_some_stories("speed.test.js", ".", &[("STUDIO_PERSONAS", "100000")]);
+}
+
+#[test]
+fn labels_are_moved_one_by_one_and_many_at_once() {
+    tell_stories("labels.test.js");
+}
+
+#[test]
+fn what_goes_wrong_is_told_and_loses_nothing() {
+    tell_stories("trouble.test.js");
+}
+
+#[test]
+fn every_screen_keeps_the_rules_of_accessibility_in_the_light_theme() {
+    tell_some_stories("access.test.js", "light theme, 1280", &[]);
+}
+
+#[test]
+fn every_screen_keeps_the_rules_of_accessibility_in_the_dark_theme() {
+    tell_some_stories("access.test.js", "dark theme, 1280", &[]);
+}
+
+#[test]
+fn every_screen_keeps_the_rules_of_accessibility_zoomed_and_in_4k_in_the_light_theme() {
+    tell_some_stories("access.test.js", "light theme, 640", &[]);
+}
+
+#[test]
+fn every_screen_keeps_the_rules_of_accessibility_zoomed_and_in_4k_in_the_dark_theme() {
+    tell_some_stories("access.test.js", "dark theme, 640", &[]);
 }
 
 #[test]

@@ -1,0 +1,67 @@
+// Short messages at the edge of the page, each with at most one action. They are read out, stay
+// while the pointer or the focus is on them, and the newest three are shown.
+
+import { signal } from '../vendor/runtime.js';
+import { Button, html, Icon } from './html.js';
+import { t } from './strings.js';
+
+/** @typedef {{ id: number, text: string, kind: 'info' | 'error', action?: { text: string, act: () => void } }} Toast */
+
+const STAY_MS = 8000;
+const SHOWN_MAX = 3;
+/** @type {import('../vendor/runtime.js').Signal<Toast[]>} */
+const toasts = signal([]);
+/** @type {Map<number, ReturnType<typeof setTimeout>>} */
+const clocks = new Map();
+let last = 0;
+
+/** @param {string} text @param {{ kind?: 'info' | 'error', action?: { text: string, act: () => void } }} [how] */
+export function toast(text, how = {}) {
+  const one = { id: ++last, text, kind: how.kind ?? 'info', action: how.action };
+  toasts.value = [...toasts.value.filter((other) => other.text !== text), one].slice(-SHOWN_MAX);
+  start(one.id);
+}
+
+/** Tells what went wrong. @param {unknown} error */
+export function toastError(error) {
+  toast(explain(error), { kind: 'error' });
+}
+
+/** What went wrong, in the words of the server where it has some. @param {any} error */
+export function explain(error) {
+  if (error?.status === 0) return t.failed.offline;
+  if (error?.code === 'busy') return t.failed.busy;
+  const problem = error?.problem;
+  if (!problem) return String(error?.message ?? error);
+  const first = problem.errors?.[0];
+  const detail = first ? `${first.pointer ? `${first.pointer} ` : ''}${first.message}` : problem.detail;
+  return [detail || problem.title || t.failed.unknown(error.status), problem.hint].filter(Boolean).join('. ');
+}
+
+/** @param {number} id */
+function start(id) {
+  stop(id);
+  clocks.set(id, setTimeout(() => dismiss(id), STAY_MS));
+}
+/** @param {number} id */
+function stop(id) {
+  clearTimeout(clocks.get(id));
+}
+/** @param {number} id */
+function dismiss(id) {
+  stop(id);
+  clocks.delete(id);
+  toasts.value = toasts.value.filter((one) => one.id !== id);
+}
+
+export function Toasts() {
+  return html`<div class="toasts" role="status" aria-live="polite">
+    ${toasts.value.map((one) => html`<div key=${one.id} class="toast ${one.kind}"
+        onPointerEnter=${() => stop(one.id)} onPointerLeave=${() => start(one.id)} onFocusIn=${() => stop(one.id)} onFocusOut=${() => start(one.id)}>
+      <${Icon} name=${one.kind === 'error' ? 'warn' : 'check'} />
+      <span>${one.text}</span>
+      ${one.action && html`<${Button} class="quiet" onClick=${() => { dismiss(one.id); one.action?.act(); }}>${one.action.text}</${Button}>`}
+      <${Button} icon="close" name=${t.common.close} onClick=${() => dismiss(one.id)} />
+    </div>`)}
+  </div>`;
+}
