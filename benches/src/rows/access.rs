@@ -61,10 +61,14 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
             0.95,
             &reads_of_owners,
         ),
-        requests(
+        // Without a target: a change of an owned persona moves its entry in one index more, by
+        // owner and time of the change, and the entries of 10,000 owners lie on as many pages.
+        row(
             "PATCH of personas of 10,000 owners, beside ones of none",
-            0.95,
+            "requests/s",
+            Target::None,
             &writes_of_owners,
+            |load| load.rate,
         ),
     ])
 }
