@@ -19,17 +19,20 @@ pub enum ChangeKind {
     Labelled,
     /// One of its labels was removed; the persona is as it was.
     Unlabelled,
+    /// The persona was purged: it is gone with its history.
+    Purged,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Created,
         Self::Updated,
         Self::Deleted,
         Self::Undeleted,
         Self::Labelled,
         Self::Unlabelled,
+        Self::Purged,
     ];
 
     /// The word for this kind in the database and on the wire.
@@ -41,6 +44,7 @@ impl ChangeKind {
             Self::Undeleted => "restored",
             Self::Labelled => "label",
             Self::Unlabelled => "label_removed",
+            Self::Purged => "purged",
         }
     }
 }
@@ -61,7 +65,7 @@ pub struct Change {
     /// The persona that was changed.
     pub persona: PersonaId,
     /// The revision that the change made. Of a label the revision that it points to then, or that
-    /// it pointed to before it was removed.
+    /// it pointed to before it was removed; of a purged persona its last one.
     pub revision: Revision,
     /// What happened.
     pub kind: ChangeKind,

@@ -39,6 +39,7 @@ mod label;
 pub mod memory;
 mod observer;
 pub mod postgres;
+mod purge;
 mod revision_record;
 pub mod sqlite;
 mod store;
@@ -62,6 +63,7 @@ pub use label::{
     LabelTarget, Labelled, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,
 };
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
+pub use purge::{Purge, Tombstone};
 pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
 pub use store::{GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, Store};
 pub use store_state::{Loss, ReadRoom};

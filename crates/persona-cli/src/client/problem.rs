@@ -27,7 +27,7 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             failure.hint("the same command can succeed a little later")
         }
-        StatusCode::GONE => failure.hint("`persona undelete ID` brings it back"),
+        _ if problem.is(Code::Deleted) => failure.hint("`persona undelete ID` brings it back"),
         _ if problem.is(Code::TokenRequired) => {
             failure.hint("name the file of a token with --token-file, or set PERSONA_TOKEN")
         }

@@ -131,6 +131,21 @@ pub(crate) async fn permit(
     question.judge(context, look)
 }
 
+/// Checks whether a request may do the part of its operation for which only a token of the scope
+/// admin counts. A request that needs no token may: it may do everything else too.
+///
+/// # Errors
+///
+/// The scope of its token is too small.
+pub(crate) fn permit_admin(identity: Option<&Identity>) -> Result<(), Denial> {
+    match identity {
+        Some(Identity(token)) if token.scope < TokenScope::Admin => {
+            Err(Denial::Scope { needed: TokenScope::Admin, has: token.scope })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The permit of a request, where the check needs no waiting. `None` where it would have to wait,
 /// and for every refusal; the caller then asks [`permit`].
 pub(crate) fn permit_at_once(

@@ -6,7 +6,7 @@ use super::parameters::{Parameter, ParameterKind, Typed, read_number, text, type
 
 /// Words of `kind` of events; a test compares them with those of the bodies.
 pub const EVENT_KIND_WORDS: &[&str] =
-    &["created", "updated", "deleted", "undeleted", "labelled", "unlabelled"];
+    &["created", "updated", "deleted", "undeleted", "labelled", "unlabelled", "purged"];
 /// Where events start.
 pub const AFTER: Typed<FeedPlace> = typed(
     "after",

@@ -1,9 +1,9 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
-//! - `parameters.rs`, `event_parameters.rs`, `handle_parameters.rs`: query parameters, and how
-//!   their values are read; `headers.rs`: headers.
-//! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
+//! - `parameters.rs`, `change_parameters.rs`, `event_parameters.rs`, `handle_parameters.rs`: query
+//!   parameters, and how their values are read; `headers.rs`: headers.
+//! - `problems.rs`: the problem codes; their table is in `problem_table.rs` and `failure_table.rs`.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `session.rs`,
 //!   `status.rs`, `health.rs`: bodies of answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
@@ -12,8 +12,10 @@
 //! - `limits.rs`: limits of a request that its sender can know.
 
 pub mod batch;
+mod change_parameters;
 mod event_parameters;
 pub mod events;
+mod failure_table;
 mod handle_parameters;
 pub mod headers;
 pub mod health;

@@ -178,8 +178,10 @@ const OF_STORE: &[Code] =
 /// Problems of any request that writes or has a body, found before the store is asked.
 const OF_CHANGES: &[Code] =
     &[Code::BadHeader, Code::BodyCutOff, Code::CrossSite, Code::BodyTooSlow, Code::BodyTooLarge];
-/// Problems from the store of any write.
-const OF_EVERY_WRITE: &[Code] = &[Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
+/// Problems from the store of any write. The answer to an earlier request with the same key may be
+/// about a persona that was purged since.
+const OF_EVERY_WRITE: &[Code] =
+    &[Code::Purged, Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
 /// Problems of any request that needs a token. The store is asked whether the token is valid.
 const OF_TOKENS: &[Code] = &[Code::TokenRequired, Code::TokenRefused];
 /// Problems that a body can cause.
@@ -211,7 +213,7 @@ impl OperationRow {
             of(self.headers.iter().any(Header::can_be_refused), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
             of(self.takes_file, &[Code::UnsupportedMediaType]),
-            of(self.takes_handle(), &[Code::HandleAmbiguous]),
+            of(self.takes_handle(), &[Code::HandleAmbiguous, Code::Purged]),
             self.problems,
         ];
         let mut codes: Vec<Code> = Vec::new();

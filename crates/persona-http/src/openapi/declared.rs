@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use persona_model::{Document, LabelName, LabelPrecondition, PersonaId, Precondition, Timestamp};
 use persona_storage::{
-    LabelMove, LabelMoves, LabelTarget, Operation, Store, Token, TokenChange, TokenScope,
+    LabelMove, LabelMoves, LabelTarget, Operation, Purge, Store, Token, TokenChange, TokenScope,
     TokenSecret, Write,
 };
 use serde_json::{Value, json};
@@ -189,8 +189,16 @@ async fn store_with_a_deleted_persona() -> Arc<dyn Store> {
     store
 }
 
+async fn store_with_a_purged_persona() -> Arc<dyn Store> {
+    let store = store_with_a_persona().await;
+    let id = PersonaId::parse(ID).expect("an identity");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    store.purge(Purge::new(id, Precondition::Any, deadline)).await.expect("purged");
+    store
+}
+
 /// The codes of refusals that follow from the state in the store: there is no such persona or
-/// revision, the persona is deleted, or its state does not meet the condition.
+/// revision, the persona is deleted or purged, or its state does not meet the condition.
 async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<String> {
     let usual = || request(method, path);
     let of_revision = |number| request(method, &path.replace("revisions/1", number));
@@ -199,6 +207,7 @@ async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<St
     let probes = [
         (Arc::new(memory_store()) as Arc<dyn Store>, usual()),
         (store_with_a_deleted_persona().await, usual()),
+        (store_with_a_purged_persona().await, usual()),
         (store_with_a_persona().await, of_revision("revisions/9")),
         (store_with_a_persona().await, of_revision("revisions/x")),
         (store_with_a_persona().await, request(method, &format!("{path}?revision=9"))),

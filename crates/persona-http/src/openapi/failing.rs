@@ -7,13 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use persona_model::{
     Change, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position, Reach,
-    Revision, ValidationErrors,
+    Revision, Timestamp, ValidationErrors,
 };
 use persona_storage::{
     AtomicBatch, Error, Event, Export, ExportRequest, Glance, HandleLook, LabelError,
     LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
-    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
-    TokenChange, TokenError, TokenHash, TokenLook, Write, Written,
+    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store,
+    Token, TokenChange, TokenError, TokenHash, TokenLook, Tombstone, Write, Written,
 };
 
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
@@ -36,6 +36,10 @@ impl Store for Failing {
     }
 
     async fn owner_of(&self, _: PersonaId) -> Result<Option<String>, Error> {
+        Err((self.0)())
+    }
+
+    async fn tombstone(&self, _: PersonaId) -> Result<Option<Tombstone>, Error> {
         Err((self.0)())
     }
 
@@ -82,6 +86,10 @@ impl Store for Failing {
 
     async fn write_all(&self, _: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         Err(NotApplied { place: Some(0), error: (self.0)() })
+    }
+
+    async fn purge(&self, _: Purge) -> Result<Tombstone, Error> {
+        Err((self.0)())
     }
 
     async fn labels(&self, _: PersonaId) -> Result<Option<PersonaLabels>, Error> {
@@ -144,6 +152,7 @@ impl Store for Failing {
 /// One error of each kind.
 pub const ERRORS: &[fn() -> Error] = &[
     || Error::NotFound,
+    || Error::Purged { at: Timestamp::from_micros(7) },
     || Error::Deleted { current: TAG },
     || Error::AlreadyExists { current: TAG },
     || Error::Stale { current: TAG },

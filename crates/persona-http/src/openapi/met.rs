@@ -32,6 +32,9 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             let those = that_use(StoreUse::Writes).filter(|id| *id != "create_persona");
             those.chain(that_use(StoreUse::MovesLabels)).collect()
         }
+        Error::Purged { .. } => {
+            that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
+        }
         Error::Stale { .. } => {
             that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()
         }

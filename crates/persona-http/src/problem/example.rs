@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use persona_model::{
-    BadLabel, Conflict, Document, EntityTag, LabelName, PersonaId, Revision, SearchError,
+    BadLabel, Conflict, Document, EntityTag, LabelName, PersonaId, Revision, SearchError, Timestamp,
 };
 use persona_storage::{ATOMIC_BYTES_MAX, Error, LabelError, TokenScope};
 use serde_json::json;
@@ -59,6 +59,7 @@ pub fn example(code: Code) -> Problem {
         Code::RateLimited => new("this client may make 50 writes a second, and 100 at once"),
         Code::BodyTooLarge => new("a body may have 8388608 bytes, this one has 9000000").with(|body| body.body_bytes = Some(9_000_000)),
         Code::Deleted => Problem::deleted(ID, CURRENT),
+        Code::Purged => Problem::of_persona(ID, Error::Purged { at: Timestamp::from_micros(1_795_543_841_000_120) }),
         Code::Stale => Problem::of_persona(ID, Error::Stale { current: CURRENT }),
         Code::AlreadyExists => Problem::of_persona(ID, Error::AlreadyExists { current: CURRENT }),
         Code::HandleAmbiguous => Problem::of_ambiguous_handle(ID),

@@ -37,6 +37,7 @@ impl Problem {
     pub fn of_persona(id: PersonaId, error: Error) -> Self {
         match error {
             Error::NotFound => Self::no_such_persona(&id.to_string()),
+            Error::Purged { at } => Self::new(Code::Purged, format!("{id} was purged at {at}")),
             Error::Deleted { current } => Self::deleted(id, current),
             Error::AlreadyExists { current } => {
                 Self::at(Code::AlreadyExists, current, format!("{id} exists already"))
@@ -97,6 +98,7 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(invalid) => Self::from(invalid),
             Error::NotFound => Self::new(Code::NoSuchPersona, "there is no such persona"),
+            Error::Purged { at } => Self::new(Code::Purged, format!("the persona was purged at {at}")),
             Error::Deleted { current } => Self::at(Code::Deleted, current, "the persona is deleted".into()),
             Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, "the persona exists already".into()),
             Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {}", current.revision)),

@@ -20,6 +20,7 @@ pub mod moved_handles;
 pub mod owners;
 pub mod patching;
 pub mod polling;
+pub mod purging;
 pub mod races;
 pub mod reach;
 pub mod releases;
@@ -119,6 +120,16 @@ macro_rules! conformance_suite {
             deletion::deleting_again_changes_nothing_whatever_is_expected,
             deletion::an_undeleted_persona_is_as_it_was_with_a_new_revision,
             deletion::deleting_with_a_stale_revision_is_refused,
+            purging::a_purged_persona_is_gone_with_everything_and_leaves_a_tombstone,
+            purging::a_purge_is_told_in_the_feed_behind_the_lines_of_its_persona,
+            purging::an_identity_that_was_purged_is_never_used_again,
+            purging::purging_again_changes_nothing_whatever_is_expected,
+            purging::a_purge_of_another_state_is_refused_and_removes_nothing,
+            purging::a_repeated_request_of_a_purged_persona_is_refused,
+            purging::a_bound_viewer_purges_its_own_personas_and_knows_of_no_others,
+            purging::a_change_after_a_purge_is_later_than_it,
+            purging::a_history_of_any_length_is_purged,
+            purging::a_persona_that_is_purged_beside_its_writers_is_gone_when_that_is_answered,
             history::every_revision_stays_readable_with_author_and_changed_fields,
             history::a_large_document_is_not_read_at_a_glance,
             history::a_tag_names_the_same_state_wherever_it_is_answered,

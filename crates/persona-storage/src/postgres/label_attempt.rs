@@ -19,7 +19,7 @@ use super::labels::{add, name_in, record_in};
 use super::write_attempt::{Common, Failure};
 use super::{migrate, row, write_statement};
 use crate::label::{Decision, Holder, Placed};
-use crate::{Error, Label, LabelMoves, MovedLabel};
+use crate::{Error, Label, LabelMoves, MovedLabel, Viewer};
 
 /// Moves with what was tried of them so far.
 pub(super) struct Attempts {
@@ -92,6 +92,11 @@ impl Attempts {
     /// Whether a commit was sent of which nothing is known.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.sent.as_ref().is_some_and(|sent| !sent.placed.is_empty())
+    }
+
+    /// The persona of a move, and the client that asks for it.
+    pub(super) fn asked_at(&self, place: usize) -> (PersonaId, &Viewer) {
+        (self.moves.moves()[place].persona, &self.moves.viewer)
     }
 
     /// A number that differs between requests: for waits that are not to end together.

@@ -7,9 +7,12 @@ use super::connection::Connection;
 use super::doubt::{limit_of, told_in_doubt};
 use super::error::{Meaning, from_driver};
 use super::label_attempt::{Attempt, Attempts, Refused};
+use super::purge;
+use super::row;
 use super::settle::pause;
 use super::write_attempt::Failure;
 use super::writer::{AWAY_MAX, Shared};
+use crate::purge::refusal_of;
 use crate::{Error, LabelMoves, MovedLabel, NotApplied};
 
 /// Moves that have their turn.
@@ -58,6 +61,7 @@ impl Moving {
                         // It is in the middle of a transaction, or broken.
                         held.discard();
                     }
+                    let refused = self.looked_up(refused).await?;
                     self.go_on_after(refused)?;
                 }
             }
@@ -65,6 +69,18 @@ impl Moving {
             self.check_limit()?;
             pause(self.failures, self.attempts.dice()).await;
         }
+    }
+
+    /// What refuses moves, which is that the persona was purged where it was.
+    async fn looked_up(&self, refused: Refused) -> Result<Refused, NotApplied> {
+        let Refused { place: Some(place), failure: Failure::Refused(Error::NotFound) } = refused
+        else {
+            return Ok(refused);
+        };
+        let (id, viewer) = self.attempts.asked_at(place);
+        let found = purge::looked_up(&self.shared.pool, &[row::uuid(id)]).await?;
+        let error = refusal_of(viewer, found.first());
+        Ok(Refused { place: Some(place), failure: error.into() })
     }
 
     /// Fails when another attempt would be of no use.

@@ -43,6 +43,8 @@ mod maintenance;
 mod migrate;
 mod new_row;
 mod pool;
+mod purge;
+mod purge_attempt;
 mod quota;
 mod readiness;
 mod rounds;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::doubt::{limit, told_in_doubt};
 use super::error::{Meaning, from_driver};
+use super::purge;
 use super::settle::pause;
 use super::together_attempt::{Attempt, Attempts, Refused};
 use super::write_attempt::{Failure, Request};
@@ -68,6 +69,7 @@ impl Together {
                         // The connection is in the middle of a transaction, or broken.
                         held.discard();
                     }
+                    let refused = self.looked_up(refused).await?;
                     self.go_on_after(refused)?;
                 }
             }
@@ -75,6 +77,27 @@ impl Together {
             self.check_limit()?;
             pause(self.failures, self.attempts.dice()).await;
         }
+    }
+
+    /// What refuses a batch, which is that a persona was purged where it was. Where a new persona has
+    /// the identity of a purged one, the database says only that it is taken.
+    async fn looked_up(&self, refused: Refused) -> Result<Refused, NotApplied> {
+        let pool = &self.shared.pool;
+        Ok(match (refused.place, refused.failure) {
+            (Some(place), Failure::Refused(error)) => {
+                let error = purge::told(pool, self.attempts.write_at(place), error).await;
+                Refused { place: Some(place), failure: error.into() }
+            }
+            (place, Failure::Driver(error)) => {
+                match purge::refusal(pool, &error, self.attempts.writes()).await? {
+                    Some((place, refused)) => {
+                        Refused { place: Some(place), failure: refused.into() }
+                    }
+                    None => Refused { place, failure: error.into() },
+                }
+            }
+            (place, failure) => Refused { place, failure },
+        })
     }
 
     /// Fails when another attempt would be useless.

@@ -83,6 +83,16 @@ impl Attempts {
         !self.committed.is_empty()
     }
 
+    /// The write at a place.
+    pub(super) fn write_at(&self, place: usize) -> &Write {
+        &self.writes[place]
+    }
+
+    /// All writes, in their order.
+    pub(super) fn writes(&self) -> impl Iterator<Item = &Write> {
+        self.writes.iter().map(|write| &**write)
+    }
+
     /// A number that differs between batches: for waits that are not to end together.
     pub(super) fn dice(&self) -> u64 {
         self.requests[0].dice()

@@ -255,6 +255,12 @@ pub struct Delete {
     /// Do not ask.
     #[arg(short, long)]
     pub yes: bool,
+    /// Remove it for ever with its whole history, also one that is deleted already.
+    #[arg(long)]
+    pub purge: bool,
+    /// Author of the purge; by default the login name.
+    #[arg(long, value_name = "NAME", requires = "purge")]
+    pub author: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

@@ -105,7 +105,9 @@ async fn compare(
         let current = patiently(api, Method::GET, path, &[], None).await?;
         match current.status {
             StatusCode::OK => {}
-            StatusCode::GONE => return Ok((Status::Deleted, Vec::new())),
+            StatusCode::GONE if !current.problem().is(Code::Purged) => {
+                return Ok((Status::Deleted, Vec::new()));
+            }
             _ => return Ok(refused(current)),
         }
         // The hash is computed again, because the stored one may be of an earlier version, in which

@@ -14,6 +14,7 @@ mod history;
 mod import;
 mod labels;
 mod personas;
+mod purge;
 mod readme;
 mod server;
 mod tokens;

@@ -135,7 +135,7 @@ fn a_reader_that_goes_away_ends_the_watch_and_what_is_wrong_is_said() {
     drop(std::mem::replace(&mut watch.lines, lines));
     let (code, stderr) = watch.end();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    let unknown = of_server(&server, &["--kind=purged"]);
+    let unknown = of_server(&server, &["--kind=renamed"]);
     let (code, stderr) = unknown.end();
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("--kind: must be one of created, updated"), "{stderr}");

@@ -9,8 +9,9 @@ use persona_model::{LabelName, PastLabel, PersonaId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{feed, idempotency, revisions, row};
+use super::{feed, idempotency, purged, revisions, row};
 use crate::label::{Decision, Holder, Placed};
+use crate::purge::refusal_of;
 use crate::sqlite::error::{damage, from_driver};
 use crate::time::{Time, after, newest_of};
 use crate::{
@@ -175,7 +176,12 @@ pub(crate) fn move_all(
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
                     let holder = holder(connection, one.persona).map_err(from_driver)?;
-                    place.insert(holder.ok_or(Error::NotFound)?)
+                    let Some(holder) = holder else {
+                        let tombstone =
+                            purged::find(connection, one.persona).map_err(from_driver)?;
+                        return Err(refusal_of(&wanted.viewer, tombstone.as_ref()));
+                    };
+                    place.insert(holder)
                 }
             };
             if !holder.labels.contains_key(&one.name) {

@@ -50,7 +50,11 @@ pub(crate) fn insert(
 const EARLIER: &str = "SELECT revision, earlier FROM revisions WHERE sequence = ?1";
 
 /// Where the revisions before this one are, as its own row says.
-fn earlier(connection: &Connection, revision: u64, sequence: i64) -> rusqlite::Result<History> {
+pub(super) fn earlier(
+    connection: &Connection,
+    revision: u64,
+    sequence: i64,
+) -> rusqlite::Result<History> {
     let history = connection
         .prepare_cached(EARLIER)?
         .query_row([sequence], |found| {

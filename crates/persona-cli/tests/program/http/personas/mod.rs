@@ -17,6 +17,7 @@ mod labels;
 mod list;
 mod list_revisions;
 mod patch;
+mod purge;
 mod replace;
 mod revert;
 mod undelete;
