@@ -74,8 +74,9 @@ fn expected(fault: InjectedFault) -> &'static str {
         InjectedFault::TagOfRevision | InjectedFault::TrustPositions => "T",
         // A list or an export has only a part of the batch.
         InjectedFault::SplitBatch => "A",
-        InjectedFault::OldLabels => "P",
-        InjectedFault::OldHandles => "N",
+        // A label or a handle is followed as it was before a move that was answered.
+        InjectedFault::OldLabels | InjectedFault::KeepCachedLabels => "P",
+        InjectedFault::OldHandles | InjectedFault::KeepCachedHandles => "N",
     }
 }
 

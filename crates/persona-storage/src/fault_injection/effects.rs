@@ -1,21 +1,15 @@
-//! Injected faults: violations that a store must never commit, so that tests can prove that
-//! `persona verify` notices them.
-//!
-//! Exists for the positive controls only. Without the cargo feature `faults` no fault can be
-//! switched on: [`is_on`] is `false` at compile time, and nothing of this is left in the program.
-//! Each place with a possible fault asks in one line.
+//! What faults do, each in the place where it is asked for.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use persona_model::{Document, EntityTag, HandleName, Persona, PersonaId};
 use serde_json::Value;
 
+use super::{InjectedFault, ONCE_IN, is_on};
 use crate::{
     Event, HandleLook, HandleTarget, Labelled, Operation, PersonaLabels, Representation, TokenLook,
 };
@@ -26,148 +20,6 @@ const WINDOW: Duration = Duration::from_millis(2);
 /// the header, in which another worker must commit, and between two halves of a batch, in which a
 /// client must read. Long compared to the pause between two commits or lists.
 const WIDE_WINDOW: Duration = Duration::from_millis(25);
-/// How often faults by chance happen: one patch in this many loses a key, one read is up to date,
-/// one commit is hidden, and one transaction leaves out its words.
-const ONCE_IN: u32 = 16;
-
-/// A fault that can be injected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum InjectedFault {
-    /// Answers go out before the transaction is committed.
-    AcknowledgeBeforeCommit = 1,
-    /// Reads show what the process saw a few reads ago.
-    OldSnapshot,
-    /// Writes change the document that they read before they waited for their turn.
-    ReadOutsideTransaction,
-    /// Now and then a patch loses a key.
-    DropKey,
-    /// Repeated requests are executed again.
-    ForgetRepetitions,
-    /// Lists of changes leave out the first change after the position.
-    SkipChange,
-    /// Now and then a commit is reported as not kept and is invisible, but appears when the WAL is
-    /// recovered.
-    HideCommit,
-    /// An entity tag names the revision only.
-    TagOfRevision,
-    /// Lists of changes accept any position, even one from before a restore.
-    TrustPositions,
-    /// Now and then a transaction leaves out the rows of the search indexes.
-    LeaveOutWords,
-    /// The cache of reads takes a new header without dropping the changed personas.
-    SkipSynchronisation,
-    /// The cache of reads takes the header after it has read the changes.
-    HeaderAfterChanges,
-    /// The cache of reads does not drop one of the changed personas.
-    LeaveOutOneId,
-    /// The cache of reads takes a commit of another program for one of this program.
-    OverlookForeignCommit,
-    /// An atomic batch is applied in two transactions.
-    SplitBatch,
-    /// A process never reads a token again after its first read.
-    BelieveOldTokens,
-    /// No token is ever found, as if there were none.
-    OverlookTokens,
-    /// Clients that are bound to an owner read the personas of all owners.
-    OverlookOwners,
-    /// Clients that are bound to an owner change the personas of all owners.
-    OverlookOwnersOfWrites,
-    /// The idempotency keys of all tokens are the same.
-    ShareKeys,
-    /// Each worker has separate budgets of clients.
-    #[cfg(feature = "faults")]
-    OwnRateCells,
-    /// Now and then a follower of the feed does not get a change.
-    DropEvent,
-    /// Labels are read as the process saw them a few reads ago.
-    OldLabels,
-    /// A handle leads where the process saw it lead first.
-    OldHandles,
-}
-
-#[cfg(feature = "faults")]
-impl InjectedFault {
-    /// Every fault.
-    pub const ALL: [Self; 24] = [
-        Self::AcknowledgeBeforeCommit,
-        Self::OldSnapshot,
-        Self::ReadOutsideTransaction,
-        Self::DropKey,
-        Self::ForgetRepetitions,
-        Self::SkipChange,
-        Self::HideCommit,
-        Self::TagOfRevision,
-        Self::TrustPositions,
-        Self::LeaveOutWords,
-        Self::SkipSynchronisation,
-        Self::HeaderAfterChanges,
-        Self::LeaveOutOneId,
-        Self::OverlookForeignCommit,
-        Self::SplitBatch,
-        Self::BelieveOldTokens,
-        Self::OverlookTokens,
-        Self::OverlookOwners,
-        Self::OverlookOwnersOfWrites,
-        Self::ShareKeys,
-        Self::OwnRateCells,
-        Self::DropEvent,
-        Self::OldLabels,
-        Self::OldHandles,
-    ];
-
-    /// The name of the fault in the setting `fault`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AcknowledgeBeforeCommit => "acknowledge-before-commit",
-            Self::OldSnapshot => "old-snapshot",
-            Self::ReadOutsideTransaction => "read-outside-transaction",
-            Self::DropKey => "drop-key",
-            Self::ForgetRepetitions => "forget-repetitions",
-            Self::SkipChange => "skip-change",
-            Self::HideCommit => "hide-commit",
-            Self::TagOfRevision => "tag-of-revision",
-            Self::TrustPositions => "trust-positions",
-            Self::LeaveOutWords => "leave-out-words",
-            Self::SkipSynchronisation => "skip-synchronisation",
-            Self::HeaderAfterChanges => "header-after-changes",
-            Self::LeaveOutOneId => "leave-out-one-id",
-            Self::OverlookForeignCommit => "overlook-foreign-commit",
-            Self::SplitBatch => "split-batch",
-            Self::BelieveOldTokens => "believe-old-tokens",
-            Self::OverlookTokens => "overlook-tokens",
-            Self::OverlookOwners => "overlook-owners",
-            Self::OverlookOwnersOfWrites => "overlook-owners-of-writes",
-            Self::ShareKeys => "share-keys",
-            Self::OwnRateCells => "own-rate-cells",
-            Self::DropEvent => "drop-event",
-            Self::OldLabels => "old-labels",
-            Self::OldHandles => "old-handles",
-        }
-    }
-}
-
-#[cfg(feature = "faults")]
-static CURRENT: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
-
-/// Switches the fault with this name on, for the whole process; any other name switches all off.
-#[cfg(feature = "faults")]
-pub fn switch_on(name: &str) {
-    let fault = InjectedFault::ALL.into_iter().find(|fault| fault.name() == name);
-    CURRENT.store(fault.map_or(0, |fault| fault as u8), Ordering::Release);
-}
-
-/// Whether this fault is on in this process.
-#[cfg(feature = "faults")]
-pub(crate) fn is_on(fault: InjectedFault) -> bool {
-    CURRENT.load(Ordering::Acquire) == fault as u8
-}
-
-/// Whether this fault is on in this process: never, because this build has no faults.
-#[cfg(not(feature = "faults"))]
-pub(crate) const fn is_on(_fault: InjectedFault) -> bool {
-    false
-}
 
 /// [`InjectedFault::OverlookTokens`]: replaces the result of a look for a token.
 pub(crate) fn token_look(look: TokenLook) -> TokenLook {
@@ -325,52 +177,6 @@ pub(crate) fn followed_from(sequence: u64) -> u64 {
 /// [`InjectedFault::TagOfRevision`]: replaces the checksum of an entity tag.
 pub(crate) fn tag(tag: EntityTag) -> EntityTag {
     if is_on(InjectedFault::TagOfRevision) { EntityTag { checksum: 0, ..tag } } else { tag }
-}
-
-/// Bytes of both copies of the header of the WAL index (SQLite, "WAL-mode File Format", section
-/// 2.1). Until they are written no connection sees the frames of a commit; a recovery of the WAL
-/// reads the frames alone.
-const INDEX_HEADER_BYTES: usize = 96;
-/// The range of the header with the salt, which identifies the WAL.
-const INDEX_SALT: Range<usize> = 32..40;
-
-/// The header of the WAL index from before a commit that will be hidden.
-pub(crate) struct Hidden {
-    index: &'static File,
-    header: [u8; INDEX_HEADER_BYTES],
-}
-
-impl Hidden {
-    /// [`InjectedFault::HideCommit`]: remembers the header behind which the next commit will be
-    /// hidden.
-    pub(crate) fn before_a_commit(database: Option<&str>) -> Option<Self> {
-        // The file is never closed, because that would drop the locks of SQLite on it in this
-        // process.
-        static INDEX: OnceLock<File> = OnceLock::new();
-        if !is_on(InjectedFault::HideCommit) {
-            return None;
-        }
-        let path = format!("{}-shm", database?);
-        let index = INDEX.get_or_init(|| {
-            File::options().read(true).write(true).open(path).expect("the WAL has an index")
-        });
-        let mut header = [0; INDEX_HEADER_BYTES];
-        index.read_exact_at(&mut header, 0).ok()?;
-        Some(Self { index, header })
-    }
-
-    /// Hides the commit that was made since, and returns whether it did. A commit that changed
-    /// nothing, or that restarted the WAL, cannot be hidden.
-    pub(crate) fn hide(self) -> bool {
-        static COMMITS: AtomicU32 = AtomicU32::new(0);
-        let mut now = [0; INDEX_HEADER_BYTES];
-        let is_read = self.index.read_exact_at(&mut now, 0).is_ok();
-        let can_be_hidden =
-            is_read && now != self.header && now[INDEX_SALT] == self.header[INDEX_SALT];
-        let is_hidden =
-            can_be_hidden && COMMITS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN);
-        is_hidden && self.index.write_all_at(&self.header, 0).is_ok()
-    }
 }
 
 /// [`InjectedFault::DropKey`]: removes the last key from the result of a patch.
