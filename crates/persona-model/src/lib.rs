@@ -94,8 +94,8 @@ pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};
 pub use diff::{
-    DIFF_WORK_MAX, DocumentDiff, Hunk, HunkLine, LineSide, Span, TEXT_CONTEXT_LINES, TextDiff,
-    diff_documents,
+    DIFF_WORK_MAX, DocumentDiff, Hunk, HunkLine, ItemDiff, LineSide, Span, TEXT_CONTEXT_LINES,
+    TextDiff, diff_documents,
 };
 pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX_CEILING, Document};
 pub use entity_tag::EntityTag;

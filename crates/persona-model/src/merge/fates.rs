@@ -9,7 +9,7 @@ use super::identity::{Identity, ItemKind, parts_of};
 
 /// What one side made of an item of the base.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is the item of the side at this place, as it was or changed.
     Kept(usize),
     /// It is gone.
@@ -19,7 +19,7 @@ pub(super) enum Fate {
 }
 
 /// What one side made of a list.
-pub(super) struct Side<'a> {
+pub(crate) struct Side<'a> {
     pub items: &'a [Value],
     pub identities: &'a [Identity<'a>],
     /// Of each item of the base.
@@ -32,7 +32,7 @@ pub(super) struct Side<'a> {
 type Between = (Option<usize>, Option<usize>);
 
 impl<'a> Side<'a> {
-    pub(super) fn of(
+    pub(crate) fn of(
         kind: ItemKind,
         base: &[Identity<'a>],
         items: &'a [Value],
@@ -58,7 +58,7 @@ impl<'a> Side<'a> {
     }
 
     /// The items that were added.
-    pub(super) fn added(&self) -> impl Iterator<Item = &'a Value> {
+    pub(crate) fn added(&self) -> impl Iterator<Item = &'a Value> {
         let items = self.items.iter().zip(&self.origins);
         items.filter_map(|(item, origin)| origin.is_none().then_some(item))
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What the items of a list are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ItemKind {
+pub(crate) enum ItemKind {
     /// Words, such as tags: another word is another item.
     Word,
     /// Texts, such as greetings.
@@ -19,7 +19,7 @@ pub(super) enum ItemKind {
 
 /// What makes an item the same one in several lists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Identity<'a> {
+pub(crate) enum Identity<'a> {
     /// The members that name it; no other item of its list has the same.
     Named(&'a Value, Option<&'a Value>),
     /// Its value, and how many equal items stand before it.
@@ -28,7 +28,7 @@ pub(super) enum Identity<'a> {
 
 impl<'a> Identity<'a> {
     /// The value that the item is known by, where no name tells it.
-    pub(super) fn value(self) -> Option<&'a Value> {
+    pub(crate) fn value(self) -> Option<&'a Value> {
         match self {
             Self::Named(..) => None,
             Self::Equal(value, _) => Some(value),
@@ -36,7 +36,7 @@ impl<'a> Identity<'a> {
     }
 
     /// Whether an item with this identity can be what came of one with another.
-    pub(super) fn can_become(self, other: Self) -> bool {
+    pub(crate) fn can_become(self, other: Self) -> bool {
         !matches!((self, other), (Self::Named(..), Self::Named(..)))
     }
 }
@@ -45,7 +45,7 @@ impl<'a> Identity<'a> {
 ///
 /// A name counts where no list has it twice: an entry without an `id`, or with one that another
 /// entry has too, is known by its value only.
-pub(super) fn identities<'a>(kind: ItemKind, lists: [&'a [Value]; 3]) -> [Vec<Identity<'a>>; 3] {
+pub(crate) fn identities<'a>(kind: ItemKind, lists: [&'a [Value]; 3]) -> [Vec<Identity<'a>>; 3] {
     // How often each name is in the list where it is most often.
     let mut names: HashMap<Identity<'a>, usize> = HashMap::new();
     for list in lists {
@@ -84,7 +84,7 @@ fn name_of(kind: ItemKind, item: &Value) -> Option<Identity<'_>> {
 }
 
 /// The lines and words of an item that tell it from others.
-pub(super) fn parts_of(kind: ItemKind, item: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn parts_of(kind: ItemKind, item: &Value) -> impl Iterator<Item = &str> {
     let members: &[&str] = match kind {
         ItemKind::Word | ItemKind::Text => &[],
         ItemKind::Asset => &["name", "uri"],

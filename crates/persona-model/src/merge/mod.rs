@@ -28,6 +28,10 @@ mod marked;
 mod parts;
 mod unit;
 
+pub(crate) use fates::Side;
+pub(crate) use identity::{Identity, ItemKind, identities};
+pub(crate) use parts::Parts;
+
 pub use document::{Conflict, Merged, merge_three_way, merge_with_markers};
 pub use items::MERGE_ITEMS_MAX;
 pub use line_changes::{MERGE_CHANGES_MAX, MERGE_STEPS_MAX};
