@@ -76,7 +76,7 @@ pub use origins::{ANY_ORIGIN, Origins};
 pub use plain_reads::PlainReads;
 pub use rate_limit::{Budget, Rate, RateCells, RateLimits, RateParty, Taken};
 pub use router::{Router, router};
-pub use server::{Alone, Metrics, ServerFigures, ServerState};
+pub use server::{Alone, Metrics, Restart, ServerFigures, ServerState};
 
 /// What every handler shares.
 #[derive(Clone)]

@@ -224,6 +224,10 @@ fn no_such_route(uri: &Uri) -> Problem {
     let path = uri.path();
     let problem =
         Problem::new(Code::NoSuchRoute, format!("there is nothing at {}", shortened(path)));
+    if let Some(encoded) = handles::encoded(path) {
+        return problem
+            .hint(format!("in a path the / of a handle is %2F: did you mean {encoded}?"));
+    }
     let Some(near) = nearest_route(path) else {
         let list = OperationId::GetOpenapi.path();
         return problem.hint(format!("every route is listed at {list}"));

@@ -38,11 +38,23 @@ pub trait ServerState: Send + Sync {
     /// Every metric of all processes, in the Prometheus text format 0.0.4.
     fn metrics_text(&self) -> String;
 
-    /// Has the workers replaced one by one; `false` where no server runs, or where the supervisor
-    /// cannot be told.
-    fn restart(&self) -> bool {
-        false
+    /// Has the workers replaced one by one.
+    fn restart(&self) -> Restart {
+        Restart::Impossible
     }
+}
+
+/// What came of the wish that the workers are replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    /// The supervisor was told.
+    Begun,
+    /// They are being replaced.
+    UnderWay,
+    /// They were replaced a short time ago; the next time has to wait this long.
+    TooSoon(Duration),
+    /// No server runs, or the supervisor cannot be told.
+    Impossible,
 }
 
 /// The figures of all processes of the server, except for those of the database.

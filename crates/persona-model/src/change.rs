@@ -32,6 +32,11 @@ impl ChangeKind {
         Self::Unlabelled,
     ];
 
+    /// Whether it is about a label of the persona.
+    pub const fn is_of_label(self) -> bool {
+        matches!(self, Self::Labelled | Self::Unlabelled)
+    }
+
     /// The word for this kind in the database and on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

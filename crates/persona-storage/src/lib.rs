@@ -56,7 +56,7 @@ pub use backend_status::{BackendDetails, Status};
 pub use error::Error;
 pub use event::{EVENTS_AT_ONCE_MAX, Event};
 pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};
-pub use handle::{HandleLook, HandleTarget};
+pub use handle::{HandleLook, HandleTarget, NAMESAKES_MAX, Namesake};
 pub use label::{
     LABEL_MOVES_MAX, LABELS_MAX, Label, LabelError, LabelMove, LabelMovePage, LabelMoves,
     LabelTarget, Labelled, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,

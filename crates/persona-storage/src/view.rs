@@ -15,16 +15,16 @@
 use std::sync::Arc;
 
 use persona_model::{
-    HandleName, LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in,
+    Document, HandleName, LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in,
 };
 use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, HandleLook, Idempotency, LabelMovePage,
-    LabelMoves, Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels,
-    Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash,
-    TokenLook, Write, Written,
+    AtomicBatch, Error, Export, ExportRequest, Glance, HandleLook, HandleTarget, Idempotency,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page,
+    PersonaLabels, Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange,
+    TokenHash, TokenLook, Write, Written,
 };
 
 /// The client of a request.
@@ -194,6 +194,26 @@ impl View<'_> {
     /// See [`Store::look_at_handle_at_once`].
     pub fn look_at_handle_at_once(&self, name: &HandleName) -> Option<Result<HandleLook, Error>> {
         self.store.look_at_handle_at_once(name, &self.reach())
+    }
+
+    /// The living persona that has the handle of a document among those of the owner of the
+    /// document: another persona of this owner cannot take it.
+    pub async fn holder_of(&self, document: &Document) -> Result<Option<PersonaId>, Error> {
+        let word = document.owner_word();
+        let Some(name) = document.handle().and_then(HandleName::parse) else { return Ok(None) };
+        // Of all personas with the handle, those without an owner come first.
+        let reach = word
+            .parse()
+            .map_or(Reach::Everything, |owner| Reach::Owner { owner, with_shared: false });
+        let look = self.store.look_at_handle(&name, &reach).await?;
+        let HandleTarget::Persona(id) = look.target else { return Ok(None) };
+        let found = match look.glance {
+            Glance::Whole(found) => found,
+            Glance::Large => self.store.get(id).await?,
+        };
+        let holds =
+            |found: &Representation| !found.deleted && owner_word_in(&found.body) == Some(word);
+        Ok(found.filter(holds).map(|found| found.id))
     }
 
     /// See [`Store::list`].

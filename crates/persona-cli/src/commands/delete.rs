@@ -26,7 +26,7 @@ pub async fn run(
         return Err(failure.hint("add --yes to delete without a question"));
     }
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = persona_path(id);
     let current = api.get(&path).await?.success()?;
     let persona = current.json();

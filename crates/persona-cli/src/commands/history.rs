@@ -18,16 +18,16 @@ use crate::terminal::{GivesWay, Output, Table, harmless};
 
 /// Largest page: an entry has a few hundred bytes.
 const PAGE_MAX: u64 = 500;
-/// How the columns give way on a narrow terminal: what changed is shortened first, then the author
-/// is left out, then the size.
+/// How the columns give way on a narrow terminal: number, time and author stay, and all but the
+/// size fit into 80 cells.
 const WAYS: [GivesWay; 7] = [
     GivesWay { least: usize::MAX, leaves: 0 },
-    GivesWay { least: 16, leaves: 0 },
+    GivesWay { least: 10, leaves: 2 },
     GivesWay { least: usize::MAX, leaves: 0 },
-    GivesWay { least: usize::MAX, leaves: 2 },
-    GivesWay { least: usize::MAX, leaves: 3 },
-    GivesWay { least: 16, leaves: 0 },
-    GivesWay { least: 16, leaves: 1 },
+    GivesWay { least: 10, leaves: 0 },
+    GivesWay { least: usize::MAX, leaves: 4 },
+    GivesWay { least: 10, leaves: 1 },
+    GivesWay { least: 12, leaves: 3 },
 ];
 /// If more members changed, only their number is shown.
 const CHANGED_NAMED_MAX: usize = 8;
@@ -39,7 +39,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = OperationId::ListRevisions.path_of(&[&id.to_string()]);
     let labels = labels_of(&api, id).await?;
     let mut table = Table::new(["REVISION", "LABELS", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);

@@ -42,7 +42,7 @@ async fn list(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = OperationId::ListLabels.path_of(&[&id.to_string()]);
     let reply = api.get(&path).await?.success()?;
     api.close().await;
@@ -114,7 +114,7 @@ impl Release<'_> {
     ) -> Result<(), Failure> {
         let api = target::open(target, Access::Change, environment, output)?;
         let headers = author::headers(author, None, &api, environment)?;
-        let done = self.send(&api, &headers).await;
+        let done = self.send(&api, &headers, output).await;
         api.close().await;
         let (body, answer) = done?;
         if output.is_json() {
@@ -130,16 +130,25 @@ impl Release<'_> {
         &self,
         api: &Api,
         headers: &[(HeaderName, String)],
+        output: &Output,
     ) -> Result<(Vec<u8>, ReleaseAnswer), Failure> {
         let mut moves = Vec::with_capacity(self.personas.len());
         for persona in self.personas {
             let mut one = self.target.clone();
-            one["id"] = resolve(api, persona).await?.to_string().into();
+            one["id"] = resolve(api, persona, output).await?.to_string().into();
             one["label"] = self.name.as_str().into();
             moves.push(one);
         }
         let (path, body) = (OperationId::ReleaseLabels.path(), json!({ "moves": moves }));
-        let reply = api.write(Method::POST, path, headers, Some(&body)).await?.success()?;
+        let reply = api.write(Method::POST, path, headers, Some(&body)).await?;
+        let refused = reply.problem().item.and_then(|place| self.personas.get(place));
+        let about = refused.map(|persona| {
+            format!("{} of {:?} cannot be moved, so no label was", self.name, harmless(persona))
+        });
+        let reply = reply.success().map_err(|failure| match about {
+            Some(about) => failure.about(about),
+            None => failure,
+        })?;
         Ok((reply.body().to_vec(), reply.read_as()?))
     }
 }
@@ -170,7 +179,7 @@ async fn moves(
 ) -> Result<(), Failure> {
     let name = label(&arguments.label)?;
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = OperationId::ListLabelMoves.path_of(&[&id.to_string(), name.as_str()]);
     let mut table = Table::new(["MOVE", "REVISION", "AT", "BY"]);
     let (mut left, mut cursor) = (arguments.limit, None::<String>);

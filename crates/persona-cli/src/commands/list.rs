@@ -14,17 +14,23 @@ use crate::terminal::{GivesWay, Output, Table, harmless};
 /// Largest page: small enough that a page of large personas stays a small answer.
 const PAGE_MAX: u64 = 100;
 /// How the columns shrink on a narrow terminal. Identity, twenty cells of the name and the time are
-/// just 80 cells.
-const WAYS: [GivesWay; 6] = [
-    GivesWay { least: usize::MAX, leaves: 0 },
-    GivesWay { least: 20, leaves: 0 },
-    GivesWay { least: usize::MAX, leaves: 2 },
-    GivesWay { least: usize::MAX, leaves: 3 },
-    GivesWay { least: usize::MAX, leaves: 1 },
-    GivesWay { least: 12, leaves: 4 },
-];
+/// just 80 cells; where handles are asked for, the handle is there in place of the time.
+fn ways(are_handles_wanted: bool) -> [GivesWay; 7] {
+    let way = |least, leaves| GivesWay { least, leaves };
+    let (handle, updated) = if are_handles_wanted { (0, 2) } else { (2, 1) };
+    [
+        way(usize::MAX, 0),
+        way(20, 0),
+        way(20, handle),
+        way(usize::MAX, 3),
+        way(usize::MAX, 4),
+        way(usize::MAX, updated),
+        way(12, 5),
+    ]
+}
+
 /// The fields that the table shows; reading full documents would be a waste.
-const FIELDS: &str = "id,name,kind,revision,updated_at,deleted_at,tags";
+const FIELDS: &str = "id,name,handle,kind,revision,updated_at,deleted_at,tags";
 
 /// Lists personas.
 pub async fn run(
@@ -33,7 +39,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let mut table = Table::new(["ID", "NAME", "KIND", "REVISION", "UPDATED", "TAGS"]);
+    let mut table = Table::new(["ID", "NAME", "HANDLE", "KIND", "REVISION", "UPDATED", "TAGS"]);
     let mut left = arguments.limit;
     let mut cursor: Option<String> = None;
     let mut is_empty = true;
@@ -62,7 +68,8 @@ pub async fn run(
     }
     api.close().await;
     if !output.is_json() && !arguments.plain && !is_empty {
-        output.bytes(table.fitted(output.columns(), WAYS).as_bytes())?;
+        let ways = ways(arguments.handle_prefix.is_some());
+        output.bytes(table.fitted(output.columns(), ways).as_bytes())?;
     }
     if let Some(since) = since.filter(|_| cursor.is_none()) {
         if output.is_json() {
@@ -98,7 +105,7 @@ fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Q
     arguments.tag.iter().fold(query, |query, tag| query.with("tag", tag))
 }
 
-fn cells(item: &Value) -> [String; 6] {
+fn cells(item: &Value) -> [String; 7] {
     let text =
         |member: &str| harmless(item.get(member).and_then(Value::as_str).unwrap_or_default());
     let tags: Vec<&str> = item
@@ -114,6 +121,7 @@ fn cells(item: &Value) -> [String; 6] {
     [
         text("id"),
         format!("{deleted}{}", text("name")),
+        text("handle"),
         text("kind"),
         revision.to_string(),
         // Whole seconds are enough for people, and the form still sorts and parses.

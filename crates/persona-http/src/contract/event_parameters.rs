@@ -57,7 +57,8 @@ pub const EVENT_LABEL: Parameter = text(
     "label",
     ParameterKind::Labels,
     true,
-    "Only events of moves of this label, such as production; repeat it for several, at most 32.",
+    "Only events of moves of this label, such as production; repeat it for several, at most 32. \
+     Those are of kind labelled or unlabelled, and kind must not leave both out.",
 );
 /// Whether events have personas.
 pub const INCLUDE_DOCUMENT: Typed<bool> = typed(

@@ -20,7 +20,7 @@ const RETRY_KEY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("300");
 /// The hint on an `If-Match` that no state can meet. The usual hint (read again) would not help:
 /// the client would get the same tag, and a proxy would change it again.
 const NO_STATE: &str = "send the ETag as this server sent it, such as \"7-9f3c21aa\": a proxy that compresses answers puts W/ before it, \
-                        and a weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone names no content";
+                        and a weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone, or the ETag of a label, names no content";
 
 impl Problem {
     /// The problem of a condition that no state can meet; `current` is the state that the persona
@@ -46,7 +46,7 @@ impl Problem {
                 current,
                 format!("the current revision is {}", current.revision),
             )
-            .hint("read the persona again, apply your change to what you get, and send its ETag"),
+            .hint("read the persona again, not by a label, apply your change to what you get, and send its ETag"),
             error => Self::from(error),
         }
     }

@@ -32,6 +32,8 @@ fn told(context: &Context, token: Option<&Token>) -> Response {
         name: token.map(|token| token.name.clone()),
         scope: token.map_or(SessionScope::Admin, |token| token.scope.into()),
         owner: token.and_then(|token| token.owner.clone()),
+        shared: token.is_some_and(|token| token.shared),
+        act_as: token.is_none_or(|token| token.act_as),
         expires_at: token.and_then(|token| token.expires_at).map(Time),
         is_session: token.is_some_and(|token| is_session_name(&token.name)),
         protected_labels: context.protected_labels.words(),

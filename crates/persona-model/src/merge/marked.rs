@@ -84,10 +84,6 @@ fn marked(
             }
         }
     }
-    // What an editor has behind the text, such as a quote, is on a line of its own.
-    if lines.last() == Some(&END) {
-        lines.push("");
-    }
     let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
     (bytes <= bytes_max).then(|| lines.join("\n"))
 }
@@ -126,7 +122,7 @@ mod tests {
         let marked = marked("base", "theirs", "yours").expect("possible");
         assert_eq!(
             marked,
-            "<<<<<<< theirs\ntheirs\n||||||| base\nbase\n=======\nyours\n>>>>>>> yours\n"
+            "<<<<<<< theirs\ntheirs\n||||||| base\nbase\n=======\nyours\n>>>>>>> yours"
         );
         assert!(has_conflict_marker(&marked));
     }

@@ -22,6 +22,7 @@ mod numbers;
 mod process_entry;
 mod prometheus;
 mod rate_cells;
+mod restarts;
 mod routes;
 mod server_state;
 
@@ -32,3 +33,4 @@ pub use measures::Measure;
 pub use memory::NotMade;
 pub use numbers::ProcessState;
 pub use process_entry::ProcessEntry;
+pub use restarts::NoRestart;

@@ -180,6 +180,7 @@ impl Supervisor<'_> {
                 ended = self.perform(action).or(ended);
             }
         }
+        self.scoreboard.set_restarting(self.state.is_restarting());
         ended
     }
 

@@ -4,10 +4,11 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 
-use persona_http::{ServerFigures, ServerState};
+use persona_http::{Restart, ServerFigures, ServerState};
 use persona_model::Timestamp;
 
-use crate::scoreboard::ProcessEntry;
+use crate::clock::monotonic_micros;
+use crate::scoreboard::{NoRestart, ProcessEntry};
 use crate::supervisor::{Message, say};
 
 /// See the module.
@@ -41,7 +42,12 @@ impl ServerState for ThisServer {
         self.entry.metrics_text()
     }
 
-    fn restart(&self) -> bool {
-        say(&self.supervisor, &Message::Restart).is_ok()
+    fn restart(&self) -> Restart {
+        match self.entry.scoreboard().claim_restart(monotonic_micros()) {
+            Err(NoRestart::UnderWay) => Restart::UnderWay,
+            Err(NoRestart::TooSoon(wait)) => Restart::TooSoon(wait),
+            Ok(()) if say(&self.supervisor, &Message::Restart).is_ok() => Restart::Begun,
+            Ok(()) => Restart::Impossible,
+        }
     }
 }

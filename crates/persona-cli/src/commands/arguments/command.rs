@@ -70,7 +70,10 @@ impl Global {
             Color::Never => false,
             Color::Auto => !environment.forbids_color() && std::io::stderr().is_terminal(),
         };
-        Format { json: self.json, quiet: self.quiet, color }
+        // Shells set it to the width of their terminal; a user may want another one.
+        let columns = environment.get("COLUMNS").and_then(|text| text.parse().ok());
+        let columns = columns.filter(|columns| *columns > 0);
+        Format { json: self.json, quiet: self.quiet, color, columns }
     }
 }
 

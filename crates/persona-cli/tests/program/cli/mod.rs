@@ -6,6 +6,7 @@ mod bench;
 mod config;
 mod damaged;
 mod edit;
+mod edit_conflicts;
 mod exit_codes;
 mod export;
 mod handles;

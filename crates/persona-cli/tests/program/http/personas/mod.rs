@@ -14,6 +14,7 @@ mod highlights;
 mod import;
 mod import_file;
 mod labels;
+mod labels_read;
 mod list;
 mod list_revisions;
 mod patch;
