@@ -11,7 +11,7 @@
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
 //! - `events/` tells followers of changes as they are committed;
-//! - `labels/` has the routes of labels, and reads by a label;
+//! - `labels/` has the routes of labels, and reads by a label; `tokens/` those of access tokens;
 //! - `studio.rs` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
@@ -47,6 +47,7 @@ mod status;
 mod studio;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod wire;
 
 use std::sync::Arc;

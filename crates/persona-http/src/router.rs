@@ -21,7 +21,7 @@ use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{
     Context, docs, events, export, handles, health, history, labels, landing, openapi, personas,
-    problem, restart, sessions, status, studio,
+    problem, restart, sessions, status, studio, tokens,
 };
 
 /// The name of requests in the log that no route matches.
@@ -193,6 +193,10 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::GetSession => on(sessions::get_session, request, context),
         OperationId::CreateSession => on(sessions::create_session, request, context),
         OperationId::DeleteSession => on(sessions::delete_session, request, context),
+        OperationId::ListTokens => on(tokens::list_tokens, request, context),
+        OperationId::CreateToken => on(tokens::create_token, request, context),
+        OperationId::RevokeToken => on(tokens::revoke_token, request, context),
+        OperationId::RotateToken => on(tokens::rotate_token, request, context),
         OperationId::GetStatus => on(status::get_status, request, context),
         OperationId::RestartServer => on(restart::restart_server, request, context),
         OperationId::ListProblems => on(problem::list_problems, request, context),

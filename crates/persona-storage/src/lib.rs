@@ -66,9 +66,9 @@ pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
 pub use store::{GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, Store};
 pub use store_state::{Loss, ReadRoom};
 pub use token::{
-    BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,
-    TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_link_name, is_session_name,
-    is_token_name, link_name, session_name,
+    BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenAuthority,
+    TokenChange, TokenError, TokenHash, TokenLook, TokenPage, TokenScope, TokenSecret, TokenState,
+    is_link_name, is_session_name, is_token_name, link_name, session_name,
 };
 pub use turns::{Turn, Turns};
 pub use view::{GuardedStore, View, Viewer};

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Cursor, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position,
-    Reach, Revision, Timestamp,
+    Change, Cursor, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PAGE_LIMIT_MAX,
+    PersonaId, Position, Reach, Revision, Timestamp,
 };
 
 use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, Exported, HandleLook, LabelMovePage,
     LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom,
-    RevisionPage, RevisionRecord, Status, Token, TokenChange, TokenHash, TokenLook, Write, Written,
-    fault_injection,
+    RevisionPage, RevisionRecord, Status, Token, TokenChange, TokenHash, TokenLook, TokenPage,
+    Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -329,8 +329,23 @@ pub trait Store: Send + Sync {
     /// fails.
     async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error>;
 
-    /// Every token, in the order of their names.
-    async fn tokens(&self) -> Result<Vec<Token>, Error>;
+    /// One page of the tokens, in the order of their names.
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error>;
+
+    /// Every token, in the order of their names, page by page.
+    async fn all_tokens(&self) -> Result<Vec<Token>, Error> {
+        let mut all: Vec<Token> = Vec::new();
+        loop {
+            let after = all.last().map(|token| token.name.clone());
+            let page = TokenPage { owner: None, after, limit: PAGE_LIMIT_MAX };
+            let tokens = self.tokens(&page).await?;
+            let is_last = tokens.len() < page.limit;
+            all.extend(tokens);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
 
     /// Changes a token, and returns the new token, or the removed one. Repeating the same change
     /// changes nothing.

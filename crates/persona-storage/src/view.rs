@@ -12,6 +12,8 @@
 //! another: it is judged by the owner that the persona has after it was read, and so are labels and
 //! their moves, which name no owner.
 
+mod tokens;
+
 use std::sync::Arc;
 
 use persona_model::{

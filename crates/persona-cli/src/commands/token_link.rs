@@ -24,7 +24,7 @@ pub(super) async fn print(
 ) -> Result<(), Failure> {
     check_shared(arguments.scope, arguments.owner.as_ref())?;
     let url = url(arguments, config)?;
-    let tokens = local.store().tokens().await.map_err(|error| failed(&error))?;
+    let tokens = local.store().all_tokens().await.map_err(|error| failed(&error))?;
     if tokens.is_empty() {
         // A link would be the first token, and from then on every client would need one.
         let message = "there is no access token, so the studio needs no sign-in";

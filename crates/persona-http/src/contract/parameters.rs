@@ -16,6 +16,7 @@ use crate::wire;
 pub use super::event_parameters::*;
 pub use super::handle_parameters::*;
 pub use super::headers::*;
+pub use super::token_parameters::*;
 
 /// A query parameter, as the OpenAPI document shows it.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ pub enum ParameterKind {
     Cursor,
     /// A cursor that a list of revisions handed out.
     RevisionCursor,
+    /// The name of a token.
+    TokenName,
     /// A label.
     Label,
     /// A label, which may be repeated.

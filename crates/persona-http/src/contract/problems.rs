@@ -1,10 +1,11 @@
 //! The problem codes. Clients may rely on each word; a code is never renamed. Each has a row in
-//! `problem_table.rs`.
+//! `problem_table.rs` or `problem_table_of_server.rs`.
 
 use http::StatusCode;
 
 use super::OperationId;
-pub use super::problem_table::PROBLEMS;
+use super::problem_table::OF_CLIENTS;
+use super::problem_table_of_server::OF_SERVER;
 
 /// The code of a problem: one stable word.
 #[expect(missing_docs, reason = "the table says what each one means")]
@@ -20,11 +21,13 @@ pub enum Code {
     ScopeTooSmall,
     AuthorRefused,
     OwnerRefused,
+    RightsExceeded,
     LabelProtected,
     CrossSite,
     NoSuchPersona,
     NoSuchRevision,
     NoSuchLabel,
+    NoSuchToken,
     NoSuchRoute,
     MethodNotAllowed,
     HeadTooSlow,
@@ -34,6 +37,9 @@ pub enum Code {
     HandleTaken,
     HandleAmbiguous,
     TooManyLabels,
+    TokenNameTaken,
+    NotRotated,
+    TooManyTokens,
     Deleted,
     UnknownPosition,
     Stale,
@@ -84,12 +90,17 @@ pub struct Facts {
 impl Code {
     /// Every code, by status.
     pub fn all() -> impl Iterator<Item = Self> {
-        PROBLEMS.iter().map(|facts| facts.code)
+        OF_CLIENTS.iter().chain(OF_SERVER).map(|facts| facts.code)
     }
 
     /// What this code means.
     pub const fn facts(self) -> &'static Facts {
-        &PROBLEMS[self as usize]
+        let place = self as usize;
+        if place < OF_CLIENTS.len() {
+            &OF_CLIENTS[place]
+        } else {
+            &OF_SERVER[place - OF_CLIENTS.len()]
+        }
     }
 
     /// The URI that identifies the problem; it leads to the list of all.
@@ -101,13 +112,14 @@ impl Code {
 
 #[cfg(test)]
 mod tests {
-    use super::PROBLEMS;
+    use super::Code;
 
     #[test]
     fn each_code_stands_at_its_own_place_in_the_table_and_the_table_is_sorted_by_status() {
-        for (place, facts) in PROBLEMS.iter().enumerate() {
-            assert_eq!(facts.code as usize, place, "{}", facts.word);
+        for (place, code) in Code::all().enumerate() {
+            assert_eq!(code as usize, place, "{}", code.facts().word);
+            assert_eq!(code.facts().code, code);
         }
-        assert!(PROBLEMS.iter().map(|facts| facts.status).is_sorted());
+        assert!(Code::all().map(|code| code.facts().status).is_sorted());
     }
 }

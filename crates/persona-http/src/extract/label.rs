@@ -2,15 +2,12 @@
 
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
-use persona_model::{
-    LABEL_LATEST, LabelName, LabelPrecondition, PersonaId, Revision, ValidationErrors, excerpt,
-    nearest_name,
-};
+use persona_model::{LABEL_LATEST, LabelName, LabelPrecondition, PersonaId, Revision, excerpt};
 use persona_storage::{LABEL_MOVES_MAX, LabelMove, LabelTarget};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::batch::inside;
 use super::etag;
+use super::members::{Members, missing, pointer_of, wrong};
 use crate::contract::parameters::REVISION_MAX;
 use crate::personas;
 use crate::problem::Problem;
@@ -106,23 +103,7 @@ fn one_move(body: Value) -> Result<LabelMove, Problem> {
     Ok(LabelMove { persona, name, target, precondition })
 }
 
-/// An object that is being taken apart.
-struct Members(Map<String, Value>);
-
 impl Members {
-    fn of(body: Value, known: &[&'static str]) -> Result<Self, Problem> {
-        let Value::Object(members) = body else {
-            return Err(wrong("", "not_an_object", "must be an object"));
-        };
-        if let Some(name) = members.keys().find(|name| !known.contains(&name.as_str())) {
-            let near = nearest_name(name, known.iter().copied());
-            let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            let message = format!("{:?} is none of {}{near}", excerpt(name), known.join(", "));
-            return Err(wrong(&pointer_of(name), "unknown_member", &message));
-        }
-        Ok(Self(members))
-    }
-
     /// Where a label is to point; `None` where it is not said.
     fn target(&mut self) -> Result<Option<LabelTarget>, Problem> {
         let revision = self.0.remove("revision");
@@ -169,26 +150,6 @@ impl Members {
         }
         precondition(&headers)
     }
-
-    fn text(&mut self, member: &str) -> Result<Option<String>, Problem> {
-        match self.0.remove(member) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(wrong(&format!("/{member}"), "wrong_type", "must be a string")),
-        }
-    }
-}
-
-fn missing(member: &str) -> Problem {
-    wrong(&format!("/{member}"), "required", "must be there")
-}
-
-fn wrong(pointer: &str, code: &'static str, message: &str) -> Problem {
-    inside("", ValidationErrors::one(pointer, code, message))
-}
-
-fn pointer_of(member: &str) -> String {
-    format!("/{}", excerpt(member).replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

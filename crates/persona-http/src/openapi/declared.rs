@@ -79,7 +79,7 @@ fn operations() -> BTreeMap<String, (String, String, BTreeSet<String>)> {
             let codes = examples.flat_map(|examples| examples.keys().cloned()).collect();
             let id = operation["operationId"].as_str().expect("a name").to_owned();
             let path = path.replace("{id}", ID).replace("{revision}", "1");
-            let path = path.replace("{label}", LABEL);
+            let path = path.replace("{label}", LABEL).replace("{token}", "none");
             found.insert(id, (method.to_uppercase(), path, codes));
         }
     }

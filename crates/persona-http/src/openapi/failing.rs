@@ -13,7 +13,7 @@ use persona_storage::{
     AtomicBatch, Error, Event, Export, ExportRequest, Glance, HandleLook, LabelError,
     LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
     PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
-    TokenChange, TokenError, TokenHash, TokenLook, Write, Written,
+    TokenChange, TokenError, TokenHash, TokenLook, TokenPage, Write, Written,
 };
 
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
@@ -114,7 +114,7 @@ impl Store for Failing {
         Err((self.0)())
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
+    async fn tokens(&self, _: &TokenPage) -> Result<Vec<Token>, Error> {
         Err((self.0)())
     }
 
@@ -160,6 +160,14 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::TooManyKeys { max: 1 },
     || Error::TooMuchAtOnce { max: 1 },
     || Error::Token(TokenError::Unknown),
+    || Error::Token(TokenError::NameTaken),
+    || Error::Token(TokenError::Ended),
+    || Error::Token(TokenError::TooMany),
+    || Error::Token(TokenError::NotFirst),
+    || Error::Token(TokenError::AuthorityEnded),
+    || Error::Token(TokenError::OtherOwner),
+    || Error::Token(TokenError::Exceeds),
+    || Error::Token(TokenError::OfPage),
     || LabelError::Deleted.into(),
     || LabelError::NotSet { name: LabelName::parse("a").expect("a label") }.into(),
     || LabelError::UnknownRevision { revision: Revision::FIRST, latest: Revision::FIRST }.into(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use persona_model::{
     BadLabel, Conflict, Document, EntityTag, LabelName, PersonaId, Revision, SearchError,
 };
-use persona_storage::{ATOMIC_BYTES_MAX, Error, LabelError, TokenScope};
+use persona_storage::{ATOMIC_BYTES_MAX, Error, LabelError, TokenError, TokenScope};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -48,6 +48,7 @@ pub fn example(code: Code) -> Problem {
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
         Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with(|body| body.current_revision = Some(1)),
         Code::NoSuchLabel => Problem::no_such_label("production"),
+        Code::NoSuchToken => Problem::no_such_token("ci"),
         Code::BadLabel => Problem::bad_label("latest", BadLabel::Latest),
         Code::LabelProtected => {
             let label = LabelName::parse("production").expect("a label");
@@ -86,6 +87,10 @@ pub fn example(code: Code) -> Problem {
         | Code::ReadTimeout
         | Code::LabelMoved
         | Code::TooManyLabels
+        | Code::TokenNameTaken
+        | Code::RightsExceeded
+        | Code::NotRotated
+        | Code::TooManyTokens
         | Code::Closing => of_store(code),
     }
 }
@@ -124,6 +129,10 @@ fn of_store(code: Code) -> Problem {
         Code::ReadTimeout => Error::ReadTimedOut { limit: Duration::from_secs(5) },
         Code::LabelMoved => LabelError::Stale { current: None }.into(),
         Code::TooManyLabels => LabelError::TooMany.into(),
+        Code::TokenNameTaken => TokenError::NameTaken.into(),
+        Code::NotRotated => TokenError::Ended.into(),
+        Code::TooManyTokens => TokenError::TooMany.into(),
+        Code::RightsExceeded => TokenError::Exceeds.into(),
         Code::Closing => Error::Closed("it is closing"),
         _ => Error::Busy { what: "the write queue" },
     })

@@ -143,6 +143,7 @@ impl From<Error> for Problem {
             )
             .hint("divide the batch, or send it without atomic=true"),
             Error::Label(error) => Self::of_label(*error),
+            Error::Token(error) => Self::of_token_error(error),
             Error::Busy { what } => Self::new(Code::Busy, format!("the wait for {what} took too long")).retry(),
             Error::ReadTimedOut { limit } => {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()

@@ -30,6 +30,7 @@ pub mod revision_lists;
 pub mod searching;
 mod steps;
 pub mod together;
+pub mod token_authority;
 pub mod tokens;
 
 use std::any::Any;
@@ -192,6 +193,11 @@ macro_rules! conformance_suite {
             tokens::a_rotated_token_has_two_secrets_and_a_deleted_one_is_gone,
             tokens::the_use_of_a_token_is_noted_once_an_hour,
             tokens::of_several_exchanges_of_a_token_one_is_made,
+            token_authority::a_client_without_a_token_makes_the_first_one_and_no_other,
+            token_authority::a_token_makes_none_that_permits_what_it_does_not,
+            token_authority::a_token_manages_none_that_reaches_further,
+            token_authority::a_token_that_has_ended_makes_no_other,
+            token_authority::tokens_are_listed_page_by_page_and_those_of_an_owner_alone,
             labels::a_label_points_where_it_was_moved_and_the_persona_stays_as_it_was,
             labels::a_label_that_points_there_already_is_left_as_it_is,
             labels::a_move_of_a_label_in_another_state_is_refused_and_tells_the_state,

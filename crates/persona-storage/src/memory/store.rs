@@ -20,7 +20,7 @@ use crate::{
     GLANCE_BYTES_MAX, Glance, HandleLook, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves,
     Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
     Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, Write, Written,
+    TokenChange, TokenHash, TokenLook, TokenPage, Write, Written,
 };
 
 /// Pause between two looks for the next event.
@@ -335,8 +335,8 @@ impl Store for MemoryStore {
         Ok(tokens::look(&self.rows()?.tokens, hash))
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        Ok(tokens::all(&self.rows()?.tokens))
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error> {
+        Ok(tokens::page(&self.rows()?.tokens, page))
     }
 
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {

@@ -27,7 +27,7 @@ use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, HandleLook,
     LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
     PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status,
-    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Write, Written, fault_injection,
 };
 
 /// A persona, without its document if that is large; the server knows the size of a document
@@ -268,8 +268,8 @@ impl Store for PostgresStore {
         self.tokens.look(hash).await
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        self.tokens.all().await
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error> {
+        self.tokens.page(page).await
     }
 
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {

@@ -20,7 +20,7 @@ use crate::{
     AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
     HandleLook, LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied,
     Observer, Page, PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status,
-    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -227,8 +227,10 @@ impl Store for SqliteStore {
         self.readers.token(hash)
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        self.readers.long(|connection| tokens::all(connection).map_err(from_driver)).await
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error> {
+        let page = page.clone();
+        let read = move |connection: &rusqlite::Connection| tokens::page(connection, &page);
+        self.readers.long(move |connection| read(connection).map_err(from_driver)).await
     }
 
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {

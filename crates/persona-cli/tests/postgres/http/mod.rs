@@ -25,6 +25,8 @@ mod request;
 mod server;
 #[path = "../../program/http/sessions.rs"]
 mod sessions;
+#[path = "../../program/http/token_routes.rs"]
+mod token_routes;
 #[path = "../../program/http/tokens.rs"]
 mod tokens;
 #[path = "../../program/http/weapons.rs"]

@@ -66,8 +66,8 @@ fn rank(scope: Scope) -> u8 {
 /// The status of an answer, and its code if it is a refusal of access.
 fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<String>) {
     let path = row.path.replace("{id}", ID).replace("{revision}", "1").replace("{file}", "x.js");
-    let path =
-        path.replace("{version}", "v").replace("{folder}", "f").replace("{label}", "staging");
+    let path = path.replace("{version}", "v").replace("{folder}", "f");
+    let path = path.replace("{label}", "staging").replace("{token}", "none");
     let mut headers: Vec<(&str, &str)> = Vec::new();
     headers.extend(kind.header.as_deref().map(|value| ("authorization", value)));
     let body = row.bodies.first();

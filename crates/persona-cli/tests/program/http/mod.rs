@@ -25,6 +25,7 @@ mod router;
 mod server;
 mod sessions;
 mod status;
+mod token_routes;
 mod tokens;
 mod weapons;
 mod workers;

@@ -4,7 +4,7 @@
 //! of a 404, the OpenAPI document, the series of the metrics, and the paths of clients.
 //!
 //! - `table.rs`: every operation in one list; start there.
-//! - `personas.rs`, `history.rs`, `labels.rs`, `events.rs`, `server.rs`, `sessions.rs`,
+//! - `personas.rs`, `history.rs`, `labels.rs`, `events.rs`, `server.rs`, `sessions.rs`, `tokens.rs`,
 //!   `documentation.rs`: the rows.
 //! - `row.rs`: what rows are made of.
 
@@ -17,5 +17,6 @@ mod row;
 mod server;
 mod sessions;
 mod table;
+mod tokens;
 
 pub use table::{OPERATIONS, OperationId, PREFIX};

@@ -1,6 +1,6 @@
 //! The list of all operations: the name of each in the program, with its row.
 
-use super::{documentation, events, history, labels, personas, server, sessions};
+use super::{documentation, events, history, labels, personas, server, sessions, tokens};
 use crate::contract::operation::OperationRow;
 
 /// Where the API starts. Health, metrics and the landing page lie outside.
@@ -53,6 +53,10 @@ operations! {
     GetSession => sessions::GET_SESSION,
     CreateSession => sessions::CREATE_SESSION,
     DeleteSession => sessions::DELETE_SESSION,
+    ListTokens => tokens::LIST_TOKENS,
+    CreateToken => tokens::CREATE_TOKEN,
+    RevokeToken => tokens::REVOKE_TOKEN,
+    RotateToken => tokens::ROTATE_TOKEN,
     GetStatus => server::GET_STATUS,
     RestartServer => server::RESTART_SERVER,
     ListProblems => documentation::LIST_PROBLEMS,
@@ -132,6 +136,7 @@ mod tests {
                 | StoreUse::MovesLabels => {
                     &[(Scope::Write, RateClass::Write), (Scope::Admin, RateClass::Write)]
                 }
+                StoreUse::ChangesTokens => &[(Scope::Admin, RateClass::Write)],
             };
             assert!(allowed.contains(&(row.scope, row.rate)), "{}", row.name);
         }
