@@ -20,8 +20,8 @@ use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{
-    Context, docs, events, export, handles, health, history, labels, landing, openapi, personas,
-    problem, restart, sessions, status, studio, tokens,
+    Context, docs, events, export, handles, health, history, labels, landing, maintenance, openapi,
+    personas, problem, restart, sessions, status, studio, tokens,
 };
 
 /// The name of requests in the log that no route matches.
@@ -199,6 +199,11 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::RotateToken => on(tokens::rotate_token, request, context),
         OperationId::GetStatus => on(status::get_status, request, context),
         OperationId::RestartServer => on(restart::restart_server, request, context),
+        OperationId::ListFindings => on(maintenance::list_findings, request, context),
+        OperationId::ListTasks => on(maintenance::list_tasks, request, context),
+        OperationId::BeginBackup => on(maintenance::begin_backup, request, context),
+        OperationId::BeginCheckpoint => on(maintenance::begin_checkpoint, request, context),
+        OperationId::BeginCheck => on(maintenance::begin_check, request, context),
         OperationId::ListProblems => on(problem::list_problems, request, context),
         OperationId::GetOpenapi => on(openapi::get_openapi, request, context),
         OperationId::Landing => on(landing::landing, request, context),

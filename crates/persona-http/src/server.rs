@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
+use crate::contract::findings::Finding;
 use crate::contract::status::{
-    Backups, Checkpoints, Contention, Process, ReadCache, WriteLockUser,
+    Backups, Checkpoints, Contention, Process, ReadCache, Status, WriteLockUser,
 };
+use crate::contract::tasks::{Task, TaskKind};
 use crate::contract::{OperationId, Time};
 
 /// Counts what this process answers.
@@ -43,6 +45,44 @@ pub trait ServerState: Send + Sync {
     fn restart(&self) -> bool {
         false
     }
+
+    /// Has the maintenance process begin a task. Of several requests at once, on any workers, one
+    /// is taken.
+    ///
+    /// # Errors
+    ///
+    /// The server does not offer the task, or has enough to do.
+    fn begin_task(&self, _kind: TaskKind, _now: Timestamp) -> Result<Task, TaskRefusal> {
+        Err(TaskRefusal::NoServer)
+    }
+
+    /// Each kind of task, and what became of the last one; empty where no server runs.
+    fn tasks(&self) -> Vec<Task> {
+        Vec::new()
+    }
+
+    /// What the checks find of a server with this status; empty where no server runs.
+    fn findings(&self, _status: &Status, _now: Timestamp) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// Why a task is not begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TaskRefusal {
+    /// No server runs here.
+    NoServer,
+    /// The server does not offer the task; the text says why, and what to do instead.
+    NotOffered(&'static str),
+    /// A task of this kind is under way.
+    Busy(TaskKind),
+    /// The last task of this kind has ended a moment ago.
+    Rests {
+        /// Which kind.
+        kind: TaskKind,
+        /// How long until the next one.
+        rest: Duration,
+    },
 }
 
 /// The figures of all processes of the server, except for those of the database.

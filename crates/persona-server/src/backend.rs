@@ -296,6 +296,19 @@ impl Maintenance {
         }
     }
 
+    /// Copies the whole WAL of a file into the database and empties it, and tells whether that is
+    /// done. A database on a server has none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn checkpoint_now(&mut self) -> Result<bool, Error> {
+        match self {
+            Self::File(maintenance) => maintenance.checkpoint_now(),
+            Self::Server(_) => Ok(false),
+        }
+    }
+
     /// Ends maintenance. For a file, the WAL is copied into the database first.
     ///
     /// # Errors

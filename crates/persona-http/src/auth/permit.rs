@@ -14,7 +14,7 @@ use super::Denial;
 use super::credential::hash_in;
 use super::identity::{Identity, Permit};
 use crate::Context;
-use crate::contract::{OperationId, Scope, StoreUse, Tag};
+use crate::contract::{OperationId, Scope, Tag};
 use crate::problem::Problem;
 
 /// Which requests need a token.
@@ -63,7 +63,7 @@ impl Question {
         let look = match look {
             // The metrics are needed most while the database cannot be reached, and contain no
             // persona. So they are shown then, if this server can be open without tokens.
-            Err(_) if row.store == StoreUse::None && is_open(context.access) => {
+            Err(_) if self.operation == OperationId::GetMetrics && is_open(context.access) => {
                 return Ok(Permit::without_token());
             }
             look => look?,

@@ -6,7 +6,7 @@
 //! - `problems.rs`: the problem codes; their table is in `problem_table.rs` and
 //!   `problem_table_of_server.rs`.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `session.rs`,
-//!   `status.rs`, `health.rs`: bodies of answers, as types.
+//!   `status.rs`, `health.rs`, `tasks.rs`, `findings.rs`: bodies of answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `labels.rs`, `tokens.rs`: bodies that are about labels and tokens, of requests and of answers.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
@@ -15,6 +15,7 @@
 pub mod batch;
 mod event_parameters;
 pub mod events;
+pub mod findings;
 mod handle_parameters;
 pub mod headers;
 pub mod health;
@@ -33,6 +34,7 @@ pub mod problems;
 pub mod schema;
 pub mod session;
 pub mod status;
+pub mod tasks;
 mod time;
 mod token_parameters;
 pub mod tokens;

@@ -221,6 +221,20 @@ pub(super) const OF_CLIENTS: &[Facts] = &[
         "forget those that have ended with `persona token delete`",
     ),
     row(
+        Code::TaskBusy,
+        StatusCode::CONFLICT,
+        "task_busy",
+        "Maintenance has enough to do",
+        "wait until the task has ended, and as long as Retry-After says",
+    ),
+    row(
+        Code::TaskNotOffered,
+        StatusCode::CONFLICT,
+        "task_not_offered",
+        "This server does not do that",
+        "do what the answer says instead",
+    ),
+    row(
         Code::Deleted,
         StatusCode::GONE,
         "deleted",

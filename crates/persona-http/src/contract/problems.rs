@@ -40,6 +40,8 @@ pub enum Code {
     TokenNameTaken,
     NotRotated,
     TooManyTokens,
+    TaskBusy,
+    TaskNotOffered,
     Deleted,
     UnknownPosition,
     Stale,

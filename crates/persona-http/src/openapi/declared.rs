@@ -62,6 +62,8 @@ const AT_THE_DOOR: &[Code] = &[
     Code::ConditionRequired,
     Code::NoSuchRoute,
     Code::NotReady,
+    Code::TaskBusy,
+    Code::TaskNotOffered,
 ];
 
 /// Method, path and declared codes of each operation, by its name.

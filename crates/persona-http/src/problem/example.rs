@@ -44,6 +44,8 @@ pub fn example(code: Code) -> Problem {
         Code::ScopeTooSmall => Denial::Scope { needed: TokenScope::Write, has: TokenScope::Read }.into(),
         Code::AuthorRefused => Denial::Author { name: "ci".into() }.into(),
         Code::OwnerRefused => Denial::Bound.into(),
+        Code::TaskBusy => new("a check is under way, and one task is done at a time").retry(),
+        Code::TaskNotOffered => new("PostgreSQL is backed up by its own tools: pg_dump or pg_basebackup"),
         Code::CrossSite => refusal("https://app.example"),
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
         Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with(|body| body.current_revision = Some(1)),

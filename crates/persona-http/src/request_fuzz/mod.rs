@@ -80,8 +80,16 @@ impl Api {
             self.forget_tokens().await;
         }
         let (status, json) = (answer.status(), json_of(answer.headers().get(CONTENT_TYPE)));
-        // There is no supervisor here, which is what this operation tells.
-        let is_alone = operation == Some(OperationId::RestartServer);
+        // There is no supervisor here, which is what these operations tell.
+        let is_alone = matches!(
+            operation,
+            Some(
+                OperationId::RestartServer
+                    | OperationId::BeginBackup
+                    | OperationId::BeginCheckpoint
+                    | OperationId::BeginCheck
+            )
+        );
         assert!(is_alone || !status.is_server_error(), "{status}: {shape:?}");
         if let Some(tag) = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()) {
             tag.clone_into(&mut self.known.tag);

@@ -12,6 +12,7 @@ mod export;
 mod fields;
 mod health;
 mod landing;
+mod maintenance;
 mod middleware;
 mod openapi;
 mod owners;

@@ -1,6 +1,8 @@
 //! The list of all operations: the name of each in the program, with its row.
 
-use super::{documentation, events, history, labels, personas, server, sessions, tokens};
+use super::{
+    documentation, events, history, labels, maintenance, personas, server, sessions, tokens,
+};
 use crate::contract::operation::OperationRow;
 
 /// Where the API starts. Health, metrics and the landing page lie outside.
@@ -59,6 +61,11 @@ operations! {
     RotateToken => tokens::ROTATE_TOKEN,
     GetStatus => server::GET_STATUS,
     RestartServer => server::RESTART_SERVER,
+    ListFindings => maintenance::LIST_FINDINGS,
+    ListTasks => maintenance::LIST_TASKS,
+    BeginBackup => maintenance::BEGIN_BACKUP,
+    BeginCheckpoint => maintenance::BEGIN_CHECKPOINT,
+    BeginCheck => maintenance::BEGIN_CHECK,
     ListProblems => documentation::LIST_PROBLEMS,
     GetOpenapi => documentation::GET_OPENAPI,
     Landing => documentation::LANDING,
@@ -123,6 +130,7 @@ mod tests {
                 StoreUse::None | StoreUse::Probes => &[
                     (Scope::Open, RateClass::Exempt),
                     (Scope::Read, RateClass::Exempt),
+                    (Scope::Admin, RateClass::Exempt),
                     (Scope::Admin, RateClass::Write),
                 ],
                 StoreUse::Reads => &[

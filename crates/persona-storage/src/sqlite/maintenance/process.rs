@@ -308,7 +308,7 @@ impl Maintenance {
                 tracing::warn!(%error, "could not checkpoint the WAL at the end; nothing is lost, the next start does it");
                 Ok(())
             }
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
         }
     }
 
