@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use persona_model::{Document, EntityTag, HandleName, Persona, PersonaId};
 use serde_json::Value;
@@ -22,10 +22,14 @@ use crate::{
 
 /// How long a fault stays visible: long compared to a request, short compared to a test.
 const WINDOW: Duration = Duration::from_millis(2);
-/// How long a fault stays visible that another process must hit: between reading the changes and
-/// the header, in which another worker must commit, and between two halves of a batch, in which a
-/// client must read. Long compared to the pause between two commits or lists.
+/// How long a fault stays visible between two halves of a batch, in which a client must read. Long
+/// compared to the pause between two lists.
 const WIDE_WINDOW: Duration = Duration::from_millis(25);
+/// How long a read waits for the commit of another worker, between reading the changes and the
+/// header: longer than `persona verify` waits between two changes (`verify/overtaken.rs`).
+const COMMIT_WAIT_MAX: Duration = Duration::from_millis(250);
+/// Pause between two looks whether there was a commit.
+const COMMIT_WAIT_PAUSE: Duration = Duration::from_millis(1);
 /// How often faults by chance happen: one patch in this many loses a key, one read is up to date,
 /// one commit is hidden, and one transaction leaves out its words.
 const ONCE_IN: u32 = 16;
@@ -200,57 +204,35 @@ pub(crate) fn pause() {
 }
 
 /// What the process saw of each persona, and how many reads ago.
-type Snapshot = HashMap<PersonaId, (u32, Option<Representation>)>;
+type Snapshot<T> = LazyLock<Mutex<HashMap<PersonaId, (u32, Option<T>)>>>;
+
+/// What a read of this persona saw a few reads ago, in place of what it sees now.
+fn seen_before<T: Clone>(snapshot: &Snapshot<T>, id: PersonaId, now: Option<T>) -> Option<T> {
+    let mut snapshot = snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+    let (age, kept) = snapshot.entry(id).or_insert((0, None));
+    if age.is_multiple_of(ONCE_IN) {
+        *kept = now;
+    }
+    *age += 1;
+    kept.clone()
+}
 
 /// [`InjectedFault::OldSnapshot`]: replaces the answer of a read.
 pub(crate) fn answer(id: PersonaId, answer: Option<Representation>) -> Option<Representation> {
-    static SNAPSHOT: LazyLock<Mutex<Snapshot>> = LazyLock::new(Mutex::default);
-    if !is_on(InjectedFault::OldSnapshot) {
-        return answer;
-    }
-    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
-    let (age, kept) = snapshot.entry(id).or_insert((0, None));
-    if age.is_multiple_of(ONCE_IN) {
-        *kept = answer;
-    }
-    *age += 1;
-    kept.clone()
+    static SNAPSHOT: Snapshot<Representation> = LazyLock::new(Mutex::default);
+    if is_on(InjectedFault::OldSnapshot) { seen_before(&SNAPSHOT, id, answer) } else { answer }
 }
 
-/// The labels that the process saw of each persona, and how many reads ago.
-type LabelSnapshot = HashMap<PersonaId, (u32, Option<PersonaLabels>)>;
-
-/// [`InjectedFault::OldLabels`]: what a read of labels answers instead.
+/// [`InjectedFault::OldLabels`]: replaces what a read of labels finds.
 pub(crate) fn labels(id: PersonaId, labels: Option<PersonaLabels>) -> Option<PersonaLabels> {
-    static SNAPSHOT: LazyLock<Mutex<LabelSnapshot>> = LazyLock::new(Mutex::default);
-    if !is_on(InjectedFault::OldLabels) {
-        return labels;
-    }
-    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
-    let (age, kept) = snapshot.entry(id).or_insert((0, None));
-    if age.is_multiple_of(ONCE_IN) {
-        *kept = labels;
-    }
-    *age += 1;
-    kept.clone()
+    static SNAPSHOT: Snapshot<PersonaLabels> = LazyLock::new(Mutex::default);
+    if is_on(InjectedFault::OldLabels) { seen_before(&SNAPSHOT, id, labels) } else { labels }
 }
 
-/// What the process saw of each persona by a label, and how many reads ago.
-type LabelledSnapshot = HashMap<PersonaId, (u32, Option<Arc<Labelled>>)>;
-
-/// [`InjectedFault::OldLabels`]: what a read by a label finds instead.
+/// [`InjectedFault::OldLabels`]: replaces what a read by a label finds.
 pub(crate) fn labelled(id: PersonaId, found: Option<Arc<Labelled>>) -> Option<Arc<Labelled>> {
-    static SNAPSHOT: LazyLock<Mutex<LabelledSnapshot>> = LazyLock::new(Mutex::default);
-    if !is_on(InjectedFault::OldLabels) {
-        return found;
-    }
-    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
-    let (age, kept) = snapshot.entry(id).or_insert((0, None));
-    if age.is_multiple_of(ONCE_IN) {
-        *kept = found;
-    }
-    *age += 1;
-    kept.clone()
+    static SNAPSHOT: Snapshot<Arc<Labelled>> = LazyLock::new(Mutex::default);
+    if is_on(InjectedFault::OldLabels) { seen_before(&SNAPSHOT, id, found) } else { found }
 }
 
 /// [`InjectedFault::OldHandles`]: where a handle leads instead.
@@ -300,13 +282,16 @@ pub(crate) fn pause_between_parts() {
 }
 
 /// [`InjectedFault::HeaderAfterChanges`]: chooses the header that a cache stores: the one from
-/// before the changes were read, or with the fault the current one.
-pub(crate) fn header_after_changes<T>(before: T, now: impl FnOnce() -> Option<T>) -> T {
-    if !is_on(InjectedFault::HeaderAfterChanges) {
-        return before;
+/// before the changes were read, or with the fault the one after the next commit.
+pub(crate) fn header_after_changes<T: PartialEq>(before: T, now: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    while is_on(InjectedFault::HeaderAfterChanges) && began.elapsed() < COMMIT_WAIT_MAX {
+        if let Some(header) = now().filter(|header| *header != before) {
+            return header;
+        }
+        std::thread::sleep(COMMIT_WAIT_PAUSE);
     }
-    std::thread::sleep(WIDE_WINDOW);
-    now().unwrap_or(before)
+    before
 }
 
 /// [`InjectedFault::LeaveOutOneId`]: removes one of the personas that a cache must drop.
