@@ -26,10 +26,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch
 use super::connection::Connection;
 use super::error::from_pool;
 use super::group::{self, GROUPS_AT_ONCE};
-use super::label_moves::Moving;
+use super::label_attempt::Moving;
 use super::pool::{Pool, READ_WAIT_MAX};
 use super::settle::{Tries, pause};
-use super::together::Together;
+use super::settle_all::Settling;
+use super::together_attempt::Batch;
 use super::write_attempt::{Common, Request};
 use super::write_queue::Queue;
 use crate::observer::Waiting;
@@ -198,7 +199,8 @@ impl Writer {
         shared.check_not_late(&batch.writes()[0])?;
         drop(waiting);
         shared.observer.queued(began.elapsed());
-        let together = Together::new(Arc::clone(&shared), batch)?;
+        let batch = Batch::of(batch, &shared.common)?;
+        let together = Settling::new(Arc::clone(&shared), deadline, batch);
         let settling = async move {
             let settled = together.settle(connection).await;
             drop(held);
@@ -228,7 +230,7 @@ impl Writer {
         shared.check_in_time(deadline)?;
         drop(waiting);
         shared.observer.queued(began.elapsed());
-        let moving = Moving::new(shared, moves)?;
+        let moving = Settling::new(shared, deadline, Moving::of(moves)?);
         let settling = self.io_thread.spawn(async move {
             let settled = moving.settle(connection).await;
             drop(place);

@@ -1,48 +1,91 @@
-//! Does an atomic batch: repeats it until it is settled. One attempt is in `together_attempt.rs`.
+//! Settles a transaction that holds several changes, all of them or none: repeats it until it is
+//! done, refused, or given up.
 //!
-//! Each item has an identity of its own in the database. If the connection breaks during the
-//! commit, the revision of one item proves the outcome of all.
+//! The changes are an atomic batch (`together_attempt.rs`) or moves of labels
+//! (`label_attempt.rs`). What was written has an identity of its own in the database. If the
+//! connection breaks during the commit, one written row proves the outcome of all changes.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::Connection;
-use super::doubt::{limit, told_in_doubt};
+use super::doubt::{limit_of, told_in_doubt};
+use super::driver_error::DriverError;
 use super::error::{Meaning, from_driver};
 use super::settle::pause;
-use super::together_attempt::{Attempt, Attempts, Refused};
-use super::write_attempt::{Failure, Request};
+use super::write_attempt::{Common, Failure};
 use super::writer::{AWAY_MAX, Shared};
-use crate::{AtomicBatch, Error, NotApplied, Write, Written};
+use crate::{Error, NotApplied};
 
-/// A batch that has its turn.
-pub(super) struct Together {
+/// Several changes with their attempts so far.
+pub(super) trait Attempts: Send {
+    /// The answer of one change.
+    type Told: Send;
+
+    /// Does all changes, or fails without doing any. After a result without a driver error, the
+    /// connection is in no transaction.
+    fn attempt(
+        &mut self,
+        connection: &Connection,
+        common: &Common,
+    ) -> impl Future<Output = Result<Attempt<Self::Told>, Refused>> + Send;
+
+    /// Whether a commit was sent, and its outcome is unknown.
+    fn is_in_doubt(&self) -> bool;
+
+    /// A number that differs between requests: for waits that are not to end together.
+    fn dice(&self) -> u64;
+}
+
+/// The result of an attempt.
+pub(super) enum Attempt<T> {
+    /// The changes are done; the answer of each.
+    Done(Vec<T>),
+    /// Another transaction was faster, and everything has to be read again.
+    Raced,
+}
+
+/// The reason why an attempt failed.
+pub(super) struct Refused {
+    /// The change that is the reason, where one is.
+    pub place: Option<usize>,
+    pub failure: Failure,
+}
+
+impl From<DriverError> for Refused {
+    fn from(error: DriverError) -> Self {
+        Self { place: None, failure: error.into() }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { place: None, failure: error.into() }
+    }
+}
+
+/// Changes that have their turn.
+pub(super) struct Settling<A> {
     shared: Arc<Shared>,
-    /// The first write, with the deadline of the whole batch.
-    first: Arc<Write>,
-    attempts: Attempts,
-    /// Since when the outcome of the batch is unknown.
+    deadline: Instant,
+    attempts: A,
+    /// Since when the outcome of the changes is unknown.
     doubt: Option<Instant>,
     /// Number of failed attempts.
     failures: u32,
 }
 
-impl Together {
-    pub(super) fn new(shared: Arc<Shared>, batch: AtomicBatch) -> Result<Self, Error> {
-        let request = |write| Request::new(Arc::new(write), &shared.common, usize::MAX);
-        let writes = batch.into_writes().into_iter();
-        let requests = writes.map(request).collect::<Result<Vec<_>, _>>()?;
-        let first = Arc::clone(&requests[0].write);
-        let attempts = Attempts::of(requests);
-        Ok(Self { shared, first, attempts, doubt: None, failures: 0 })
+impl<A: Attempts> Settling<A> {
+    pub(super) fn new(shared: Arc<Shared>, deadline: Instant, attempts: A) -> Self {
+        Self { shared, deadline, attempts, doubt: None, failures: 0 }
     }
 
-    /// Tries the batch until it is done, refused, or given up. While the outcome of an earlier
+    /// Tries the changes until they are done, refused, or given up. While the outcome of an earlier
     /// attempt is unknown, only a proved outcome is answered.
     pub(super) async fn settle(
         mut self,
         connection: Connection,
-    ) -> Result<Vec<Written>, NotApplied> {
+    ) -> Result<Vec<A::Told>, NotApplied> {
         let began = Instant::now();
         let mut connection = Some(connection);
         loop {
@@ -51,20 +94,18 @@ impl Together {
                 None => self.connection(began).await?,
             };
             let unreplicated = self.shared.pool.unreplicated();
-            let attempt = self.attempts.attempt(&held).await;
-            match attempt {
+            match self.attempts.attempt(&held, &self.shared.common).await {
                 // The server stopped waiting for a standby meanwhile.
-                Ok(Attempt::Written(_)) if self.shared.pool.unreplicated() != unreplicated => {
+                Ok(Attempt::Done(_)) if self.shared.pool.unreplicated() != unreplicated => {
                     return Err(Error::OutcomeUnknown.into());
                 }
-                Ok(Attempt::Written(written)) => {
-                    self.shared.observer.committed(began.elapsed(), written.len());
-                    return Ok(written);
+                Ok(Attempt::Done(told)) => {
+                    self.shared.observer.committed(began.elapsed(), told.len());
+                    return Ok(told);
                 }
                 Ok(Attempt::Raced) => connection = Some(held),
                 Err(refused) => {
-                    let is_driver = matches!(refused.failure, Failure::Driver(_));
-                    if is_driver {
+                    if matches!(refused.failure, Failure::Driver(_)) {
                         // The connection is in the middle of a transaction, or broken.
                         held.discard();
                     }
@@ -79,6 +120,9 @@ impl Together {
 
     /// Fails when another attempt would be useless.
     fn go_on_after(&mut self, refused: Refused) -> Result<(), NotApplied> {
+        if !self.attempts.is_in_doubt() {
+            self.doubt = None;
+        }
         let Refused { place, failure } = refused;
         let error = match failure {
             Failure::OtherSchema => {
@@ -90,7 +134,7 @@ impl Together {
                 // The next attempt finds a handle or a key that another transaction took meanwhile.
                 Meaning::Again | Meaning::Taken => return Ok(()),
                 Meaning::Away => {
-                    if self.attempts.was_committed() {
+                    if self.attempts.is_in_doubt() {
                         self.doubt.get_or_insert_with(Instant::now);
                     }
                     return Ok(());
@@ -103,7 +147,7 @@ impl Together {
     }
 
     async fn connection(&self, began: Instant) -> Result<Connection, Error> {
-        let limit = limit(&self.first, self.doubt);
+        let limit = limit_of(self.deadline, self.doubt);
         let patience = if self.doubt.is_some() { limit } else { began + AWAY_MAX };
         let made = self.shared.connection(limit, patience).await;
         made.map_err(|error| told_in_doubt(error, self.doubt.is_some()))
@@ -111,7 +155,7 @@ impl Together {
 
     /// Fails when there is no time for another attempt.
     fn check_limit(&self) -> Result<(), Error> {
-        if Instant::now() < limit(&self.first, self.doubt) {
+        if Instant::now() < limit_of(self.deadline, self.doubt) {
             return Ok(());
         }
         Err(if self.doubt.is_some() {
