@@ -5,11 +5,12 @@ use persona_server::config::Environment;
 use serde_json::{Value, json};
 
 use super::arguments::List;
+use super::paging::Paging;
 use super::target::{self, Access};
 use super::typed::going_on;
 use crate::client::{PERSONAS, Query};
 use crate::failure::Failure;
-use crate::terminal::{GivesWay, Output, Table, harmless};
+use crate::terminal::{GivesWay, Output, Table, harmless, whole_seconds};
 
 /// Largest page: small enough that a page of large personas stays a small answer.
 const PAGE_MAX: u64 = 100;
@@ -34,12 +35,11 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let mut table = Table::new(["ID", "NAME", "KIND", "REVISION", "UPDATED", "TAGS"]);
-    let mut left = arguments.limit;
-    let mut cursor: Option<String> = None;
+    let mut paging = Paging::new(arguments.limit);
     let mut is_empty = true;
     let mut since: Option<String>;
     loop {
-        let query = query(arguments, left.min(PAGE_MAX), cursor.as_deref(), output.is_json());
+        let query = paging.query(query(arguments, output.is_json()), PAGE_MAX);
         let page = api.get(&query.into_path()).await?.success()?.read_as::<Page<Value>>()?;
         for item in &page.items {
             is_empty = false;
@@ -53,10 +53,8 @@ pub async fn run(
                 table.row(cells(item));
             }
         }
-        left = left.saturating_sub(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
         since = page.next_updated_since;
-        cursor = page.next_cursor;
-        if cursor.is_none() || left == 0 || page.items.is_empty() {
+        if !paging.goes_on(page.items.len(), page.next_cursor) {
             break;
         }
     }
@@ -64,7 +62,7 @@ pub async fn run(
     if !output.is_json() && !arguments.plain && !is_empty {
         output.bytes(table.fitted(output.columns(), WAYS).as_bytes())?;
     }
-    if let Some(since) = since.filter(|_| cursor.is_none()) {
+    if let Some(since) = since.filter(|_| !paging.has_more()) {
         if output.is_json() {
             output.json(&json!({ "next_updated_since": since }))?;
         } else {
@@ -73,15 +71,14 @@ pub async fn run(
     }
     if is_empty {
         output.note("no persona meets these conditions");
-    } else if cursor.is_some() {
-        output.note(&format!("there are more than {}; --limit NUMBER lists them", arguments.limit));
+    } else {
+        paging.note_rest(output);
     }
     Ok(())
 }
 
-fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Query {
+fn query(arguments: &List, is_json: bool) -> Query {
     let query = Query::new(PERSONAS)
-        .with("limit", &limit.to_string())
         .with_some("q", arguments.text.as_deref().map(going_on).as_deref())
         .with_some("owner", arguments.owner.as_deref())
         .with_some("handle_prefix", arguments.handle_prefix.as_deref())
@@ -93,8 +90,7 @@ fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Q
         .with_some("updated_since", arguments.updated_since.as_deref())
         .with_some("include_deleted", arguments.include_deleted.then_some("true"))
         .with_some("sort", arguments.sort.as_deref())
-        .with_some("fields", (!is_json).then_some(FIELDS))
-        .with_some("cursor", cursor);
+        .with_some("fields", (!is_json).then_some(FIELDS));
     arguments.tag.iter().fold(query, |query, tag| query.with("tag", tag))
 }
 
@@ -116,10 +112,7 @@ fn cells(item: &Value) -> [String; 6] {
         format!("{deleted}{}", text("name")),
         text("kind"),
         revision.to_string(),
-        // Whole seconds are enough for people, and the form still sorts and parses.
-        text("updated_at")
-            .split_once('.')
-            .map_or_else(|| text("updated_at"), |(seconds, _)| format!("{seconds}Z")),
+        whole_seconds(&text("updated_at")),
         harmless(&tags.join(",")),
     ]
 }
