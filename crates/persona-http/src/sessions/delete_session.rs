@@ -13,7 +13,8 @@ use crate::Context;
 use crate::auth::{Identity, set_cookie};
 use crate::problem::Problem;
 
-/// Revokes the token of a session, and takes its cookie away. Another token stays as it is.
+/// Revokes the token of a session, and removes its cookie from the browser. Any other token stays
+/// valid.
 pub async fn delete_session(
     State(context): State<Arc<Context>>,
     request: Request,

@@ -1,4 +1,4 @@
-//! Which parts the fields have that are merged on their own.
+//! The parts of fields that are merged separately.
 
 use super::identity::ItemKind;
 use crate::field::{Field, FieldKind};
@@ -6,11 +6,11 @@ use crate::field::{Field, FieldKind};
 /// The parts of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Parts {
-    /// None: the value is of one side or of the other.
+    /// None: the whole value is that of one side.
     None,
     /// The lines of a text.
     Lines,
-    /// The members of an object, each with parts of its own.
+    /// The members of an object, each with its own parts.
     Members(fn(&str) -> Self),
     /// The items of a list.
     Items(ItemKind),
