@@ -133,6 +133,7 @@ pub use search::{
 };
 pub use strict_json::{MalformedJson, read_strictly};
 pub use unknown_word::UnknownWord;
+pub use validate::MANAGED_MEMBERS;
 pub use validation_errors::{
     EXCERPT_CHARS_MAX, FIELD_ERRORS_MAX, FieldError, ValidationErrors, excerpt, shortened,
 };

@@ -73,26 +73,18 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
         | Error::Damaged(_)
         | Error::Closed(_)
         | Error::Disk(_)
-        | Error::Backend(_) => {
-            let those = that_use(StoreUse::Reads).chain(that_use(StoreUse::Writes));
-            those.chain(that_use(StoreUse::MovesLabels)).collect()
-        }
+        | Error::Backend(_) => that_use_the_store(),
     }
 }
 
-/// Whether a look for a token can fail so.
+/// Whether a look for a token can fail so: it meets what every use of the store meets.
 pub(super) fn can_keep_a_token_from_being_found(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Busy { .. }
-            | Error::Full(_)
-            | Error::OutOfMemory
-            | Error::Unreachable
-            | Error::Damaged(_)
-            | Error::Closed(_)
-            | Error::Disk(_)
-            | Error::Backend(_)
-    )
+    single_operations_that_meet(error) == that_use_the_store()
+}
+
+fn that_use_the_store() -> Vec<&'static str> {
+    let those = that_use(StoreUse::Reads).chain(that_use(StoreUse::Writes));
+    those.chain(that_use(StoreUse::MovesLabels)).collect()
 }
 
 /// What ends in a document that may break a rule.
