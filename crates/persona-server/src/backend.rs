@@ -199,7 +199,8 @@ fn warn_of_few_connections(
         tracing::warn!(
             wanted,
             connections_max = report.connections_max,
-            "the workers may want more connections than the server takes; lower pool_max in the URL or raise max_connections"
+            "the workers may want more connections than the server takes; lower pool_max in the \
+             URL or raise max_connections"
         );
     }
 }

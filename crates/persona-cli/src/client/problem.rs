@@ -8,7 +8,8 @@ use persona_server::exit_code::ExitCode;
 use crate::failure::Failure;
 
 /// The hint for a damaged database.
-pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";
+pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and \
+                                  `persona restore` puts a sound backup in its place";
 
 /// The failure for a problem.
 pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {

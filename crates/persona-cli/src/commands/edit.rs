@@ -123,7 +123,8 @@ impl Session {
                 tag.revision,
                 path.display()
             );
-            let hint = "the database was restored since; edit without --resume, and take over from that file what is to stay";
+            let hint = "the database was restored since; edit without --resume, and take over \
+                        from that file what is to stay";
             return Err(Failure::new(ExitCode::Conflict, message).hint(hint));
         }
         let draft = Draft::new(id, base.tag, &Form { syntax, text })?;
@@ -144,7 +145,8 @@ impl Session {
         let marked = fields_with_markers(&after, &self.base);
         if !marked.is_empty() {
             let message = format!("markers of conflicts are left in {}", marked.join(", "));
-            let hint = "write what is to stay, and remove the lines <<<<<<< theirs, ||||||| base, ======= and >>>>>>> yours";
+            let hint = "write what is to stay, and remove the lines <<<<<<< theirs, ||||||| base, \
+                        ======= and >>>>>>> yours";
             return Err(Failure::new(ExitCode::Conflict, message).hint(hint).into());
         }
         if self.offered.as_ref() == Some(&self.draft.text()?) {
@@ -211,7 +213,10 @@ impl Session {
                 resumed.map(std::fs::remove_file);
                 let word = shell_word(&path);
                 let shown = path.display();
-                failure.hint(format!("what you typed is kept in {shown}; `persona edit --resume {word} NAME` goes on with it"))
+                failure.hint(format!(
+                    "what you typed is kept in {shown}; `persona edit --resume \
+                     {word} NAME` goes on with it"
+                ))
             }
             Err(error) => failure.because(format!("what you typed could not be kept: {error}")),
         }

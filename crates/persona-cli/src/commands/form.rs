@@ -90,7 +90,8 @@ pub fn without_null(members: &Map<String, Value>) -> Map<String, Value> {
 
 fn toml_of(document: &Map<String, Value>) -> Option<String> {
     let mut text = String::from(
-        "# Save and close the editor to store what you changed; close without saving to leave everything as it is.\n",
+        "# Save and close the editor to store what you changed; close without saving to leave \
+         everything as it is.\n",
     );
     for field in FIELDS {
         let line = match document.get(field.name)? {

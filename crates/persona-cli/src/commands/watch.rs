@@ -167,7 +167,8 @@ impl Watching<'_> {
                         self.output.json(&json!({ "reset": sequence }))?;
                     }
                     self.output.warn(&format!(
-                        "the place to go on from is not known here, so changes may be missing; what comes after {sequence} is told"
+                        "the place to go on from is not known here, so changes may be missing; \
+                         what comes after {sequence} is told"
                     ));
                     self.place = Some(sequence.to_string());
                 }

@@ -122,7 +122,9 @@ fn name(text: &str) -> Result<String, String> {
     if is_token_name(text) {
         return Ok(text.into());
     }
-    Err("a name has 1 to 64 letters, digits, dots, underscores and hyphens, and begins with a letter or digit".into())
+    Err("a name has 1 to 64 letters, digits, dots, underscores and hyphens, and begins with a \
+         letter or digit"
+        .into())
 }
 
 /// Reads a scope, with `+shared` behind it or not.

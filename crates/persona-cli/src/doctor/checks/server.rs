@@ -105,7 +105,8 @@ fn engine(facts: &Facts) -> Option<Finding> {
     }
     let mode = status.journal_mode.as_deref()?;
     let text = format!(
-        "SQLite {engine_version}, journal mode {mode}, schema {}, on {}; durability {durability}: {durability_meaning}",
+        "SQLite {engine_version}, journal mode {mode}, schema {}, on {}; durability {durability}: \
+         {durability_meaning}",
         status.schema_version,
         status.file_system.as_deref().unwrap_or("an unknown file system"),
     );
@@ -156,7 +157,8 @@ fn checkpoints(facts: &Facts) -> Option<Finding> {
     let Checkpoints { complete, blocked, failed, last, last_age_ms, .. } =
         status.checkpoints.as_ref()?;
     let text = format!(
-        "{complete} complete, {blocked} held up by a reader, {failed} failed; the last complete one {}",
+        "{complete} complete, {blocked} held up by a reader, {failed} failed; the last complete \
+         one {}",
         last.map_or("has not been yet".into(), |at| format!("was at {}", at.0))
     );
     let is_old = last_age_ms.is_none_or(|age| age > CHECKPOINT_AGE_MS_MAX);
@@ -191,7 +193,8 @@ fn contention(facts: &Facts) -> Option<Finding> {
     let busy = waits().filter(|micros| *micros >= BUSY_WAIT_P99_MICROS).count();
     let quarters = if windows.len() == 1 { "quarter" } else { "quarters" };
     let text = format!(
-        "in {} {quarters} of an hour with writes of the last six hours, {busy} busy: 99 of 100 writers waited at most {}, {given_up} writes gave up",
+        "in {} {quarters} of an hour with writes of the last six hours, {busy} busy: 99 of 100 \
+         writers waited at most {}, {given_up} writes gave up",
         windows.len(),
         milliseconds(worst),
     );
