@@ -46,7 +46,7 @@ macro_rules! killed_at_any_call_leaves_all_or_nothing {
     ($($name:ident: $work:ident,)*) => {
         const _: () = assert!([$(stringify!($name)),*].len() == WORKS.len(), "each has a test");
         mod killed_at_any_call_leaves_all_or_nothing {
-            use super::*;
+            use super::{Form, killed_at_every_call, works};
             $(
                 #[test]
                 fn $name() {
@@ -55,7 +55,7 @@ macro_rules! killed_at_any_call_leaves_all_or_nothing {
             )*
         }
         mod killed_at_any_call_leaves_all_or_nothing_long {
-            use super::*;
+            use super::{Form, killed_at_every_call, works};
             $(
                 #[test]
                 #[ignore = "long: run by ./test --long"]

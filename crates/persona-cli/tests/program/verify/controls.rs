@@ -55,7 +55,7 @@ fn assert_caught(fault: InjectedFault, check: &str, runs: u64) {
 macro_rules! caught {
     ($($(#[doc = $why:literal])* $name:ident: $fault:ident is $check:literal;)*) => {
         mod caught {
-            use super::*;
+            use super::{InjectedFault, RUNS, assert_caught};
             $(
                 $(#[doc = $why])*
                 #[test]
@@ -65,7 +65,7 @@ macro_rules! caught {
             )*
         }
         mod caught_in_many_runs {
-            use super::*;
+            use super::{InjectedFault, RUNS_LONG, assert_caught};
             $(
                 #[test]
                 #[ignore = "long: run by ./test --long"]
