@@ -41,15 +41,17 @@ export async function load(query) {
   stop.abort();
   stop = new AbortController();
   const signal = stop.signal;
+  const isSame = query === asked;
   asked = query;
   isReading = true;
   loading.value = true;
   const began = performance.now();
   try {
-    const { body } = await get('personas', { signal, query: { ...query, fields: CARD_FIELDS, limit: FIRST_PAGE, count: 'exact', highlight: Boolean(query.q) } });
+    const { body } = await get('personas', { signal, query: { ...query, fields: CARD_FIELDS, limit: FIRST_PAGE, highlight: Boolean(query.q) } });
     batch(() => {
       cards.value = body.items.map(cardOf);
-      total.value = body.total;
+      if (!body.next_cursor) total.value = body.items.length;
+      else if (!isSame) total.value = null;
       highlights.value = new Map();
       noteHighlights(body);
       cursor = body.next_cursor;
@@ -59,6 +61,7 @@ export async function load(query) {
       loading.value = false;
       tookMs.value = Math.round(performance.now() - began);
     });
+    if (body.next_cursor) count(signal);
   } catch (error) {
     if (signal.aborted) return;
     batch(() => {
@@ -69,6 +72,20 @@ export async function load(query) {
     });
   }
   isReading = false;
+}
+
+/** How soon a count that failed is asked for again, in milliseconds. */
+const COUNT_AGAIN_MS = 3000;
+
+/** Counts the list when its first page is shown: with 100,000 personas a count takes much longer
+ * than a page. @param {AbortSignal} signal */
+async function count(signal) {
+  try {
+    const { body } = await get('personas', { signal, query: { ...asked, fields: 'id', limit: 1, count: 'exact' } });
+    total.value = body.total;
+  } catch {
+    setTimeout(() => !signal.aborted && count(signal), COUNT_AGAIN_MS);
+  }
 }
 
 /** Asks for the same list again. */

@@ -18,6 +18,9 @@ const PAUSE_MS = 120;
 const SILENCE_MS_MAX = 45_000;
 /** A stream that ends earlier counts as a failure, however it ended. */
 const SOUND_MS = 5000;
+/** The first list of changes waits for so long: a list by a time costs the server more than the
+ * page's own first list, which would stand behind it. */
+const START_MS = 1000;
 const RETRY_MS = 500;
 const RETRY_MS_MAX = 15_000;
 
@@ -166,10 +169,10 @@ effect(() => {
   const channel = new BroadcastChannel(name);
   const hear = (/** @type {boolean} */ isStart) => {
     if (isStart) lookForVersion();
-    ask();
+    if (isStart && performance.now() < START_MS) setTimeout(ask, START_MS);
+    else ask();
   };
   channel.onmessage = ({ data }) => hear(data);
-  ask();
   untracked(() => lead(name, stop.signal, (isStart) => {
     channel.postMessage(isStart);
     hear(isStart);

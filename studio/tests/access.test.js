@@ -6,8 +6,8 @@ import { story, violations, withBrowser } from './harness.js';
 
 withBrowser();
 
-/** A window and a phone; a window at a zoom of 200 %, and one with 4K. */
-const PAIRS = [[{ width: 1280, height: 800 }, { width: 320, height: 640 }], [{ width: 640, height: 400 }, { width: 3840, height: 2160 }]];
+/** A window at a zoom of 200 % has half of its pixels. */
+const SIZES = { 'a window': { width: 1280, height: 800 }, 'a phone': { width: 320, height: 640 }, 'a zoomed window': { width: 640, height: 400 }, '4K': { width: 3840, height: 2160 } };
 
 async function check(page, what) {
   await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
@@ -29,102 +29,92 @@ async function checkDialog(page, what) {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 }
 
-async function checkGallery(page, server, told) {
+async function checkGallery(page, server) {
   for (const view of ['grid', 'list']) {
     await page.goto(`${server.url}/#/?tag=a&q=word`);
     await page.getByRole('button', { name: view === 'grid' ? 'Grid' : 'List', exact: true }).click();
     await page.locator('.card').first().waitFor();
     await page.locator('.pick input').first().click();
     await page.locator('.bulk').waitFor();
-    await check(page, `${told}: ${view} with a selection`);
+    await check(page, `${view} with a selection`);
     if (view === 'grid') await page.getByRole('button', { name: 'Clear selection' }).click();
   }
   for (const name of ['Tag', 'Label']) {
     await page.locator('.bulk').getByRole('button', { name, exact: true }).click();
-    await checkDialog(page, `${told}: ${name} of many`);
+    await checkDialog(page, `${name} of many`);
   }
   await page.getByRole('button', { name: 'Clear selection' }).click();
   await page.keyboard.press('Control+k');
   await page.locator('.palette-entry').first().waitFor();
-  await checkDialog(page, `${told}: palette`);
+  await checkDialog(page, 'palette');
 }
 
-async function checkEditor(page, server, id, told) {
+async function checkEditor(page, server, id) {
   await page.goto(`${server.url}/#/personas/${id}`);
   await page.getByLabel('Description').waitFor();
   await page.keyboard.press('Control+Shift+s');
-  await checkDialog(page, `${told}: note`);
+  await checkDialog(page, 'note');
   await page.getByRole('button', { name: 'More' }).click();
-  await check(page, `${told}: editor`);
+  await check(page, 'editor');
   await page.goto(`${server.url}/#/personas/${id}/history`);
   await page.locator('.compared .diff').first().waitFor();
   await page.locator('.timeline .badge', { hasText: 'staging' }).waitFor();
-  await check(page, `${told}: history`);
+  await check(page, 'history');
   await page.getByRole('button', { name: 'Label…' }).click();
-  await checkDialog(page, `${told}: label`);
+  await checkDialog(page, 'label');
   await page.goto(`${server.url}/#/personas/${id}/json`);
   await page.getByLabel('The persona as JSON').waitFor();
-  await check(page, `${told}: JSON`);
+  await check(page, 'JSON');
 }
 
-async function checkOthers(page, server, told) {
+async function checkOthers(page, server) {
   for (const [hash, name] of [['#/import', 'Import'], ['#/health', 'Health'], ['#/settings', 'Settings'], ['#/?q=nothing+here', 'Personas'], ['#/personas/nothing', 'This persona does not exist.']]) {
     await page.goto(`${server.url}/${hash}`);
     await page.getByRole('heading', { name, level: 1 }).waitFor();
     if (name === 'Health') await page.getByRole('heading', { name: 'Processes' }).waitFor();
-    await check(page, `${told}: ${name}`);
+    await check(page, name);
   }
   await page.goto(`${server.url}/#/import`);
   await page.locator('input[type=file]').setInputFiles({ name: 'one.ndjson', mimeType: 'text/plain', buffer: Buffer.from(`{"name": "${'long name '.repeat(20)}"}\n{"name": 7}`) });
   await page.locator('.import-table').waitFor();
-  await check(page, `${told}: import with a table`);
+  await check(page, 'import with a table');
   await page.getByRole('button', { name: 'Other files' }).click();
 }
 
 const EVERYTHING = { name: '👩‍🚀 '.repeat(60), description: 'word'.repeat(200), tags: ['a', 'b', 'c', 'd', 'x'.repeat(128)], first_mes: 'Hello *waves* {{user}}', alternate_greetings: ['Hi'], character_book: { entries: [{ keys: ['k'], content: 'c' }] } };
 
-for (const colorScheme of ['light', 'dark']) for (const sizes of PAIRS) {
-  story(`every screen keeps the rules in the ${colorScheme} theme, ${sizes.map((size) => size.width).join(' and ')} pixels wide`, async ({ server, person, open }) => {
-    const context = await person({ colorScheme, reducedMotion: 'reduce' });
+for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Object.entries(SIZES)) {
+  story(`every screen keeps the rules in the ${colorScheme} theme on ${what}`, async ({ server, person, open }) => {
+    const context = await person({ colorScheme, viewport, reducedMotion: 'reduce' });
     const page = await open('#/', { context });
-    const eachSize = async (act) => {
-      for (const size of sizes) {
-        await page.setViewportSize(size);
-        await act(`${colorScheme} ${size.width}`);
-      }
-    };
-    await eachSize(async (told) => {
-      await check(page, `${told}: empty gallery`);
-      await page.keyboard.press('c');
-      await checkDialog(page, `${told}: new persona`);
-      await page.keyboard.press('?');
-      await checkDialog(page, `${told}: shortcuts`);
-    });
+    await check(page, 'empty gallery');
+    await page.keyboard.press('c');
+    await checkDialog(page, 'new persona');
+    await page.keyboard.press('?');
+    await checkDialog(page, 'shortcuts');
     await page.getByRole('button', { name: /samples/ }).click();
     await page.locator('.card').first().waitFor();
     const { id } = await server.create(EVERYTHING);
     await server.api('PATCH', `personas/${id}`, { is_active: false });
     await server.api('PUT', `personas/${id}/labels/staging`, { revision: 1 });
-    await eachSize(async (told) => {
-      await checkGallery(page, server, told);
-      await checkEditor(page, server, id, told);
-      await checkOthers(page, server, told);
-    });
+    await checkGallery(page, server);
+    await checkEditor(page, server, id);
+    await checkOthers(page, server);
     await page.goto(`${server.url}/#/personas/${id}`);
     await page.getByLabel('Scenario').fill('mine');
     await server.api('PATCH', `personas/${id}`, { scenario: 'theirs' });
     await page.getByRole('dialog', { name: 'Both of you changed this' }).waitFor();
-    await eachSize((told) => check(page, `${told}: conflict`));
+    await check(page, 'conflict');
     // What a server that is away, and one that wants a token, make of the page.
     await page.keyboard.press('Escape');
     await page.route('**/api/v1/**', (route) => route.abort());
     await page.getByLabel('Appearance').fill('Typed while the server is away.');
     await page.getByText('The server cannot be reached.').waitFor();
-    await eachSize((told) => check(page, `${told}: offline`));
+    await check(page, 'offline');
     await page.unroute('**/api/v1/**');
     server.token('create', '--name=admin', '--scope=admin');
     await page.goto(`${server.url}/#/`);
     await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
-    await eachSize((told) => check(page, `${told}: sign in`));
+    await check(page, 'sign in');
   });
 }

@@ -124,7 +124,7 @@ async function beside(left, right, name) {
     await page.mouse.move(0, 0);
     shots.push(`data:image/png;base64,${(await page.screenshot()).toString('base64')}`);
   }
-  const page = await browser.newPage({ viewport: { width: 1256, height: 720 } });
+  const page = await browser.newPage({ viewport: { width: 1256, height: 600 } });
   await page.setContent(`<body style="margin:0;display:flex;gap:16px;background:#d4d4dc">${shots.map((one) => `<img src="${one}">`).join('')}</body>`);
   await keep(page, name);
   await page.close();
@@ -132,7 +132,7 @@ async function beside(left, right, name) {
 
 /** A story: a persona is written, two people change it at once, and an earlier text comes back. */
 async function recording(server) {
-  const viewport = { width: 620, height: 720 };
+  const viewport = { width: 620, height: 600 };
   const [mara, ben] = [await open(server, { viewport, colorScheme: 'light' }), await open(server, { viewport, colorScheme: 'light', author: 'Ben' })];
   const saved = ({ page }) => page.locator('.save-state.saved').waitFor();
   await mara.go('#/', '.card');

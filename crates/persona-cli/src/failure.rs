@@ -39,6 +39,13 @@ impl Failure {
         self
     }
 
+    /// The same failure as the cause of this one.
+    pub fn about(mut self, what: impl Into<String>) -> Self {
+        let cause = std::mem::replace(&mut self.message, what.into());
+        self.causes.insert(0, cause);
+        self
+    }
+
     /// Adds a hint on what the user can do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

@@ -1,24 +1,12 @@
 //! Documents as the API has them: exports of this program, hand-written JSON, and CSV with field
 //! names as columns.
 
-use persona_model::{FIELDS, Field, FieldKind, PersonaId, Revision, nearest_field};
+use persona_model::{
+    FIELDS, Field, FieldKind, MANAGED_MEMBERS, PersonaId, Revision, nearest_field, read_strictly,
+};
 use serde_json::{Map, Value};
 
 use super::Draft;
-use persona_model::read_strictly;
-
-/// Members that the store manages besides `id`: an export contains them, although none of them is a
-/// field.
-const MANAGED: [&str; 8] = [
-    "revision",
-    "created_at",
-    "updated_at",
-    "deleted_at",
-    "created_by",
-    "updated_by",
-    "content_hash",
-    "labels",
-];
 
 /// A native item.
 pub struct Native {
@@ -95,13 +83,13 @@ pub fn native(mut object: Map<String, Value>) -> Result<Native, String> {
     };
     let is_deleted = object.get("deleted_at").is_some_and(|time| !time.is_null());
     let origin = Origin::take(&mut object)?;
-    object.retain(|name, _| !MANAGED.contains(&name.as_str()));
+    object.retain(|name, _| !MANAGED_MEMBERS.contains(&name.as_str()));
     Ok(Native { draft: Draft { members: object, ..Draft::default() }, id, is_deleted, origin })
 }
 
 /// Whether a column of this name is known.
 pub fn is_column(name: &str) -> bool {
-    Field::named(name).is_some() || name == "id" || MANAGED.contains(&name)
+    Field::named(name).is_some() || MANAGED_MEMBERS.contains(&name)
 }
 
 /// Checks that these columns are names of fields.

@@ -32,11 +32,9 @@ fn main() -> io::Result<()> {
             }
             let text = fs::read_to_string(&path)?;
             // What is made elsewhere stays as it is.
-            let text = if folder == "app" && name.ends_with(".js") {
-                shorten::shorten(&text)
-            } else {
-                text
-            };
+            let is_module =
+                folder == "app" && path.extension().is_some_and(|ending| ending == "js");
+            let text = if is_module { shorten::shorten(&text) } else { text };
             let plain = out.join(format!("{folder}-{name}"));
             let gzip = out.join(format!("{folder}-{name}.gz"));
             fs::write(&plain, &text)?;

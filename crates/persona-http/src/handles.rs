@@ -6,8 +6,9 @@
 //! persona was named, and is not made where the persona has given it up when the write has its
 //! turn.
 //!
-//! A handle that was given up is answered with where its persona is, as long as no other persona of
-//! the owner has taken it.
+//! A handle that was given up leads to its persona, as long as no other persona of the owner has
+//! taken it: in a path with an answer that says where the persona is, and in a body or a parameter,
+//! where that is not possible, at once.
 
 use std::sync::Arc;
 
@@ -17,10 +18,12 @@ use http::header::{CACHE_CONTROL, LOCATION};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode, Uri};
 use persona_model::{HandleName, PersonaId, excerpt};
-use persona_storage::{Glance, HandleLook, HandleTarget, Representation, View};
+use persona_storage::{
+    Glance, HandleLook, HandleTarget, NAMESAKES_MAX, Namesake, Representation, View,
+};
 
 use crate::auth::viewer_of;
-use crate::contract::OperationId;
+use crate::contract::{OPERATIONS, OperationId};
 use crate::problem::{Code, Problem};
 use crate::router::Answering;
 use crate::{ClientAddress, Context, personas};
@@ -54,12 +57,32 @@ pub(crate) fn is_in(path: &str) -> bool {
     segment_in(path).is_some()
 }
 
+/// The path with its handle in one segment, where it has the words of a handle as segments of its
+/// own.
+pub(crate) fn encoded(path: &str) -> Option<String> {
+    let segment = segment_in(path)?;
+    let (before, behind) = path.split_at(path.find(segment)? + segment.len());
+    let words: Vec<&str> = behind.split('/').skip(1).take_while(|word| !is_below(word)).collect();
+    let handle = MARKS.iter().find_map(|mark| segment.strip_prefix(mark))?;
+    HandleName::parse(&[&[handle][..], &words].concat().join("/"))?;
+    let length: usize = words.iter().map(|word| word.len() + 1).sum();
+    (length > 0).then(|| format!("{before}%2F{}{}", words.join("%2F"), &behind[length..]))
+}
+
+/// Whether a segment stands behind a persona in a path of the table.
+fn is_below(segment: &str) -> bool {
+    let of_persona = OperationId::GetPersona.path();
+    OPERATIONS.iter().any(|row| {
+        let below = row.path.strip_prefix(of_persona).and_then(|rest| rest.strip_prefix('/'));
+        below.and_then(|rest| rest.split('/').next()) == Some(segment)
+    })
+}
+
 /// The handle of a segment. No persona has a malformed one.
 pub(crate) fn handle_of(segment: &str) -> Result<HandleName, Problem> {
     // No other sign that is kept apart in a path can be in a handle.
-    let text = personas::plain(segment).replace("%2F", "/").replace("%2f", "/");
-    let text = text.strip_prefix(MARKS[1]).map_or(text.clone(), |handle| format!("@{handle}"));
-    of_reference(&text).unwrap_or_else(|| Err(Problem::no_such_persona(&excerpt(segment))))
+    of_reference(&personas::decoded(segment, b"@/"))
+        .unwrap_or_else(|| Err(Problem::no_such_persona(&excerpt(segment))))
 }
 
 /// The handle of a text that names a persona; `None` where it is no handle but an id.
@@ -127,18 +150,21 @@ pub(crate) fn named(handle: &HandleName, target: HandleTarget) -> Result<Target,
         HandleTarget::Persona(id) => Ok(Target::Persona(id)),
         HandleTarget::Former(id) => Ok(Target::Former(id)),
         HandleTarget::Nothing => Err(Problem::no_such_persona(&format!("@{handle}"))),
-        HandleTarget::Several(ids) => Err(Problem::several_personas(handle, &ids)),
+        HandleTarget::Several(all) => Err(Problem::several_personas(handle, &all)),
     }
 }
 
-/// The persona that has a handle, for what is no path: a redirect is not possible there.
-pub(crate) async fn id_of(view: View<'_>, handle: &HandleName) -> Result<PersonaId, Problem> {
+/// Where a handle leads, for what is no path.
+pub(crate) async fn target_of(view: View<'_>, handle: &HandleName) -> Result<Target, Problem> {
     let HandleLook { target, .. } = view.look_at_handle(handle).await?;
-    match named(handle, target)? {
-        Target::Persona(id) => Ok(id),
-        Target::Former(id) => Err(Problem::no_such_persona(&format!("@{handle}"))
-            .hint(format!("{id} was called so before; name it by its id"))),
-    }
+    named(handle, target)
+}
+
+/// The persona that a handle leads to, for what is no path.
+pub(crate) async fn id_of(view: View<'_>, handle: &HandleName) -> Result<PersonaId, Problem> {
+    Ok(match target_of(view, handle).await? {
+        Target::Persona(id) | Target::Former(id) => id,
+    })
 }
 
 /// The same address with the id in place of the handle.
@@ -176,10 +202,11 @@ impl Named {
         }
         let _turn = context.turns.large.turn(client).await?;
         for _ in 0..LARGE_READS_MAX {
-            let before = id_of(view, &self.handle).await?;
+            let Target::Persona(before) = target_of(view, &self.handle).await? else { break };
             let answer = view.get(before).await?;
-            if id_of(view, &self.handle).await? == before {
-                return Ok(answer);
+            match target_of(view, &self.handle).await? {
+                Target::Persona(after) if after == before => return Ok(answer),
+                _ => {}
             }
         }
         Err(Problem::new(Code::Busy, "the handle goes from one persona to another").retry())
@@ -188,16 +215,26 @@ impl Named {
 
 impl Problem {
     /// A handle that personas of several owners have.
-    fn several_personas(handle: &HandleName, ids: &[PersonaId]) -> Self {
-        let detail = format!("personas of {} owners have the handle {handle}", ids.len());
-        let ids: Vec<String> = ids.iter().map(PersonaId::to_string).collect();
-        Self::new(Code::HandleAmbiguous, detail).with(|body| body.personas = ids)
+    fn several_personas(handle: &HandleName, all: &[Namesake]) -> Self {
+        let more = if all.len() < NAMESAKES_MAX { "" } else { " or more" };
+        let detail = format!("personas of {}{more} owners have the handle {handle}", all.len());
+        let of = |one: &Namesake| match one.owner.as_str() {
+            "" => one.persona.to_string(),
+            owner => format!("{} of {owner}", one.persona),
+        };
+        let named: Vec<String> = all.iter().map(of).collect();
+        let ids = all.iter().map(|one| one.persona.to_string()).collect();
+        Self::new(Code::HandleAmbiguous, detail)
+            .hint(format!("name one by its id: {}", named.join(", ")))
+            .with(|body| body.personas = ids)
     }
 
     /// The same for an example.
     pub(crate) fn of_ambiguous_handle(id: PersonaId) -> Self {
         let handle = HandleName::parse("ada").expect("a handle");
-        Self::several_personas(&handle, &[id, PersonaId::from_bytes([7; 16])])
+        let of = |persona, owner: &str| Namesake { persona, owner: owner.into() };
+        let all = [of(id, "ada"), of(PersonaId::from_bytes([7; 16]), "bea")];
+        Self::several_personas(&handle, &all)
     }
 }
 
@@ -205,7 +242,7 @@ impl Problem {
 mod tests {
     use persona_model::PersonaId;
 
-    use super::{handle_of, is_in, segment_in, with_id};
+    use super::{encoded, handle_of, is_in, segment_in, with_id};
 
     #[test]
     fn a_segment_that_begins_with_an_at_sign_is_a_handle_however_it_is_encoded() {
@@ -224,6 +261,21 @@ mod tests {
         }
         for path in ["@", "@A", "@a%2F", "@a%252Fb", "@a%00", "@%FF", "%40%40a"] {
             assert!(handle_of(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_handle_whose_words_are_segments_is_told_as_one_segment() {
+        let under = |path: &str| encoded(&format!("/api/v1/personas/{path}"));
+        for (path, expected) in [
+            ("@support/tier-1", "@support%2Ftier-1"),
+            ("%40a/b/c/revisions/7", "%40a%2Fb%2Fc/revisions/7"),
+            ("@a/b/labels", "@a%2Fb/labels"),
+        ] {
+            assert_eq!(under(path), Some(format!("/api/v1/personas/{expected}")));
+        }
+        for path in ["@a", "@a/", "@a/B", "@a/revisions/x", "a/b", "@a/b/c/d/e/f/g/h/i"] {
+            assert_eq!(under(path), None, "{path}");
         }
     }
 

@@ -11,7 +11,8 @@
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
 //! - `events/` tells followers of changes as they are committed;
-//! - `labels/` has the routes of labels, and reads by a label;
+//! - `labels/` has the routes of labels, and reads by a label; `tokens/` those of access tokens;
+//! - `maintenance/` has what an admin can have the server do for its database;
 //! - `studio.rs` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
@@ -30,6 +31,7 @@ mod history;
 mod labels;
 mod landing;
 mod limits;
+mod maintenance;
 mod middleware;
 mod openapi;
 mod origins;
@@ -47,6 +49,7 @@ mod status;
 mod studio;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod wire;
 
 use std::sync::Arc;
@@ -76,7 +79,7 @@ pub use origins::{ANY_ORIGIN, Origins};
 pub use plain_reads::PlainReads;
 pub use rate_limit::{Budget, Rate, RateCells, RateLimits, RateParty, Taken};
 pub use router::{Router, router};
-pub use server::{Alone, Metrics, ServerFigures, ServerState};
+pub use server::{Alone, Metrics, Restart, ServerFigures, ServerState, TaskRefusal};
 
 /// What every handler shares.
 #[derive(Clone)]

@@ -20,8 +20,8 @@ use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
 use crate::problem::{Code, Problem};
 use crate::{
-    Context, docs, events, export, handles, health, history, labels, landing, openapi, personas,
-    problem, restart, sessions, status, studio,
+    Context, docs, events, export, handles, health, history, labels, landing, maintenance, openapi,
+    personas, problem, restart, sessions, status, studio, tokens,
 };
 
 /// The name of requests in the log that no route matches.
@@ -193,8 +193,17 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
         OperationId::GetSession => on(sessions::get_session, request, context),
         OperationId::CreateSession => on(sessions::create_session, request, context),
         OperationId::DeleteSession => on(sessions::delete_session, request, context),
+        OperationId::ListTokens => on(tokens::list_tokens, request, context),
+        OperationId::CreateToken => on(tokens::create_token, request, context),
+        OperationId::RevokeToken => on(tokens::revoke_token, request, context),
+        OperationId::RotateToken => on(tokens::rotate_token, request, context),
         OperationId::GetStatus => on(status::get_status, request, context),
         OperationId::RestartServer => on(restart::restart_server, request, context),
+        OperationId::ListFindings => on(maintenance::list_findings, request, context),
+        OperationId::ListTasks => on(maintenance::list_tasks, request, context),
+        OperationId::BeginBackup => on(maintenance::begin_backup, request, context),
+        OperationId::BeginCheckpoint => on(maintenance::begin_checkpoint, request, context),
+        OperationId::BeginCheck => on(maintenance::begin_check, request, context),
         OperationId::ListProblems => on(problem::list_problems, request, context),
         OperationId::GetOpenapi => on(openapi::get_openapi, request, context),
         OperationId::Landing => on(landing::landing, request, context),
@@ -224,6 +233,10 @@ fn no_such_route(uri: &Uri) -> Problem {
     let path = uri.path();
     let problem =
         Problem::new(Code::NoSuchRoute, format!("there is nothing at {}", shortened(path)));
+    if let Some(encoded) = handles::encoded(path) {
+        return problem
+            .hint(format!("in a path the / of a handle is %2F: did you mean {encoded}?"));
+    }
     let Some(near) = nearest_route(path) else {
         let list = OperationId::GetOpenapi.path();
         return problem.hint(format!("every route is listed at {list}"));

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
+use crate::contract::findings::Finding;
 use crate::contract::status::{
-    Backups, Checkpoints, Contention, Process, ReadCache, WriteLockUser,
+    Backups, Checkpoints, Contention, Process, ReadCache, Status, WriteLockUser,
 };
+use crate::contract::tasks::{Task, TaskKind};
 use crate::contract::{OperationId, Time};
 
 /// Counts what this process answers.
@@ -38,11 +40,61 @@ pub trait ServerState: Send + Sync {
     /// Every metric of all processes, in the Prometheus text format 0.0.4.
     fn metrics_text(&self) -> String;
 
-    /// Has the workers replaced one by one; `false` where no server runs, or where the supervisor
-    /// cannot be told.
-    fn restart(&self) -> bool {
-        false
+    /// Has the workers replaced one by one.
+    fn restart(&self) -> Restart {
+        Restart::Impossible
     }
+
+    /// Has the maintenance process begin a task. Of several requests at once, on any workers, one
+    /// is taken.
+    ///
+    /// # Errors
+    ///
+    /// The server does not offer the task, or has enough to do.
+    fn begin_task(&self, _kind: TaskKind, _now: Timestamp) -> Result<Task, TaskRefusal> {
+        Err(TaskRefusal::NoServer)
+    }
+
+    /// Each kind of task, and what became of the last one; empty where no server runs.
+    fn tasks(&self) -> Vec<Task> {
+        Vec::new()
+    }
+
+    /// What the checks find of a server with this status; empty where no server runs.
+    fn findings(&self, _status: &Status, _now: Timestamp) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// Why a task is not begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TaskRefusal {
+    /// No server runs here.
+    NoServer,
+    /// The server does not offer the task; the text says why, and what to do instead.
+    NotOffered(&'static str),
+    /// A task of this kind is under way.
+    Busy(TaskKind),
+    /// The last task of this kind has ended a moment ago.
+    Rests {
+        /// Which kind.
+        kind: TaskKind,
+        /// How long until the next one.
+        rest: Duration,
+    },
+}
+
+/// What came of the wish that the workers are replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    /// The supervisor was told.
+    Begun,
+    /// They are being replaced.
+    UnderWay,
+    /// They were replaced a short time ago; the next time has to wait this long.
+    TooSoon(Duration),
+    /// No server runs, or the supervisor cannot be told.
+    Impossible,
 }
 
 /// The figures of all processes of the server, except for those of the database.

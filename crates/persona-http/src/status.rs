@@ -22,9 +22,15 @@ pub async fn get_status(
     request: Request,
 ) -> Result<Json<Status>, Problem> {
     Parameters::none(request.uri(), OperationId::GetStatus)?;
+    let (status, _) = status_now(&context).await?;
+    Ok(Json(status))
+}
+
+/// The state of the database and of every process, and the time at which it was read.
+pub(crate) async fn status_now(context: &Context) -> Result<(Status, Timestamp), Problem> {
     let stored = context.store.status().await?;
     let now = context.clock.now();
-    Ok(Json(status(stored, context.server.figures(now), now)))
+    Ok((status(stored, context.server.figures(now), now), now))
 }
 
 fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {

@@ -19,18 +19,26 @@ pub enum ChangeKind {
     Labelled,
     /// One of its labels was removed; the persona is as it was.
     Unlabelled,
+    /// The persona was purged: it is gone with its history.
+    Purged,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Created,
         Self::Updated,
         Self::Deleted,
         Self::Undeleted,
         Self::Labelled,
         Self::Unlabelled,
+        Self::Purged,
     ];
+
+    /// Whether it is about a label of the persona.
+    pub const fn is_of_label(self) -> bool {
+        matches!(self, Self::Labelled | Self::Unlabelled)
+    }
 
     /// The word for this kind in the database and on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +49,7 @@ impl ChangeKind {
             Self::Undeleted => "restored",
             Self::Labelled => "label",
             Self::Unlabelled => "label_removed",
+            Self::Purged => "purged",
         }
     }
 }
@@ -61,7 +70,7 @@ pub struct Change {
     /// The persona that was changed.
     pub persona: PersonaId,
     /// The revision that the change made. Of a label the revision that it points to then, or that
-    /// it pointed to before it was removed.
+    /// it pointed to before it was removed; of a purged persona its last one.
     pub revision: Revision,
     /// What happened.
     pub kind: ChangeKind,

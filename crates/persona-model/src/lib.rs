@@ -50,6 +50,7 @@
 //! - **checkpoint throttle**: slows writers down while a long WAL is checkpointed.
 //! - **maintenance process**: the one process of a server that makes checkpoints, removes what has
 //!   expired, and looks for damage.
+//! - **task**: a backup, a checkpoint or a check that a client asked the maintenance process for.
 //! - **shared reader**: the connection to PostgreSQL that short reads of a process share.
 //! - **abandoned connection**: one to PostgreSQL on which no answer came in time.
 //! - **token**: lets requests in, within its **scope**. Its **secret** is what a client sends; only
@@ -94,8 +95,8 @@ pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};
 pub use diff::{
-    DIFF_WORK_MAX, DocumentDiff, Hunk, HunkLine, LineSide, Span, TEXT_CONTEXT_LINES, TextDiff,
-    diff_documents,
+    DIFF_WORK_MAX, DocumentDiff, Hunk, HunkLine, ItemDiff, LineSide, Span, TEXT_CONTEXT_LINES,
+    TextDiff, diff_documents,
 };
 pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX_CEILING, Document};
 pub use entity_tag::EntityTag;
@@ -133,6 +134,7 @@ pub use search::{
 };
 pub use strict_json::{MalformedJson, read_strictly};
 pub use unknown_word::UnknownWord;
+pub use validate::MANAGED_MEMBERS;
 pub use validation_errors::{
     EXCERPT_CHARS_MAX, FIELD_ERRORS_MAX, FieldError, ValidationErrors, excerpt, shortened,
 };

@@ -11,8 +11,8 @@ use crate::owner::{OWNER_CHARS_MAX, OWNER_SIGNS, is_owner};
 use crate::validation_errors::{FIELD_ERRORS_MAX, excerpt};
 use crate::{FieldError, ValidationErrors, operations};
 
-/// Members that the store manages, and that a client cannot set.
-const MANAGED: [&str; 9] = [
+/// Members that the store manages, and that a client cannot set. An export contains them.
+pub const MANAGED_MEMBERS: [&str; 9] = [
     "id",
     "revision",
     "created_at",
@@ -93,7 +93,7 @@ impl Faults {
             return;
         }
         let pointer = format!("/{}", escaped(name));
-        if MANAGED.contains(&name) {
+        if MANAGED_MEMBERS.contains(&name) {
             self.add(
                 pointer,
                 "read_only",

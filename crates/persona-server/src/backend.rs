@@ -199,7 +199,8 @@ fn warn_of_few_connections(
         tracing::warn!(
             wanted,
             connections_max = report.connections_max,
-            "the workers may want more connections than the server takes; lower pool_max in the URL or raise max_connections"
+            "the workers may want more connections than the server takes; lower pool_max in the \
+             URL or raise max_connections"
         );
     }
 }
@@ -293,6 +294,19 @@ impl Maintenance {
         match self {
             Self::File(maintenance) => maintenance.tick(),
             Self::Server(maintenance) => maintenance.tick(),
+        }
+    }
+
+    /// Copies the whole WAL of a file into the database and empties it, and tells whether that is
+    /// done. A database on a server has none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn checkpoint_now(&mut self) -> Result<bool, Error> {
+        match self {
+            Self::File(maintenance) => maintenance.checkpoint_now(),
+            Self::Server(_) => Ok(false),
         }
     }
 

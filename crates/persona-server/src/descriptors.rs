@@ -59,7 +59,8 @@ pub fn raise_limit(config: &mut Config) {
             wanted = DESCRIPTORS_WANTED,
             connections_max = places,
             chosen = config.connections_max,
-            "only {allowed} open files are allowed, so each worker takes {places} connections instead of {}; see ulimit -n",
+            "only {allowed} open files are allowed, so each worker takes {places} connections \
+             instead of {}; see ulimit -n",
             config.connections_max
         );
         config.connections_max = places;

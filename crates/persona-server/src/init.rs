@@ -21,7 +21,8 @@ pub fn run(input: &ChildInput) -> Result<(), Error> {
         if prepared.tokens_kept == 0 {
             tracing::warn!(
                 host = %address,
-                "everyone who can reach the port is served, because there is no access token; `persona token create` makes one"
+                "everyone who can reach the port is served, because there is no access token; \
+                 `persona token create` makes one"
             );
         }
     }

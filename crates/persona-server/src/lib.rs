@@ -12,6 +12,7 @@ pub mod config;
 pub mod descriptors;
 pub mod exit_code;
 pub mod file_size_limit;
+pub mod findings;
 pub mod heads;
 pub mod host_name;
 mod init;

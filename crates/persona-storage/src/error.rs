@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use persona_model::{
-    Conflict, EntityTag, HandleName, Owner, PersonaId, Revision, ValidationErrors,
+    Conflict, EntityTag, HandleName, Owner, PersonaId, Revision, Timestamp, ValidationErrors,
 };
 
 use crate::{LabelError, TokenError};
@@ -15,6 +15,12 @@ pub enum Error {
     /// No persona with this identity was ever created, or the client does not reach it.
     #[error("no such persona")]
     NotFound,
+    /// The persona was purged: it is gone for ever, and no persona ever has its identity again.
+    #[error("the persona was purged")]
+    Purged {
+        /// When it was purged.
+        at: Timestamp,
+    },
     /// The persona is soft-deleted; it can be undeleted.
     #[error("the persona is deleted")]
     Deleted {

@@ -14,9 +14,10 @@ use persona_model::{Persona, PersonaId, Reach};
 
 use crate::Glance;
 
-/// Most rows of a kind that are read of a handle. A client that is bound to an owner needs two; for
-/// one that reaches everything there can be one for each owner, and two are too many already.
-pub(crate) const ROWS_MAX: usize = 10;
+/// Most rows of a kind that are read of a handle, and so most personas of
+/// [`HandleTarget::Several`]. A client that is bound to an owner needs two; for one that reaches
+/// everything there can be one for each owner, and two are too many already.
+pub const NAMESAKES_MAX: usize = 10;
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -50,10 +51,20 @@ pub enum HandleTarget {
     Persona(PersonaId),
     /// The persona that had it last, and is called otherwise now.
     Former(PersonaId),
-    /// Personas of several owners, in the order of their identities: all, or ten of them.
-    Several(Vec<PersonaId>),
+    /// Personas of several owners, in the order of their identities: all, or [`NAMESAKES_MAX`] of
+    /// them.
+    Several(Vec<Namesake>),
     /// No persona that the client reaches.
     Nothing,
+}
+
+/// One of several personas with the same handle.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Namesake {
+    /// The persona.
+    pub persona: PersonaId,
+    /// Its owner; empty where it has none.
+    pub owner: String,
 }
 
 /// What a look at a handle found, all of one moment.
@@ -118,7 +129,7 @@ fn choose_of(reach: &Reach, mut rows: Vec<HandleRow>) -> Option<HandleLook> {
     if let Some(own) = rows.iter().position(|row| row.owner == first) {
         return Some(rows.swap_remove(own).look());
     }
-    let different: BTreeSet<PersonaId> = rows.iter().map(|row| row.persona).collect();
+    let different: BTreeSet<Namesake> = rows.iter().map(HandleRow::namesake).collect();
     if different.len() > 1 {
         let target = HandleTarget::Several(different.into_iter().collect());
         return Some(HandleLook { target, glance: Glance::Whole(None) });
@@ -127,6 +138,11 @@ fn choose_of(reach: &Reach, mut rows: Vec<HandleRow>) -> Option<HandleLook> {
 }
 
 impl HandleRow {
+    fn namesake(&self) -> Namesake {
+        let owner = if self.is_former { &self.owner_now } else { &self.owner };
+        Namesake { persona: self.persona, owner: owner.clone() }
+    }
+
     fn look(self) -> HandleLook {
         if self.is_former && !self.is_of_deleted {
             let target = HandleTarget::Former(self.persona);
@@ -140,7 +156,7 @@ impl HandleRow {
 mod tests {
     use persona_model::{PersonaId, Reach};
 
-    use super::{Glance, HandleRow, HandleTarget, choose};
+    use super::{Glance, HandleRow, HandleTarget, Namesake, choose};
 
     fn id(number: u8) -> PersonaId {
         PersonaId::from_bytes([number; 16])
@@ -199,7 +215,9 @@ mod tests {
         let rows = [living("", 1), living("bea", 2), living("ada", 3)];
         assert_eq!(target(&everything, &rows), HandleTarget::Persona(id(1)));
         assert_eq!(target(&everything, &rows[1..2]), HandleTarget::Persona(id(2)));
-        assert_eq!(target(&everything, &rows[1..]), HandleTarget::Several(vec![id(2), id(3)]));
+        let several = [(2, "bea"), (3, "ada")]
+            .map(|(number, owner)| Namesake { persona: id(number), owner: owner.into() });
+        assert_eq!(target(&everything, &rows[1..]), HandleTarget::Several(several.into()));
         let former = [former("ada", 1, "ada"), former("bea", 1, "ada")];
         assert_eq!(target(&everything, &former), HandleTarget::Former(id(1)), "one persona");
     }

@@ -39,6 +39,7 @@ mod label;
 pub mod memory;
 mod observer;
 pub mod postgres;
+mod purge;
 mod revision_record;
 pub mod sqlite;
 mod store;
@@ -56,19 +57,20 @@ pub use backend_status::{BackendDetails, Status};
 pub use error::Error;
 pub use event::{EVENTS_AT_ONCE_MAX, Event};
 pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};
-pub use handle::{HandleLook, HandleTarget};
+pub use handle::{HandleLook, HandleTarget, NAMESAKES_MAX, Namesake};
 pub use label::{
     LABEL_MOVES_MAX, LABELS_MAX, Label, LabelError, LabelMove, LabelMovePage, LabelMoves,
     LabelTarget, Labelled, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,
 };
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
+pub use purge::{Purge, Tombstone};
 pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
 pub use store::{GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, Store};
 pub use store_state::{Loss, ReadRoom};
 pub use token::{
-    BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenChange, TokenError,
-    TokenHash, TokenLook, TokenScope, TokenSecret, TokenState, is_link_name, is_session_name,
-    is_token_name, link_name, session_name,
+    BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenAuthority,
+    TokenChange, TokenError, TokenHash, TokenLook, TokenPage, TokenScope, TokenSecret, TokenState,
+    is_link_name, is_session_name, is_token_name, link_name, session_name,
 };
 pub use turns::{Turn, Turns};
 pub use view::{GuardedStore, View, Viewer};

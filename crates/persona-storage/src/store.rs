@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Cursor, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position,
-    Reach, Revision, Timestamp,
+    Change, Cursor, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PAGE_LIMIT_MAX,
+    PersonaId, Position, Reach, Revision, Timestamp,
 };
 
 use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, Exported, HandleLook, LabelMovePage,
-    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, ReadRoom,
-    RevisionPage, RevisionRecord, Status, Token, TokenChange, TokenHash, TokenLook, Write, Written,
-    fault_injection,
+    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, PersonaLabels, Purge, ReadRoom,
+    RevisionPage, RevisionRecord, Status, Token, TokenChange, TokenHash, TokenLook, TokenPage,
+    Tombstone, Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -154,6 +154,16 @@ pub trait Store: Send + Sync {
     /// where there is no such persona.
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error>;
 
+    /// What is left of a persona that was purged; `None` for every other one.
+    ///
+    /// A purge that [`Store::purge`] of whichever process has answered is always seen.
+    async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error>;
+
+    /// The same without a wait; `None` where the store cannot answer at once.
+    fn tombstone_at_once(&self, _id: PersonaId) -> Option<Result<Option<Tombstone>, Error>> {
+        None
+    }
+
     /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed
     /// [`PAGE_BYTES_MAX`].
     ///
@@ -255,6 +265,27 @@ pub trait Store: Send + Sync {
     /// As with [`Store::write`].
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied>;
 
+    /// Removes a persona for ever, alive or soft-deleted, with its whole history, its labels, its
+    /// words in the indexes and the handles that it gave up. A line in the feed and a tombstone are
+    /// left. Purging it again changes nothing, whatever the precondition, and returns the first
+    /// tombstone.
+    ///
+    /// When this returns `Ok`, nothing of its content is in the database any more, and every read
+    /// that starts later finds no persona. Every write of it fails with [`Error::Purged`], also a
+    /// creation and a repetition of an earlier request.
+    ///
+    /// A long history is removed in several transactions. The first of them purges the persona; if
+    /// a later one fails, the maintenance process removes the rest, and so does a repetition.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Stale`] and [`Error::HandleMoved`] as with [`Store::write`].
+    ///
+    /// # Cancellation
+    ///
+    /// As with [`Store::write`].
+    async fn purge(&self, purge: Purge) -> Result<Tombstone, Error>;
+
     // ---- labels
     // ---------------------------------------------------------------------------------------------
 
@@ -329,8 +360,23 @@ pub trait Store: Send + Sync {
     /// fails.
     async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error>;
 
-    /// Every token, in the order of their names.
-    async fn tokens(&self) -> Result<Vec<Token>, Error>;
+    /// One page of the tokens, in the order of their names.
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error>;
+
+    /// Every token, in the order of their names, page by page.
+    async fn all_tokens(&self) -> Result<Vec<Token>, Error> {
+        let mut all: Vec<Token> = Vec::new();
+        loop {
+            let after = all.last().map(|token| token.name.clone());
+            let page = TokenPage { owner: None, after, limit: PAGE_LIMIT_MAX };
+            let tokens = self.tokens(&page).await?;
+            let is_last = tokens.len() < page.limit;
+            all.extend(tokens);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
 
     /// Changes a token, and returns the new token, or the removed one. Repeating the same change
     /// changes nothing.

@@ -12,19 +12,21 @@
 //! another: it is judged by the owner that the persona has after it was read, and so are labels and
 //! their moves, which name no owner.
 
+mod tokens;
+
 use std::sync::Arc;
 
 use persona_model::{
-    HandleName, LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in,
+    Document, HandleName, LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in,
 };
 use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, HandleLook, Idempotency, LabelMovePage,
-    LabelMoves, Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page, PersonaLabels,
-    Representation, RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash,
-    TokenLook, Write, Written,
+    AtomicBatch, Error, Export, ExportRequest, Glance, HandleLook, HandleTarget, Idempotency,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page,
+    PersonaLabels, Purge, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
+    TokenChange, TokenHash, TokenLook, Tombstone, Write, Written,
 };
 
 /// The client of a request.
@@ -162,28 +164,44 @@ impl View<'_> {
     /// See [`Store::glance`].
     pub async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
         let read = self.store.glance(id, revision);
-        if revision.is_some() {
-            return Ok(self.of_visible(id, read).await?.unwrap_or(Glance::Whole(None)));
-        }
-        match read.await? {
-            Glance::Whole(found) => {
-                Ok(Glance::Whole(found.filter(|found| self.viewer.sees(found))))
+        let found = if revision.is_some() {
+            match self.of_visible(id, read).await? {
+                None => None,
+                Some(Glance::Whole(found)) => found,
+                Some(Glance::Large) => return Ok(Glance::Large),
             }
-            Glance::Large if self.reaches(id).await? => Ok(Glance::Large),
-            Glance::Large => Ok(Glance::Whole(None)),
-        }
+        } else {
+            match read.await? {
+                Glance::Whole(found) => found.filter(|found| self.viewer.sees(found)),
+                Glance::Large if self.reaches(id).await? => return Ok(Glance::Large),
+                Glance::Large => None,
+            }
+        };
+        self.or_purged(id, found).await.map(Glance::Whole)
     }
 
-    /// See [`Store::glance_at_once`].
+    /// See [`Store::glance_at_once`]. That a persona was purged is told by the other form only.
     pub fn glance_at_once(&self, id: PersonaId) -> Option<Result<Option<Representation>, Error>> {
         let found = self.store.glance_at_once(id)?;
-        Some(found.map(|found| found.filter(|found| self.viewer.sees(found))))
+        let found = found.map(|found| found.filter(|found| self.viewer.sees(found)));
+        self.unless_purged(id, found)
+    }
+
+    /// What was found at once; `None` where nothing was found and the persona may be a purged one.
+    fn unless_purged<T>(
+        &self,
+        id: PersonaId,
+        found: Result<Option<T>, Error>,
+    ) -> Option<Result<Option<T>, Error>> {
+        let is_sure = !matches!(found, Ok(None))
+            || matches!(self.store.tombstone_at_once(id), Some(Ok(None)));
+        is_sure.then_some(found)
     }
 
     /// See [`Store::get`].
     pub async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
         let found = self.store.get(id).await?;
-        Ok(found.filter(|found| self.viewer.sees(found)))
+        self.or_purged(id, found.filter(|found| self.viewer.sees(found))).await
     }
 
     /// See [`Store::look_at_handle`].
@@ -194,6 +212,26 @@ impl View<'_> {
     /// See [`Store::look_at_handle_at_once`].
     pub fn look_at_handle_at_once(&self, name: &HandleName) -> Option<Result<HandleLook, Error>> {
         self.store.look_at_handle_at_once(name, &self.reach())
+    }
+
+    /// The living persona that has the handle of a document among those of the owner of the
+    /// document: another persona of this owner cannot take it.
+    pub async fn holder_of(&self, document: &Document) -> Result<Option<PersonaId>, Error> {
+        let word = document.owner_word();
+        let Some(name) = document.handle().and_then(HandleName::parse) else { return Ok(None) };
+        // Of all personas with the handle, those without an owner come first.
+        let reach = word
+            .parse()
+            .map_or(Reach::Everything, |owner| Reach::Owner { owner, with_shared: false });
+        let look = self.store.look_at_handle(&name, &reach).await?;
+        let HandleTarget::Persona(id) = look.target else { return Ok(None) };
+        let found = match look.glance {
+            Glance::Whole(found) => found,
+            Glance::Large => self.store.get(id).await?,
+        };
+        let holds =
+            |found: &Representation| !found.deleted && owner_word_in(&found.body) == Some(word);
+        Ok(found.filter(holds).map(|found| found.id))
     }
 
     /// See [`Store::list`].
@@ -209,7 +247,7 @@ impl View<'_> {
         revision: Revision,
     ) -> Result<Option<RevisionRecord>, Error> {
         let found = self.of_visible(id, self.store.revision(id, revision)).await?;
-        Ok(found.flatten())
+        self.or_purged(id, found.flatten()).await
     }
 
     /// See [`Store::revisions`].
@@ -220,7 +258,7 @@ impl View<'_> {
         limit: usize,
     ) -> Result<Option<RevisionPage>, Error> {
         let found = self.of_visible(id, self.store.revisions(id, before, limit)).await?;
-        Ok(found.flatten())
+        self.or_purged(id, found.flatten()).await
     }
 
     /// See [`Store::export_some`].
@@ -238,10 +276,15 @@ impl View<'_> {
         self.store.write_all(batch.each(|write| self.viewer.own(write))).await
     }
 
+    /// See [`Store::purge`].
+    pub async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
+        self.store.purge(Purge { viewer: self.viewer.clone(), ..purge }).await
+    }
+
     /// See [`Store::labels`].
     pub async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         let found = self.of_visible(id, self.store.labels(id)).await?;
-        Ok(found.flatten())
+        self.or_purged(id, found.flatten()).await
     }
 
     /// See [`Store::labelled`]. The owner is of the same moment as the label.
@@ -251,17 +294,18 @@ impl View<'_> {
         name: &LabelName,
     ) -> Result<Option<Arc<Labelled>>, Error> {
         let found = self.store.labelled(id, name).await?;
-        Ok(found.filter(|found| self.sees_of(&found.owner)))
+        self.or_purged(id, found.filter(|found| self.sees_of(&found.owner))).await
     }
 
-    /// See [`Store::labelled_at_once`].
+    /// See [`Store::labelled_at_once`], and [`View::glance_at_once`] for a purged persona.
     pub fn labelled_at_once(
         &self,
         id: PersonaId,
         name: &LabelName,
     ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
         let found = self.store.labelled_at_once(id, name)?;
-        Some(found.map(|found| found.filter(|found| self.sees_of(&found.owner))))
+        let found = found.map(|found| found.filter(|found| self.sees_of(&found.owner)));
+        self.unless_purged(id, found)
     }
 
     /// See [`Store::labels_of`]. A persona is there by the owner that it has when its labels are
@@ -288,7 +332,7 @@ impl View<'_> {
         limit: usize,
     ) -> Result<Option<LabelMovePage>, Error> {
         let found = self.of_visible(id, self.store.label_moves(id, name, before, limit)).await?;
-        Ok(found.flatten())
+        self.or_purged(id, found.flatten()).await
     }
 
     /// See [`Store::move_labels`].
@@ -307,13 +351,29 @@ impl View<'_> {
         Ok(word.is_some_and(|word| self.viewer.reach.changes(&word)))
     }
 
-    /// Whether there is such a persona for the viewer, also a deleted one.
+    /// Whether there is such a persona for the viewer, or was one that was purged; also a deleted
+    /// one.
     pub async fn reaches(&self, id: PersonaId) -> Result<bool, Error> {
         if !self.viewer.is_bound() || is_on(InjectedFault::OverlookOwners) {
             return Ok(true);
         }
-        let word = self.store.owner_of(id).await?;
-        Ok(word.is_some_and(|word| self.viewer.reach.sees(&word)))
+        if let Some(word) = self.store.owner_of(id).await? {
+            return Ok(self.viewer.reach.sees(&word));
+        }
+        let tombstone = self.store.tombstone(id).await?;
+        Ok(tombstone.is_some_and(|tombstone| self.viewer.reach.sees(&tombstone.owner)))
+    }
+
+    /// What was found of a persona. Fails with [`Error::Purged`] where nothing was found because the
+    /// persona was purged.
+    async fn or_purged<T>(&self, id: PersonaId, found: Option<T>) -> Result<Option<T>, Error> {
+        if found.is_none()
+            && let Some(tombstone) = self.store.tombstone(id).await?
+            && self.sees_of(&tombstone.owner)
+        {
+            return Err(Error::Purged { at: tombstone.at });
+        }
+        Ok(found)
     }
 
     /// Reads a persona's past; `None` if the viewer does not reach the persona.

@@ -25,6 +25,8 @@ pub struct EventReader {
     looked_at: usize,
     /// The id of the last block that had one.
     last_id: Option<String>,
+    /// The same before the last event.
+    id_before: Option<String>,
 }
 
 /// A message of a stream.
@@ -40,13 +42,24 @@ pub enum Told {
 impl EventReader {
     /// Reads the body of an answer that is a stream.
     pub fn new(response: Response<Body>) -> Self {
-        Self { body: response.into_body(), pending: Vec::new(), looked_at: 0, last_id: None }
+        Self {
+            body: response.into_body(),
+            pending: Vec::new(),
+            looked_at: 0,
+            last_id: None,
+            id_before: None,
+        }
     }
 
     /// The place that the stream has reached, by the last id that the server sent; events that the
     /// filter skips count too.
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
+    }
+
+    /// The place from which the stream goes on with the last event again.
+    pub fn id_before(&self) -> Option<&str> {
+        self.id_before.as_deref()
     }
 
     /// The next message; `None` at the end of the stream.
@@ -91,6 +104,7 @@ impl EventReader {
 
     fn read_block(&mut self, block: &str) -> Result<Option<Told>, Failure> {
         let (mut name, mut data) = (None, None);
+        let id_before = self.last_id.clone();
         for line in block.lines() {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
@@ -107,6 +121,7 @@ impl EventReader {
         match name {
             None => {
                 let event = serde_json::from_str(data).map_err(foreign)?;
+                self.id_before = id_before;
                 Ok(Some(Told::Event(Box::new(event), data.into())))
             }
             Some(RESET) => Ok(Some(Told::Reset(serde_json::from_str(data).map_err(foreign)?))),

@@ -51,7 +51,8 @@ impl MaintenanceThread {
 fn end_at_once(error: &Error) -> ! {
     eprintln!("error: {error}");
     eprintln!(
-        "hint: look into the system's log for errors of the disk; run the command again to see what was kept"
+        "hint: look into the system's log for errors of the disk; run the command again to see \
+         what was kept"
     );
     #[expect(
         clippy::disallowed_methods,

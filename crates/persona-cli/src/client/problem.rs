@@ -8,7 +8,8 @@ use persona_server::exit_code::ExitCode;
 use crate::failure::Failure;
 
 /// The hint for a damaged database.
-pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";
+pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and \
+                                  `persona restore` puts a sound backup in its place";
 
 /// The failure for a problem.
 pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
@@ -27,7 +28,7 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             failure.hint("the same command can succeed a little later")
         }
-        StatusCode::GONE => failure.hint("`persona undelete ID` brings it back"),
+        _ if problem.is(Code::Deleted) => failure.hint("`persona undelete ID` brings it back"),
         _ if problem.is(Code::TokenRequired) => {
             failure.hint("name the file of a token with --token-file, or set PERSONA_TOKEN")
         }

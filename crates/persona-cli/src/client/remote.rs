@@ -82,6 +82,9 @@ impl Remote {
             failure = failure.because(error);
             cause = error.source();
         }
-        failure.hint("check the address (--server, PERSONA_SERVER) and whether the server runs; `persona serve` starts one")
+        failure.hint(
+            "check the address (--server, PERSONA_SERVER) and whether the server runs; \
+             `persona serve` starts one",
+        )
     }
 }

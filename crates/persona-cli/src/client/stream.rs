@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use super::address::{ServerAddress, ServerRoute};
 
@@ -17,16 +18,9 @@ use super::address::{ServerAddress, ServerRoute};
 /// while it is busy.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// One connection.
+/// One connection: of TCP without encryption, of TLS, or of a unix socket.
 #[derive(Debug)]
-pub enum ServerStream {
-    /// A TCP connection without encryption.
-    Plain(TcpStream),
-    /// A TLS connection.
-    Encrypted(Box<TlsStream<TcpStream>>),
-    /// A unix socket.
-    Unix(UnixStream),
-}
+pub struct ServerStream(Either<TcpStream, Either<Box<TlsStream<TcpStream>>, UnixStream>>);
 
 impl ServerStream {
     /// Connects to the server.
@@ -45,13 +39,17 @@ impl ServerStream {
 
     async fn connect(server: &ServerAddress) -> io::Result<Self> {
         let stream = match &server.route {
-            ServerRoute::Unix(path) => return UnixStream::connect(path).await.map(Self::Unix),
+            ServerRoute::Unix(path) => {
+                let stream = UnixStream::connect(path).await?;
+                return Ok(Self(Either::Right(Either::Right(stream))));
+            }
             ServerRoute::Tcp(host_and_port) => TcpStream::connect(host_and_port).await?,
         };
         // Each small request waits for its answer, so Nagle's algorithm would only add latency.
         stream.set_nodelay(true)?;
-        let Some(trust) = &server.trust else { return Ok(Self::Plain(stream)) };
-        Ok(Self::Encrypted(Box::new(trust.connect(server.host(), stream).await?)))
+        let Some(trust) = &server.trust else { return Ok(Self(Either::Left(stream))) };
+        let stream = trust.connect(server.host(), stream).await?;
+        Ok(Self(Either::Right(Either::Left(Box::new(stream)))))
     }
 }
 
@@ -67,11 +65,7 @@ impl AsyncRead for ServerStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
+        Pin::new(&mut self.get_mut().0).poll_read(context, buffer)
     }
 }
 
@@ -81,26 +75,14 @@ impl AsyncWrite for ServerStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Encrypted(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        Pin::new(&mut self.get_mut().0).poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Encrypted(stream) => Pin::new(stream).poll_flush(context),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
-        }
+        Pin::new(&mut self.get_mut().0).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
     }
 }

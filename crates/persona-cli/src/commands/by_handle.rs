@@ -17,7 +17,9 @@ pub enum Lead {
     Persona(PersonaId),
     /// This persona had it, and no other one has it now.
     Former(PersonaId),
-    /// Nowhere; or to a deleted persona.
+    /// This persona had it when it was deleted.
+    Deleted(PersonaId),
+    /// Nowhere.
     Nothing,
 }
 
@@ -31,8 +33,9 @@ pub async fn look(api: &Api, handle: &HandleName) -> Result<Lead, Failure> {
     let reply = api.get(&path).await?;
     match reply.status {
         StatusCode::PERMANENT_REDIRECT => Ok(place_of(&reply).map_or(Lead::Nothing, Lead::Former)),
-        StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Lead::Nothing),
-        StatusCode::CONFLICT => Err(refused(handle, reply)),
+        StatusCode::GONE => Ok(undeleted_at(&reply).map_or(Lead::Nothing, Lead::Deleted)),
+        StatusCode::NOT_FOUND => Ok(Lead::Nothing),
+        StatusCode::CONFLICT => Err(refused(reply)),
         _ => {
             let found = reply.success()?.json()["id"].as_str().and_then(PersonaId::parse);
             Ok(found.map_or(Lead::Nothing, Lead::Persona))
@@ -45,15 +48,22 @@ fn place_of(reply: &Reply) -> Option<PersonaId> {
     PersonaId::parse(place.rsplit('/').next()?)
 }
 
-fn refused(handle: &HandleName, reply: Reply) -> Failure {
+/// The persona that a deleted one can be brought back as.
+fn undeleted_at(reply: &Reply) -> Option<PersonaId> {
+    let place = reply.problem().undelete.clone()?;
+    PersonaId::parse(place.rsplit('/').nth(1)?)
+}
+
+fn refused(reply: Reply) -> Failure {
     let problem = reply.problem();
     if problem.code != Code::HandleAmbiguous.facts().word {
         return reply.success().map_or_else(|failure| failure, |_| unexpected());
     }
-    let personas = &problem.personas;
-    let message = format!("{} personas are called {:?}", personas.len(), handle.as_str());
-    Failure::new(ExitCode::Conflict, message)
-        .hint(format!("name one by its identity: {}", personas.join(", ")))
+    let failure = Failure::new(ExitCode::Conflict, problem.detail.to_string());
+    match &problem.hint {
+        Some(hint) => failure.hint(hint.to_string()),
+        None => failure.hint(format!("name one by its id: {}", problem.personas.join(", "))),
+    }
 }
 
 fn unexpected() -> Failure {

@@ -63,7 +63,8 @@ impl DatabaseFile {
             }
             server @ Database::Server(_) => {
                 let message = format!("{server} is no file: this command is for SQLite");
-                let hint = "on PostgreSQL, back up with pg_dump or pg_basebackup, restore with pg_restore, check with pg_amcheck";
+                let hint = "on PostgreSQL, back up with pg_dump or pg_basebackup, restore with \
+                            pg_restore, check with pg_amcheck";
                 Err(Failure::new(ExitCode::Usage, message).hint(hint))
             }
         }

@@ -12,6 +12,9 @@ use crate::client::Query;
 use crate::failure::Failure;
 use crate::terminal::Output;
 
+/// How wide a difference is that does not go to a terminal: each line below the other.
+const COLUMNS_ELSEWHERE: usize = 80;
+
 /// Compares two revisions of a persona.
 pub async fn run(
     arguments: &Diff,
@@ -19,7 +22,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let number = |number: Option<u64>| number.map(|number| number.to_string());
     let query = Query::new(&OperationId::DiffRevisions.path_of(&[&id.to_string()]))
         .with_some("from", number(arguments.from).as_deref())
@@ -35,5 +38,6 @@ pub async fn run(
         return Ok(());
     }
     let paint = |tone, text: &str| output.paint(tone, text);
-    output.bytes(diff_view::text(&diff, output.columns(), &paint).as_bytes())
+    let columns = output.columns().unwrap_or(COLUMNS_ELSEWHERE);
+    output.bytes(diff_view::text(&diff, columns, &paint).as_bytes())
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use persona_http::contract::history::{Hunk, HunkLine, LineSide, RevisionDiff, Span};
+use persona_http::contract::history::{Hunk, HunkLine, ItemDiff, LineSide, RevisionDiff, Span};
 use serde_json::Value;
 use unicode_width::UnicodeWidthChar;
 
@@ -25,12 +25,19 @@ pub fn text(diff: &RevisionDiff, columns: usize, paint: &Paint<'_>) -> String {
     line(&mut all, &paint(Tone::Strong, &format!("revision {} -> {to}", diff.from)));
     for operation in &diff.patch {
         let place = operation.get("path").and_then(Value::as_str).unwrap_or_default();
-        if !diff.texts.iter().any(|text| text.pointer == place) {
-            line(&mut all, &operation_text(operation, place, paint));
+        let is_of_text = diff.texts.iter().any(|text| text.pointer == place);
+        if !is_of_text && !places_an_item(diff, operation, place) {
+            line(&mut all, &operation_text(operation, &named(diff, place), paint));
+        }
+    }
+    for item in &diff.items {
+        if let Some(told) = item_text(diff, item, paint) {
+            line(&mut all, &told);
         }
     }
     for text in &diff.texts {
-        line(&mut all, &format!("\n{}", paint(Tone::Strong, &harmless(&text.pointer))));
+        let place = named(diff, &text.pointer);
+        line(&mut all, &format!("\n{}", paint(Tone::Strong, &harmless(&place))));
         for hunk in &text.hunks {
             let place = format!("line {} -> {}", hunk.from_line, hunk.to_line);
             line(&mut all, &paint(Tone::Dim, &place));
@@ -46,6 +53,63 @@ pub fn text(diff: &RevisionDiff, columns: usize, paint: &Paint<'_>) -> String {
 
 fn line(all: &mut String, line: &str) {
     writeln!(all, "{line}").expect("writing into a string succeeds");
+}
+
+/// Whether an operation removes, adds or moves an item that is told by its identity: its place is
+/// that in a list of which other items are gone already.
+fn places_an_item(diff: &RevisionDiff, operation: &Value, place: &str) -> bool {
+    let kind = operation.get("op").and_then(Value::as_str);
+    matches!(kind, Some("add" | "remove" | "move"))
+        && diff
+            .items
+            .iter()
+            .any(|item| index_in(item, place).is_some_and(|(_, rest)| rest.is_empty()))
+}
+
+/// The index in the list of an item that a pointer has, and what of the pointer is behind it.
+fn index_in<'a>(item: &ItemDiff, pointer: &'a str) -> Option<(usize, &'a str)> {
+    let behind = pointer.strip_prefix(item.list.as_str())?.strip_prefix('/')?;
+    let (index, rest) = behind.split_once('/').unwrap_or((behind, ""));
+    Some((index.parse().ok()?, rest))
+}
+
+/// A place in the second document, with what names the item that it is in.
+fn named(diff: &RevisionDiff, pointer: &str) -> String {
+    let is_in =
+        |item: &&ItemDiff| index_in(item, pointer).is_some_and(|(index, _)| item.to == Some(index));
+    let name = diff.items.iter().find(is_in).map(name_of).unwrap_or_default();
+    format!("{pointer}{name}")
+}
+
+/// What names an item, for people; nothing for one that is known by its value.
+fn name_of(item: &ItemDiff) -> String {
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match &item.identity {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::Array(words)) => {
+            format!(" ({})", words.iter().map(word).collect::<Vec<_>>().join(" "))
+        }
+        Some(value) => format!(" ({})", word(value)),
+    }
+}
+
+/// An item that is new, gone or elsewhere; what changed in one that stays is told by itself.
+fn item_text(diff: &RevisionDiff, item: &ItemDiff, paint: &Paint<'_>) -> Option<String> {
+    let (list, name) = (&item.list, name_of(item));
+    let added = |to: usize| {
+        let path = format!("{list}/{to}");
+        let of = diff.patch.iter().find(|one| one["op"] == "add" && one["path"] == *path);
+        of.and_then(|one| one.get("value")).map(Value::to_string).unwrap_or_default()
+    };
+    let (tone, told) = match (item.from, item.to) {
+        (None, Some(to)) => (Tone::Added, format!("+ {list}/{to}{name} {}", added(to))),
+        (Some(from), None) => (Tone::Removed, format!("- {list}/{from}{name}")),
+        (Some(from), Some(to)) if item.moved => {
+            (Tone::Warning, format!("> {list}/{to}{name}, which was at {from}"))
+        }
+        _ => return None,
+    };
+    Some(paint(tone, &harmless(told.trim_end())))
 }
 
 /// An operation that is not about a text.
@@ -162,8 +226,10 @@ fn wrapped(spans: &[Span], width: usize) -> Vec<(Vec<Span>, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use persona_http::contract::history::{Hunk, HunkLine, LineSide, RevisionDiff, Span, TextDiff};
-    use serde_json::json;
+    use persona_http::contract::history::{
+        Hunk, HunkLine, ItemDiff, LineSide, RevisionDiff, Span, TextDiff,
+    };
+    use serde_json::{Value, json};
 
     use super::{Tone, text};
 
@@ -193,9 +259,11 @@ mod tests {
             ],
             texts: vec![TextDiff {
                 pointer: "/description".into(),
+                from_pointer: None,
                 coarse: false,
                 hunks: vec![Hunk { from_line: 6, to_line: 6, lines }],
             }],
+            items: Vec::new(),
         }
     }
 
@@ -214,6 +282,41 @@ mod tests {
             painted.contains("- the [old] word\n+ the <new\u{241b}> word\n+ one more\n"),
             "{painted}"
         );
+    }
+
+    #[test]
+    fn items_are_told_by_what_names_them() {
+        let list = "/character_book/entries";
+        let item = |identity: Value, from, to, moved, changed| ItemDiff {
+            list: list.into(),
+            identity: Some(identity),
+            from,
+            to,
+            moved,
+            changed,
+        };
+        let mut diff = diff();
+        diff.texts = Vec::new();
+        diff.patch = vec![
+            json!({ "op": "remove", "path": "/character_book/entries/3" }),
+            json!({ "op": "move", "from": "/character_book/entries/0", "path": "/character_book/entries/1" }),
+            json!({ "op": "add", "path": "/character_book/entries/0", "value": { "id": 4 } }),
+            json!({ "op": "replace", "path": "/character_book/entries/2/enabled", "value": true }),
+        ];
+        diff.items = vec![
+            item(json!(3), Some(3), None, false, false),
+            item(json!(4), None, Some(0), false, false),
+            item(json!(["icon", "main"]), Some(0), Some(1), true, false),
+            item(json!("x"), Some(1), Some(2), false, true),
+        ];
+        let shown = text(&diff, 80, &|_, text| text.to_owned());
+        let expected = [
+            "~ /character_book/entries/2/enabled (x) true",
+            "- /character_book/entries/3 (3)",
+            "+ /character_book/entries/0 (4) {\"id\":4}",
+            "> /character_book/entries/1 (icon main), which was at 0",
+        ];
+        assert_eq!(shown.lines().skip(1).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::client::{Api, Reply, persona_path};
 use crate::failure::Failure;
 use crate::terminal::{Output, can_be_asked, confirmed, harmless, shell_word};
 
+/// What a user without a terminal does about a conflict.
+const ON_TOP: &str = "the kept text has the changes of both sides: write in it what is to stay of what is named here, and of what stands between markers";
+
 /// Edits a persona.
 pub async fn run(
     arguments: &Edit,
@@ -31,7 +34,7 @@ pub async fn run(
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let author =
         author::headers(arguments.author.as_deref(), arguments.note.as_deref(), &api, environment)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let mut session = Session::begin(&api, id, arguments.resume.as_deref(), output).await?;
     let reply = loop {
         if let Err(failure) = session.draft.open_in(environment.editor()) {
@@ -123,7 +126,8 @@ impl Session {
                 tag.revision,
                 path.display()
             );
-            let hint = "the database was restored since; edit without --resume, and take over from that file what is to stay";
+            let hint = "the database was restored since; edit without --resume, and take over \
+                        from that file what is to stay";
             return Err(Failure::new(ExitCode::Conflict, message).hint(hint));
         }
         let draft = Draft::new(id, base.tag, &Form { syntax, text })?;
@@ -144,7 +148,8 @@ impl Session {
         let marked = fields_with_markers(&after, &self.base);
         if !marked.is_empty() {
             let message = format!("markers of conflicts are left in {}", marked.join(", "));
-            let hint = "write what is to stay, and remove the lines <<<<<<< theirs, ||||||| base, ======= and >>>>>>> yours";
+            let hint = "write what is to stay, and remove the lines <<<<<<< theirs, ||||||| base, \
+                        ======= and >>>>>>> yours";
             return Err(Failure::new(ExitCode::Conflict, message).hint(hint).into());
         }
         if self.offered.as_ref() == Some(&self.draft.text()?) {
@@ -175,35 +180,44 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The edit ends. The draft still contains the typed text.
+    /// The edit ends. The draft still contains the typed text; where there is no terminal to ask
+    /// at, on top of the newer state, so that an edit that resumes it can decide the conflict.
     async fn again(&mut self, refused: Refused, output: &Output) -> Result<(), Failure> {
-        let Refused { failure, newer } = refused;
-        if !can_be_asked() {
-            return Err(failure);
-        }
-        output.fail(&failure);
-        let question = if newer.is_some() { "Edit again, on top of that?" } else { "Edit again?" };
-        if !confirmed(question.into(), true).await? {
-            return Err(Failure::new(failure.code, "nothing was saved"));
+        let Refused { mut failure, newer } = refused;
+        let is_asked = can_be_asked();
+        if is_asked {
+            output.fail(&failure);
+            let question =
+                if newer.is_some() { "Edit again, on top of that?" } else { "Edit again?" };
+            if !confirmed(question.into(), true).await? {
+                return Err(Failure::new(failure.code, "nothing was saved"));
+            }
         }
         self.is_precious = true;
         if let Some(newer) = newer {
-            let members = on_top_of(&newer, &self.base, &self.typed()?);
-            let mut form = Form::of(&members);
-            if form.syntax == Syntax::Toml {
-                let theirs = failure.causes.iter().map(|cause| format!("# {cause}\n"));
-                form.text = theirs.chain([form.text]).collect();
-            }
-            self.draft = Draft::new(self.id, newer.tag, &form)?;
-            self.offered = Some(form.text);
-            self.base = newer;
+            self.put_on(newer, &failure)?;
+            failure.hints = vec![ON_TOP.to_owned()];
         }
+        if is_asked { Ok(()) } else { Err(failure) }
+    }
+
+    /// Puts the typed changes on top of a newer state, with what the failure says about it.
+    fn put_on(&mut self, newer: Base, failure: &Failure) -> Result<(), Failure> {
+        let members = on_top_of(&newer, &self.base, &self.typed()?);
+        let mut form = Form::of(&members);
+        if form.syntax == Syntax::Toml {
+            let theirs = failure.causes.iter().map(|cause| format!("# {cause}\n"));
+            form.text = theirs.chain([form.text]).collect();
+        }
+        self.draft = Draft::new(self.id, newer.tag, &form)?;
+        self.offered = Some(form.text);
+        self.base = newer;
         Ok(())
     }
 
     /// Keeps the typed text, and removes the kept text that this edit resumed.
     fn kept(self, failure: Failure) -> Failure {
-        let Self { draft, resumed, .. } = self;
+        let Self { id, draft, resumed, .. } = self;
         match draft.keep() {
             Ok(path) => {
                 // The old file is removed, because the new one contains its text, and both would be
@@ -211,7 +225,10 @@ impl Session {
                 resumed.map(std::fs::remove_file);
                 let word = shell_word(&path);
                 let shown = path.display();
-                failure.hint(format!("what you typed is kept in {shown}; `persona edit --resume {word} NAME` goes on with it"))
+                failure.hint(format!(
+                    "what you typed is kept in {shown}; `persona edit --resume \
+                     {word} {id}` goes on with it"
+                ))
             }
             Err(error) => failure.because(format!("what you typed could not be kept: {error}")),
         }

@@ -6,12 +6,17 @@
 
 use std::fmt::Write as _;
 
-use persona_model::read_strictly;
-use persona_model::{FIELDS, FieldKind};
+use persona_model::{FIELDS, FieldKind, has_conflict_marker, read_strictly};
 use serde_json::{Map, Value};
 
 /// Longest text that stays on the line of its name, in bytes.
 const LINE_BYTES_MAX: usize = 80;
+
+/// What a line of the form has before and behind the name of a field that ends in a marker of a
+/// conflict. Without a line feed behind it the quotes would stand on the line of the marker, and go
+/// with it.
+const PUT_BEHIND_START: &str = "# The last line feed of ";
+const PUT_BEHIND_END: &str = " is not part of it.";
 
 /// The syntax of a form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +68,16 @@ impl Syntax {
             Self::Toml => {
                 let table: toml::Table =
                     text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-                Ok(table.into_iter().map(|(name, value)| (name, json_value(value))).collect())
+                let members = table.into_iter().map(|(name, value)| (name, json_value(value)));
+                let mut members: Map<String, Value> = members.collect();
+                for name in text.lines().filter_map(put_behind) {
+                    if let Some(Value::String(words)) = members.get_mut(name)
+                        && words.ends_with('\n')
+                    {
+                        words.pop();
+                    }
+                }
+                Ok(members)
             }
             Self::Json => match read_strictly(text.as_bytes()) {
                 Ok(Value::Object(members)) => Ok(without_null(&members)),
@@ -90,7 +104,8 @@ pub fn without_null(members: &Map<String, Value>) -> Map<String, Value> {
 
 fn toml_of(document: &Map<String, Value>) -> Option<String> {
     let mut text = String::from(
-        "# Save and close the editor to store what you changed; close without saving to leave everything as it is.\n",
+        "# Save and close the editor to store what you changed; close without saving to leave \
+         everything as it is.\n",
     );
     for field in FIELDS {
         let line = match document.get(field.name)? {
@@ -98,7 +113,12 @@ fn toml_of(document: &Map<String, Value>) -> Option<String> {
             Value::String(words)
                 if field.shape == FieldKind::Text && is_long(words) && is_literal(words) =>
             {
-                format!("{} = '''\n{words}'''", field.name)
+                let (about, behind) = if words.lines().last().is_some_and(has_conflict_marker) {
+                    (format!("{PUT_BEHIND_START}{}{PUT_BEHIND_END}\n", field.name), "\n")
+                } else {
+                    (String::new(), "")
+                };
+                format!("{about}{} = '''\n{words}{behind}'''", field.name)
             }
             value => format!("{} = {}", field.name, toml::Value::try_from(value).ok()?),
         };
@@ -106,6 +126,11 @@ fn toml_of(document: &Map<String, Value>) -> Option<String> {
         text.push('\n');
     }
     Some(text)
+}
+
+/// The field of which a line of the form says that a line feed was put behind its text.
+fn put_behind(line: &str) -> Option<&str> {
+    line.strip_prefix(PUT_BEHIND_START)?.strip_suffix(PUT_BEHIND_END)
 }
 
 /// Whether a text reads better on lines of its own.
@@ -179,6 +204,18 @@ mod tests {
             "{}",
             form.text
         );
+    }
+
+    #[test]
+    fn a_marker_at_the_end_of_a_text_stands_on_a_line_of_its_own() {
+        let words = "one\n<<<<<<< theirs\n2\n=======\n3\n>>>>>>> yours";
+        let document = members(json!({ "name": "Ada", "description": words }));
+        let form = Form::of(&document);
+        assert!(form.text.contains(">>>>>>> yours\n'''\n"), "{}", form.text);
+        assert_eq!(form.syntax.read(&form.text), Ok(without_null(&document)));
+        let decided = form.text.replace(&words["one\n".len()..], "3");
+        let read = form.syntax.read(&decided).expect("read");
+        assert_eq!(read["description"], "one\n3");
     }
 
     #[test]

@@ -10,24 +10,25 @@ use persona_server::config::Environment;
 use serde_json::json;
 
 use super::arguments::History;
+use super::paging::Paging;
 use super::resolve::resolve;
 use super::target::{self, Access};
 use crate::client::{Api, Query};
 use crate::failure::Failure;
-use crate::terminal::{GivesWay, Output, Table, harmless};
+use crate::terminal::{GivesWay, Output, Table, harmless, whole_seconds};
 
 /// Largest page: an entry has a few hundred bytes.
 const PAGE_MAX: u64 = 500;
-/// How the columns give way on a narrow terminal: what changed is shortened first, then the author
-/// is left out, then the size.
+/// How the columns give way on a narrow terminal: number, time and author stay, and all but the
+/// size fit into 80 cells.
 const WAYS: [GivesWay; 7] = [
     GivesWay { least: usize::MAX, leaves: 0 },
-    GivesWay { least: 16, leaves: 0 },
+    GivesWay { least: 10, leaves: 2 },
     GivesWay { least: usize::MAX, leaves: 0 },
-    GivesWay { least: usize::MAX, leaves: 2 },
-    GivesWay { least: usize::MAX, leaves: 3 },
-    GivesWay { least: 16, leaves: 0 },
-    GivesWay { least: 16, leaves: 1 },
+    GivesWay { least: 10, leaves: 0 },
+    GivesWay { least: usize::MAX, leaves: 4 },
+    GivesWay { least: 10, leaves: 1 },
+    GivesWay { least: 12, leaves: 3 },
 ];
 /// If more members changed, only their number is shown.
 const CHANGED_NAMED_MAX: usize = 8;
@@ -39,16 +40,13 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = OperationId::ListRevisions.path_of(&[&id.to_string()]);
     let labels = labels_of(&api, id).await?;
     let mut table = Table::new(["REVISION", "LABELS", "AT", "BY", "BYTES", "CHANGED", "NOTE"]);
-    let mut left = arguments.limit;
-    let mut cursor: Option<String> = None;
+    let mut paging = Paging::new(arguments.limit);
     loop {
-        let query = Query::new(&path)
-            .with("limit", &left.min(PAGE_MAX).to_string())
-            .with_some("cursor", cursor.as_deref());
+        let query = paging.query(Query::new(&path), PAGE_MAX);
         let page = api.get(&query.into_path()).await?.success()?.read_as::<RevisionPage>()?;
         for entry in &page.items {
             if output.is_json() {
@@ -59,9 +57,7 @@ pub async fn run(
                 table.row(cells(entry, &at(&labels, Some(entry.revision))));
             }
         }
-        left = left.saturating_sub(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
-        cursor = page.next_cursor;
-        if cursor.is_none() || left == 0 || page.items.is_empty() {
+        if !paging.goes_on(page.items.len(), page.next_cursor) {
             break;
         }
     }
@@ -69,9 +65,7 @@ pub async fn run(
     if !output.is_json() {
         output.bytes(table.fitted(output.columns(), WAYS).as_bytes())?;
     }
-    if cursor.is_some() {
-        output.note(&format!("there are more than {}; --limit NUMBER lists them", arguments.limit));
-    }
+    paging.note_rest(output);
     Ok(())
 }
 
@@ -92,12 +86,10 @@ fn at(labels: &[LabelEntry], revision: Option<u64>) -> Vec<&str> {
 }
 
 fn cells(entry: &RevisionEntry, labels: &[&str]) -> [String; 7] {
-    let at = entry.at.0.to_string();
     [
         entry.revision.to_string(),
         labels.join(", "),
-        // Whole seconds are enough for people, and the form still sorts and parses.
-        at.split_once('.').map_or_else(|| at.clone(), |(seconds, _)| format!("{seconds}Z")),
+        whole_seconds(&entry.at.0.to_string()),
         harmless(entry.by.as_deref().unwrap_or_default()),
         entry.size.to_string(),
         changed(entry),

@@ -13,11 +13,12 @@ use super::arguments::{
     Target,
 };
 use super::author;
+use super::paging::Paging;
 use super::resolve::resolve;
 use super::target::{self, Access};
 use crate::client::{Api, Query};
 use crate::failure::Failure;
-use crate::terminal::{Output, Table, harmless};
+use crate::terminal::{Output, Table, harmless, whole_seconds};
 
 /// Largest page of moves.
 const PAGE_MAX: u64 = 500;
@@ -42,7 +43,7 @@ async fn list(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = OperationId::ListLabels.path_of(&[&id.to_string()]);
     let reply = api.get(&path).await?.success()?;
     api.close().await;
@@ -53,7 +54,12 @@ async fn list(
     let mut table = Table::new(["LABEL", "REVISION", "AT", "BY"]);
     for label in &labels.items {
         let by = harmless(label.by.as_deref().unwrap_or_default());
-        table.row([label.label.clone(), label.revision.to_string(), seconds(label.at), by]);
+        table.row([
+            label.label.clone(),
+            label.revision.to_string(),
+            whole_seconds(&label.at.0.to_string()),
+            by,
+        ]);
     }
     let nothing = String::new;
     table.row([LABEL_LATEST.into(), labels.latest.to_string(), nothing(), nothing()]);
@@ -114,7 +120,7 @@ impl Release<'_> {
     ) -> Result<(), Failure> {
         let api = target::open(target, Access::Change, environment, output)?;
         let headers = author::headers(author, None, &api, environment)?;
-        let done = self.send(&api, &headers).await;
+        let done = self.send(&api, &headers, output).await;
         api.close().await;
         let (body, answer) = done?;
         if output.is_json() {
@@ -130,16 +136,25 @@ impl Release<'_> {
         &self,
         api: &Api,
         headers: &[(HeaderName, String)],
+        output: &Output,
     ) -> Result<(Vec<u8>, ReleaseAnswer), Failure> {
         let mut moves = Vec::with_capacity(self.personas.len());
         for persona in self.personas {
             let mut one = self.target.clone();
-            one["id"] = resolve(api, persona).await?.to_string().into();
+            one["id"] = resolve(api, persona, output).await?.to_string().into();
             one["label"] = self.name.as_str().into();
             moves.push(one);
         }
         let (path, body) = (OperationId::ReleaseLabels.path(), json!({ "moves": moves }));
-        let reply = api.write(Method::POST, path, headers, Some(&body)).await?.success()?;
+        let reply = api.write(Method::POST, path, headers, Some(&body)).await?;
+        let refused = reply.problem().item.and_then(|place| self.personas.get(place));
+        let about = refused.map(|persona| {
+            format!("{} of {:?} cannot be moved, so no label was", self.name, harmless(persona))
+        });
+        let reply = reply.success().map_err(|failure| match about {
+            Some(about) => failure.about(about),
+            None => failure,
+        })?;
         Ok((reply.body().to_vec(), reply.read_as()?))
     }
 }
@@ -170,14 +185,12 @@ async fn moves(
 ) -> Result<(), Failure> {
     let name = label(&arguments.label)?;
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = OperationId::ListLabelMoves.path_of(&[&id.to_string(), name.as_str()]);
     let mut table = Table::new(["MOVE", "REVISION", "AT", "BY"]);
-    let (mut left, mut cursor) = (arguments.limit, None::<String>);
+    let mut paging = Paging::new(arguments.limit);
     loop {
-        let query = Query::new(&path)
-            .with("limit", &left.min(PAGE_MAX).to_string())
-            .with_some("cursor", cursor.as_deref());
+        let query = paging.query(Query::new(&path), PAGE_MAX);
         let page = api.get(&query.into_path()).await?.success()?.read_as::<LabelMoves>()?;
         for one in &page.items {
             if output.is_json() {
@@ -187,11 +200,14 @@ async fn moves(
             let revision =
                 one.revision.map_or_else(|| "removed".into(), |revision| revision.to_string());
             let by = harmless(one.by.as_deref().unwrap_or_default());
-            table.row([one.version.to_string(), revision, seconds(one.at), by]);
+            table.row([
+                one.version.to_string(),
+                revision,
+                whole_seconds(&one.at.0.to_string()),
+                by,
+            ]);
         }
-        left = left.saturating_sub(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
-        cursor = page.next_cursor;
-        if cursor.is_none() || left == 0 || page.items.is_empty() {
+        if !paging.goes_on(page.items.len(), page.next_cursor) {
             break;
         }
     }
@@ -199,14 +215,6 @@ async fn moves(
     if !output.is_json() {
         output.bytes(table.text().as_bytes())?;
     }
-    if cursor.is_some() {
-        output.note(&format!("there are more than {}; --limit NUMBER lists them", arguments.limit));
-    }
+    paging.note_rest(output);
     Ok(())
-}
-
-/// A time in whole seconds: enough for people, and the form still sorts and parses.
-fn seconds(at: persona_http::contract::Time) -> String {
-    let text = at.0.to_string();
-    text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }

@@ -5,26 +5,33 @@ use persona_server::config::Environment;
 use serde_json::{Value, json};
 
 use super::arguments::List;
+use super::paging::Paging;
 use super::target::{self, Access};
 use super::typed::going_on;
 use crate::client::{PERSONAS, Query};
 use crate::failure::Failure;
-use crate::terminal::{GivesWay, Output, Table, harmless};
+use crate::terminal::{GivesWay, Output, Table, harmless, whole_seconds};
 
 /// Largest page: small enough that a page of large personas stays a small answer.
 const PAGE_MAX: u64 = 100;
 /// How the columns shrink on a narrow terminal. Identity, twenty cells of the name and the time are
-/// just 80 cells.
-const WAYS: [GivesWay; 6] = [
-    GivesWay { least: usize::MAX, leaves: 0 },
-    GivesWay { least: 20, leaves: 0 },
-    GivesWay { least: usize::MAX, leaves: 2 },
-    GivesWay { least: usize::MAX, leaves: 3 },
-    GivesWay { least: usize::MAX, leaves: 1 },
-    GivesWay { least: 12, leaves: 4 },
-];
+/// just 80 cells; where handles are asked for, the handle is there in place of the time.
+fn ways(are_handles_wanted: bool) -> [GivesWay; 7] {
+    let way = |least, leaves| GivesWay { least, leaves };
+    let (handle, updated) = if are_handles_wanted { (0, 2) } else { (2, 1) };
+    [
+        way(usize::MAX, 0),
+        way(20, 0),
+        way(20, handle),
+        way(usize::MAX, 3),
+        way(usize::MAX, 4),
+        way(usize::MAX, updated),
+        way(12, 5),
+    ]
+}
+
 /// The fields that the table shows; reading full documents would be a waste.
-const FIELDS: &str = "id,name,kind,revision,updated_at,deleted_at,tags";
+const FIELDS: &str = "id,name,handle,kind,revision,updated_at,deleted_at,tags";
 
 /// Lists personas.
 pub async fn run(
@@ -33,13 +40,12 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let mut table = Table::new(["ID", "NAME", "KIND", "REVISION", "UPDATED", "TAGS"]);
-    let mut left = arguments.limit;
-    let mut cursor: Option<String> = None;
+    let mut table = Table::new(["ID", "NAME", "HANDLE", "KIND", "REVISION", "UPDATED", "TAGS"]);
+    let mut paging = Paging::new(arguments.limit);
     let mut is_empty = true;
     let mut since: Option<String>;
     loop {
-        let query = query(arguments, left.min(PAGE_MAX), cursor.as_deref(), output.is_json());
+        let query = paging.query(query(arguments, output.is_json()), PAGE_MAX);
         let page = api.get(&query.into_path()).await?.success()?.read_as::<Page<Value>>()?;
         for item in &page.items {
             is_empty = false;
@@ -53,18 +59,17 @@ pub async fn run(
                 table.row(cells(item));
             }
         }
-        left = left.saturating_sub(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
         since = page.next_updated_since;
-        cursor = page.next_cursor;
-        if cursor.is_none() || left == 0 || page.items.is_empty() {
+        if !paging.goes_on(page.items.len(), page.next_cursor) {
             break;
         }
     }
     api.close().await;
     if !output.is_json() && !arguments.plain && !is_empty {
-        output.bytes(table.fitted(output.columns(), WAYS).as_bytes())?;
+        let ways = ways(arguments.handle_prefix.is_some());
+        output.bytes(table.fitted(output.columns(), ways).as_bytes())?;
     }
-    if let Some(since) = since.filter(|_| cursor.is_none()) {
+    if let Some(since) = since.filter(|_| !paging.has_more()) {
         if output.is_json() {
             output.json(&json!({ "next_updated_since": since }))?;
         } else {
@@ -73,15 +78,14 @@ pub async fn run(
     }
     if is_empty {
         output.note("no persona meets these conditions");
-    } else if cursor.is_some() {
-        output.note(&format!("there are more than {}; --limit NUMBER lists them", arguments.limit));
+    } else {
+        paging.note_rest(output);
     }
     Ok(())
 }
 
-fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Query {
+fn query(arguments: &List, is_json: bool) -> Query {
     let query = Query::new(PERSONAS)
-        .with("limit", &limit.to_string())
         .with_some("q", arguments.text.as_deref().map(going_on).as_deref())
         .with_some("owner", arguments.owner.as_deref())
         .with_some("handle_prefix", arguments.handle_prefix.as_deref())
@@ -93,12 +97,11 @@ fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Q
         .with_some("updated_since", arguments.updated_since.as_deref())
         .with_some("include_deleted", arguments.include_deleted.then_some("true"))
         .with_some("sort", arguments.sort.as_deref())
-        .with_some("fields", (!is_json).then_some(FIELDS))
-        .with_some("cursor", cursor);
+        .with_some("fields", (!is_json).then_some(FIELDS));
     arguments.tag.iter().fold(query, |query, tag| query.with("tag", tag))
 }
 
-fn cells(item: &Value) -> [String; 6] {
+fn cells(item: &Value) -> [String; 7] {
     let text =
         |member: &str| harmless(item.get(member).and_then(Value::as_str).unwrap_or_default());
     let tags: Vec<&str> = item
@@ -114,12 +117,10 @@ fn cells(item: &Value) -> [String; 6] {
     [
         text("id"),
         format!("{deleted}{}", text("name")),
+        text("handle"),
         text("kind"),
         revision.to_string(),
-        // Whole seconds are enough for people, and the form still sorts and parses.
-        text("updated_at")
-            .split_once('.')
-            .map_or_else(|| text("updated_at"), |(seconds, _)| format!("{seconds}Z")),
+        whole_seconds(&text("updated_at")),
         harmless(&tags.join(",")),
     ]
 }

@@ -34,6 +34,7 @@ mod import;
 mod label;
 mod list;
 mod new_database;
+mod paging;
 mod resolve;
 mod restore;
 mod revert;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::by_handle::{self, Lead};
 use crate::client::{Api, PERSONAS, Query};
 use crate::failure::Failure;
+use crate::terminal::{Output, harmless};
 
 /// Personas of one page while names are looked for: the largest page that the API has.
 const PAGE: &str = "1000";
@@ -44,7 +45,13 @@ pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failu
     if let Some(id) = PersonaId::parse(wanted) {
         return Ok(id);
     }
-    let wanted = wanted.strip_prefix(by_handle::MARK).unwrap_or(wanted);
+    if let Some(wanted) = wanted.strip_prefix(by_handle::MARK) {
+        return match by_its_handle(api, wanted).await? {
+            // A persona that is not deleted stays as it is.
+            Lead::Persona(id) | Lead::Deleted(id) => Ok(id),
+            Lead::Former(_) | Lead::Nothing => Err(no_handle(wanted)),
+        };
+    }
     let mut found = Found { deleted: true, ..Found::default() };
     found.look(api, wanted, None).await?;
     match found.same_name.as_slice() {
@@ -61,18 +68,22 @@ pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failu
 
 /// The persona with this identity, handle or name. A handle wins over a name, because within an
 /// owner it is unique; one that was given up does not, because nothing keeps it from being a name.
-pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
+/// The user is told where one that was given up leads.
+pub async fn resolve(api: &Api, wanted: &str, output: &Output) -> Result<PersonaId, Failure> {
     must_name_something(wanted)?;
     if let Some(id) = PersonaId::parse(wanted) {
         return Ok(id);
     }
-    let former = match by_its_handle(api, wanted).await? {
-        Lead::Persona(id) => return Ok(id),
-        Lead::Former(id) => Some(id),
-        Lead::Nothing => None,
-    };
+    let lead = by_its_handle(api, wanted).await?;
+    let former = || followed(wanted, &lead, output);
+    if let Lead::Persona(id) = lead {
+        return Ok(id);
+    }
     if let Some(handle) = wanted.strip_prefix(by_handle::MARK) {
-        return former.ok_or_else(|| no_handle(handle));
+        return match lead {
+            Lead::Deleted(id) => Err(deleted(wanted, id)),
+            _ => former().ok_or_else(|| no_handle(handle)),
+        };
     }
     let phrase = format!("\"{}\"", wanted.replace('"', " "));
     let mut found = Found::default();
@@ -88,7 +99,7 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     }
     match (found.same_handle.as_slice(), found.same_name.as_slice()) {
         ([only], _) | ([], [only]) => Ok(only.id),
-        ([], []) if former.is_some() => former.ok_or_else(|| no_handle(wanted)),
+        ([], []) if matches!(lead, Lead::Former(_)) => former().ok_or_else(|| no_handle(wanted)),
         ([], []) => match found.deleted_same.as_slice() {
             [] => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
             [only] => Err(deleted(wanted, only.id)),
@@ -109,6 +120,13 @@ async fn by_its_handle(api: &Api, wanted: &str) -> Result<Lead, Failure> {
         Some(handle) => by_handle::look(api, &handle).await,
         None => Ok(Lead::Nothing),
     }
+}
+
+/// The persona that gave a handle up.
+fn followed(wanted: &str, lead: &Lead, output: &Output) -> Option<PersonaId> {
+    let Lead::Former(id) = lead else { return None };
+    output.note(&format!("{:?} was given up as a handle, and leads to {id}", harmless(wanted)));
+    Some(*id)
 }
 
 fn no_handle(handle: &str) -> Failure {

@@ -22,7 +22,7 @@ pub async fn run(
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let (author, note) = (arguments.author.as_deref(), arguments.note.as_deref());
     let mut headers = author::headers(author, note, &api, environment)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let current = api.get(&persona_path(id)).await?.success()?;
     let etag = current.etag().unwrap_or_default();
     headers.push((header::IF_MATCH, etag.clone()));

@@ -113,13 +113,17 @@ fn refused(config: &Config, error: &NoDoor) -> Failure {
         NoDoor::Tcp { source, .. } => address_refused(config, source),
         NoDoor::Unix(NoUnixSocket::InUse(_)) => failure(ExitCode::Unavailable)
             .hint("end the other program, or choose another path with --uds"),
-        NoDoor::Unix(NoUnixSocket::System { .. }) => failure(ExitCode::Unavailable)
-            .hint("choose a path in a folder that exists and that this user may write to, with --uds"),
+        NoDoor::Unix(NoUnixSocket::System { .. }) => failure(ExitCode::Unavailable).hint(
+            "choose a path in a folder that exists and that this user may write to, with \
+             --uds",
+        ),
         NoDoor::Unix(NoUnixSocket::NoGroup(_)) => failure(ExitCode::Config)
             .hint("name a group of this machine with --uds-group: getent group"),
         NoDoor::Unix(_) => failure(ExitCode::Config).hint("choose another path with --uds"),
-        NoDoor::NotInherited { .. } => failure(ExitCode::Config)
-            .hint("hand over a socket of TCP or a unix socket that listens already, and name its descriptor with --fd"),
+        NoDoor::NotInherited { .. } => failure(ExitCode::Config).hint(
+            "hand over a socket of TCP or a unix socket that listens already, and name its \
+             descriptor with --fd",
+        ),
     }
 }
 
@@ -225,7 +229,9 @@ fn access(config: &Config, started: &Started) -> String {
     match prepared.tokens {
         0 if prepared.tokens_kept > 0 => "with a token (none counts any more)".into(),
         0 if config.exposed.is_none() => {
-            "open on this machine; make a token with: persona token create --name NAME --scope admin".into()
+            "open on this machine; make a token with: persona token create --name NAME --scope \
+             admin"
+                .into()
         }
         0 => "open to everyone who can reach the port (--allow-open)".into(),
         1 => "with a token (1 counts)".into(),

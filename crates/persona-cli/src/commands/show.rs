@@ -20,8 +20,11 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let id = resolve(&api, &arguments.persona).await?;
-    let path = Query::new(&persona_path(id)).with_some("label", arguments.label.as_deref());
+    let id = resolve(&api, &arguments.persona, output).await?;
+    let revision = arguments.revision.map(|revision| revision.to_string());
+    let path = Query::new(&persona_path(id))
+        .with_some("label", arguments.label.as_deref())
+        .with_some("revision", revision.as_deref());
     let reply = api.get(&path.into_path()).await?.success()?;
     api.close().await;
     if output.is_json() {

@@ -45,7 +45,8 @@ pub fn open(
     }
     if access != Access::Create && config.database.file().is_some_and(|file| !is_there(file)) {
         let message = format!("there is no database {}", config.database);
-        let hint = "name one with --database, or a running server with --server; `persona import FILE --create` makes one";
+        let hint = "name one with --database, or a running server with --server; `persona import \
+                    FILE --create` makes one";
         let failure = Failure::new(ExitCode::NotFound, message).hint(hint);
         return Err(server_hint(config).into_iter().fold(failure, Failure::hint));
     }

@@ -1,5 +1,5 @@
 //! `persona token`: the access tokens of a database. Works on the database itself, also beside
-//! running servers; there is no route that makes tokens.
+//! running servers. A client does the same over `/api/v1/tokens`, as far as its own token permits.
 
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ async fn rotate(
 }
 
 async fn list(local: &Local, output: &Output) -> Result<(), Failure> {
-    let tokens = local.store().tokens().await.map_err(|error| failed(&error))?;
+    let tokens = local.store().all_tokens().await.map_err(|error| failed(&error))?;
     if output.is_json() {
         let items: Vec<Value> = tokens.iter().map(as_json).collect();
         return output.json(&json!({ "items": items }));

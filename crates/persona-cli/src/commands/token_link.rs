@@ -11,6 +11,7 @@ use serde_json::json;
 use super::arguments::TokenLink;
 use super::token::{after, change_token, check_shared, failed, no_random_numbers, now, random};
 use crate::client::Local;
+use crate::doctor::server_of;
 use crate::failure::Failure;
 use crate::terminal::Output;
 
@@ -23,8 +24,8 @@ pub(super) async fn print(
     output: &Output,
 ) -> Result<(), Failure> {
     check_shared(arguments.scope, arguments.owner.as_ref())?;
-    let url = url(arguments, config)?;
-    let tokens = local.store().tokens().await.map_err(|error| failed(&error))?;
+    let url = url(arguments, config, output)?;
+    let tokens = local.store().all_tokens().await.map_err(|error| failed(&error))?;
     if tokens.is_empty() {
         // A link would be the first token, and from then on every client would need one.
         let message = "there is no access token, so the studio needs no sign-in";
@@ -59,7 +60,7 @@ pub(super) async fn print(
 }
 
 /// Where browsers reach the server.
-fn url(arguments: &TokenLink, config: &Config) -> Result<String, Failure> {
+fn url(arguments: &TokenLink, config: &Config, output: &Output) -> Result<String, Failure> {
     let given = arguments.url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
     if let Some(url) = given {
         if url.starts_with("http://") || url.starts_with("https://") {
@@ -70,7 +71,14 @@ fn url(arguments: &TokenLink, config: &Config) -> Result<String, Failure> {
             Failure::new(ExitCode::Usage, message).hint("such as --url https://persona.example")
         );
     }
-    let socket = SocketAddr::new(config.host, config.port);
+    let running = config.database.file().and_then(server_of);
+    let socket = running.unwrap_or_else(|| {
+        output.note(
+            "no server of this database was found on this machine, so the address is that of the \
+             settings; --url names another",
+        );
+        SocketAddr::new(config.host, config.port)
+    });
     let address = Address::Tcp { socket, is_encrypted: config.tls.is_some() };
     Ok(format!("{}{}", address.url(), config.root_path))
 }

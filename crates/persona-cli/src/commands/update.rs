@@ -25,7 +25,7 @@ pub async fn run(
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let author =
         author::headers(arguments.author.as_deref(), arguments.note.as_deref(), &api, environment)?;
-    let id = resolve(&api, &arguments.persona).await?;
+    let id = resolve(&api, &arguments.persona, output).await?;
     let path = persona_path(id);
     let before = revision_of(&api.get(&path).await?.success()?);
     let reply =

@@ -44,7 +44,8 @@ fn plan(arguments: &Verify, environment: &Environment, output: &Output) -> Resul
     let server = match &arguments.server {
         None => ServerUnderTest::Scratch(scratch_plan(arguments)?),
         Some(_) if chaos != Chaos::None => {
-            let message = "--chaos kills processes, and those of a running server are not this program's to kill";
+            let message = "--chaos kills processes, and those of a running server are not this \
+                           program's to kill";
             return Err(Failure::new(ExitCode::Usage, message)
                 .hint("leave --server out: then a scratch server is started and killed"));
         }
@@ -152,11 +153,13 @@ fn failure(error: &Error) -> Failure {
             failure
         }
         Error::Gone { .. } => {
-            let hint = "there is no verdict without the server; look into its log, or leave --server out to verify a scratch one";
+            let hint = "there is no verdict without the server; look into its log, or leave \
+                        --server out to verify a scratch one";
             Failure::new(ExitCode::Unavailable, error.to_string()).hint(hint)
         }
         Error::NoSpace { .. } => {
-            let hint = "free some space, name another folder with --dir, or take fewer --seconds; a minute of 64 clients takes a gigabyte or two";
+            let hint = "free some space, name another folder with --dir, or take fewer --seconds; \
+                        a minute of 64 clients takes a gigabyte or two";
             Failure::new(ExitCode::Failure, error.to_string()).hint(hint)
         }
         Error::Foreign { .. } => Failure::new(ExitCode::Unavailable, error.to_string())

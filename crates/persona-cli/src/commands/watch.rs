@@ -37,7 +37,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Read, environment, output)?;
-    let path = path_of(&api, arguments).await?;
+    let path = path_of(&api, arguments, output).await?;
     let watching = Watching { arguments, output, place: None, left: arguments.count };
     tokio::select! {
         ended = follow(&api, &path, watching) => ended?,
@@ -100,10 +100,10 @@ fn can_pass(failure: &Failure) -> bool {
     matches!(failure.code, ExitCode::Unavailable | ExitCode::TryAgain)
 }
 
-async fn path_of(api: &Api, arguments: &Watch) -> Result<String, Failure> {
+async fn path_of(api: &Api, arguments: &Watch, output: &Output) -> Result<String, Failure> {
     let mut query = Query::new(OperationId::FollowEvents.path());
     for name in &arguments.personas {
-        query = query.with("persona", &resolve(api, name).await?.to_string());
+        query = query.with("persona", &resolve(api, name, output).await?.to_string());
     }
     for kind in &arguments.kind {
         query = query.with("kind", kind);
@@ -156,7 +156,7 @@ impl Watching<'_> {
             has_told |= matches!(told, Ok(Some(_)));
             match told {
                 Ok(Some(Told::Event(event, json))) => {
-                    self.tell(&event, &json).await?;
+                    self.tell(&event, &json, stream.id_before()).await?;
                     self.left = self.left.map(|left| left.saturating_sub(1));
                     // The place has a proof of the database, which the id alone does not have.
                     self.place = event.place().map(|place| place.to_string());
@@ -167,7 +167,8 @@ impl Watching<'_> {
                         self.output.json(&json!({ "reset": sequence }))?;
                     }
                     self.output.warn(&format!(
-                        "the place to go on from is not known here, so changes may be missing; what comes after {sequence} is told"
+                        "the place to go on from is not known here, so changes may be missing; \
+                         what comes after {sequence} is told"
                     ));
                     self.place = Some(sequence.to_string());
                 }
@@ -190,48 +191,47 @@ impl Watching<'_> {
         Ok(has_told)
     }
 
-    async fn tell(&self, event: &Event, json: &str) -> Result<(), Failure> {
+    /// Prints an event, or gives it to the command. `place` is the one behind which it comes.
+    async fn tell(&self, event: &Event, json: &str, place: Option<&str>) -> Result<(), Failure> {
         if let Some(command) = &self.arguments.exec {
-            return self.give(command, event, json).await;
+            let given = give(command, event, json).await;
+            return given.map_err(|failure| match place.map(number) {
+                Some(place) => failure.hint(format!("--after {place} begins with this event")),
+                None => failure,
+            });
         }
         if self.output.is_json() {
             return self.output.json_text(json.as_bytes());
         }
         self.output.result(&line(event))
     }
+}
 
-    /// Runs the command with an event, and waits for its end.
-    async fn give(&self, command: &str, event: &Event, json: &str) -> Result<(), Failure> {
-        let failed = |cause: &dyn std::fmt::Display| {
-            let last = self.place.as_deref().map_or(0, number);
-            let message = format!("the command failed at event {}", event.sequence);
-            let hint = if last == 0 {
-                "nothing before it was given to the command".to_owned()
-            } else {
-                format!("--after {last} begins with this event")
-            };
-            Failure::new(ExitCode::Failure, message).because(cause).hint(hint)
-        };
-        let mut child = Command::new("sh")
-            .args(["-c", command])
-            .env("EVENT_SEQUENCE", event.sequence.to_string())
-            .env("EVENT_PERSONA", &event.persona)
-            .env("EVENT_REVISION", event.revision.to_string())
-            .env("EVENT_KIND", kind(event))
-            .env("EVENT_AT", event.at.0.to_string())
-            .env("EVENT_LABEL", event.label.as_deref().unwrap_or_default())
-            .env("EVENT_BY", event.by.as_deref().unwrap_or_default().replace('\0', ""))
-            .stdin(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(&error))?;
-        if let Some(mut input) = child.stdin.take() {
-            // An error is ignored, because a command need not read its input.
-            drop(input.write_all(format!("{json}\n").as_bytes()).await);
-        }
-        let status = child.wait().await.map_err(|error| failed(&error))?;
-        if status.success() { Ok(()) } else { Err(failed(&status)) }
+/// Runs the command with an event, and waits for its end.
+async fn give(command: &str, event: &Event, json: &str) -> Result<(), Failure> {
+    let failed = |cause: &dyn std::fmt::Display| {
+        let message = format!("the command failed at event {}", event.sequence);
+        Failure::new(ExitCode::Failure, message).because(cause)
+    };
+    let mut child = Command::new("sh")
+        .args(["-c", command])
+        .env("EVENT_SEQUENCE", event.sequence.to_string())
+        .env("EVENT_PERSONA", &event.persona)
+        .env("EVENT_REVISION", event.revision.to_string())
+        .env("EVENT_KIND", kind(event))
+        .env("EVENT_AT", event.at.0.to_string())
+        .env("EVENT_LABEL", event.label.as_deref().unwrap_or_default())
+        .env("EVENT_BY", event.by.as_deref().unwrap_or_default().replace('\0', ""))
+        .stdin(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    if let Some(mut input) = child.stdin.take() {
+        // An error is ignored, because a command need not read its input.
+        drop(input.write_all(format!("{json}\n").as_bytes()).await);
     }
+    let status = child.wait().await.map_err(|error| failed(&error))?;
+    if status.success() { Ok(()) } else { Err(failed(&status)) }
 }
 
 /// The sequence number of a place.

@@ -129,8 +129,10 @@ pub fn unsound(message: String, output: &Output) -> Failure {
     if output.is_json() {
         return Failure::silent(ExitCode::Failure);
     }
-    Failure::new(ExitCode::Failure, message)
-        .hint("keep the file and restore a backup with `persona restore FILE`; nothing was repaired or deleted")
+    Failure::new(ExitCode::Failure, message).hint(
+        "keep the file and restore a backup with `persona restore FILE`; nothing was \
+         repaired or deleted",
+    )
 }
 
 #[cfg(test)]

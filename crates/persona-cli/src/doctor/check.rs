@@ -1,28 +1,9 @@
 //! The types of checks and of their findings.
 
-use super::facts::Facts;
-
 /// The level of a finding.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Level {
-    /// Nothing is wrong.
-    Ok,
-    /// It works, but needs attention.
-    Warn,
-    /// It does not work, or a promise does not hold.
-    Fail,
-}
+pub use persona_http::contract::findings::FindingLevel as Level;
 
-impl Level {
-    /// The word for this level.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
+use super::facts::Facts;
 
 /// The finding of a check.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -15,5 +15,7 @@ mod registry;
 mod tests;
 
 pub use check::{CheckResult, Level};
-pub use facts::{CertificateFacts, DatabaseFacts, Facts, FileFacts, ServerFacts, address_of};
+pub use facts::{
+    CertificateFacts, DatabaseFacts, Facts, FileFacts, ServerFacts, address_of, server_of,
+};
 pub use registry::examine;

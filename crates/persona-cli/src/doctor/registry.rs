@@ -27,5 +27,6 @@ pub fn examine(facts: &Facts) -> Vec<CheckResult> {
         let fix = (finding.level > Level::Ok).then(|| (check.fix)(facts));
         Some(CheckResult { group, name: check.name, finding, fix })
     });
-    outcomes.collect()
+    // The group of the server is the last.
+    outcomes.chain(server::of_status(facts)).collect()
 }

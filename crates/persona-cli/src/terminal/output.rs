@@ -8,9 +8,6 @@ use serde_json::Value;
 use super::harmless::harmless_json;
 use crate::failure::Failure;
 
-/// Assumed width in columns if results do not go to a terminal.
-const COLUMNS_UNKNOWN: usize = 80;
-
 /// The meaning of a piece of text, from which its colour follows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tone {
@@ -43,6 +40,8 @@ pub struct Format {
     pub quiet: bool,
     /// Messages have colours.
     pub color: bool,
+    /// How wide results may be, in cells, where the user says so.
+    pub columns: Option<usize>,
 }
 
 /// Standard output for results, standard error for messages.
@@ -96,12 +95,14 @@ impl Output {
         self.result(&harmless_json(&String::from_utf8_lossy(text)))
     }
 
-    /// Columns of the terminal that results go to; [`COLUMNS_UNKNOWN`] if they do not go to a
-    /// terminal.
-    pub fn columns(&self) -> usize {
-        let size =
-            rustix::termios::tcgetwinsize(&self.stdout).ok().map(|size| usize::from(size.ws_col));
-        size.filter(|columns| *columns > 0).unwrap_or(COLUMNS_UNKNOWN)
+    /// How wide results may be, in cells: what the user says, or the width of the terminal that
+    /// they go to. `None` if they go elsewhere, where nothing has to be cut off.
+    pub fn columns(&self) -> Option<usize> {
+        let terminal = || {
+            let size = rustix::termios::tcgetwinsize(&self.stdout).ok()?;
+            Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+        };
+        self.format.columns.or_else(terminal)
     }
 
     /// Writes bytes of result.

@@ -38,8 +38,10 @@ impl Table {
     }
 
     /// The rows as lines of at most `cells_max` cells, as far as the columns can shrink: columns
-    /// are left out in their order, and the others are shortened if they are too wide.
-    pub fn fitted<const N: usize>(&self, cells_max: usize, ways: [GivesWay; N]) -> String {
+    /// are left out in their order, and the others are shortened if they are too wide. Whole rows
+    /// without a limit.
+    pub fn fitted<const N: usize>(&self, cells_max: Option<usize>, ways: [GivesWay; N]) -> String {
+        let Some(cells_max) = cells_max else { return self.text() };
         let widths = self.widths();
         let least = |column: usize| widths[column].min(ways[column].least);
         let gaps = |kept: &[usize]| GAP * kept.len().saturating_sub(1);
@@ -131,10 +133,12 @@ mod tests {
         table.row(["0123".into(), "Ada Lovelace".into(), "maths".into()]);
         let ways =
             [(usize::MAX, 0), (6, 0), (3, 1)].map(|(least, leaves)| GivesWay { least, leaves });
-        assert_eq!(table.fitted(80, ways), table.text());
-        assert_eq!(table.fitted(22, ways), "ID    NAME         TA…\n0123  Ada Lovela…  ma…\n");
-        assert_eq!(table.fitted(14, ways), "ID    NAME\n0123  Ada Lov…\n");
-        assert_eq!(table.fitted(1, ways), "ID    NAME\n0123  Ada L…\n");
+        let fitted = |cells_max| table.fitted(Some(cells_max), ways);
+        assert_eq!(table.fitted(None, ways), table.text());
+        assert_eq!(fitted(80), table.text());
+        assert_eq!(fitted(22), "ID    NAME         TA…\n0123  Ada Lovela…  ma…\n");
+        assert_eq!(fitted(14), "ID    NAME\n0123  Ada Lov…\n");
+        assert_eq!(fitted(1), "ID    NAME\n0123  Ada L…\n");
     }
 
     #[test]

@@ -15,7 +15,8 @@ use super::random::effect_of;
 use super::search::word_of;
 
 /// A text that fills a document up to a usual size.
-const DESCRIPTION: &str = "Answers like an archivist with many years of practice: patiently, in whole sentences, and with the figures at hand.";
+const DESCRIPTION: &str = "Answers like an archivist with many years of practice: patiently, in \
+                           whole sentences, and with the figures at hand.";
 
 /// One request of one client.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,18 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// A read on another worker than that of the last write.
+    pub fn visit(persona: u32) -> Self {
+        let operation = RequestKind::Visit;
+        Self { operation, persona, request: 0, expected: None, has_key: false }
+    }
+
+    /// A patch without a condition.
+    pub fn patch(persona: u32, request: u32) -> Self {
+        let operation = RequestKind::Patch;
+        Self { operation, persona, request, expected: None, has_key: true }
+    }
+
     /// The revision that a condition names; 0 without a condition.
     pub fn expected_revision(&self) -> u32 {
         self.expected.and_then(|tag| tag.revision.number().try_into().ok()).unwrap_or_default()

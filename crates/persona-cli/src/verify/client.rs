@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
 use persona_model::{EntityTag, PersonaId, Revision};
 
 use super::answer::Understood;
-use super::ask::{Ask, effect, message};
+use super::ask::Ask;
+use super::attempt::{attempt, attempt_on};
 use super::batches::{self, Change};
 use super::checks::Check;
-use super::connection::{Connection, Silence};
-use super::history::{Knowledge, Record, RequestKind};
+use super::connection::Connection;
+use super::history::{Knowledge, RequestKind};
 use super::load::Load;
 use super::random::Random;
 use super::search::{Written, search_name, search_word};
@@ -36,6 +36,7 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 /// How long a server may be unreachable while processes are killed, and while none is.
 const AWAY_MAX_KILLING: Duration = Duration::from_mins(1);
 const AWAY_MAX: Duration = Duration::from_secs(3);
+
 /// The last state of a persona that a client saw.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sight {
@@ -253,16 +254,8 @@ impl Client {
     async fn visit(&mut self, persona: u32, own: u8) {
         let load = Arc::clone(&self.load);
         for worker in load.workers.iter().filter(|worker| **worker != own || own == 0) {
-            if let Some(mut connection) = load.pool.take(*worker).await {
-                let ask = Ask {
-                    operation: RequestKind::Visit,
-                    persona,
-                    request: 0,
-                    expected: None,
-                    has_key: false,
-                };
-                self.attempt(&ask, &mut connection).await;
-                load.pool.put_back(connection);
+            if let Some(seen) = attempt_on(&load, *worker, &Ask::visit(persona)).await {
+                self.remember(persona, &seen);
             }
         }
     }
@@ -312,51 +305,7 @@ impl Client {
 
     /// Sends a request once and records the result; `None` when it was not sent.
     async fn attempt(&mut self, ask: &Ask, connection: &mut Connection) -> Option<Understood> {
-        let load = Arc::clone(&self.load);
-        let request = message(&load, ask)?;
-        let invoked_at = load.history.now();
-        let understood = match connection.send(request).await {
-            Err(Silence::NotSent) => return None,
-            Err(Silence::Unknown(why)) => {
-                if !load.killing {
-                    load.complain(
-                        Check::Errors,
-                        format!("{} got no answer: {why}", ask.operation.as_str()),
-                    );
-                }
-                Understood::unknown()
-            }
-            Ok(answer) => {
-                let is_full = answer.status == StatusCode::INSUFFICIENT_STORAGE;
-                if is_full {
-                    load.fill();
-                }
-                Understood::of(
-                    ask.operation,
-                    &answer,
-                    ask.expected_revision(),
-                    is_full || load.tolerates_refusals(),
-                )
-            }
-        };
-        let returned_at = load.history.now();
-        if let Some((check, what)) = &understood.complaint {
-            load.complain(*check, what.clone());
-        }
-        load.record(Record {
-            invoked_at,
-            returned_at,
-            state: understood.state,
-            effect: effect(ask),
-            persona: ask.persona,
-            revision: understood.revision,
-            request: ask.request,
-            expected: ask.expected_revision(),
-            worker: connection.worker,
-            operation: ask.operation,
-            outcome: understood.outcome,
-            replayed: understood.replayed,
-        });
+        let understood = attempt(&self.load, ask, connection).await?;
         self.remember(ask.persona, &understood);
         Some(understood)
     }

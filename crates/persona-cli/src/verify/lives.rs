@@ -146,7 +146,14 @@ impl Lives<'_> {
             let read =
                 self.ask(Method::GET, &past, &[("if-none-match", &tags)], &Value::Null).await?;
             if read.status == StatusCode::NOT_MODIFIED {
-                self.load.complain(Check::Restored, format!("a read of revision {revision} with tags of the life before was answered 304"));
+                self.load.complain(
+                    Check::Restored,
+                    format!(
+                        "a read of revision {revision} with \
+                         tags of the life before was answered \
+                         304"
+                    ),
+                );
             }
         }
         for method in [Method::PATCH, Method::PUT] {

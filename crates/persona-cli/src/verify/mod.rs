@@ -10,11 +10,13 @@
 //! `follow.rs` the one that only follows changes, `streams.rs` those that are told of them,
 //! `together.rs` those that change and read several personas at once, `labelled.rs` those that move
 //! a label and read by it, `renamed.rs` those that rename and read by handles, `chaos.rs` kills
-//! processes, `refusals.rs` and `lives.rs` come after the load: kills behind refused writes, and a
-//! restore. `report.rs` is what is said.
+//! processes. `overtaken.rs` comes before the load: changes while a worker takes in earlier ones.
+//! `refusals.rs` and `lives.rs` come after it: kills behind refused writes, and a restore.
+//! `report.rs` is what is said.
 
 mod answer;
 mod ask;
+mod attempt;
 mod batches;
 mod chaos;
 pub mod checks;
@@ -24,10 +26,12 @@ mod dump;
 mod error;
 mod export;
 mod follow;
+mod hidden;
 pub mod history;
 mod labelled;
 mod lives;
 mod load;
+mod overtaken;
 mod plan;
 mod pool;
 mod processes;

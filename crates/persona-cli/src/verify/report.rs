@@ -314,7 +314,10 @@ impl Report {
         if workers + maintenance + supervisors > 0 {
             facts.push((
                 "Killed",
-                format!("{workers} workers, {maintenance} maintenance processes, {supervisors} supervisors"),
+                format!(
+                    "{workers} workers, {maintenance} maintenance processes, {supervisors} \
+                     supervisors"
+                ),
             ));
         }
         if refusals > 0 {

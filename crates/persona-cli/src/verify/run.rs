@@ -22,13 +22,15 @@ use super::connection::{Answer, Connection, Silence, ask};
 use super::error::Error;
 use super::export;
 use super::follow::Follower;
-use super::labelled::Labelled;
+use super::hidden::Hidden;
+use super::labelled;
 use super::lives::{self, Led};
 use super::load::Load;
+use super::overtaken;
 use super::plan::{Chaos, Plan, ServerUnderTest};
 use super::random::Random;
 use super::refusals;
-use super::renamed::Renamed;
+use super::renamed;
 use super::report::Report;
 use super::scratch::Scratch;
 use super::streams::Stream;
@@ -85,26 +87,12 @@ pub async fn run(
     let streams = Stream::start(&load).await;
     let mut first = Client::new(Arc::clone(&load), Random::new(plan.seed, 0));
     first.create_many(plan.hot_keys * 2).await;
-    let together = Together::create(Arc::clone(&load), &mut first).await;
-    let labelled = Labelled::create(Arc::clone(&load), &mut first).await;
-    let renamed = Renamed::create(Arc::clone(&load), &mut first).await;
+    overtaken::overtake(&load).await;
+    let reserved = Reserved::create(&load, &mut first).await;
     let began = Instant::now();
     let following = tokio::spawn(follower.run());
     let mut told: JoinSet<Stream> = streams.into_iter().map(Stream::run).collect();
-    let mut clients = JoinSet::new();
-    clients.spawn(first.run());
-    for number in 1..u64::from(plan.clients) {
-        clients.spawn(Client::new(Arc::clone(&load), Random::new(plan.seed, number)).run());
-    }
-    let writer = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_TOGETHER));
-    clients.spawn(Arc::clone(&together).write(writer));
-    clients.spawn(Arc::clone(&together).watch());
-    let mover = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_LABELLED));
-    clients.spawn(Arc::clone(&labelled).move_on(mover));
-    clients.spawn(Arc::clone(&labelled).watch());
-    let client = Client::new(Arc::clone(&load), Random::new(plan.seed, STREAM_OF_RENAMED));
-    clients.spawn(Arc::clone(&renamed).rename(client));
-    clients.spawn(Arc::clone(&renamed).watch());
+    let mut clients = start_clients(plan, &load, first, &reserved);
     let random = Random::new(plan.seed, STREAM_OF_CHAOS);
     let killing = async {
         let Some(scratch) = &mut scratch else { return Ok(Kills::default()) };
@@ -118,9 +106,7 @@ pub async fn run(
     let (kills, ()) = tokio::join!(killing, watch(plan, &load, began, &mut *progress, interrupted));
     let mut kills = kills?;
     while clients.join_next().await.is_some() {}
-    together.reveal();
-    labelled.reveal();
-    renamed.reveal();
+    reserved.reveal();
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
     // The task ends without a result only after a panic, which was reported.
@@ -132,6 +118,49 @@ pub async fn run(
         kills.refusals = refusals::refuse_and_kill(scratch, &load, plan.seed).await?;
     }
     judge(plan, &load, scratch, kills, lasted, followers).await
+}
+
+/// The personas that serve one check alone, until the load ends.
+struct Reserved {
+    together: Arc<Together>,
+    labelled: Option<Arc<Hidden>>,
+    renamed: Option<Arc<Hidden>>,
+}
+
+impl Reserved {
+    async fn create(load: &Arc<Load>, client: &mut Client) -> Self {
+        Self {
+            together: Together::create(Arc::clone(load), client).await,
+            labelled: Hidden::create(load, client).await,
+            renamed: Hidden::create(load, client).await,
+        }
+    }
+
+    fn reveal(&self) {
+        self.together.reveal();
+        self.labelled.iter().chain(&self.renamed).for_each(|hidden| hidden.reveal());
+    }
+}
+
+/// Starts the clients, which work until the load ends.
+fn start_clients(plan: &Plan, load: &Arc<Load>, first: Client, reserved: &Reserved) -> JoinSet<()> {
+    let client = |stream| Client::new(Arc::clone(load), Random::new(plan.seed, stream));
+    let mut clients = JoinSet::new();
+    clients.spawn(first.run());
+    for number in 1..u64::from(plan.clients) {
+        clients.spawn(client(number).run());
+    }
+    clients.spawn(Arc::clone(&reserved.together).write(client(STREAM_OF_TOGETHER)));
+    clients.spawn(Arc::clone(&reserved.together).watch());
+    if let Some(labelled) = &reserved.labelled {
+        clients.spawn(labelled::move_on(Arc::clone(labelled), client(STREAM_OF_LABELLED)));
+        clients.spawn(labelled::watch(Arc::clone(labelled)));
+    }
+    if let Some(renamed) = &reserved.renamed {
+        clients.spawn(renamed::rename(Arc::clone(renamed), client(STREAM_OF_RENAMED)));
+        clients.spawn(renamed::watch(Arc::clone(renamed)));
+    }
+    clients
 }
 
 /// Waits until the load ends, for whatever reason, and reports the progress.

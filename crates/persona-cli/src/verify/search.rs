@@ -34,7 +34,8 @@ pub async fn search_name(load: &Load, persona: u32, id: PersonaId, connection: &
     let name = load.name_of(persona);
     if is_found(load, id, &phrase(&name), connection).await == Some(false) {
         let what = format!(
-            "persona {id} was created, and a search for its name that began after the answer did not find it"
+            "persona {id} was created, and a search for its name that began after the answer did \
+             not find it"
         );
         load.complain(Check::Found, what);
     }
@@ -52,7 +53,8 @@ pub async fn search_word(load: &Load, written: &Written, connection: &mut Connec
     let Some(now) = get::<Value>(load, connection, &format!("/{id}")).await else { return };
     if now["revision"] == *revision {
         let what = format!(
-            "persona {id} was written at revision {revision} and is still there, and a search for its words that began after the answer did not find it"
+            "persona {id} was written at revision {revision} and is still there, and a search for \
+             its words that began after the answer did not find it"
         );
         load.complain(Check::Found, what);
     }

@@ -102,7 +102,7 @@ fn what_cannot_be_used_is_told_by_name_with_an_exit_code_of_its_own_and_without_
     let newer = cluster.database();
     cluster.sql(
         &newer,
-        "CREATE SCHEMA persona_store; CREATE TABLE persona_store.about AS SELECT 'persona' AS application, 9 AS schema_version",
+        "CREATE SCHEMA persona_store; CREATE TABLE persona_store.about AS SELECT 'persona' AS application, 99 AS schema_version",
     );
     let port = cluster.port();
     for (url, code, words) in [
@@ -122,7 +122,7 @@ fn what_cannot_be_used_is_told_by_name_with_an_exit_code_of_its_own_and_without_
             3,
             "there is no database nowhere",
         ),
-        (cluster.url(&newer), 5, "schema version 9"),
+        (cluster.url(&newer), 5, "schema version 99"),
         (
             cluster.url("postgres").replace("/postgres", "/postgres?sslmode=verify-full"),
             5,

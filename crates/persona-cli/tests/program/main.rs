@@ -8,6 +8,7 @@ mod backup;
 mod cli;
 mod clients;
 mod doctor;
+mod fuzz;
 mod http;
 mod monitoring;
 mod studio;

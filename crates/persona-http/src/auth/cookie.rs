@@ -1,17 +1,18 @@
 //! The cookie of a session: a token that a browser keeps, and that no script of a page can read.
 //!
-//! The cookie goes with requests of this site's pages only (`SameSite=Strict`), and what it permits
-//! to change is refused to pages of other origins (`origins.rs`).
+//! Browsers send the cookie with requests of pages of the same site only (`SameSite=Strict`). A
+//! site includes all ports of a host, so changes are also refused to pages of other origins
+//! (`origins.rs`).
 
 use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 
-/// The name of the cookie, before the port: cookies belong to a host with all of its ports, and a
-/// machine may have several servers.
+/// The name of the cookie, without the port that is added to it. A browser sends the cookies of a
+/// host to all of its ports, and several servers can run on one machine.
 const NAME: &str = "persona_session";
 
-/// The secret in the cookie of a request; `None` where several cookies of this name have different
-/// ones. A page of another port of the machine can set a cookie of this name that comes first.
+/// The secret in the cookie of a request. `None` if several cookies of this name have different
+/// secrets: a server on another port of the machine can set a cookie of this name.
 pub(super) fn secret_in(headers: &HeaderMap) -> Option<&str> {
     let mut lines = headers.get_all(COOKIE).iter().peekable();
     lines.peek()?;
@@ -28,7 +29,7 @@ pub(super) fn secret_in(headers: &HeaderMap) -> Option<&str> {
     secrets.all(|other| other == first).then_some(first)
 }
 
-/// The cookie with a secret for so many seconds; with none of them it is gone.
+/// The value of `Set-Cookie` that keeps a secret for this many seconds; 0 removes the cookie.
 pub(crate) fn set_cookie(
     headers: &HeaderMap,
     root_path: &str,
@@ -37,7 +38,7 @@ pub(crate) fn set_cookie(
 ) -> HeaderValue {
     let port = port_in(headers);
     let separator = if port.is_empty() { "" } else { "_" };
-    // A browser says so of each POST and DELETE, also where a proxy ends the encryption.
+    // A browser sends `Origin` with each POST and DELETE, also if a proxy ends the encryption.
     let is_encrypted =
         headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
     let secure = if is_encrypted { "; Secure" } else { "" };
@@ -50,7 +51,7 @@ pub(crate) fn set_cookie(
     value
 }
 
-/// The port in the host of a request; nothing where it is the usual one.
+/// The port in the host of a request; empty for the usual port.
 fn port_in(headers: &HeaderMap) -> &str {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let port = host.rsplit_once(':').map(|(_, port)| port).unwrap_or_default();

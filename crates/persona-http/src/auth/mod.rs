@@ -27,4 +27,4 @@ pub use token_uses::TokenUses;
 pub(crate) use cookie::set_cookie;
 pub(crate) use denial::Denial;
 pub(crate) use identity::{Identity, viewer_of};
-pub(crate) use permit::{permit, permit_at_once};
+pub(crate) use permit::{permit, permit_admin, permit_at_once};

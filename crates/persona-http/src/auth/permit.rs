@@ -14,7 +14,7 @@ use super::Denial;
 use super::credential::hash_in;
 use super::identity::{Identity, Permit};
 use crate::Context;
-use crate::contract::{OperationId, Scope, StoreUse, Tag};
+use crate::contract::{OperationId, Scope, Tag};
 use crate::problem::Problem;
 
 /// Which requests need a token.
@@ -63,7 +63,7 @@ impl Question {
         let look = match look {
             // The metrics are needed most while the database cannot be reached, and contain no
             // persona. So they are shown then, if this server can be open without tokens.
-            Err(_) if row.store == StoreUse::None && is_open(context.access) => {
+            Err(_) if self.operation == OperationId::GetMetrics && is_open(context.access) => {
                 return Ok(Permit::without_token());
             }
             look => look?,
@@ -129,6 +129,21 @@ pub(crate) async fn permit(
         None => context.store.token(hash.as_ref()).await,
     };
     question.judge(context, look)
+}
+
+/// Checks whether a request may do the part of its operation for which only a token of the scope
+/// admin counts. A request that needs no token may: it may do everything else too.
+///
+/// # Errors
+///
+/// The scope of its token is too small.
+pub(crate) fn permit_admin(identity: Option<&Identity>) -> Result<(), Denial> {
+    match identity {
+        Some(Identity(token)) if token.scope < TokenScope::Admin => {
+            Err(Denial::Scope { needed: TokenScope::Admin, has: token.scope })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The permit of a request, where the check needs no waiting. `None` where it would have to wait,

@@ -6,7 +6,7 @@ use super::parameters::{Parameter, ParameterKind, Typed, read_number, text, type
 
 /// Words of `kind` of events; a test compares them with those of the bodies.
 pub const EVENT_KIND_WORDS: &[&str] =
-    &["created", "updated", "deleted", "undeleted", "labelled", "unlabelled"];
+    &["created", "updated", "deleted", "undeleted", "labelled", "unlabelled", "purged"];
 /// Where events start.
 pub const AFTER: Typed<FeedPlace> = typed(
     "after",
@@ -57,7 +57,8 @@ pub const EVENT_LABEL: Parameter = text(
     "label",
     ParameterKind::Labels,
     true,
-    "Only events of moves of this label, such as production; repeat it for several, at most 32.",
+    "Only events of moves of this label, such as production; repeat it for several, at most 32. \
+     Those are of kind labelled or unlabelled, and kind must not leave both out.",
 );
 /// Whether events have personas.
 pub const INCLUDE_DOCUMENT: Typed<bool> = typed(

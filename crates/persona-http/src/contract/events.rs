@@ -67,6 +67,8 @@ pub enum EventKind {
     Labelled,
     /// A label was removed.
     Unlabelled,
+    /// The persona was purged: it is gone with its history, and the revision is its last one.
+    Purged,
 }
 
 /// The data of the event `reset`: the server does not know the place that the follower named, so
@@ -83,13 +85,14 @@ fn persona(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 impl EventKind {
     /// Every kind with its word.
-    pub const ALL: [(Self, ChangeKind, &str); 6] = [
+    pub const ALL: [(Self, ChangeKind, &str); 7] = [
         (Self::Created, ChangeKind::Created, "created"),
         (Self::Updated, ChangeKind::Updated, "updated"),
         (Self::Deleted, ChangeKind::Deleted, "deleted"),
         (Self::Undeleted, ChangeKind::Undeleted, "undeleted"),
         (Self::Labelled, ChangeKind::Labelled, "labelled"),
         (Self::Unlabelled, ChangeKind::Unlabelled, "unlabelled"),
+        (Self::Purged, ChangeKind::Purged, "purged"),
     ];
 }
 
@@ -102,6 +105,7 @@ impl From<ChangeKind> for EventKind {
             ChangeKind::Undeleted => Self::Undeleted,
             ChangeKind::Labelled => Self::Labelled,
             ChangeKind::Unlabelled => Self::Unlabelled,
+            ChangeKind::Purged => Self::Purged,
         }
     }
 }

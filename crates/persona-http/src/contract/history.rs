@@ -56,13 +56,39 @@ pub struct RevisionDiff {
     pub patch: Vec<Value>,
     /// The texts that both documents have and that differ.
     pub texts: Vec<TextDiff>,
+    /// The items of the lists character_book.entries, assets and alternate_greetings that are gone,
+    /// new, changed, or stand elsewhere.
+    #[serde(default)]
+    pub items: Vec<ItemDiff>,
+}
+
+/// An item of a list that is not as it was.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ItemDiff {
+    /// The list: a JSON Pointer (RFC 6901), such as /character_book/entries.
+    pub list: String,
+    /// What names the item: the id of an entry, or type and name of an asset; null for an item that
+    /// is known by its value.
+    pub identity: Option<Value>,
+    /// Its place in the first list, from 0; null where the item is new.
+    pub from: Option<usize>,
+    /// Its place in the second list, from 0; null where the item is gone.
+    pub to: Option<usize>,
+    /// Whether it stands elsewhere among the items that stay.
+    pub moved: bool,
+    /// Whether its content differs.
+    pub changed: bool,
 }
 
 /// What differs between two texts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TextDiff {
-    /// The place of the text: a JSON Pointer (RFC 6901), such as /alternate_greetings/1.
+    /// The place of the text in the second document: a JSON Pointer (RFC 6901), such as
+    /// /alternate_greetings/1.
     pub pointer: String,
+    /// Its place in the first document; absent where it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_pointer: Option<String>,
     /// Whether the texts were too large to be compared line by line. Then one hunk has everything
     /// between the common first lines and the common last lines.
     pub coarse: bool,
@@ -134,14 +160,24 @@ impl RevisionDiff {
             changed: diff.changed.into_iter().map(String::from).collect(),
             patch: diff.patch,
             texts: diff.texts.into_iter().map(TextDiff::from).collect(),
+            items: diff.items.into_iter().map(ItemDiff::from).collect(),
         }
     }
 }
 
 impl From<persona_model::TextDiff> for TextDiff {
     fn from(text: persona_model::TextDiff) -> Self {
-        let persona_model::TextDiff { pointer, is_coarse, hunks } = text;
-        Self { pointer, coarse: is_coarse, hunks: hunks.into_iter().map(Hunk::from).collect() }
+        let persona_model::TextDiff { pointer, from_pointer, is_coarse, hunks } = text;
+        let from_pointer = (from_pointer != pointer).then_some(from_pointer);
+        let hunks = hunks.into_iter().map(Hunk::from).collect();
+        Self { pointer, from_pointer, coarse: is_coarse, hunks }
+    }
+}
+
+impl From<persona_model::ItemDiff> for ItemDiff {
+    fn from(item: persona_model::ItemDiff) -> Self {
+        let persona_model::ItemDiff { list, identity, from, to, is_moved, is_changed } = item;
+        Self { list, identity, from, to, moved: is_moved, changed: is_changed }
     }
 }
 

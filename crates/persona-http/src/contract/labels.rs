@@ -218,7 +218,7 @@ fn targets() -> Value {
 fn one_move() -> Value {
     let text = |about: &str| json!({ "type": "string", "description": about });
     let mut members = targets();
-    members["id"] = json!({ "type": "string", "format": "uuid", "description": "Whose label." });
+    members["id"] = text("Whose label: the id of the persona, or @ and its handle.");
     members["label"] = label_schema("Which label.");
     members["remove"] = json!({
         "type": "boolean",

@@ -1,19 +1,22 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
-//! - `parameters.rs`, `event_parameters.rs`, `handle_parameters.rs`: query parameters, and how
-//!   their values are read; `headers.rs`: headers.
-//! - `problems.rs`: the problem codes; their table is in `problem_table.rs`.
+//! - `parameters.rs`, `change_parameters.rs`, `event_parameters.rs`, `handle_parameters.rs`,
+//!   `token_parameters.rs`: query parameters, and how their values are read; `headers.rs`: headers.
+//! - `problems.rs`: the problem codes; their table is in `problem_table.rs` and `failure_table.rs`.
 //! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `session.rs`,
-//!   `status.rs`, `health.rs`: bodies of answers, as types.
+//!   `status.rs`, `health.rs`, `tasks.rs`, `findings.rs`: bodies of answers, as types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
-//! - `labels.rs`: bodies that are about labels, of requests and of answers.
+//! - `labels.rs`, `tokens.rs`: bodies that are about labels and tokens, of requests and of answers.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
 //! - `limits.rs`: limits of a request that its sender can know.
 
 pub mod batch;
+mod change_parameters;
 mod event_parameters;
 pub mod events;
+mod failure_table;
+pub mod findings;
 mod handle_parameters;
 pub mod headers;
 pub mod health;
@@ -31,7 +34,10 @@ pub mod problems;
 pub mod schema;
 pub mod session;
 pub mod status;
+pub mod tasks;
 mod time;
+mod token_parameters;
+pub mod tokens;
 
 pub use operation::{Answer, Body, Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag};
 pub use operations::{OPERATIONS, OperationId, PREFIX};

@@ -85,6 +85,9 @@ pub enum StoreUse {
     WritesTogether,
     /// The operation moves labels, which takes no note.
     MovesLabels,
+    /// The operation changes access tokens, which have no history and no idempotency keys. A body
+    /// is read even if the operation wants none.
+    ChangesTokens,
 }
 
 /// What a client must be allowed to do.
@@ -178,8 +181,10 @@ const OF_STORE: &[Code] =
 /// Problems of any request that writes or has a body, found before the store is asked.
 const OF_CHANGES: &[Code] =
     &[Code::BadHeader, Code::BodyCutOff, Code::CrossSite, Code::BodyTooSlow, Code::BodyTooLarge];
-/// Problems from the store of any write.
-const OF_EVERY_WRITE: &[Code] = &[Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
+/// Problems from the store of any write. The answer to an earlier request with the same key may be
+/// about a persona that was purged since.
+const OF_EVERY_WRITE: &[Code] =
+    &[Code::Purged, Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
 /// Problems of any request that needs a token. The store is asked whether the token is valid.
 const OF_TOKENS: &[Code] = &[Code::TokenRequired, Code::TokenRefused];
 /// Problems that a body can cause.
@@ -193,6 +198,7 @@ impl OperationRow {
         let reads = self.store == StoreUse::Reads;
         let writes = matches!(self.store, StoreUse::Writes | StoreUse::WritesTogether);
         let moves = self.store == StoreUse::MovesLabels;
+        let of_tokens = self.store == StoreUse::ChangesTokens;
         let changes = self.changes_something();
         let groups = [
             OF_EVERY,
@@ -201,17 +207,18 @@ impl OperationRow {
             // token that is bound to an owner.
             of(matches!(self.scope, Scope::Write | Scope::Admin), &[Code::ScopeTooSmall]),
             of(self.tag == Tag::Server && self.scope != Scope::Open, &[Code::OwnerRefused]),
-            of(reads || changes, OF_QUERIES),
+            of(reads || changes || of_tokens, OF_QUERIES),
             of(reads || writes || moves || self.scope != Scope::Open, OF_STORE),
-            of(changes || !self.bodies.is_empty(), OF_CHANGES),
+            of(changes || of_tokens || !self.bodies.is_empty(), OF_CHANGES),
             of(self.rate != RateClass::Exempt, &[Code::RateLimited]),
             of(changes, &[Code::AuthorRefused]),
             of(writes || moves, OF_EVERY_WRITE),
+            of(of_tokens, &[Code::OutcomeUnknown]),
             of(moves, &[Code::LabelProtected]),
             of(self.headers.iter().any(Header::can_be_refused), &[Code::BadHeader]),
             of(!self.bodies.is_empty(), OF_BODIES),
             of(self.takes_file, &[Code::UnsupportedMediaType]),
-            of(self.takes_handle(), &[Code::HandleAmbiguous]),
+            of(self.takes_handle(), &[Code::HandleAmbiguous, Code::Purged]),
             self.problems,
         ];
         let mut codes: Vec<Code> = Vec::new();

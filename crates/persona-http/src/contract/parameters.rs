@@ -13,9 +13,11 @@ use persona_model::{
 
 use crate::wire;
 
+pub use super::change_parameters::*;
 pub use super::event_parameters::*;
 pub use super::handle_parameters::*;
 pub use super::headers::*;
+pub use super::token_parameters::*;
 
 /// A query parameter, as the OpenAPI document shows it.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,8 @@ pub enum ParameterKind {
     Cursor,
     /// A cursor that a list of revisions handed out.
     RevisionCursor,
+    /// The name of a token.
+    TokenName,
     /// A label.
     Label,
     /// A label, which may be repeated.
@@ -89,11 +93,11 @@ pub(super) const fn typed<T>(
     Typed { parameter: Parameter { name, holds, repeats: false, about }, read }
 }
 
-const fn flag(name: &'static str, about: &'static str) -> Typed<bool> {
+pub(super) const fn flag(name: &'static str, about: &'static str) -> Typed<bool> {
     typed(name, ParameterKind::Flag, read_flag, about)
 }
 
-const fn revision(name: &'static str, about: &'static str) -> Typed<Revision> {
+pub(super) const fn revision(name: &'static str, about: &'static str) -> Typed<Revision> {
     typed(name, ParameterKind::Number(REVISION_MAX), read_revision, about)
 }
 
@@ -116,11 +120,6 @@ pub const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
 /// Largest number of a revision: databases store the number in 63 bits.
 pub const REVISION_MAX: u64 = i64::MAX as u64;
 
-/// Whether a batch is one transaction.
-pub const ATOMIC: Typed<bool> = flag(
-    "atomic",
-    "All changes or none, in one transaction; false by default, where each is one of its own.",
-);
 /// Which revision of a persona is read.
 pub const REVISION: Typed<Revision> =
     revision("revision", "The revision to read instead of the current one.");
@@ -137,11 +136,6 @@ pub const INCLUDE: Typed<()> = typed(
     ParameterKind::OneOf(&["labels"]),
     |_, value| if value == "labels" { Ok(()) } else { Err("one of labels".into()) },
     "Adds labels: where each label of the persona points. Such an answer has no ETag.",
-);
-/// What a patch was made to.
-pub const BASE_REVISION: Typed<Revision> = revision(
-    "base_revision",
-    "The revision that the change was made to; it is merged with what happened since.",
 );
 /// The earlier of two revisions that are compared.
 pub const FROM: Typed<Revision> =
@@ -179,13 +173,6 @@ pub const MOVE_CURSOR: Typed<u64> = typed(
             .ok_or_else(|| "next_cursor of the page before".into())
     },
     "Where to go on: next_cursor of the page before.",
-);
-/// What the author of a change says of it.
-pub const NOTE: Parameter = text(
-    "note",
-    ParameterKind::Note,
-    false,
-    "Why the change is made, in a sentence or two; kept with the revision.",
 );
 /// The order of a list.
 pub const SORT: Typed<Sort> = typed(

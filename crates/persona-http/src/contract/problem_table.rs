@@ -1,10 +1,10 @@
-//! The rows of the table of problem codes, by status.
+//! The rows of the table of problem codes for requests that are refused, by status.
 
 use http::StatusCode;
 
 use super::problems::{Code, Facts};
 
-const fn row(
+pub(super) const fn row(
     code: Code,
     status: StatusCode,
     word: &'static str,
@@ -14,8 +14,8 @@ const fn row(
     Facts { code, word, status, title, remedy }
 }
 
-/// Every code, in the order of [`Code`]: by status.
-pub const PROBLEMS: &[Facts] = &[
+/// The codes of refused requests, in the order of [`Code`]: by status.
+pub(super) const REFUSALS: &[Facts] = &[
     row(
         Code::MalformedRequest,
         StatusCode::BAD_REQUEST,
@@ -87,6 +87,13 @@ pub const PROBLEMS: &[Facts] = &[
         "leave out owner, or use a token that is bound to none",
     ),
     row(
+        Code::RightsExceeded,
+        StatusCode::FORBIDDEN,
+        "rights_exceeded",
+        "The token would permit more than that of the request",
+        "ask for no more than the own token permits",
+    ),
+    row(
         Code::LabelProtected,
         StatusCode::FORBIDDEN,
         "label_protected",
@@ -120,6 +127,13 @@ pub const PROBLEMS: &[Facts] = &[
         "no_such_label",
         "There is no such label",
         "list the labels of the persona",
+    ),
+    row(
+        Code::NoSuchToken,
+        StatusCode::NOT_FOUND,
+        "no_such_token",
+        "There is no such token",
+        "list the tokens; each is named by its name or its id",
     ),
     row(
         Code::NoSuchRoute,
@@ -185,11 +199,53 @@ pub const PROBLEMS: &[Facts] = &[
         "remove one that is not used",
     ),
     row(
+        Code::TokenNameTaken,
+        StatusCode::CONFLICT,
+        "token_name_taken",
+        "Another token has this name",
+        "choose another name, or give that token a new secret",
+    ),
+    row(
+        Code::NotRotated,
+        StatusCode::CONFLICT,
+        "not_rotated",
+        "The token gets no new secret",
+        "make another token: this one has ended, or is a link or a session of the studio",
+    ),
+    row(
+        Code::TooManyTokens,
+        StatusCode::CONFLICT,
+        "too_many_tokens",
+        "There are as many tokens as may be",
+        "forget those that have ended with `persona token delete`",
+    ),
+    row(
+        Code::TaskBusy,
+        StatusCode::CONFLICT,
+        "task_busy",
+        "Maintenance has enough to do",
+        "wait until the task has ended, and as long as Retry-After says",
+    ),
+    row(
+        Code::TaskNotOffered,
+        StatusCode::CONFLICT,
+        "task_not_offered",
+        "This server does not do that",
+        "do what the answer says instead",
+    ),
+    row(
         Code::Deleted,
         StatusCode::GONE,
         "deleted",
         "The persona is deleted",
         "bring it back with POST to the path in undelete",
+    ),
+    row(
+        Code::Purged,
+        StatusCode::GONE,
+        "purged",
+        "The persona was purged",
+        "nothing brings it back, and no persona has its id again; create a new one",
     ),
     row(
         Code::UnknownPosition,
@@ -302,96 +358,5 @@ pub const PROBLEMS: &[Facts] = &[
         "head_too_large",
         "The head of the request is too large",
         "send fewer or shorter headers and parameters",
-    ),
-    row(
-        Code::Internal,
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "The server failed",
-        "report it with the request_id",
-    ),
-    row(
-        Code::Damaged,
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "damaged",
-        "The database is damaged",
-        "tell the operator: nothing was repaired or deleted",
-    ),
-    row(
-        Code::StorageFailed,
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "storage_failed",
-        "The disk failed",
-        "tell the operator; read again what was kept",
-    ),
-    row(
-        Code::UnknownCoding,
-        StatusCode::NOT_IMPLEMENTED,
-        "unknown_coding",
-        "The transfer coding is not known",
-        "send the body as it is, or chunked",
-    ),
-    row(
-        Code::Busy,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "busy",
-        "The store is busy",
-        "try again after Retry-After; nothing was changed",
-    ),
-    row(
-        Code::TooManyKeys,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too_many_keys",
-        "No more idempotency keys can be kept",
-        "try again later, or without a key; nothing was changed",
-    ),
-    row(
-        Code::ReadTimeout,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "read_timeout",
-        "The read took too long",
-        "ask for less: fewer or longer words, no count",
-    ),
-    row(
-        Code::Unreachable,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "database_unreachable",
-        "The database cannot be reached",
-        "try again after Retry-After; nothing was changed",
-    ),
-    row(
-        Code::OutcomeUnknown,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "outcome_unknown",
-        "Whether the write was kept is unknown",
-        "read again, or repeat it with its Idempotency-Key",
-    ),
-    row(
-        Code::Closing,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "closing",
-        "The server is closing",
-        "try again; a write can have been kept, so use an Idempotency-Key",
-    ),
-    row(
-        Code::NotReady,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "not_ready",
-        "The server is not ready",
-        "wait, or look at the server's log",
-    ),
-    row(
-        Code::OldProtocol,
-        StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-        "old_protocol",
-        "The request needs HTTP/1.1",
-        "use a client that speaks HTTP/1.1",
-    ),
-    row(
-        Code::StorageFull,
-        StatusCode::INSUFFICIENT_STORAGE,
-        "storage_full",
-        "There is no space left",
-        "tell the operator: reads work, writes need space",
     ),
 ];

@@ -1,10 +1,11 @@
 //! The problem codes. Clients may rely on each word; a code is never renamed. Each has a row in
-//! `problem_table.rs`.
+//! `problem_table.rs` or `failure_table.rs`.
 
 use http::StatusCode;
 
 use super::OperationId;
-pub use super::problem_table::PROBLEMS;
+use super::failure_table::FAILURES;
+use super::problem_table::REFUSALS;
 
 /// The code of a problem: one stable word.
 #[expect(missing_docs, reason = "the table says what each one means")]
@@ -20,11 +21,13 @@ pub enum Code {
     ScopeTooSmall,
     AuthorRefused,
     OwnerRefused,
+    RightsExceeded,
     LabelProtected,
     CrossSite,
     NoSuchPersona,
     NoSuchRevision,
     NoSuchLabel,
+    NoSuchToken,
     NoSuchRoute,
     MethodNotAllowed,
     HeadTooSlow,
@@ -34,7 +37,13 @@ pub enum Code {
     HandleTaken,
     HandleAmbiguous,
     TooManyLabels,
+    TokenNameTaken,
+    NotRotated,
+    TooManyTokens,
+    TaskBusy,
+    TaskNotOffered,
     Deleted,
+    Purged,
     UnknownPosition,
     Stale,
     AlreadyExists,
@@ -84,12 +93,13 @@ pub struct Facts {
 impl Code {
     /// Every code, by status.
     pub fn all() -> impl Iterator<Item = Self> {
-        PROBLEMS.iter().map(|facts| facts.code)
+        REFUSALS.iter().chain(FAILURES).map(|facts| facts.code)
     }
 
     /// What this code means.
     pub const fn facts(self) -> &'static Facts {
-        &PROBLEMS[self as usize]
+        let place = self as usize;
+        if place < REFUSALS.len() { &REFUSALS[place] } else { &FAILURES[place - REFUSALS.len()] }
     }
 
     /// The URI that identifies the problem; it leads to the list of all.
@@ -101,13 +111,13 @@ impl Code {
 
 #[cfg(test)]
 mod tests {
-    use super::PROBLEMS;
+    use super::Code;
 
     #[test]
     fn each_code_stands_at_its_own_place_in_the_table_and_the_table_is_sorted_by_status() {
-        for (place, facts) in PROBLEMS.iter().enumerate() {
-            assert_eq!(facts.code as usize, place, "{}", facts.word);
+        for (place, code) in Code::all().enumerate() {
+            assert_eq!((code as usize, code.facts().code), (place, code));
         }
-        assert!(PROBLEMS.iter().map(|facts| facts.status).is_sorted());
+        assert!(Code::all().map(|code| code.facts().status).is_sorted());
     }
 }

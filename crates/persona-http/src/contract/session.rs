@@ -15,6 +15,10 @@ pub struct Session {
     pub scope: SessionScope,
     /// The owner that the token is bound to.
     pub owner: Option<String>,
+    /// Whether a token that is bound to an owner reads personas without an owner too (+shared).
+    pub shared: bool,
+    /// Whether requests may name another author than the name of the token.
+    pub act_as: bool,
     /// When the token runs out.
     pub expires_at: Option<Time>,
     /// Whether it was begun with a one-time link, so that DELETE ends it.

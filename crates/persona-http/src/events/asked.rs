@@ -69,6 +69,11 @@ impl Asked {
         let named = personas(&mut query);
         let (kinds, tags) = (kinds(&mut query), tags(&mut query));
         let labels = labels(&mut query);
+        if !labels.is_empty() && !kinds.is_empty() && !kinds.iter().any(|kind| kind.is_of_label()) {
+            let message = "does not go with label, which leaves moves of labels alone: those are \
+                           labelled and unlabelled";
+            query.refuse("kind", "contradiction", message);
+        }
         let with_document = query.value(&row::INCLUDE_DOCUMENT).unwrap_or(false);
         query.done()?;
         let personas = ids_of(context.store.view(viewer), named).await?;
@@ -125,8 +130,8 @@ fn personas(query: &mut Parameters<'_>) -> Vec<Named> {
     found
 }
 
-/// The personas that are followed. A handle means the persona that has it when the request comes:
-/// an event tells its id, and does not tell of another one later.
+/// The personas that are followed. A handle means the persona that it leads to when the request
+/// comes: an event tells its id, and does not tell of another one later.
 async fn ids_of(view: View<'_>, named: Vec<Named>) -> Result<Vec<PersonaId>, Problem> {
     let mut ids = Vec::with_capacity(named.len());
     for one in named {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use persona_model::{Position, folded_tag};
+use persona_model::{ChangeKind, Position, folded_tag};
 use persona_storage::{Error, Event, Glance, GuardedStore, Representation, View, Viewer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -90,21 +90,24 @@ impl Batch {
 }
 
 impl Line {
-    /// The persona at the revision of this event. The caller reserves memory for it.
+    /// The persona at the revision of this event; `None` where that is not there any more. The
+    /// caller reserves memory for it.
     pub(super) async fn persona(&self, view: View<'_>) -> Result<Option<Representation>, Error> {
         let (id, revision) = (self.event.change.persona, self.event.change.revision);
-        match view.glance(id, Some(revision)).await? {
-            Glance::Whole(found) => Ok(found),
-            Glance::Large => {
-                let record = view.revision(id, revision).await?;
-                Ok(record.map(|record| record.representation))
-            }
+        if let Some(Glance::Whole(found)) = if_there(view.glance(id, Some(revision)).await)? {
+            return Ok(found);
         }
+        let record = if_there(view.revision(id, revision).await)?.flatten();
+        Ok(record.map(|record| record.representation))
     }
 
     /// Whether the persona has a tag after the change or had it before, so that a follower of a tag
-    /// is also told when a persona loses it.
+    /// is also told when a persona loses it. Of a purged persona no tags are known, so its purge is
+    /// told to the followers of every tag.
     pub(super) async fn has_tag(&self, store: &GuardedStore, hash: u64) -> Result<bool, Error> {
+        if self.event.change.kind == ChangeKind::Purged {
+            return Ok(true);
+        }
         let tags = self.tags.get_or_try_init(|| self.read_tags(store)).await?;
         Ok(tags.contains(&hash))
     }
@@ -121,7 +124,7 @@ impl Line {
         }
         let before = change.revision.number().checked_sub(1).and_then(persona_model::Revision::new);
         if let Some(before) = before {
-            let record = view.revision(change.persona, before).await?;
+            let record = if_there(view.revision(change.persona, before).await)?.flatten();
             if let Some(record) = record {
                 add_tags(&mut tags, &record.representation.body)?;
             }
@@ -129,6 +132,15 @@ impl Line {
         tags.sort_unstable();
         tags.dedup();
         Ok(tags.into())
+    }
+}
+
+/// What a read found; `None` where the persona was purged since.
+fn if_there<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Purged { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

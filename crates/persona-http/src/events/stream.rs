@@ -98,19 +98,18 @@ fn credentials(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
-/// An event with the persona at its revision, as JSON.
+/// An event with the persona at its revision, as JSON; without it where the persona was purged.
 pub(super) async fn with_document(
     view: View<'_>,
     line: &Line,
     json: &[u8],
 ) -> Result<Bytes, Error> {
-    let persona = line.persona(view).await?;
-    let document = persona.as_ref().map_or(&b"null"[..], |persona| &persona.body);
+    let Some(persona) = line.persona(view).await? else { return Ok(Bytes::copy_from_slice(json)) };
     let members = json.strip_suffix(b"}").unwrap_or(json);
-    let mut text = BytesMut::with_capacity(members.len() + document.len() + 16);
+    let mut text = BytesMut::with_capacity(members.len() + persona.body.len() + 16);
     text.extend_from_slice(members);
     text.extend_from_slice(b",\"document\":");
-    text.extend_from_slice(document);
+    text.extend_from_slice(&persona.body);
     text.extend_from_slice(b"}");
     Ok(text.freeze())
 }

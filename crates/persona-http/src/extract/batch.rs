@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::request::{IDEMPOTENCY_KEY, idempotency_key};
 use super::{conditions, etag, note};
 use crate::contract::batch::BATCH_ITEMS_MAX;
-use crate::handles;
+use crate::handles::{self, Target};
 use crate::problem::Problem;
 use crate::wire;
 
@@ -57,11 +57,14 @@ pub(crate) struct BatchItem {
 
 impl BatchItem {
     /// The item about the persona that it names, where it does so by a handle: the one that has the
-    /// handle now.
+    /// handle now, or that gave it up and is found by it.
     pub async fn led(self, view: View<'_>) -> Result<Self, Problem> {
-        let Some(handle) = &self.named else { return Ok(self) };
-        let id = handles::id_of(view, handle).await?;
-        Ok(Self { operation: self.operation.about(id), ..self })
+        let Some(handle) = self.named else { return Ok(self) };
+        let (id, named) = match handles::target_of(view, &handle).await? {
+            Target::Persona(id) => (id, Some(handle)),
+            Target::Former(id) => (id, None),
+        };
+        Ok(Self { operation: self.operation.about(id), named, ..self })
     }
 }
 

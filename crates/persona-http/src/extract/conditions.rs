@@ -59,7 +59,7 @@ pub(crate) fn is_known_by_tag(headers: &HeaderMap, tag: &str) -> Result<bool, Pr
 /// An invalid date is refused, although section 13.1.4 says to ignore it: ignoring it would
 /// overwrite a state that the client did not see.
 pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
-    if let Some(precondition) = etag::precondition(headers)? {
+    if let Some(precondition) = etag::precondition_of_write(headers)? {
         return Ok(Some(precondition));
     }
     if !headers.contains_key(IF_UNMODIFIED_SINCE) {
@@ -74,7 +74,7 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, 
 
 /// The precondition of a write on a route that demands entity tags.
 pub(crate) fn required_precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
-    etag::precondition(headers)?.ok_or_else(|| {
+    etag::precondition_of_write(headers)?.ok_or_else(|| {
         let hint = if headers.contains_key(IF_UNMODIFIED_SINCE) {
             "a date does not say which content is meant: send If-Match with the ETag that a GET answered"
         } else {

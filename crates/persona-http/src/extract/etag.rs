@@ -69,13 +69,32 @@ pub(crate) fn is_known_text(headers: &HeaderMap, tag: &str) -> Result<bool, Prob
 /// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never
 /// hands out, matches no state.
 pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+    precondition_by(headers, |tag| tag.read())
+}
+
+/// The same of a write. The tag of a read by a label names the content that was read too, so it is
+/// met as long as that is the current one.
+pub(crate) fn precondition_of_write(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+    precondition_by(headers, |tag| tag.read().or_else(|| tag.read_behind_label()))
+}
+
+fn precondition_by(
+    headers: &HeaderMap,
+    read: impl Fn(&Tag<'_>) -> Option<EntityTag>,
+) -> Result<Option<Precondition>, Problem> {
     let Some(tags) = tags_in(headers, &IF_MATCH, "If-Match")? else { return Ok(None) };
     Ok(Some(match tags {
         Tags::Any => Precondition::Any,
-        Tags::Listed(tags) => Precondition::OneOf(
-            tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::read).collect(),
-        ),
+        Tags::Listed(tags) => {
+            let strong = tags.iter().filter(|tag| !tag.weak);
+            Precondition::OneOf(strong.filter_map(read).collect())
+        }
     }))
+}
+
+/// The tag of a read by a label: it names the state of the label and that of the revision.
+pub(crate) fn by_label(label: LabelTag, revision: EntityTag) -> String {
+    format!("{label}-{revision}")
 }
 
 /// Whether a write must create the persona (`If-None-Match: *`).
@@ -134,8 +153,16 @@ struct Tag<'a> {
 impl Tag<'_> {
     /// The state with exactly this tag; `None` for the form `"7"` of early versions and for any
     /// other text.
-    fn read(self) -> Option<EntityTag> {
+    fn read(&self) -> Option<EntityTag> {
         std::str::from_utf8(self.opaque).ok().and_then(EntityTag::parse)
+    }
+
+    /// The state of the revision in a tag as [`by_label`] makes it.
+    fn read_behind_label(&self) -> Option<EntityTag> {
+        let text = std::str::from_utf8(self.opaque).ok()?;
+        let (hyphen, _) = text.match_indices('-').nth(1)?;
+        LabelTag::parse(&text[..hyphen])?;
+        EntityTag::parse(&text[hyphen + 1..])
     }
 }
 
@@ -206,9 +233,9 @@ fn tag_at(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue, header};
-    use persona_model::{EntityTag, Precondition, Revision};
+    use persona_model::{EntityTag, LabelTag, Precondition, Revision};
 
-    use super::{is_known, must_be_new, of, precondition};
+    use super::{by_label, is_known, must_be_new, of, precondition, precondition_of_write};
 
     fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
         lines
@@ -254,6 +281,29 @@ mod tests {
             precondition(&two_lines).expect("well formed"),
             Some(Precondition::OneOf(vec![seven, eight]))
         );
+    }
+
+    #[test]
+    fn a_write_takes_the_tag_of_a_read_by_a_label_for_the_revision_in_it() {
+        let (label, seven) = (LabelTag { version: 3, checksum: 1 }, tag(7, 0x9f3c_21aa));
+        let of_label = format!("\"{}\"", by_label(label, seven));
+        let read = |value: &str| {
+            let headers = headers(&[(header::IF_MATCH, value)]);
+            [precondition(&headers), precondition_of_write(&headers)]
+                .map(|read| read.expect("well formed"))
+        };
+        let (met, never) = (Some(Precondition::at(seven)), Some(Precondition::OneOf(Vec::new())));
+        assert_eq!(read(&of_label), [never.clone(), met.clone()]);
+        assert_eq!(read("\"7-9f3c21aa\""), [met.clone(), met]);
+        for other in [
+            "\"l3-00000001\"",
+            "\"l3-00000001-7\"",
+            "\"x3-00000001-7-9f3c21aa\"",
+            "\"l3-1-7-9f3c21aa\"",
+        ] {
+            assert_eq!(read(other), [never.clone(), never.clone()], "{other}");
+        }
+        assert_eq!(read(&format!("W/{of_label}"))[1], never);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Makes a write of each item of a batch, with what the request says of all items.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use http::request::Parts;
@@ -23,6 +24,8 @@ pub(crate) struct ItemWrites {
     author: Option<String>,
     note: Option<String>,
     key: Option<String>,
+    /// The place of the first item without a key of its own.
+    first: OnceLock<usize>,
     client: Option<IpAddr>,
     document_bytes_max: usize,
 }
@@ -40,6 +43,7 @@ impl ItemWrites {
             author: author_of(parts)?,
             note: note::of_request(&parts.headers, &parts.uri)?,
             key,
+            first: OnceLock::new(),
             client: parts.extensions.get::<ClientAddress>().map(|client| client.0),
             document_bytes_max: context.document_bytes_max,
         })
@@ -61,9 +65,11 @@ impl ItemWrites {
     }
 
     /// An item as a write, with the author of the request. An item without a note has that of the
-    /// request. If the request has a key, an item without one gets that key followed by the index
-    /// of the item. In an atomic batch the fingerprint of such an item is that of the whole request
-    /// (`of_whole`), because no item is done without the others.
+    /// request. If the request has a key, the first item without one gets it, so that the same key
+    /// of another request is noticed, and each further one gets it followed by the index of the
+    /// item. In an atomic batch the fingerprint of such an item is that of the whole request
+    /// (`of_whole`), because no item is done without the others. Called for the items in their
+    /// order.
     pub fn write(
         &self,
         place: usize,
@@ -71,7 +77,10 @@ impl ItemWrites {
         of_whole: Option<[u8; 32]>,
         deadline: Instant,
     ) -> Write {
-        let by_place = || self.key.as_ref().map(|key| format!("{key}:{place}"));
+        let by_place = || {
+            let (key, first) = (self.key.as_ref()?, *self.first.get_or_init(|| place));
+            Some(if place == first { key.clone() } else { format!("{key}:{place}") })
+        };
         let idempotency = match item.key {
             Some(key) => Some(key).zip(item.fingerprint),
             None => by_place().zip(item.fingerprint.map(|item| of_whole.unwrap_or(item))),

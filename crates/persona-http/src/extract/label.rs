@@ -3,17 +3,16 @@
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
 use persona_model::{
-    LABEL_LATEST, LabelName, LabelPrecondition, PersonaId, Revision, ValidationErrors, excerpt,
-    nearest_name,
+    HandleName, LABEL_LATEST, LabelName, LabelPrecondition, PersonaId, Revision, excerpt,
 };
-use persona_storage::{LABEL_MOVES_MAX, LabelMove, LabelTarget};
-use serde_json::{Map, Value};
+use persona_storage::{LABEL_MOVES_MAX, LabelMove, LabelTarget, View};
+use serde_json::Value;
 
-use super::batch::inside;
 use super::etag;
+use super::members::{Members, missing, pointer_of, wrong};
 use crate::contract::parameters::REVISION_MAX;
-use crate::personas;
 use crate::problem::Problem;
+use crate::{handles, personas};
 
 /// What a path of a label has before its word.
 const LABELS: &str = "/labels/";
@@ -55,8 +54,38 @@ pub(crate) fn target(body: Value) -> Result<LabelTarget, Problem> {
     target.ok_or_else(|| wrong("", "required", "must have revision or from"))
 }
 
+/// Stands for the persona of a move that names it by a handle.
+const UNNAMED: PersonaId = PersonaId::from_bytes([0; 16]);
+
+/// A move of a release as its client wrote it.
+#[derive(Debug)]
+pub(crate) struct AskedMove {
+    /// The move, which is about no persona yet where a handle names it.
+    wanted: LabelMove,
+    named: Option<HandleName>,
+    /// How the client names the persona.
+    pub persona: String,
+}
+
+impl AskedMove {
+    /// The move of the persona that it names, where it does so by a handle: the one that the handle
+    /// leads to now.
+    pub async fn led(&self, view: View<'_>) -> Result<LabelMove, Problem> {
+        let mut wanted = self.wanted.clone();
+        if let Some(handle) = &self.named {
+            wanted.persona = handles::id_of(view, handle).await?;
+        }
+        Ok(wanted)
+    }
+
+    /// What the move is about, for people.
+    pub fn what(&self) -> String {
+        format!("{} of {}", self.wanted.name, self.persona)
+    }
+}
+
 /// Reads the body of a release: its moves, with everything that is wrong with them at once.
-pub(crate) fn moves(body: Value) -> Result<Vec<LabelMove>, Problem> {
+pub(crate) fn moves(body: Value) -> Result<Vec<AskedMove>, Problem> {
     let Value::Object(mut members) = body else {
         return Err(wrong("", "not_an_object", "must be an object with moves"));
     };
@@ -83,11 +112,13 @@ pub(crate) fn moves(body: Value) -> Result<Vec<LabelMove>, Problem> {
     first.map_or(Ok(read), Err)
 }
 
-fn one_move(body: Value) -> Result<LabelMove, Problem> {
+fn one_move(body: Value) -> Result<AskedMove, Problem> {
     let mut members = Members::of(body, &MOVE)?;
-    let persona = members.text("id")?.ok_or_else(|| missing("id"))?;
-    let persona = PersonaId::parse(&persona).ok_or_else(|| {
-        Problem::no_such_persona(&excerpt(&persona)).hint("an id is a UUID with hyphens")
+    let text = members.text("id")?.ok_or_else(|| missing("id"))?;
+    let named = handles::of_reference(&text).transpose()?;
+    let unnamed = named.is_some().then_some(UNNAMED);
+    let persona = unnamed.or_else(|| PersonaId::parse(&text)).ok_or_else(|| {
+        Problem::no_such_persona(&excerpt(&text)).hint("an id is a UUID with hyphens")
     })?;
     let word = members.text("label")?.ok_or_else(|| missing("label"))?;
     let name =
@@ -103,26 +134,11 @@ fn one_move(body: Value) -> Result<LabelMove, Problem> {
             return Err(wrong("", "required", "must have revision, from or remove"));
         }
     };
-    Ok(LabelMove { persona, name, target, precondition })
+    let wanted = LabelMove { persona, name, target, precondition };
+    Ok(AskedMove { wanted, named, persona: text })
 }
 
-/// An object that is being taken apart.
-struct Members(Map<String, Value>);
-
 impl Members {
-    fn of(body: Value, known: &[&'static str]) -> Result<Self, Problem> {
-        let Value::Object(members) = body else {
-            return Err(wrong("", "not_an_object", "must be an object"));
-        };
-        if let Some(name) = members.keys().find(|name| !known.contains(&name.as_str())) {
-            let near = nearest_name(name, known.iter().copied());
-            let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            let message = format!("{:?} is none of {}{near}", excerpt(name), known.join(", "));
-            return Err(wrong(&pointer_of(name), "unknown_member", &message));
-        }
-        Ok(Self(members))
-    }
-
     /// Where a label is to point; `None` where it is not said.
     fn target(&mut self) -> Result<Option<LabelTarget>, Problem> {
         let revision = self.0.remove("revision");
@@ -169,26 +185,6 @@ impl Members {
         }
         precondition(&headers)
     }
-
-    fn text(&mut self, member: &str) -> Result<Option<String>, Problem> {
-        match self.0.remove(member) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(wrong(&format!("/{member}"), "wrong_type", "must be a string")),
-        }
-    }
-}
-
-fn missing(member: &str) -> Problem {
-    wrong(&format!("/{member}"), "required", "must be there")
-}
-
-fn wrong(pointer: &str, code: &'static str, message: &str) -> Problem {
-    inside("", ValidationErrors::one(pointer, code, message))
-}
-
-fn pointer_of(member: &str) -> String {
-    format!("/{}", excerpt(member).replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]
@@ -249,9 +245,11 @@ mod tests {
             { "id": id, "label": "old", "remove": true, "if_match": "\"l3-9f3c21aa\"" },
         ] }));
         let read = read.expect("read");
-        assert_eq!(read[0].precondition, LabelPrecondition::IsNotSet);
-        assert!(matches!(&read[1].precondition, LabelPrecondition::OneOf(tags) if tags.len() == 1));
-        assert_eq!(read[1].target, LabelTarget::Nowhere);
+        assert_eq!(read[0].wanted.precondition, LabelPrecondition::IsNotSet);
+        let second = &read[1].wanted;
+        assert!(matches!(&second.precondition, LabelPrecondition::OneOf(tags) if tags.len() == 1));
+        assert_eq!(second.target, LabelTarget::Nowhere);
+        assert_eq!(read[1].what(), format!("old of {id}"));
         let bad = moves(json!({ "moves": [
             { "id": id, "label": "a", "revision": 1 },
             { "id": id, "label": "latest", "revision": 1 },

@@ -3,8 +3,9 @@
 //! `request.rs` takes a write apart, `body.rs` and `json.rs` read what it brings, `parameters.rs`
 //! reads the query by the rows of the contract, `conditions.rs` the headers of RFC 9110 section 13
 //! with `etag.rs` and `date.rs`, `note.rs` what the author says of a change, `past.rs` the body of
-//! an imported revision, `batch.rs` an item of a batch, `label.rs` moves of labels,
-//! and `file.rs` the items of a file.
+//! an imported revision, `batch.rs` an item of a batch, `label.rs` moves of labels, `token.rs`
+//! access tokens that are wanted, and `file.rs` the items of a file. `members.rs` takes the smaller
+//! ones of these bodies apart.
 //!
 //! The body of a batch is a stream: `item_scanner.rs` cuts it into items, `item_stream.rs` reads
 //! them while others are written, and `item_writes.rs` makes a write of each.
@@ -21,7 +22,9 @@ pub mod item_stream;
 pub mod item_writes;
 pub mod json;
 pub mod label;
+mod members;
 pub mod note;
 pub mod parameters;
 pub mod past;
 pub mod request;
+pub mod token;

@@ -34,6 +34,14 @@ pub(crate) fn of_request(headers: &HeaderMap, uri: &Uri) -> Result<Option<String
     }
 }
 
+/// Refuses a note where none is kept, because its author would believe that it is.
+pub(crate) fn none(headers: &HeaderMap, reason: &str) -> Result<(), Problem> {
+    if headers.contains_key(HEADER) {
+        return Err(Problem::bad_header("X-Persona-Note", "not_here", reason));
+    }
+    Ok(())
+}
+
 /// A note in the form in which it is stored; `None` for an invalid note.
 pub(crate) fn checked(text: &str) -> Option<String> {
     let text = text.trim();

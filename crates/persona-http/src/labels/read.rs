@@ -4,7 +4,7 @@
 //! that of the moment in which the labels were read: a move that was answered before is in it.
 
 use axum::response::Response;
-use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, ETAG, HeaderValue, LAST_MODIFIED};
+use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use persona_model::{LabelName, PersonaId, Revision};
@@ -92,7 +92,7 @@ fn at_label(
     label: &Label,
     answer: Representation,
 ) -> Result<Response, Problem> {
-    let tag = format!("{}-{}", label.tag, answer.tag());
+    let tag = etag::by_label(label.tag, answer.tag());
     if conditions::is_known_by_tag(headers, &tag)? {
         let mut response = not_modified(&tag);
         if method == Method::HEAD {
@@ -103,11 +103,11 @@ fn at_label(
     }
     let (id, number) = (answer.id.to_string(), label.revision.to_string());
     let place = OperationId::GetRevision.path_of(&[&id, &number]);
-    let mut response = with_body(context, client, answer)?;
-    let headers = response.headers_mut();
-    headers.insert(ETAG, etag::quoted(&tag));
     let place = HeaderValue::try_from(place).expect("a path is visible ASCII");
-    headers.insert(CONTENT_LOCATION, place);
+    let memory = context.answers.reserve(client, answer.body.len())?;
+    // Without a date: a label can go back to an older revision.
+    let mut response = responses::with_tag(StatusCode::OK, answer.body, memory, etag::quoted(&tag));
+    response.headers_mut().insert(CONTENT_LOCATION, place);
     Ok(response)
 }
 
@@ -133,10 +133,8 @@ pub(crate) async fn with_labels(
         }
     };
     let answer = get::at_revision(context, view, client, id, revision).await?;
-    let body = points::including(&answer.body, &points::text_of(&labels.labels)).into();
-    let mut response = with_body(context, client, Representation { body, ..answer })?;
-    response.headers_mut().remove(ETAG);
-    Ok(response)
+    let text = points::including(&answer.body, &points::text_of(&labels.labels));
+    responses::json_text(context, client, text)
 }
 
 /// The labels of a persona that is not deleted.
@@ -148,16 +146,4 @@ async fn living(view: View<'_>, id: PersonaId) -> Result<PersonaLabels, Problem>
 async fn of_persona(view: View<'_>, id: PersonaId) -> Result<PersonaLabels, Problem> {
     let labels = view.labels(id).await?;
     labels.ok_or_else(|| Problem::no_such_persona(&id.to_string()))
-}
-
-/// An answer with a persona that has no date: a label can go back to an older revision.
-fn with_body(
-    context: &Context,
-    client: Option<ClientAddress>,
-    answer: Representation,
-) -> Result<Response, Problem> {
-    let memory = context.answers.reserve(client, answer.body.len())?;
-    let mut response = responses::with_body(StatusCode::OK, answer, memory, context.clock.now());
-    response.headers_mut().remove(LAST_MODIFIED);
-    Ok(response)
 }

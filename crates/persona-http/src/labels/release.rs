@@ -10,6 +10,7 @@ use persona_storage::{LABEL_MOVES_MAX, LabelMoves, NoMoves, NotApplied};
 use super::responses;
 use crate::contract::OperationId;
 use crate::contract::labels::{ReleaseAnswer, ReleaseItem};
+use crate::extract::label::AskedMove;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
 use crate::extract::{conditions, label};
@@ -24,19 +25,26 @@ pub async fn release_labels(
 ) -> Result<Response, Problem> {
     Parameters::none(&request.parts.uri, OperationId::ReleaseLabels)?;
     conditions::none(&request.parts.headers, "is not understood here: each move has its own")?;
-    let read = |_, body| label::moves(body);
-    let wanted = request.read(&context, MediaType::PERSONA, read).await?;
-    let moves = LabelMoves::new(wanted, context.write_deadline()).map_err(of_no_moves)?;
-    let asked: Vec<_> = moves.moves().iter().map(|one| (one.persona, one.name.clone())).collect();
+    let asked = request.read(&context, MediaType::PERSONA, |_, body| label::moves(body)).await?;
+    let view = context.store.view(request.viewer()?);
+    let mut wanted = Vec::with_capacity(asked.len());
+    for (place, one) in asked.iter().enumerate() {
+        let led = one.led(view).await;
+        wanted.push(led.map_err(|problem| problem.not_moved(place, &one.what()))?);
+    }
+    let moves = LabelMoves::new(wanted, context.write_deadline());
+    let moves = moves.map_err(|error| of_no_moves(&asked, error))?;
+    let about: Vec<_> = moves.moves().iter().map(|one| (one.persona, one.name.clone())).collect();
     let moves = responses::on_behalf_of(&context, &request, moves)?;
-    let done = context.store.view(request.viewer()?).move_labels(moves).await;
+    let done = view.move_labels(moves).await;
     let done = done.map_err(|NotApplied { place, error }| {
-        match place.and_then(|place| Some((place, asked.get(place)?))) {
-            Some((place, (id, _))) => Problem::of_label_of(*id, error).not_moved(place),
+        let of = |place: usize| Some((place, about.get(place)?.0, asked.get(place)?.what()));
+        match place.and_then(of) {
+            Some((place, id, what)) => Problem::of_label_of(id, error).not_moved(place, &what),
             None => Problem::from(error),
         }
     })?;
-    let items = asked.iter().zip(&done);
+    let items = about.iter().zip(&done);
     let items = items.map(|((id, name), done)| ReleaseItem::of(*id, name, done));
     let answer = ReleaseAnswer { items: items.collect() };
     let client = request.client().map(ClientAddress);
@@ -46,15 +54,16 @@ pub async fn release_labels(
     Ok(response)
 }
 
-fn of_no_moves(error: NoMoves) -> Problem {
+fn of_no_moves(asked: &[AskedMove], error: NoMoves) -> Problem {
     match error {
         NoMoves::Count(count) => {
             let message = format!("must have 1 to {LABEL_MOVES_MAX} moves, has {count}");
             ValidationErrors::one("/moves", "too_many", message).into()
         }
         NoMoves::SameLabel { place, first } => {
-            let message = format!("is the label of move {first} too; a release has each once");
-            ValidationErrors::one(format!("/moves/{place}/label"), "repeated", message).into()
+            let what = asked.get(place).map(AskedMove::what).unwrap_or_default();
+            let message = format!("{what} is moved by move {first} too; a release has each once");
+            Problem::from(ValidationErrors::one("/label", "repeated", message)).of_move(place)
         }
     }
 }

@@ -7,8 +7,8 @@ use http::{HeaderValue, StatusCode};
 use persona_storage::{Label, LabelMove, LabelMoves, MovedLabel, NotApplied};
 
 use crate::contract::labels::LabelEntry;
-use crate::extract::etag;
 use crate::extract::request::WriteRequest;
+use crate::extract::{etag, note};
 use crate::personas::responses;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
@@ -20,6 +20,7 @@ pub(super) fn on_behalf_of(
     moves: LabelMoves,
 ) -> Result<LabelMoves, Problem> {
     let names = moves.moves().iter().map(|one| &one.name);
+    note::none(&request.parts.headers, "is not kept with a move of a label")?;
     context.protected_labels.permit(request.parts.extensions.get(), names)?;
     let mut moves = moves.by(request.author()?);
     moves.idempotency = request.idempotency()?;

@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use persona_model::{Document, LabelName, LabelPrecondition, PersonaId, Precondition, Timestamp};
 use persona_storage::{
-    LabelMove, LabelMoves, LabelTarget, Operation, Store, Token, TokenChange, TokenScope,
+    LabelMove, LabelMoves, LabelTarget, Operation, Purge, Store, Token, TokenChange, TokenScope,
     TokenSecret, Write,
 };
 use serde_json::{Value, json};
@@ -62,6 +62,8 @@ const AT_THE_DOOR: &[Code] = &[
     Code::ConditionRequired,
     Code::NoSuchRoute,
     Code::NotReady,
+    Code::TaskBusy,
+    Code::TaskNotOffered,
 ];
 
 /// Method, path and declared codes of each operation, by its name.
@@ -79,7 +81,7 @@ fn operations() -> BTreeMap<String, (String, String, BTreeSet<String>)> {
             let codes = examples.flat_map(|examples| examples.keys().cloned()).collect();
             let id = operation["operationId"].as_str().expect("a name").to_owned();
             let path = path.replace("{id}", ID).replace("{revision}", "1");
-            let path = path.replace("{label}", LABEL);
+            let path = path.replace("{label}", LABEL).replace("{token}", "none");
             found.insert(id, (method.to_uppercase(), path, codes));
         }
     }
@@ -189,8 +191,16 @@ async fn store_with_a_deleted_persona() -> Arc<dyn Store> {
     store
 }
 
+async fn store_with_a_purged_persona() -> Arc<dyn Store> {
+    let store = store_with_a_persona().await;
+    let id = PersonaId::parse(ID).expect("an identity");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    store.purge(Purge::new(id, Precondition::Any, deadline)).await.expect("purged");
+    store
+}
+
 /// The codes of refusals that follow from the state in the store: there is no such persona or
-/// revision, the persona is deleted, or its state does not meet the condition.
+/// revision, the persona is deleted or purged, or its state does not meet the condition.
 async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<String> {
     let usual = || request(method, path);
     let of_revision = |number| request(method, &path.replace("revisions/1", number));
@@ -199,6 +209,7 @@ async fn refused_for_what_is_there(id: &str, method: &str, path: &str) -> Vec<St
     let probes = [
         (Arc::new(memory_store()) as Arc<dyn Store>, usual()),
         (store_with_a_deleted_persona().await, usual()),
+        (store_with_a_purged_persona().await, usual()),
         (store_with_a_persona().await, of_revision("revisions/9")),
         (store_with_a_persona().await, of_revision("revisions/x")),
         (store_with_a_persona().await, request(method, &format!("{path}?revision=9"))),

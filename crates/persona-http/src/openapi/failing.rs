@@ -7,13 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use persona_model::{
     Change, EntityTag, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position, Reach,
-    Revision, ValidationErrors,
+    Revision, Timestamp, ValidationErrors,
 };
 use persona_storage::{
     AtomicBatch, Error, Event, Export, ExportRequest, Glance, HandleLook, LabelError,
     LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
-    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
-    TokenChange, TokenError, TokenHash, TokenLook, Write, Written,
+    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store,
+    Token, TokenChange, TokenError, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
 };
 
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
@@ -36,6 +36,10 @@ impl Store for Failing {
     }
 
     async fn owner_of(&self, _: PersonaId) -> Result<Option<String>, Error> {
+        Err((self.0)())
+    }
+
+    async fn tombstone(&self, _: PersonaId) -> Result<Option<Tombstone>, Error> {
         Err((self.0)())
     }
 
@@ -84,6 +88,10 @@ impl Store for Failing {
         Err(NotApplied { place: Some(0), error: (self.0)() })
     }
 
+    async fn purge(&self, _: Purge) -> Result<Tombstone, Error> {
+        Err((self.0)())
+    }
+
     async fn labels(&self, _: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         Err((self.0)())
     }
@@ -114,7 +122,7 @@ impl Store for Failing {
         Err((self.0)())
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
+    async fn tokens(&self, _: &TokenPage) -> Result<Vec<Token>, Error> {
         Err((self.0)())
     }
 
@@ -144,6 +152,7 @@ impl Store for Failing {
 /// One error of each kind.
 pub const ERRORS: &[fn() -> Error] = &[
     || Error::NotFound,
+    || Error::Purged { at: Timestamp::from_micros(7) },
     || Error::Deleted { current: TAG },
     || Error::AlreadyExists { current: TAG },
     || Error::Stale { current: TAG },
@@ -160,6 +169,14 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::TooManyKeys { max: 1 },
     || Error::TooMuchAtOnce { max: 1 },
     || Error::Token(TokenError::Unknown),
+    || Error::Token(TokenError::NameTaken),
+    || Error::Token(TokenError::Ended),
+    || Error::Token(TokenError::TooMany),
+    || Error::Token(TokenError::NotFirst),
+    || Error::Token(TokenError::AuthorityEnded),
+    || Error::Token(TokenError::OtherOwner),
+    || Error::Token(TokenError::Exceeds),
+    || Error::Token(TokenError::OfPage),
     || LabelError::Deleted.into(),
     || LabelError::NotSet { name: LabelName::parse("a").expect("a label") }.into(),
     || LabelError::UnknownRevision { revision: Revision::FIRST, latest: Revision::FIRST }.into(),

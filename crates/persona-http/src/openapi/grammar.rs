@@ -5,9 +5,11 @@
 //! matches is never refused for its form.
 
 use persona_model::{HANDLE_CHARS_MAX, HANDLE_SEGMENTS_MAX, LABEL_CHARS_MAX, OWNER_CHARS_MAX};
+use persona_storage::TOKEN_NAME_CHARS_MAX;
 use serde_json::{Value, json};
 
 use crate::contract::labels::LABEL_PATTERN;
+use crate::contract::tokens::TOKEN_NAME_PATTERN;
 
 /// Entity tags, or `*` (RFC 9110, section 13.1.1).
 const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
@@ -84,6 +86,11 @@ pub(super) fn cursor() -> Value {
 /// The word of a label.
 pub(super) fn label() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": LABEL_CHARS_MAX, "pattern": LABEL_PATTERN })
+}
+
+/// The name of a token; an id has this form too.
+pub(super) fn token_name() -> Value {
+    json!({ "type": "string", "maxLength": TOKEN_NAME_CHARS_MAX, "pattern": TOKEN_NAME_PATTERN })
 }
 
 /// Where a page of revisions starts.

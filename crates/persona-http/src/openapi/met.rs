@@ -1,6 +1,6 @@
 //! Tests: which operations can meet which error of a store.
 
-use persona_storage::{Error, LabelError};
+use persona_storage::{Error, LabelError, TokenError};
 
 use crate::contract::{OPERATIONS, StoreUse};
 
@@ -32,6 +32,9 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             let those = that_use(StoreUse::Writes).filter(|id| *id != "create_persona");
             those.chain(that_use(StoreUse::MovesLabels)).collect()
         }
+        Error::Purged { .. } => {
+            that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
+        }
         Error::Stale { .. } => {
             that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()
         }
@@ -54,17 +57,29 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             that_use(StoreUse::Reads).filter(|id| *id != "export_personas").collect()
         }
         Error::ReadGaveWay => that_use(StoreUse::Reads).collect(),
-        // No operation of one persona makes several changes, and none changes a token.
-        Error::TooMuchAtOnce { .. } | Error::Token(_) => Vec::new(),
+        // No operation of one persona makes several changes.
+        Error::TooMuchAtOnce { .. } => Vec::new(),
+        Error::Token(error) => match error {
+            TokenError::Unknown => vec!["revoke_token", "rotate_token"],
+            TokenError::NameTaken | TokenError::TooMany | TokenError::OtherOwner => {
+                vec!["create_token"]
+            }
+            TokenError::Ended | TokenError::OfPage => vec!["rotate_token"],
+            TokenError::Exceeds => vec!["create_token", "rotate_token"],
+            TokenError::NotFirst | TokenError::AuthorityEnded => {
+                that_use(StoreUse::ChangesTokens).collect()
+            }
+        },
         Error::Label(error) => {
             let sets = matches!(**error, LabelError::UnknownRevision { .. } | LabelError::TooMany);
             that_use(StoreUse::MovesLabels).filter(|id| !sets || *id != "remove_label").collect()
         }
-        Error::KeyReused
-        | Error::TooManyKeys { .. }
-        | Error::OutcomeUnknown
-        | Error::Unsynced(_) => {
+        Error::KeyReused | Error::TooManyKeys { .. } => {
             that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
+        }
+        Error::OutcomeUnknown | Error::Unsynced(_) => {
+            let those = that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels));
+            those.chain(that_use(StoreUse::ChangesTokens)).collect()
         }
         Error::Busy { .. }
         | Error::Full(_)
@@ -73,26 +88,19 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
         | Error::Damaged(_)
         | Error::Closed(_)
         | Error::Disk(_)
-        | Error::Backend(_) => {
-            let those = that_use(StoreUse::Reads).chain(that_use(StoreUse::Writes));
-            those.chain(that_use(StoreUse::MovesLabels)).collect()
-        }
+        | Error::Backend(_) => that_use_the_store(),
     }
 }
 
-/// Whether a look for a token can fail so.
+/// Whether a look for a token can fail so: it meets what every use of the store meets.
 pub(super) fn can_keep_a_token_from_being_found(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Busy { .. }
-            | Error::Full(_)
-            | Error::OutOfMemory
-            | Error::Unreachable
-            | Error::Damaged(_)
-            | Error::Closed(_)
-            | Error::Disk(_)
-            | Error::Backend(_)
-    )
+    single_operations_that_meet(error) == that_use_the_store()
+}
+
+fn that_use_the_store() -> Vec<&'static str> {
+    let those = that_use(StoreUse::Reads).chain(that_use(StoreUse::Writes));
+    let those = those.chain(that_use(StoreUse::MovesLabels));
+    those.chain(that_use(StoreUse::ChangesTokens)).collect()
 }
 
 /// What ends in a document that may break a rule.

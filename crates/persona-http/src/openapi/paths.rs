@@ -51,6 +51,7 @@ fn path_parameter(name: &str) -> Value {
             ("Which revision of it.", json!({ "type": "integer", "format": "int64", "minimum": 1 }))
         }
         "label" => ("Which label of it.", grammar::label()),
+        "token" => ("Which token: its name, or its id.", grammar::token_name()),
         "version" => ("Of which version of the files.", json!({ "type": "string" })),
         "folder" => ("In which folder.", json!({ "type": "string" })),
         _ => ("Which file.", json!({ "type": "string" })),
@@ -120,6 +121,7 @@ fn query_schema(holds: ParameterKind) -> Value {
         ParameterKind::Owner => grammar::owner_or_none(),
         ParameterKind::Cursor => grammar::cursor(),
         ParameterKind::RevisionCursor => grammar::revision_cursor(),
+        ParameterKind::TokenName => grammar::token_name(),
         ParameterKind::Label => grammar::label(),
         ParameterKind::Labels => {
             json!({ "type": "array", "items": grammar::label(), "maxItems": EVENT_LABELS_MAX })

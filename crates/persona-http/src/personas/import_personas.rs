@@ -3,6 +3,7 @@
 //! Items are told apart by their identities, as in `persona import`: an existing persona is never
 //! overwritten unless the client asks for it, and a second run over a file adds nothing. Items of
 //! one persona are written one after the other, others at the same time, as far as there are turns.
+//! `import_dry_run.rs` tells what an import would do.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
+use super::import_dry_run::DryRun;
 use super::responses::{ASK_FIRST, JSON};
 use crate::ClientAddress;
 use crate::Context;
@@ -51,24 +53,25 @@ pub async fn import_personas(
     let read = file::items(&mut request, &context).await?;
     let viewer = request.viewer()?;
     let mut reports: Vec<ImportItem> = read.iter().map(report_of).collect();
-    let mut lanes = Lanes::default();
     let items = read.into_iter().enumerate().filter_map(|(place, item)| Some((place, item.ok()?)));
     let items = own_items(context.store.view(viewer), items).await?;
     for (place, item) in &items {
         reports[*place].id = Some(item.id.to_string());
     }
-    let writes = request.writes(
-        &context,
-        items.iter().map(|(_, item)| Ok(creation(item))).collect(),
-        false,
-    )?;
-    for ((place, item), write) in items.into_iter().zip(writes) {
-        lanes.add(Placed { place, item, write: write? });
-    }
-    let (context_of_items, viewer) = (Arc::clone(&context), viewer.clone());
-    let import = Arc::new(Import { context: context_of_items, viewer, is_dry_run, on_duplicate });
+    let done = if is_dry_run {
+        DryRun::new(&context, viewer, on_duplicate).items(&items).await
+    } else {
+        let writes = items.iter().map(|(_, item)| Ok(creation(item))).collect();
+        let writes = request.writes(&context, writes, false)?;
+        let mut lanes = Lanes::default();
+        for ((place, item), write) in items.into_iter().zip(writes) {
+            lanes.add(Placed { place, item, write: write? });
+        }
+        let (context, viewer) = (Arc::clone(&context), viewer.clone());
+        Arc::new(Import { context, viewer, on_duplicate }).run(lanes).await
+    };
     let mut failures = Vec::new();
-    for (place, done) in import.run(lanes).await {
+    for (place, done) in done {
         let Done { status, id, errors, failure } = done;
         let report = &mut reports[place];
         (report.status, report.errors) = (status, errors);
@@ -172,18 +175,47 @@ impl Lanes {
 struct Import {
     context: Arc<Context>,
     viewer: Viewer,
-    is_dry_run: bool,
     on_duplicate: OnDuplicate,
 }
 
 /// The result of an item.
-struct Done {
+pub(super) struct Done {
     status: ImportStatus,
     /// The persona, if its identity differs from that of the item.
     id: Option<PersonaId>,
     errors: Vec<String>,
     /// The problem, for the log, if a failure of the store caused it.
     failure: Option<Problem>,
+}
+
+impl Done {
+    /// An item that nothing was done with, and why.
+    pub(super) fn failed(why: &str) -> Self {
+        Self { errors: vec![why.to_owned()], ..ImportStatus::Failed.into() }
+    }
+
+    /// An item that was refused.
+    pub(super) fn refused(problem: &Problem) -> Self {
+        let body = problem.body("");
+        let listed = body.errors.iter().map(|error| {
+            let place = error.pointer.as_deref().unwrap_or_default().trim_start_matches('/');
+            format!("{place}: {}", error.message)
+        });
+        let mut errors: Vec<String> = listed.collect();
+        if errors.is_empty() {
+            errors.push(body.detail.to_string());
+        }
+        let failure = problem.cause().is_some().then(|| problem.clone());
+        Self { errors, failure, ..ImportStatus::Failed.into() }
+    }
+
+    /// What becomes of an item that is not for a store; `None` for every other one.
+    pub(super) fn without_a_look(item: &Item) -> Option<Self> {
+        if item.origin.revision.is_some() {
+            return Some(Self::failed("is a line of a history, which persona import reads"));
+        }
+        item.is_deleted.then(|| ImportStatus::Deleted.into())
+    }
 }
 
 impl From<ImportStatus> for Done {
@@ -234,18 +266,12 @@ impl Import {
     }
 
     async fn item(&self, item: &Item, write: Write) -> Done {
-        if item.origin.revision.is_some() {
-            let why = "is a line of a history, which persona import reads".to_owned();
-            return Done { errors: vec![why], ..ImportStatus::Failed.into() };
-        }
-        if item.is_deleted {
-            return ImportStatus::Deleted.into();
+        if let Some(done) = Done::without_a_look(item) {
+            return done;
         }
         let (mut item, mut write) = (item.clone(), write);
         for attempt in 0..GIVEN_AWAY_MAX {
-            let creation =
-                if self.is_dry_run { Ok(Creation::Known) } else { self.create(&write).await };
-            let done = match creation {
+            let done = match self.create(&write).await {
                 Ok(Creation::Made) => Ok(ImportStatus::Created.into()),
                 Ok(Creation::Known) => self.compare(&item, &write).await,
                 Ok(Creation::GivenAway) => {
@@ -257,12 +283,11 @@ impl Import {
                 }
                 Err(problem) => Err(problem),
             };
-            let done = done.unwrap_or_else(|problem| refused(&problem));
+            let done = done.unwrap_or_else(|problem| Done::refused(&problem));
             let id = done.id.or((attempt > 0).then_some(item.id));
             return Done { id, ..done };
         }
-        let why = "each persona that it became was given to another owner".to_owned();
-        Done { errors: vec![why], ..ImportStatus::Failed.into() }
+        Done::failed("each persona that it became was given to another owner")
     }
 
     /// Creates the persona of an item, where its identity is free.
@@ -292,20 +317,19 @@ impl Import {
     async fn compare(&self, item: &Item, write: &Write) -> Result<Done, Problem> {
         for _ in 0..UPDATE_ATTEMPTS_MAX {
             let Some(current) = self.view().get(item.id).await? else {
-                return Ok(ImportStatus::New.into());
+                return Err(Problem::no_such_persona(&item.id.to_string()));
             };
             if current.deleted {
                 return Ok(ImportStatus::Deleted.into());
             }
-            if has_content_of(&current, item) {
+            let stored = document_of(&current);
+            if stored.is_some_and(|stored| has_content_of(&stored, &item.document)) {
                 return Ok(ImportStatus::Unchanged.into());
             }
-            match (self.on_duplicate, self.is_dry_run) {
-                (OnDuplicate::Skip, _) => return Ok(ImportStatus::Differs.into()),
-                (OnDuplicate::KeepBoth, true) => return Ok(ImportStatus::New.into()),
-                (OnDuplicate::Update, true) => return Ok(ImportStatus::WouldUpdate.into()),
-                (OnDuplicate::KeepBoth, false) => return self.keep_both(item, write).await,
-                (OnDuplicate::Update, false) => {}
+            match self.on_duplicate {
+                OnDuplicate::Skip => return Ok(ImportStatus::Differs.into()),
+                OnDuplicate::KeepBoth => return self.keep_both(item, write).await,
+                OnDuplicate::Update => {}
             }
             let (id, document) = (item.id, item.document.clone());
             let precondition = Precondition::at(current.tag());
@@ -318,8 +342,7 @@ impl Import {
                 Err(error) => return Err(Problem::of_persona(id, error)),
             }
         }
-        let why = "other clients keep changing this persona".to_owned();
-        Ok(Done { errors: vec![why], ..ImportStatus::Failed.into() })
+        Ok(Done::failed("other clients keep changing this persona"))
     }
 
     /// Creates a second persona with the content of an item, without its handle, which the first
@@ -339,26 +362,16 @@ impl Import {
     }
 }
 
-/// The hash is computed again, because the stored one may have been made by the rule of an earlier
-/// version.
-fn has_content_of(current: &Representation, item: &Item) -> bool {
+/// The document of a persona.
+pub(super) fn document_of(current: &Representation) -> Option<Document> {
     let stored: Option<Value> = serde_json::from_slice(&current.body).ok();
-    let document = stored.and_then(|stored| Document::from_representation(&stored).ok());
-    document.is_some_and(|stored| stored.content_hash() == item.document.content_hash())
+    stored.and_then(|stored| Document::from_representation(&stored).ok())
 }
 
-fn refused(problem: &Problem) -> Done {
-    let body = problem.body("");
-    let listed = body.errors.iter().map(|error| {
-        let place = error.pointer.as_deref().unwrap_or_default().trim_start_matches('/');
-        format!("{place}: {}", error.message)
-    });
-    let mut errors: Vec<String> = listed.collect();
-    if errors.is_empty() {
-        errors.push(body.detail.to_string());
-    }
-    let failure = problem.cause().is_some().then(|| problem.clone());
-    Done { errors, failure, ..ImportStatus::Failed.into() }
+/// Whether two documents are equal. The hash is computed again, because the stored one may have
+/// been made by the rule of an earlier version.
+pub(super) fn has_content_of(stored: &Document, wanted: &Document) -> bool {
+    stored.content_hash() == wanted.content_hash()
 }
 
 /// The answer. It reports every item that was written, even if there is no memory for details.

@@ -10,6 +10,7 @@ pub mod get;
 pub mod get_revision;
 mod highlights;
 pub mod import;
+mod import_dry_run;
 pub mod import_personas;
 pub mod list;
 pub mod patch;
@@ -17,4 +18,5 @@ pub mod replace;
 pub(crate) mod responses;
 pub mod undelete;
 
+pub(crate) use responses::decoded;
 pub use responses::{id_in, plain};

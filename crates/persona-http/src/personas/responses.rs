@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use persona_model::{Document, PersonaId, Revision, Timestamp, excerpt};
@@ -58,6 +59,11 @@ pub(crate) fn revision_in(path: &str, id: PersonaId) -> Result<Revision, Problem
 /// Decodes percent-encoded characters that need no encoding, because both spellings are the same
 /// path (RFC 3986, section 6.2.2.2).
 pub fn plain(path: &str) -> Cow<'_, str> {
+    decoded(path, b"")
+}
+
+/// The same with the percent-encoded ones of these characters.
+pub fn decoded<'a>(path: &'a str, others: &[u8]) -> Cow<'a, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);
     }
@@ -68,9 +74,12 @@ pub fn plain(path: &str) -> Cow<'_, str> {
         let byte =
             after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let byte = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let unreserved = byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte));
-        plain.push(unreserved.map_or('%', char::from));
-        rest = if unreserved.is_some() { &after[2..] } else { after };
+        let is_wanted = |byte: &u8| {
+            byte.is_ascii_alphanumeric() || b"-._~".contains(byte) || others.contains(byte)
+        };
+        let wanted = byte.filter(is_wanted);
+        plain.push(wanted.map_or('%', char::from));
+        rest = if wanted.is_some() { &after[2..] } else { after };
     }
     plain.push_str(rest);
     Cow::Owned(plain)
@@ -85,15 +94,26 @@ pub(crate) fn with_body(
 ) -> Response {
     let tag = etag::of(answer.tag());
     let last_modified = date::last_modified(answer.updated_at(), now);
-    let mut response = Response::new(memory.body(answer.body));
+    let mut response = with_tag(status, answer.body, memory, tag);
+    if let Some(last_modified) = last_modified {
+        response.headers_mut().insert(LAST_MODIFIED, last_modified);
+    }
+    response
+}
+
+/// An answer with the text of a persona under a tag, without a date.
+pub(crate) fn with_tag(
+    status: StatusCode,
+    body: Bytes,
+    memory: Reservation,
+    tag: HeaderValue,
+) -> Response {
+    let mut response = Response::new(memory.body(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(ETAG, tag);
     headers.insert(CACHE_CONTROL, ASK_FIRST);
-    if let Some(last_modified) = last_modified {
-        headers.insert(LAST_MODIFIED, last_modified);
-    }
     response
 }
 

@@ -190,12 +190,13 @@ impl Problem {
         })
     }
 
-    /// The same of a move for which nothing of a release was made.
+    /// The same of a move for which nothing of a release was made. `what` is the label and its
+    /// persona as the client names them.
     #[must_use]
-    pub fn not_moved(self, place: usize) -> Self {
+    pub fn not_moved(self, place: usize, what: &str) -> Self {
         self.of_move(place).with(|body| {
             let detail = &body.detail;
-            body.detail = format!("move {place}: {detail}; no label was moved").into();
+            body.detail = format!("move {place}, {what}: {detail}; no label was moved").into();
         })
     }
 

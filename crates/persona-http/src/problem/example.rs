@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use persona_model::{
-    BadLabel, Conflict, Document, EntityTag, LabelName, PersonaId, Revision, SearchError,
+    BadLabel, Conflict, Document, EntityTag, LabelName, PersonaId, Revision, SearchError, Timestamp,
 };
-use persona_storage::{ATOMIC_BYTES_MAX, Error, LabelError, TokenScope};
+use persona_storage::{ATOMIC_BYTES_MAX, Error, LabelError, TokenError, TokenScope};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -44,10 +44,13 @@ pub fn example(code: Code) -> Problem {
         Code::ScopeTooSmall => Denial::Scope { needed: TokenScope::Write, has: TokenScope::Read }.into(),
         Code::AuthorRefused => Denial::Author { name: "ci".into() }.into(),
         Code::OwnerRefused => Denial::Bound.into(),
+        Code::TaskBusy => new("a check is under way, and one task is done at a time").retry(),
+        Code::TaskNotOffered => new("PostgreSQL is backed up by its own tools: pg_dump or pg_basebackup"),
         Code::CrossSite => refusal("https://app.example"),
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
         Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with(|body| body.current_revision = Some(1)),
         Code::NoSuchLabel => Problem::no_such_label("production"),
+        Code::NoSuchToken => Problem::no_such_token("ci"),
         Code::BadLabel => Problem::bad_label("latest", BadLabel::Latest),
         Code::LabelProtected => {
             let label = LabelName::parse("production").expect("a label");
@@ -59,6 +62,7 @@ pub fn example(code: Code) -> Problem {
         Code::RateLimited => new("this client may make 50 writes a second, and 100 at once"),
         Code::BodyTooLarge => new("a body may have 8388608 bytes, this one has 9000000").with(|body| body.body_bytes = Some(9_000_000)),
         Code::Deleted => Problem::deleted(ID, CURRENT),
+        Code::Purged => Problem::of_persona(ID, Error::Purged { at: Timestamp::from_micros(1_795_543_841_000_120) }),
         Code::Stale => Problem::of_persona(ID, Error::Stale { current: CURRENT }),
         Code::AlreadyExists => Problem::of_persona(ID, Error::AlreadyExists { current: CURRENT }),
         Code::HandleAmbiguous => Problem::of_ambiguous_handle(ID),
@@ -86,6 +90,10 @@ pub fn example(code: Code) -> Problem {
         | Code::ReadTimeout
         | Code::LabelMoved
         | Code::TooManyLabels
+        | Code::TokenNameTaken
+        | Code::RightsExceeded
+        | Code::NotRotated
+        | Code::TooManyTokens
         | Code::Closing => of_store(code),
     }
 }
@@ -124,6 +132,10 @@ fn of_store(code: Code) -> Problem {
         Code::ReadTimeout => Error::ReadTimedOut { limit: Duration::from_secs(5) },
         Code::LabelMoved => LabelError::Stale { current: None }.into(),
         Code::TooManyLabels => LabelError::TooMany.into(),
+        Code::TokenNameTaken => TokenError::NameTaken.into(),
+        Code::NotRotated => TokenError::Ended.into(),
+        Code::TooManyTokens => TokenError::TooMany.into(),
+        Code::RightsExceeded => TokenError::Exceeds.into(),
         Code::Closing => Error::Closed("it is closing"),
         _ => Error::Busy { what: "the write queue" },
     })

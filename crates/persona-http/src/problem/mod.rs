@@ -5,7 +5,7 @@
 //! - `answer.rs`: [`Problem`], and how it becomes a response.
 //! - `refusal.rs`: requests that are refused before they reach a handler.
 //! - `example.rs`: one example of each code, for the OpenAPI document.
-//! - `store.rs`: the problem for each error of the store.
+//! - `store.rs`, `label.rs`, `token.rs`: the problem for each error of the store.
 
 mod answer;
 mod example;
@@ -13,6 +13,7 @@ mod label;
 mod list;
 mod refusal;
 mod store;
+mod token;
 
 pub(crate) use crate::contract::problem_body::FieldError;
 pub(crate) use crate::contract::problems::Code;

@@ -20,7 +20,7 @@ const RETRY_KEY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("300");
 /// The hint on an `If-Match` that no state can meet. The usual hint (read again) would not help:
 /// the client would get the same tag, and a proxy would change it again.
 const NO_STATE: &str = "send the ETag as this server sent it, such as \"7-9f3c21aa\": a proxy that compresses answers puts W/ before it, \
-                        and a weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone names no content";
+                        and a weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone, or the ETag of a label, names no content";
 
 impl Problem {
     /// The problem of a condition that no state can meet; `current` is the state that the persona
@@ -37,6 +37,7 @@ impl Problem {
     pub fn of_persona(id: PersonaId, error: Error) -> Self {
         match error {
             Error::NotFound => Self::no_such_persona(&id.to_string()),
+            Error::Purged { at } => Self::new(Code::Purged, format!("{id} was purged at {at}")),
             Error::Deleted { current } => Self::deleted(id, current),
             Error::AlreadyExists { current } => {
                 Self::at(Code::AlreadyExists, current, format!("{id} exists already"))
@@ -46,7 +47,7 @@ impl Problem {
                 current,
                 format!("the current revision is {}", current.revision),
             )
-            .hint("read the persona again, apply your change to what you get, and send its ETag"),
+            .hint("read the persona again, not by a label, apply your change to what you get, and send its ETag"),
             error => Self::from(error),
         }
     }
@@ -97,6 +98,7 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(invalid) => Self::from(invalid),
             Error::NotFound => Self::new(Code::NoSuchPersona, "there is no such persona"),
+            Error::Purged { at } => Self::new(Code::Purged, format!("the persona was purged at {at}")),
             Error::Deleted { current } => Self::at(Code::Deleted, current, "the persona is deleted".into()),
             Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, "the persona exists already".into()),
             Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {}", current.revision)),
@@ -143,6 +145,7 @@ impl From<Error> for Problem {
             )
             .hint("divide the batch, or send it without atomic=true"),
             Error::Label(error) => Self::of_label(*error),
+            Error::Token(error) => Self::of_token_error(error),
             Error::Busy { what } => Self::new(Code::Busy, format!("the wait for {what} took too long")).retry(),
             Error::ReadTimedOut { limit } => {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()

@@ -17,8 +17,8 @@ use axum::body::{Body, Bytes};
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use persona_storage::NoObserver;
 use persona_storage::sqlite::{Settings, SqliteStore, check, initialise};
+use persona_storage::{NoObserver, Store, TokenChange};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::Value;
@@ -39,6 +39,7 @@ struct Api {
     /// A router that demands tokens, over a store that has none.
     closed: Router,
     known: Known,
+    store: Arc<dyn Store>,
     folder: TempDir,
 }
 
@@ -48,7 +49,8 @@ impl Api {
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
         let store = SqliteStore::open(settings, Arc::new(FixedClock), Arc::new(NoObserver));
-        let mut context = context(Arc::new(store.expect("it opens")));
+        let store: Arc<dyn Store> = Arc::new(store.expect("it opens"));
+        let mut context = context(Arc::clone(&store));
         let rules = |open_without_tokens| AccessRules::Clients {
             open_without_tokens,
             open_monitoring: false,
@@ -64,7 +66,7 @@ impl Api {
             .body(Body::empty());
         let answer = open.answer(request.expect("a request")).await;
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-        Self { open, closed, known: Known { there, deleted, tag }, folder }
+        Self { open, closed, known: Known { there, deleted, tag }, store, folder }
     }
 
     /// Sends a request, and judges its answer. `None` where the library would refuse the request.
@@ -74,9 +76,20 @@ impl Api {
         let router = if shape.wants_token { &self.closed } else { &self.open };
         let operation = router.operation_of(&request);
         let answer = router.answer(request).await;
+        if operation == Some(OperationId::CreateToken) {
+            self.forget_tokens().await;
+        }
         let (status, json) = (answer.status(), json_of(answer.headers().get(CONTENT_TYPE)));
-        // There is no supervisor here, which is what this operation tells.
-        let is_alone = operation == Some(OperationId::RestartServer);
+        // There is no supervisor here, which is what these operations tell.
+        let is_alone = matches!(
+            operation,
+            Some(
+                OperationId::RestartServer
+                    | OperationId::BeginBackup
+                    | OperationId::BeginCheckpoint
+                    | OperationId::BeginCheck
+            )
+        );
         assert!(is_alone || !status.is_server_error(), "{status}: {shape:?}");
         if let Some(tag) = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()) {
             tag.clone_into(&mut self.known.tag);
@@ -104,10 +117,18 @@ impl Api {
         Some(status)
     }
 
+    /// Forgets the tokens that a request made, with which the open router would be closed.
+    async fn forget_tokens(&self) {
+        for token in self.store.all_tokens().await.expect("readable") {
+            let change = TokenChange::Delete { which: token.id.to_string() };
+            self.store.change_token(change).await.expect("forgotten");
+        }
+    }
+
     /// Checks the whole file, and fails if anything in it is inconsistent.
     fn check(self) {
         let path = self.folder.path().join("persona.db");
-        drop((self.open, self.closed));
+        drop((self.open, self.closed, self.store));
         let report = check(&path, &mut |_| ControlFlow::Continue(())).expect("it can be checked");
         assert!(report.problems.is_empty(), "{:?}", report.problems);
     }

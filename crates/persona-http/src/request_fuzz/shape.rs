@@ -65,8 +65,15 @@ const WORDS: &[&str] = &[
     "..%2f",
     "a\u{202e}b",
     "Grüße",
+    "@bea",
+    "@a/b",
+    "production",
+    "1-0123456789abcdef",
+    "persona_session=psk_x; a=b",
     "",
 ];
+/// Labels in paths.
+const LABELS: &[&str] = &["production", "production", "staging", "latest", "7", "a%2Fb", "%00", ""];
 /// Parameters and headers besides those that the table of operations declares.
 const OTHER_NAMES: &[&str] = &["limit", "cursor", "q", "note", "revision", "nothing"];
 const OTHER_HEADERS: &[&str] = &[
@@ -77,8 +84,10 @@ const OTHER_HEADERS: &[&str] = &[
     "x-request-id",
     "accept",
     "content-range",
+    "cookie",
     "expect",
     "if-range",
+    "last-event-id",
     "origin",
     "sec-fetch-site",
     "range",
@@ -221,6 +230,8 @@ pub struct Shape {
     id: Said,
     /// The text to use wherever the path or the query takes a number; `None` for a valid number.
     number: Option<&'static str>,
+    /// The label in the path.
+    label: &'static str,
     query: Vec<(usize, Said)>,
     headers: Vec<(usize, Said)>,
     /// The value of `If-Match`, if the operation demands the header.
@@ -236,7 +247,9 @@ impl Shape {
     /// The request; `None` if it cannot be written in HTTP, so that the library would refuse it.
     pub fn request(&self, known: &Known) -> Option<Request<Body>> {
         let row = self.operation.row();
-        let values = [&encoded(self.id.of(known)), self.number.unwrap_or("1")];
+        let has_label = self.operation.path().contains("{label}");
+        let second = if has_label { self.label } else { self.number.unwrap_or("1") };
+        let values = [&encoded(self.id.of(known)), second];
         let mut path = self.operation.path_of(&values);
         let is_number = |name| {
             row.all_query().any(|parameter| {
@@ -337,7 +350,11 @@ pub fn shape() -> impl Strategy<Value = Shape> {
     let one = (
         prop_oneof![1 => select(OperationId::ALL), 4 => select(changes.collect::<Vec<_>>())],
         prop::option::weighted(0.05, select(methods.to_vec())),
-        (prop_oneof![4 => Just(Said::There), 1 => said()], prop::option::of(select(NUMBERS))),
+        (
+            prop_oneof![4 => Just(Said::There), 1 => said()],
+            prop::option::of(select(NUMBERS)),
+            select(LABELS),
+        ),
         (few(said()), few(prop_oneof![Just(Said::Tag), said()])),
         prop::option::weighted(0.8, prop_oneof![Just(Said::Text("*".into())), Just(Said::Tag)]),
         prop_oneof![5 => Just(None), 1 => select(TYPES).prop_map(Some)],
@@ -346,13 +363,14 @@ pub fn shape() -> impl Strategy<Value = Shape> {
     );
     one.prop_map(|(operation, method, at, (query, headers), condition, of_type, body, closed)| {
         let bodies = operation.row().bodies;
-        let ((id, number), (other, index, spoilt)) = (at, body);
+        let ((id, number, label), (other, index, spoilt)) = (at, body);
         let right = bodies.get(index % bodies.len().max(1));
         Shape {
             operation,
             method,
             id,
             number,
+            label,
             query,
             headers,
             condition,

@@ -14,11 +14,12 @@ use crate::Context;
 use crate::auth::{Identity, set_cookie};
 use crate::problem::{Code, Problem};
 
-/// How long a session lasts: a week of work is not interrupted, and a browser that is forgotten
-/// somewhere does not stay signed in.
+/// How long a session lasts: long enough that a user signs in once a week, short enough that a
+/// forgotten browser does not stay signed in.
 const SESSION: Duration = Duration::from_hours(7 * 24);
 
-/// Exchanges the token of a link for one that only the cookie has.
+/// Exchanges the token of a link for a token that is only in the cookie. A request with another
+/// token, or without one, changes nothing and is answered like `GET`.
 pub async fn create_session(
     State(context): State<Arc<Context>>,
     request: Request,
@@ -34,8 +35,8 @@ pub async fn create_session(
     let ends_at = Timestamp::from_micros(now.as_micros().saturating_add(length));
     let no_random_numbers = |_| Problem::new(Code::Internal, "the system gives no random numbers");
     let secret = TokenSecret::random().map_err(no_random_numbers)?;
-    // One change: of several requests with one link exactly one makes a session of it, and a link
-    // that was revoked meanwhile becomes none.
+    // One change in the store: if several requests have the same link, exactly one of them gets a
+    // session, and a link that was revoked meanwhile gets none.
     let exchange = TokenChange::Exchange {
         id: link.id,
         from: link.hash,

@@ -13,14 +13,24 @@ use crate::Context;
 use crate::auth::{Identity, set_cookie};
 use crate::problem::Problem;
 
-/// Revokes the token of a session, and takes its cookie away. Another token stays as it is.
+/// Revokes the token of a session, and removes its cookie from the browser.
+///
+/// # Errors
+///
+/// The token of the request is none of a session: it would let its holder in as before.
 pub async fn delete_session(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if let Some(Identity(token)) = request.extensions().get::<Identity>()
-        && is_session_name(&token.name)
-    {
+    if let Some(Identity(token)) = request.extensions().get::<Identity>() {
+        if !is_session_name(&token.name) {
+            let problem = Problem::bad_header(
+                "Authorization",
+                "not_here",
+                "has a token that is no session, and is not ended here",
+            );
+            return Err(problem.hint(format!("persona token revoke {} ends it", token.name)));
+        }
         let at = context.clock.now();
         change(&context, TokenChange::Revoke { which: token.id.to_string(), at }).await?;
     }

@@ -1,4 +1,4 @@
-//! `GET /api/v1/session`: which token lets requests in.
+//! `GET /api/v1/session`: which token the requests of a page have.
 
 use std::sync::Arc;
 

@@ -1,11 +1,12 @@
-//! Sessions: how a page acts without a script that knows a token.
+//! Sessions: a page in a browser uses the API, and none of its scripts knows a token.
 //!
-//! A one-time link has a token in its fragment, which no browser sends and no log has. The page
-//! exchanges that token for another one in a cookie. Both are tokens like others, with names of
-//! their own (`persona_storage::SESSION_NAMES`): they are listed, run out, and are revoked for all
-//! workers at once.
+//! A one-time link has a token in its fragment. Browsers do not send the fragment of an address,
+//! so the token is in no log. The page exchanges the token for another one, which is in a cookie.
+//! Both are ordinary tokens with names of a special form ([`persona_storage::link_name`],
+//! [`persona_storage::session_name`]): they are in the list of tokens, they expire, and a
+//! revocation counts on all workers at once.
 //!
-//! One file a verb.
+//! One file for each method of `/api/v1/session`.
 
 mod create_session;
 mod delete_session;
@@ -26,12 +27,14 @@ use crate::contract::Time;
 use crate::contract::session::{Session, SessionScope};
 use crate::problem::{Code, Problem};
 
-/// Tells what a token permits; without one everything is.
+/// The answer that says what a token permits. A request that needs no token may do everything.
 fn told(context: &Context, token: Option<&Token>) -> Response {
     let body = Session {
         name: token.map(|token| token.name.clone()),
         scope: token.map_or(SessionScope::Admin, |token| token.scope.into()),
         owner: token.and_then(|token| token.owner.clone()),
+        shared: token.is_some_and(|token| token.shared),
+        act_as: token.is_none_or(|token| token.act_as),
         expires_at: token.and_then(|token| token.expires_at).map(Time),
         is_session: token.is_some_and(|token| is_session_name(&token.name)),
         protected_labels: context.protected_labels.words(),
@@ -39,7 +42,7 @@ fn told(context: &Context, token: Option<&Token>) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// Changes a token. That a link is used up is told as of every token that is not known.
+/// Changes a token. A link that was used already is answered like a token that is not known.
 async fn change(context: &Context, change: TokenChange) -> Result<Token, Problem> {
     context.store.change_token(change).await.map_err(|error| match error {
         Error::Token(TokenError::Unknown) => Denial::Unknown.into(),

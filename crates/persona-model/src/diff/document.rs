@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::items::ItemDiff;
 use super::text::{self, Hunk, Work};
-use super::values::{self, Pairs};
+use super::values::{self, Found, Place};
+use crate::merge::Parts;
 use crate::{Document, FIELDS, PATCH_OPERATIONS_MAX};
 
 /// What differs between two documents.
@@ -16,13 +18,18 @@ pub struct DocumentDiff {
     pub patch: Vec<Value>,
     /// The texts that both documents have and that differ.
     pub texts: Vec<TextDiff>,
+    /// The items of lists that are gone, new, changed or elsewhere, of those lists whose items have
+    /// identities: at most [`PATCH_OPERATIONS_MAX`].
+    pub items: Vec<ItemDiff>,
 }
 
-/// What differs between two texts at the same place.
+/// What differs between two texts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TextDiff {
-    /// Where the text is: a JSON Pointer (RFC 6901) into both documents.
+    /// Where the text is: a JSON Pointer (RFC 6901) into the second document.
     pub pointer: String,
+    /// The same in the first document. It differs for an item of a list that stands elsewhere.
+    pub from_pointer: String,
     /// Whether the texts were too large to be compared line by line. Then one hunk holds everything
     /// between the lines at the start and at the end that both texts have in common.
     pub is_coarse: bool,
@@ -38,7 +45,7 @@ pub struct TextDiff {
 pub fn diff_documents(from: &Document, to: &Document) -> DocumentDiff {
     let mut changed = Vec::new();
     let mut patches = Vec::new();
-    let mut texts = Vec::new();
+    let (mut texts, mut items) = (Vec::new(), Vec::new());
     let mut work = Work::default();
     for field in FIELDS {
         let (Some(before), Some(after)) = (from.get(field.name), to.get(field.name)) else {
@@ -49,15 +56,18 @@ pub fn diff_documents(from: &Document, to: &Document) -> DocumentDiff {
         }
         changed.push(field.name);
         let pointer = format!("/{}", field.name);
-        let mut pairs = Pairs::default();
-        let operations = values::operations(&pointer, before, after, &mut pairs);
+        let (place, parts) = (Place::of(pointer.clone()), Parts::of_field(field));
+        let mut found = Found::default();
+        let operations = values::operations(&place, parts, before, after, &mut found);
         patches.push((pointer, after, operations));
-        for (pointer, before, after) in pairs.0 {
+        items.extend(found.items);
+        for (Place { from, to }, before, after) in found.texts {
             let (hunks, is_coarse) = text::hunks(before, after, &mut work);
-            texts.push(TextDiff { pointer, is_coarse, hunks });
+            texts.push(TextDiff { pointer: to, from_pointer: from, is_coarse, hunks });
         }
     }
-    DocumentDiff { changed, patch: within_limit(patches), texts }
+    items.truncate(PATCH_OPERATIONS_MAX);
+    DocumentDiff { changed, patch: within_limit(patches), texts, items }
 }
 
 /// The operations of all fields, at most [`PATCH_OPERATIONS_MAX`]. While there are too many, the

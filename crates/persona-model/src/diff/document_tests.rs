@@ -32,13 +32,29 @@ fn free_form() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Entries of a lorebook, some with an `id`, in any order.
+fn entries() -> impl Strategy<Value = Vec<Value>> {
+    let entry = (0..6_u32, text(), prop::collection::vec("[a-c]", 0..3), any::<bool>());
+    let entry = entry.prop_map(|(id, content, keys, has_id)| {
+        let mut entry = json!({ "content": content, "keys": keys });
+        if has_id {
+            entry["id"] = id.into();
+        }
+        entry
+    });
+    prop::collection::vec(entry, 0..6)
+}
+
 fn documents() -> impl Strategy<Value = Document> {
-    (text(), prop::collection::vec(text(), 0..4), prop::collection::vec("[a-d]", 0..5), free_form(), any::<bool>()).prop_map(
-        |(description, greetings, tags, free, has_handle)| {
+    let lists =
+        (prop::collection::vec(text(), 0..4), prop::collection::vec("[a-d]", 0..5), entries());
+    (text(), lists, free_form(), any::<bool>()).prop_map(
+        |(description, (greetings, tags, entries), free, has_handle)| {
             let tags: std::collections::BTreeSet<String> = tags.into_iter().collect();
             document(json!({
                 "name": "Ada", "description": description, "alternate_greetings": greetings, "tags": tags,
                 "handle": if has_handle { json!("ada") } else { Value::Null }, "extensions": { "free": free },
+                "character_book": { "entries": entries },
             }))
         },
     )
@@ -73,11 +89,26 @@ fn check(from: &Document, to: &Document) -> DocumentDiff {
     assert_eq!(diff.changed, from.changed_fields(to));
     let (before, after) = (from.to_json(), to.to_json());
     for of_text in &diff.texts {
-        let text = |document: &Value| {
-            let found = document.pointer(&of_text.pointer).and_then(Value::as_str);
+        let text = |document: &Value, pointer: &str| {
+            let found = document.pointer(pointer).and_then(Value::as_str);
             found.expect("a text").to_owned()
         };
-        assert_eq!(patched(&text(&before), of_text), text(&after), "{of_text:?}");
+        let [before, after] =
+            [text(&before, &of_text.from_pointer), text(&after, &of_text.pointer)];
+        assert_eq!(patched(&before, of_text), after, "{of_text:?}");
+    }
+    for item in &diff.items {
+        let at = |document: &Value, place: Option<usize>| {
+            let found = document.pointer(&item.list).and_then(|list| list.get(place?).cloned());
+            assert_eq!(found.is_some(), place.is_some(), "{item:?}");
+            found
+        };
+        let [before, after] = [at(&before, item.from), at(&after, item.to)];
+        assert_eq!(item.is_changed, before.is_some() && after.is_some() && before != after);
+        let id = |value: &Option<Value>| value.as_ref().and_then(|value| value.get("id").cloned());
+        if let (Some(identity), true) = (&item.identity, item.list.ends_with("/entries")) {
+            assert_eq!(id(&after).or(id(&before)).as_ref(), Some(identity));
+        }
     }
     diff
 }
@@ -86,7 +117,7 @@ proptest! {
     #[test]
     fn patch_and_hunks_make_the_second_document_of_the_first(from in documents(), to in documents()) {
         check(&from, &to);
-        prop_assert_eq!(diff_documents(&from, &from), DocumentDiff { changed: vec![], patch: vec![], texts: vec![] });
+        prop_assert_eq!(diff_documents(&from, &from), DocumentDiff { changed: vec![], patch: vec![], texts: vec![], items: vec![] });
     }
 }
 
@@ -100,7 +131,7 @@ fn a_changed_word_is_marked_in_its_line_with_the_lines_around() {
     };
     let of = |text: String| document(json!({ "name": "Ada", "description": text }));
     let diff = check(&of(lines("the old word stays")), &of(lines("the new word stays")));
-    let [TextDiff { pointer, is_coarse: false, hunks }] = &diff.texts[..] else {
+    let [TextDiff { pointer, is_coarse: false, hunks, .. }] = &diff.texts[..] else {
         panic!("{diff:?}")
     };
     let [hunk] = &hunks[..] else { panic!("{hunks:?}") };
@@ -150,4 +181,54 @@ fn a_field_with_too_many_changes_is_replaced_as_a_whole_and_the_others_are_not()
     assert_eq!(paths, ["/style_preferences/a", "/extensions"]);
     let few = check(&of(1, "x"), &of(1, "y"));
     assert_eq!(few.patch.len(), 1);
+}
+
+#[test]
+fn items_are_told_by_their_identities_and_not_by_their_places() {
+    let entry = |id: u32, content: &str| json!({ "id": id, "keys": ["k"], "content": content });
+    let asset =
+        |name: &str, uri: &str| json!({ "type": "icon", "name": name, "uri": uri, "ext": "png" });
+    let of = |entries: Vec<Value>, assets: Vec<Value>, greetings: &[&str]| {
+        document(json!({
+            "name": "Ada", "character_book": { "entries": entries }, "assets": assets,
+            "alternate_greetings": greetings,
+        }))
+    };
+    let from = of(
+        vec![entry(1, "one"), entry(2, "two"), entry(3, "three")],
+        vec![asset("main", "a"), asset("other", "b")],
+        &["hello", "good day"],
+    );
+    let to = of(
+        vec![entry(4, "four"), entry(3, "three"), entry(1, "one and more")],
+        vec![asset("other", "c")],
+        &["hello", "hi", "good day"],
+    );
+    let diff = check(&from, &to);
+    let mut told: Vec<_> = diff
+        .items
+        .iter()
+        .map(|item| {
+            (&*item.list, item.identity.clone(), item.from, item.to, item.is_moved, item.is_changed)
+        })
+        .collect();
+    let (greetings, entries, assets) =
+        ("/alternate_greetings", "/character_book/entries", "/assets");
+    let expected = [
+        (greetings, None, None, Some(1), false, false),
+        (entries, Some(json!(2)), Some(1), None, false, false),
+        (entries, Some(json!(4)), None, Some(0), false, false),
+        (entries, Some(json!(1)), Some(0), Some(2), true, true),
+        (assets, Some(json!(["icon", "main"])), Some(0), None, false, false),
+        (assets, Some(json!(["icon", "other"])), Some(1), Some(0), false, true),
+    ];
+    let mut expected = Vec::from(expected);
+    expected.sort_by_key(|one| format!("{one:?}"));
+    told.sort_by_key(|one| format!("{one:?}"));
+    assert_eq!(told, expected);
+    let [text] = &diff.texts[..] else { panic!("{:?}", diff.texts) };
+    assert_eq!(
+        [&*text.from_pointer, &text.pointer],
+        ["/character_book/entries/0/content", "/character_book/entries/2/content"]
+    );
 }

@@ -23,19 +23,19 @@ pub struct Conflict {
     pub has_lines: bool,
 }
 
-/// What came of a three-way merge.
+/// The result of a three-way merge.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Merged {
     /// Both sides' changes in one document.
     Clean(Document),
-    /// Units that both changed, in the order of the fields; at least one.
+    /// The units that both sides changed differently, in the order of the fields; at least one.
     Conflicts(Vec<Conflict>),
 }
 
-/// Merges what they and you made of the same base.
+/// Merges two documents that come from the same base.
 ///
-/// A field that both changed, and that would break a rule with the changes of both, is a conflict
-/// as a whole: for example a list that would have too many items.
+/// If both sides changed a field and the merged field would break a rule, for example because a
+/// list would have too many items, the whole field is a conflict.
 ///
 /// # Errors
 ///
@@ -54,9 +54,9 @@ pub fn merge_three_way(
     }
 }
 
-/// Merges what they and you made of the same base, for a person who decides the conflicts: a text
-/// that is merged by lines has both sides between markers, and any other field in which something
-/// is in conflict is as you made it.
+/// Merges two documents that come from the same base, for a person who then decides the conflicts.
+/// A text that is merged by lines has both sides between markers. Any other field with a conflict
+/// has the value of `yours`.
 pub fn merge_with_markers(
     base: &Document,
     theirs: &Document,

@@ -1,4 +1,4 @@
-//! What one side made of the items of a list.
+//! Which items of a list one side kept, changed, removed and added.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -7,32 +7,35 @@ use serde_json::Value;
 
 use super::identity::{Identity, ItemKind, parts_of};
 
-/// What one side made of an item of the base.
+/// The fate of an item of the base on one side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
-    /// It is the item of the side at this place, as it was or changed.
+pub(crate) enum Fate {
+    /// The side has the item at this place, unchanged or changed.
     Kept(usize),
-    /// It is gone.
+    /// The side does not have the item any more.
     Removed,
-    /// It is gone, and an item that the side added may have come of it.
+    /// The side does not have the item any more, but an item that the side added may be a changed
+    /// form of it.
     Replaced,
 }
 
-/// What one side made of a list.
-pub(super) struct Side<'a> {
+/// A list as one side has it, compared with the base.
+pub(crate) struct Side<'a> {
     pub items: &'a [Value],
     pub identities: &'a [Identity<'a>],
-    /// Of each item of the base.
+    /// The fate of each item of the base.
     pub fates: Vec<Fate>,
-    /// Of each item of the side: the place in the base of what it was; `None` where it was added.
+    /// For each item of the side, the place of the same item in the base; `None` for an item that
+    /// the side added.
     pub origins: Vec<Option<usize>>,
 }
 
-/// Neighbours of some items, as places in the base; `None` at the start or the end of the list.
+/// The items of the base before and behind a run of items, by their places in the base; `None` at
+/// the start or the end of the list.
 type Between = (Option<usize>, Option<usize>);
 
 impl<'a> Side<'a> {
-    pub(super) fn of(
+    pub(crate) fn of(
         kind: ItemKind,
         base: &[Identity<'a>],
         items: &'a [Value],
@@ -49,7 +52,7 @@ impl<'a> Side<'a> {
             }
         }
         let mut side = Self { items, identities, fates, origins };
-        // A word that stands where another was is another word.
+        // A word is never a changed form of another word.
         if kind != ItemKind::Word {
             side.find_changed(kind, base);
             side.find_replaced(base);
@@ -58,13 +61,13 @@ impl<'a> Side<'a> {
     }
 
     /// The items that were added.
-    pub(super) fn added(&self) -> impl Iterator<Item = &'a Value> {
+    pub(crate) fn added(&self) -> impl Iterator<Item = &'a Value> {
         let items = self.items.iter().zip(&self.origins);
         items.filter_map(|(item, origin)| origin.is_none().then_some(item))
     }
 
-    /// Finds items that were changed where they stand: as many new ones as are gone, between the
-    /// same neighbours.
+    /// Finds items that were changed in place: between two neighbours that stay, the side has as
+    /// many new items as the base had items that are gone.
     fn find_changed(&mut self, kind: ItemKind, base: &[Identity<'a>]) {
         let kept: Vec<Option<usize>> = self
             .fates
@@ -95,15 +98,16 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// The items that are gone, and of which another one than the one at their place has a part;
-    /// and those at the place of such another one.
+    /// The items of the base for which a change in place is doubtful: a new item at another place
+    /// has a line or word that only this item had. The item of the base at the place of that new
+    /// item is doubtful too.
     fn unclear(
         &self,
         kind: ItemKind,
         base: &[Identity<'a>],
         changed: &[Option<usize>],
     ) -> HashSet<usize> {
-        // What several of them have tells nothing.
+        // A part that several items have identifies none of them.
         let mut owners: HashMap<&str, Option<usize>> = HashMap::new();
         for (old, identity) in base.iter().enumerate().filter(|(old, _)| self.is_gone(*old)) {
             for part in identity.value().into_iter().flat_map(|value| parts_of(kind, value)) {
@@ -127,7 +131,7 @@ impl<'a> Side<'a> {
         !matches!(self.fates[old], Fate::Kept(_))
     }
 
-    /// Finds items of which something else may have come, although nothing tells what.
+    /// Finds removed items of which some added item may be a changed form. Which one is not known.
     fn find_replaced(&mut self, base: &[Identity<'a>]) {
         let added: Vec<Identity<'a>> = self
             .identities
@@ -135,7 +139,7 @@ impl<'a> Side<'a> {
             .zip(&self.origins)
             .filter_map(|(identity, origin)| origin.is_none().then_some(*identity))
             .collect();
-        // One of each form says as much as all.
+        // All added items of one form give the same answer, so one of each form is enough.
         let named = added.iter().find(|identity| matches!(identity, Identity::Named(..)));
         let equal = added.iter().find(|identity| matches!(identity, Identity::Equal(..)));
         for (fate, old) in self.fates.iter_mut().zip(base) {
@@ -147,7 +151,8 @@ impl<'a> Side<'a> {
     }
 }
 
-/// The runs of items that are in one list only, with what stands before and behind each.
+/// The runs of items without a partner in the other list, each with the partners of the items
+/// before and behind the run.
 fn runs(partners: &[Option<usize>]) -> Vec<(Between, Range<usize>)> {
     let mut runs = Vec::new();
     let mut start = 0;

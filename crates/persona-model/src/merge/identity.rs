@@ -1,4 +1,4 @@
-//! When two items of two lists are the same one.
+//! When an item of one list is the same as an item of another list.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 /// What the items of a list are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ItemKind {
-    /// Words, such as tags: another word is another item.
+pub(crate) enum ItemKind {
+    /// Words, such as tags. Two different words are two items.
     Word,
     /// Texts, such as greetings.
     Text,
@@ -17,36 +17,36 @@ pub(super) enum ItemKind {
     Entry,
 }
 
-/// What makes an item the same one in several lists.
+/// What identifies an item in several lists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Identity<'a> {
-    /// The members that name it; no other item of its list has the same.
+pub(crate) enum Identity<'a> {
+    /// The members that name the item. No other item of its list has the same name.
     Named(&'a Value, Option<&'a Value>),
-    /// Its value, and how many equal items stand before it.
+    /// The value of the item, and the number of equal items before it in its list.
     Equal(&'a Value, usize),
 }
 
 impl<'a> Identity<'a> {
-    /// The value that the item is known by, where no name tells it.
-    pub(super) fn value(self) -> Option<&'a Value> {
+    /// The value that identifies the item, if no name does.
+    pub(crate) fn value(self) -> Option<&'a Value> {
         match self {
             Self::Named(..) => None,
             Self::Equal(value, _) => Some(value),
         }
     }
 
-    /// Whether an item with this identity can be what came of one with another.
-    pub(super) fn can_become(self, other: Self) -> bool {
+    /// Whether an item with this identity can be changed into an item with the other identity.
+    pub(crate) fn can_become(self, other: Self) -> bool {
         !matches!((self, other), (Self::Named(..), Self::Named(..)))
     }
 }
 
 /// The identities of the items of three versions of a list.
 ///
-/// A name counts where no list has it twice: an entry without an `id`, or with one that another
-/// entry has too, is known by its value only.
-pub(super) fn identities<'a>(kind: ItemKind, lists: [&'a [Value]; 3]) -> [Vec<Identity<'a>>; 3] {
-    // How often each name is in the list where it is most often.
+/// A name identifies an item only if no list has the name twice. An entry without an `id`, or with
+/// the `id` of another entry, is identified by its value.
+pub(crate) fn identities<'a>(kind: ItemKind, lists: [&'a [Value]; 3]) -> [Vec<Identity<'a>>; 3] {
+    // For each name, the largest number of items of one list that have it.
     let mut names: HashMap<Identity<'a>, usize> = HashMap::new();
     for list in lists {
         let mut own: HashMap<Identity<'a>, usize> = HashMap::new();
@@ -83,8 +83,8 @@ fn name_of(kind: ItemKind, item: &Value) -> Option<Identity<'_>> {
     }
 }
 
-/// The lines and words of an item that tell it from others.
-pub(super) fn parts_of(kind: ItemKind, item: &Value) -> impl Iterator<Item = &str> {
+/// The lines and words by which an item can be recognised.
+pub(crate) fn parts_of(kind: ItemKind, item: &Value) -> impl Iterator<Item = &str> {
     let members: &[&str] = match kind {
         ItemKind::Word | ItemKind::Text => &[],
         ItemKind::Asset => &["name", "uri"],

@@ -13,10 +13,10 @@ use super::unit::{Merging, Sides};
 /// lists of so many take some milliseconds, and lists of people are far shorter.
 pub const MERGE_ITEMS_MAX: usize = 10_000;
 
-/// The place of a list where an item is that the base does not have (RFC 6901 section 4).
+/// The place of an item that the base does not have, in a JSON Pointer (RFC 6901 section 4).
 const NO_PLACE: &str = "-";
 
-/// Items that were added behind an item, by their side.
+/// The items that each side added behind one item of the base.
 #[derive(Default)]
 struct Gap<'a> {
     theirs: Vec<&'a Value>,
@@ -48,13 +48,13 @@ impl Merging {
         for place in std::iter::once(None).chain(places) {
             merged.extend(place.and_then(|place| kept[place].take()));
             let Gap { theirs, yours } = gaps.remove(&place).unwrap_or_default();
-            // What is there already stays before what comes.
+            // The stored items come before the new ones.
             merged.extend(theirs.into_iter().chain(yours).cloned());
         }
         Some(merged)
     }
 
-    /// What becomes of each item of the base: the item that stays, or nothing.
+    /// For each item of the base, the merged item; `None` for an item that is removed.
     fn kept<'a>(
         &mut self,
         kind: ItemKind,
@@ -73,20 +73,22 @@ impl Merging {
             let (their, your) = (value(theirs, fates.0), value(yours, fates.1));
             let is_untouched = their == Some(item) || your == Some(item);
             let is_unclear = fates.0 == Fate::Replaced || fates.1 == Fate::Replaced;
-            // What one side changed may be among what the other has in its place.
+            // One side changed the item, and the item may be among those that the other side added.
             if is_unclear && !is_untouched && !add_the_same {
                 return None;
             }
             let sides = Sides { base: Some(item), theirs: their, yours: your };
             let value = self.member(&place.to_string(), Parts::of_item(kind), sides);
-            // What only one side has left is gone, or in conflict: it has no place.
+            // An item that only one side still has is removed, or in conflict. It has no place in
+            // the merged list.
             kept.push(value.filter(|_| their.is_some() && your.is_some()));
         }
         Some(kept)
     }
 
-    /// The items that either side added, by the item of the base behind which they stand. What both
-    /// added is there once, and in conflict where only its name is the same.
+    /// The items that either side added, by the item of the base behind which they are. An item
+    /// that both sides added is there once. If only its name is the same on both sides, it is a
+    /// conflict.
     fn gaps<'a>(
         &mut self,
         kept: &[Option<Value>],
@@ -113,7 +115,7 @@ impl Merging {
     }
 }
 
-/// The items that a side added, each with the item of the base behind which it stands.
+/// The items that a side added, each with the item of the base behind which it is.
 fn additions<'s, 'a>(
     kept: &'s [Option<Value>],
     side: &'s Side<'a>,
@@ -129,8 +131,8 @@ fn additions<'s, 'a>(
         .flatten()
 }
 
-/// The order of the items that stay, as the side has them that moved some; `None` where both did,
-/// each in its way.
+/// The order of the items that stay: that of the side that moved items. `None` if both sides moved
+/// items differently.
 fn order(kept: &[Option<Value>], theirs: &Side<'_>, yours: &Side<'_>) -> Option<Vec<usize>> {
     let of = |side: &Side<'_>| -> Vec<usize> {
         let places = side.origins.iter().copied().flatten();

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-/// Most lines that one side may have taken from a text and added to it. What was noted on the way
-/// takes the square of this, two megabytes.
+/// Most lines that one side may have removed from a text and added to it, together. The notes of
+/// the search take the square of this number: two megabytes.
 pub const MERGE_CHANGES_MAX: usize = 512;
 /// Most comparisons of two lines in one merge, over all of its texts: some milliseconds.
 pub const MERGE_STEPS_MAX: usize = 4_000_000;
@@ -27,15 +27,15 @@ impl Steps {
     }
 }
 
-/// Lines of the base in place of which a side has others.
+/// A run of lines of the base, and the lines that a side has in its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Change {
     pub base: Range<usize>,
     pub side: Range<usize>,
 }
 
-/// The changes that make the side of the base, in their order; there is a line in both between two
-/// of them. `None` where there are too many.
+/// The changes that turn the base into the side, in order. Between two of them is at least one line
+/// that both have. `None` if there are too many changes.
 pub(super) fn changes(base: &[usize], side: &[usize], steps: &mut Steps) -> Option<Vec<Change>> {
     let is_equal = |(one, other): &(&usize, &usize)| one == other;
     let start = base.iter().zip(side).take_while(is_equal).count();
@@ -56,12 +56,12 @@ pub(super) fn changes(base: &[usize], side: &[usize], steps: &mut Steps) -> Opti
     Some(changes)
 }
 
-/// The lines that are in both, as places in each.
+/// The lines that both texts have, by their places in each.
 fn kept_lines(before: &[usize], after: &[usize], steps: &mut Steps) -> Option<Vec<(usize, usize)>> {
     if before.is_empty() || after.is_empty() {
         return Some(Vec::new());
     }
-    // How far each diagonal has come, after each number of changes. Diagonal 0 stands at `middle`.
+    // For each number of changes, how far each diagonal has come. Diagonal 0 is at index `middle`.
     let middle = MERGE_CHANGES_MAX + 1;
     let mut reached = vec![0; 2 * middle + 1];
     let mut trace: Vec<Vec<usize>> = Vec::new();
@@ -87,7 +87,7 @@ fn is_match(before: &[usize], after: &[usize], old: usize, new: usize) -> bool {
     before.get(old).is_some_and(|line| after.get(new) == Some(line))
 }
 
-/// Where a diagonal begins with one change more: on from the neighbour that has come further.
+/// Where a diagonal begins after one more change: where the neighbour that has come further ends.
 fn next_old(reached: &[usize], diagonal: usize, middle: usize, count: usize) -> usize {
     if count == 0 {
         return 0;
@@ -99,14 +99,14 @@ fn next_old(reached: &[usize], diagonal: usize, middle: usize, count: usize) -> 
     }
 }
 
-/// Whether the change that leads to a diagonal adds a line, and does not take one.
+/// Whether the change that leads to a diagonal adds a line; otherwise it removes one.
 fn comes_from_above(reached: &[usize], diagonal: usize, middle: usize, count: usize) -> bool {
     let is_first = diagonal == middle - count;
     let is_last = diagonal == middle + count;
     is_first || (!is_last && reached[diagonal - 1] < reached[diagonal + 1])
 }
 
-/// Goes the way back, and tells the lines in both that it passes.
+/// Follows the path back, and returns the common lines on it.
 fn traced(
     trace: &[Vec<usize>],
     middle: usize,

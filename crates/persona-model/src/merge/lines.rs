@@ -6,9 +6,9 @@ use super::line_changes::{Change, Steps, changes};
 
 /// A run of lines of three versions of a text.
 pub(super) enum Run<'a> {
-    /// What only one side changed, or neither, or both alike.
+    /// Lines without a conflict: at most one side changed them, or both made the same change.
     Agreed(Vec<&'a str>),
-    /// What both changed differently.
+    /// Lines that both sides changed differently.
     Apart {
         /// The lines of the base.
         base: Vec<&'a str>,
@@ -31,8 +31,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Merges a text; `None` where both changed the same lines, or lines without one between them, or
-/// where that cannot be found out within the bounds.
+/// Merges a text. `None` if both sides changed the same or adjacent lines, or if the comparison
+/// exceeds its bounds.
 pub(super) fn merge(base: &str, theirs: &str, yours: &str, steps: &mut Steps) -> Option<String> {
     let mut lines = Vec::new();
     for run in runs(base, theirs, yours, steps)? {
@@ -58,7 +58,7 @@ pub(super) fn runs<'a>(
     let mut place = 0;
     while let Some(start) = [theirs.start(), yours.start()].into_iter().flatten().min() {
         runs.push(Run::Agreed(base[place..start].to_vec()));
-        // Changes that touch are one: nothing tells which comes first.
+        // Changes without a line between them count as one, because their order is unknown.
         let mut end = start;
         let starts = (theirs.place_of(start), yours.place_of(start));
         while let Some(further) = theirs.take(end).or_else(|| yours.take(end)) {
@@ -83,11 +83,11 @@ fn numbered<'a>(texts: &[Vec<&'a str>; 3]) -> [Vec<usize>; 3] {
     texts.each_ref().map(|lines| lines.iter().map(&mut number).collect())
 }
 
-/// What one side changed, from the first line on.
+/// The changes of one side, read from the first line on.
 struct Changes<'a> {
     lines: Vec<&'a str>,
     left: VecDeque<Change>,
-    /// Where the last change that was taken ends: in the base, and in the side.
+    /// The end of the last change that was read, in the base and in the side.
     passed: (usize, usize),
 }
 
@@ -101,14 +101,15 @@ impl<'a> Changes<'a> {
         self.left.front().map(|change| change.base.start)
     }
 
-    /// Takes the next change if it begins by this place of the base, and tells where it ends.
+    /// Reads the next change if it begins at or before this place of the base, and returns its end
+    /// in the base.
     fn take(&mut self, by: usize) -> Option<usize> {
         let change = self.left.pop_front_if(|change| change.base.start <= by)?;
         self.passed = (change.base.end, change.side.end);
         Some(change.base.end)
     }
 
-    /// The place in the side that a place of the base without a change became.
+    /// The place in the side of an unchanged place of the base.
     fn place_of(&self, base: usize) -> usize {
         base - self.passed.0 + self.passed.1
     }

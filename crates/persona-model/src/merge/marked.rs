@@ -1,5 +1,5 @@
-//! The text of a conflict: both sides in one text, with markers around what they changed
-//! differently, in the form that `diff3` and Git have.
+//! The text of a conflict: both sides in one text, with markers around the lines that they changed
+//! differently, as `diff3` and Git write them.
 
 use serde_json::Value;
 
@@ -7,19 +7,20 @@ use super::document::Conflict;
 use super::line_changes::Steps;
 use super::lines::{Run, runs};
 
-/// The line before what is there now.
+/// The line before the lines that are stored now.
 const THEIRS: &str = "<<<<<<< theirs";
-/// The line before what the base has.
+/// The line before the lines of the base.
 const BASE: &str = "||||||| base";
-/// The line before what this writer wants. A text can have it as the line below a heading.
+/// The line before the lines that this writer wants. A text without conflicts can have this line
+/// too, below a heading.
 const YOURS: &str = "=======";
-/// The line behind it.
+/// The line behind a conflict.
 const END: &str = ">>>>>>> yours";
 
 /// Most bytes of texts with markers in one answer or document: four times the largest text.
 pub const MARKED_BYTES_MAX: usize = 1024 * 1024;
 
-/// Whether a text has a line that only a marker of a conflict is.
+/// Whether a text has a line that is only ever a marker of a conflict.
 pub fn has_conflict_marker(text: &str) -> bool {
     text.lines().any(|line| [THEIRS, BASE, END].contains(&line.trim_end()))
 }
@@ -37,11 +38,12 @@ impl Default for Markers {
 }
 
 impl Markers {
-    /// Both sides of a text in one, with markers around what they changed differently: around
-    /// everything where that cannot be told line by line.
+    /// Both sides of a text in one text, with markers around the lines that they changed
+    /// differently. If these lines cannot be found within the bounds, the markers are around the
+    /// whole text.
     ///
-    /// `None` where the unit is no text that is merged by lines, where one of the texts has a line
-    /// that is a marker, and beyond [`MARKED_BYTES_MAX`].
+    /// `None` if the unit is no text that is merged by lines, if one of the texts has a line that
+    /// is a marker, and beyond [`MARKED_BYTES_MAX`].
     pub fn text_of(&mut self, conflict: &Conflict) -> Option<String> {
         if !conflict.has_lines {
             return None;
@@ -84,10 +86,6 @@ fn marked(
             }
         }
     }
-    // What an editor has behind the text, such as a quote, is on a line of its own.
-    if lines.last() == Some(&END) {
-        lines.push("");
-    }
     let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
     (bytes <= bytes_max).then(|| lines.join("\n"))
 }
@@ -126,7 +124,7 @@ mod tests {
         let marked = marked("base", "theirs", "yours").expect("possible");
         assert_eq!(
             marked,
-            "<<<<<<< theirs\ntheirs\n||||||| base\nbase\n=======\nyours\n>>>>>>> yours\n"
+            "<<<<<<< theirs\ntheirs\n||||||| base\nbase\n=======\nyours\n>>>>>>> yours"
         );
         assert!(has_conflict_marker(&marked));
     }

@@ -1,4 +1,8 @@
-//! Three-way merge of documents: what two editors may do at once.
+//! Three-way merge of documents: two editors change one persona at the same time, and the merge
+//! keeps the changes of both.
+//!
+//! The base is the revision from which both editors started. The side `theirs` is the persona as
+//! it is stored now, the side `yours` what the second editor wants to store.
 //!
 //! A unit that only one side changed is taken from that side; a unit that both changed to the same
 //! value is no conflict; a unit that both changed differently is a conflict, and no side's value is
@@ -9,8 +13,8 @@
 //! - `parts.rs`: which parts the fields have.
 //! - `unit.rs`: the merge of one unit and its parts.
 //! - `items.rs`: the merge of a list by its items.
-//! - `identity.rs`: when two items of two lists are the same one.
-//! - `fates.rs`: what one side made of the items of a list.
+//! - `identity.rs`: when an item of one list is the same as an item of another list.
+//! - `fates.rs`: which items of a list one side kept, changed, removed and added.
 //! - `lines.rs`: the merge of a text by its lines.
 //! - `line_changes.rs`: which lines one side changed.
 //! - `marked.rs`: the text of a conflict, with markers.
@@ -27,6 +31,10 @@ mod lines;
 mod marked;
 mod parts;
 mod unit;
+
+pub(crate) use fates::Side;
+pub(crate) use identity::{Identity, ItemKind, identities};
+pub(crate) use parts::Parts;
 
 pub use document::{Conflict, Merged, merge_three_way, merge_with_markers};
 pub use items::MERGE_ITEMS_MAX;

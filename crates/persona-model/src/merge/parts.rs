@@ -1,16 +1,16 @@
-//! Which parts the fields have that are merged on their own.
+//! The parts of fields that are merged separately.
 
 use super::identity::ItemKind;
 use crate::field::{Field, FieldKind};
 
 /// The parts of a value.
 #[derive(Clone, Copy)]
-pub(super) enum Parts {
-    /// None: the value is of one side or of the other.
+pub(crate) enum Parts {
+    /// None: the whole value is that of one side.
     None,
     /// The lines of a text.
     Lines,
-    /// The members of an object, each with parts of its own.
+    /// The members of an object, each with its own parts.
     Members(fn(&str) -> Self),
     /// The items of a list.
     Items(ItemKind),
@@ -18,7 +18,7 @@ pub(super) enum Parts {
 
 impl Parts {
     /// The parts of a field.
-    pub(super) fn of_field(field: &Field) -> Self {
+    pub(crate) fn of_field(field: &Field) -> Self {
         match field.shape {
             FieldKind::Text => Self::Lines,
             FieldKind::TextByLanguage => Self::Members(|_| Self::Lines),
@@ -40,7 +40,7 @@ impl Parts {
     }
 
     /// The parts of an item.
-    pub(super) fn of_item(kind: ItemKind) -> Self {
+    pub(crate) fn of_item(kind: ItemKind) -> Self {
         match kind {
             ItemKind::Word => Self::None,
             ItemKind::Text => Self::Lines,

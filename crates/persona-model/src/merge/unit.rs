@@ -8,7 +8,7 @@ use super::lines;
 use super::marked::Markers;
 use super::parts::Parts;
 
-/// One unit as the three sides have it.
+/// The value of one unit in the base and on both sides.
 #[derive(Clone, Copy)]
 pub(super) struct Sides<'a> {
     pub base: Option<&'a Value>,
@@ -23,18 +23,18 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// A merge that is being made.
+/// A running merge.
 #[derive(Default)]
 pub(super) struct Merging {
     /// The conflicts so far.
     pub conflicts: Vec<Conflict>,
-    /// Where the merge is: a JSON Pointer.
+    /// The unit that is being merged: a JSON Pointer.
     at: String,
-    /// What comparing lines may still take.
+    /// How many comparisons of lines are left.
     steps: Steps,
-    /// Makes the texts of conflicts, where they are wanted.
+    /// Makes the texts of conflicts; `None` if the caller wants no such texts.
     markers: Option<Markers>,
-    /// Whether every conflict of the field has such a text.
+    /// Whether every conflict of the field has a text with markers.
     pub is_marked: bool,
 }
 
@@ -44,8 +44,8 @@ impl Merging {
         Self { markers: Some(Markers::default()), ..Self::default() }
     }
 
-    /// Merges a member of the unit that the merge is at. What is in conflict is its text with
-    /// markers, or nothing.
+    /// Merges a member of the current unit. For a conflict, returns the text with markers, or
+    /// `None` without one.
     pub(super) fn member(&mut self, name: &str, parts: Parts, sides: Sides<'_>) -> Option<Value> {
         let length = self.at.len();
         self.at.push('/');
@@ -66,7 +66,7 @@ impl Merging {
         if let Some(value) = self.parts(parts, sides) {
             return Some(value);
         }
-        // What was found in the parts is in the whole.
+        // The conflict of the whole replaces the conflicts that were found in its parts.
         self.conflicts.truncate(before);
         let conflict = Conflict {
             pointer: self.at.clone(),
@@ -89,7 +89,7 @@ impl Merging {
                 lines::merge(base, theirs, yours, &mut self.steps).map(Value::String)
             }
             (Parts::Members(part), Value::Object(theirs), Value::Object(yours)) => {
-                // Without a base nothing says that both mean the same object.
+                // Without a base the two objects may be different things.
                 sides.base?.as_object()?;
                 Some(self.members(part, theirs, yours, sides))
             }

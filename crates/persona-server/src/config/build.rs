@@ -124,7 +124,8 @@ impl<'a> Reader<'a> {
         let is_known =
             ["http://", "https://"].iter().any(|scheme| setting.text.starts_with(scheme));
         if setting.text.contains("://") && !is_known {
-            let hint = "use a URL such as https://persona.example, unix:PATH, or the name of a [server.NAME]";
+            let hint = "use a URL such as https://persona.example, unix:PATH, or the name of a \
+                        [server.NAME]";
             self.complain(
                 setting,
                 format!("must be the URL of a server, is {:?}", setting.text),

@@ -94,7 +94,8 @@ const OTHERS: &[Key] = &[
         shape: ValueKind::Workers,
         default: Default::Cores,
         unit: Some("processes"),
-        help: "Worker processes, 1 to 4 on a SQLite file and 1 to 64 on PostgreSQL; by default one for each core, at most 4.",
+        help: "Worker processes, 1 to 4 on a SQLite file and 1 to 64 on PostgreSQL; by default \
+               one for each core, at most 4.",
         ..PLAIN
     },
     Key {
@@ -114,7 +115,8 @@ const OTHERS: &[Key] = &[
         shape: ValueKind::Number { min: 1, max: ANSWER_MEMORY_MB_MAX },
         default: Default::Text("256"),
         unit: Some("MiB"),
-        help: "Memory of one worker for large answers that are not sent yet; one client may have a quarter of it. Further large answers are refused (503).",
+        help: "Memory of one worker for large answers that are not sent yet; one client may have \
+               a quarter of it. Further large answers are refused (503).",
         ..PLAIN
     },
     Key {
@@ -124,7 +126,8 @@ const OTHERS: &[Key] = &[
         shape: ValueKind::Number { min: 100, max: WAIT_MS_MAX },
         default: Default::Text("30000"),
         unit: Some("milliseconds"),
-        help: "How long a client may leave its answer unread before its connection is closed; it must also read 16 KiB a second on average.",
+        help: "How long a client may leave its answer unread before its connection is closed; it \
+               must also read 16 KiB a second on average.",
         ..PLAIN
     },
     Key {
@@ -134,7 +137,8 @@ const OTHERS: &[Key] = &[
         shape: ValueKind::Number { min: 0, max: READ_CACHE_MB_MAX },
         default: Default::Text("64"),
         unit: Some("MiB"),
-        help: "Memory in which each worker keeps personas that it has read; 0 for none. An answer from it is as new as one from the database. Not on PostgreSQL.",
+        help: "Memory in which each worker keeps personas that it has read; 0 for none. An answer \
+               from it is as new as one from the database. Not on PostgreSQL.",
         ..PLAIN
     },
     Key {
@@ -153,7 +157,8 @@ const OTHERS: &[Key] = &[
         member: "durability",
         shape: ValueKind::Word(&["normal", "full"]),
         default: Default::Text("normal"),
-        help: "What an acknowledged write survives: every crash of a process (normal), or also a power cut (full).",
+        help: "What an acknowledged write survives: every crash of a process (normal), or also a \
+               power cut (full).",
         ..PLAIN
     },
     Key {
@@ -193,7 +198,8 @@ const OTHERS: &[Key] = &[
         shape: ValueKind::Number { min: 0, max: DISK_RESERVE_MB_MAX },
         default: Default::Text("64"),
         unit: Some("MiB"),
-        help: "Free space that writes leave on the disk of a database file; with less, writes are answered 507 and reads go on.",
+        help: "Free space that writes leave on the disk of a database file; with less, writes are \
+               answered 507 and reads go on.",
         ..PLAIN
     },
     Key {
@@ -203,7 +209,8 @@ const OTHERS: &[Key] = &[
         shape: ValueKind::Number { min: IDEMPOTENCY_KEYS_MIN, max: IDEMPOTENCY_KEYS_CEILING },
         default: Default::Text("10000000"),
         unit: Some("keys"),
-        help: "Most idempotency keys that are kept, each for a day and some 300 bytes; set it to the number of writes with a key in a day.",
+        help: "Most idempotency keys that are kept, each for a day and some 300 bytes; set it to \
+               the number of writes with a key in a day.",
         ..PLAIN
     },
     Key {
@@ -216,7 +223,8 @@ const OTHERS: &[Key] = &[
         },
         default: Default::Text("4194304"),
         unit: Some("bytes"),
-        help: "Most bytes of a persona's editable members as JSON; a larger persona that exists can be read and made smaller.",
+        help: "Most bytes of a persona's editable members as JSON; a larger persona that exists \
+               can be read and made smaller.",
         ..PLAIN
     },
     Key {
@@ -226,7 +234,8 @@ const OTHERS: &[Key] = &[
         shape: ValueKind::Number { min: 1, max: WAIT_MS_MAX },
         default: Default::Text("1000"),
         unit: Some("milliseconds"),
-        help: "Length of a wait for the write lock from which on the log names the process that holds it.",
+        help: "Length of a wait for the write lock from which on the log names the process that \
+               holds it.",
         ..PLAIN
     },
     Key {
@@ -234,7 +243,8 @@ const OTHERS: &[Key] = &[
         section: "client",
         member: "server",
         shape: ValueKind::Server,
-        help: "Server that commands use when the command line names neither a server nor a database.",
+        help: "Server that commands use when the command line names neither a server nor a \
+               database.",
         ..PLAIN
     },
     Key {
@@ -242,7 +252,8 @@ const OTHERS: &[Key] = &[
         section: "backup",
         member: "every",
         shape: ValueKind::Time { min_seconds: 1, max_seconds: BACKUP_SECONDS_MAX },
-        help: "How often the running server makes a backup of its database, such as 1h; never when not set.",
+        help: "How often the running server makes a backup of its database, such as 1h; never \
+               when not set.",
         ..PLAIN
     },
     Key {
@@ -260,7 +271,8 @@ const OTHERS: &[Key] = &[
         section: "backup",
         member: "dir",
         shape: ValueKind::Path,
-        help: "Folder for these backups; when not set, the name of the database with -backups added.",
+        help: "Folder for these backups; when not set, the name of the database with -backups \
+               added.",
         ..PLAIN
     },
     Key {
@@ -270,7 +282,8 @@ const OTHERS: &[Key] = &[
         aliases: &["RUST_LOG"],
         shape: ValueKind::LogFilter,
         default: Default::Text("info"),
-        help: "Lowest level that is logged: error, warn, info, debug, trace or off; or a filter such as info,persona_storage=debug.",
+        help: "Lowest level that is logged: error, warn, info, debug, trace or off; or a filter \
+               such as info,persona_storage=debug.",
         ..PLAIN
     },
     Key {

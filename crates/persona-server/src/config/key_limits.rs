@@ -14,7 +14,8 @@ pub const LIMITS: &[Key] = &[
         shape: ValueKind::Number { min: 0, max: RATE_MAX },
         default: Default::Text("0"),
         unit: Some("requests a second"),
-        help: "Reads that a token, or an address without one, may make in a second on average, over all workers; 0 for no limit. More are answered 429.",
+        help: "Reads that a token, or an address without one, may make in a second on average, \
+               over all workers; 0 for no limit. More are answered 429.",
         ..PLAIN
     },
     Key {

@@ -28,7 +28,8 @@ pub const LISTEN: &[Key] = &[
         name: "uds",
         section: "listen",
         member: "uds",
-        help: "Path of a unix socket to listen on, in place of TCP unless host or port is set as well.",
+        help: "Path of a unix socket to listen on, in place of TCP unless host or port is set as \
+               well.",
         ..PLAIN
     },
     Key {
@@ -37,7 +38,8 @@ pub const LISTEN: &[Key] = &[
         member: "uds_mode",
         shape: ValueKind::Mode,
         default: Default::Text("600"),
-        help: "Rights of the unix socket: 600 lets its owner connect, 660 its group too, 666 everyone on this machine.",
+        help: "Rights of the unix socket: 600 lets its owner connect, 660 its group too, 666 \
+               everyone on this machine.",
         ..PLAIN
     },
     Key {
@@ -53,7 +55,8 @@ pub const LISTEN: &[Key] = &[
         section: "listen",
         member: "fd",
         shape: ValueKind::Descriptor,
-        help: "Descriptor of a socket that the parent process listens on, to be served in place of TCP; those of systemd (LISTEN_FDS) are found by themselves.",
+        help: "Descriptor of a socket that the parent process listens on, to be served in place \
+               of TCP; those of systemd (LISTEN_FDS) are found by themselves.",
         ..PLAIN
     },
     Key {
@@ -62,7 +65,8 @@ pub const LISTEN: &[Key] = &[
         member: "allow_open",
         shape: ValueKind::Switch,
         default: Default::Text("false"),
-        help: "Permits a host that is not loopback while there is no access token: everyone who can reach the port is served, without authentication.",
+        help: "Permits a host that is not loopback while there is no access token: everyone who \
+               can reach the port is served, without authentication.",
         ..PLAIN
     },
     Key {
@@ -71,7 +75,8 @@ pub const LISTEN: &[Key] = &[
         member: "open_monitoring",
         shape: ValueKind::Switch,
         default: Default::Text("false"),
-        help: "Answers /metrics and /api/v1/status without an access token, also where other requests need one.",
+        help: "Answers /metrics and /api/v1/status without an access token, also where other \
+               requests need one.",
         ..PLAIN
     },
     Key {
@@ -79,7 +84,8 @@ pub const LISTEN: &[Key] = &[
         section: "listen",
         member: "protected_labels",
         shape: ValueKind::Labels,
-        help: "Labels that only a token of the scope admin moves, such as production,staging; none when not set.",
+        help: "Labels that only a token of the scope admin moves, such as production,staging; \
+               none when not set.",
         ..PLAIN
     },
     Key {
@@ -90,7 +96,8 @@ pub const LISTEN: &[Key] = &[
         flag_aliases: &["forwarded-allow-ips"],
         shape: ValueKind::Networks,
         default: Default::Text("127.0.0.0/8,::1,unix"),
-        help: "Proxies that are trusted to name the client in Forwarded or X-Forwarded-For: addresses and ranges, unix for those on the unix socket, none, or * for all.",
+        help: "Proxies that are trusted to name the client in Forwarded or X-Forwarded-For: \
+               addresses and ranges, unix for those on the unix socket, none, or * for all.",
         ..PLAIN
     },
     Key {
@@ -98,7 +105,8 @@ pub const LISTEN: &[Key] = &[
         section: "listen",
         member: "allowed_hosts",
         shape: ValueKind::Hosts,
-        help: "Hosts that requests may name besides those of loopback, such as the name of a proxy, or any; when not set, any where host is not loopback, else none.",
+        help: "Hosts that requests may name besides those of loopback, such as the name of a \
+               proxy, or any; when not set, any where host is not loopback, else none.",
         ..PLAIN
     },
     Key {
@@ -107,7 +115,8 @@ pub const LISTEN: &[Key] = &[
         member: "cors_origins",
         flag_aliases: &["cors-origin"],
         shape: ValueKind::Origins,
-        help: "Origins whose pages may use the server in a browser, such as https://app.example; with * any page may read, and may write only with a token. None when not set.",
+        help: "Origins whose pages may use the server in a browser, such as https://app.example; \
+               with * any page may read, and may write only with a token. None when not set.",
         ..PLAIN
     },
     Key {
@@ -115,7 +124,8 @@ pub const LISTEN: &[Key] = &[
         section: "listen",
         member: "root_path",
         shape: ValueKind::UrlPath,
-        help: "What a proxy has in front of every path, such as /personas: it is part of Location and of the OpenAPI document, and taken off paths that have it.",
+        help: "What a proxy has in front of every path, such as /personas: it is part of Location \
+               and of the OpenAPI document, and taken off paths that have it.",
         ..PLAIN
     },
     Key {
@@ -125,7 +135,8 @@ pub const LISTEN: &[Key] = &[
         shape: ValueKind::Number { min: 8, max: CONNECTIONS_MAX },
         default: Default::Text("1024"),
         unit: Some("connections"),
-        help: "Most connections of each worker; when all are taken, an idle one is closed for each new one.",
+        help: "Most connections of each worker; when all are taken, an idle one is closed for \
+               each new one.",
         ..PLAIN
     },
     Key {
@@ -135,7 +146,8 @@ pub const LISTEN: &[Key] = &[
         shape: ValueKind::Number { min: 1, max: 100 },
         default: Default::Text("50"),
         unit: Some("percent"),
-        help: "Part of these connections that one client may hold while other clients wait; trusted proxies may hold all.",
+        help: "Part of these connections that one client may hold while other clients wait; \
+               trusted proxies may hold all.",
         ..PLAIN
     },
     Key {
@@ -145,7 +157,8 @@ pub const LISTEN: &[Key] = &[
         shape: ValueKind::Number { min: 1, max: CONNECTIONS_MAX },
         default: Default::Text("768"),
         unit: Some("connections"),
-        help: "Most clients that follow events on each worker; a quarter of its connections is left to other requests in any case.",
+        help: "Most clients that follow events on each worker; a quarter of its connections is \
+               left to other requests in any case.",
         ..PLAIN
     },
     Key {
@@ -164,7 +177,8 @@ pub const LISTEN: &[Key] = &[
         member: "idle_timeout",
         shape: ValueKind::Time { min_seconds: 1, max_seconds: 86_400 },
         default: Default::Text("75s"),
-        help: "How long a connection may wait for its next request; set it longer than the idle time of a load balancer, mostly 60s.",
+        help: "How long a connection may wait for its next request; set it longer than the idle \
+               time of a load balancer, mostly 60s.",
         ..PLAIN
     },
     Key {
@@ -181,7 +195,8 @@ pub const LISTEN: &[Key] = &[
         section: "tls",
         member: "cert",
         flag_aliases: &["ssl-certfile"],
-        help: "Certificate of the server and those of its authorities, in PEM form; connections are encrypted then. Read again on HUP and when the file changes.",
+        help: "Certificate of the server and those of its authorities, in PEM form; connections \
+               are encrypted then. Read again on HUP and when the file changes.",
         ..PLAIN
     },
     Key {
@@ -189,7 +204,8 @@ pub const LISTEN: &[Key] = &[
         section: "tls",
         member: "key",
         flag_aliases: &["ssl-keyfile"],
-        help: "Private key of the certificate, in PEM form and without a passphrase, readable by its owner only.",
+        help: "Private key of the certificate, in PEM form and without a passphrase, readable by \
+               its owner only.",
         ..PLAIN
     },
 ];

@@ -84,7 +84,8 @@ impl Head {
         }
         if rest.first() == Some(&TLS_HANDSHAKE) {
             return Err(Refusal::Malformed(
-                "this port does not speak TLS, and the client began it: use http:// in place of https://",
+                "this port does not speak TLS, and the client began it: use http:// in place of \
+                 https://",
             ));
         }
         let method = run(rest, 0, TOKEN);

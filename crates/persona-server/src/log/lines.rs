@@ -64,7 +64,8 @@ impl Lines {
     /// The line about lines that were dropped for lack of room.
     pub(super) fn dropped(&self, lines: u64) -> String {
         let message = format!(
-            "{lines} lines of the log were dropped: what reads it was too slow, or could not be written to"
+            "{lines} lines of the log were dropped: what reads it was too slow, or could not be \
+             written to"
         );
         let mut fields = Fields { message, ..Fields::default() };
         fields.others.insert("dropped".into(), lines.into());

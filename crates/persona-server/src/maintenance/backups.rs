@@ -1,4 +1,5 @@
-//! Scheduled backups: a thread makes them when they are due, and logs the results.
+//! Scheduled backups: a thread makes them when they are due, and one in between when a client asks
+//! for it, and logs the results.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -6,18 +7,31 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{JoinHandle, park_timeout};
+use std::time::Instant;
 
+use persona_http::contract::tasks::TaskKind;
+use persona_model::Clock;
 use persona_storage::sqlite::{BackupSchedule, DatabaseError};
 
+use super::rest::rest_after;
 use crate::clock::SystemClock;
-use crate::scoreboard::ProcessEntry;
+use crate::scoreboard::{ProcessEntry, TaskResult};
 use crate::supervisor::ChildInput;
 
 /// The thread of backups, which ends when the value is dropped. A backup in progress is then
 /// abandoned and its files are removed.
 pub(super) struct Backups {
-    stopped: Arc<AtomicBool>,
+    signs: Arc<Signs>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread is told.
+#[derive(Default)]
+struct Signs {
+    /// The thread has to end.
+    stopped: AtomicBool,
+    /// A client asked for a backup.
+    asked: AtomicBool,
 }
 
 impl Backups {
@@ -36,18 +50,29 @@ impl Backups {
             Arc::new(SystemClock),
             Arc::new(process_entry.clone()),
         );
-        let stopped = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stopped);
+        let signs = Arc::new(Signs::default());
+        let (seen, entry) = (Arc::clone(&signs), process_entry.clone());
         let thread = std::thread::Builder::new()
             .name("backups".into())
-            .spawn(move || keep_making(schedule, &flag))?;
-        Ok(Some(Self { stopped, thread: Some(thread) }))
+            .spawn(move || keep_making(schedule, &seen, &entry))?;
+        Ok(Some(Self { signs, thread: Some(thread) }))
+    }
+
+    /// Has the thread make a backup now, or after the one that it is making. Returns whether the
+    /// thread runs.
+    pub(super) fn ask(&self) -> bool {
+        let Some(thread) = self.thread.as_ref().filter(|thread| !thread.is_finished()) else {
+            return false;
+        };
+        self.signs.asked.store(true, Relaxed);
+        thread.thread().unpark();
+        true
     }
 }
 
 impl Drop for Backups {
     fn drop(&mut self) {
-        self.stopped.store(true, Relaxed);
+        self.signs.stopped.store(true, Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             // A panic of the thread was reported by the panic hook.
@@ -56,28 +81,51 @@ impl Drop for Backups {
     }
 }
 
-fn keep_making(mut schedule: BackupSchedule, stopped: &AtomicBool) {
-    while !stopped.load(Relaxed) {
+fn keep_making(mut schedule: BackupSchedule, signs: &Signs, entry: &ProcessEntry) {
+    while !signs.stopped.load(Relaxed) {
+        let is_asked = signs.asked.swap(false, Relaxed);
         let pause = schedule.due_in();
-        if !pause.is_zero() {
+        if !is_asked && !pause.is_zero() {
             park_timeout(pause);
             continue;
         }
-        let made = schedule.make(&mut |_| {
-            if stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        match made {
-            Ok(report) => tracing::info!(
+        let began = Instant::now();
+        let result = make(&mut schedule, signs, is_asked.then_some(entry));
+        if is_asked {
+            let rest = rest_after(TaskKind::Backup, result.is_some(), began.elapsed());
+            entry.scoreboard().task_ended(TaskKind::Backup, result, rest, SystemClock.now());
+        }
+    }
+}
+
+/// Makes a backup; its progress is told on the scoreboard where a client asked for it.
+fn make(
+    schedule: &mut BackupSchedule,
+    signs: &Signs,
+    told: Option<&ProcessEntry>,
+) -> Option<TaskResult> {
+    let made = schedule.make(&mut |progress| {
+        if let Some(entry) = told {
+            entry.scoreboard().task_progress(TaskKind::Backup, progress);
+        }
+        if signs.stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    match made {
+        Ok(report) => {
+            tracing::info!(
                 file = %report.file.display(),
                 bytes = report.bytes,
                 personas = report.content.personas,
                 took_ms = u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
                 "backup made and checked"
-            ),
-            Err(DatabaseError::Interrupted { .. }) => {}
-            Err(error) => {
-                tracing::error!(error = %error, hint = error.hint(), "could not make a backup; it is tried again");
-            }
+            );
+            let personas = Some(report.content.personas + report.content.deleted);
+            Some(TaskResult { bytes: Some(report.bytes), personas, problems: None })
+        }
+        Err(DatabaseError::Interrupted { .. }) => None,
+        Err(error) => {
+            tracing::error!(error = %error, hint = error.hint(), "could not make a backup; it is tried again");
+            None
         }
     }
 }

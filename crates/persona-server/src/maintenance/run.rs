@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::field;
 
-use super::backups::Backups;
+use super::tasks::Tasks;
 use crate::backend::Maintenance;
 use crate::child::{Error, HEARTBEAT, reopen_log};
 use crate::clock::SystemClock;
@@ -47,11 +47,11 @@ pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> 
         )?;
         let (stop, stopped) = channel();
         let (done, mut thread_ended) = oneshot::channel();
-        let backups = Backups::start(input, &process_entry)?;
+        let tasks = Tasks::start(input, &process_entry)?;
         let supervisor = input.channel.try_clone()?;
         thread::Builder::new().name("maintenance".into()).spawn(move || {
             // The receiver is dropped only when the process ends.
-            let _ = done.send(look_after(maintenance, &stopped, &supervisor, backups));
+            let _ = done.send(look_after(maintenance, &stopped, &supervisor, tasks));
         })?;
         process_entry.beat();
         process_entry.set_state(ProcessState::Serving);
@@ -77,7 +77,7 @@ fn look_after(
     mut maintenance: Maintenance,
     stopped: &Receiver<()>,
     supervisor: &UnixStream,
-    backups: Option<Backups>,
+    mut tasks: Tasks,
 ) -> Result<(), Error> {
     loop {
         if let Some(lost) = maintenance.lost() {
@@ -87,7 +87,8 @@ fn look_after(
         if let Ok(false) = maintenance.knows_the_schema() {
             return Err(Error::Schema);
         }
-        let pause = match maintenance.tick() {
+        let looked = tasks.look(&mut maintenance);
+        let pause = match looked.and_then(|()| maintenance.tick()) {
             Ok(pause) => pause,
             Err(StoreError::Unsynced(error)) => {
                 tracing::error!(error = %error, "a sync of the disk failed; every process opens the database again");
@@ -102,10 +103,10 @@ fn look_after(
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                // The thread of backups has a connection too, which must be closed first: the
-                // connection of maintenance must be the last on the file, because closing it copies
-                // the WAL into the database.
-                drop(backups);
+                // The threads of backups and checks have connections too, which must be closed
+                // first: the connection of maintenance must be the last on the file, because
+                // closing it copies the WAL into the database.
+                drop(tasks);
                 return maintenance.close().map_err(|error| {
                     tracing::error!(error = %error, "a sync of the disk failed at the end; the WAL stays, and the next start makes the checkpoint");
                     Error::Unsynced

@@ -100,7 +100,8 @@ impl Distribution {
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "a count of events is far below 2^52, and the product lies between 0 and the count"
+            reason = "a count of events is far below 2^52, and the product lies between 0 and the \
+                      count"
         )]
         let rank = ((share.clamp(0.0, 1.0) * total as f64).ceil() as u64).max(1);
         let mut seen = 0;

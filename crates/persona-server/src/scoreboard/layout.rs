@@ -44,6 +44,19 @@ pub(super) const CERTIFICATE_END: usize = 3;
 /// Header cell: the secret that makes the hashes of clients unique to this server. Never 0.
 pub(super) const RATE_SECRET: usize = 4;
 
+/// Header cell: when a client last had the workers replaced, in microseconds since the machine
+/// started; 0 for never.
+pub(super) const RESTART_ASKED: usize = 5;
+
+/// Header cell: 1 while the supervisor replaces the workers.
+pub(super) const RESTARTING: usize = 6;
+
+/// Header cell: the task of maintenance that is under way (`tasks.rs`).
+pub(super) const TASK_CURRENT: usize = 8;
+
+/// First header cell of the figures of tasks.
+pub(super) const TASKS: usize = 9;
+
 /// First header cell of the history of the write lock (`history.rs`).
 pub(super) const HISTORY: usize = 64;
 

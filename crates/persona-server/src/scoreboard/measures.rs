@@ -89,7 +89,8 @@ pub(super) const MEASURES: [MeasureRow; 7] = [
         Measure::DatabaseWait,
         Unit::Micros,
         "persona_database_connection_wait_seconds",
-        "How long requests waited for a connection to the database server, whether or not they got one.",
+        "How long requests waited for a connection to the database server, whether or not they \
+         got one.",
     ),
 ];
 

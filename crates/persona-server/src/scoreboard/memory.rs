@@ -22,7 +22,8 @@ const SIZE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(Sea
 
 /// The system did not make the memory.
 #[derive(Debug, thiserror::Error)]
-#[error("the memory that all processes share (/memfd:{}, {bytes} bytes) could not be made: {call}: {source}", NAME.to_string_lossy())]
+#[error("the memory that all processes share (/memfd:{}, {bytes} bytes) could not be made: \
+         {call}: {source}", NAME.to_string_lossy())]
 pub struct NotMade {
     /// The call of the system that failed.
     call: &'static str,
@@ -34,12 +35,23 @@ impl NotMade {
     /// What the user can do about it.
     pub fn cure(&self) -> String {
         match self.source.kind() {
-            ErrorKind::FileTooLarge => format!("raise the limit on the size of files to {} bytes at least (ulimit -f)", self.bytes),
-            ErrorKind::OutOfMemory | ErrorKind::StorageFull => "give the service or the container more memory".into(),
-            ErrorKind::Unsupported | ErrorKind::PermissionDenied => {
-                format!("allow the call {} in the sandbox or seccomp profile of the service; it needs Linux 3.17 or newer", self.call)
+            ErrorKind::FileTooLarge => format!(
+                "raise the limit on the size of files to {} bytes \
+                 at least (ulimit -f)",
+                self.bytes
+            ),
+            ErrorKind::OutOfMemory | ErrorKind::StorageFull => {
+                "give the service or the container more memory".into()
             }
-            _ => "raise the limits on open files (ulimit -n; /proc/sys/fs/file-max) and on memory (ulimit -v)".into(),
+            ErrorKind::Unsupported | ErrorKind::PermissionDenied => {
+                format!(
+                    "allow the call {} in the sandbox or seccomp profile of the service; it needs Linux 3.17 or newer",
+                    self.call
+                )
+            }
+            _ => "raise the limits on open files (ulimit -n; /proc/sys/fs/file-max) and on memory \
+                  (ulimit -v)"
+                .into(),
         }
     }
 }

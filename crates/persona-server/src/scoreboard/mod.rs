@@ -3,7 +3,8 @@
 //!
 //! The supervisor owns the memory, so counters survive the restart of a worker. All cells are
 //! atomic 64-bit words, and no process waits for another one. Operations on metrics are relaxed:
-//! they order no other memory access. Only those on budgets (`rate_cells.rs`) are not.
+//! they order no other memory access. Only those on budgets (`rate_cells.rs`) and on tasks
+//! (`tasks.rs`) are not.
 //!
 //! What lives here: the tables of all metrics (`numbers.rs`, `measures.rs`), their places
 //! (`layout.rs`), the two sides ([`ProcessEntry`] writes, [`Scoreboard`] reads), the Prometheus
@@ -22,8 +23,10 @@ mod numbers;
 mod process_entry;
 mod prometheus;
 mod rate_cells;
+mod restarts;
 mod routes;
 mod server_state;
+mod tasks;
 
 pub use board::{Checkpoints, ProcessFacts, Scoreboard, WriteLockUser};
 pub use distribution::Distribution;
@@ -32,3 +35,5 @@ pub use measures::Measure;
 pub use memory::NotMade;
 pub use numbers::ProcessState;
 pub use process_entry::ProcessEntry;
+pub use restarts::NoRestart;
+pub use tasks::TaskResult;

@@ -215,7 +215,8 @@ pub(super) const NUMBERS: [NumberRow; 44] = [
         Kind::Gauge,
         Merge::Max,
         "persona_backup_last_success_time_seconds",
-        "When the newest scheduled backup was made, in seconds since the epoch; 0 when there is none.",
+        "When the newest scheduled backup was made, in seconds since the epoch; 0 when there is \
+         none.",
     ),
     row(
         Number::Backups,
@@ -272,14 +273,16 @@ pub(super) const NUMBERS: [NumberRow; 44] = [
         Kind::Counter,
         Merge::Sum,
         "persona_log_lines_dropped_total",
-        "Lines of the log that were dropped because what reads it was too slow, or could not be written to.",
+        "Lines of the log that were dropped because what reads it was too slow, or could not be \
+         written to.",
     ),
     row(
         Number::AcceptsFailed,
         Kind::Counter,
         Merge::Sum,
         "persona_accepts_failed_total",
-        "Attempts to accept a connection that failed because the process or the machine had run out of something.",
+        "Attempts to accept a connection that failed because the process or the machine had run \
+         out of something.",
     ),
     row(
         Number::DiskFree,
@@ -314,7 +317,8 @@ pub(super) const NUMBERS: [NumberRow; 44] = [
         Kind::Counter,
         Merge::Sum,
         "persona_heads_refused_total",
-        "Requests that were refused because their head cannot be read, is too large or came too slowly, or because the frame of their body is broken.",
+        "Requests that were refused because their head cannot be read, is too large or came too \
+         slowly, or because the frame of their body is broken.",
     ),
     row(
         Number::ReadCacheHits,
@@ -342,7 +346,8 @@ pub(super) const NUMBERS: [NumberRow; 44] = [
         Kind::Counter,
         Merge::Sum,
         "persona_read_cache_clears_total",
-        "Times that a worker dropped its whole cache, because another program had written to the file or too much was changed at once.",
+        "Times that a worker dropped its whole cache, because another program had written to the \
+         file or too much was changed at once.",
     ),
     row(
         Number::ReadCacheBytes,

@@ -47,7 +47,8 @@ pub(super) fn write(event: LogEvent) {
         LogEvent::Reopening(key) => error!(
             child.role = key.role.as_str(),
             child.slot = key.slot,
-            "a sync of the disk failed or a commit is in doubt: all processes are replaced, so that nothing more is acknowledged on what may be lost"
+            "a sync of the disk failed or a commit is in doubt: all processes are replaced, so \
+             that nothing more is acknowledged on what may be lost"
         ),
         LogEvent::Stalled(key) => child(key, "a process shows no sign of life and is killed"),
         LogEvent::Overdue(key) => child(key, "a process did not get on in time and is killed"),
@@ -58,14 +59,16 @@ pub(super) fn write(event: LogEvent) {
             );
         }
         LogEvent::Restarting => info!(
-            "replacing the workers one by one; settings are those of the start, they are not read again"
+            "replacing the workers one by one; settings are those of the start, they are not read \
+             again"
         ),
         LogEvent::RestartUnderWay => info!("the workers are being replaced already"),
         LogEvent::Restarted => info!("every worker was replaced"),
         LogEvent::Workers(workers) => info!(workers, "the number of workers changes"),
         LogEvent::MostWorkers(workers_max) => warn!(
             workers_max,
-            "no worker added: these are the most that this database bears; writers of one SQLite file take turns, so more only wait, and PostgreSQL is for more"
+            "no worker added: these are the most that this database bears; writers of one SQLite \
+             file take turns, so more only wait, and PostgreSQL is for more"
         ),
         LogEvent::FewestWorkers => warn!("no worker removed: it is the last one"),
         LogEvent::NotWhileStartingOrStopping => {
@@ -115,7 +118,8 @@ fn blame(
     match of_lock.filter(|holder| !is_ours(holder.pid)) {
         Some(outsider) => {
             let reason = format!(
-                "{} holds it and waits for {outsider}, which holds the database's lock without the write lock",
+                "{} holds it and waits for {outsider}, which holds the database's lock without \
+                 the write lock",
                 named(holder)
             );
             (Some(outsider.pid), reason)

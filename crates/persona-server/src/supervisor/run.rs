@@ -180,6 +180,7 @@ impl Supervisor<'_> {
                 ended = self.perform(action).or(ended);
             }
         }
+        self.scoreboard.set_restarting(self.state.is_restarting());
         ended
     }
 
@@ -291,7 +292,8 @@ fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
     tokio::spawn(async move {
         while upgrades.recv().await.is_some() {
             tracing::warn!(
-                "USR2 has no effect here: to change the version, stop the server, replace the program and start it"
+                "USR2 has no effect here: to change the version, stop the server, replace the \
+                 program and start it"
             );
         }
     });

@@ -33,29 +33,34 @@ impl PairProblem {
     pub fn hint(&self) -> String {
         match self {
             Self::Unreadable { .. } => {
-                "name the files with --tls-cert and --tls-key, and let the user of the server read them".into()
+                "name the files with --tls-cert and --tls-key, and let the user of the server \
+                 read them".into()
             }
             Self::NoCertificate(_) => {
                 "the file holds the certificate of the server first, then those of its authorities; \
                  each begins with -----BEGIN CERTIFICATE-----"
                     .into()
             }
-            Self::NoKey(_) => "the file holds one key, which begins with -----BEGIN PRIVATE KEY-----".into(),
+            Self::NoKey(_) => "the file holds one key, which begins with -----BEGIN PRIVATE \
+                               KEY-----".into(),
             Self::Encrypted(path) => format!(
                 "write it without one: openssl pkey -in {0} -out {0}.plain && chmod 600 {0}.plain",
                 path.display()
             ),
             Self::Open { path, .. } => format!(
-                "anybody who reads it can pose as this server: chmod 600 {} (or 640 where it belongs to root)",
+                "anybody who reads it can pose as this server: chmod 600 {} (or 640 where it \
+                 belongs to root)",
                 path.display()
             ),
             Self::Mismatch { .. } => {
-                "take both from the same order; with certbot these are fullchain.pem and privkey.pem".into()
+                "take both from the same order; with certbot these are fullchain.pem and \
+                 privkey.pem".into()
             }
             Self::Expired { .. } => "renew it, or start without --tls-cert and --tls-key".into(),
             Self::NotYetValid { .. } => "check the clock of this machine: date".into(),
             Self::Unusable { .. } => {
-                "use a certificate of version 3 with a key of RSA (2048 bits or more), ECDSA (P-256, P-384) or Ed25519"
+                "use a certificate of version 3 with a key of RSA (2048 bits or more), ECDSA \
+                 (P-256, P-384) or Ed25519"
                     .into()
             }
         }

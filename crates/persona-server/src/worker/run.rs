@@ -276,7 +276,7 @@ fn open(
         store: GuardedStore::new(Arc::clone(&store)),
         clock,
         metrics: Arc::new(process_entry.clone()),
-        server: Arc::new(ThisServer::new(process_entry, &input.channel)?),
+        server: Arc::new(ThisServer::new(process_entry, &input.channel, config)?),
         origins: Origins::new(config.cors_origins.clone()),
         root_path: config.root_path.as_str().into(),
         expose_worker: config.expose_worker,

@@ -11,7 +11,8 @@ use super::TestClock;
 use super::moved_handles::Dice;
 use super::steps::{Subject, create, create_write, delete, id, json_of, merge, undelete, write};
 use crate::{
-    Error, ExportRequest, Exported, GLANCE_BYTES_MAX, Glance, HandleLook, HandleTarget, Operation,
+    Error, ExportRequest, Exported, GLANCE_BYTES_MAX, Glance, HandleLook, HandleTarget, Namesake,
+    Operation,
 };
 
 fn name(text: &str) -> HandleName {
@@ -129,7 +130,8 @@ pub async fn a_handle_leads_to_no_persona_that_is_not_reached(store: &Subject, _
     create(store, 1, called("a", "ada")).await;
     assert_eq!(found("a").await, [of(1), of(1), nothing.clone(), of(1)]);
     create(store, 2, called("a", "bea")).await;
-    let several = HandleTarget::Several(vec![id(1), id(2)]);
+    let namesake = |number, owner: &str| Namesake { persona: id(number), owner: owner.into() };
+    let several = HandleTarget::Several(vec![namesake(1, "ada"), namesake(2, "bea")]);
     assert_eq!(found("a").await, [of(1), of(1), of(2), several]);
     create(store, 3, called("a", "")).await;
     assert_eq!(found("a").await, [of(1), of(1), of(2), of(3)]);

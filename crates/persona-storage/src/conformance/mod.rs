@@ -20,6 +20,7 @@ pub mod moved_handles;
 pub mod owners;
 pub mod patching;
 pub mod polling;
+pub mod purging;
 pub mod races;
 pub mod reach;
 pub mod releases;
@@ -30,6 +31,7 @@ pub mod revision_lists;
 pub mod searching;
 mod steps;
 pub mod together;
+pub mod token_authority;
 pub mod tokens;
 
 use std::any::Any;
@@ -119,6 +121,16 @@ macro_rules! conformance_suite {
             deletion::deleting_again_changes_nothing_whatever_is_expected,
             deletion::an_undeleted_persona_is_as_it_was_with_a_new_revision,
             deletion::deleting_with_a_stale_revision_is_refused,
+            purging::a_purged_persona_is_gone_with_everything_and_leaves_a_tombstone,
+            purging::a_purge_is_told_in_the_feed_behind_the_lines_of_its_persona,
+            purging::an_identity_that_was_purged_is_never_used_again,
+            purging::purging_again_changes_nothing_whatever_is_expected,
+            purging::a_purge_of_another_state_is_refused_and_removes_nothing,
+            purging::a_repeated_request_of_a_purged_persona_is_refused,
+            purging::a_bound_viewer_purges_its_own_personas_and_knows_of_no_others,
+            purging::a_change_after_a_purge_is_later_than_it,
+            purging::a_history_of_any_length_is_purged,
+            purging::a_persona_that_is_purged_beside_its_writers_is_gone_when_that_is_answered,
             history::every_revision_stays_readable_with_author_and_changed_fields,
             history::a_large_document_is_not_read_at_a_glance,
             history::a_tag_names_the_same_state_wherever_it_is_answered,
@@ -192,6 +204,11 @@ macro_rules! conformance_suite {
             tokens::a_rotated_token_has_two_secrets_and_a_deleted_one_is_gone,
             tokens::the_use_of_a_token_is_noted_once_an_hour,
             tokens::of_several_exchanges_of_a_token_one_is_made,
+            token_authority::a_client_without_a_token_makes_the_first_one_and_no_other,
+            token_authority::a_token_makes_none_that_permits_what_it_does_not,
+            token_authority::a_token_manages_none_that_reaches_further,
+            token_authority::a_token_that_has_ended_makes_no_other,
+            token_authority::tokens_are_listed_page_by_page_and_those_of_an_owner_alone,
             labels::a_label_points_where_it_was_moved_and_the_persona_stays_as_it_was,
             labels::a_label_that_points_there_already_is_left_as_it_is,
             labels::a_move_of_a_label_in_another_state_is_refused_and_tells_the_state,

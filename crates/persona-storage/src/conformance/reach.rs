@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The viewer with a token that is bound to an owner.
-fn bound_to(name: &str, number: u8, shared: bool) -> Viewer {
+pub(super) fn bound_to(name: &str, number: u8, shared: bool) -> Viewer {
     let hash = TokenHash::from_bytes([number; 32]);
     let made_at = Timestamp::default();
     let token = Token::new(format!("t{number}"), hash, TokenScope::Admin, made_at);
@@ -30,7 +30,7 @@ fn bound_to(name: &str, number: u8, shared: bool) -> Viewer {
     Viewer::of(&Token { owner, shared, ..token }).expect("a name that an owner can have")
 }
 
-fn guarded(store: &Subject) -> GuardedStore {
+pub(super) fn guarded(store: &Subject) -> GuardedStore {
     GuardedStore::new(Subject::clone(store))
 }
 

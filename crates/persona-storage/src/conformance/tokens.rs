@@ -70,7 +70,7 @@ pub async fn a_token_is_found_by_its_secret_and_by_no_other(store: &Subject, clo
     }
     assert_eq!(look(store, 4).await, TokenLook::Unknown);
     assert_eq!(store.token(None).await.expect("readable"), TokenLook::Unknown);
-    assert_eq!(store.tokens().await.expect("readable"), [two, one, three]);
+    assert_eq!(store.all_tokens().await.expect("readable"), [two, one, three]);
 }
 
 pub async fn a_token_that_is_made_twice_is_one_and_its_name_is_taken(
@@ -84,7 +84,7 @@ pub async fn a_token_that_is_made_twice_is_one_and_its_name_is_taken(
     assert_eq!(refused(store, TokenChange::Create(same_name)).await, TokenError::NameTaken);
     let unknown = TokenChange::Revoke { which: "cj".into(), at: clock.now() };
     assert_eq!(refused(store, unknown).await, TokenError::Unknown);
-    assert_eq!(store.tokens().await.expect("readable"), [first]);
+    assert_eq!(store.all_tokens().await.expect("readable"), [first]);
 }
 
 pub async fn a_revoked_token_has_ended_when_its_revocation_is_answered(
@@ -154,7 +154,7 @@ pub async fn the_use_of_a_token_is_noted_once_an_hour(store: &Subject, clock: &T
         noted = if is_due { Some(at) } else { noted };
         assert_eq!(kept, Token { used_at: noted, ..first.clone() });
     }
-    let tokens = store.tokens().await.expect("readable");
+    let tokens = store.all_tokens().await.expect("readable");
     assert_eq!(tokens, [Token { used_at: noted, ..first }]);
 }
 

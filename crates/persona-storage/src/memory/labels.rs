@@ -4,6 +4,7 @@ use persona_model::{LabelName, PastLabel, PersonaId};
 
 use super::rows::Rows;
 use crate::label::{Decision, Holder};
+use crate::purge::refusal_of;
 use crate::time::Time;
 use crate::{Error, Label, LabelMovePage, LabelMoves, MoveRecord, MovedLabel, NotApplied};
 
@@ -52,9 +53,14 @@ pub(super) fn move_all(
 ) -> Result<Vec<MovedLabel>, NotApplied> {
     if let Some(key) = &wanted.idempotency {
         if let Some((known, told)) = rows.moves_replays.get(&key.key) {
+            if known != key {
+                return Err(Error::KeyReused.into());
+            }
+            for one in wanted.moves() {
+                rows.check_not_purged(one.persona)?;
+            }
             let again = |told: &MovedLabel| MovedLabel { replayed: true, ..told.clone() };
-            let told = told.iter().map(again).collect();
-            return if known == key { Ok(told) } else { Err(Error::KeyReused.into()) };
+            return Ok(told.iter().map(again).collect());
         }
         if rows.replays.contains_key(&key.key) {
             return Err(Error::KeyReused.into());
@@ -65,7 +71,8 @@ pub(super) fn move_all(
     let mut moved = Vec::with_capacity(wanted.moves().len());
     for (place, one) in wanted.moves().iter().enumerate() {
         let now = after.next_time(time.now());
-        let holder = holder(&after, one.persona).ok_or(Error::NotFound);
+        let holder = holder(&after, one.persona)
+            .ok_or_else(|| refusal_of(&wanted.viewer, after.tombstones.get(&one.persona)));
         let decision = holder.and_then(|holder| holder.decide(wanted, one, || now));
         moved.push(match decision.map_err(NotApplied::at(place))? {
             Decision::Unchanged(told) => told,

@@ -17,7 +17,7 @@ use crate::handle::{self, Handle, HandleRow};
 use crate::time::{after, newest_of};
 use crate::{
     Error, Event, GLANCE_BYTES_MAX, Glance, HandleLook, Idempotency, MoveRecord, MovedLabel,
-    Outcome, Representation, RevisionRecord, Token, Write, Written, event,
+    Outcome, Purge, Representation, RevisionRecord, Token, Tombstone, Write, Written, event, purge,
 };
 
 /// The rows of the reference store.
@@ -31,6 +31,8 @@ pub(super) struct Rows {
     pub labels: BTreeMap<(PersonaId, LabelName), Vec<MoveRecord>>,
     /// Which persona had a handle last that none has now.
     former_handles: HashMap<Handle, PersonaId>,
+    /// What is left of personas that were purged.
+    pub tombstones: HashMap<PersonaId, Tombstone>,
     pub replays: HashMap<String, (Idempotency, Written)>,
     /// The answers to moves of labels, by their keys.
     pub moves_replays: HashMap<String, (Idempotency, Vec<MovedLabel>)>,
@@ -103,8 +105,11 @@ impl Rows {
         if let Some(wanted) = &write.idempotency
             && let Some((known, written)) = self.replays.get(&wanted.key)
         {
-            let replay = Written { replayed: true, ..written.clone() };
-            return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
+            if known != wanted {
+                return Err(Error::KeyReused);
+            }
+            self.check_not_purged(written.representation.id)?;
+            return Ok(Written { replayed: true, ..written.clone() });
         }
         if let Some(wanted) = &write.idempotency {
             if self.moves_replays.contains_key(&wanted.key) {
@@ -113,6 +118,9 @@ impl Rows {
             self.check_room_for_key(keys_max)?;
         }
         let id = write.operation.id();
+        if let Some(tombstone) = self.tombstones.get(&id) {
+            return Err(tombstone.refusal(write));
+        }
         let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
         let document_at = |revision: Revision| {
             Ok(history
@@ -158,6 +166,34 @@ impl Rows {
         Ok(written)
     }
 
+    /// Fails when the persona was purged.
+    pub fn check_not_purged(&self, id: PersonaId) -> Result<(), Error> {
+        self.tombstones.get(&id).map_or(Ok(()), |found| Err(Error::Purged { at: found.at }))
+    }
+
+    /// Purges a persona.
+    pub fn purge(&mut self, purge: &Purge, now: Timestamp) -> Result<Tombstone, Error> {
+        let id = purge.id;
+        let Some((persona, record)) = self.current(id) else {
+            return purge::of_missing(purge, self.tombstones.get(&id).cloned());
+        };
+        let found = purge::Found {
+            tag: record.representation.tag(),
+            updated_at: persona.updated_at,
+            owner: persona.document.owner_word(),
+            handle: persona.document.handle(),
+        };
+        purge::check(purge, &found)?;
+        let (revision, owner) = (persona.revision, found.owner.to_owned());
+        let tombstone = Tombstone { id, revision, owner, at: now, author: purge.author.clone() };
+        self.histories.remove(&id);
+        self.labels.retain(|(persona, _), _| *persona != id);
+        self.former_handles.retain(|_, persona| *persona != id);
+        self.tell(id, revision, ChangeKind::Purged, now, None);
+        self.tombstones.insert(id, tombstone.clone());
+        Ok(tombstone)
+    }
+
     /// Fails when as many keys are kept as may be.
     pub fn check_room_for_key(&self, keys_max: u64) -> Result<(), Error> {
         let kept = self.replays.len() + self.moves_replays.len();
@@ -198,6 +234,9 @@ impl Rows {
     }
 
     fn author_of(&self, change: &Change) -> Option<String> {
+        if change.kind == ChangeKind::Purged {
+            return self.tombstones.get(&change.persona)?.author.clone();
+        }
         let Some(label) = &change.label else {
             return self.record_of(change).and_then(|(_, record)| record.author.clone());
         };

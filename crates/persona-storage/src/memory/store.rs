@@ -18,9 +18,9 @@ use crate::time::Time;
 use crate::{
     AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
     GLANCE_BYTES_MAX, Glance, HandleLook, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves,
-    Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, ReadRoom,
+    Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, Purge, ReadRoom,
     Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, Write, Written,
+    TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
 };
 
 /// Pause between two looks for the next event.
@@ -115,6 +115,14 @@ impl Store for MemoryStore {
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {
         let rows = self.rows()?;
         Ok(rows.current(id).map(|(persona, _)| persona.document.owner_word().to_owned()))
+    }
+
+    async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
+        Ok(self.rows()?.tombstones.get(&id).cloned())
+    }
+
+    fn tombstone_at_once(&self, id: PersonaId) -> Option<Result<Option<Tombstone>, Error>> {
+        Some(self.rows().map(|rows| rows.tombstones.get(&id).cloned()))
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
@@ -284,6 +292,15 @@ impl Store for MemoryStore {
         Ok(written)
     }
 
+    async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
+        if Instant::now() >= purge.deadline {
+            return Err(Error::Busy { what: "its turn to write" });
+        }
+        let mut rows = self.rows()?;
+        let now = rows.next_time(self.time.now());
+        rows.purge(&purge, now)
+    }
+
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         Ok(labels::holder(&*self.rows()?, id).map(Holder::into_labels))
     }
@@ -335,8 +352,8 @@ impl Store for MemoryStore {
         Ok(tokens::look(&self.rows()?.tokens, hash))
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        Ok(tokens::all(&self.rows()?.tokens))
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error> {
+        Ok(tokens::page(&self.rows()?.tokens, page))
     }
 
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::token::{Decision, decide};
-use crate::{Token, TokenChange, TokenError, TokenHash, TokenLook};
+use crate::{Token, TokenChange, TokenError, TokenHash, TokenLook, TokenPage};
 
 pub(super) fn look(tokens: &[Token], hash: Option<&TokenHash>) -> TokenLook {
     let has = |token: &&Token, hash: &TokenHash| {
@@ -16,18 +16,24 @@ pub(super) fn look(tokens: &[Token], hash: Option<&TokenHash>) -> TokenLook {
     }
 }
 
-/// All tokens, in the order of their names.
-pub(super) fn all(tokens: &[Token]) -> Vec<Token> {
-    let mut all = tokens.to_vec();
-    all.sort_by(|one, other| one.name.cmp(&other.name));
-    all
+/// One page of the tokens, in the order of their names.
+pub(super) fn page(tokens: &[Token], page: &TokenPage) -> Vec<Token> {
+    let is_of_owner = |token: &&Token| page.owner.is_none() || token.owner == page.owner;
+    let is_behind = |token: &&Token| page.after.as_ref().is_none_or(|after| token.name > *after);
+    let mut found: Vec<Token> =
+        tokens.iter().filter(is_of_owner).filter(is_behind).cloned().collect();
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found.truncate(page.limit);
+    found
 }
 
 pub(super) fn change(tokens: &mut Vec<Token>, change: &TokenChange) -> Result<Token, TokenError> {
     let (name, id) = change.subject();
     let place = tokens.iter().position(|token| Some(&*token.name) == name || Some(token.id) == id);
     let found = place.map(|place| tokens[place].clone());
-    let decision = decide(change, found, tokens.len() as u64)?;
+    let authority = change.authority();
+    let own = tokens.iter().find(|token| Some(token.id) == authority);
+    let decision = decide(change, found, own, tokens.len() as u64)?;
     match (&decision, place) {
         (Decision::Insert(token), _) => tokens.push(token.clone()),
         (Decision::Update(token), Some(place)) => tokens[place] = token.clone(),

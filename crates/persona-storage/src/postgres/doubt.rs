@@ -22,12 +22,11 @@ pub(super) fn limit_of(deadline: Instant, doubt: Option<Instant>) -> Instant {
 /// The error of a write that may have been done before it met this error. Another current revision
 /// proves that the write was not done, because its statement names the expected one; so does a key
 /// that another request has. Any other error proves nothing: the statement may still be on its way
-/// to the server.
+/// to the server, and a persona that is not there may have been purged after it.
 pub(super) fn told_in_doubt(error: Error, is_in_doubt: bool) -> Error {
     match error {
         _ if !is_in_doubt => error,
-        Error::NotFound
-        | Error::Deleted { .. }
+        Error::Deleted { .. }
         | Error::AlreadyExists { .. }
         | Error::Stale { .. }
         | Error::Invalid(_)

@@ -1,4 +1,5 @@
-//! Events: lines of `changes` with the authors that `revisions` and `label_moves` keep.
+//! Events: lines of `changes` with the authors that `revisions`, `label_moves` and `purged`
+//! keep.
 //!
 //! As in `feed.rs`, only settled lines are returned, which are below the oldest transaction that
 //! still runs. A follower has only settled lines, so no line can appear before one that it has.
@@ -27,10 +28,11 @@ const FROM: &str = "
     CROSS JOIN (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest
     LEFT JOIN LATERAL (
         SELECT line.sequence, line.persona, line.revision, line.kind, line.at, line.label,
-               CASE WHEN line.label IS NULL THEN r.author ELSE m.author END AS author
+               CASE WHEN line.label IS NULL THEN coalesce(r.author, p.author) ELSE m.author END AS author
         FROM persona_store.changes AS line
         LEFT JOIN persona_store.revisions AS r ON r.persona = line.persona AND r.revision = line.revision
         LEFT JOIN persona_store.label_moves AS m ON m.sequence = line.sequence
+        LEFT JOIN persona_store.purged AS p ON p.sequence = line.sequence
         WHERE line.sequence >= $1 AND line.sequence < bound.sequence
         ORDER BY line.sequence
         LIMIT $2

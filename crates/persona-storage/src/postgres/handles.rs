@@ -7,8 +7,17 @@ use tokio_postgres::types::Type;
 use super::connection::Parameter;
 use super::row;
 use super::shared_reader::SharedReader;
-use crate::handle::{HandleLook, HandleRow, ROWS_MAX, choose, owners_of};
+use crate::handle::{
+    HandleLook, HandleRow, HandleTarget, NAMESAKES_MAX, choose, first_owner_of, owners_of,
+};
 use crate::{Error, GLANCE_BYTES_MAX};
+
+/// The living persona of an owner that has a handle: a row of one index, as for a look at an
+/// identity.
+const OF_OWNER: &str = "
+    SELECT id, revision, deleted_at IS NOT NULL, head, CASE WHEN octet_length(document) <= $3 THEN document END
+    FROM persona_store.personas
+    WHERE owner = $1 AND handle = $2 AND deleted_at IS NULL";
 
 /// What a persona is called, and what was called so: for two owners, and for all of them. The first
 /// columns are the same in both parts; a large document stays with the server.
@@ -41,8 +50,27 @@ macro_rules! look {
 const OF_OWNERS: &str = look!("p.owner IN ($2, $3)", "f.owner IN ($2, $3)");
 const OF_ALL: &str = look!("$2::text = $3::text", "$2::text = $3::text");
 
-/// What a handle leads a client to, with the persona itself. One statement, and so of one snapshot.
+/// What a handle leads a client to, with the persona itself.
+///
+/// A living persona of the first owner comes before every other row, so what is found of it is the
+/// whole answer. Otherwise all rows of the handle are read, in one statement and so of one moment.
 pub(super) async fn look(
+    reader: &SharedReader,
+    name: &HandleName,
+    reach: &Reach,
+) -> Result<HandleLook, Error> {
+    let parameters: [Parameter<'_>; 3] = [
+        (&first_owner_of(reach), Type::TEXT),
+        (&name.as_str(), Type::TEXT),
+        (&row::stored(GLANCE_BYTES_MAX as u64), Type::INT8),
+    ];
+    let rows = reader.read(OF_OWNER, &parameters).await?;
+    let Some(found) = rows.first() else { return look_at_all(reader, name, reach).await };
+    let id = row::id(found, 0)?;
+    Ok(HandleLook { target: HandleTarget::Persona(id), glance: row::glance(found, 1, id)? })
+}
+
+async fn look_at_all(
     reader: &SharedReader,
     name: &HandleName,
     reach: &Reach,
@@ -55,7 +83,7 @@ pub(super) async fn look(
         (&first, Type::TEXT),
         (&second, Type::TEXT),
         (&row::stored(GLANCE_BYTES_MAX as u64), Type::INT8),
-        (&row::stored(ROWS_MAX as u64), Type::INT8),
+        (&row::stored(NAMESAKES_MAX as u64), Type::INT8),
     ];
     let rows = reader.read(sql, &parameters).await?;
     Ok(choose(reach, rows.iter().map(handle_row).collect::<Result<_, _>>()?))

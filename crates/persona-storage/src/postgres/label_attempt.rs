@@ -16,37 +16,21 @@ use super::driver_error::DriverError;
 use super::label_keys;
 use super::label_sql::{HOLDERS, IS_DONE, MOVE, SET, VERSIONS, WAIT_FOR_STANDBYS};
 use super::labels::{add, name_in, record_in};
+use super::pool::Pool;
+use super::settle_all::{Attempt, Attempts, Refused};
 use super::write_attempt::{Common, Failure};
-use super::{migrate, row, write_statement};
+use super::{migrate, purge, row, write_statement};
 use crate::label::{Decision, Holder, Placed};
+use crate::purge::refusal_of;
 use crate::{Error, Label, LabelMoves, MovedLabel};
 
-/// Moves with what was tried of them so far.
-pub(super) struct Attempts {
+/// Moves with their attempts so far.
+pub(super) struct Moving {
     moves: LabelMoves,
     /// What recognises them in the database.
     operation: Uuid,
     /// The attempt of which the commit was sent, while it is not known whether it is done.
     sent: Option<Plan>,
-}
-
-/// Why an attempt came to nothing.
-pub(super) struct Refused {
-    /// The move that is the reason, where one is.
-    pub place: Option<usize>,
-    pub failure: Failure,
-}
-
-impl From<DriverError> for Refused {
-    fn from(error: DriverError) -> Self {
-        Self { place: None, failure: error.into() }
-    }
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self { place: None, failure: error.into() }
-    }
 }
 
 /// What the moves come to.
@@ -56,14 +40,6 @@ struct Plan {
     told: Vec<MovedLabel>,
     /// Those that are made.
     placed: Vec<Placed>,
-}
-
-/// What became of an attempt.
-pub(super) enum Attempt {
-    /// All moves are made.
-    Made(Vec<MovedLabel>),
-    /// Another transaction was in between, and everything has to be read again.
-    Raced,
 }
 
 /// What an attempt did within its transaction.
@@ -80,32 +56,14 @@ struct Seen {
     updated_at: Timestamp,
 }
 
-impl Attempts {
-    /// Moves that were not tried yet.
-    pub(super) fn of(moves: LabelMoves) -> Result<Self, Error> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
-        let operation = uuid::Builder::from_random_bytes(bytes).into_uuid();
-        Ok(Self { moves, operation, sent: None })
-    }
+impl Attempts for Moving {
+    type Told = MovedLabel;
 
-    /// Whether a commit was sent of which nothing is known.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.sent.as_ref().is_some_and(|sent| !sent.placed.is_empty())
-    }
-
-    /// A number that differs between requests: for waits that are not to end together.
-    pub(super) fn dice(&self) -> u64 {
-        self.operation.as_u64_pair().1
-    }
-
-    /// Makes all moves, or tells why none was made. Without an error of the driver the connection
-    /// is in no transaction afterwards.
-    pub(super) async fn attempt(
+    async fn attempt(
         &mut self,
         connection: &Connection,
         common: &Common,
-    ) -> Result<Attempt, Refused> {
+    ) -> Result<Attempt<MovedLabel>, Refused> {
         connection.execute("BEGIN").await?;
         match self.within_transaction(connection, common).await {
             Ok(Step::Written(newest)) => {
@@ -113,7 +71,7 @@ impl Attempts {
                 if let Some(newest) = newest {
                     common.note(newest);
                 }
-                Ok(Attempt::Made(self.sent.take().unwrap_or_default().told))
+                Ok(Attempt::Done(self.sent.take().unwrap_or_default().told))
             }
             Ok(Step::Nothing) => {
                 connection.execute("ROLLBACK").await?;
@@ -125,7 +83,7 @@ impl Attempts {
                             self.sent = Some(sent);
                             return Err(error.into());
                         }
-                        Ok(Attempt::Made(sent.told))
+                        Ok(Attempt::Done(sent.told))
                     }
                 }
             }
@@ -136,6 +94,34 @@ impl Attempts {
                 Err(refused)
             }
         }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| !sent.placed.is_empty())
+    }
+
+    fn dice(&self) -> u64 {
+        self.operation.as_u64_pair().1
+    }
+
+    async fn looked_up(&self, pool: &Pool, refused: Refused) -> Result<Refused, Error> {
+        let Refused { place: Some(place), failure: Failure::Refused(Error::NotFound) } = refused
+        else {
+            return Ok(refused);
+        };
+        let found = purge::looked_up(pool, &[row::uuid(self.moves.moves()[place].persona)]).await?;
+        let error = refusal_of(&self.moves.viewer, found.first());
+        Ok(Refused { place: Some(place), failure: error.into() })
+    }
+}
+
+impl Moving {
+    /// Moves that were not tried yet.
+    pub(super) fn of(moves: LabelMoves) -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
+        let operation = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        Ok(Self { moves, operation, sent: None })
     }
 
     /// Writes what the moves come to. Where nothing is written they are made already, and `sent`

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::connection::{Connection, Parameter, Statement};
 use super::driver_error::DriverError;
 use super::error::damaged;
-use super::label_attempt::Refused;
-use super::row;
+use super::settle_all::Refused;
+use super::{purge, row};
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::label::{kept_text, read_kept};
 use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome};
@@ -38,6 +38,10 @@ pub(super) async fn find(
     let fingerprint: Vec<u8> = row::driver_value(found, 0)?;
     let text = row::driver_value::<Option<String>>(found, 1)?;
     let text = text.filter(|_| fingerprint == wanted.fingerprint).ok_or(Error::KeyReused)?;
+    let ids: Vec<Uuid> = moves.moves().iter().map(|one| row::uuid(one.persona)).collect();
+    if let Some(purged) = purge::find_on(connection, &ids).await?.first() {
+        return Err(Error::Purged { at: purged.at }.into());
+    }
     let mut told =
         read_kept(&text, moves).ok_or_else(|| damaged(&"an answer to moves of labels is none"))?;
     let replayed = row::driver_value::<Uuid>(found, 2)? != operation;

@@ -9,14 +9,25 @@ pub(super) const OF_PERSONA: &str = "
     WHERE p.id = $1";
 
 /// A persona by a label, without a document of more than so many bytes: a row where there is such a
-/// persona.
+/// persona. The newest move tells where the label points, so `labels` is not read. The text of the
+/// current revision is in the row of the persona, and a row of `revisions` is looked for only where
+/// the label points to another one: no row has null as its revision.
 pub(super) const BY_LABEL: &str = "
-    SELECT p.owner, p.deleted_at IS NOT NULL, m.label, m.version, m.revision, m.at, m.author,
-           r.revision, r.deleted, r.head, CASE WHEN octet_length(r.document) <= $3 THEN r.document END
+    SELECT p.owner, p.deleted_at IS NOT NULL, m.version, m.revision, m.at, m.author,
+           CASE WHEN m.revision = p.revision THEN p.revision ELSE r.revision END,
+           CASE WHEN m.revision = p.revision THEN p.deleted_at IS NOT NULL ELSE r.deleted END,
+           CASE WHEN m.revision = p.revision THEN p.head ELSE r.head END,
+           CASE WHEN m.revision = p.revision THEN CASE WHEN octet_length(p.document) <= $3 THEN p.document END
+                WHEN octet_length(r.document) <= $3 THEN r.document END
     FROM persona_store.personas AS p
-    LEFT JOIN persona_store.labels AS l ON l.persona = p.id AND l.label = $2
-    LEFT JOIN persona_store.label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
-    LEFT JOIN persona_store.revisions AS r ON r.persona = m.persona AND r.revision = m.revision
+    LEFT JOIN (
+        SELECT version, revision, at, author
+        FROM persona_store.label_moves
+        WHERE persona = $1 AND label = $2
+        ORDER BY version DESC
+        LIMIT 1
+    ) AS m ON TRUE
+    LEFT JOIN persona_store.revisions AS r ON r.persona = $1 AND r.revision = nullif(m.revision, p.revision)
     WHERE p.id = $1";
 
 /// Personas with their labels, a row for each label.

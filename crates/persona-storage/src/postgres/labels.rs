@@ -53,15 +53,12 @@ pub(super) async fn labelled(
     let rows = reader.read(BY_LABEL, &parameters).await?;
     let Some(found) = rows.first() else { return Ok(None) };
     let (owner, deleted) = (row::value(found, 0)?, row::value(found, 1)?);
-    let nothing = Labelled { owner, deleted, label: None, found: Glance::Whole(None) };
-    if row::value::<Option<&str>>(found, 2)?.is_none() {
-        return Ok(Some(Arc::new(nothing)));
-    }
-    let label = Label::after(id, &name_in(found, 2)?, &record_in(found, 3)?)
-        .ok_or_else(|| damaged(&format_args!("the label {name} of {id} points nowhere")))?;
-    let is_there = row::value::<Option<i64>>(found, 7)?.is_some();
-    let found = if is_there { row::glance(found, 7, id)? } else { Glance::Whole(None) };
-    Ok(Some(Arc::new(Labelled { label: Some(label), found, ..nothing })))
+    let was_moved = row::value::<Option<i64>>(found, 2)?.is_some();
+    let newest = was_moved.then(|| record_in(found, 2)).transpose()?;
+    let label = newest.and_then(|newest| Label::after(id, name, &newest));
+    let is_there = row::value::<Option<i64>>(found, 6)?.is_some();
+    let found = if is_there { row::glance(found, 6, id)? } else { Glance::Whole(None) };
+    Ok(Some(Arc::new(Labelled { owner, deleted, label, found })))
 }
 
 /// The labels of those of some personas that have any.

@@ -36,7 +36,7 @@ const LOOK: &str = concat!(
            about.schema_version, p.owner
     FROM persona_store.about AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1
-    LEFT JOIN persona_store.revisions AS b ON b.persona = $1 AND b.revision = $2
+    LEFT JOIN persona_store.revisions AS b ON b.persona = $1 AND b.revision = $2 AND b.head <> ''
     LEFT JOIN persona_store.idempotency AS i ON i.key = $3
     LEFT JOIN persona_store.revisions AS r ON r.persona = i.persona AND r.revision = i.revision
     LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5"
@@ -106,8 +106,10 @@ pub(super) struct Earlier {
     pub operation: Uuid,
     /// The outcome of that request.
     pub outcome: Outcome,
-    /// The answer to that request.
-    pub representation: Representation,
+    /// The persona of that request.
+    pub persona: PersonaId,
+    /// The answer to that request; `None` where its revision is not there any more.
+    pub representation: Option<Representation>,
 }
 
 impl Earlier {
@@ -277,10 +279,13 @@ fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Representation),
 
 fn earlier_from(found: &Row) -> Result<Earlier, Error> {
     let word: &str = row::value(found, 13)?;
+    let persona = row::id(found, 14)?;
+    let is_there = row::value::<Option<&str>>(found, 19)?.is_some_and(|head| !head.is_empty());
     Ok(Earlier {
+        persona,
         fingerprint: row::value(found, 12)?,
         operation: row::value(found, 16)?,
         outcome: word.parse().map_err(|UnknownWord| damaged(&"an outcome has an unknown word"))?,
-        representation: row::answer(found, 17, row::id(found, 14)?)?,
+        representation: is_there.then(|| row::answer(found, 17, persona)).transpose()?,
     })
 }

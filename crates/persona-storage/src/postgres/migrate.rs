@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0006_owners.sql"),
     include_str!("../../migrations/postgres/0007_labels.sql"),
     include_str!("../../migrations/postgres/0008_addresses.sql"),
+    include_str!("../../migrations/postgres/0009_purges.sql"),
 ];
 
 /// The schema version that this build knows.
@@ -39,8 +40,11 @@ pub(super) const LABELS_SINCE: u32 = 7;
 /// The first schema version that keeps handles that were given up.
 pub(super) const ADDRESSES_SINCE: u32 = 8;
 
+/// The first schema version that keeps what is left of purged personas.
+pub(super) const PURGES_SINCE: u32 = 9;
+
 /// Whether a schema has the table of version 2, in it the row of version 3, a table each of
-/// versions 4 and 5, an index of version 6, and a table each of versions 7 and 8. A schema that a
+/// versions 4 and 5, an index of version 6, and a table each of versions 7 to 9. A schema that a
 /// transfer is still filling does not say its version, so these tell it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
@@ -50,6 +54,7 @@ const HAS_OWNERS: &str =
     "SELECT to_regclass('persona_store.personas_by_owner_and_created_at') IS NOT NULL";
 const HAS_LABELS: &str = "SELECT to_regclass('persona_store.labels') IS NOT NULL";
 const HAS_ADDRESSES: &str = "SELECT to_regclass('persona_store.former_handles') IS NOT NULL";
+const HAS_PURGES: &str = "SELECT to_regclass('persona_store.purged') IS NOT NULL";
 
 /// The end of version 4. Searches of an earlier version wait from here to the commit, so everything
 /// that takes long comes before.
@@ -254,7 +259,16 @@ pub(super) async fn apply(
 
 /// The version of a schema by what it has, where its number says only that it is being filled.
 pub(super) async fn version_by_content(connection: &Connection) -> Result<u32, DriverError> {
-    let next = [HAS_META, HAS_WORDS, HAS_TITLES, HAS_TOKENS, HAS_OWNERS, HAS_LABELS, HAS_ADDRESSES];
+    let next = [
+        HAS_META,
+        HAS_WORDS,
+        HAS_TITLES,
+        HAS_TOKENS,
+        HAS_OWNERS,
+        HAS_LABELS,
+        HAS_ADDRESSES,
+        HAS_PURGES,
+    ];
     for (version, has_next) in (1..).zip(next) {
         let rows = connection.rows(Statement::Once(has_next), &[]).await?;
         if !rows.first().map_or(Ok(false), |found| row::driver_value(found, 0))? {

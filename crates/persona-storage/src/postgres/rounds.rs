@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::new_row::NewRow;
-use super::together_attempt::Refused;
+use super::settle_all::Refused;
 use super::write_attempt::Failure;
 use super::{row, write_statement};
 use crate::Error;

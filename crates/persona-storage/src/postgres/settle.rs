@@ -8,8 +8,8 @@ use super::doubt::{limit, told_in_doubt};
 use super::driver_error::DriverError;
 use super::error::{Meaning, from_driver};
 use super::write_attempt::{Attempt, Failure, Request};
-use super::write_statement;
 use super::writer::{AWAY_MAX, Settled, Shared};
+use super::{purge, write_statement};
 use crate::{Error, Write};
 
 /// After this many lost races a writer takes the row's lock, so that it cannot lose another one.
@@ -140,19 +140,19 @@ impl Shared {
             Failure::Refused(error) => Err(error),
             Failure::Driver(error) => match Meaning::of(&error) {
                 Meaning::Away | Meaning::Again => Ok(()),
-                Meaning::Taken => self.refuse_taken_handle(request, &error).await,
+                Meaning::Taken => self.refuse_taken(request, &error).await,
                 Meaning::Full | Meaning::Sessions | Meaning::Other => Err(from_driver(error)),
             },
         }
     }
 
-    /// Fails when the handle that the write wants belongs to another persona. A persona that has
-    /// given it up meanwhile does not count.
-    async fn refuse_taken_handle(
-        &self,
-        request: &Request,
-        error: &DriverError,
-    ) -> Result<(), Error> {
+    /// Fails when the handle that the write wants belongs to another persona, or its identity to a
+    /// purged one. A persona that has given the handle up meanwhile does not count.
+    async fn refuse_taken(&self, request: &Request, error: &DriverError) -> Result<(), Error> {
+        let writes = std::iter::once(&*request.write);
+        if let Some((_, refused)) = purge::refusal(&self.pool, error, writes).await? {
+            return Err(refused);
+        }
         let constraint = error.as_db_error().and_then(|answer| answer.constraint());
         let Some(handle) = request.handle().filter(|_| constraint == Some("personas_by_handle"))
         else {

@@ -21,13 +21,14 @@ use super::shares::Kind;
 use super::tokens::Tokens;
 use super::writer::Writer;
 use super::{
-    DatabaseError, Settings, events, export, feed, handles, labels, list, row, start, status,
+    DatabaseError, Settings, events, export, feed, handles, labels, list, purge, row, start, status,
 };
 use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, HandleLook,
     LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
-    PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary, Status,
-    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
+    fault_injection,
 };
 
 /// A persona, without its document if that is large; the server knows the size of a document
@@ -41,7 +42,7 @@ const GLANCE: &str = "
 const GLANCE_AT: &str = "
     SELECT revision, deleted, head, CASE WHEN octet_length(document) <= $2 THEN document END
     FROM persona_store.revisions
-    WHERE persona = $1 AND revision = $3";
+    WHERE persona = $1 AND revision = $3 AND head <> ''";
 
 /// The ready answer of a persona.
 const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FROM persona_store.personas WHERE id = $1";
@@ -53,14 +54,14 @@ const OWNER: &str = "SELECT owner FROM persona_store.personas WHERE id = $1";
 const REVISION: &str = "
     SELECT revision, deleted, head, document, at, author, changed, base, note
     FROM persona_store.revisions
-    WHERE persona = $1 AND revision = $2";
+    WHERE persona = $1 AND revision = $2 AND head <> ''";
 
 /// The newest revisions of a persona before one, without their content. The server knows the size
 /// of a document without reading it.
 const REVISIONS: &str = "
     SELECT revision, at, author, note, changed, base, deleted, octet_length(document)::bigint
     FROM persona_store.revisions
-    WHERE persona = $1 AND revision < $2
+    WHERE persona = $1 AND revision < $2 AND head <> ''
     ORDER BY revision DESC
     LIMIT $3";
 
@@ -166,6 +167,10 @@ impl Store for PostgresStore {
         rows.first().map(|found| row::value(found, 0)).transpose()
     }
 
+    async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
+        purge::find(&self.shared_reader, id).await
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         list::page(&self.leases, &request).await
     }
@@ -228,6 +233,10 @@ impl Store for PostgresStore {
         self.writer.write_all(batch).await
     }
 
+    async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
+        self.writer.purge(purge).await
+    }
+
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
         let labels = labels::of_persona(&self.shared_reader, id).await;
         labels.map(|labels| fault_injection::labels(id, labels))
@@ -268,8 +277,8 @@ impl Store for PostgresStore {
         self.tokens.look(hash).await
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        self.tokens.all().await
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error> {
+        self.tokens.page(page).await
     }
 
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {

@@ -6,7 +6,7 @@
 //! with the same statement and the same conditions as every write. A condition that does not hold,
 //! which only a creation can meet, is a lost race.
 //!
-//! Start reading at [`Attempts::attempt`].
+//! The attempts are repeated by `settle_all.rs`. Start reading at [`Batch::attempt`].
 
 use std::sync::Arc;
 
@@ -17,17 +17,21 @@ use super::connection::Connection;
 use super::driver_error::DriverError;
 use super::load_state::{NotRead, Seen, look_at_several};
 use super::new_row::NewRow;
+use super::pool::Pool;
 use super::rounds::in_rounds;
-use super::write_attempt::{Failure, Request};
+use super::settle_all::{Attempt, Attempts, Refused};
+use super::write_attempt::{Common, Failure, Request};
 use super::write_sql::Waits;
-use super::{migrate, row, write_statement};
+use super::{migrate, purge, row, write_statement};
 use crate::atomic::Budget;
 use crate::decide::Decision;
 use crate::fault_injection::{self, InjectedFault};
-use crate::{ATOMIC_BYTES_MAX, Error, Operation, Outcome, Representation, Write, Written};
+use crate::{
+    ATOMIC_BYTES_MAX, AtomicBatch, Error, Operation, Outcome, Representation, Write, Written,
+};
 
 /// A batch with its attempts so far.
-pub(super) struct Attempts {
+pub(super) struct Batch {
     requests: Vec<Request>,
     writes: Vec<Arc<Write>>,
     /// Attempts of which the commit was sent.
@@ -41,27 +45,6 @@ struct Committed {
     written: Vec<Written>,
 }
 
-/// The result of an attempt.
-pub(super) enum Attempt {
-    /// The batch is done.
-    Written(Vec<Written>),
-    /// Another writer was faster, and everything has to be read again.
-    Raced,
-}
-
-/// The reason why an attempt failed.
-pub(super) struct Refused {
-    /// The item that is the reason, where one is.
-    pub place: Option<usize>,
-    pub failure: Failure,
-}
-
-impl From<DriverError> for Refused {
-    fn from(error: DriverError) -> Self {
-        Self { place: None, failure: error.into() }
-    }
-}
-
 /// The plan of a batch: what its items write and answer.
 #[derive(Default)]
 struct Plan {
@@ -71,40 +54,14 @@ struct Plan {
     rows: Vec<(usize, NewRow)>,
 }
 
-impl Attempts {
+impl Batch {
     /// Makes a batch without attempts.
-    pub(super) fn of(requests: Vec<Request>) -> Self {
+    pub(super) fn of(batch: AtomicBatch, common: &Arc<Common>) -> Result<Self, Error> {
+        let request = |write| Request::new(Arc::new(write), common, usize::MAX);
+        let writes = batch.into_writes().into_iter();
+        let requests = writes.map(request).collect::<Result<Vec<_>, _>>()?;
         let writes = requests.iter().map(|request| Arc::clone(&request.write)).collect();
-        Self { requests, writes, committed: Vec::new() }
-    }
-
-    /// Whether a commit was sent.
-    pub(super) fn was_committed(&self) -> bool {
-        !self.committed.is_empty()
-    }
-
-    /// A number that differs between batches: for waits that are not to end together.
-    pub(super) fn dice(&self) -> u64 {
-        self.requests[0].dice()
-    }
-
-    /// Does the whole batch, or fails without doing anything. After a result without a driver
-    /// error, the connection is in no transaction.
-    pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Attempt, Refused> {
-        if let Some(written) = self.done_before(connection).await? {
-            return Ok(Attempt::Written(written));
-        }
-        connection.execute("BEGIN").await?;
-        let tried = self.within_transaction(connection).await;
-        if matches!(tried, Ok(Attempt::Written(_))) || is_of_driver(&tried) {
-            return tried;
-        }
-        connection.execute("ROLLBACK").await?;
-        // An earlier attempt can have been committed while this one looked.
-        match self.done_before(connection).await? {
-            Some(written) => Ok(Attempt::Written(written)),
-            None => tried,
-        }
+        Ok(Self { requests, writes, committed: Vec::new() })
     }
 
     /// The answers of an earlier attempt that turns out to be done.
@@ -121,7 +78,10 @@ impl Attempts {
         Ok(None)
     }
 
-    async fn within_transaction(&mut self, connection: &Connection) -> Result<Attempt, Refused> {
+    async fn within_transaction(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<Attempt<Written>, Refused> {
         let ids: Vec<Uuid> =
             self.writes.iter().map(|write| row::uuid(write.operation.id())).collect();
         if !write_statement::lock(connection, &ids).await? {
@@ -159,7 +119,7 @@ impl Attempts {
                 self.requests[*place].written(new);
             }
         }
-        Ok(Attempt::Written(plan.written))
+        Ok(Attempt::Done(plan.written))
     }
 
     /// Decides the items, up to the first that is refused.
@@ -184,6 +144,58 @@ impl Attempts {
             }
         }
         Ok((plan, None))
+    }
+}
+
+impl Attempts for Batch {
+    type Told = Written;
+
+    async fn attempt(
+        &mut self,
+        connection: &Connection,
+        _common: &Common,
+    ) -> Result<Attempt<Written>, Refused> {
+        if let Some(written) = self.done_before(connection).await? {
+            return Ok(Attempt::Done(written));
+        }
+        connection.execute("BEGIN").await?;
+        let tried = self.within_transaction(connection).await;
+        if matches!(tried, Ok(Attempt::Done(_))) || is_of_driver(&tried) {
+            return tried;
+        }
+        connection.execute("ROLLBACK").await?;
+        // An earlier attempt can have been committed while this one looked.
+        match self.done_before(connection).await? {
+            Some(written) => Ok(Attempt::Done(written)),
+            None => tried,
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        !self.committed.is_empty()
+    }
+
+    fn dice(&self) -> u64 {
+        self.requests[0].dice()
+    }
+
+    async fn looked_up(&self, pool: &Pool, refused: Refused) -> Result<Refused, Error> {
+        Ok(match (refused.place, refused.failure) {
+            (Some(place), Failure::Refused(error)) => {
+                let error = purge::told(pool, &self.writes[place], error).await;
+                Refused { place: Some(place), failure: error.into() }
+            }
+            (place, Failure::Driver(error)) => {
+                let writes = self.writes.iter().map(|write| &**write);
+                match purge::refusal(pool, &error, writes).await? {
+                    Some((place, refused)) => {
+                        Refused { place: Some(place), failure: refused.into() }
+                    }
+                    None => Refused { place, failure: error.into() },
+                }
+            }
+            (place, failure) => Refused { place, failure },
+        })
     }
 }
 
@@ -264,6 +276,6 @@ fn names_base(write: &Write) -> bool {
     matches!(&write.operation, Operation::Patch { base: Some(_), .. })
 }
 
-fn is_of_driver(tried: &Result<Attempt, Refused>) -> bool {
+fn is_of_driver<T>(tried: &Result<T, Refused>) -> bool {
     matches!(tried, Err(Refused { failure: Failure::Driver(_), .. }))
 }

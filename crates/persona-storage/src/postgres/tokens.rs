@@ -20,7 +20,9 @@ use super::shared_reader::SharedReader;
 use super::token_lease::{LEASE, Lease, TokenLeases};
 use super::{row, status};
 use crate::token::{Decision, decide};
-use crate::{Error, Token, TokenChange, TokenError, TokenHash, TokenLook, fault_injection};
+use crate::{
+    Error, Token, TokenChange, TokenError, TokenHash, TokenLook, TokenPage, fault_injection,
+};
 
 /// How much longer than [`LEASE`] a change waits. Clocks of two machines may drift by a few seconds
 /// in an hour, which is a hundredth of this margin in the time of a lease.
@@ -38,6 +40,17 @@ pub(super) const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $
 /// A change is for the schema that this program knows; after a transfer to another database, it
 /// violates a constraint.
 const IN_KNOWN_SCHEMA: &str = "(SELECT schema_version FROM persona_store.about) = $";
+
+/// The token on whose behalf a change is made counts still; its identity is the parameter at this
+/// place, which is null for a change of a program. So a token that was revoked makes no other after
+/// its revocation was answered.
+fn on_behalf(place: usize) -> String {
+    format!(
+        "(${place} IS NULL OR EXISTS (
+             SELECT 1 FROM persona_store.tokens AS own
+             WHERE own.id = ${place} AND own.revoked_at IS NULL))"
+    )
+}
 
 /// The tokens of one process.
 pub(super) struct Tokens {
@@ -83,10 +96,19 @@ impl Tokens {
         }
     }
 
-    /// Every token.
-    pub(super) async fn all(&self) -> Result<Vec<Token>, Error> {
-        let sql = format!("SELECT {COLUMNS} FROM persona_store.tokens ORDER BY name");
-        let rows = self.pool.read(Statement::Once(&sql), &[]).await?;
+    /// One page of the tokens, in the order of their names.
+    pub(super) async fn page(&self, page: &TokenPage) -> Result<Vec<Token>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM persona_store.tokens
+             WHERE name > $1 AND ($2 IS NULL OR owner = $2)
+             ORDER BY name
+             LIMIT $3"
+        );
+        let after = page.after.as_deref().unwrap_or_default();
+        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+        let values: [Parameter<'_>; 3] =
+            [(&after, Type::TEXT), (&page.owner, Type::TEXT), (&limit, Type::INT8)];
+        let rows = self.pool.read(Statement::Once(&sql), &values).await?;
         rows.iter().map(|found| token(found, 0)).collect()
     }
 
@@ -94,7 +116,7 @@ impl Tokens {
     pub(super) async fn change(&self, change: TokenChange) -> Result<Token, Error> {
         let (token, count) = self.apply(&change).await?;
         // Before the first token, requests needed none; so a first token takes something away too.
-        let closes = matches!(change, TokenChange::Create(_)) && count <= 1;
+        let closes = change.created().is_some() && count <= 1;
         if change.withdraws() || closes {
             tokio::time::sleep(LEASE + LEASE_MARGIN).await;
         }
@@ -111,11 +133,14 @@ impl Tokens {
                 return Ok((removed, count));
             }
             let before = found.clone();
-            let decision = decide(change, found, count)?;
+            let own = self.of_authority(change).await?;
+            let decision = decide(change, found, own.as_ref(), count)?;
             let rows = match (&decision, &before) {
                 (Decision::Unchanged(token), _) => return Ok((token.clone(), count)),
-                (Decision::Insert(token), _) => self.insert(token).await?,
-                (Decision::Update(token), Some(before)) => self.update(before, token).await?,
+                (Decision::Insert(token), _) => self.insert(token, change).await?,
+                (Decision::Update(token), Some(before)) => {
+                    self.update(before, token, change).await?
+                }
                 (Decision::Remove(token), _) => {
                     removed = Some(token.clone());
                     self.remove(token.id).await?
@@ -123,7 +148,11 @@ impl Tokens {
                 (Decision::Update(_), None) => return Err(TokenError::Unknown.into()),
             };
             if !rows.is_empty() {
-                return Ok((decision.into_token(), count));
+                let token = decision.into_token();
+                if change.must_be_first() {
+                    self.stays_the_only_one(&token).await?;
+                }
+                return Ok((token, count));
             }
             if !status::knows_the_schema(&self.pool).await? {
                 return Err(Error::Closed("the schema has another version"));
@@ -145,33 +174,64 @@ impl Tokens {
         Ok((optional(found, 1)?, row::number(found, 0)?))
     }
 
-    async fn insert(&self, token: &Token) -> Result<Vec<Row>, Error> {
+    /// The token on whose behalf the change is made, as it is now.
+    async fn of_authority(&self, change: &TokenChange) -> Result<Option<Token>, Error> {
+        let Some(id) = change.authority() else { return Ok(None) };
+        let sql = format!("SELECT {COLUMNS} FROM persona_store.tokens WHERE id = $1");
+        let rows = self.pool.read(Statement::Once(&sql), &[(&id, Type::UUID)]).await?;
+        rows.first().map(|found| token(found, 0)).transpose()
+    }
+
+    /// Removes a token that was to be the first, if another one was made at the same time. Of
+    /// several at once, at most one stays, and maybe none: each process looks after its commit.
+    async fn stays_the_only_one(&self, token: &Token) -> Result<(), Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM persona_store.tokens WHERE id <> $1)";
+        let rows = self.pool.read(Statement::Once(sql), &[(&token.id, Type::UUID)]).await?;
+        let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
+        if row::value(found, 0)? {
+            self.remove(token.id).await?;
+            return Err(TokenError::NotFirst.into());
+        }
+        Ok(())
+    }
+
+    async fn insert(&self, token: &Token, change: &TokenChange) -> Result<Vec<Row>, Error> {
         let values = values_of(token);
         let sql = format!(
             "INSERT INTO persona_store.tokens ({COLUMNS})
              SELECT {VALUES}
-             WHERE {IN_KNOWN_SCHEMA}14
+             WHERE {IN_KNOWN_SCHEMA}14 AND {}
              ON CONFLICT DO NOTHING
-             RETURNING id"
+             RETURNING id",
+            on_behalf(15)
         );
+        let (version, authority) = (super::migrate::stored_version(), change.authority());
         let mut parameters = values.parameters();
-        let version = super::migrate::stored_version();
         parameters.push((&version, Type::INT4));
+        parameters.push((&authority, Type::UUID));
         self.pool.read(Statement::Once(&sql), &parameters).await
     }
 
     /// Writes what can change of a token, if it is still as it was read.
-    async fn update(&self, before: &Token, token: &Token) -> Result<Vec<Row>, Error> {
+    async fn update(
+        &self,
+        before: &Token,
+        token: &Token,
+        change: &TokenChange,
+    ) -> Result<Vec<Row>, Error> {
         let values = values_of(token);
         let sql = format!(
             "UPDATE persona_store.tokens
              SET hash = $2, previous_hash = $3, previous_until = $4, revoked_at = $5, used_at = $6, name = $10, expires_at = $11
              WHERE id = $1 AND hash = $7 AND revoked_at IS NOT DISTINCT FROM $8 AND {IN_KNOWN_SCHEMA}9
-             RETURNING id"
+                   AND {}
+             RETURNING id",
+            on_behalf(12)
         );
+        let authority = change.authority();
         let (hash, revoked) = (&before.hash.as_bytes()[..], before.revoked_at.map(micros));
         let version = super::migrate::stored_version();
-        let parameters: [Parameter<'_>; 11] = [
+        let parameters: [Parameter<'_>; 12] = [
             (&values.id, Type::UUID),
             (&values.hash, Type::BYTEA),
             (&values.previous_hash, Type::BYTEA),
@@ -183,6 +243,7 @@ impl Tokens {
             (&version, Type::INT4),
             (&values.name, Type::TEXT),
             (&values.expires_at, Type::INT8),
+            (&authority, Type::UUID),
         ];
         self.pool.read(Statement::Once(&sql), &parameters).await
     }

@@ -9,16 +9,16 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::driver_error::DriverError;
-use super::error::Meaning;
+use super::error::{Meaning, damaged};
 use super::load_state::{Current, Earlier, NotRead, look};
 use super::new_row::NewRow;
 use super::quota::Quota;
 use super::write_sql::Waits;
-use super::{migrate, row, write_statement};
+use super::{migrate, purge, row, write_statement};
 use crate::decide::{self, Decision, Revised};
 use crate::handle::Handle;
 use crate::time::{Time, after, newest_of};
-use crate::{Error, Operation, Outcome, Representation, Write, Written};
+use crate::{Error, Operation, Outcome, Representation, Tombstone, Write, Written};
 
 /// The shared state of all writes of a process.
 pub(super) struct Common {
@@ -307,12 +307,16 @@ impl Request {
         if !earlier.is_of(&wanted.fingerprint) {
             return Err(Failure::Refused(Error::KeyReused));
         }
-        write_statement::wait_for_standbys(connection, &earlier.representation).await?;
+        let Some(answer) = &earlier.representation else {
+            let purged = purge::find_on(connection, &[row::uuid(earlier.persona)]).await?;
+            return match purged.first() {
+                Some(Tombstone { at, .. }) => Err(Error::Purged { at: *at }.into()),
+                None => Err(damaged(&"the answer to an earlier request is missing").into()),
+            };
+        };
+        write_statement::wait_for_standbys(connection, answer).await?;
+        let (outcome, representation) = (earlier.outcome, answer.clone());
         let replayed = earlier.operation != self.operation;
-        Ok(Some(Written {
-            outcome: earlier.outcome,
-            representation: earlier.representation.clone(),
-            replayed,
-        }))
+        Ok(Some(Written { outcome, representation, replayed }))
     }
 }

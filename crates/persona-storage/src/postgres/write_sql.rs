@@ -21,8 +21,9 @@ const NEW: &str = "
                      note, position, owner)
     ),";
 
-/// The rows of those that were there, where no other transaction holds them. Each row is looked up
-/// by itself, however small the table was when this was planned.
+/// The rows of those that were there. They are locked, because a row that a purge takes away while
+/// the statement waits for it would come into being again. Each row is looked up by itself, however
+/// small the table was when this was planned.
 const HELD: &str = "
     held AS (
         SELECT p.id
@@ -31,7 +32,10 @@ const HELD: &str = "
             SELECT id FROM persona_store.personas
             WHERE id = new.id AND revision = new.parent
             LIMIT 1
-            FOR UPDATE SKIP LOCKED
+            FOR UPDATE";
+/// The same without the rows that other transactions hold.
+const NOT_BY_OTHERS: &str = " SKIP LOCKED";
+const HELD_END: &str = "
         ) AS p
     ),";
 
@@ -151,20 +155,22 @@ pub(super) enum Waits {
     ForNoRow,
 }
 
-/// Which of the parts that not every statement has are in it, in this order: what leaves out held
-/// rows, titles, texts, what takes tags away, tags, handles, and keys.
+/// Which of the parts that not every statement has are in it, in this order: the rows that were
+/// there, what leaves out held ones, titles, texts, what takes tags away, tags, handles, and keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct StatementParts([bool; 7]);
+pub(super) struct StatementParts([bool; 8]);
 
 /// Different shapes.
-const SHAPES: usize = 1 << 7;
+const SHAPES: usize = 1 << 8;
 
 impl StatementParts {
     /// The parts that these revisions need.
     pub(super) fn of(rows: &[NewRow], waits: Waits) -> Self {
         let any = |has: fn(&NewRow) -> bool| rows.iter().any(has);
+        let has_earlier = any(|new| new.parent.is_some());
         Self([
-            waits == Waits::ForNoRow,
+            has_earlier,
+            has_earlier && waits == Waits::ForNoRow,
             any(|new| new.titles.is_some()),
             any(|new| new.texts.is_some()),
             any(NewRow::takes_tags_away),
@@ -180,6 +186,7 @@ impl StatementParts {
 
     fn text(self) -> String {
         let [
+            has_earlier,
             leaves_held_rows_out,
             has_titles,
             has_texts,
@@ -190,9 +197,11 @@ impl StatementParts {
         ] = self.0;
         let parts = [
             (true, NEW),
-            (leaves_held_rows_out, HELD),
+            (has_earlier, HELD),
+            (leaves_held_rows_out, NOT_BY_OTHERS),
+            (has_earlier, HELD_END),
             (true, WRITTEN),
-            (leaves_held_rows_out, OF_HELD),
+            (has_earlier, OF_HELD),
             (true, WRITTEN_OVER),
             (true, RECORD),
             (has_titles, TITLED),

@@ -26,10 +26,13 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch
 use super::connection::Connection;
 use super::error::from_pool;
 use super::group::{self, GROUPS_AT_ONCE};
-use super::label_moves::Moving;
+use super::label_attempt::Moving;
 use super::pool::{Pool, READ_WAIT_MAX};
+use super::purge;
+use super::purge_attempt::Purging;
 use super::settle::{Tries, pause};
-use super::together::Together;
+use super::settle_all::Settling;
+use super::together_attempt::Batch;
 use super::write_attempt::{Common, Request};
 use super::write_queue::Queue;
 use crate::observer::Waiting;
@@ -37,7 +40,7 @@ use crate::time::Time;
 use crate::weights::Weights;
 use crate::{
     AtomicBatch, Error, GLANCE_BYTES_MAX, LabelMoves, MovedLabel, NotApplied, Observer, Operation,
-    Turn, Turns, Write, Written,
+    Purge, Tombstone, Turn, Turns, Write, Written,
 };
 
 /// Most writes of one process that are under way or wait.
@@ -116,10 +119,11 @@ impl Writer {
     pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
         let write = Arc::new(write);
         loop {
-            match self.write_once(&write).await? {
-                Settled::Written(written) => return Ok(written),
+            match self.write_once(&write).await {
+                Ok(Settled::Written(written)) => return Ok(written),
                 // The size is known now, so this happens once.
-                Settled::Large(bytes) => self.learn(write.operation.id(), bytes),
+                Ok(Settled::Large(bytes)) => self.learn(write.operation.id(), bytes),
+                Err(error) => return Err(purge::told(&self.shared.pool, &write, error).await),
             }
         }
     }
@@ -198,7 +202,8 @@ impl Writer {
         shared.check_not_late(&batch.writes()[0])?;
         drop(waiting);
         shared.observer.queued(began.elapsed());
-        let together = Together::new(Arc::clone(&shared), batch)?;
+        let batch = Batch::of(batch, &shared.common)?;
+        let together = Settling::new(Arc::clone(&shared), deadline, batch);
         let settling = async move {
             let settled = together.settle(connection).await;
             drop(held);
@@ -228,13 +233,34 @@ impl Writer {
         shared.check_in_time(deadline)?;
         drop(waiting);
         shared.observer.queued(began.elapsed());
-        let moving = Moving::new(shared, moves)?;
+        let moving = Settling::new(shared, deadline, Moving::of(moves)?);
         let settling = self.io_thread.spawn(async move {
             let settled = moving.settle(connection).await;
             drop(place);
             settled
         });
         settling.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown.into()))
+    }
+
+    /// The same with a purge. The server removes any history in one transaction, beside which
+    /// others go on.
+    pub(super) async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
+        let shared = Arc::clone(&self.shared);
+        let (began, deadline) = (Instant::now(), purge.deadline);
+        let place = shared.place()?;
+        let waiting = Waiting::begin(&shared.observer);
+        shared.check_in_time(deadline)?;
+        let connection = shared.connection(deadline, began + AWAY_MAX).await?;
+        shared.check_in_time(deadline)?;
+        drop(waiting);
+        shared.observer.queued(began.elapsed());
+        let purging = Purging::new(shared, purge)?;
+        let settling = self.io_thread.spawn(async move {
+            let settled = purging.settle(connection).await;
+            drop(place);
+            settled
+        });
+        settling.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
     /// Remembers how large a persona is, for the next write of it.

@@ -198,7 +198,7 @@ pub fn contents(
                 faults,
             });
         }
-        let newest_change = feed::last_time(&connection)?;
+        let newest_change = feed::last_time_before(&connection, Timestamp::from_micros(i64::MAX))?;
         let (personas, deleted) =
             (personas::count_living(&connection)?, personas::count_deleted(&connection)?);
         Ok(Contents { schema_version, personas, deleted, newest_change, faults })

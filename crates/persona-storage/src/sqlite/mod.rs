@@ -52,7 +52,7 @@ pub use at_rest::{AtRest, is_at_rest};
 pub use backup::create::{BackupReport, back_up};
 pub use backup::restore::{RestoreReport, is_there, restore};
 pub use backup::schedule::{BackupPlan, BackupSchedule};
-pub use check::{CheckProblem, CheckReport, check};
+pub use check::{CheckProblem, CheckReport, check, check_beside};
 pub use database_error::DatabaseError;
 pub use files::access::{Obstacle, refuse_unreadable, refuse_unwritable};
 pub use files::file_system::FileSystem;

@@ -14,13 +14,16 @@ use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::{self, Readers, export, follow, list};
 use crate::sqlite::start::migrate;
-use crate::sqlite::tables::{events, feed, labels, personas, revision_list, revisions, tokens};
+use crate::sqlite::tables::{
+    events, feed, labels, personas, purged, revision_list, revisions, tokens,
+};
 use crate::sqlite::write::writer::Writer;
 use crate::{
     AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
     HandleLook, LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied,
-    Observer, Page, PersonaLabels, ReadRoom, Representation, RevisionPage, RevisionRecord, Status,
-    Store, Token, TokenChange, TokenHash, TokenLook, Write, Written, fault_injection,
+    Observer, Page, PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
+    fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -110,6 +113,14 @@ impl Store for SqliteStore {
         self.readers.short(|connection| personas::owner_of(connection, id).map_err(from_driver))
     }
 
+    async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
+        self.readers.short(|connection| purged::find(connection, id).map_err(from_driver))
+    }
+
+    fn tombstone_at_once(&self, id: PersonaId) -> Option<Result<Option<Tombstone>, Error>> {
+        Some(self.readers.short(|connection| purged::find(connection, id).map_err(from_driver)))
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         self.readers.long(move |connection| list::page(connection, &request)).await
     }
@@ -166,6 +177,10 @@ impl Store for SqliteStore {
     async fn write_all(&self, batch: AtomicBatch) -> Result<Vec<Written>, NotApplied> {
         let written = self.writer.write_all(batch).await;
         written.inspect_err(|refused| self.readers.note_damage(&refused.error))
+    }
+
+    async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
+        self.writer.purge(purge).await.inspect_err(|error| self.readers.note_damage(error))
     }
 
     async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
@@ -227,8 +242,10 @@ impl Store for SqliteStore {
         self.readers.token(hash)
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        self.readers.long(|connection| tokens::all(connection).map_err(from_driver)).await
+    async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error> {
+        let page = page.clone();
+        let read = move |connection: &rusqlite::Connection| tokens::page(connection, &page);
+        self.readers.long(move |connection| read(connection).map_err(from_driver)).await
     }
 
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error> {

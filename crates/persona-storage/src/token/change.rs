@@ -5,6 +5,7 @@ use std::time::Duration;
 use persona_model::Timestamp;
 use uuid::Uuid;
 
+use super::authority::TokenAuthority;
 use super::record::Token;
 use super::secret::TokenHash;
 
@@ -68,6 +69,14 @@ pub enum TokenChange {
         /// The time of the use.
         at: Timestamp,
     },
+    /// A change on behalf of a client, which is made only as far as the token of the client permits
+    /// it. Every other change is one of a program that can open the database.
+    OnBehalf {
+        /// On whose behalf.
+        authority: TokenAuthority,
+        /// The change.
+        change: Box<TokenChange>,
+    },
 }
 
 /// The reason why a change of a token is refused.
@@ -85,6 +94,21 @@ pub enum TokenError {
     /// There are [`TOKENS_MAX`] tokens already.
     #[error("{TOKENS_MAX} tokens are kept, which is the most")]
     TooMany,
+    /// The client has no token, and there is one already.
+    #[error("there is a token already")]
+    NotFirst,
+    /// The token of the client has ended, or is gone.
+    #[error("the token of the client has ended")]
+    AuthorityEnded,
+    /// The new token would have another owner than that of the client, or none.
+    #[error("the token of the client is bound to another owner")]
+    OtherOwner,
+    /// The token permits what that of the client does not.
+    #[error("the token permits what that of the client does not")]
+    Exceeds,
+    /// It is that of a link or a session, whose secret is for a browser alone.
+    #[error("the token is that of a link or a session, which gets no new secret")]
+    OfPage,
 }
 
 /// The decision on a change.
@@ -122,21 +146,66 @@ impl TokenChange {
                 (Some(which), Uuid::try_parse(which).ok())
             }
             Self::Use { id, .. } | Self::Exchange { id, .. } => (None, Some(*id)),
+            Self::OnBehalf { change, .. } => change.subject(),
+        }
+    }
+
+    /// The identity of the token on whose behalf the change is made.
+    pub(crate) fn authority(&self) -> Option<Uuid> {
+        match self {
+            Self::OnBehalf { authority, .. } => authority.id(),
+            _ => None,
+        }
+    }
+
+    /// The token that the change creates.
+    pub(crate) fn created(&self) -> Option<&Token> {
+        match self {
+            Self::Create(token) => Some(token),
+            Self::OnBehalf { change, .. } => change.created(),
+            _ => None,
+        }
+    }
+
+    /// Whether the change counts only while there is no token.
+    pub(crate) fn must_be_first(&self) -> bool {
+        matches!(self, Self::OnBehalf { authority: TokenAuthority::NoToken, .. })
+    }
+
+    /// The time of the change.
+    pub(super) fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Create(token) => Some(token.created_at),
+            Self::Revoke { at, .. }
+            | Self::Rotate { at, .. }
+            | Self::Exchange { at, .. }
+            | Self::Use { at, .. } => Some(*at),
+            Self::Delete { .. } => None,
+            Self::OnBehalf { change, .. } => change.at(),
         }
     }
 
     /// Whether the change takes rights away from requests with the token.
     pub(crate) fn withdraws(&self) -> bool {
-        !matches!(self, Self::Create(_) | Self::Use { .. })
+        match self {
+            Self::OnBehalf { change, .. } => change.withdraws(),
+            change => !matches!(change, Self::Create(_) | Self::Use { .. }),
+        }
     }
 }
 
-/// Decides a change of this token; `count` is the number of tokens in the database.
+/// Decides a change of this token; `own` is the token of [`TokenChange::authority`], and `count`
+/// the number of tokens in the database.
 pub(crate) fn decide(
     change: &TokenChange,
     found: Option<Token>,
+    own: Option<&Token>,
     count: u64,
 ) -> Result<Decision, TokenError> {
+    if let TokenChange::OnBehalf { authority, change } = change {
+        authority.permit(own, change, found.as_ref(), count)?;
+        return decide(change, found, own, count);
+    }
     if let TokenChange::Create(token) = change {
         return match found {
             // The same request once more, because its answer was lost.
@@ -174,7 +243,7 @@ pub(crate) fn decide(
         TokenChange::Delete { .. } => Decision::Remove(found),
         TokenChange::Use { at, .. } if is_noted(&found, *at) => Decision::Unchanged(found),
         TokenChange::Use { at, .. } => Decision::Update(Token { used_at: Some(*at), ..found }),
-        TokenChange::Create(_) => unreachable!("decided above"),
+        TokenChange::Create(_) | TokenChange::OnBehalf { .. } => unreachable!("decided above"),
     })
 }
 

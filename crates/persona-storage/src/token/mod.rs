@@ -8,14 +8,21 @@
 //! - `record.rs`: a token as it is kept.
 //! - `names.rs`: the names of tokens that no person chose.
 //! - `change.rs`: what can be done to a token, and what that comes to.
+//! - `authority.rs`: which of it a client may do.
+//! - `list.rs`: which tokens a list has.
 
+mod authority;
 mod change;
+mod list;
 mod names;
 mod record;
 mod secret;
 
+pub use authority::TokenAuthority;
 pub(crate) use change::{Decision, decide};
 pub use change::{TOKEN_USE_EVERY, TOKENS_MAX, TokenChange, TokenError};
+pub use list::TokenPage;
+pub(crate) use names::name_of_owner;
 pub use names::{is_link_name, is_session_name, link_name, session_name};
 pub use record::{TOKEN_NAME_CHARS_MAX, Token, TokenLook, TokenScope, TokenState, is_token_name};
 pub use secret::{BadSecret, TokenHash, TokenSecret};

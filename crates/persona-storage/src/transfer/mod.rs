@@ -5,11 +5,12 @@
 //! What lives here: the order of things, what is compared, and when the source stops. What must
 //! not: SQL, which is in `sqlite/transfer/` and `postgres/transfer/`.
 //!
-//! The feed is the plan of a transfer. Each of its lines stands for exactly one revision, or for
-//! one move of a label, so copying line after line copies everything, in an order in which every
-//! prefix is a state that the source once had. The place in the feed is kept in the target, in the
-//! transaction that writes the lines: a transfer that was killed goes on from there, and nothing is
-//! done twice. A source that goes on being written to only has more lines in the end.
+//! The feed is the plan of a transfer. Each of its lines stands for exactly one revision, for one
+//! move of a label, or for a purge; of a purged persona nothing is left but its lines. So copying
+//! line after line copies everything, in an order in which every prefix is a state that the source
+//! once had. The place in the feed is kept in the target, in the transaction that writes the lines:
+//! a transfer that was killed goes on from there, and nothing is done twice. A source that goes on
+//! being written to only has more lines in the end.
 //!
 //! Start reading at [`transfer`] (`run.rs`). Why it is done this way: ADR 0016.
 
@@ -30,7 +31,7 @@ pub use run::{Plan, TransferReport, transfer};
 pub use side::Counts;
 
 pub(crate) use rows::{
-    Entry, EntryOf, KeyRecord, Line, PersonaDigest, PersonaRow, RevisionRow, line_digest,
+    Entry, EntryOf, KeyRecord, Line, PersonaDigest, PersonaRow, PurgeRow, RevisionRow, line_digest,
     persona_digest,
 };
 pub(crate) use side::{Batch, Side, Source, Start, Target};

@@ -31,6 +31,17 @@ pub(crate) enum EntryOf {
     Revision(Box<RevisionRow>),
     /// A move of one of its labels.
     Label(LabelName, MoveRecord),
+    /// The purge of the persona.
+    Purge(PurgeRow),
+    /// A revision, or a move of a label, of a persona that was purged later: nothing is left of it.
+    Gone,
+}
+
+/// What a purge has left beside its line.
+#[derive(Clone, Debug)]
+pub(crate) struct PurgeRow {
+    pub owner: String,
+    pub author: Option<String>,
 }
 
 /// A revision.
@@ -55,23 +66,31 @@ impl Entry {
         self.revision_row().map_or(0, |row| row.metadata.len() + row.document.len())
     }
 
-    /// The revision that it stands for; `None` where it is about a label.
+    /// The revision that it stands for, if it stands for one.
     pub(crate) fn revision_row(&self) -> Option<&RevisionRow> {
         match &self.of {
             EntryOf::Revision(row) => Some(row),
-            EntryOf::Label(..) => None,
+            EntryOf::Label(..) | EntryOf::Purge(_) | EntryOf::Gone => None,
         }
     }
 
     /// The move of a label that it stands for.
     pub(crate) fn label_move(&self) -> Option<(&LabelName, &MoveRecord)> {
         match &self.of {
-            EntryOf::Revision(_) => None,
             EntryOf::Label(name, record) => Some((name, record)),
+            EntryOf::Revision(_) | EntryOf::Purge(_) | EntryOf::Gone => None,
         }
     }
 
-    /// The row of the persona after this revision; `None` where the line is about a label.
+    /// What is left of the persona, where the line is that of its purge.
+    pub(crate) fn purge_row(&self) -> Option<&PurgeRow> {
+        match &self.of {
+            EntryOf::Purge(row) => Some(row),
+            EntryOf::Revision(_) | EntryOf::Label(..) | EntryOf::Gone => None,
+        }
+    }
+
+    /// The row of the persona after this revision, if the line stands for one.
     pub(crate) fn persona_row(&self) -> Result<Option<PersonaRow>, String> {
         self.revision_row().map(|row| self.persona_row_of(row)).transpose()
     }
@@ -155,6 +174,8 @@ pub(crate) struct Line {
     pub persona: PersonaId,
     pub revision: i64,
     pub digest: Vec<u8>,
+    /// Whether the persona was purged later, so that nothing is left of what the line is about.
+    pub is_gone: bool,
 }
 
 /// A persona by its digest.
@@ -226,6 +247,11 @@ pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
             text.text(Some(name.as_str()));
             text.text(record.author.as_deref());
         }
+        EntryOf::Purge(row) => {
+            text.text(Some(&row.owner));
+            text.text(row.author.as_deref());
+        }
+        EntryOf::Gone => {}
     }
     text.digest()
 }

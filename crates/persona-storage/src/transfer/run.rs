@@ -241,8 +241,13 @@ impl Work<'_, '_> {
             if let Some(what) = verify::clash(&mut *self.target, &sent)? {
                 break Some(what);
             }
+            let ids: Vec<_> = sent.iter().map(|persona| persona.id).collect();
+            if let Some(what) = verify::purge_clash(&mut *self.target, &ids, false)? {
+                break Some(what);
+            }
             self.tell(Step::Comparing, 0)?;
         };
+        let what = if what.is_some() { what } else { self.clash_of_purged()? };
         let what = loop {
             let records = self.source.keys(&key)?;
             let Some(last) = records.last().filter(|_| what.is_none()) else { break what };
@@ -253,6 +258,19 @@ impl Work<'_, '_> {
         };
         let (place, source_place) = (self.plan.to.to_string(), self.plan.from.to_string());
         what.map_or(Ok(()), |what| Err(TransferError::Clash { place, source_place, what }))
+    }
+
+    /// The first persona that was purged in the source and is in the target.
+    fn clash_of_purged(&mut self) -> Result<Option<String>, TransferError> {
+        let mut after = None;
+        loop {
+            let ids = self.source.side().purged_after(after, verify::PURGED_AT_ONCE)?;
+            let Some(last) = ids.last() else { return Ok(None) };
+            after = Some(*last);
+            if let Some(what) = verify::purge_clash(&mut *self.target, &ids, true)? {
+                return Ok(Some(what));
+            }
+        }
     }
 
     /// Copies up to the end of the feed, or until the copy has caught up with the writers. Without
@@ -332,8 +350,8 @@ impl Work<'_, '_> {
                 self.source.side(),
                 self.target.side(),
                 self.start.base,
-                after,
-                until,
+                (after, until),
+                self.plan.live,
             )?;
             after = last;
             done += count;

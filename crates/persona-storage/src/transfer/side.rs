@@ -59,6 +59,16 @@ pub(crate) trait Side {
     /// These personas, as far as they are there, in any order.
     fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError>;
 
+    /// The next identities of purged personas in their order, at most so many.
+    fn purged_after(
+        &mut self,
+        after: Option<PersonaId>,
+        limit: i64,
+    ) -> Result<Vec<PersonaId>, TransferError>;
+
+    /// Which of these personas were purged, in any order.
+    fn purged_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaId>, TransferError>;
+
     /// Records of these keys, as far as they are there, in any order.
     fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError>;
 
@@ -146,7 +156,7 @@ pub(crate) trait Target {
     fn begin(&mut self, origin: &str, source: &mut dyn Source) -> Result<Start, TransferError>;
 
     /// Adds entries that come right after a place in the feed; all or nothing, together with the
-    /// new place.
+    /// new place. The line of a purge removes what an earlier entry added of its persona.
     fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError>;
 
     /// Adds records of keys, or replaces those with the same keys.

@@ -19,6 +19,9 @@ pub(super) const PERSONAS_AT_ONCE: usize = 500;
 /// Handles that were given up that are transferred at once.
 pub(super) const HANDLES_AT_ONCE: i64 = 2000;
 
+/// Identities of purged personas that are looked at at once.
+pub(super) const PURGED_AT_ONCE: i64 = 2000;
+
 fn differs(target: &dyn Side, persona: Option<PersonaId>, what: String) -> TransferError {
     TransferError::Differs { place: target.place(), persona, what }
 }
@@ -28,8 +31,8 @@ pub(super) fn lines(
     source: &mut dyn Side,
     target: &mut dyn Side,
     base: i64,
-    after: i64,
-    until: i64,
+    (after, until): (i64, i64),
+    is_live: bool,
 ) -> Result<(i64, u64), TransferError> {
     let mut sent = source.lines(after, LINES_AT_ONCE)?;
     sent.retain(|line| line.sequence <= until);
@@ -43,6 +46,10 @@ pub(super) fn lines(
                 format!("change {} is missing", line.sequence),
             ));
         };
+        // A persona that was purged since it was copied is removed when the copy comes to that.
+        if is_live && line.is_gone && !found.is_gone && found.persona == line.persona {
+            continue;
+        }
         if found.persona != line.persona
             || found.revision != line.revision
             || found.digest != line.digest
@@ -180,6 +187,21 @@ pub(super) fn clash(
     let handles: Vec<_> = sent.iter().filter_map(|persona| persona.handle.clone()).collect();
     let taken = target.handles_taken(&handles)?;
     Ok(taken.first().map(|taken| format!("a persona with the handle {}", taken.handle)))
+}
+
+/// Tells the first of these identities, those of purged personas, that a target has living or
+/// deleted; or of these personas, the first that the target has purged.
+pub(super) fn purge_clash(
+    target: &mut dyn Target,
+    ids: &[PersonaId],
+    of_purged: bool,
+) -> Result<Option<String>, TransferError> {
+    let there = if of_purged {
+        target.side().personas_named(ids)?.into_iter().map(|persona| persona.id).min()
+    } else {
+        target.side().purged_named(ids)?.into_iter().min()
+    };
+    Ok(there.map(|id| format!("persona {id}, which was purged in one of the two")))
 }
 
 /// Tells the first of these records with a key that the target has for another request. Of a

@@ -1,5 +1,6 @@
 -- Makes a file, without a label, look as the version before owners left it.
 
+DROP TABLE purged;
 DROP TABLE former_handles;
 DROP INDEX personas_by_handle_of_any_owner;
 DROP TABLE labels;

@@ -1,5 +1,6 @@
--- Makes a file of version 13, without a label, look as version 8 left it. Foreign keys are to be off while it runs.
+-- Makes a file of version 14, without a label, look as version 8 left it. Foreign keys are to be off while it runs.
 
+DROP TABLE purged;
 DROP TABLE former_handles;
 DROP INDEX personas_by_handle_of_any_owner;
 DROP TABLE labels;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use persona_model::{FeedPlace, Patch, Precondition};
-use persona_storage::conformance::{id, write};
-use persona_storage::{AtomicBatch, Operation};
+use persona_model::{ChangeKind, FeedPlace, Patch, Precondition};
+use persona_storage::conformance::{id, label_move, soon, write};
+use persona_storage::{AtomicBatch, LabelMoves, LabelTarget, Operation, Store, Write};
 use persona_test_support::wait_until;
 use serde_json::json;
 
@@ -46,18 +46,25 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "2");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_that_waited_for_a_row_comes_behind_the_change_that_it_waited_for() {
+fn patch(number: u8, nickname: &str) -> Write {
+    let patch = Patch::merge(json!({ "nickname": nickname })).expect("a merge patch");
+    write(Operation::Patch { id: id(number), precondition: Precondition::Any, patch, base: None })
+}
+
+/// What the feed tells of the second of two personas, with its revisions, after `both` changed the
+/// two of them beside a change of the second one alone.
+///
+/// The single change waits for the row of its persona without a number, and gets a number when it
+/// has the row. The transaction of both gets a number with the row of the first persona, and then
+/// waits for that of the second one.
+async fn told_of_the_second<Both: Future<Output = ()> + Send + 'static>(
+    both: impl FnOnce(Arc<dyn Store>) -> Both,
+) -> Vec<(ChangeKind, u64)> {
     let database = Database::alone();
     let store = database.store();
     for number in [1, 2] {
         store.write(create(number, json!({ "name": "Ada" }))).await.expect("created");
     }
-    let patch = |number: u8, nickname: &str| {
-        let patch = Patch::merge(json!({ "nickname": nickname })).expect("a merge patch");
-        let precondition = Precondition::Any;
-        write(Operation::Patch { id: id(number), precondition, patch, base: None })
-    };
     let (blocker, connection) =
         tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
             .await
@@ -71,29 +78,41 @@ async fn a_batch_that_waited_for_a_row_comes_behind_the_change_that_it_waited_fo
         let database = &database;
         wait_until("another transaction waits", LONG, move || database.sql(sql) == count)
     };
-    // The single write waits for the row without a number, and gets a number when it has the row.
     let single = tokio::spawn({
-        let (store, patch) = (Arc::clone(&store), patch(2, "single"));
-        async move { store.write(patch).await }
+        let store = Arc::clone(&store);
+        async move { store.write(patch(2, "single")).await }
     });
     waiting("1").await;
-    // The batch gets a number with the first row, and then waits for the second row.
-    let batch = AtomicBatch::new(vec![patch(1, "batch"), patch(2, "batch")]).expect("a batch");
-    let batch = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { store.write_all(batch).await }
-    });
+    let both = tokio::spawn(both(Arc::clone(&store)));
     waiting("2").await;
     blocker.batch_execute("ROLLBACK").await.expect("over");
     single.await.expect("no panic").expect("changed");
-    batch.await.expect("no panic").expect("changed");
-    let lines = store.changes_after(0, 100).await.expect("readable");
-    let of_second: Vec<_> = lines
-        .iter()
-        .filter(|line| line.persona == id(2))
-        .map(|line| line.revision.number())
-        .collect();
-    assert_eq!(of_second, [1, 2, 3]);
+    both.await.expect("no panic");
+    let events = store.events_after(FeedPlace::BEGINNING, 100).await.expect("readable");
+    let lines = events.into_iter().map(|event| event.change);
+    let of_second = lines.filter(|line| line.persona == id(2));
+    of_second.map(|line| (line.kind, line.revision.number())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_waited_for_a_row_comes_behind_the_change_that_it_waited_for() {
+    let told = told_of_the_second(|store| async move {
+        let batch = AtomicBatch::new(vec![patch(1, "batch"), patch(2, "batch")]).expect("a batch");
+        store.write_all(batch).await.expect("changed");
+    });
+    let updated = ChangeKind::Updated;
+    assert_eq!(told.await, [(ChangeKind::Created, 1), (updated, 2), (updated, 3)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_that_waited_for_a_row_comes_behind_the_revision_that_it_labels() {
+    let told = told_of_the_second(|store| async move {
+        let moves = [1, 2].map(|number| label_move(number, "production", LabelTarget::Latest));
+        let moves = LabelMoves::new(moves.into(), soon()).expect("a release");
+        store.move_labels(moves).await.expect("moved");
+    });
+    let (created, updated) = (ChangeKind::Created, ChangeKind::Updated);
+    assert_eq!(told.await, [(created, 1), (updated, 2), (ChangeKind::Labelled, 2)]);
 }
 
 /// Lines of the feed as writes make them, by transactions that end in another order than they took

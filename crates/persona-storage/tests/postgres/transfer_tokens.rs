@@ -55,7 +55,7 @@ async fn tokens_go_along_there_and_back_while_the_source_is_in_use_and_while_it_
     for live in [false, true] {
         let folder = source().await;
         let store = files::open(&folder.database());
-        let before = store.tokens().await.expect("readable");
+        let before = store.all_tokens().await.expect("readable");
         assert_eq!(before.len(), 2);
         store.close().await;
         drop(store);
@@ -64,12 +64,12 @@ async fn tokens_go_along_there_and_back_while_the_source_is_in_use_and_while_it_
         let (from, back) = (name_of(&folder.database()), folder.path("back.db"));
         go(&Plan { live, ..plan(&from, &url) }).expect("moved");
         let server = shared_database::open(&url);
-        assert_eq!(server.tokens().await.expect("readable"), before, "live: {live}");
+        assert_eq!(server.all_tokens().await.expect("readable"), before, "live: {live}");
         server.close().await;
         drop(server);
         go(&Plan { live, ..plan(&url, &name_of(&back)) }).expect("moved back");
         let store = files::open(&back);
-        assert_eq!(store.tokens().await.expect("readable"), before, "live: {live}");
+        assert_eq!(store.all_tokens().await.expect("readable"), before, "live: {live}");
         store.close().await;
     }
 }
@@ -90,5 +90,5 @@ async fn a_database_with_tokens_of_its_own_keeps_them_and_gets_no_others() {
         matches!(&refused, TransferError::OtherToken { name, .. } if name == "own"),
         "{refused}"
     );
-    assert_eq!(server.tokens().await.expect("readable"), [own]);
+    assert_eq!(server.all_tokens().await.expect("readable"), [own]);
 }

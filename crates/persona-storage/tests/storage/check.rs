@@ -17,7 +17,7 @@ async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed(
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(
         (report.personas, report.deleted, report.revisions, report.changes, report.schema_version),
-        (10, 2, 32, 32, 13)
+        (10, 2, 32, 32, 14)
     );
     back_up(&folder.database(), &folder.path("backup.db"), false, &mut go_on).expect("a backup");
     assert_eq!(check(&folder.path("backup.db")).expect("it can be read"), report);

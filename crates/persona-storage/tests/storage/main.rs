@@ -17,6 +17,7 @@ mod migration;
 mod oracle;
 mod order_of_creation;
 mod portable;
+mod purging;
 mod read_cache;
 mod read_cache_labels;
 mod restore_beside_start;

@@ -11,7 +11,9 @@ use persona_storage::conformance::{
 };
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{Settings, SqliteStore, initialise};
-use persona_storage::{LabelMove, LabelMoves, LabelTarget, NoObserver, Operation, Store, Write};
+use persona_storage::{
+    LabelMove, LabelMoves, LabelTarget, NoObserver, Operation, Purge, Store, Write,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -118,12 +120,14 @@ fn one_move() -> impl Strategy<Value = LabelMove> {
 enum Step {
     Write(Box<Write>),
     Moves(Vec<LabelMove>),
+    Purge(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => request().prop_map(|request| Step::Write(Box::new(request))),
-        1 => prop::collection::vec(one_move(), 1..4).prop_map(Step::Moves),
+        6 => request().prop_map(|request| Step::Write(Box::new(request))),
+        2 => prop::collection::vec(one_move(), 1..4).prop_map(Step::Moves),
+        1 => (1..5_u8).prop_map(Step::Purge),
     ]
 }
 
@@ -176,6 +180,13 @@ async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
                     oracle.move_labels(moves.clone()).await,
                 );
                 prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{:?}", moves);
+                continue;
+            }
+            Step::Purge(number) => {
+                let purge = Purge::new(id(number), Precondition::Any, soon());
+                let (found, wanted) =
+                    (sqlite.purge(purge.clone()).await, oracle.purge(purge).await);
+                prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{}", number);
                 continue;
             }
         };

@@ -61,7 +61,7 @@ const CONSTRUCTS: &[Construct] = &[
     // The order of commits: the one thing that all writes have in common.
     Construct {
         words: &["pg_current_xact_id"],
-        declared: &["label_sql.rs", "write_sql.rs", "write_statement.rs"],
+        declared: &["label_sql.rs", "purge_attempt.rs", "write_sql.rs", "write_statement.rs"],
     },
     Construct {
         words: &["pg_snapshot_xmin"],
@@ -106,6 +106,7 @@ const TABLES: &[(&str, Spread)] = &[
     ("revisions", Spread::ByPersona("persona")),
     ("labels", Spread::ByPersona("persona")),
     ("label_moves", Spread::ByPersona("persona")),
+    ("purged", Spread::ByPersona("persona")),
     ("former_handles", Spread::Apart),
     ("changes", Spread::Apart),
     ("idempotency", Spread::Apart),

@@ -45,9 +45,9 @@ fn sources() -> Vec<(String, String)> {
     files("crates", ".rs")
 }
 
-/// The sources of the product and of the benches.
+/// The sources of the product, of the benches and of the fuzz targets.
 pub fn all_sources() -> Vec<(String, String)> {
-    [sources(), files("benches", ".rs")].concat()
+    [sources(), files("benches", ".rs"), files("fuzz", ".rs")].concat()
 }
 
 pub fn assert_none(problems: &[String]) {

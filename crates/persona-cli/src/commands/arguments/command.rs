@@ -18,7 +18,8 @@ use crate::terminal::Format;
 #[derive(Parser, Debug)]
 #[command(
     name = "persona",
-    about = "Keeps AI personas in one SQLite file and serves them over HTTP: an acknowledged update is never lost.",
+    about = "Keeps AI personas in one SQLite file and serves them over HTTP: an acknowledged \
+             update is never lost.",
     disable_version_flag = true,
     disable_help_subcommand = false,
     infer_long_args = false,
@@ -70,7 +71,10 @@ impl Global {
             Color::Never => false,
             Color::Auto => !environment.forbids_color() && std::io::stderr().is_terminal(),
         };
-        Format { json: self.json, quiet: self.quiet, color }
+        // Shells set it to the width of their terminal; a user may want another one.
+        let columns = environment.get("COLUMNS").and_then(|text| text.parse().ok());
+        let columns = columns.filter(|columns| *columns > 0);
+        Format { json: self.json, quiet: self.quiet, color, columns }
     }
 }
 
@@ -104,7 +108,8 @@ pub struct CredentialFlags {
 }
 
 /// As for [`SERVER_HELP`].
-const TOKEN_FILE_HELP: &str = "File with the access token for a server, - for standard input; also the variable PERSONA_TOKEN";
+const TOKEN_FILE_HELP: &str = "File with the access token for a server, - for standard input; \
+                               also the variable PERSONA_TOKEN";
 
 /// Where the personas are.
 #[derive(Args, Clone, Debug, Default)]

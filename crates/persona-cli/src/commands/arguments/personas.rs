@@ -120,8 +120,11 @@ pub struct Show {
     /// Identity, handle or name.
     pub persona: String,
     /// Show the revision that this label points to, such as production; by default the current one.
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", conflicts_with = "revision")]
     pub label: Option<String>,
+    /// Show this revision; persona history lists them.
+    #[arg(long, value_name = "NUMBER", value_parser = at_least_one)]
+    pub revision: Option<u64>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
@@ -255,6 +258,12 @@ pub struct Delete {
     /// Do not ask.
     #[arg(short, long)]
     pub yes: bool,
+    /// Remove it for ever with its whole history, also one that is deleted already.
+    #[arg(long)]
+    pub purge: bool,
+    /// Author of the purge; by default the login name.
+    #[arg(long, value_name = "NAME", requires = "purge")]
+    pub author: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

@@ -54,7 +54,7 @@ pub struct TokenCreate {
     #[arg(long, value_name = "NAME", value_parser = owner)]
     pub owner: Option<Owner>,
     /// For how long it counts, such as 90d or 12h; for ever when not given.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub expires: Option<Duration>,
     /// Let its requests name other authors.
     #[arg(long)]
@@ -74,9 +74,10 @@ pub struct TokenLink {
     #[arg(long, value_name = "NAME", value_parser = owner)]
     pub owner: Option<Owner>,
     /// For how long the link counts. What it signs in stays signed in for 7 days.
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10m")]
+    #[arg(long, value_name = "TIME", value_parser = lifetime, default_value = "10m")]
     pub expires: Duration,
-    /// Where browsers reach the server; by default its address in the settings.
+    /// Where browsers reach the server; by default where the server that has the database open
+    /// listens, or else the address in the settings.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// Which database.
@@ -122,7 +123,9 @@ fn name(text: &str) -> Result<String, String> {
     if is_token_name(text) {
         return Ok(text.into());
     }
-    Err("a name has 1 to 64 letters, digits, dots, underscores and hyphens, and begins with a letter or digit".into())
+    Err("a name has 1 to 64 letters, digits, dots, underscores and hyphens, and begins with a \
+         letter or digit"
+        .into())
 }
 
 /// Reads a scope, with `+shared` behind it or not.
@@ -144,6 +147,22 @@ fn owner(text: &str) -> Result<Owner, String> {
              letter or digit"
         )
     })
+}
+
+/// What the tests take for a token that has run out: no other build knows of it.
+#[cfg(feature = "faults")]
+const RUN_OUT: &str = "run-out";
+
+/// Reads for how long something counts: a time with its unit that is not nothing.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    #[cfg(feature = "faults")]
+    if text == RUN_OUT {
+        return Ok(Duration::ZERO);
+    }
+    match time(text)? {
+        Duration::ZERO => Err("a time of nothing: the least is 1s".into()),
+        time => Ok(time),
+    }
 }
 
 /// Reads a time with its unit.
@@ -169,7 +188,7 @@ mod tests {
 
     use persona_storage::TokenScope;
 
-    use super::{ScopeOfToken, scope, time};
+    use super::{ScopeOfToken, lifetime, scope, time};
 
     #[test]
     fn a_scope_is_a_word_that_may_have_shared_behind_it() {
@@ -191,6 +210,14 @@ mod tests {
             ["", "9", "d", "-1d", "1.5d", "1 d", "3661d", "99999999999999999999d", "1w", "1ä"]
         {
             assert!(time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_counts_for_no_time() {
+        assert_eq!(lifetime("1s"), Ok(Duration::from_secs(1)));
+        for text in ["0s", "0m", "0h", "0d", "00d", "d"] {
+            assert!(lifetime(text).is_err(), "{text}");
         }
     }
 }

@@ -27,7 +27,8 @@ impl Alarm {
         )?;
         #[expect(
             deprecated,
-            reason = "its danger are types that change their descriptor, which an owned one does not; the new way is unsafe"
+            reason = "its danger are types that change their descriptor, which an owned one does \
+                      not; the new way is unsafe"
         )]
         let timer = AsyncFd::new(timer)?;
         Ok(Self { timer })

@@ -186,7 +186,10 @@ impl Report {
             self.wanted_rate
         ))?;
         if *delayed > 0 {
-            output.warn(&format!("{delayed} requests found no free connection when they were due: more --connections, or a lower --rate"));
+            output.warn(&format!(
+                "{delayed} requests found no free connection when they were due: \
+                 more --connections, or a lower --rate"
+            ));
         }
         if self.unsent > 0 {
             output.warn(&format!(

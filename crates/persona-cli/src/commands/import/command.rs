@@ -12,15 +12,12 @@ use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use tokio::task::{JoinError, JoinSet};
 
-use super::batches::Batches;
 use super::order::{Dependence, Order, Ticket};
-use super::own::Bound;
 use super::progress::Progress;
 use super::reader::{Source, open};
 use super::report::{Report, Status, Summary};
-use super::send::send;
-use crate::client::Api;
-use crate::commands::arguments::{Import, OnDuplicate};
+use super::send::{Sender, send};
+use crate::commands::arguments::Import;
 use crate::commands::new_database;
 use crate::commands::target::{self, Access};
 use crate::failure::Failure;
@@ -52,37 +49,34 @@ pub async fn run(
     if !arguments.dry_run {
         new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
     }
-    let api = if arguments.dry_run {
+    let sender = if arguments.dry_run {
         None
     } else {
-        Some(target::open(&arguments.target, Access::Create, environment, output)?)
-    };
-    if let Some(api) = &api {
+        let api = target::open(&arguments.target, Access::Create, environment, output)?;
         // A server that cannot be reached at the start is reported at once; one that goes away
         // later is waited for.
         api.get(OperationId::GetHealth.path()).await?;
-    }
-    let batches = api.clone().map(|api| Batches::start(api, IN_FLIGHT_MAX));
-    let mut run = Run {
-        api: api.zip(batches),
-        bound: Bound::default(),
-        on_duplicate: arguments.on_duplicate,
-        output,
-        summary: Summary::default(),
+        Some(Sender::start(api, arguments.on_duplicate, IN_FLIGHT_MAX))
     };
+    let mut run = Run { sender, output, summary: Summary::default() };
     let started_at = Instant::now();
     let ended = tokio::select! {
         ended = run.files(sources) => ended,
         _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
     };
-    if let Some((api, _)) = run.api.take() {
+    let mut is_bound = false;
+    if let Some(Sender { api, bound, .. }) = run.sender.take() {
         // Items that were sent are committed before the program ends, so that a second run
         // continues where this one stopped.
         api.close().await;
+        is_bound = bound.is_noted();
     }
     let took = started_at.elapsed();
-    if run.bound.is_noted() {
-        output.note("the token is bound to an owner: the server gave new personas their identities, and they have the times and the author of this import");
+    if is_bound {
+        output.note(
+            "the token is bound to an owner: the server gave new personas their \
+             identities, and they have the times and the author of this import",
+        );
     }
     if output.is_json() {
         output.json(&run.summary.to_json(took))?;
@@ -98,12 +92,8 @@ pub async fn run(
 }
 
 struct Run<'a> {
-    /// The server or file that gets the items, alone or in batches; `None` if they are only
-    /// checked.
-    api: Option<(Api, Batches)>,
-    /// Whether the server gives the personas their identities.
-    bound: Bound,
-    on_duplicate: OnDuplicate,
+    /// What sends the items; `None` if they are only checked.
+    sender: Option<Sender>,
     output: &'a Output,
     summary: Summary,
 }
@@ -157,7 +147,10 @@ impl Run<'_> {
                 Some(ended) = sending.join_next() => settle(&mut order, ended)?,
                 () = tokio::time::sleep(SILENCE_MAX), if !sending.is_empty() && !is_told => {
                     is_told = true;
-                    let note = format!("no answer for {} s; each item is tried for a minute before this gives up", SILENCE_MAX.as_secs());
+                    let note = format!(
+                        "no answer for {} s; each item is tried for a minute before this gives up",
+                        SILENCE_MAX.as_secs()
+                    );
                     progress.write(|| self.output.note(&note));
                 }
             }
@@ -176,7 +169,7 @@ impl Run<'_> {
             Ok(item) if item.is_deleted && item.origin.revision.is_none() => {
                 order.push_ended(Ok(report_of(file, &item, Status::Deleted, Vec::new())));
             }
-            Ok(item) if self.api.is_none() => {
+            Ok(item) if self.sender.is_none() => {
                 order.push_ended(Ok(report_of(file, &item, Status::Valid, Vec::new())));
             }
             Ok(item) => order.push(dependence_of(&item), item),
@@ -185,10 +178,9 @@ impl Run<'_> {
 
     /// Sends one item.
     fn start(&self, sending: &mut Sending, ticket: Ticket, file: Arc<str>, item: Item) {
-        let Some((api, batches)) = self.api.clone() else { return };
-        let (on_duplicate, bound) = (self.on_duplicate, self.bound.clone());
+        let Some(sender) = self.sender.clone() else { return };
         sending.spawn(async move {
-            let sent = send(&api, &batches, &bound, &item, on_duplicate).await.map(|answer| {
+            let sent = send(&sender, &item).await.map(|answer| {
                 let mut report = report_of(&file, &item, answer.status, answer.errors);
                 report.id = answer.id.or(report.id);
                 Sent { item, report, holder: answer.holder }

@@ -11,13 +11,13 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use persona_formats::Item;
 use persona_http::contract::OperationId;
-use persona_http::contract::import::{ImportReport, ImportStatus};
+use persona_http::contract::import::{ImportItem, ImportReport, ImportStatus};
 use persona_model::{PersonaId, join_representation};
 use serde_json::json;
 
 use super::report::Status;
-use super::send::{Answer, patiently, refused};
-use crate::client::{Api, Query};
+use super::send::{Answer, Sender, patiently, refused};
+use crate::client::Query;
 use crate::commands::arguments::OnDuplicate;
 use crate::failure::Failure;
 
@@ -37,34 +37,49 @@ impl Bound {
     }
 }
 
-/// Has the server take an item in, and tells what came of it.
+/// Has the server import an item, together with others or alone, and returns the result.
 ///
 /// # Errors
 ///
 /// The server cannot be reached, or stayed busy.
-pub async fn send_own(
-    api: &Api,
-    item: &Item,
-    on_duplicate: OnDuplicate,
-) -> Result<Answer, Failure> {
+pub async fn send_own(sender: &Sender, item: &Item) -> Result<Answer, Failure> {
+    if let Some(told) = sender.imports.import(item).await {
+        return Ok(told.into());
+    }
+    let body = Bytes::from(text(item));
+    let path = path(sender.on_duplicate);
+    let reply = patiently(&sender.api, Method::POST, &path, &[], Some(&body)).await?;
+    if reply.status != StatusCode::OK {
+        return Ok(refused(reply).into());
+    }
+    let report: ImportReport = reply.read_as()?;
+    let told = report.items.into_iter().next();
+    let nothing = || (Status::Failed, vec!["the server told nothing of it".into()]).into();
+    Ok(told.map_or_else(nothing, Answer::from))
+}
+
+/// The path and query of an import.
+pub(super) fn path(on_duplicate: OnDuplicate) -> String {
     let word = match on_duplicate {
         OnDuplicate::Skip => "skip",
         OnDuplicate::Update => "update",
     };
     let path = OperationId::ImportPersonas.path();
-    let query = Query::new(path).with("on_duplicate", word).into_path();
+    Query::new(path).with("on_duplicate", word).into_path()
+}
+
+/// An item in the body of an import: its document with its identity.
+pub(super) fn text(item: &Item) -> String {
     let identity = json!({ "id": item.id.to_string() }).to_string();
-    let body: Bytes = join_representation(&identity, item.document.text()).into();
-    let reply = patiently(api, Method::POST, &query, &[], Some(&body)).await?;
-    if reply.status != StatusCode::OK {
-        return Ok(refused(reply).into());
+    let text = join_representation(&identity, item.document.text());
+    String::from_utf8(text).expect("two texts in UTF-8")
+}
+
+impl From<ImportItem> for Answer {
+    fn from(told: ImportItem) -> Self {
+        let id = told.id.as_deref().and_then(PersonaId::parse);
+        Self { status: status_of(told.status), errors: told.errors, holder: None, id }
     }
-    let report: ImportReport = reply.read_as()?;
-    let Some(told) = report.items.into_iter().next() else {
-        return Ok((Status::Failed, vec!["the server told nothing of it".into()]).into());
-    };
-    let id = told.id.as_deref().and_then(PersonaId::parse);
-    Ok(Answer { status: status_of(told.status), errors: told.errors, holder: None, id })
 }
 
 fn status_of(told: ImportStatus) -> Status {

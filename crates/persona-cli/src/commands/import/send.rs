@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use persona_formats::Item;
 use persona_http::contract::batch::BatchItemAnswer;
+use persona_http::contract::import::ImportItem;
 use persona_http::contract::problems::Code;
 use persona_model::{Document, PersonaId, Revision, join_representation};
 use persona_server::exit_code::ExitCode;
@@ -30,6 +31,34 @@ pub const BUDGET_WAIT_MAX: Duration = Duration::from_mins(10);
 const RECONNECT_WAIT: Duration = Duration::from_millis(500);
 /// Most tries of an update while other clients change the same persona.
 const UPDATE_ATTEMPTS_MAX: usize = 5;
+
+/// What sends the items of a command.
+#[derive(Clone)]
+pub struct Sender {
+    /// The server or file that gets the items.
+    pub api: Api,
+    /// New personas on their way.
+    pub creations: Batches<BatchItemAnswer>,
+    /// Items on their way that get their identities from the server.
+    pub imports: Batches<ImportItem>,
+    /// Whether the server gives the personas their identities.
+    pub bound: Bound,
+    /// What is done with a persona that exists with other content.
+    pub on_duplicate: OnDuplicate,
+}
+
+impl Sender {
+    /// Starts with no item; at most `waiting_max` items can wait in each kind of request.
+    pub fn start(api: Api, on_duplicate: OnDuplicate, waiting_max: usize) -> Self {
+        Self {
+            creations: Batches::of_creations(api.clone(), waiting_max),
+            imports: Batches::of_imports(api.clone(), on_duplicate, waiting_max),
+            api,
+            bound: Bound::default(),
+            on_duplicate,
+        }
+    }
+}
 
 /// The result of an item that was sent.
 #[derive(Debug)]
@@ -56,56 +85,46 @@ impl From<(Status, Vec<String>)> for Answer {
 /// # Errors
 ///
 /// The server cannot be reached, or stayed busy: sending further items would be pointless.
-pub async fn send(
-    api: &Api,
-    batches: &Batches,
-    bound: &Bound,
-    item: &Item,
-    on_duplicate: OnDuplicate,
-) -> Result<Answer, Failure> {
+pub async fn send(sender: &Sender, item: &Item) -> Result<Answer, Failure> {
     match item.origin.revision {
-        Some(revision) => send_past(api, revision, item).await,
-        None if bound.is_noted() => send_own(api, item, on_duplicate).await,
-        None => send_persona(api, batches, bound, item, on_duplicate).await,
+        Some(revision) => send_past(&sender.api, revision, item).await,
+        None if sender.bound.is_noted() => send_own(sender, item).await,
+        None => send_persona(sender, item).await,
     }
 }
 
-async fn send_persona(
-    api: &Api,
-    batches: &Batches,
-    bound: &Bound,
-    item: &Item,
-    on_duplicate: OnDuplicate,
-) -> Result<Answer, Failure> {
+async fn send_persona(sender: &Sender, item: &Item) -> Result<Answer, Failure> {
     let path = persona_path(item.id);
-    let created = create(api, batches, &path, item).await?;
+    let created = create(sender, &path, item).await?;
     match created.status {
         StatusCode::CREATED => return Ok((Status::Created, Vec::new()).into()),
         StatusCode::OK => return Ok((Status::Unchanged, Vec::new()).into()),
         StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {}
         _ if created.is_not_its_choice => {
-            bound.note();
-            return send_own(api, item, on_duplicate).await;
+            sender.bound.note();
+            return send_own(sender, item).await;
         }
         _ => return Ok((Status::Failed, created.reasons).into()),
     }
-    compare(api, &path, item, on_duplicate).await.map(Answer::from)
+    compare(sender, &path, item).await.map(Answer::from)
 }
 
 /// Tells how the persona that is there compares with an item, and updates it where that is wanted.
 async fn compare(
-    api: &Api,
+    sender: &Sender,
     path: &str,
     item: &Item,
-    on_duplicate: OnDuplicate,
 ) -> Result<(Status, Vec<String>), Failure> {
+    let api = &sender.api;
     let body = own_body(item);
     let hash = item.document.content_hash();
     for _ in 0..UPDATE_ATTEMPTS_MAX {
         let current = patiently(api, Method::GET, path, &[], None).await?;
         match current.status {
             StatusCode::OK => {}
-            StatusCode::GONE => return Ok((Status::Deleted, Vec::new())),
+            StatusCode::GONE if !current.problem().is(Code::Purged) => {
+                return Ok((Status::Deleted, Vec::new()));
+            }
             _ => return Ok(refused(current)),
         }
         // The hash is computed again, because the stored one may be of an earlier version, in which
@@ -115,7 +134,7 @@ async fn compare(
         {
             return Ok((Status::Unchanged, Vec::new()));
         }
-        if on_duplicate == OnDuplicate::Skip {
+        if sender.on_duplicate == OnDuplicate::Skip {
             return Ok((Status::Differs, Vec::new()));
         }
         let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
@@ -141,9 +160,10 @@ struct Created {
 
 /// Creates the persona of an item if its id is free: in a batch with others, or, if the item has
 /// times and authors, as an imported first revision.
-async fn create(api: &Api, batches: &Batches, path: &str, item: &Item) -> Result<Created, Failure> {
+async fn create(sender: &Sender, path: &str, item: &Item) -> Result<Created, Failure> {
+    let api = &sender.api;
     let reply = if item.origin.stamps.is_empty() {
-        if let Some(answer) = batches.create(item).await {
+        if let Some(answer) = sender.creations.create(item).await {
             return Ok(Created::of_item(answer));
         }
         let is_new = [(header::IF_NONE_MATCH, "*".into())];
@@ -188,7 +208,8 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
         StatusCode::OK => return with_labels(api, item, Status::Unchanged).await,
         StatusCode::PRECONDITION_FAILED => {}
         _ if revision == Revision::FIRST && kept.problem().is(Code::NoSuchPersona) => {
-            let why = "the token is bound to an owner, and takes no histories in: import an export without --history";
+            let why = "the token is bound to an owner, and takes no histories in: import an \
+                       export without --history";
             return Ok((Status::Failed, vec![why.to_owned()]).into());
         }
         _ => {

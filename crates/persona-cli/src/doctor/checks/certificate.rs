@@ -1,6 +1,6 @@
 //! The check of the certificate that the settings name.
 
-use persona_server::tls::EXPIRY_WARNING;
+use persona_server::findings;
 
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
@@ -13,11 +13,8 @@ fn certificate(facts: &Facts) -> Option<Finding> {
         Err((message, _)) => return Some(Finding::fail(message.clone())),
         Ok(ends_at) => *ends_at,
     };
-    let left = ends_at.as_micros().saturating_sub(facts.now.as_micros());
-    let days = left / 86_400_000_000;
-    let text = format!("it expires at {ends_at}, in {days} days");
-    let is_near = u128::try_from(left).unwrap_or_default() < EXPIRY_WARNING.as_micros();
-    Some(if is_near { Finding::warn(text) } else { Finding::ok(text) })
+    let (level, text) = findings::certificate(ends_at, facts.now);
+    Some(Finding { level, text })
 }
 
 fn fix(facts: &Facts) -> String {

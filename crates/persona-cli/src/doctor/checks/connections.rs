@@ -23,7 +23,8 @@ fn journal_mode(facts: &Facts) -> Option<Finding> {
         Finding::ok("wal")
     } else {
         Finding::warn(
-            "a rollback journal: readers and writers would block each other; the next start converts the file after a checked copy",
+            "a rollback journal: readers and writers would block each other; the next start \
+             converts the file after a checked copy",
         )
     })
 }

@@ -71,7 +71,9 @@ fn fix_integrity(facts: &Facts) -> String {
     if temporary {
         "end the other program, or try again when it is done".into()
     } else {
-        "keep the file, with its -wal, and restore a backup beside it; nothing was repaired or deleted".into()
+        "keep the file, with its -wal, and restore a backup beside it; nothing was repaired or \
+         deleted"
+            .into()
     }
 }
 

@@ -1,15 +1,12 @@
 //! The checks of a database on a server: whether it can be used, its durability, and room for
 //! connections.
 
+use persona_server::findings;
 use persona_server::units::{personas, size};
 use persona_storage::{BackendDetails, Status};
 
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
-
-/// Share of the server's connections in use, in percent, from which on room for another worker is
-/// short.
-const CONNECTIONS_PERCENT_MAX: u64 = 80;
 
 pub(in crate::doctor) const GROUP: Group = Group {
     name: "Database",
@@ -53,12 +50,9 @@ fn usable(facts: &Facts) -> Option<Finding> {
 
 fn durability(facts: &Facts) -> Option<Finding> {
     let status = status(facts)?;
-    let text = format!("{}: {}", status.durability, status.durability_meaning);
-    Some(match status.durability {
-        "none" => Finding::fail(text),
-        "normal" => Finding::warn(text),
-        _ => Finding::ok(text),
-    })
+    let (level, text) =
+        findings::durability_of_server(status.durability, status.durability_meaning);
+    Some(Finding { level, text })
 }
 
 fn connections(facts: &Facts) -> Option<Finding> {
@@ -66,9 +60,8 @@ fn connections(facts: &Facts) -> Option<Finding> {
     else {
         return None;
     };
-    let text = format!("{connections} of at most {connections_max} are open");
-    let is_full = connections * 100 >= connections_max * CONNECTIONS_PERCENT_MAX;
-    Some(if is_full { Finding::warn(text) } else { Finding::ok(text) })
+    let (level, text) = findings::connections_of_server(*connections, *connections_max);
+    Some(Finding { level, text })
 }
 
 #[cfg(test)]

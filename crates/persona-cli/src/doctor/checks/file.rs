@@ -26,7 +26,9 @@ pub(in crate::doctor) const GROUP: Group = Group {
             name: "WAL",
             test: wal,
             fix: |_| {
-                "end exports that hang; a start and a stop bring the WAL into the file: persona serve".into()
+                "end exports that hang; a start and a stop bring the WAL into the file: persona \
+                 serve"
+                    .into()
             },
         },
         Check { name: "leftovers", test: leftovers, fix: fix_leftovers },
@@ -160,7 +162,8 @@ fn wal(facts: &Facts) -> Option<Finding> {
             size(WAL_BYTES_MAX)
         )),
         Some(bytes) if file.users.is_empty() && bytes > 0 => Finding::ok(format!(
-            "{} left by processes that were killed; nothing is lost, the next start brings it into the file; never copy the file without it",
+            "{} left by processes that were killed; nothing is lost, the next start brings it \
+             into the file; never copy the file without it",
             size(bytes)
         )),
         Some(bytes) => {
@@ -198,6 +201,8 @@ fn fix_leftovers(facts: &Facts) -> String {
         "start `persona serve`: SQLite rolls an unfinished transaction of another program back"
             .into()
     } else {
-        "the next run of what was interrupted replaces it; while nothing runs it may be removed with rm".into()
+        "the next run of what was interrupted replaces it; while nothing runs it may be removed \
+         with rm"
+            .into()
     }
 }

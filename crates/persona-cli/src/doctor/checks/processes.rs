@@ -35,7 +35,8 @@ fn foreign(facts: &Facts) -> Option<Finding> {
         Finding::ok("no other program has the file open")
     } else {
         Finding::warn(format!(
-            "{} has the file open without the write lock: writers wait for it by polling, and an old SQLite in it can lose committed data",
+            "{} has the file open without the write lock: writers wait for it by polling, and an \
+             old SQLite in it can lose committed data",
             foreign.join(", ")
         ))
     })

@@ -23,7 +23,7 @@ pub(super) use file::{Entry, Space};
 pub use neighbours::Neighbour;
 #[cfg(test)]
 pub(super) use processes::User;
-pub use processes::address_of;
+pub use processes::{address_of, server_of};
 pub use server::ServerFacts;
 
 /// All facts that checks judge.

@@ -62,6 +62,11 @@ fn descriptors_max(pid: u32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// The address on which a server of this machine listens that has this file open.
+pub fn server_of(database: &Path) -> Option<SocketAddr> {
+    address_of(&users_of(database))
+}
+
 /// The address on which the server of one of these processes listens: the address of a listening
 /// socket of the process, from the system's table.
 pub fn address_of(users: &[User]) -> Option<SocketAddr> {

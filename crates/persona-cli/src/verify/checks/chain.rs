@@ -101,7 +101,8 @@ impl<'a> Chain<'a> {
                 Some(state) if state != expected => {
                     let (persona, before) = (self.persona, revision - 1);
                     let what = format!(
-                        "revision {revision} of persona {persona} is not what its write made of revision {before}"
+                        "revision {revision} of persona {persona} is not what its write made of \
+                         revision {before}"
                     );
                     findings.add(Check::Durable, what);
                 }

@@ -44,7 +44,8 @@ pub fn check_followed(polls: &[Poll], history: &[Record]) -> Findings {
             let seen = newest.get(persona as usize).copied().unwrap_or_default();
             if seen < revision {
                 let what = format!(
-                    "revision {revision} of persona {persona} was told before a list of changes began that shows"
+                    "revision {revision} of persona {persona} was told before a list of changes \
+                     began that shows"
                 );
                 findings.add(
                     Check::Followed,

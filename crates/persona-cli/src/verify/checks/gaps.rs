@@ -44,8 +44,13 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
                 Some(request) => {
                     let (revision, persona, word) =
                         (gap.start, chain.persona, request.operation.as_str());
-                    findings
-                        .add(Check::Refused, format!("revision {revision} of persona {persona} is what a {word} makes that was refused"));
+                    findings.add(
+                        Check::Refused,
+                        format!(
+                            "revision {revision} of persona {persona} is \
+                             what a {word} makes that was refused"
+                        ),
+                    );
                 }
                 None => findings.add(Check::Durable, unexplained(chain, &gap)),
             },
@@ -56,7 +61,10 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
         let (persona, sent) = (chain.persona, candidates.count);
         findings.add(
             Check::Durable,
-            format!("persona {persona} has {left_over} revisions that were not acknowledged, but only {sent} such writes"),
+            format!(
+                "persona {persona} has {left_over} revisions that were not acknowledged, but \
+                 only {sent} such writes"
+            ),
         );
     }
 }

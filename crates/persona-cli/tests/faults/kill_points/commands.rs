@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::TARGET;
-use super::works::{WORKS, Work, copy_of};
+use super::works::{self, WORKS, Work, copy_of};
 use crate::common::report::{Form, report};
 use crate::strace::{CHANGING, Point, is_there, kill_at, points_of, spread, traced};
 
@@ -30,28 +30,51 @@ fn sweep(work: &Work, most: usize) -> (usize, usize) {
     (all, killed)
 }
 
-fn every_command_killed_at_every_call(form: Form) {
+#[track_caller]
+fn killed_at_every_call(work: &Work, form: Form) {
     if !is_there("every_command_killed_at_every_call") {
         return;
     }
-    let mut figures = Vec::new();
-    for work in &WORKS {
-        let (points, killed) = sweep(work, form.pick(24, usize::MAX));
-        assert!(killed > 0, "{}: nothing was killed", work.name);
-        figures.push(
-            json!({ "work": work.name, "points": points, "killed": killed, "violations": 0 }),
-        );
-    }
-    report(4, "every_command_killed_at_every_call", form, TARGET, &json!(figures));
+    let (points, killed) = sweep(work, form.pick(24, usize::MAX));
+    assert!(killed > 0, "{}: nothing was killed", work.name);
+    let figures = json!({ "work": work.name, "points": points, "killed": killed, "violations": 0 });
+    report(4, "every_command_killed_at_every_call", form, TARGET, &figures);
 }
 
-#[test]
-fn commands_that_are_killed_at_any_call_leave_all_or_nothing() {
-    every_command_killed_at_every_call(Form::Short);
+/// A test for each kind of work, and its long form, so that they run beside each other.
+macro_rules! killed_at_any_call_leaves_all_or_nothing {
+    ($($name:ident: $work:ident,)*) => {
+        const _: () = assert!([$(stringify!($name)),*].len() == WORKS.len(), "each has a test");
+        mod killed_at_any_call_leaves_all_or_nothing {
+            use super::{Form, killed_at_every_call, works};
+            $(
+                #[test]
+                fn $name() {
+                    killed_at_every_call(&works::$work, Form::Short);
+                }
+            )*
+        }
+        mod killed_at_any_call_leaves_all_or_nothing_long {
+            use super::{Form, killed_at_every_call, works};
+            $(
+                #[test]
+                #[ignore = "long: run by ./test --long"]
+                fn $name() {
+                    killed_at_every_call(&works::$work, Form::Long);
+                }
+            )*
+        }
+    };
 }
 
-#[test]
-#[ignore = "long: run by ./test --long"]
-fn commands_that_are_killed_at_any_call_leave_all_or_nothing_long() {
-    every_command_killed_at_every_call(Form::Long);
+killed_at_any_call_leaves_all_or_nothing! {
+    first_start: FIRST_START,
+    write: WRITE,
+    conversion: CONVERSION,
+    import: IMPORT,
+    migration_from_version_1: FROM_VERSION_1,
+    migration_from_version_8: FROM_VERSION_8,
+    migration_from_before_owners: FROM_BEFORE_OWNERS,
+    backup: BACKUP,
+    restore: RESTORE,
 }

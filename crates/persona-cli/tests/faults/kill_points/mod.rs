@@ -8,6 +8,7 @@ mod batches;
 mod commands;
 mod first_start;
 mod processes;
+mod purges;
 mod works;
 
 pub use first_start::children_of;

@@ -32,101 +32,121 @@ pub struct Work {
     complete: fn(usize) -> bool,
 }
 
+/// Every kind.
 pub const WORKS: [Work; 9] = [
-    Work {
-        name: "first start: creation, WAL, migration, first write",
-        prepare: |_| {},
-        arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
-        allowed: |count| count <= 1,
-        // A command that was killed after the commit creates a second persona when it is run again:
-        // without a key a command is not repeatable.
-        complete: |count| count == 1 || count == 2,
-    },
-    Work {
-        name: "write and checkpoint beside old rows",
-        prepare: |folder| make(folder, FOUND, "wal"),
-        arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
-        allowed: |count| count == FOUND || count == FOUND + 1,
-        complete: |count| count == FOUND + 1 || count == FOUND + 2,
-    },
-    Work {
-        name: "conversion of an old file",
-        prepare: |folder| make(folder, FOUND, "delete"),
-        arguments: &["list", "--database", "persona.db"],
-        allowed: |count| count == FOUND,
-        complete: |count| count == FOUND,
-    },
-    Work {
-        name: "import",
-        prepare: |folder| {
-            make(folder, FOUND, "wal");
-            let lines: Vec<String> = (0..IMPORTED)
-                .map(|index| json!({ "name": format!("imported {index}") }).to_string())
-                .collect();
-            fs::write(folder.join("items.ndjson"), lines.join("\n")).expect("a file");
-        },
-        arguments: &["import", "--create", "--database", "persona.db", "--quiet", "items.ndjson"],
-        allowed: |count| (FOUND..=FOUND + IMPORTED).contains(&count),
-        // A second run goes on where the first was killed, without a second copy of any persona.
-        complete: |count| count == FOUND + IMPORTED,
-    },
-    Work {
-        name: "migration of a file of the first version",
-        prepare: |folder| {
-            make(folder, FOUND, "wal");
-            let file = Connection::open(folder.join("persona.db")).expect("it opens");
-            let tables = include_str!("../../../../persona-storage/tests/common/to_version_8.sql");
-            let columns = "ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum";
-            file.execute_batch(&format!(
-                "PRAGMA foreign_keys = OFF; {tables} DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
-            ))
-            .expect("the first version");
-        },
-        arguments: &["list", "--database", "persona.db"],
-        allowed: |count| count == FOUND,
-        complete: |count| count == FOUND,
-    },
-    Work {
-        name: "migration of a file of version 8, with histories",
-        prepare: |folder| {
-            let old = include_bytes!("../../../../persona-storage/tests/storage/version-8.sqlite");
-            fs::write(folder.join("persona.db"), old).expect("a copy");
-        },
-        arguments: &["list", "--database", "persona.db"],
-        allowed: |count| count == FOUND,
-        complete: |count| count == FOUND,
-    },
-    Work {
-        name: "migration of a file from before owners",
-        prepare: |folder| {
-            make(folder, FOUND, "wal");
-            let tables = include_str!("../../../../persona-storage/tests/common/before_owners.sql");
-            let file = Connection::open(folder.join("persona.db")).expect("it opens");
-            file.execute_batch(tables).expect("the version before");
-        },
-        arguments: &["list", "--database", "persona.db"],
-        allowed: |count| count == FOUND,
-        complete: |count| count == FOUND,
-    },
-    Work {
-        name: "backup",
-        prepare: |folder| make(folder, FOUND, "wal"),
-        arguments: &["backup", "--database", "persona.db", "--force", COPY],
-        allowed: |count| count == FOUND,
-        complete: |count| count == FOUND,
-    },
-    Work {
-        name: "restore",
-        prepare: |folder| {
-            make(folder, FOUND, "wal");
-            run(folder, &["backup", "--database", "persona.db", COPY]);
-            run(folder, &["create", "--create", "--database", "persona.db", "--name", "later"]);
-        },
-        arguments: &["restore", "--database", "persona.db", COPY],
-        allowed: |count| count == FOUND || count == FOUND + 1,
-        complete: |count| count == FOUND,
-    },
+    FIRST_START,
+    WRITE,
+    CONVERSION,
+    IMPORT,
+    FROM_VERSION_1,
+    FROM_VERSION_8,
+    FROM_BEFORE_OWNERS,
+    BACKUP,
+    RESTORE,
 ];
+
+pub const FIRST_START: Work = Work {
+    name: "first start: creation, WAL, migration, first write",
+    prepare: |_| {},
+    arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
+    allowed: |count| count <= 1,
+    // A command that was killed after the commit creates a second persona when it is run again:
+    // without a key a command is not repeatable.
+    complete: |count| count == 1 || count == 2,
+};
+
+pub const WRITE: Work = Work {
+    name: "write and checkpoint beside old rows",
+    prepare: |folder| make(folder, FOUND, "wal"),
+    arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
+    allowed: |count| count == FOUND || count == FOUND + 1,
+    complete: |count| count == FOUND + 1 || count == FOUND + 2,
+};
+
+pub const CONVERSION: Work = Work {
+    name: "conversion of an old file",
+    prepare: |folder| make(folder, FOUND, "delete"),
+    arguments: &["list", "--database", "persona.db"],
+    allowed: |count| count == FOUND,
+    complete: |count| count == FOUND,
+};
+
+pub const IMPORT: Work = Work {
+    name: "import",
+    prepare: |folder| {
+        make(folder, FOUND, "wal");
+        let lines: Vec<String> = (0..IMPORTED)
+            .map(|index| json!({ "name": format!("imported {index}") }).to_string())
+            .collect();
+        fs::write(folder.join("items.ndjson"), lines.join("\n")).expect("a file");
+    },
+    arguments: &["import", "--create", "--database", "persona.db", "--quiet", "items.ndjson"],
+    allowed: |count| (FOUND..=FOUND + IMPORTED).contains(&count),
+    // A second run goes on where the first was killed, without a second copy of any persona.
+    complete: |count| count == FOUND + IMPORTED,
+};
+
+pub const FROM_VERSION_1: Work = Work {
+    name: "migration of a file of the first version",
+    prepare: |folder| {
+        make(folder, FOUND, "wal");
+        let file = Connection::open(folder.join("persona.db")).expect("it opens");
+        let tables = include_str!("../../../../persona-storage/tests/common/to_version_8.sql");
+        let columns =
+            "ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum";
+        file.execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF; {tables} DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
+        ))
+        .expect("the first version");
+    },
+    arguments: &["list", "--database", "persona.db"],
+    allowed: |count| count == FOUND,
+    complete: |count| count == FOUND,
+};
+
+pub const FROM_VERSION_8: Work = Work {
+    name: "migration of a file of version 8, with histories",
+    prepare: |folder| {
+        let old = include_bytes!("../../../../persona-storage/tests/storage/version-8.sqlite");
+        fs::write(folder.join("persona.db"), old).expect("a copy");
+    },
+    arguments: &["list", "--database", "persona.db"],
+    allowed: |count| count == FOUND,
+    complete: |count| count == FOUND,
+};
+
+pub const FROM_BEFORE_OWNERS: Work = Work {
+    name: "migration of a file from before owners",
+    prepare: |folder| {
+        make(folder, FOUND, "wal");
+        let tables = include_str!("../../../../persona-storage/tests/common/before_owners.sql");
+        let file = Connection::open(folder.join("persona.db")).expect("it opens");
+        file.execute_batch(tables).expect("the version before");
+    },
+    arguments: &["list", "--database", "persona.db"],
+    allowed: |count| count == FOUND,
+    complete: |count| count == FOUND,
+};
+
+pub const BACKUP: Work = Work {
+    name: "backup",
+    prepare: |folder| make(folder, FOUND, "wal"),
+    arguments: &["backup", "--database", "persona.db", "--force", COPY],
+    allowed: |count| count == FOUND,
+    complete: |count| count == FOUND,
+};
+
+pub const RESTORE: Work = Work {
+    name: "restore",
+    prepare: |folder| {
+        make(folder, FOUND, "wal");
+        run(folder, &["backup", "--database", "persona.db", COPY]);
+        run(folder, &["create", "--create", "--database", "persona.db", "--name", "later"]);
+    },
+    arguments: &["restore", "--database", "persona.db", COPY],
+    allowed: |count| count == FOUND || count == FOUND + 1,
+    complete: |count| count == FOUND,
+};
 
 /// Makes a file with this many personas, in this journal mode.
 fn make(folder: &Path, personas: usize, mode: &str) {

@@ -15,6 +15,7 @@ mod events_pruned;
 mod export;
 #[path = "../../program/http/fields.rs"]
 mod fields;
+mod maintenance;
 #[path = "../../program/http/owners/mod.rs"]
 mod owners;
 #[path = "../../program/http/personas/mod.rs"]
@@ -25,6 +26,8 @@ mod request;
 mod server;
 #[path = "../../program/http/sessions.rs"]
 mod sessions;
+#[path = "../../program/http/token_routes.rs"]
+mod token_routes;
 #[path = "../../program/http/tokens.rs"]
 mod tokens;
 #[path = "../../program/http/weapons.rs"]

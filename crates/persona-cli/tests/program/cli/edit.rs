@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::common::runner::{Folder, Ran};
 
-fn ada() -> Folder {
+pub(super) fn ada() -> Folder {
     Folder::with_personas(&[&[
         "Ada",
         "--set=handle=ada",
@@ -20,7 +20,12 @@ fn ada() -> Folder {
 
 /// Edits with a script in place of an editor; while the script runs, another user may run another
 /// script.
-fn edit(folder: Folder, script: &str, meanwhile: Option<&str>, flags: &[&str]) -> (Folder, Ran) {
+pub(super) fn edit(
+    folder: Folder,
+    script: &str,
+    meanwhile: Option<&str>,
+    flags: &[&str],
+) -> (Folder, Ran) {
     let program = env!("CARGO_BIN_EXE_persona");
     let other = meanwhile
         .map(|script| format!("VISUAL='{script}' '{program}' edit ada --quiet || exit 9\n"))
@@ -32,14 +37,14 @@ fn edit(folder: Folder, script: &str, meanwhile: Option<&str>, flags: &[&str]) -
     (folder, ran)
 }
 
-fn description(folder: &Folder) -> (Value, Value, Value) {
+pub(super) fn description(folder: &Folder) -> (Value, Value, Value) {
     let persona: Value =
         serde_json::from_str(&folder.results(&["show", "ada", "--json"])).expect("JSON");
     (persona["description"].clone(), persona["tags"][0].clone(), persona["revision"].clone())
 }
 
 /// The name of the only file with kept text, which is random.
-fn kept(folder: &Folder) -> String {
+pub(super) fn kept(folder: &Folder) -> String {
     let files: Vec<String> =
         folder.files().into_iter().filter(|name| name.starts_with("persona-edit-")).collect();
     assert_eq!(files.len(), 1, "{files:?}");
@@ -59,7 +64,7 @@ fn with_stable_name(ran: &Ran) -> String {
 }
 
 /// Edits at a terminal, at which these answers are typed.
-fn edit_at_terminal(
+pub(super) fn edit_at_terminal(
     folder: Folder,
     script: &str,
     answers: impl AsRef<[u8]>,
@@ -303,84 +308,4 @@ fn at_a_terminal_an_edit_goes_on_after_a_mistake() {
     let (folder, code, said) = edit_at_terminal(ada(), "sed -i '1,2s/=/:/' \"$1\"\n", "n\n");
     assert!(code == 1 && said.contains("what you typed is kept in"), "{said}");
     assert_eq!(description(&folder).2, 1);
-}
-
-/// Another side makes these changes while the editor is open for the first time; then the second
-/// script runs in it, and the third one.
-fn edit_beside_another(change: &str, scripts: [&str; 3], answers: &str) -> (Folder, i32, String) {
-    let program = env!("CARGO_BIN_EXE_persona");
-    let [first, second, third] = scripts;
-    let script = format!(
-        "if [ ! -e once ]; then touch once; '{program}' update ada {change} --quiet; {first}; \
-         elif [ ! -e twice ]; then touch twice; cp \"$1\" second.toml; {second}; \
-         else {third}; fi\n"
-    );
-    edit_at_terminal(ada(), &script, answers)
-}
-
-/// Takes what was typed out of a text with markers.
-const TAKE_MINE: &str = "sed -i '/^<<<<<<< theirs$/,/^=======$/d; /^>>>>>>> yours$/d' \"$1\"";
-
-#[test]
-fn at_a_terminal_an_edit_goes_on_on_top_of_what_the_other_side_made() {
-    let scripts = ["sed -i s/Countess/Lady/ \"$1\"", TAKE_MINE, "false"];
-    let change = "--set=tags=logic --set=description=Dame";
-    let (folder, code, said) = edit_beside_another(change, scripts, "\n");
-    assert_eq!(code, 0, "{said}");
-    assert!(
-        said.contains("description is now \"Dame\"") && said.contains("tags is now [\"logic\"]"),
-        "{said}"
-    );
-    let second = folder.read("second.toml");
-    let marked = "description = '''\n<<<<<<< theirs\nDame\n||||||| base\nCountess\n=======\nLady\n>>>>>>> yours\n'''\n";
-    assert!(second.contains(marked) && second.contains("tags = [\"logic\"]"), "{second}");
-    assert_eq!(description(&folder), ("Lady\n".into(), "logic".into(), 3.into()));
-}
-
-#[test]
-fn a_value_without_room_for_markers_is_not_put_over_another_one_unseen() {
-    let scripts = ["sed -i 's/^nickname = .*/nickname = \"M\"/' \"$1\"", "true", "false"];
-    let nickname = |folder: &Folder| -> Value {
-        let shown = folder.results(&["show", "ada", "--json"]);
-        serde_json::from_str::<Value>(&shown).expect("JSON")["nickname"].clone()
-    };
-    // The edit goes on, the editor changes nothing, and the value is kept or not.
-    let (folder, code, said) = edit_beside_another("--set=nickname=T", scripts, "\n\nn\n");
-    assert!(code == 4 && said.contains("Save your values over the others?"), "{said}");
-    let second = folder.read("second.toml");
-    assert!(
-        second.contains("# nickname is now \"T\"") && second.contains("nickname = \"M\""),
-        "{second}"
-    );
-    assert_eq!(nickname(&folder), "T");
-    let (folder, code, said) = edit_beside_another("--set=nickname=T", scripts, "\ny\n");
-    assert_eq!(code, 0, "{said}");
-    assert_eq!(nickname(&folder), "M");
-}
-
-#[test]
-fn a_text_with_markers_left_in_it_is_not_saved() {
-    let scripts = ["sed -i s/Countess/Lady/ \"$1\"", "true", TAKE_MINE];
-    let (folder, code, said) = edit_beside_another("--set=description=Dame", scripts, "\n\n");
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("markers of conflicts are left in description"), "{said}");
-    assert_eq!(description(&folder), ("Lady\n".into(), "math".into(), 3.into()));
-    let (folder, code, said) = edit_beside_another("--set=description=Dame", scripts, "\nn\n");
-    assert!(code == 4 && said.contains("nothing was saved"), "{said}");
-    assert!(kept(&folder).contains(">>>>>>> yours"));
-    assert_eq!(description(&folder), ("Dame".into(), "math".into(), 2.into()));
-}
-
-#[test]
-fn a_persona_that_has_such_lines_itself_can_be_edited() {
-    let text = "<<<<<<< theirs\nan example\n>>>>>>> yours";
-    let folder = Folder::with_personas(&[&[
-        "Ada",
-        "--set=handle=ada",
-        "--set=tags=math",
-        &format!("--set=description={text}"),
-    ]]);
-    let (folder, ran) = edit(folder, "sed -i 's/an example/an instance/'", None, &[]);
-    assert_eq!(ran.code, 0, "{ran}");
-    assert_eq!(description(&folder).0, text.replace("example", "instance"));
 }

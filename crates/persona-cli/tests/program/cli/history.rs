@@ -23,6 +23,12 @@ fn a_history_is_listed_with_its_notes_newest_first() {
     assert_eq!(told(&lines[1]), ("3".into(), "Ann".into(), "tags".into()));
     assert_eq!(told(&lines[2]), ("2".into(), "Ann".into(), "nickname why not".into()));
     assert_eq!(told(&lines[3]), ("1".into(), "Eve".into(), "created first of all".into()));
+    let narrow = folder.command(&["history", "Ada"]).env("COLUMNS", "80").output().expect("run");
+    let narrow = String::from_utf8(narrow.stdout).expect("text");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    for word in ["BY", "Ann", "Eve", "why not", "nickname"] {
+        assert!(narrow.contains(word), "{narrow}");
+    }
     let some = folder.run(&["history", "Ada", "--limit=2"]);
     assert_eq!(some.stdout.lines().count(), 3, "{some}");
     assert!(some.stderr.contains("there are more than 2"), "{some}");

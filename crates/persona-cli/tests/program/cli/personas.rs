@@ -207,7 +207,7 @@ fn a_persona_that_is_not_there_is_not_found_and_near_names_are_suggested() {
     for command in [&["show", "eve"] as &[&str], &["delete", "eve", "--yes"]] {
         let ran = folder.run(command);
         assert_eq!(ran.code, 4, "{ran}");
-        assert!(ran.stderr.contains("2 personas are called \"eve\""), "{ran}");
+        assert!(ran.stderr.contains("personas of 2 owners have the handle eve"), "{ran}");
     }
     assert_snapshot!(
         "show_unknown_id",
@@ -340,7 +340,8 @@ fn a_deleted_persona_is_brought_back_by_its_handle_or_name_too() {
 #[test]
 fn a_list_fits_eighty_columns_and_loses_nothing_in_json() {
     let name = "A name that is much longer than any column of a list on a terminal can be";
-    let folder = Folder::with_personas(&[&[name, "--set=tags=one,two,three"], ADA]);
+    let personas: [&[&str]; 2] = [&[name, "--set=tags=one,two,three"], ADA];
+    let folder = Folder::with_personas(&personas).variable("COLUMNS", "80");
     let table = folder.results(&["list", "--sort", "name"]);
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     assert!(table.starts_with("ID ") && table.contains("A name that is much"), "{table}");

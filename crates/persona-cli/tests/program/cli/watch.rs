@@ -124,6 +124,26 @@ fn a_command_gets_each_event_in_turn_and_its_failure_names_where_to_go_on() {
 }
 
 #[test]
+fn a_command_that_fails_at_its_first_event_is_told_where_to_go_on_too() {
+    let server = Server::with_workers(1).start();
+    let mut client = server.connect();
+    let path = create(&mut client, "Ada");
+    let first = of_server(&server, &["--after=0", "--json"]).json();
+    let kept = server.folder().join("kept");
+    let script = format!("test -e {} && echo $EVENT_KIND", kept.display());
+    let mut watch =
+        of_server(&server, &["--after", &first["sequence"].to_string(), "--exec", &script]);
+    patch(&mut client, &path, &serde_json::json!({ "nickname": "A" })).expect("an answer");
+    let (code, stderr) = watch.end();
+    assert_eq!(code, Some(1), "{stderr}");
+    let place = stderr.split("--after ").nth(1).and_then(|rest| rest.split(' ').next());
+    let place = place.expect("a place").to_owned();
+    std::fs::write(kept, "").expect("a file");
+    watch = of_server(&server, &["--after", &place, "--count=1", "--exec", &script]);
+    assert_eq!(watch.line(), "updated");
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_watch_and_what_is_wrong_is_said() {
     let server = Server::with_workers(1).start();
     let mut client = server.connect();
@@ -135,7 +155,7 @@ fn a_reader_that_goes_away_ends_the_watch_and_what_is_wrong_is_said() {
     drop(std::mem::replace(&mut watch.lines, lines));
     let (code, stderr) = watch.end();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    let unknown = of_server(&server, &["--kind=purged"]);
+    let unknown = of_server(&server, &["--kind=renamed"]);
     let (code, stderr) = unknown.end();
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("--kind: must be one of created, updated"), "{stderr}");

@@ -47,7 +47,12 @@ fn kinds(server: &Server) -> Vec<Kind> {
             Some(Scope::Admin),
             "owner_refused",
         ),
-        kind("expired", Some(made("e", &["--scope=admin", "--expires=0s"])), None, "token_refused"),
+        kind(
+            "expired",
+            Some(made("e", &["--scope=admin", "--expires=run-out"])),
+            None,
+            "token_refused",
+        ),
         kind("revoked", Some(made("x", &["--scope=admin"])), None, "token_refused"),
     ];
     run(server, &["revoke", "x"]);
@@ -66,8 +71,8 @@ fn rank(scope: Scope) -> u8 {
 /// The status of an answer, and its code if it is a refusal of access.
 fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<String>) {
     let path = row.path.replace("{id}", ID).replace("{revision}", "1").replace("{file}", "x.js");
-    let path =
-        path.replace("{version}", "v").replace("{folder}", "f").replace("{label}", "staging");
+    let path = path.replace("{version}", "v").replace("{folder}", "f");
+    let path = path.replace("{label}", "staging").replace("{token}", "none");
     let mut headers: Vec<(&str, &str)> = Vec::new();
     headers.extend(kind.header.as_deref().map(|value| ("authorization", value)));
     let body = row.bodies.first();
@@ -164,7 +169,7 @@ type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
 fn each_reason_for_a_refusal_has_a_sentence_of_its_own() {
     let server = Server::with_workers(1).start();
     let good = bearer(&create(&server, &["--name=r", "--scope=read"]));
-    let expired = bearer(&create(&server, &["--name=e", "--scope=read", "--expires=0s"]));
+    let expired = bearer(&create(&server, &["--name=e", "--scope=read", "--expires=run-out"]));
     let revoked = bearer(&create(&server, &["--name=x", "--scope=read"]));
     run(&server, &["revoke", "x"]);
     let unknown = bearer(&random_secret());

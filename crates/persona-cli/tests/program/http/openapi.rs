@@ -142,6 +142,10 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
                     assert_eq!(reply.status, 201, "{path}: {}", reply.json());
                     continue;
                 }
+                if path.starts_with("/api/v1/tokens") {
+                    token_example(path, &content["example"]).await;
+                    continue;
+                }
                 if path.contains("{label}") || path.ends_with("/release") {
                     labels_example(&server, method, path, &content["example"]).await;
                     continue;
@@ -176,7 +180,25 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
             }
         }
     }
-    assert_eq!(sent, 11, "every body of the document");
+    assert_eq!(sent, 13, "every body of the document");
+}
+
+/// Sends the example of a body about tokens, to a server of its own, which has a token then.
+async fn token_example(path: &str, example: &Value) {
+    let server = Server::start();
+    let wanted = json!({ "name": "ci", "scope": "admin" });
+    let is_new = path == "/api/v1/tokens";
+    let first = if is_new { example } else { &wanted };
+    let made = server.send("POST", "/api/v1/tokens").json(first).send().await;
+    assert_eq!(made.status, 201, "{path}: {}", made.json());
+    if is_new {
+        return;
+    }
+    let header = format!("Bearer {}", made.json()["secret"].as_str().expect("a secret"));
+    let request =
+        server.send("POST", &path.replace("{token}", "ci")).header("authorization", header);
+    let reply = request.json(example).send().await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.json());
 }
 
 /// Sends the example of a body that moves labels, about personas that have what it names.

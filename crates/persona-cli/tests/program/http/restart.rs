@@ -35,6 +35,10 @@ fn an_admin_has_all_workers_replaced_and_other_tokens_have_none() {
     }
     assert_eq!(workers(&server, &admin), before);
     assert_eq!(ask(&server, "POST", RESTART, &admin).status, 202);
+    let again = ask(&server, "POST", RESTART, &admin);
+    let code = again.json()["code"].clone();
+    assert_eq!((again.status, code.as_str()), (429, Some("rate_limited")), "{again:?}");
+    assert!(again.header("retry-after").is_some(), "{again:?}");
     wait_for("two new workers", DEADLINE, || {
         let now = workers(&server, &admin);
         (now.len() == 2 && now.is_disjoint(&before)).then_some(())

@@ -2,10 +2,10 @@
 
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::tokens::{bearer, create, run};
-use crate::common::{Reply, Server};
+use crate::common::{ON_POSTGRES, Reply, Server};
 
 const SESSION: &str = "/api/v1/session";
 const LIST: &str = "/api/v1/personas";
@@ -125,13 +125,34 @@ fn another_token_than_that_of_a_link_is_neither_exchanged_nor_ended() {
     let server = Server::with_workers(1).start();
     let open: Value = ask(&server, "GET", SESSION, &[]).json();
     assert_eq!((&open["name"], &open["scope"]), (&Value::Null, &"admin".into()));
+    assert_eq!([&open["shared"], &open["act_as"]], [&json!(false), &json!(true)]);
+    let other = create(&server, &["--name=b", "--scope=read+shared", "--owner=ada", "--act-as"]);
+    let told = ask(&server, "GET", SESSION, &[("authorization", &bearer(&other))]).json();
+    assert_eq!(
+        [&told["scope"], &told["shared"], &told["act_as"]],
+        [&json!("read"), &json!(true), &json!(true)]
+    );
     let header = bearer(&create(&server, &["--name=ci", "--scope=read", "--owner=ada"]));
     let made = ask(&server, "POST", SESSION, &[("authorization", &header)]);
     assert_eq!((made.status, made.header("set-cookie")), (200, None));
     let told = made.json();
     assert_eq!((&told["name"], &told["owner"]), (&"ci".into(), &"ada".into()));
-    assert_eq!(ask(&server, "DELETE", SESSION, &[("authorization", &header)]).status, 204);
+    let refused = ask(&server, "DELETE", SESSION, &[("authorization", &header)]);
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &"bad_header".into()));
     assert_eq!(ask(&server, "GET", LIST, &[("authorization", &header)]).status, 200);
+}
+
+#[test]
+fn a_link_leads_to_the_server_that_has_the_database_open() {
+    if ON_POSTGRES {
+        return;
+    }
+    // Its port is not that of the settings.
+    let server = Server::with_workers(1).start();
+    create(&server, &["--name=ci", "--scope=admin"]);
+    let made = run(&server, &["link"]);
+    let url = made["url"].as_str().expect("an address");
+    assert!(url.starts_with(&format!("http://{}/#/link/", server.address())), "{url}");
 }
 
 #[test]
@@ -148,7 +169,7 @@ fn ended_links_and_sessions_are_forgotten_and_an_open_server_stays_open() {
     create(&server, &["--name=ci", "--scope=read"]);
     let cookie = sign_in(&server, &[]);
     assert_eq!(ask(&server, "DELETE", SESSION, &[("cookie", &cookie)]).status, 204);
-    link(&server, &["--expires=0s"]);
+    link(&server, &["--expires=run-out"]);
     link(&server, &[]);
     let tokens = run(&server, &["list"]);
     assert_eq!(tokens["items"].as_array().map(Vec::len), Some(2), "{tokens}");

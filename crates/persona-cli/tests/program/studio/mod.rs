@@ -124,24 +124,49 @@ fn what_goes_wrong_is_told_and_loses_nothing() {
     tell_stories("trouble.test.js");
 }
 
-#[test]
-fn every_screen_keeps_the_rules_of_accessibility_in_the_light_theme() {
-    tell_some_stories("access.test.js", "light theme, 1280", &[]);
+/// Checks every screen in a theme, on a screen of a size.
+fn check_rules(theme: &str, size: &str) {
+    tell_some_stories("access.test.js", &format!("{theme} theme on {size}$"), &[]);
 }
 
 #[test]
-fn every_screen_keeps_the_rules_of_accessibility_in_the_dark_theme() {
-    tell_some_stories("access.test.js", "dark theme, 1280", &[]);
+fn every_screen_keeps_the_rules_in_the_light_theme_on_a_window() {
+    check_rules("light", "a window");
 }
 
 #[test]
-fn every_screen_keeps_the_rules_of_accessibility_zoomed_and_in_4k_in_the_light_theme() {
-    tell_some_stories("access.test.js", "light theme, 640", &[]);
+fn every_screen_keeps_the_rules_in_the_light_theme_on_a_phone() {
+    check_rules("light", "a phone");
 }
 
 #[test]
-fn every_screen_keeps_the_rules_of_accessibility_zoomed_and_in_4k_in_the_dark_theme() {
-    tell_some_stories("access.test.js", "dark theme, 640", &[]);
+fn every_screen_keeps_the_rules_in_the_light_theme_on_a_zoomed_window() {
+    check_rules("light", "a zoomed window");
+}
+
+#[test]
+fn every_screen_keeps_the_rules_in_the_light_theme_on_4k() {
+    check_rules("light", "4K");
+}
+
+#[test]
+fn every_screen_keeps_the_rules_in_the_dark_theme_on_a_window() {
+    check_rules("dark", "a window");
+}
+
+#[test]
+fn every_screen_keeps_the_rules_in_the_dark_theme_on_a_phone() {
+    check_rules("dark", "a phone");
+}
+
+#[test]
+fn every_screen_keeps_the_rules_in_the_dark_theme_on_a_zoomed_window() {
+    check_rules("dark", "a zoomed window");
+}
+
+#[test]
+fn every_screen_keeps_the_rules_in_the_dark_theme_on_4k() {
+    check_rules("dark", "4K");
 }
 
 #[test]

@@ -157,11 +157,12 @@ pub(super) const PATCH_PERSONA: OperationRow = OperationRow {
 };
 
 pub(super) const DELETE_PERSONA: OperationRow = OperationRow {
-    summary: "Delete a persona so that it can be brought back",
+    summary: "Delete a persona so that it can be brought back, or purge it for ever",
+    query: &[of::PURGE.parameter],
     headers: &[headers::IF_MATCH_REQUIRED],
     answers: &[Answer {
         headers: &["ETag", "Replayed"],
-        ..answer(204, "It is deleted.", Content::Empty)
+        ..answer(204, "It is deleted. A purged persona has no ETag.", Content::Empty)
     }],
     problems: &[Code::NoSuchPersona, Code::Stale, Code::ConditionRequired],
     store: StoreUse::Writes,

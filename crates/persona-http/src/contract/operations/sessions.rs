@@ -33,6 +33,6 @@ pub(super) const DELETE_SESSION: OperationRow = OperationRow {
     tag: Tag::Access,
     summary: "End a session",
     answers: &[answer(204, "The session has ended, and its cookie is gone.", Content::Empty)],
-    problems: &[Code::CrossSite],
+    problems: &[Code::CrossSite, Code::BadHeader],
     ..row(OWN, "delete_session", Method::Delete, "/api/v1/session")
 };

@@ -1,6 +1,8 @@
 //! The list of all operations: the name of each in the program, with its row.
 
-use super::{documentation, events, history, labels, personas, server, sessions};
+use super::{
+    documentation, events, history, labels, maintenance, personas, server, sessions, tokens,
+};
 use crate::contract::operation::OperationRow;
 
 /// Where the API starts. Health, metrics and the landing page lie outside.
@@ -53,8 +55,17 @@ operations! {
     GetSession => sessions::GET_SESSION,
     CreateSession => sessions::CREATE_SESSION,
     DeleteSession => sessions::DELETE_SESSION,
+    ListTokens => tokens::LIST_TOKENS,
+    CreateToken => tokens::CREATE_TOKEN,
+    RevokeToken => tokens::REVOKE_TOKEN,
+    RotateToken => tokens::ROTATE_TOKEN,
     GetStatus => server::GET_STATUS,
     RestartServer => server::RESTART_SERVER,
+    ListFindings => maintenance::LIST_FINDINGS,
+    ListTasks => maintenance::LIST_TASKS,
+    BeginBackup => maintenance::BEGIN_BACKUP,
+    BeginCheckpoint => maintenance::BEGIN_CHECKPOINT,
+    BeginCheck => maintenance::BEGIN_CHECK,
     ListProblems => documentation::LIST_PROBLEMS,
     GetOpenapi => documentation::GET_OPENAPI,
     Landing => documentation::LANDING,
@@ -119,6 +130,7 @@ mod tests {
                 StoreUse::None | StoreUse::Probes => &[
                     (Scope::Open, RateClass::Exempt),
                     (Scope::Read, RateClass::Exempt),
+                    (Scope::Admin, RateClass::Exempt),
                     (Scope::Admin, RateClass::Write),
                 ],
                 StoreUse::Reads => &[
@@ -132,6 +144,7 @@ mod tests {
                 | StoreUse::MovesLabels => {
                     &[(Scope::Write, RateClass::Write), (Scope::Admin, RateClass::Write)]
                 }
+                StoreUse::ChangesTokens => &[(Scope::Admin, RateClass::Write)],
             };
             assert!(allowed.contains(&(row.scope, row.rate)), "{}", row.name);
         }

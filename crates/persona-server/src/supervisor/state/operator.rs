@@ -12,6 +12,11 @@ impl State {
         self.phase == Phase::Running { announced: true } && !self.renewing
     }
 
+    /// Whether the workers are being replaced.
+    pub(in crate::supervisor) fn is_restarting(&self) -> bool {
+        self.renewing
+    }
+
     pub(super) fn restart(&mut self, actions: &mut Vec<Action>) {
         let event = match self.phase {
             Phase::Running { announced: true } if self.renewing => LogEvent::RestartUnderWay,

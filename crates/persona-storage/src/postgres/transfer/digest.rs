@@ -7,11 +7,20 @@ macro_rules! text {
     };
 }
 
-/// The digest of a line `c` with its revision `r`, or with its move `m` of a label.
+/// The digest of a line `c` with its revision `r`, with its move `m` of a label, or with the
+/// tombstone `x` of its persona.
 pub(super) const LINE: &str = concat!(
     "sha256(convert_to(concat(
         c.persona, '|', c.revision, '|', c.kind, '|', c.at, '|',
-        CASE WHEN c.label IS NULL THEN concat(r.parent, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
+        CASE WHEN x.sequence = c.sequence THEN concat(
+        coalesce(",
+    text!("x.owner"),
+    ", ':'), '|',
+        coalesce(",
+    text!("x.author"),
+    ", ':'), '|')
+        WHEN x.sequence IS NOT NULL THEN ''
+        WHEN c.label IS NULL THEN concat(r.parent, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
         coalesce(",
     text!("r.author"),
     ", ':'), '|',

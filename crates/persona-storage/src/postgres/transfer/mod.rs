@@ -4,6 +4,7 @@
 
 mod digest;
 mod put;
+mod put_beside;
 mod read;
 mod session;
 mod source;

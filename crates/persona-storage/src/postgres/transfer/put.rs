@@ -1,7 +1,5 @@
 //! Rows of many personas in a few statements: each value a list, unfolded by the database.
 
-use std::collections::BTreeMap;
-
 use persona_model::PersonaId;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -22,27 +20,6 @@ const REVISIONS: &str = "
 const CHANGES: &str = "
     INSERT INTO persona_store.changes (sequence, persona, revision, kind, at, label)
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])";
-
-const MOVES: &str = "
-    INSERT INTO persona_store.label_moves (sequence, persona, label, version, revision, at, author, operation)
-    SELECT *, '00000000-0000-0000-0000-000000000000'::uuid
-    FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])";
-
-/// Labels as the newest of their moves leaves them: where it points nowhere, there is none.
-const LABELS: &str = "
-    WITH new AS (
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[])
-             AS new (persona, label, version, revision)
-    ),
-    removed AS (
-        DELETE FROM persona_store.labels AS l
-        USING new
-        WHERE l.persona = new.persona AND l.label = new.label AND new.revision IS NULL
-    )
-    INSERT INTO persona_store.labels (persona, label, version)
-    SELECT persona, label, version FROM new WHERE revision IS NOT NULL
-    ON CONFLICT (persona, label) DO UPDATE
-    SET version = excluded.version";
 
 /// A handle may go from one persona to another within a batch: first no persona of the batch has
 /// any.
@@ -79,27 +56,17 @@ const FORMER_HANDLES: &str = "
     ON CONFLICT (handle, owner) DO NOTHING";
 
 /// A column of a list of rows.
-fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
+pub(super) fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 
-/// A move of a label as the database takes it.
-struct MoveRow {
-    sequence: i64,
-    persona: Uuid,
-    label: String,
-    version: i64,
-    revision: Option<i64>,
-    at: i64,
-    author: Option<String>,
-}
-
-fn identity(id: PersonaId) -> Uuid {
+pub(super) fn identity(id: PersonaId) -> Uuid {
     row::uuid(id)
 }
 
 impl Session {
-    /// Adds lines of the feed, `base` further on, with their revisions and moves of labels.
+    /// Adds lines of the feed, `base` further on, with their revisions, moves of labels and
+    /// tombstones.
     pub(super) fn put_entries(
         &mut self,
         entries: &[Entry],
@@ -131,48 +98,8 @@ impl Session {
             (&column(entries, label), Type::TEXT_ARRAY),
         ];
         self.rows(CHANGES, &values)?;
-        self.put_moves(entries, base)
-    }
-
-    /// Adds the moves of labels of some lines, and leaves each label where the newest one does.
-    fn put_moves(&mut self, entries: &[Entry], base: i64) -> Result<(), TransferError> {
-        let of = |entry: &'_ Entry| {
-            let (name, record) = entry.label_move()?;
-            let revision = record.revision.map(|revision| row::stored(revision.number()));
-            Some(MoveRow {
-                sequence: entry.sequence + base,
-                persona: identity(entry.persona),
-                label: name.to_string(),
-                version: row::stored(record.version),
-                revision,
-                at: record.at.as_micros(),
-                author: record.author.clone(),
-            })
-        };
-        let moves: Vec<MoveRow> = entries.iter().filter_map(of).collect();
-        if moves.is_empty() {
-            return Ok(());
-        }
-        let values: [Parameter<'_>; 7] = [
-            (&column(&moves, |one| one.sequence), Type::INT8_ARRAY),
-            (&column(&moves, |one| one.persona), Type::UUID_ARRAY),
-            (&column(&moves, |one| one.label.as_str()), Type::TEXT_ARRAY),
-            (&column(&moves, |one| one.version), Type::INT8_ARRAY),
-            (&column(&moves, |one| one.revision), Type::INT8_ARRAY),
-            (&column(&moves, |one| one.at), Type::INT8_ARRAY),
-            (&column(&moves, |one| one.author.as_deref()), Type::TEXT_ARRAY),
-        ];
-        self.rows(MOVES, &values)?;
-        let newest: BTreeMap<(Uuid, &str), &MoveRow> =
-            moves.iter().map(|one| ((one.persona, one.label.as_str()), one)).collect();
-        let newest: Vec<&MoveRow> = newest.into_values().collect();
-        let values: [Parameter<'_>; 4] = [
-            (&column(&newest, |one| one.persona), Type::UUID_ARRAY),
-            (&column(&newest, |one| one.label.as_str()), Type::TEXT_ARRAY),
-            (&column(&newest, |one| one.version), Type::INT8_ARRAY),
-            (&column(&newest, |one| one.revision), Type::INT8_ARRAY),
-        ];
-        self.rows(LABELS, &values).map(drop)
+        self.put_moves(entries, base)?;
+        self.put_purges(entries, base)
     }
 
     /// Writes personas as they are after a batch: those that come into being in it, and those that

@@ -13,7 +13,13 @@ use crate::handle::{FormerHandle, Handle};
 use crate::transfer::{Counts, KeyRecord, Line, PersonaDigest, Side, TransferError};
 use crate::{Error, Token};
 
+/// The first revision of a purged persona, which is kept without its content, does not count.
 const COUNTS: &str = "
+    SELECT (SELECT count(*) FROM persona_store.personas),
+           (SELECT count(*) FROM persona_store.revisions) - (SELECT count(*) FROM persona_store.purged),
+           (SELECT count(*) FROM persona_store.changes)";
+/// The same of a schema from before purges.
+const COUNTS_BEFORE: &str = "
     SELECT (SELECT count(*) FROM persona_store.personas),
            (SELECT count(*) FROM persona_store.revisions),
            (SELECT count(*) FROM persona_store.changes)";
@@ -38,7 +44,8 @@ impl Side for Session {
     }
 
     fn counts(&mut self) -> Result<Counts, TransferError> {
-        let rows = self.read(COUNTS, &[])?;
+        let has_purges = self.version_by_content()? >= migrate::PURGES_SINCE;
+        let rows = self.read(if has_purges { COUNTS } else { COUNTS_BEFORE }, &[])?;
         let number =
             |column| row::number(&rows[0], column).map_err(|error| self.unreadable(&error));
         Ok(Counts { personas: number(0)?, revisions: number(1)?, changes: number(2)? })
@@ -46,11 +53,12 @@ impl Side for Session {
 
     fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
         let sql = format!(
-            "SELECT c.sequence, c.persona, c.revision, {}
+            "SELECT c.sequence, c.persona, c.revision, {}, coalesce(x.sequence <> c.sequence, false)
              FROM (SELECT * FROM persona_store.changes WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS c
              LEFT JOIN persona_store.revisions AS r
                  ON c.label IS NULL AND r.persona = c.persona AND r.revision = c.revision
              LEFT JOIN persona_store.label_moves AS m ON c.label IS NOT NULL AND m.sequence = c.sequence
+             LEFT JOIN persona_store.purged AS x ON x.persona = c.persona
              ORDER BY c.sequence",
             digest::LINE
         );
@@ -61,6 +69,7 @@ impl Side for Session {
                 persona: row::id(found, 1)?,
                 revision: row::value(found, 2)?,
                 digest: row::value(found, 3)?,
+                is_gone: row::value(found, 4)?,
             })
         })
     }
@@ -81,6 +90,28 @@ impl Side for Session {
         let sql = self.persona_sql("WHERE id = ANY ($1)")?;
         let rows = self.read(&sql, &[(&ids, Type::UUID_ARRAY)])?;
         self.personas(&rows)
+    }
+
+    fn purged_after(
+        &mut self,
+        after: Option<PersonaId>,
+        limit: i64,
+    ) -> Result<Vec<PersonaId>, TransferError> {
+        let after = after.map(row::uuid);
+        let sql = "SELECT persona FROM persona_store.purged
+                   WHERE $1::uuid IS NULL OR persona > $1 ORDER BY persona LIMIT $2";
+        let rows = self.read(sql, &[(&after, Type::UUID), (&limit, Type::INT8)])?;
+        self.each(&rows, |found| row::id(found, 0))
+    }
+
+    fn purged_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaId>, TransferError> {
+        if self.version_by_content()? < migrate::PURGES_SINCE {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = ids.iter().map(|id| row::uuid(*id)).collect();
+        let sql = "SELECT persona FROM persona_store.purged WHERE persona = ANY ($1)";
+        let rows = self.read(sql, &[(&ids, Type::UUID_ARRAY)])?;
+        self.each(&rows, |found| row::id(found, 0))
     }
 
     fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {

@@ -11,7 +11,9 @@ use super::super::connection::Connection;
 use super::super::{DatabaseError, Settings, labels, migrate, row};
 use super::session::{BEGIN, Session};
 use crate::Error;
-use crate::transfer::{Batch, Entry, EntryOf, KeyRecord, RevisionRow, Side, Source, TransferError};
+use crate::transfer::{
+    Batch, Entry, EntryOf, KeyRecord, PurgeRow, RevisionRow, Side, Source, TransferError,
+};
 
 /// Entries of one batch; none is larger than a document may be, and few are.
 const BATCH_ENTRIES: i64 = 1000;
@@ -54,7 +56,7 @@ const POSITION: &str = "
 const ENTRIES: &str = "
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
            r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.head, r.document,
-           c.label, m.version, m.revision, m.at, m.author
+           c.label, m.version, m.revision, m.at, m.author, x.sequence, x.owner, x.author
     FROM (
         SELECT line.*, sum(sized.bytes) OVER (ORDER BY line.sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
         FROM (
@@ -75,6 +77,7 @@ const ENTRIES: &str = "
     LEFT JOIN persona_store.revisions AS r ON c.label IS NULL AND r.persona = c.persona AND r.revision = c.revision
     LEFT JOIN persona_store.label_moves AS m
         ON m.sequence = c.sequence AND m.persona = c.persona AND m.label = c.label
+    LEFT JOIN persona_store.purged AS x ON x.persona = c.persona
     WHERE coalesce(c.bytes_before, 0) < $3
     ORDER BY c.sequence";
 
@@ -242,7 +245,15 @@ fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
     let (sequence, persona): (i64, PersonaId) = (row::value(found, 0)?, row::id(found, 1)?);
     let revision: i64 = row::value(found, 2)?;
     let is_about_label = row::value::<Option<&str>>(found, 16)?.is_some();
-    let of = if is_about_label { label_move(found)? } else { past(found)? };
+    let of = match row::value::<Option<i64>>(found, 21)? {
+        Some(line) if line == sequence => {
+            let (owner, author) = (row::value(found, 22)?, row::value(found, 23)?);
+            Some(EntryOf::Purge(PurgeRow { owner, author }))
+        }
+        Some(_) => Some(EntryOf::Gone),
+        None if is_about_label => label_move(found)?,
+        None => past(found)?,
+    };
     let Some(of) = of else {
         return Ok(Err(format!(
             "change {sequence} is about revision {revision} of persona {persona}, which is not there"

@@ -57,6 +57,10 @@ const TAKE_OUT_LABELS: &str = "
     DELETE FROM persona_store.labels WHERE persona IN (SELECT persona FROM transferred);
     DELETE FROM persona_store.label_moves WHERE persona IN (SELECT persona FROM transferred)";
 
+/// The same for what is left of purged personas.
+const TAKE_OUT_PURGED: &str =
+    "DELETE FROM persona_store.purged WHERE persona IN (SELECT persona FROM transferred)";
+
 /// The same for handles that were given up.
 const TAKE_OUT_HANDLES: &str =
     "DELETE FROM persona_store.former_handles WHERE persona IN (SELECT persona FROM transferred)";
@@ -143,6 +147,9 @@ impl Target for ServerTarget {
             }
             if version >= migrate::ADDRESSES_SINCE {
                 self.session.execute(TAKE_OUT_HANDLES)?;
+            }
+            if version >= migrate::PURGES_SINCE {
+                self.session.execute(TAKE_OUT_PURGED)?;
             }
             if version >= migrate::EPOCH_SINCE {
                 // The feed went back, so the epoch changes.
@@ -284,7 +291,7 @@ impl Target for ServerTarget {
     fn tidy(&mut self) -> Result<(), TransferError> {
         let tables = "persona_store.personas, persona_store.persona_tags, persona_store.persona_titles, persona_store.persona_texts,
                       persona_store.revisions, persona_store.changes, persona_store.idempotency, persona_store.labels,
-                      persona_store.label_moves, persona_store.former_handles";
+                      persona_store.label_moves, persona_store.former_handles, persona_store.purged";
         self.session.execute(&format!("{BEGIN}; ANALYZE {tables}; COMMIT"))
     }
 

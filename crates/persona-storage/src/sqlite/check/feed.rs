@@ -1,5 +1,6 @@
 //! The feed against the personas: every persona's changes are its revisions 1, 2, 3, one line each.
-//! Between them are the lines of its labels, which `labels.rs` compares with their moves.
+//! Between them are the lines of its labels, which `labels.rs` compares with their moves. The line of
+//! a purge is the last one.
 
 use std::collections::HashMap;
 
@@ -51,7 +52,9 @@ impl Feed {
             report.changes += 1;
             let before = self.last.get(&line.persona);
             if let Some(label) = &line.label {
-                if before.is_none_or(|last| line.revision > last.revision) {
+                let is_there =
+                    |last: &Last| line.revision <= last.revision && last.kind != ChangeKind::Purged;
+                if !before.is_some_and(is_there) {
                     let what = format!(
                         "change {} points {label} to revision {}, which is not there",
                         line.sequence, line.revision
@@ -128,13 +131,21 @@ impl Feed {
         if self.broken || !report.is_sound() {
             return;
         }
-        for id in self.last.iter().filter(|(_, last)| !last.met).map(|(id, _)| *id) {
+        let is_lost = |last: &Last| !last.met && last.kind != ChangeKind::Purged;
+        for id in self.last.iter().filter(|(_, last)| is_lost(last)).map(|(id, _)| *id) {
             report.add(Some(id), "the feed names it, and it is not there");
         }
     }
 }
 
 fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Option<String> {
+    if before.is_some_and(|last| last.kind == ChangeKind::Purged) {
+        return Some("is about a persona that was purged before".into());
+    }
+    if kind == ChangeKind::Purged {
+        let is_last = before.is_some_and(|last| last.revision == revision);
+        return (!is_last).then(|| format!("purges revision {revision}, which is not the last"));
+    }
     let expected = before.map_or(1, |last| last.revision.number() + 1);
     if revision.number() != expected {
         return Some(format!("is about revision {revision}, and {expected} comes next"));
@@ -144,8 +155,8 @@ fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Opti
         ChangeKind::Created => before.is_none(),
         ChangeKind::Undeleted => was_deleted,
         ChangeKind::Updated | ChangeKind::Deleted => before.is_some() && !was_deleted,
-        // These are about a label, which such a line names.
-        ChangeKind::Labelled | ChangeKind::Unlabelled => false,
+        // These are about a label, which such a line names, and a purge was judged before.
+        ChangeKind::Labelled | ChangeKind::Unlabelled | ChangeKind::Purged => false,
     };
     (!fits).then(|| format!("says {} where that cannot be", kind.as_str()))
 }

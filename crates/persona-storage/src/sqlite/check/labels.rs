@@ -3,19 +3,17 @@
 use persona_model::ChangeKind;
 use rusqlite::Connection;
 
+use crate::sqlite::start::migrate;
 use crate::sqlite::tables::labels;
 
 /// Statements that find what must not be, one line for each fault.
-const FINDINGS: [&str; 6] = [
+const FINDINGS: [&str; 5] = [
     "SELECT 'move ' || m.sequence || ' of a label is not what its line in the feed says'
      FROM label_moves AS m
      LEFT JOIN changes AS c ON c.sequence = m.sequence
      WHERE c.label IS NULL OR c.label <> m.label OR c.persona <> m.persona OR c.at <> m.at
         OR (c.kind = 'label') <> (m.revision IS NOT NULL)
         OR (m.revision IS NOT NULL AND m.revision <> c.revision)",
-    "SELECT 'change ' || c.sequence || ' is about a move of ' || c.label || ' that is not there'
-     FROM changes AS c
-     WHERE c.label IS NOT NULL AND NOT EXISTS (SELECT 1 FROM label_moves AS m WHERE m.sequence = c.sequence)",
     "SELECT 'move ' || m.sequence || ' of the label ' || m.label || ' does not follow the one before'
      FROM label_moves AS m
      LEFT JOIN label_moves AS b ON b.persona = m.persona AND b.label = m.label AND b.version = m.version - 1
@@ -38,11 +36,21 @@ const FINDINGS: [&str; 6] = [
                        WHERE n.persona = m.persona AND n.label = m.label AND n.version > m.version)",
 ];
 
-/// What is wrong with the labels of a file that has them. Each statement is of one snapshot.
-pub(super) fn faults(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+/// The same; of a purged persona no move is kept.
+const LOST_MOVES: &str =
+    "SELECT 'change ' || c.sequence || ' is about a move of ' || c.label || ' that is not there'
+     FROM changes AS c
+     WHERE c.label IS NOT NULL AND NOT EXISTS (SELECT 1 FROM label_moves AS m WHERE m.sequence = c.sequence)";
+const NOT_PURGED: &str = " AND NOT EXISTS (SELECT 1 FROM purged AS x WHERE x.persona = c.persona)";
+
+/// What is wrong with the labels of a file of this version, which has them. Each statement is of
+/// one snapshot.
+pub(super) fn faults(connection: &Connection, version: u32) -> rusqlite::Result<Vec<String>> {
     debug_assert_eq!(ChangeKind::Labelled.as_str(), "label", "as the statements say");
     let mut faults = labels::faults(connection)?;
-    for sql in FINDINGS {
+    let not_purged = if version >= migrate::PURGES_SINCE { NOT_PURGED } else { "" };
+    let lost_moves = format!("{LOST_MOVES}{not_purged}");
+    for sql in FINDINGS.into_iter().chain([lost_moves.as_str()]) {
         let mut statement = connection.prepare(sql)?;
         let found = statement.query_map([], |found| found.get(0))?;
         faults.extend(found.collect::<rusqlite::Result<Vec<String>>>()?);

@@ -108,6 +108,9 @@ const FINDINGS: [Finding; 3] = [
     },
 ];
 
+/// What is wrong with some tables, one line for each fault.
+type Faults<'a> = dyn Fn(&Connection) -> rusqlite::Result<Vec<String>> + 'a;
+
 struct Examination<'a, 'w> {
     path: &'a Path,
     connection: &'a Connection,
@@ -214,27 +217,20 @@ impl Examination<'_, '_> {
 
     /// What the tables say beside those of personas and their revisions.
     fn tables(&mut self) -> Result<(), DatabaseError> {
-        if self.report.schema_version >= meta::EPOCH_SINCE {
-            let fault = meta::fault_of_epoch(self.connection);
-            if let Some(fault) = self.found(fault)?.flatten() {
-                self.report.add(None, fault);
-            }
-        }
-        if self.report.schema_version >= tokens::TOKENS_SINCE {
-            let faults = tokens::faults(self.connection);
-            for fault in self.found(faults)?.into_iter().flatten() {
-                self.report.add(None, fault);
-            }
-        }
-        if self.report.schema_version >= tables::labels::LABELS_SINCE {
-            let faults = labels::faults(self.connection);
-            for fault in self.found(faults)?.into_iter().flatten() {
-                self.report.add(None, fault);
-            }
-        }
-        if self.report.schema_version >= migrate::ADDRESSES_SINCE {
-            let faults = tables::handles::faults(self.connection);
-            for fault in self.found(faults)?.into_iter().flatten() {
+        let (connection, version) = (self.connection, self.report.schema_version);
+        let epoch = |connection: &Connection| {
+            Ok(meta::fault_of_epoch(connection)?.into_iter().map(String::from).collect())
+        };
+        let labels = |connection: &Connection| labels::faults(connection, version);
+        let checks: [(u32, &Faults<'_>); 5] = [
+            (meta::EPOCH_SINCE, &epoch),
+            (tokens::TOKENS_SINCE, &tokens::faults),
+            (tables::labels::LABELS_SINCE, &labels),
+            (migrate::ADDRESSES_SINCE, &tables::handles::faults),
+            (migrate::PURGES_SINCE, &tables::purged::faults),
+        ];
+        for (_, faults) in checks.into_iter().filter(|(since, _)| version >= *since) {
+            for fault in self.found(faults(connection))?.into_iter().flatten() {
                 self.report.add(None, fault);
             }
         }

@@ -22,9 +22,7 @@ use crate::sqlite::files::file_watch::FileWatch;
 use crate::sqlite::files::paths::{stamp, with_suffix};
 use crate::sqlite::start::migrate;
 use crate::sqlite::system_error::explained;
-use crate::sqlite::tables::idempotency;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
-use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
 use crate::sqlite::write::write_lock::WriteLock;
 use crate::sqlite::{DatabaseError, Settings, Space, search};
 use crate::time::{OBSERVED_EVERY, Observed};
@@ -51,12 +49,6 @@ const PAUSE_IDLE: Duration = Duration::from_millis(200);
 const ROUND_EVERY: Duration = OBSERVED_EVERY;
 /// Pause between two looks at the free space of the disk.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
-/// Parts of large texts without a persona that are removed in one transaction, and the pause
-/// between two looks for them.
-const ORPHANS_BATCH_MAX: usize = 16;
-const ORPHANS_EVERY: Duration = Duration::from_secs(1);
-/// Most records removed in one transaction, so that no writer waits long for it.
-const EXPIRED_BATCH_MAX: usize = 500;
 
 /// While no client writes, the search index is merged only while the WAL is shorter than this: 8
 /// MiB of pages. Merging fills the WAL as writers do, and an export that holds an old snapshot
@@ -68,8 +60,8 @@ const MERGE_STEPS_MAX: usize = 4;
 
 /// Looks after the file while others use it.
 pub struct Maintenance {
-    settings: Settings,
-    clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) write_lock: WriteLock,
     pub(super) writer: WriteConnection,
@@ -83,8 +75,8 @@ pub struct Maintenance {
     merge_is_due: bool,
     pub(super) reset_wal_from: Instant,
     round_at: Instant,
-    observed: Observed,
-    orphans_from: Instant,
+    pub(super) observed: Observed,
+    pub(super) orphans_from: Instant,
     disk: Disk,
     /// When the disk is to be looked at again.
     disk_from: Instant,
@@ -258,6 +250,7 @@ impl Maintenance {
             self.remove_expired()?;
         }
         self.remove_orphans()?;
+        self.finish_purges()?;
         self.scrub.tick(&self.connection, &*self.observer);
         Ok(match (grew, self.merge_is_due) {
             (true, true) => PAUSE_BEHIND,
@@ -308,7 +301,7 @@ impl Maintenance {
                 tracing::warn!(%error, "could not checkpoint the WAL at the end; nothing is lost, the next start does it");
                 Ok(())
             }
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -328,50 +321,8 @@ impl Maintenance {
         Ok(is_more)
     }
 
-    /// Removes parts of large texts that no document claimed, because their writer ended before.
-    /// The lock of heavy writes tells that no such writer is under way.
-    fn remove_orphans(&mut self) -> Result<(), Error> {
-        if Instant::now() < self.orphans_from {
-            return Ok(());
-        }
-        self.orphans_from = Instant::now() + ORPHANS_EVERY;
-        if !search::has_orphans(&self.connection).map_err(from_driver)? {
-            return Ok(());
-        }
-        let Some(_lock) = HeavyWriteLock::try_lock(&self.settings.path) else { return Ok(()) };
-        while self.write(|connection| search::remove_orphans(connection, ORPHANS_BATCH_MAX))?
-            == ORPHANS_BATCH_MAX
-        {}
-        Ok(())
-    }
-
-    /// Removes expired records in small transactions, and tells how many there were.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::tick`].
-    pub fn remove_expired(&mut self) -> Result<usize, Error> {
-        let (clock, mut observed) = (Arc::clone(&self.clock), std::mem::take(&mut self.observed));
-        let mut all = 0;
-        let ended = loop {
-            match self.write(|connection| {
-                idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)
-            }) {
-                Ok(removed) => {
-                    all += removed.records;
-                    if !removed.is_more {
-                        break Ok(all);
-                    }
-                }
-                Err(error) => break Err(error),
-            }
-        };
-        self.observed = observed;
-        ended
-    }
-
     /// One transaction of maintenance, behind the write lock like any other write.
-    fn write<T>(
+    pub(super) fn write<T>(
         &mut self,
         change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {

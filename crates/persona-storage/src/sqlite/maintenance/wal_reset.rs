@@ -44,8 +44,8 @@ impl Maintenance {
     /// write lock. A reader on an old snapshot delays the reset.
     ///
     /// The WAL is checkpointed and synced as far as possible before, so that writers do not wait
-    /// long.
-    pub(super) fn reset_wal(&mut self, mode: CheckpointMode) -> Result<(), Error> {
+    /// long. Returns whether nothing is left in the WAL that could be read.
+    pub(super) fn reset_wal(&mut self, mode: CheckpointMode) -> Result<bool, Error> {
         self.seen.copied = copy(&self.connection, &*self.observer, self.seen)?.copied;
         let _guard =
             close_in(&self.write_lock, &mut self.connection, &*self.observer, &mut self.seen)?;
@@ -57,7 +57,7 @@ impl Maintenance {
                 self.observer
                     .checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
                 self.reset_wal_from = Instant::now() + PAUSE_AFTER_READER;
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
             Ok(wal) => wal,
@@ -67,7 +67,21 @@ impl Maintenance {
             .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: wal.copied });
         self.observer.wal_bytes(wal.bytes());
         self.seen = wal;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Copies the whole WAL into the database and empties it, and tells whether that is done: a
+    /// reader of an old snapshot can be in the way.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn checkpoint_now(&mut self) -> Result<bool, Error> {
+        let result = self.reset_wal(CheckpointMode::TRUNCATE);
+        if matches!(&result, Err(Error::Unsynced(_) | Error::OutcomeUnknown)) {
+            self.keep_the_wal();
+        }
+        result
     }
 
     /// Checkpoints what can be copied without making a writer wait.

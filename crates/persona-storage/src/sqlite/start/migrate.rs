@@ -54,6 +54,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0013_addresses.sql"),
         then: |_| Ok(()),
     },
+    Migration { sql: include_str!("../../../migrations/sqlite/0014_purges.sql"), then: |_| Ok(()) },
 ];
 
 /// The schema version that this build knows.
@@ -80,6 +81,9 @@ pub(crate) const OWNERS_SINCE: u32 = 11;
 
 /// The first version that keeps handles that were given up.
 pub(crate) const ADDRESSES_SINCE: u32 = 13;
+
+/// The first version that keeps what is left of purged personas.
+pub(crate) const PURGES_SINCE: u32 = 14;
 
 /// Stands in place of the version after a transfer has copied everything to another database while
 /// a server used the file. Writers look at the version in every transaction, so from this commit on

@@ -1,7 +1,7 @@
-//! Events: lines of `changes` with the authors that `revisions` and `label_moves` keep.
+//! Events: lines of `changes` with the authors that `revisions`, `label_moves` and `purged` keep.
 //!
-//! The row of a revision, or of a move of a label, has the number of its line, so the author is
-//! found with one descent.
+//! The row of a revision, of a move of a label, or of a purge has the number of its line, so the
+//! author is found with one descent.
 
 use persona_model::FeedPlace;
 use rusqlite::{Connection, Row};
@@ -13,10 +13,11 @@ use crate::{Error, Event, event};
 /// From the line of the place on, so that one statement tells whether it is there, and what is
 /// behind it.
 const FROM: &str = "
-    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, c.label, coalesce(r.author, m.author)
+    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, c.label, coalesce(r.author, m.author, p.author)
     FROM changes AS c
     LEFT JOIN revisions AS r ON r.sequence = c.sequence
     LEFT JOIN label_moves AS m ON m.sequence = c.sequence
+    LEFT JOIN purged AS p ON p.sequence = c.sequence
     WHERE c.sequence >= ?1
     ORDER BY c.sequence
     LIMIT ?2";

@@ -174,8 +174,11 @@ fn position_of(
     found.optional().map(Option::unwrap_or_default)
 }
 
-/// The newest stamp of a change up to this one; the epoch where there is none. Every change of a
-/// persona is some persona's newest, or an older one than that; all others are moves of labels.
+/// The newest stamp of a change up to this one; the epoch where there is none. Not always that of
+/// the last line: in a file that came from PostgreSQL, neighbouring lines may be of writers with
+/// clocks of their own. Every change of a
+/// persona is some persona's newest, or an older one than that; all others are moves of labels,
+/// and purges, which are newer than every change of their personas.
 pub(crate) fn last_time_before(
     connection: &Connection,
     latest: Timestamp,
@@ -191,16 +194,6 @@ pub(crate) fn last_time_before(
         "SELECT updated_at FROM personas WHERE updated_at <= ?1 ORDER BY updated_at DESC LIMIT 1",
     )?;
     let of_labels = "SELECT at FROM label_moves WHERE at <= ?1 ORDER BY at DESC LIMIT 1";
-    Ok(of_personas.max(newest(of_labels)?))
-}
-
-/// When the newest change was committed; the epoch for an empty feed. Not always that of the last
-/// line: in a file that came from PostgreSQL, neighbouring lines may be of writers with clocks of
-/// their own. Every change is some persona's newest.
-pub(crate) fn last_time(connection: &Connection) -> rusqlite::Result<Timestamp> {
-    connection
-        .prepare_cached("SELECT updated_at FROM personas ORDER BY updated_at DESC LIMIT 1")?
-        .query_row([], |found| row::time(found, 0))
-        .optional()
-        .map(Option::unwrap_or_default)
+    let of_purges = "SELECT at FROM purged WHERE at <= ?1 ORDER BY at DESC LIMIT 1";
+    Ok(of_personas.max(newest(of_labels)?).max(newest(of_purges)?))
 }

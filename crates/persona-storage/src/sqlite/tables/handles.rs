@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row;
 use crate::handle::{
-    FormerHandle, Handle, HandleLook, HandleRow, HandleTarget, ROWS_MAX, choose, first_owner_of,
-    owners_of,
+    FormerHandle, Handle, HandleLook, HandleRow, HandleTarget, NAMESAKES_MAX, choose,
+    first_owner_of, owners_of,
 };
 
 /// The columns of a persona as `row::glance` takes them.
@@ -61,7 +61,7 @@ fn look_at_all(
              FROM personas AS p
              WHERE p.handle = ?1 AND p.deleted_at IS NULL {}
              ORDER BY p.owner
-             LIMIT {ROWS_MAX}
+             LIMIT {NAMESAKES_MAX}
          )
          UNION ALL
          SELECT * FROM (
@@ -70,7 +70,7 @@ fn look_at_all(
              JOIN personas AS p ON p.id = f.persona
              WHERE f.handle = ?1 {}
              ORDER BY f.owner
-             LIMIT {ROWS_MAX}
+             LIMIT {NAMESAKES_MAX}
          )",
         bound("p.owner"),
         bound("f.owner"),

@@ -4,19 +4,20 @@ use persona_model::{Clock, PersonaId, Revision, Timestamp, UnknownWord};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{revisions, row};
+use super::{purged, revisions, row};
 use crate::fault_injection::{self, InjectedFault};
 use crate::label::{kept_text, read_kept};
 use crate::sqlite::error::from_driver;
 use crate::time::Observed;
-use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Written};
+use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Tombstone, Written};
 
 /// The answer to an earlier request with this key. A record is valid for as long as it is there;
 /// only the maintenance process removes it.
 ///
 /// # Errors
 ///
-/// [`Error::KeyReused`] when the earlier request was another one.
+/// [`Error::KeyReused`] when the earlier request was another one, and [`Error::Purged`] when its
+/// persona was purged.
 pub(crate) fn find(
     connection: &Connection,
     wanted: &Idempotency,
@@ -41,9 +42,15 @@ pub(crate) fn find(
         .map_err(from_driver)?;
     let Some((fingerprint, outcome, id, revision)) = found else { return Ok(None) };
     // The answer is that of the revision, which is kept for ever and has a checksum.
-    match revisions::answer(connection, id, revision).map_err(from_driver)? {
-        Some(_) if fingerprint != wanted.fingerprint => Err(Error::KeyReused),
-        answer => {
+    let answer = revisions::answer(connection, id, revision).map_err(from_driver)?;
+    let purged = answer.is_none().then(|| purged::find(connection, id)).transpose();
+    let purged = purged.map_err(from_driver)?.flatten();
+    if fingerprint != wanted.fingerprint && (answer.is_some() || purged.is_some()) {
+        return Err(Error::KeyReused);
+    }
+    match purged {
+        Some(Tombstone { at, .. }) => Err(Error::Purged { at }),
+        None => {
             Ok(answer.map(|representation| Written { outcome, representation, replayed: true }))
         }
     }
@@ -82,7 +89,7 @@ pub(crate) fn insert(
 ///
 /// # Errors
 ///
-/// [`Error::KeyReused`] when the earlier request was another one.
+/// As with [`find`].
 pub(crate) fn find_moves(
     connection: &Connection,
     wanted: &Idempotency,
@@ -102,6 +109,10 @@ pub(crate) fn find_moves(
         .map_err(from_driver)?;
     let Some((fingerprint, text)) = found else { return Ok(None) };
     let text = text.filter(|_| fingerprint == wanted.fingerprint).ok_or(Error::KeyReused)?;
+    for one in moves.moves() {
+        let purged = purged::find(connection, one.persona).map_err(from_driver)?;
+        purged.map_or(Ok(()), |Tombstone { at, .. }| Err(Error::Purged { at }))?;
+    }
     let told = read_kept(&text, moves);
     Ok(Some(told.ok_or_else(|| Error::Damaged("an answer to moves of labels is none".into()))?))
 }

@@ -3,19 +3,20 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use persona_model::{LabelName, PastLabel, PersonaId};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, Row, named_params, params};
 
-use super::{feed, idempotency, revisions, row};
+use super::{feed, idempotency, personas, purged, revisions, row};
 use crate::label::{Decision, Holder, Placed};
+use crate::purge::refusal_of;
 use crate::sqlite::error::{damage, from_driver};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Error, Glance, Label, LabelMovePage, LabelMoves, Labelled, LabelsOf, MoveRecord, MovedLabel,
-    NotApplied, PersonaLabels,
+    Error, GLANCE_BYTES_MAX, Glance, Label, LabelMovePage, LabelMoves, Labelled, LabelsOf,
+    MoveRecord, MovedLabel, NotApplied, PersonaLabels,
 };
 
 /// The first schema version with labels.
@@ -32,31 +33,51 @@ pub(crate) fn of_persona(
     Ok(holder(connection, id)?.map(Holder::into_labels))
 }
 
-/// A persona by a label, without a large document. Revisions never change, so that what is read
-/// after the label is of the same moment.
+/// The newest move of a label with its persona, and the persona as `row::glance` takes it: its
+/// texts only where they are those of the revision that the label points to, and are not large. The
+/// newest move tells where the label points, so `labels` is not read.
+static BY_LABEL: LazyLock<String> = LazyLock::new(|| {
+    let wanted =
+        format!("m.revision = p.revision AND octet_length(p.document) <= {GLANCE_BYTES_MAX}");
+    format!(
+        "SELECT {MOVE}, p.owner, p.history, p.revision, p.deleted_at IS NOT NULL, CASE WHEN {wanted} THEN p.head END,
+                CASE WHEN {wanted} THEN p.document END, p.checksum, octet_length(p.document)
+         FROM personas AS p
+         LEFT JOIN label_moves AS m ON m.persona = p.id AND m.label = ?2
+         WHERE p.id = ?1
+         ORDER BY m.version DESC
+         LIMIT 1"
+    )
+});
+/// Its columns behind those of the move.
+const OWNER: usize = 7;
+const HISTORY: usize = 8;
+const CURRENT: usize = 9;
+
+/// A persona by a label, without a large document: one statement where the label points to the
+/// current revision. An older revision is read while that statement is open, and so in the same
+/// snapshot.
 pub(crate) fn labelled(
     connection: &Connection,
     id: PersonaId,
     name: &LabelName,
 ) -> rusqlite::Result<Option<Arc<Labelled>>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {MOVE}, p.deleted_at IS NOT NULL, p.owner
-         FROM personas AS p
-         LEFT JOIN labels AS l ON l.persona = p.id AND l.label = ?2
-         LEFT JOIN label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
-         WHERE p.id = ?1"
-    ))?;
-    let seen = |found: &Row<'_>| -> rusqlite::Result<(bool, String, Option<Label>)> {
-        let is_set = found.get_ref(1)? != ValueRef::Null;
-        let label = is_set.then(|| label_in(found, 0)).transpose()?;
-        Ok((found.get(7)?, found.get(8)?, label))
-    };
-    let seen = statement.query_row(params![id.as_bytes(), name.as_str()], seen).optional()?;
-    let Some((deleted, owner, label)) = seen else { return Ok(None) };
-    let found = match &label {
-        Some(label) => revisions::glance(connection, id, label.revision)?,
+    let mut statement = connection.prepare_cached(&BY_LABEL)?;
+    let mut rows = statement.query(params![id.as_bytes(), name.as_str()])?;
+    let Some(seen) = rows.next()? else { return Ok(None) };
+    let was_moved = seen.get_ref(1)? != ValueRef::Null;
+    let newest = was_moved.then(|| record_in(seen, 0)).transpose()?;
+    let label = newest.and_then(|(persona, name, newest)| Label::after(persona, &name, &newest));
+    let current = row::revision(seen, CURRENT)?;
+    let found = match label.as_ref().map(|label| label.revision) {
         None => Glance::Whole(None),
+        Some(revision) if revision == current => row::glance(seen, CURRENT, id)?,
+        Some(revision) => {
+            let history = personas::history_from(seen, CURRENT, HISTORY)?;
+            revisions::glance_in(connection, id, &history, revision)?
+        }
     };
+    let (owner, deleted) = (seen.get(OWNER)?, seen.get(CURRENT + 1)?);
     Ok(Some(Arc::new(Labelled { owner, deleted, label, found })))
 }
 
@@ -175,7 +196,12 @@ pub(crate) fn move_all(
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
                     let holder = holder(connection, one.persona).map_err(from_driver)?;
-                    place.insert(holder.ok_or(Error::NotFound)?)
+                    let Some(holder) = holder else {
+                        let tombstone =
+                            purged::find(connection, one.persona).map_err(from_driver)?;
+                        return Err(refusal_of(&wanted.viewer, tombstone.as_ref()));
+                    };
+                    place.insert(holder)
                 }
             };
             if !holder.labels.contains_key(&one.name) {

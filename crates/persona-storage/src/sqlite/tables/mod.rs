@@ -14,6 +14,7 @@ pub(super) mod labels;
 pub(super) mod meta;
 mod persona_counts;
 pub(super) mod personas;
+pub(super) mod purged;
 pub(super) mod revision_list;
 pub(super) mod revisions;
 pub(super) mod row;

@@ -117,6 +117,24 @@ pub(crate) fn find(connection: &Connection, write: &Write) -> Result<Option<Stor
     }
 }
 
+/// The whole persona with this identity.
+pub(crate) fn by_id(connection: &Connection, id: PersonaId) -> Result<Option<Stored>, Error> {
+    connection
+        .prepare_cached(WHOLE)
+        .and_then(|mut statement| {
+            statement.query_row([id.as_bytes()], |found| Ok(persona_from(found, id))).optional()
+        })
+        .map_err(from_driver)?
+        .transpose()
+}
+
+/// The columns of a whole persona.
+const WHOLE: &str =
+    "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
+            revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document), history, owner
+     FROM personas
+     WHERE id = ?1";
+
 /// The whole persona where its document has at most so many bytes. A persona that the write may not
 /// change counts as missing, however large it is.
 pub(crate) fn find_up_to(
@@ -138,12 +156,7 @@ pub(crate) fn find_up_to(
         })
     };
     connection
-        .prepare_cached(
-            "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
-                    revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document), history, owner
-             FROM personas
-             WHERE id = ?1",
-        )
+        .prepare_cached(WHOLE)
         .and_then(|mut statement| statement.query_row([id.as_bytes()], whole_or_larger).optional())
         .map_err(from_driver)?
         .unwrap_or(Ok(Found::Nothing))

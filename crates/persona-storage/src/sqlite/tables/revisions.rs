@@ -50,7 +50,11 @@ pub(crate) fn insert(
 const EARLIER: &str = "SELECT revision, earlier FROM revisions WHERE sequence = ?1";
 
 /// Where the revisions before this one are, as its own row says.
-fn earlier(connection: &Connection, revision: u64, sequence: i64) -> rusqlite::Result<History> {
+pub(super) fn earlier(
+    connection: &Connection,
+    revision: u64,
+    sequence: i64,
+) -> rusqlite::Result<History> {
     let history = connection
         .prepare_cached(EARLIER)?
         .query_row([sequence], |found| {
@@ -115,11 +119,21 @@ pub(crate) fn glance(
     id: PersonaId,
     revision: Revision,
 ) -> rusqlite::Result<Glance> {
+    let Some(history) = personas::history(connection, id)? else { return Ok(Glance::Whole(None)) };
+    glance_in(connection, id, &history, revision)
+}
+
+/// The same where what the persona keeps of its revisions is known.
+pub(crate) fn glance_in(
+    connection: &Connection,
+    id: PersonaId,
+    history: &History,
+    revision: Revision,
+) -> rusqlite::Result<Glance> {
     let columns = "revision, deleted, head, document, checksum, octet_length(document)";
     let glance = |found: &Row<'_>| row::glance(found, 0, id);
-    let history = personas::history(connection, id)?;
-    let found = history.map(|history| read(connection, &history, revision, columns, glance));
-    found.transpose().map(|found| found.flatten().unwrap_or(Glance::Whole(None)))
+    let found = read(connection, history, revision, columns, glance)?;
+    Ok(found.unwrap_or(Glance::Whole(None)))
 }
 
 /// The answer that there was at a revision.

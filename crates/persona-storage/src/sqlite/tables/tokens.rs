@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::row;
 use crate::sqlite::error::{damage, from_driver};
 use crate::token::{Decision, decide};
-use crate::{Error, Token, TokenChange, TokenHash, TokenLook};
+use crate::{Error, Token, TokenChange, TokenHash, TokenLook, TokenPage};
 
 /// The first schema version with tokens.
 pub(crate) const TOKENS_SINCE: u32 = 10;
@@ -47,6 +47,20 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Token>> {
     statement.query_map([], token)?.collect()
 }
 
+/// One page of the tokens, in the order of their names.
+pub(crate) fn page(connection: &Connection, page: &TokenPage) -> rusqlite::Result<Vec<Token>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM tokens
+         WHERE name > :after AND (:owner IS NULL OR owner = :owner)
+         ORDER BY name
+         LIMIT :limit"
+    ))?;
+    let after = page.after.as_deref().unwrap_or_default();
+    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+    let values = named_params! { ":after": after, ":owner": page.owner, ":limit": limit };
+    statement.query_map(values, token)?.collect()
+}
+
 /// The number of tokens that are valid by the clock of the system, and of all tokens.
 pub(crate) fn counts(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
     connection.query_row(
@@ -62,7 +76,11 @@ pub(crate) fn counts(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
 pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<Token, Error> {
     let (name, id) = change.subject();
     let found = find(connection, name, id).map_err(from_driver)?;
-    let decision = decide(change, found, count(connection).map_err(from_driver)?)?;
+    let authority = change.authority();
+    let own = authority.map(|id| find(connection, None, Some(id))).transpose();
+    let own = own.map_err(from_driver)?.flatten();
+    let count = count(connection).map_err(from_driver)?;
+    let decision = decide(change, found, own.as_ref(), count)?;
     let write = || match &decision {
         Decision::Unchanged(_) => Ok(()),
         Decision::Insert(token) | Decision::Update(token) => put(connection, token),

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
 
-use persona_model::{Document, PersonaId};
+use persona_model::{Document, PersonaId, Revision, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, named_params, params};
 
+use crate::Tombstone;
 use crate::sqlite::error::damage;
 use crate::sqlite::search;
 use crate::sqlite::tables::history::History;
 use crate::sqlite::tables::personas;
-use crate::sqlite::tables::{checksum, labels};
-use crate::transfer::{Entry, EntryOf, PersonaRow, RevisionRow};
+use crate::sqlite::tables::{checksum, labels, purged};
+use crate::transfer::{Entry, EntryOf, PersonaRow, PurgeRow, RevisionRow};
 
 /// Writes a persona as it is after a batch, with its tags and words. Tells whether it is a new one.
 pub(super) fn put_persona(
@@ -108,6 +109,12 @@ pub(super) fn put_entries(
                 labels::put_move(transaction, entry.sequence, entry.persona, name, record)?;
                 continue;
             }
+            EntryOf::Purge(row) => {
+                histories.remove(&entry.persona);
+                put_purge(transaction, entry, row)?;
+                continue;
+            }
+            EntryOf::Gone => continue,
         };
         let history = match histories.entry(entry.persona) {
             MapEntry::Occupied(known) => known.into_mut(),
@@ -131,6 +138,31 @@ pub(super) fn put_entries(
         history.add(entry.sequence);
     }
     Ok(histories)
+}
+
+/// Keeps a tombstone, and removes what was copied of the persona before it was purged.
+fn put_purge(transaction: &Transaction<'_>, entry: &Entry, row: &PurgeRow) -> rusqlite::Result<()> {
+    let unreadable = |what: &str| damage(format!("change {} has {what}", entry.sequence));
+    let stored = personas::by_id(transaction, entry.persona)
+        .map_err(|error| unreadable(&format!("a persona that cannot be read: {error}")))?;
+    if let Some(stored) = &stored {
+        search::remove_text(transaction, stored.row_id)?;
+        let titles = stored.persona.document.title_words();
+        search::remove_title(transaction, stored.row_id, titles)?;
+        purged::remove_persona(transaction, stored.row_id, &stored.persona)?;
+    }
+    let revision = u64::try_from(entry.revision).ok().and_then(Revision::new);
+    let tombstone = Tombstone {
+        id: entry.persona,
+        revision: revision.ok_or_else(|| unreadable("a revision that cannot be"))?,
+        owner: row.owner.clone(),
+        at: Timestamp::from_micros(entry.at),
+        author: row.author.clone(),
+    };
+    let left = stored.map(|stored| stored.history).unwrap_or_default();
+    purged::insert(transaction, entry.sequence, &tombstone, &left)?;
+    while purged::remove_some(transaction, entry.persona)? {}
+    Ok(())
 }
 
 /// Adds a line of the feed.

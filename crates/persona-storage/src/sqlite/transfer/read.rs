@@ -11,10 +11,10 @@ use crate::Token;
 use crate::handle::{FormerHandle, Handle};
 use crate::sqlite::DatabaseError;
 use crate::sqlite::error::damage;
-use crate::sqlite::tables::{checksum, handles, labels, row, tokens};
+use crate::sqlite::tables::{checksum, handles, labels, purged, row, tokens};
 use crate::transfer::{
-    Counts, Entry, EntryOf, KeyRecord, Line, PersonaDigest, PersonaRow, RevisionRow, Side,
-    TransferError, line_digest, persona_digest,
+    Counts, Entry, EntryOf, KeyRecord, Line, PersonaDigest, PersonaRow, PurgeRow, RevisionRow,
+    Side, TransferError, line_digest, persona_digest,
 };
 
 /// An open file, with its name for errors.
@@ -40,11 +40,13 @@ impl File {
             let mut statement = self.connection.prepare_cached(
                 "SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
                         r.parent, r.base, r.at, r.author, r.note, r.changed, r.revision, r.deleted, r.head, r.document, r.checksum,
-                        c.label, m.persona, m.label, m.version, m.revision, m.at, m.author, m.checksum
+                        c.label, m.persona, m.label, m.version, m.revision, m.at, m.author, m.checksum,
+                        x.sequence, x.owner, x.author
                  FROM changes AS c
                  LEFT JOIN personas AS p ON p.id = c.persona
                  LEFT JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
                  LEFT JOIN label_moves AS m ON m.sequence = c.sequence
+                 LEFT JOIN purged AS x ON x.persona = c.persona
                  WHERE c.sequence > ?1
                  ORDER BY c.sequence
                  LIMIT ?2",
@@ -119,7 +121,10 @@ impl Side for File {
     }
 
     fn counts(&mut self) -> Result<Counts, TransferError> {
-        let sql = "SELECT (SELECT count(*) FROM personas), (SELECT count(*) FROM revisions), (SELECT count(*) FROM changes)";
+        // Revisions of a purged persona that are still to be removed do not count.
+        let sql = "SELECT (SELECT count(*) FROM personas),
+                          (SELECT count(*) FROM revisions) - (SELECT coalesce(sum(revisions_left), 0) FROM purged),
+                          (SELECT count(*) FROM changes)";
         let counts = self.connection.query_row(sql, [], |found| {
             Ok(Counts {
                 personas: row::number(found, 0)?,
@@ -139,6 +144,7 @@ impl Side for File {
                 persona: entry.persona,
                 revision: entry.revision,
                 digest,
+                is_gone: matches!(entry.of, EntryOf::Gone),
             });
             true
         })?;
@@ -170,6 +176,29 @@ impl Side for File {
         ids.iter()
             .filter_map(|id| read(id).map_err(|error| self.failed(error)).transpose())
             .collect()
+    }
+
+    fn purged_after(
+        &mut self,
+        after: Option<PersonaId>,
+        limit: i64,
+    ) -> Result<Vec<PersonaId>, TransferError> {
+        let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+        let read = || -> rusqlite::Result<Vec<PersonaId>> {
+            let sql = "SELECT persona FROM purged WHERE persona > ?1 ORDER BY persona LIMIT ?2";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_map(params![after, limit], |found| row::id(found, 0))?.collect()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    fn purged_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaId>, TransferError> {
+        let mut found = Vec::new();
+        for id in ids {
+            let tombstone = purged::find(&self.connection, *id);
+            found.extend(tombstone.map_err(|error| self.failed(error))?.map(|one| one.id));
+        }
+        Ok(found)
     }
 
     fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
@@ -231,7 +260,14 @@ fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
     let (sequence, persona): (i64, PersonaId) = (found.get(0)?, row::id(found, 1)?);
     let revision: i64 = found.get(2)?;
     let is_about_label = found.get_ref(18)? != ValueRef::Null;
-    let of = if is_about_label { label_move(found, sequence)? } else { past(found, persona)? };
+    let of = match found.get::<_, Option<i64>>(26)? {
+        Some(line) if line == sequence => {
+            Some(EntryOf::Purge(PurgeRow { owner: found.get(27)?, author: found.get(28)? }))
+        }
+        Some(_) => Some(EntryOf::Gone),
+        None if is_about_label => label_move(found, sequence)?,
+        None => past(found, persona)?,
+    };
     let of = of.ok_or_else(|| {
         damage(format!(
             "change {sequence} is about revision {revision} of persona {persona}, which is not there"

@@ -226,7 +226,9 @@ impl Target for FileTarget {
             let transaction = self.connection().unchecked_transaction()?;
             let histories = put_entries(&transaction, entries)?;
             for persona in &personas {
-                if put_persona(&transaction, persona, &histories[&persona.id])? {
+                // One batch is one look at the source, in which a purged persona has no revision.
+                let Some(history) = histories.get(&persona.id) else { continue };
+                if put_persona(&transaction, persona, history)? {
                     let place = (persona.created_at, persona.id);
                     unordered_from = Some(unordered_from.map_or(place, |from| from.min(place)));
                 }

@@ -152,6 +152,7 @@ fn is_refusal(error: &Error) -> bool {
     matches!(
         error,
         Error::NotFound
+            | Error::Purged { .. }
             | Error::Deleted { .. }
             | Error::AlreadyExists { .. }
             | Error::Stale { .. }

@@ -9,7 +9,7 @@ use crate::fault_injection;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Entry;
 use crate::sqlite::tables::personas::{Found, Stored, Texts};
-use crate::sqlite::tables::{feed, handles, idempotency, personas, revisions};
+use crate::sqlite::tables::{feed, handles, idempotency, personas, purged, revisions};
 use crate::{Error, Outcome, Representation, Write, Written};
 
 /// The result of a request in the running transaction.
@@ -61,6 +61,11 @@ pub(crate) fn apply(
         Seen::Whole(current, decision) => (current, decision),
         Seen::Larger(bytes) => return Ok(Step::IsHeavy(bytes)),
     };
+    if current.is_none()
+        && let Some(tombstone) = purged::find(connection, id).map_err(from_driver)?
+    {
+        return Err(tombstone.refusal(write));
+    }
     let document_at = |revision: Revision| match &current {
         Some(stored) => revisions::document(connection, id, &stored.history, revision),
         None => Ok(None),

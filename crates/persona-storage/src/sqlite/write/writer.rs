@@ -21,6 +21,7 @@ use super::foresight::{Ahead, Foresight, Large, Looked};
 use super::in_flight::InFlight;
 use super::label_task::{LabelTask, ToldOfMoves};
 use super::part::Part;
+use super::purge_task::{self, PurgeTask, RestTask};
 use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Weight};
 use super::together::Together;
 use super::token_task::TokenTask;
@@ -34,8 +35,8 @@ use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
 use crate::weights::Weights;
 use crate::{
-    AtomicBatch, Error, LabelMoves, Loss, MovedLabel, NotApplied, Observer, Operation, Token,
-    TokenChange, Write, Written,
+    AtomicBatch, Error, LabelMoves, Loss, MovedLabel, NotApplied, Observer, Operation, Purge,
+    Token, TokenChange, Tombstone, Write, Written,
 };
 
 /// The entry point of writes: queues requests and waits for their results.
@@ -79,6 +80,9 @@ pub(super) enum Task {
     Part(Part),
     Token(Box<TokenTask>),
     Labels(Box<LabelTask>),
+    Purge(Box<PurgeTask>),
+    /// The removal of what a purge has left.
+    Rest(RestTask),
 }
 
 /// The size of a write, and its foreseen result.
@@ -310,6 +314,23 @@ impl Writer {
         self.answer(claim, deadline, answer).await?
     }
 
+    /// Queues a purge and waits until everything of the persona is removed.
+    pub(crate) async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
+        let (purge, waiting) = (Arc::new(purge), Waiting::begin(&self.observer));
+        let (reply, answer) = oneshot::channel();
+        let (claim, id, deadline) = (Claim::new(None), purge.id, purge.deadline);
+        let (client, task) =
+            (purge.client, PurgeTask { purge, claim: claim.clone(), waiting, reply });
+        self.enqueue(client, purge_task::SIZE, Task::Purge(Box::new(task)))?;
+        let (tombstone, mut is_more) = self.answer(claim, deadline, answer).await??;
+        while is_more {
+            let (reply, answer) = oneshot::channel();
+            self.enqueue(client, purge_task::SIZE, Task::Rest(RestTask { persona: id, reply }))?;
+            is_more = answer.await.unwrap_or(Err(Error::OutcomeUnknown))?;
+        }
+        Ok(tombstone)
+    }
+
     /// Remembers how large a persona is, for the next write of it.
     pub(crate) fn learn(&self, id: PersonaId, bytes: usize) {
         if bytes > LIGHT_BYTES_MAX {
@@ -330,6 +351,8 @@ impl Writer {
                     Task::Part(part) => part.answer(Err(error)),
                     Task::Token(task) => task.answer(Err(error)),
                     Task::Labels(task) => task.refuse(error),
+                    Task::Purge(task) => task.refuse(error),
+                    Task::Rest(task) => task.answer(Err(error)),
                 }
             }
             Err(Refused::Closed(_)) => return Err(Error::Closed("it takes no more writes")),

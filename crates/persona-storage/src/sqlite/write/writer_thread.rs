@@ -71,6 +71,10 @@ impl Thread {
                 Task::Token(task) => self.serve_token(*task),
                 Task::Labels(task) if task.claim.is_taken() => continue,
                 Task::Labels(task) => self.serve_labels(*task),
+                Task::Purge(task) if task.claim.is_taken() => continue,
+                // Without a look at the space: it makes room, and the reserve has what it needs.
+                Task::Purge(task) => task.serve(&self.write_lock, &mut self.connection, &self.time),
+                Task::Rest(task) => task.serve(&self.write_lock, &mut self.connection),
             };
             if let ControlFlow::Break(loss) = served {
                 self.gives_up.send_replace(Some(loss));
@@ -148,9 +152,12 @@ impl Thread {
             }
             match self.tasks.next_light()? {
                 Task::Request(job) => Some(*job),
-                Task::Together(_) | Task::Part(_) | Task::Token(_) | Task::Labels(_) => {
-                    unreachable!("these count as heavy")
-                }
+                Task::Together(_)
+                | Task::Part(_)
+                | Task::Token(_)
+                | Task::Labels(_)
+                | Task::Purge(_)
+                | Task::Rest(_) => unreachable!("these count as heavy"),
             }
         };
         let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);

@@ -24,7 +24,7 @@ pub struct Hidden {
     pub label_etag: String,
 }
 
-/// The label of each persona that has a handle, is deleted, or is large.
+/// The label of each persona that has a handle, is deleted, is large, or is purged.
 pub const LABEL: &str = "production";
 
 /// See the module.
@@ -88,7 +88,11 @@ impl<'a> Cast<'a> {
         // More than an atomic batch may have.
         let texts = vec!["x".repeat(200_000); 6];
         let huge = self.create(&bea, &secret(json!({ "alternate_greetings": texts })));
-        self.hidden = vec![plain, deleted, large, huge];
+        let purged = self.create(&bea, &secret(json!({})));
+        let purged = self.labelled(&bea, purged);
+        let purge = format!("{}?purge=true", purged.id);
+        assert_eq!(self.send(&bea, "DELETE", &purge, &any, "").status, 204);
+        self.hidden = vec![plain, deleted, large, huge, purged];
         let with_key = [("idempotency-key", KEY)];
         let made = self.send(&bea, "POST", "", &with_key, CREATED_WITH_KEY);
         assert_eq!(made.status, 201, "{made:?}");

@@ -5,9 +5,11 @@
 //! - `unseen.rs`: no answer tells of the personas of another owner; with its controls.
 //! - `handles.rs`: no handle leads to a persona of another owner.
 //! - `own.rs`: what such a token reads and changes.
+//! - `tokens.rs`: no answer tells of the tokens of another owner.
 
 mod cast;
 mod handles;
 mod own;
 mod probes;
+mod tokens;
 mod unseen;

@@ -48,6 +48,29 @@ fn a_bound_token_works_on_the_personas_of_its_owner() {
 }
 
 #[test]
+fn a_bound_token_purges_the_personas_of_its_owner_only() {
+    let server = Server::with_workers(2).start();
+    let cast = Cast::of(&server);
+    let admin = &cast.ada[2];
+    let purge = |id: &str| {
+        let purge = format!("{id}?purge=true");
+        told(&cast.send(admin, "DELETE", &purge, &[("if-match", "*")], ""))
+    };
+    let missing = (404, json!("no_such_persona"), Value::Null);
+    for hidden in &cast.hidden {
+        assert_eq!(purge(&hidden.id), missing, "{hidden:?}");
+    }
+    assert_eq!(purge(&cast.shared.id), missing);
+    let gone = (410, json!("purged"), Value::Null);
+    for _ in 0..2 {
+        assert_eq!(purge(&cast.own.id), (204, Value::Null, Value::Null));
+        assert_eq!(told(&cast.send(admin, "GET", &cast.own.id, &[], "")), gone);
+        assert_eq!(told(&cast.send(&cast.admin, "GET", &cast.own.id, &[], "")), gone);
+        assert_eq!(told(&cast.send(&cast.bea, "GET", &cast.own.id, &[], "")), missing);
+    }
+}
+
+#[test]
 fn a_persona_that_is_given_away_is_gone_at_once_on_every_worker() {
     let server = Server::with_workers(2).start();
     let cast = Cast::of(&server);

@@ -55,6 +55,7 @@ const QUERIES: &[&str] = &[
     "?limit=1",
     "?cursor=2",
     "?atomic=true",
+    "?purge=true",
     "?label=production",
     "?label=none",
     "?label=latest",

@@ -80,6 +80,7 @@ fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
         "",
         "&kind=created",
         "&kind=labelled",
+        "&kind=purged",
         "&label=production",
         "&tag=otter",
         "&include=document",
@@ -113,6 +114,11 @@ fn change_everything(cast: &Cast<'_>) {
                 let path = format!("{PERSONAS}/{}/undelete", hidden.id);
                 changed(cast.ask(&cast.bea, "POST", &path, &[], ""));
             }
+            3 => {
+                let purge = format!("{}?purge=true", hidden.id);
+                changed(cast.send(&cast.bea, "DELETE", &purge, &any, ""));
+            }
+            4 => {} // It is purged already.
             _ => changed(cast.send(&cast.bea, "PATCH", &hidden.id, &[], r#"{"name":"otter 2"}"#)),
         }
     }

@@ -147,3 +147,26 @@ async fn a_key_for_the_whole_request_makes_a_repetition_harmless() {
     );
     assert_eq!(count(&server).await, 2);
 }
+
+#[tokio::test]
+async fn a_key_of_another_kind_of_request_is_refused_in_both_directions() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    let patch = async |key: &'static str| {
+        let members = json!({ "nickname": key });
+        server.send("PATCH", &path).header("idempotency-key", key).json(&members).send().await
+    };
+    let atomic = async |key: &'static str, names: &[&str]| {
+        let items: Vec<Value> = names.iter().map(|name| create(name)).collect();
+        let sending = server.send("POST", ATOMIC).header("idempotency-key", key);
+        sending.json(&json!({ "items": items })).send().await
+    };
+    let reused = (422, "idempotency_key_reused".to_owned());
+    assert_eq!(patch("one").await.status, 200);
+    assert_eq!(atomic("one", &["Bea", "Cleo"]).await.refusal(), reused);
+    assert_eq!(atomic("two", &["Bea", "Cleo"]).await.status, 200);
+    assert_eq!(patch("two").await.refusal(), reused);
+    assert_eq!(server.get(&path).await.json()["nickname"], "one");
+    assert_eq!(atomic("two", &["Bea", "Cleo"]).await.status, 200, "a repetition");
+    assert_eq!(count(&server).await, 3);
+}

@@ -100,6 +100,18 @@ async fn a_handle_that_was_given_up_leads_to_its_persona_until_another_takes_it(
     let led = patch(&server, BY_HANDLE, &json!({ "nickname": "not kept" })).await;
     assert_eq!((led.status.as_u16(), led.header("location")), (308, Some(&*path)));
     assert_eq!(server.get(&path).await.revision(), 2);
+    // Where no answer can say where it is, it is there at once.
+    let item = json!({ "op": "patch", "id": "@support/tier-1", "patch": { "nickname": "A" } });
+    for query in ["", "?atomic=true"] {
+        let done = batch(&server, query, &json!({ "items": [item] })).await.json();
+        assert_eq!(done["items"][0]["id"], path.rsplit('/').next().expect("an id"), "{done}");
+    }
+    let page = server.send("GET", "/api/v1/events?after=0&persona=@support%2Ftier-1");
+    let page = page.header("accept", "application/json").send().await.json();
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(3), "{page}");
+    let moves = json!({ "moves": [{ "id": "@support/tier-1", "label": "a", "revision": 1 }] });
+    let released = server.send("POST", &format!("{PERSONAS}/release")).json(&moves).send().await;
+    assert_eq!(released.status, 200, "{released:?}");
     server.post(&json!({ "name": "Bea", "handle": "support/tier-1" })).await;
     assert_eq!(server.get(BY_HANDLE).await.json()["name"], "Bea");
     assert_eq!(server.get("/api/v1/personas/@desk").await.json()["name"], "Ada");
@@ -117,6 +129,8 @@ async fn a_handle_of_several_owners_is_answered_with_their_personas() {
     let refused = server.get("/api/v1/personas/@a").await;
     assert_eq!(refused.refusal(), (409, "handle_ambiguous".into()));
     assert_eq!(refused.json()["personas"], Value::from(ids));
+    let hint = refused.json()["hint"].as_str().expect("a hint").to_owned();
+    assert!(hint.contains(" of ada") && hint.contains(" of bea"), "{hint}");
     let refused = patch(&server, "/api/v1/personas/@a", &json!({})).await;
     assert_eq!(refused.refusal(), (409, "handle_ambiguous".into()));
     // What has no owner comes first.
@@ -134,6 +148,8 @@ async fn what_can_be_no_handle_is_not_found() {
     }
     let unencoded = server.get("/api/v1/personas/@support/tier-1").await;
     assert_eq!(unencoded.refusal(), (404, "no_such_route".into()));
+    let hint = unencoded.json()["hint"].as_str().expect("a hint").to_owned();
+    assert!(hint.contains("/api/v1/personas/@support%2Ftier-1?"), "{hint}");
     for handle in ["a/", "/a", "a//b", "a/b/c/d/e/f/g/h/i"] {
         let refused = server.post(&json!({ "name": "Bea", "handle": handle })).await;
         assert_eq!(refused.refusal(), (422, "invalid".into()), "{handle}");

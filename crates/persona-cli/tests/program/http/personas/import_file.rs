@@ -78,6 +78,66 @@ async fn what_is_there_is_left_alone_updated_or_kept_beside_the_new_one() {
 }
 
 #[tokio::test]
+async fn a_dry_run_tells_of_every_item_what_an_import_makes_of_it() {
+    let server = Server::start();
+    let id = |last: u8| format!("0193b0c2-7f3e-7a10-8c1d-0000000000{last:02}");
+    server.persona_with(&json!({ "name": "First", "handle": "taken" })).await;
+    let moving = json!({ "id": id(1), "name": "Moving", "handle": "before" });
+    import(&server, "", lines(std::slice::from_ref(&moving))).await;
+    let file = lines(&[
+        json!({ "name": "No room", "handle": "taken" }),
+        json!({ "name": "Room", "handle": "free" }),
+        json!({ "id": id(1), "name": "Moving", "handle": "after" }),
+        json!({ "id": id(2), "name": "Twice" }),
+        json!({ "id": id(2), "name": "Twice" }),
+        json!({ "id": id(2), "name": "Twice, otherwise" }),
+    ]);
+    for on_duplicate in ["skip", "keep_both", "update"] {
+        let query = format!("mode=validate&on_duplicate={on_duplicate}");
+        let dry = import(&server, &format!("?{query}"), file.clone()).await;
+        let real = import(&server, &format!("?on_duplicate={on_duplicate}"), file.clone()).await;
+        let foreseen = statuses(&dry).into_iter().map(|status| match status.as_str() {
+            "new" => "created".to_owned(),
+            "would_update" => "updated".to_owned(),
+            _ => status,
+        });
+        let real_statuses = statuses(&real);
+        assert_eq!(foreseen.collect::<Vec<_>>(), real_statuses, "{on_duplicate}");
+        assert_eq!(real_statuses[0], "failed");
+        let errors = |reply: &Reply| reply.json()["items"][0]["errors"].clone();
+        assert_eq!(errors(&dry), errors(&real));
+    }
+}
+
+#[tokio::test]
+async fn a_handle_that_an_earlier_item_gives_up_is_free_for_a_later_one() {
+    let server = Server::start();
+    let id = "0193b0c2-7f3e-7a10-8c1d-000000000001";
+    let before = json!({ "id": id, "name": "Moving", "handle": "before" });
+    import(&server, "", lines(&[before])).await;
+    let file = lines(&[
+        json!({ "id": id, "name": "Moving", "handle": "after" }),
+        json!({ "name": "Next", "handle": "before" }),
+    ]);
+    let dry = import(&server, "?mode=validate&on_duplicate=update", file.clone()).await;
+    assert_eq!(statuses(&dry), ["would_update", "new"]);
+    let dry = import(&server, "?mode=validate", file).await;
+    assert_eq!(statuses(&dry), ["differs", "failed"]);
+}
+
+#[tokio::test]
+async fn of_two_items_that_want_one_handle_a_dry_run_tells_that_one_fails() {
+    let server = Server::start();
+    let of = |name: &str, owner: &str| json!({ "name": name, "handle": "h", "owner": owner });
+    let file = lines(&[of("One", "ada"), of("Two", "ada"), of("Three", "bea")]);
+    let dry = import(&server, "?mode=validate", file.clone()).await;
+    assert_eq!(statuses(&dry), ["new", "failed", "new"]);
+    let mut real = statuses(&import(&server, "", file).await);
+    real[..2].sort();
+    assert_eq!(real, ["created", "failed", "created"]);
+}
+
+#[tokio::test]
 async fn items_of_one_persona_are_done_in_their_order() {
     let server = Server::start();
     let id = "0193b0c2-7f3e-7a10-8c1d-000000000001";

@@ -1,5 +1,4 @@
-//! `/api/v1/personas/{id}/labels` and what is below it, reads by a label, and
-//! `POST /api/v1/personas/release`.
+//! `/api/v1/personas/{id}/labels` and what is below it, and `POST /api/v1/personas/release`.
 
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ use crate::http::server::{ABSENT, Server};
 const RELEASE: &str = "/api/v1/personas/release";
 
 /// The path of a persona with three revisions, called 1, 2 and 3.
-async fn three_revisions(server: &Server) -> String {
+pub(super) async fn three_revisions(server: &Server) -> String {
     let path = server.persona("1").await;
     for name in ["2", "3"] {
         let patched = server.send("PATCH", &path).json(&json!({ "name": name })).send().await;
@@ -18,13 +17,13 @@ async fn three_revisions(server: &Server) -> String {
     path
 }
 
-async fn set(server: &Server, path: &str, label: &str, revision: u64) -> Reply {
+pub(super) async fn set(server: &Server, path: &str, label: &str, revision: u64) -> Reply {
     let target = format!("{path}/labels/{label}");
     server.send("PUT", &target).json(&json!({ "revision": revision })).send().await
 }
 
 /// Where the labels of a persona point.
-async fn points(server: &Server, path: &str) -> Value {
+pub(super) async fn points(server: &Server, path: &str) -> Value {
     let list = server.get(&format!("{path}/labels")).await.json();
     let items = list["items"].as_array().expect("a list");
     items.iter().map(|item| json!([item["label"], item["revision"]])).collect()
@@ -214,90 +213,34 @@ async fn a_persona_has_no_more_labels_than_may_be() {
 }
 
 #[tokio::test]
-async fn a_read_by_a_label_is_the_revision_that_it_points_to_with_a_tag_of_its_own() {
+async fn a_note_on_a_move_is_refused_and_a_refused_release_names_label_and_persona() {
     let server = Server::start();
     let path = three_revisions(&server).await;
-    let by_label = format!("{path}?label=production");
-    assert_eq!(server.get(&by_label).await.refusal(), (404, "no_such_label".into()));
-    set(&server, &path, "production", 3).await;
-    let newest = server.get(&by_label).await;
-    set(&server, &path, "production", 1).await;
-    let oldest = server.get(&by_label).await;
-    assert_eq!([&newest.json()["name"], &oldest.json()["name"]], [&json!("3"), &json!("1")]);
-    assert_eq!(oldest.body, server.get(&format!("{path}/revisions/1")).await.body);
-    assert_eq!(oldest.header("content-location"), Some(&*format!("{path}/revisions/1")));
-    assert_eq!(oldest.header("last-modified"), None, "it went back");
-    let condition =
-        |name: &'static str, tag: &str| server.send("GET", &by_label).header(name, tag).send();
-    let known = condition("if-none-match", oldest.etag()).await;
-    assert_eq!((known.status.as_u16(), known.etag()), (304, oldest.etag()));
-    assert_eq!(condition("if-none-match", newest.etag()).await.status, 200);
-    assert_eq!(condition("if-match", oldest.etag()).await.status, 200);
-    let moved = condition("if-match", newest.etag()).await;
-    assert_eq!((moved.refusal(), moved.etag()), ((412, "label_moved".into()), oldest.etag()));
-    // The same revision again, and yet another state of the label.
-    set(&server, &path, "production", 3).await;
-    let back = server.get(&by_label).await;
-    assert_eq!(back.body, newest.body);
-    assert_ne!(back.etag(), newest.etag());
-    let latest = server.get(&format!("{path}?label=latest")).await;
-    let plain = server.get(&path).await;
-    assert_eq!((latest.etag(), &latest.body), (plain.etag(), &plain.body));
-    let head = server.send("HEAD", &by_label).send().await;
-    assert_eq!((head.status.as_u16(), head.etag(), head.body.len()), (200, back.etag(), 0));
-}
-
-#[tokio::test]
-async fn labels_are_added_to_a_persona_that_is_read_with_them() {
-    let server = Server::start();
-    let path = three_revisions(&server).await;
-    let with = |query: &str| {
-        let path = format!("{path}?include=labels{query}");
-        let server = &server;
-        async move { server.get(&path).await }
-    };
-    assert_eq!(with("").await.json()["labels"], json!({}));
-    set(&server, &path, "production", 1).await;
-    set(&server, &path, "staging", 2).await;
-    let read = with("").await;
-    assert_eq!((read.header("etag"), read.header("last-modified")), (None, None));
-    let mut persona = server.get(&path).await.json();
-    persona["labels"] = json!({ "production": 1, "staging": 2 });
-    assert_eq!(read.json(), persona);
-    for (query, name) in [("&label=production", "1"), ("&revision=2", "2"), ("&label=latest", "3")]
-    {
-        let read = with(query).await.json();
-        assert_eq!((&read["name"], &read["labels"]), (&json!(name), &persona["labels"]));
+    let id = path.rsplit('/').next().expect("an id");
+    let release = json!({ "moves": [
+        { "id": id, "label": "a", "revision": 1 },
+        { "id": id, "label": "b", "from": "staging" },
+    ] });
+    let (one, all) = (format!("{path}/labels/a"), "/api/v1/personas/release".to_owned());
+    for (method, target, body) in [("PUT", one, json!({ "revision": 1 })), ("POST", all, release)] {
+        let send = async |query: &str, note: Option<&str>| {
+            let sending = server.send(method, &format!("{target}{query}"));
+            let sending = match note {
+                Some(note) => sending.header("x-persona-note", note),
+                None => sending,
+            };
+            sending.json(&body).send().await
+        };
+        assert_eq!(send("", Some("why")).await.refusal(), (400, "bad_header".into()));
+        assert_eq!(send("?note=why", None).await.refusal(), (400, "bad_parameter".into()));
+        if method == "POST" {
+            let refused = send("", None).await;
+            assert_eq!(refused.refusal(), (404, "no_such_label".into()));
+            let detail = refused.json()["detail"].as_str().expect("a detail").to_owned();
+            assert!(detail.starts_with(&format!("move 1, b of {id}: ")), "{detail}");
+        }
     }
-    assert_eq!(with("&revision=4").await.refusal(), (404, "no_such_revision".into()));
-    // What was read can be sent back.
-    let tag = server.tag(&path).await;
-    let sent = server.send("PUT", &path).header("if-match", &tag).json(&persona).send().await;
-    assert_eq!((sent.status.as_u16(), sent.etag()), (200, &*tag));
-}
-
-#[tokio::test]
-async fn a_list_has_the_labels_of_each_persona_where_that_is_asked_for() {
-    let server = Server::start();
-    let path = three_revisions(&server).await;
-    server.persona("0").await;
-    set(&server, &path, "production", 1).await;
-    set(&server, &path, "staging", 3).await;
-    let list = |query: &str| {
-        let path = format!("/api/v1/personas?sort=name{query}");
-        let server = &server;
-        async move { server.get(&path).await }
-    };
-    let plain = list("").await.json();
-    let mut expected = plain.clone();
-    expected["items"][0]["labels"] = json!({});
-    expected["items"][1]["labels"] = json!({ "production": 1, "staging": 3 });
-    assert_eq!(plain["items"][0].get("labels"), None);
-    assert_eq!(list("&include=labels").await.json(), expected);
-    let sparse = list("&include=labels&fields=name&q=3").await.json();
-    let labels = &expected["items"][1]["labels"];
-    assert_eq!(sparse["items"], json!([{ "name": "3", "labels": labels }]));
-    assert_eq!(list("&include=all").await.refusal(), (400, "bad_parameter".into()));
+    assert_eq!(points(&server, &path).await, json!([]));
 }
 
 #[tokio::test]

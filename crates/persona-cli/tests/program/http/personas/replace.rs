@@ -60,13 +60,13 @@ async fn replace_with_a_stale_revision_is_refused_with_412() {
         let (detail, hint) = if is_of_a_state {
             (
                 "the current revision is 2",
-                "read the persona again, apply your change to what you get, and send its ETag",
+                "read the persona again, not by a label, apply your change to what you get, and send its ETag",
             )
         } else {
             (
                 "the current revision is 2, and nothing in If-Match is an ETag of this server",
                 "send the ETag as this server sent it, such as \"7-9f3c21aa\": a proxy that compresses answers puts W/ before it, and a \
-                 weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone names no content",
+                 weak tag never matches (RFC 9110, section 13.1.1), or -gzip behind it; the revision alone, or the ETag of a label, names no content",
             )
         };
         let problem =

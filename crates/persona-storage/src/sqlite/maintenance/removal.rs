@@ -1,0 +1,72 @@
+//! What the maintenance process removes, in small transactions, so that no writer waits long.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::process::Maintenance;
+use crate::Error;
+use crate::sqlite::error::from_driver;
+use crate::sqlite::search;
+use crate::sqlite::tables::{idempotency, purged};
+use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
+
+/// Parts of large texts without a persona that are removed in one transaction, and the pause
+/// between two looks for them.
+const ORPHANS_BATCH_MAX: usize = 16;
+const ORPHANS_EVERY: Duration = Duration::from_secs(1);
+/// Most records removed in one transaction, so that no writer waits long for it.
+const EXPIRED_BATCH_MAX: usize = 500;
+
+impl Maintenance {
+    /// Removes parts of large texts that no document claimed, because their writer ended before.
+    /// The lock of heavy writes tells that no such writer is under way.
+    pub(super) fn remove_orphans(&mut self) -> Result<(), Error> {
+        if Instant::now() < self.orphans_from {
+            return Ok(());
+        }
+        self.orphans_from = Instant::now() + ORPHANS_EVERY;
+        if !search::has_orphans(&self.connection).map_err(from_driver)? {
+            return Ok(());
+        }
+        let Some(_lock) = HeavyWriteLock::try_lock(&self.settings.path) else { return Ok(()) };
+        while self.write(|connection| search::remove_orphans(connection, ORPHANS_BATCH_MAX))?
+            == ORPHANS_BATCH_MAX
+        {}
+        Ok(())
+    }
+
+    /// Removes what purges have left that were ended in between.
+    pub(super) fn finish_purges(&mut self) -> Result<(), Error> {
+        while let Some(id) = purged::unfinished(&self.connection).map_err(from_driver)? {
+            self.write(|connection| {
+                purged::overwriting(connection, || purged::remove_some(connection, id))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Removes expired records in small transactions, and tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn remove_expired(&mut self) -> Result<usize, Error> {
+        let (clock, mut observed) = (Arc::clone(&self.clock), std::mem::take(&mut self.observed));
+        let mut all = 0;
+        let ended = loop {
+            match self.write(|connection| {
+                idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)
+            }) {
+                Ok(removed) => {
+                    all += removed.records;
+                    if !removed.is_more {
+                        break Ok(all);
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.observed = observed;
+        ended
+    }
+}
