@@ -69,10 +69,10 @@ pub async fn a_client_without_a_token_makes_the_first_one_and_no_other(
     };
     let (one, other) =
         tokio::join!(store.change_token(make(1, "a")), store.change_token(make(2, "b")));
-    let made = [&one, &other].into_iter().filter(|made| made.is_ok()).count();
-    assert_eq!(made, names(store).await.len(), "what is answered is what there is");
-    assert!(made <= 1, "{one:?} {other:?}");
-    if made == 0 {
+    let count = [&one, &other].into_iter().filter(|told| told.is_ok()).count();
+    assert_eq!(count, names(store).await.len(), "what is answered is what there is");
+    assert!(count <= 1, "{one:?} {other:?}");
+    if count == 0 {
         // Each saw the other one, and both gave way.
         store.change_token(make(3, "c")).await.expect("the first");
     }
