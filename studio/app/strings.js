@@ -101,7 +101,7 @@ export const t = {
     },
     hints: {
       nickname: 'What prompts call the persona, where that differs from the name.',
-      handle: 'A short unique name for addresses: a-z, 0-9 and hyphens.',
+      handle: 'A short unique name for addresses: a-z, 0-9, hyphens, and / between words.',
       description: 'Who or what the persona is.', appearance: 'What the persona looks like.', personality: 'How the persona behaves.',
       scenario: 'The situation in which the conversation takes place.', system_prompt: 'Instructions for the model, before the conversation.',
       post_history_instructions: 'Instructions for the model, after the conversation so far.', first_mes: 'How the persona opens a conversation.',

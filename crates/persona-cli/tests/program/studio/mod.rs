@@ -104,11 +104,6 @@ fn revisions_are_compared_and_restored() {
 }
 
 #[test]
-fn thousands_of_personas_are_as_quick_as_a_few() {
-    tell_stories("speed.test.js");
-}
-
-#[test]
 #[ignore = "long: run by ./test --long"]
 fn a_hundred_thousand_personas_are_within_the_targets() {
     tell_some_stories("speed.test.js", ".", &[("STUDIO_PERSONAS", "100000")]);
