@@ -168,6 +168,7 @@ pub fn connections_of_server(open: u64, most: u64) -> Judgement {
     (level, format!("{open} of at most {most} are open"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "other findings need a part of the status")]
 fn workers(status: &Status) -> Option<Judgement> {
     let processes = status.workers.iter().chain(&status.maintenance);
     let restarts: u64 = processes.map(|process| process.restarts).sum();

@@ -38,6 +38,7 @@ mod history_count;
 mod label;
 pub mod memory;
 mod observer;
+mod page;
 pub mod postgres;
 mod purge;
 mod revision_record;
@@ -63,9 +64,10 @@ pub use label::{
     LabelTarget, Labelled, LabelsOf, MoveRecord, MovedLabel, NoMoves, PersonaLabels,
 };
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
+pub use page::{PAGE_BYTES_MAX, Page};
 pub use purge::{Purge, Tombstone};
 pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
-pub use store::{GLANCE_BYTES_MAX, Glance, PAGE_BYTES_MAX, Page, Representation, Store};
+pub use store::{GLANCE_BYTES_MAX, Glance, Representation, Store};
 pub use store_state::{Loss, ReadRoom};
 pub use token::{
     BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, Token, TokenAuthority,

@@ -69,7 +69,7 @@ pub(crate) fn is_known_text(headers: &HeaderMap, tag: &str) -> Result<bool, Prob
 /// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never
 /// hands out, matches no state.
 pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
-    precondition_by(headers, |tag| tag.read())
+    precondition_by(headers, Tag::read)
 }
 
 /// The same of a write. The tag of a read by a label names the content that was read too, so it is
@@ -78,9 +78,9 @@ pub(crate) fn precondition_of_write(headers: &HeaderMap) -> Result<Option<Precon
     precondition_by(headers, |tag| tag.read().or_else(|| tag.read_behind_label()))
 }
 
-fn precondition_by(
-    headers: &HeaderMap,
-    read: impl Fn(&Tag<'_>) -> Option<EntityTag>,
+fn precondition_by<'a>(
+    headers: &'a HeaderMap,
+    read: impl Fn(&Tag<'a>) -> Option<EntityTag>,
 ) -> Result<Option<Precondition>, Problem> {
     let Some(tags) = tags_in(headers, &IF_MATCH, "If-Match")? else { return Ok(None) };
     Ok(Some(match tags {

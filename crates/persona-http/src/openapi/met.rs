@@ -32,9 +32,6 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             let those = that_use(StoreUse::Writes).filter(|id| *id != "create_persona");
             those.chain(that_use(StoreUse::MovesLabels)).collect()
         }
-        Error::Purged { .. } => {
-            that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
-        }
         Error::Stale { .. } => {
             that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()
         }
@@ -74,7 +71,7 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             let sets = matches!(**error, LabelError::UnknownRevision { .. } | LabelError::TooMany);
             that_use(StoreUse::MovesLabels).filter(|id| !sets || *id != "remove_label").collect()
         }
-        Error::KeyReused | Error::TooManyKeys { .. } => {
+        Error::Purged { .. } | Error::KeyReused | Error::TooManyKeys { .. } => {
             that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
         }
         Error::OutcomeUnknown | Error::Unsynced(_) => {

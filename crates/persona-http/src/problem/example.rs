@@ -72,12 +72,9 @@ pub fn example(code: Code) -> Problem {
         Code::ConditionRequired => new("If-Match is missing, so a change of another client could be overwritten")
             .hint("send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there"),
         Code::NotReady => new("the store cannot be read").with(|body| body.cause = Some(Code::Closing.facts().word.into())),
-        Code::Internal => new("the server met a fault of its own; its log says which"),
-        Code::Damaged => new("the database is damaged; the server's log says how"),
-        Code::StorageFailed => new("the disk failed; the server's log says how"),
-        Code::Unreachable => new("the database cannot be reached now"),
-        Code::OutcomeUnknown => new("the database failed while it committed this; whether it was kept is unknown"),
-        Code::StorageFull => new("there is no space left for the database; nothing was changed"),
+        Code::Internal | Code::Damaged | Code::StorageFailed | Code::Unreachable | Code::OutcomeUnknown | Code::StorageFull => {
+            of_failure(code)
+        }
         Code::Conflict
         | Code::TestFailed
         | Code::HandleTaken
@@ -96,6 +93,20 @@ pub fn example(code: Code) -> Problem {
         | Code::TooManyTokens
         | Code::Closing => of_store(code),
     }
+}
+
+fn of_failure(code: Code) -> Problem {
+    let detail = match code {
+        Code::Damaged => "the database is damaged; the server's log says how",
+        Code::StorageFailed => "the disk failed; the server's log says how",
+        Code::Unreachable => "the database cannot be reached now",
+        Code::OutcomeUnknown => {
+            "the database failed while it committed this; whether it was kept is unknown"
+        }
+        Code::StorageFull => "there is no space left for the database; nothing was changed",
+        _ => "the server met a fault of its own; its log says which",
+    };
+    Problem::new(code, detail)
 }
 
 fn of_head(code: Code) -> Problem {

@@ -1,4 +1,4 @@
-//! `POST /api/v1/tokens`: a new token, whose secret is in the answer.
+//! `POST /api/v1/tokens`: a new token, with its secret in the answer.
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ pub struct DocumentDiff {
     pub patch: Vec<Value>,
     /// The texts that both documents have and that differ.
     pub texts: Vec<TextDiff>,
-    /// The items of lists that are gone, new, changed or elsewhere, of those lists whose items have
+    /// The items of lists that are gone, new, changed or elsewhere, of the lists of items with
     /// identities: at most [`PATCH_OPERATIONS_MAX`].
     pub items: Vec<ItemDiff>,
 }

@@ -218,7 +218,8 @@ fn items_are_told_by_their_identities_and_not_by_their_places() {
         (greetings, None, None, Some(1), false, false),
         (entries, Some(json!(2)), Some(1), None, false, false),
         (entries, Some(json!(4)), None, Some(0), false, false),
-        (entries, Some(json!(1)), Some(0), Some(2), true, true),
+        (entries, Some(json!(1)), Some(0), Some(2), false, true),
+        (entries, Some(json!(3)), Some(2), Some(1), true, false),
         (assets, Some(json!(["icon", "main"])), Some(0), None, false, false),
         (assets, Some(json!(["icon", "other"])), Some(1), Some(0), false, true),
     ];
@@ -226,9 +227,12 @@ fn items_are_told_by_their_identities_and_not_by_their_places() {
     expected.sort_by_key(|one| format!("{one:?}"));
     told.sort_by_key(|one| format!("{one:?}"));
     assert_eq!(told, expected);
-    let [text] = &diff.texts[..] else { panic!("{:?}", diff.texts) };
+    let places = diff.texts.iter().map(|text| [&*text.from_pointer, &*text.pointer]);
     assert_eq!(
-        [&*text.from_pointer, &text.pointer],
-        ["/character_book/entries/0/content", "/character_book/entries/2/content"]
+        places.collect::<Vec<_>>(),
+        [
+            ["/character_book/entries/0/content", "/character_book/entries/2/content"],
+            ["/assets/1/uri", "/assets/0/uri"]
+        ]
     );
 }

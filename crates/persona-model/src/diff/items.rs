@@ -1,4 +1,4 @@
-//! The difference of two lists whose items have identities: which items are gone, new, changed, and
+//! The difference of two lists of items with identities: which items are gone, new, changed, and
 //! which stand elsewhere. The identities are those of a merge (`merge/identity.rs`).
 
 use std::collections::HashSet;

@@ -152,7 +152,7 @@ impl Store for MemoryStore {
                 compare((sort_value(persona, &request), persona.id), start, request.sort).is_gt()
             });
         }
-        let fitting = crate::store::fitting(
+        let fitting = crate::page::fitting(
             all.iter().map(|(_, record)| record.representation.body.len()),
             request.limit,
         );

@@ -26,7 +26,7 @@ const LOOK: &str = "
     FROM persona_store.personas
     WHERE id = $1";
 
-/// Removes everything of a persona, whose row is locked, and adds a line to the feed and a
+/// Removes everything of a persona (its row is locked), and adds a line to the feed and a
 /// tombstone. The first revision stays without its content (`purge.rs`).
 const PURGE: &str = "
     WITH gone AS (

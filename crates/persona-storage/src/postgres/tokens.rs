@@ -41,9 +41,9 @@ pub(super) const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $
 /// violates a constraint.
 const IN_KNOWN_SCHEMA: &str = "(SELECT schema_version FROM persona_store.about) = $";
 
-/// The token on whose behalf a change is made counts still; its identity is the parameter at this
-/// place, which is null for a change of a program. So a token that was revoked makes no other after
-/// its revocation was answered.
+/// The token that asks for a change counts still; its identity is the parameter at this place,
+/// which is null for a change of a program. So a token that was revoked makes no other after its
+/// revocation was answered.
 fn on_behalf(place: usize) -> String {
     format!(
         "(${place} IS NULL OR EXISTS (
@@ -174,7 +174,7 @@ impl Tokens {
         Ok((optional(found, 1)?, row::number(found, 0)?))
     }
 
-    /// The token on whose behalf the change is made, as it is now.
+    /// The token that asks for the change, as it is now.
     async fn of_authority(&self, change: &TokenChange) -> Result<Option<Token>, Error> {
         let Some(id) = change.authority() else { return Ok(None) };
         let sql = format!("SELECT {COLUMNS} FROM persona_store.tokens WHERE id = $1");

@@ -1,4 +1,4 @@
-//! On whose behalf a token is changed, and which changes that permits.
+//! The token that asks for a change of tokens, and which changes it permits.
 //!
 //! A client manages the tokens that reach no further than its own: those of its owner if it is
 //! bound to one, and none that permits what its own does not. Everything is decided with the rows
@@ -11,7 +11,7 @@ use super::change::{TokenChange, TokenError};
 use super::names::{is_link_name, is_session_name};
 use super::record::Token;
 
-/// On whose behalf a token is changed.
+/// The token that asks for the change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TokenAuthority {
     /// On behalf of a client without a token, which can make the first token of a database.
@@ -121,7 +121,7 @@ mod tests {
                     let token = Token::new(format!("t{number}"), hash, scope, NOW);
                     let owner = owner.map(str::to_owned);
                     let token = token.expect("random numbers");
-                    tokens.push(Token { owner, shared, act_as, ..token });
+                    tokens.push(Token { act_as, owner, shared, ..token });
                 }
             }
         }

@@ -72,7 +72,7 @@ pub enum TokenChange {
     /// A change on behalf of a client, which is made only as far as the token of the client permits
     /// it. Every other change is one of a program that can open the database.
     OnBehalf {
-        /// On whose behalf.
+        /// The client that asks for it.
         authority: TokenAuthority,
         /// The change.
         change: Box<TokenChange>,
@@ -106,7 +106,7 @@ pub enum TokenError {
     /// The token permits what that of the client does not.
     #[error("the token permits what that of the client does not")]
     Exceeds,
-    /// It is that of a link or a session, whose secret is for a browser alone.
+    /// It is that of a link or a session: such a secret is for a browser alone.
     #[error("the token is that of a link or a session, which gets no new secret")]
     OfPage,
 }

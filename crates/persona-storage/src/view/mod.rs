@@ -12,21 +12,19 @@
 //! another: it is judged by the owner that the persona has after it was read, and so are labels and
 //! their moves, which name no owner.
 
+mod labels;
 mod tokens;
 
 use std::sync::Arc;
 
-use persona_model::{
-    Document, HandleName, LabelName, ListRequest, PersonaId, Reach, Revision, owner_word_in,
-};
+use persona_model::{Document, HandleName, ListRequest, PersonaId, Reach, Revision, owner_word_in};
 use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
     AtomicBatch, Error, Export, ExportRequest, Glance, HandleLook, HandleTarget, Idempotency,
-    LabelMovePage, LabelMoves, Labelled, LabelsOf, MovedLabel, NotApplied, Operation, Page,
-    PersonaLabels, Purge, Representation, RevisionPage, RevisionRecord, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, Tombstone, Write, Written,
+    NotApplied, Operation, Page, Purge, Representation, RevisionPage, RevisionRecord, Status,
+    Store, Token, TokenChange, TokenHash, TokenLook, Tombstone, Write, Written,
 };
 
 /// The client of a request.
@@ -281,63 +279,11 @@ impl View<'_> {
         self.store.purge(Purge { viewer: self.viewer.clone(), ..purge }).await
     }
 
-    /// See [`Store::labels`].
-    pub async fn labels(&self, id: PersonaId) -> Result<Option<PersonaLabels>, Error> {
-        let found = self.of_visible(id, self.store.labels(id)).await?;
-        self.or_purged(id, found.flatten()).await
-    }
-
-    /// See [`Store::labelled`]. The owner is of the same moment as the label.
-    pub async fn labelled(
-        &self,
-        id: PersonaId,
-        name: &LabelName,
-    ) -> Result<Option<Arc<Labelled>>, Error> {
-        let found = self.store.labelled(id, name).await?;
-        self.or_purged(id, found.filter(|found| self.sees_of(&found.owner))).await
-    }
-
-    /// See [`Store::labelled_at_once`], and [`View::glance_at_once`] for a purged persona.
-    pub fn labelled_at_once(
-        &self,
-        id: PersonaId,
-        name: &LabelName,
-    ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
-        let found = self.store.labelled_at_once(id, name)?;
-        let found = found.map(|found| found.filter(|found| self.sees_of(&found.owner)));
-        self.unless_purged(id, found)
-    }
-
-    /// See [`Store::labels_of`]. A persona is there by the owner that it has when its labels are
-    /// read.
-    pub async fn labels_of(&self, ids: &[PersonaId]) -> Result<Vec<LabelsOf>, Error> {
-        let mut found = self.store.labels_of(ids).await?;
-        found.retain(|one| self.sees_of(&one.owner));
-        Ok(found)
-    }
-
     /// Whether the viewer sees the personas of an owner.
     fn sees_of(&self, owner: &str) -> bool {
         !self.viewer.is_bound()
             || is_on(InjectedFault::OverlookOwners)
             || self.viewer.reach.sees(owner)
-    }
-
-    /// See [`Store::label_moves`].
-    pub async fn label_moves(
-        &self,
-        id: PersonaId,
-        name: &LabelName,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<LabelMovePage>, Error> {
-        let found = self.of_visible(id, self.store.label_moves(id, name, before, limit)).await?;
-        self.or_purged(id, found.flatten()).await
-    }
-
-    /// See [`Store::move_labels`].
-    pub async fn move_labels(&self, moves: LabelMoves) -> Result<Vec<MovedLabel>, NotApplied> {
-        self.store.move_labels(moves.on_behalf_of(self.viewer)).await
     }
 
     /// The client that it is for.
@@ -364,8 +310,8 @@ impl View<'_> {
         Ok(tombstone.is_some_and(|tombstone| self.viewer.reach.sees(&tombstone.owner)))
     }
 
-    /// What was found of a persona. Fails with [`Error::Purged`] where nothing was found because the
-    /// persona was purged.
+    /// What was found of a persona. Fails with [`Error::Purged`] where nothing was found because
+    /// the persona was purged.
     async fn or_purged<T>(&self, id: PersonaId, found: Option<T>) -> Result<Option<T>, Error> {
         if found.is_none()
             && let Some(tombstone) = self.store.tombstone(id).await?

@@ -72,8 +72,8 @@ async fn a_purged_persona_leaves_a_sound_file_and_its_history_is_overwritten() {
     assert!(report.is_sound(), "{report:?}");
     assert_eq!((report.personas, report.revisions), (1, 1));
     assert_eq!(report.changes, u64::from(REVISIONS) + 3);
-    // What is left: the label in its line of the feed, the handle in the full-text index, and copies
-    // that earlier changes left in free parts of pages.
+    // What is left: the label in its line of the feed, the handle in the full-text index, and
+    // copies that earlier changes left in free parts of pages.
     assert!(occurrences(&folder) <= LEFT_MAX, "{}", occurrences(&folder));
 }
 

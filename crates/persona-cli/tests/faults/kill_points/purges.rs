@@ -17,7 +17,8 @@ use crate::strace::{CHANGING, Point, is_there, kill_at, points_of, spread, trace
 /// Revisions of the persona that is purged: three transactions remove them.
 const REVISIONS: i64 = 601;
 
-/// A folder with a persona that has a long history, and another one; with the identity of the first.
+/// A folder with a persona that has a long history, and another one; with the identity of the
+/// first.
 fn template() -> (tempfile::TempDir, String) {
     let server = Server::with_workers(1).start();
     let mut client = server.connect();
@@ -41,7 +42,7 @@ fn number(file: &Connection, sql: &str) -> i64 {
     file.query_row(sql, [], |row| row.get(0)).expect("a number")
 }
 
-/// Checks a file whose purge was killed, and does the purge again. Returns whether revisions were
+/// Checks a file after a killed purge, and does the purge again. Returns whether revisions were
 /// left to be removed.
 #[track_caller]
 fn check(folder: &Path, id: &str, how: &str) -> bool {

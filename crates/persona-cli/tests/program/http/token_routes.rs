@@ -120,8 +120,8 @@ fn what_is_done_over_the_api_counts_on_every_worker_with_the_answer() {
         let reply = of(&server, &admin, "POST", &format!("{TOKENS}/{path}"), &json!({}));
         assert_eq!(refused(&reply), (expected.0, expected.1.to_owned()));
     }
-    let taken = of(&server, &admin, "POST", TOKENS, &json!({ "name": "ci", "scope": "read" }));
-    assert_eq!(refused(&taken), (409, "token_name_taken".into()), "also that of an ended one");
+    let again = of(&server, &admin, "POST", TOKENS, &json!({ "name": "ci", "scope": "read" }));
+    assert_eq!(refused(&again), (409, "token_name_taken".into()), "also that of an ended one");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The feed against the personas: every persona's changes are its revisions 1, 2, 3, one line each.
-//! Between them are the lines of its labels, which `labels.rs` compares with their moves. The line of
-//! a purge is the last one.
+//! Between them are the lines of its labels, which `labels.rs` compares with their moves. The line
+//! of a purge is the last one.
 
 use std::collections::HashMap;
 

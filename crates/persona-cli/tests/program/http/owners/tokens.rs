@@ -24,7 +24,7 @@ fn told(reply: &Reply, name: &str) -> String {
     format!("{} {body}", reply.status)
 }
 
-/// The first request whose answer tells a token of another owner from one that never was.
+/// The first request with an answer that tells a token of another owner from one that never was.
 fn told_apart(cast: &Cast<'_>, own: &str, hidden: &[String]) -> Option<String> {
     static NEVER: AtomicU64 = AtomicU64::new(0);
     let first = RefCell::new(None);

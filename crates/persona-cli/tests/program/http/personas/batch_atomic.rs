@@ -152,7 +152,7 @@ async fn a_key_for_the_whole_request_makes_a_repetition_harmless() {
 async fn a_key_of_another_kind_of_request_is_refused_in_both_directions() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let patch = async |key: &'static str| {
+    let single = async |key: &'static str| {
         let members = json!({ "nickname": key });
         server.send("PATCH", &path).header("idempotency-key", key).json(&members).send().await
     };
@@ -162,10 +162,10 @@ async fn a_key_of_another_kind_of_request_is_refused_in_both_directions() {
         sending.json(&json!({ "items": items })).send().await
     };
     let reused = (422, "idempotency_key_reused".to_owned());
-    assert_eq!(patch("one").await.status, 200);
+    assert_eq!(single("one").await.status, 200);
     assert_eq!(atomic("one", &["Bea", "Cleo"]).await.refusal(), reused);
     assert_eq!(atomic("two", &["Bea", "Cleo"]).await.status, 200);
-    assert_eq!(patch("two").await.refusal(), reused);
+    assert_eq!(single("two").await.refusal(), reused);
     assert_eq!(server.get(&path).await.json()["nickname"], "one");
     assert_eq!(atomic("two", &["Bea", "Cleo"]).await.status, 200, "a repetition");
     assert_eq!(count(&server).await, 3);
