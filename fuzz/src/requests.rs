@@ -86,6 +86,7 @@ impl Api {
         };
         let (is_read, is_options) =
             (request.method().is_safe(), request.method() == http::Method::OPTIONS);
+        let is_head = request.method() == http::Method::HEAD;
         let Some((status, body)) = answer(&self.open, request).await else { return };
         // There is no supervisor here, which is what this operation tells.
         assert!(is_restart || status < 500, "{status}: {}", String::from_utf8_lossy(&body));
@@ -93,7 +94,11 @@ impl Api {
             let client = ClientAddress(IpAddr::from([127, 0, 0, 1]));
             if let Some(short) = self.plain.answer(&mut request, client) {
                 assert_eq!(short.status().as_u16(), status);
-                assert_eq!(short.into_body().collect().await.expect("a body").to_bytes(), body);
+                let short = short.into_body().collect().await.expect("a body").to_bytes();
+                // The HTTP library sends no body to a HEAD, and the router makes none. A problem
+                // has the id of its request.
+                let is_same = is_head || status >= 400 || short == body;
+                assert!(is_same, "{}", String::from_utf8_lossy(&short));
             }
         }
         let Some((refused, _)) = answer(&self.closed, request_of(bytes).expect("as above")).await

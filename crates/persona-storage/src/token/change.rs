@@ -150,7 +150,7 @@ impl TokenChange {
         }
     }
 
-    /// The identity of the token on whose behalf the change is made.
+    /// The identity of the token that asks for the change.
     pub(crate) fn authority(&self) -> Option<Uuid> {
         match self {
             Self::OnBehalf { authority, .. } => authority.id(),

@@ -5,7 +5,7 @@
 pub struct TokenPage {
     /// Only tokens that are bound to this owner; `None` for all.
     pub owner: Option<String>,
-    /// Only tokens whose names come after this one; `None` for the first page.
+    /// Only tokens with names behind this one; `None` for the first page.
     pub after: Option<String>,
     /// Most tokens of the page, from 1.
     pub limit: usize,
