@@ -86,7 +86,7 @@ impl Api {
         };
         let (is_read, is_options) =
             (request.method().is_safe(), request.method() == http::Method::OPTIONS);
-        let is_head = request.method() == http::Method::HEAD;
+        let asks_head = request.method() == http::Method::HEAD;
         let Some((status, body)) = answer(&self.open, request).await else { return };
         // There is no supervisor here, which is what this operation tells.
         assert!(is_restart || status < 500, "{status}: {}", String::from_utf8_lossy(&body));
@@ -97,8 +97,8 @@ impl Api {
                 let short = short.into_body().collect().await.expect("a body").to_bytes();
                 // The HTTP library sends no body to a HEAD, and the router makes none. A problem
                 // has the id of its request.
-                let is_same = is_head || status >= 400 || short == body;
-                assert!(is_same, "{}", String::from_utf8_lossy(&short));
+                let agrees = asks_head || status >= 400 || short == body;
+                assert!(agrees, "{}", String::from_utf8_lossy(&short));
             }
         }
         let Some((refused, _)) = answer(&self.closed, request_of(bytes).expect("as above")).await
