@@ -42,13 +42,15 @@ pub(super) const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $
 const IN_KNOWN_SCHEMA: &str = "(SELECT schema_version FROM persona_store.about) = $";
 
 /// The token that asks for a change counts still; its identity is the parameter at this place,
-/// which is null for a change of a program. So a token that was revoked makes no other after its
-/// revocation was answered.
+/// which is null for a change of a program. The row is locked, so that the change waits for a
+/// revocation that is being committed, and a revocation for the change. So a token that was revoked
+/// makes no other after its revocation was answered.
 fn on_behalf(place: usize) -> String {
     format!(
         "(${place} IS NULL OR EXISTS (
              SELECT 1 FROM persona_store.tokens AS own
-             WHERE own.id = ${place} AND own.revoked_at IS NULL))"
+             WHERE own.id = ${place} AND own.revoked_at IS NULL
+             FOR SHARE))"
     )
 }
 

@@ -23,6 +23,7 @@ mod start;
 mod ties;
 mod titles;
 mod together;
+mod tokens;
 mod transfer;
 mod transfer_existing;
 mod transfer_handles;

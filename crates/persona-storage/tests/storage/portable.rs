@@ -79,6 +79,8 @@ const CONSTRUCTS: &[Construct] = &[
         words: &["for", "update"],
         declared: &["maintenance.rs", "write_sql.rs", "write_statement.rs"],
     },
+    // The row of the token that asks for a change of tokens, of which there are few.
+    Construct { words: &["for", "share"], declared: &["tokens.rs"] },
     // An export is one snapshot of everything.
     Construct { words: &["repeatable", "read"], declared: &["export.rs"] },
     Construct { words: &["no", "scroll", "cursor"], declared: &["export.rs"] },
