@@ -6,14 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread::{JoinHandle, park_timeout};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 
-use persona_http::contract::tasks::TaskKind;
-use persona_model::Clock;
 use persona_storage::sqlite::{BackupSchedule, DatabaseError};
 
-use super::rest::rest_after;
+use super::under_way::UnderWay;
 use crate::clock::SystemClock;
 use crate::scoreboard::{ProcessEntry, TaskResult};
 use crate::supervisor::ChildInput;
@@ -21,17 +19,11 @@ use crate::supervisor::ChildInput;
 /// The thread of backups, which ends when the value is dropped. A backup in progress is then
 /// abandoned and its files are removed.
 pub(super) struct Backups {
-    signs: Arc<Signs>,
+    stopped: Arc<AtomicBool>,
+    /// The backups that clients asked for. The thread ends once this is dropped, and a task that is
+    /// sent to a thread that has ended is dropped, which fails it.
+    asked: Option<Sender<UnderWay>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the thread is told.
-#[derive(Default)]
-struct Signs {
-    /// The thread has to end.
-    stopped: AtomicBool,
-    /// A client asked for a backup.
-    asked: AtomicBool,
 }
 
 impl Backups {
@@ -50,65 +42,61 @@ impl Backups {
             Arc::new(SystemClock),
             Arc::new(process_entry.clone()),
         );
-        let signs = Arc::new(Signs::default());
-        let (seen, entry) = (Arc::clone(&signs), process_entry.clone());
+        let stopped = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stopped);
+        let (asked, tasks) = channel();
         let thread = std::thread::Builder::new()
             .name("backups".into())
-            .spawn(move || keep_making(schedule, &seen, &entry))?;
-        Ok(Some(Self { signs, thread: Some(thread) }))
+            .spawn(move || keep_making(schedule, &tasks, &flag))?;
+        Ok(Some(Self { stopped, asked: Some(asked), thread: Some(thread) }))
     }
 
-    /// Has the thread make a backup now, or after the one that it is making. Returns whether the
-    /// thread runs.
-    pub(super) fn ask(&self) -> bool {
-        let Some(thread) = self.thread.as_ref().filter(|thread| !thread.is_finished()) else {
-            return false;
-        };
-        self.signs.asked.store(true, Relaxed);
-        thread.thread().unpark();
-        true
+    /// Has the thread make a backup now, or after the one that it is making.
+    pub(super) fn ask(&self, task: UnderWay) {
+        if let Some(asked) = &self.asked {
+            // An error means that the thread has panicked, and drops the task.
+            let _ = asked.send(task);
+        }
     }
 }
 
 impl Drop for Backups {
     fn drop(&mut self) {
-        self.signs.stopped.store(true, Relaxed);
+        self.stopped.store(true, Relaxed);
+        self.asked = None;
         if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
             // A panic of the thread was reported by the panic hook.
             let _ = thread.join();
         }
     }
 }
 
-fn keep_making(mut schedule: BackupSchedule, signs: &Signs, entry: &ProcessEntry) {
-    while !signs.stopped.load(Relaxed) {
-        let is_asked = signs.asked.swap(false, Relaxed);
-        let pause = schedule.due_in();
-        if !is_asked && !pause.is_zero() {
-            park_timeout(pause);
-            continue;
-        }
-        let began = Instant::now();
-        let result = make(&mut schedule, signs, is_asked.then_some(entry));
-        if is_asked {
-            let rest = rest_after(TaskKind::Backup, result.is_some(), began.elapsed());
-            entry.scoreboard().task_ended(TaskKind::Backup, result, rest, SystemClock.now());
+fn keep_making(mut schedule: BackupSchedule, tasks: &Receiver<UnderWay>, stopped: &AtomicBool) {
+    loop {
+        let task = match tasks.recv_timeout(schedule.due_in()) {
+            Ok(task) => Some(task),
+            Err(RecvTimeoutError::Timeout) if schedule.due_in().is_zero() => None,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let result = make(&mut schedule, stopped, task.as_ref());
+        if let Some(task) = task {
+            task.end(result);
         }
     }
 }
 
-/// Makes a backup; its progress is told on the scoreboard where a client asked for it.
+/// Makes a backup; its progress is told where a client asked for it.
 fn make(
     schedule: &mut BackupSchedule,
-    signs: &Signs,
-    told: Option<&ProcessEntry>,
+    stopped: &AtomicBool,
+    task: Option<&UnderWay>,
 ) -> Option<TaskResult> {
     let made = schedule.make(&mut |progress| {
-        if let Some(entry) = told {
-            entry.scoreboard().task_progress(TaskKind::Backup, progress);
+        if let Some(task) = task {
+            task.tell(progress);
         }
-        if signs.stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match made {
         Ok(report) => {

@@ -6,15 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
-use persona_http::contract::tasks::TaskKind;
-use persona_model::Clock;
 use persona_storage::sqlite::{CheckReport, DatabaseError, Settings, check_beside};
 
-use super::rest::rest_after;
-use crate::clock::SystemClock;
-use crate::scoreboard::{ProcessEntry, TaskResult};
+use super::under_way::UnderWay;
+use crate::scoreboard::TaskResult;
 
 /// How much the thread gives way to the other threads of the machine: with less to do than cores it
 /// runs as fast as they do, and beside busy workers it gets a tenth of a core.
@@ -30,15 +26,12 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Starts the check. Its end is noted on the scoreboard.
-    pub(super) fn start(settings: Settings, entry: ProcessEntry) -> io::Result<Self> {
+    pub(super) fn start(settings: Settings, task: UnderWay) -> io::Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
         let thread = std::thread::Builder::new().name("check".into()).spawn(move || {
-            let began = Instant::now();
-            let result = run(&settings, &entry, &flag);
-            let rest = rest_after(TaskKind::Check, result.is_some(), began.elapsed());
-            entry.scoreboard().task_ended(TaskKind::Check, result, rest, SystemClock.now());
+            let result = run(&settings, &task, &flag);
+            task.end(result);
         })?;
         Ok(Self { stopped, thread: Some(thread) })
     }
@@ -54,11 +47,11 @@ impl Drop for Check {
     }
 }
 
-fn run(settings: &Settings, entry: &ProcessEntry, stopped: &AtomicBool) -> Option<TaskResult> {
+fn run(settings: &Settings, task: &UnderWay, stopped: &AtomicBool) -> Option<TaskResult> {
     // This fails only where the system forbids it, and then the check is as quick as the others.
     let _ = rustix::process::nice(NICENESS);
     let checked = check_beside(settings, &mut |progress| {
-        entry.scoreboard().task_progress(TaskKind::Check, progress);
+        task.tell(progress);
         if stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match checked {

@@ -5,7 +5,6 @@
 //! own.
 
 use std::io;
-use std::time::Instant;
 
 use persona_http::contract::tasks::{TaskKind, TaskState};
 use persona_model::Clock;
@@ -14,7 +13,7 @@ use persona_storage::sqlite::Settings;
 
 use super::backups::Backups;
 use super::check::Check;
-use super::rest::rest_after;
+use super::under_way::UnderWay;
 use crate::backend::Maintenance;
 use crate::clock::SystemClock;
 use crate::scoreboard::{ProcessEntry, TaskResult};
@@ -32,7 +31,7 @@ pub(super) struct Tasks {
 impl Tasks {
     /// Starts the thread of scheduled backups, if the settings ask for backups.
     pub(super) fn start(input: &ChildInput, entry: &ProcessEntry) -> io::Result<Self> {
-        entry.scoreboard().clear_tasks(SystemClock.now());
+        entry.scoreboard().fail_unfinished_task(SystemClock.now());
         let config = &input.config;
         let settings = config.database.file().map(|path| config.file_settings(path));
         let backups = Backups::start(input, entry)?;
@@ -45,44 +44,37 @@ impl Tasks {
     ///
     /// As for [`Maintenance::tick`], from a checkpoint.
     pub(super) fn look(&mut self, maintenance: &mut Maintenance) -> Result<(), Error> {
-        let scoreboard = self.entry.scoreboard();
-        let Some((kind, TaskState::Waiting)) = scoreboard.asked_task() else { return Ok(()) };
-        scoreboard.task_began(kind, SystemClock.now());
-        let is_begun = match kind {
-            TaskKind::Checkpoint => return self.checkpoint(maintenance),
-            TaskKind::Backup => self.backups.as_ref().is_some_and(Backups::ask),
-            TaskKind::Check => self.start_check(),
+        let Some((kind, TaskState::Waiting)) = self.entry.scoreboard().asked_task() else {
+            return Ok(());
         };
-        if !is_begun {
-            self.end(kind, None, Instant::now());
+        let task = UnderWay::begin(&self.entry, kind);
+        match kind {
+            TaskKind::Checkpoint => return checkpoint(task, maintenance),
+            TaskKind::Check => self.start_check(task),
+            TaskKind::Backup => match &self.backups {
+                Some(backups) => backups.ask(task),
+                None => task.end(None),
+            },
         }
         Ok(())
     }
 
-    fn checkpoint(&self, maintenance: &mut Maintenance) -> Result<(), Error> {
-        let began = Instant::now();
-        let made = maintenance.checkpoint_now();
-        let result = matches!(made, Ok(true)).then(TaskResult::default);
-        self.end(TaskKind::Checkpoint, result, began);
-        if !made? {
-            tracing::warn!("a checkpoint could not empty the WAL: a reader uses an old snapshot");
-        }
-        Ok(())
-    }
-
-    fn start_check(&mut self) -> bool {
-        let Some(settings) = self.settings.clone() else { return false };
+    fn start_check(&mut self, task: UnderWay) {
+        let Some(settings) = self.settings.clone() else { return task.end(None) };
         // The thread of the check before has ended: its task has.
         drop(self.check.take());
-        match Check::start(settings, self.entry.clone()) {
+        match Check::start(settings, task) {
             Ok(check) => self.check = Some(check),
             Err(error) => tracing::error!(error = %error, "could not start a check"),
         }
-        self.check.is_some()
     }
+}
 
-    fn end(&self, kind: TaskKind, result: Option<TaskResult>, began: Instant) {
-        let rest = rest_after(kind, result.is_some(), began.elapsed());
-        self.entry.scoreboard().task_ended(kind, result, rest, SystemClock.now());
+fn checkpoint(task: UnderWay, maintenance: &mut Maintenance) -> Result<(), Error> {
+    let made = maintenance.checkpoint_now();
+    task.end(matches!(made, Ok(true)).then(TaskResult::default));
+    if !made? {
+        tracing::warn!("a checkpoint could not empty the WAL: a reader uses an old snapshot");
     }
+    Ok(())
 }

@@ -363,6 +363,6 @@ fn lasting(since: u64, now: u64) -> u64 {
 }
 
 /// The index of an entry.
-fn entry_index(slot: u16, generation: u64) -> usize {
+pub(super) fn entry_index(slot: u16, generation: u64) -> usize {
     usize::from(slot) * 2 + usize::from(generation % 2 == 1)
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use persona_http::TaskRefusal;
 use persona_http::contract::OperationId;
+use persona_http::contract::tasks::TaskKind;
 use persona_model::{Clock, Timestamp};
 use persona_storage::{CacheEvent, Checkpoint, Connected, Observer};
 
@@ -58,8 +60,9 @@ impl ProcessEntry {
         self.set(Number::Pid, u64::from(pid));
     }
 
-    /// Clears the gauges of a process that ended.
+    /// Clears the gauges of a process that ended, and what it was putting down.
     pub fn leave(&self) {
+        self.scoreboard.clear_claim(self.index);
         for row in NUMBERS.iter().filter(|row| row.kind == Kind::Gauge) {
             self.set(row.number, 0);
         }
@@ -81,6 +84,15 @@ impl ProcessEntry {
     /// Records the state of the process.
     pub fn set_state(&self, state: ProcessState) {
         self.set(Number::State, state as u64);
+    }
+
+    /// Puts a task down for the maintenance process.
+    ///
+    /// # Errors
+    ///
+    /// A task is under way, or the last one of this kind has ended a moment ago.
+    pub fn ask_for_task(&self, kind: TaskKind, now: Timestamp) -> Result<(), TaskRefusal> {
+        self.scoreboard.ask_for_task(self.index, kind, now)
     }
 
     /// Gives a heartbeat.

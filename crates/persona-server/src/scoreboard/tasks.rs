@@ -2,8 +2,10 @@
 //! takes it up, and all tell what became of it.
 //!
 //! One task is under way at a time, whatever its kind. The cell [`layout::TASK_CURRENT`] is the
-//! lock: only the worker that changes it from free puts a task down. The task is in the header of
-//! the scoreboard and not in an entry, because it belongs to no process.
+//! lock: only the worker that changes it from free puts a task down. Until the task is put down,
+//! the cell names the entry of the worker, so that the lock of a worker that is killed meanwhile is
+//! freed. The task is in the header of the scoreboard and not in an entry, because it belongs to no
+//! process.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -20,8 +22,6 @@ use crate::clock::monotonic_micros;
 
 /// No task is under way.
 const FREE: u64 = 0;
-/// A worker is putting a task down. The mark is cleared if the worker ends meanwhile.
-const CLAIMED: u64 = u64::MAX;
 /// Steps that a task can be at; the cell has the place in this list, from 1.
 const STEPS: [Step; 4] = [Step::Copying, Step::Structure, Step::Changes, Step::Personas];
 /// The states of a task; the cell has the place in this list.
@@ -65,14 +65,19 @@ pub struct TaskResult {
 }
 
 impl Scoreboard {
-    /// Puts a task down for the maintenance process.
+    /// Puts a task down for the maintenance process, on behalf of the process with this entry.
     ///
     /// # Errors
     ///
     /// A task is under way, or the last one of this kind has ended a moment ago.
-    pub fn ask_for_task(&self, kind: TaskKind, now: Timestamp) -> Result<(), TaskRefusal> {
+    pub(super) fn ask_for_task(
+        &self,
+        entry: usize,
+        kind: TaskKind,
+        now: Timestamp,
+    ) -> Result<(), TaskRefusal> {
         let current = &self.cells()[layout::TASK_CURRENT];
-        if let Err(other) = current.compare_exchange(FREE, CLAIMED, AcqRel, Acquire) {
+        if let Err(other) = current.compare_exchange(FREE, claim_of(entry), AcqRel, Acquire) {
             return Err(TaskRefusal::Busy(kind_of(other).unwrap_or(kind)));
         }
         let rest = self.rest_of(kind);
@@ -133,14 +138,26 @@ impl Scoreboard {
         self.cells()[layout::TASK_CURRENT].store(FREE, Release);
     }
 
-    /// Clears what a process has left behind that ended meanwhile: a task that it was doing, or one
-    /// that it was putting down. For a maintenance process that starts.
-    pub fn clear_tasks(&self, now: Timestamp) {
-        match self.asked_task() {
-            Some((kind, TaskState::Running)) => self.task_ended(kind, None, Duration::ZERO, now),
-            Some(_) => {}
-            None => self.cells()[layout::TASK_CURRENT].store(FREE, Release),
+    /// Fails the task that the maintenance process before was doing when it ended. A task that
+    /// waits is left to the next one. For a maintenance process that starts.
+    pub fn fail_unfinished_task(&self, now: Timestamp) {
+        if let Some((kind, TaskState::Running)) = self.asked_task() {
+            self.task_ended(kind, None, Duration::ZERO, now);
         }
+    }
+
+    /// Takes back what the process with this entry was putting down when it ended.
+    pub(super) fn clear_claim(&self, entry: usize) {
+        let current = &self.cells()[layout::TASK_CURRENT];
+        if current.load(Acquire) != claim_of(entry) {
+            return;
+        }
+        for kind in TaskKind::ALL {
+            if self.state_of(kind) == TaskState::Waiting {
+                self.set_state(kind, TaskState::Failed);
+            }
+        }
+        current.store(FREE, Release);
     }
 
     /// What became of the last task of this kind.
@@ -193,6 +210,11 @@ impl Scoreboard {
     }
 }
 
+/// What the cell of the current task has while the process with this entry puts a task down.
+fn claim_of(entry: usize) -> u64 {
+    u64::MAX - entry as u64
+}
+
 /// What the cell of the current task has for this kind.
 fn number_of(kind: TaskKind) -> u64 {
     kind as u64 + 1
@@ -213,7 +235,8 @@ mod tests {
     use persona_model::Timestamp;
     use persona_storage::sqlite::{Progress, Step};
 
-    use super::{CLAIMED, STATES, TaskResult};
+    use super::{STATES, TaskResult, claim_of};
+    use crate::scoreboard::board::entry_index;
     use crate::scoreboard::{Scoreboard, layout};
 
     const NOW: Timestamp = Timestamp::from_micros(1_795_543_841_000_000);
@@ -225,7 +248,7 @@ mod tests {
             let threads: Vec<_> = (0..8)
                 .map(|number| {
                     let (board, kind) = (&scoreboard, TaskKind::ALL[number % 3]);
-                    scope.spawn(move || board.ask_for_task(kind, NOW))
+                    scope.spawn(move || board.ask_for_task(0, kind, NOW))
                 })
                 .collect();
             threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
@@ -233,7 +256,7 @@ mod tests {
         assert_eq!(asked.iter().filter(|asked| asked.is_ok()).count(), 1, "{asked:?}");
         let (kind, state) = scoreboard.asked_task().expect("a task");
         assert_eq!(state, TaskState::Waiting);
-        assert_eq!(scoreboard.ask_for_task(kind, NOW), Err(TaskRefusal::Busy(kind)));
+        assert_eq!(scoreboard.ask_for_task(0, kind, NOW), Err(TaskRefusal::Busy(kind)));
     }
 
     #[test]
@@ -241,7 +264,7 @@ mod tests {
         let scoreboard = Scoreboard::create().expect("a scoreboard");
         let check = TaskKind::Check;
         assert_eq!(scoreboard.task(check).state, TaskState::Never);
-        scoreboard.ask_for_task(check, NOW).expect("taken");
+        scoreboard.ask_for_task(0, check, NOW).expect("taken");
         scoreboard.task_began(check, NOW);
         scoreboard.task_progress(check, Progress { step: Step::Changes, done: 3, total: 7 });
         let task = scoreboard.task(check);
@@ -257,29 +280,36 @@ mod tests {
             (TaskState::Done, None, Some(5), Some(0), None)
         );
         assert!((3_590..=3_600).contains(&task.rests_for_seconds), "{task:?}");
-        let refusal = scoreboard.ask_for_task(check, NOW);
+        let refusal = scoreboard.ask_for_task(0, check, NOW);
         assert!(matches!(refusal, Err(TaskRefusal::Rests { .. })), "{refusal:?}");
-        scoreboard.ask_for_task(TaskKind::Checkpoint, NOW).expect("another kind may go on");
+        scoreboard.ask_for_task(0, TaskKind::Checkpoint, NOW).expect("another kind may go on");
         scoreboard.task_ended(TaskKind::Checkpoint, None, Duration::ZERO, NOW);
         assert_eq!(scoreboard.task(TaskKind::Checkpoint).state, TaskState::Failed);
-        scoreboard.ask_for_task(TaskKind::Checkpoint, NOW).expect("it does not rest");
+        scoreboard.ask_for_task(0, TaskKind::Checkpoint, NOW).expect("it does not rest");
     }
 
     #[test]
     fn what_an_ended_process_has_left_behind_blocks_nothing() {
         let scoreboard = Scoreboard::create().expect("a scoreboard");
-        let current = &scoreboard.cells()[layout::TASK_CURRENT];
-        current.store(CLAIMED, Relaxed);
-        assert!(scoreboard.ask_for_task(TaskKind::Backup, NOW).is_err());
-        scoreboard.clear_tasks(NOW);
-        scoreboard.ask_for_task(TaskKind::Backup, NOW).expect("free again");
-        scoreboard.clear_tasks(NOW);
-        let waiting = Some((TaskKind::Backup, TaskState::Waiting));
+        let (current, backup) = (&scoreboard.cells()[layout::TASK_CURRENT], TaskKind::Backup);
+        let (killed, other) = (scoreboard.entry(1, 0), scoreboard.entry(2, 0));
+        killed.ask_for_task(backup, NOW).expect("free");
+        // The worker is killed at its last step.
+        current.store(claim_of(entry_index(1, 0)), Relaxed);
+        assert_eq!(other.ask_for_task(backup, NOW), Err(TaskRefusal::Busy(backup)));
+        other.leave();
+        assert!(other.ask_for_task(backup, NOW).is_err(), "the claim of another process stays");
+        killed.leave();
+        assert_eq!(scoreboard.task(backup).state, TaskState::Failed);
+        other.ask_for_task(backup, NOW).expect("free again");
+        other.leave();
+        scoreboard.fail_unfinished_task(NOW);
+        let waiting = Some((backup, TaskState::Waiting));
         assert_eq!(scoreboard.asked_task(), waiting, "the next process takes it up");
-        scoreboard.task_began(TaskKind::Backup, NOW);
-        scoreboard.clear_tasks(NOW);
+        scoreboard.task_began(backup, NOW);
+        scoreboard.fail_unfinished_task(NOW);
         assert_eq!(scoreboard.asked_task(), None);
-        assert_eq!(scoreboard.task(TaskKind::Backup).state, TaskState::Failed);
+        assert_eq!(scoreboard.task(backup).state, TaskState::Failed);
     }
 
     #[test]

@@ -82,9 +82,8 @@ impl ServerState for ThisServer {
         if let Some(reason) = self.not_offered(kind) {
             return Err(TaskRefusal::NotOffered(reason));
         }
-        let scoreboard = self.entry.scoreboard();
-        scoreboard.ask_for_task(kind, now)?;
-        Ok(scoreboard.task(kind))
+        self.entry.ask_for_task(kind, now)?;
+        Ok(self.entry.scoreboard().task(kind))
     }
 
     fn tasks(&self) -> Vec<Task> {

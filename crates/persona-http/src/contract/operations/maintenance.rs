@@ -19,29 +19,23 @@ const BEGUN: &[Answer] = &[Answer {
 }];
 const REFUSALS: &[Code] = &[Code::CrossSite, Code::NotReady, Code::TaskBusy, Code::TaskNotOffered];
 
-pub(super) const BEGIN_BACKUP: OperationRow = OperationRow {
-    tag: Tag::Server,
-    summary: "Have a backup made into the folder of the settings, as the scheduled ones",
-    answers: BEGUN,
-    problems: REFUSALS,
-    ..row(ADMIN, "begin_backup", Method::Post, "/api/v1/server/backup")
-};
+pub(super) const BEGIN_BACKUP: OperationRow = begin(
+    "begin_backup",
+    "/api/v1/server/backup",
+    "Have a backup made into the folder of the settings, as the scheduled ones",
+);
 
-pub(super) const BEGIN_CHECKPOINT: OperationRow = OperationRow {
-    tag: Tag::Server,
-    summary: "Have the write-ahead log copied into the database and emptied",
-    answers: BEGUN,
-    problems: REFUSALS,
-    ..row(ADMIN, "begin_checkpoint", Method::Post, "/api/v1/server/checkpoint")
-};
+pub(super) const BEGIN_CHECKPOINT: OperationRow = begin(
+    "begin_checkpoint",
+    "/api/v1/server/checkpoint",
+    "Have the write-ahead log copied into the database and emptied",
+);
 
-pub(super) const BEGIN_CHECK: OperationRow = OperationRow {
-    tag: Tag::Server,
-    summary: "Have the whole database checked, beside everything else",
-    answers: BEGUN,
-    problems: REFUSALS,
-    ..row(ADMIN, "begin_check", Method::Post, "/api/v1/server/check")
-};
+pub(super) const BEGIN_CHECK: OperationRow = begin(
+    "begin_check",
+    "/api/v1/server/check",
+    "Have the whole database checked, beside everything else",
+);
 
 pub(super) const LIST_TASKS: OperationRow = OperationRow {
     tag: Tag::Server,
@@ -58,3 +52,14 @@ pub(super) const LIST_FINDINGS: OperationRow = OperationRow {
     store: StoreUse::Reads,
     ..row((Scope::Admin, RateClass::Read), "list_findings", Method::Get, "/api/v1/server/findings")
 };
+
+/// The row of a task that the maintenance process is asked for.
+const fn begin(name: &'static str, path: &'static str, summary: &'static str) -> OperationRow {
+    OperationRow {
+        tag: Tag::Server,
+        summary,
+        answers: BEGUN,
+        problems: REFUSALS,
+        ..row(ADMIN, name, Method::Post, path)
+    }
+}
