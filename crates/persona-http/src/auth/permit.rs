@@ -164,3 +164,36 @@ pub(crate) fn permit_at_once(
     let look = context.store.token_at_once(hash.as_ref())?;
     question.judge(context, look).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::HeaderMap;
+    use persona_storage::Error;
+
+    use super::{AccessRules, permit};
+    use crate::Context;
+    use crate::contract::{OperationId, Scope};
+    use crate::openapi::failing::Failing;
+    use crate::testing::context;
+
+    #[tokio::test]
+    async fn while_the_tokens_cannot_be_read_only_metrics_are_shown_without_one() {
+        let store = Arc::new(Failing(|| Error::Closed("the database is gone")));
+        let access = AccessRules::Clients { open_without_tokens: true, open_monitoring: false };
+        let context = Context { access, ..context(store) };
+        let mut shown = Vec::new();
+        for operation in OperationId::ALL.iter().filter(|id| id.row().scope != Scope::Open) {
+            if permit(&context, &HeaderMap::new(), Some(*operation)).await.is_ok() {
+                shown.push(*operation);
+            }
+        }
+        assert_eq!(shown, [OperationId::GetMetrics]);
+        let access = AccessRules::Clients { open_without_tokens: false, open_monitoring: false };
+        let context = Context { access, ..context };
+        permit(&context, &HeaderMap::new(), Some(OperationId::GetMetrics))
+            .await
+            .expect_err("this server always asks for a token");
+    }
+}

@@ -14,7 +14,7 @@ mod components;
 #[cfg(test)]
 mod declared;
 #[cfg(test)]
-mod failing;
+pub(crate) mod failing;
 mod grammar;
 #[cfg(test)]
 mod met;
