@@ -27,13 +27,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn start(server: &Server, writer: usize, writes: &Arc<AtomicBool>, stop: Stop) -> Self {
+    fn start(server: &Server, writer: usize, has_load: &Arc<AtomicBool>, stop: Stop) -> Self {
         let mut client = server.connect();
         let acknowledged = Arc::new(AtomicU64::new(0));
-        let (count, writes) = (Arc::clone(&acknowledged), Arc::clone(writes));
+        let (count, has_load) = (Arc::clone(&acknowledged), Arc::clone(has_load));
         let thread = thread::spawn(move || {
             loop {
-                if !writes.load(Ordering::SeqCst) && !stop.comes_within(PACE) {
+                if !has_load.load(Ordering::SeqCst) && !stop.comes_within(PACE) {
                     continue;
                 }
                 let body =
@@ -76,9 +76,10 @@ fn kept_in(file: &Path, writers: usize) -> Vec<u64> {
 fn back_up_under_load(writers: usize, backups: usize) {
     let server = Server::with_workers(4).start();
     let folder = server.folder().to_owned();
-    let (stop, writes) = (Stop::default(), Arc::new(AtomicBool::new(true)));
-    let clients: Vec<_> =
-        (0..writers).map(|number| Writer::start(&server, number, &writes, stop.clone())).collect();
+    let (stop, has_load) = (Stop::default(), Arc::new(AtomicBool::new(true)));
+    let clients: Vec<_> = (0..writers)
+        .map(|number| Writer::start(&server, number, &has_load, stop.clone()))
+        .collect();
     wait_for("a write of each", DEADLINE, || {
         clients.iter().all(|client| client.acknowledged.load(Ordering::SeqCst) > 0).then_some(())
     });
@@ -88,11 +89,11 @@ fn back_up_under_load(writers: usize, backups: usize) {
     let (mut wal_bytes_max, mut beside) = (0, 0);
     for number in 0..backups {
         let (file, restored) = (format!("backup-{number}.db"), format!("restored-{number}.db"));
-        writes.store(true, Ordering::SeqCst);
+        has_load.store(true, Ordering::SeqCst);
         let before = counts();
         succeed(&folder, &["backup", &file, "--json"]);
         let after = counts();
-        writes.store(false, Ordering::SeqCst);
+        has_load.store(false, Ordering::SeqCst);
         beside += after.iter().sum::<u64>() - before.iter().sum::<u64>();
         wal_bytes_max = wal_bytes_max.max(server.metric("persona_wal_bytes"));
         succeed(&folder, &["restore", &file, "--database", &restored]);
