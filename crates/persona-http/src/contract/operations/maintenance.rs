@@ -1,7 +1,7 @@
 //! The rows of what an admin can have the server do for its database, and of what the server finds
 //! of itself.
 
-use super::row::{ADMIN, Access, answer, row};
+use super::row::{ADMIN, Access, READ, answer, row};
 use crate::contract::findings::FindingPage;
 use crate::contract::operation::{
     Answer, Content, Method, OperationRow, RateClass, Scope, StoreUse, Tag,
@@ -50,7 +50,8 @@ pub(super) const LIST_FINDINGS: OperationRow = OperationRow {
     answers: &[answer(200, "A finding for each check.", Content::Json(schema_of::<FindingPage>()))],
     problems: &[Code::ReadTimeout],
     store: StoreUse::Reads,
-    ..row((Scope::Admin, RateClass::Read), "list_findings", Method::Get, "/api/v1/server/findings")
+    // Judgements of the status, which this scope reads too.
+    ..row(READ, "list_findings", Method::Get, "/api/v1/server/findings")
 };
 
 /// The row of a task that the maintenance process is asked for.
