@@ -1,16 +1,28 @@
 //! Makes a module of the studio shorter without another meaning: its comments, which have the
-//! types too, and its needless blanks and line ends are left out. Names and statements stay.
+//! types too, and its needless blanks, line ends and signs are left out. Names and statements stay.
 //!
 //! This is no parser of JavaScript. It knows texts, templates, regular expressions and comments,
-//! which is what a blank can be inside of.
+//! which is what a blank can be inside of; and of markup (htm) that a line end beside a tag is no
+//! text, and that `<//>` ends the element that is open, whatever its name.
 
 /// What a closing brace or a backtick ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
     /// A block, an object, or `${...}` of a template: code.
     Braces,
-    /// The text of a template. Markup loses the indentation of its lines, which htm ignores.
-    Template { is_markup: bool },
+    /// The text of a template that is no markup.
+    Text,
+    /// Markup.
+    Markup(Place),
+}
+
+/// A place in markup.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    BetweenTags,
+    Tag,
+    /// Between the quotes of the value of an attribute.
+    Value,
 }
 
 /// Words before which a slash divides nothing, although they look like names.
@@ -29,10 +41,17 @@ const KEYWORDS: [&str; 12] = [
     "yield",
 ];
 
+/// Words before the parentheses of the head of a statement.
+const HEADS: [&str; 4] = ["for", "if", "while", "with"];
+
 struct Shortener<'a> {
     rest: &'a str,
     kept: String,
     inside: Vec<Inside>,
+    /// Of each open parenthesis: whether it begins the head of a loop or of a condition.
+    parentheses: Vec<bool>,
+    /// Whether the last parenthesis that was closed ended such a head.
+    is_head: bool,
     /// Whether blanks or a comment came since the last sign.
     has_gap: bool,
 }
@@ -40,18 +59,26 @@ struct Shortener<'a> {
 /// The module without comments and needless blanks.
 pub fn shorten(text: &str) -> String {
     let kept = String::with_capacity(text.len());
-    let mut shortener = Shortener { rest: text, kept, inside: Vec::new(), has_gap: false };
+    let mut shortener = Shortener {
+        rest: text,
+        kept,
+        inside: Vec::new(),
+        parentheses: Vec::new(),
+        is_head: false,
+        has_gap: false,
+    };
     while let Some(sign) = shortener.rest.chars().next() {
         match shortener.inside.last() {
-            Some(&Inside::Template { is_markup }) => shortener.template(sign, is_markup),
-            _ => shortener.code(sign),
+            Some(Inside::Text) => shortener.template(sign),
+            Some(&Inside::Markup(place)) => shortener.markup(sign, place),
+            Some(Inside::Braces) | None => shortener.code(sign),
         }
     }
     shortener.kept
 }
 
 impl Shortener<'_> {
-    fn template(&mut self, sign: char, is_markup: bool) {
+    fn template(&mut self, sign: char) {
         match sign {
             '`' => {
                 self.inside.pop();
@@ -62,12 +89,60 @@ impl Shortener<'_> {
                 self.keep(2);
             }
             '\\' => self.keep_escaped(),
-            '\n' if is_markup => {
-                self.keep(1);
-                self.rest = self.rest.trim_start_matches(' ');
-            }
             sign => self.keep(sign.len_utf8()),
         }
+    }
+
+    fn markup(&mut self, sign: char, place: Place) {
+        match (place, sign) {
+            (Place::Value, '"') => self.enter(Place::Tag),
+            (Place::Value, _) => self.template(sign),
+            (Place::Tag, '"') => self.value(),
+            (Place::Tag, '>') => self.enter(Place::BetweenTags),
+            (Place::Tag, ' ') if self.rest.starts_with(" />") => self.skip(1),
+            (Place::BetweenTags, '<') if self.rest.starts_with("</") => self.end_of_element(),
+            (Place::BetweenTags, '<') => self.enter(Place::Tag),
+            (_, '\n') => self.end_line_of_markup(place),
+            _ => self.template(sign),
+        }
+    }
+
+    /// Keeps a sign behind which another place of the markup begins.
+    fn enter(&mut self, place: Place) {
+        self.inside.pop();
+        self.inside.push(Inside::Markup(place));
+        self.keep(1);
+    }
+
+    /// Leaves out the end of a line beside a tag, and the indentation of the next line. In a tag it
+    /// is a blank.
+    fn end_line_of_markup(&mut self, place: Place) {
+        let next = self.rest.trim_start_matches(['\n', ' ']);
+        if place == Place::Tag {
+            self.kept.push(' ');
+        } else if !self.kept.ends_with(['>', '`']) && !next.starts_with(['<', '`']) {
+            self.kept.push('\n');
+        }
+        self.rest = next;
+    }
+
+    /// Leaves out the quotes around the value of an attribute that is one word.
+    fn value(&mut self) {
+        let rest = &self.rest[1..];
+        let end = rest.find(|sign| !is_of_word(sign) && sign != '-').unwrap_or(rest.len());
+        if end > 0 && rest[end..].starts_with('"') {
+            self.kept.push_str(&rest[..end]);
+            self.rest = &rest[end + 1..];
+        } else {
+            self.enter(Place::Value);
+        }
+    }
+
+    /// Ends an element by the short form, which needs no name.
+    fn end_of_element(&mut self) {
+        let end = self.rest.find('>').map_or(self.rest.len(), |end| end + 1);
+        self.kept.push_str("<//>");
+        self.rest = &self.rest[end..];
     }
 
     fn code(&mut self, sign: char) {
@@ -85,21 +160,28 @@ impl Shortener<'_> {
             '\'' | '"' => self.text(sign),
             '`' => {
                 let is_markup = self.kept.ends_with("html");
-                self.inside.push(Inside::Template { is_markup });
+                let markup = Inside::Markup(Place::BetweenTags);
+                self.inside.push(if is_markup { markup } else { Inside::Text });
                 self.keep(1);
             }
             '{' => {
                 self.inside.push(Inside::Braces);
                 self.keep(1);
             }
+            '(' => {
+                let word = self.kept.rsplit(|sign| !is_of_word(sign)).next().unwrap_or_default();
+                self.parentheses.push(HEADS.contains(&word));
+                self.keep(1);
+            }
             ')' | ']' | '}' => {
                 if sign == '}' {
                     self.inside.pop();
                 }
-                if self.kept.ends_with('\n') {
-                    self.kept.pop();
-                }
-                self.keep(1);
+                self.close(sign);
+            }
+            '=' if self.rest.starts_with("=>") => {
+                self.bare_parameter();
+                self.keep(2);
             }
             sign => {
                 if self.has_gap
@@ -107,8 +189,55 @@ impl Shortener<'_> {
                 {
                     self.kept.push(' ');
                 }
+                // That nothing is assigned to a constant was checked in the source.
+                if self.rest.starts_with("const ") && !self.kept.ends_with(is_of_word) {
+                    self.kept.push_str("let");
+                    self.skip(5);
+                    return;
+                }
                 self.keep(sign.len_utf8());
             }
+        }
+    }
+
+    /// Keeps a closing bracket without what it makes needless before it: a line end, the comma of
+    /// the last item, and the end of the last statement of a block.
+    fn close(&mut self, sign: char) {
+        if self.kept.ends_with('\n') {
+            self.kept.pop();
+        }
+        let mut signs = self.kept.chars();
+        let last = signs.next_back();
+        let rest = signs.as_str();
+        let is_needless = match last {
+            // A comma behind another one or behind a bracket is a hole of a list.
+            Some(',') => !rest.ends_with([',', '[']),
+            // What is behind the head of a loop is its body, also where it is empty.
+            Some(';') => sign == '}' && !rest.ends_with("else") && !self.is_behind_head(rest),
+            _ => false,
+        };
+        if is_needless {
+            self.kept.pop();
+        }
+        if sign == ')' {
+            self.is_head = self.parentheses.pop().unwrap_or_default();
+        }
+        self.keep(1);
+    }
+
+    fn is_behind_head(&self, text: &str) -> bool {
+        self.is_head && text.ends_with(')')
+    }
+
+    /// Leaves out the parentheses of the only parameter of an arrow function.
+    fn bare_parameter(&mut self) {
+        let Some(inner) = self.kept.strip_suffix(')') else { return };
+        let name = inner.rsplit(|sign| !is_of_word(sign)).next().unwrap_or_default();
+        let before = &inner[..inner.len() - name.len()];
+        let Some(before) = before.strip_suffix('(') else { return };
+        let is_number = name.starts_with(|sign: char| sign.is_ascii_digit());
+        if !name.is_empty() && !is_number && !before.ends_with(is_of_word) {
+            self.kept = format!("{before}{name}");
         }
     }
 
@@ -209,15 +338,16 @@ mod tests {
     #[test]
     fn comments_types_and_blanks_are_left_out() {
         for (text, short) in [
-            ("const a = 1; // one\n  b = a;\n", "const a=1;b=a;"),
+            ("export const a = 1; // one\n  b = a;\n", "export let a=1;b=a;"),
+            ("() => { f(); }", "()=>{f()}"),
             (
                 "/** Says\n * why. */\nexport function f(a, b) { return a + b; }",
-                "export function f(a,b){return a+b;}",
+                "export function f(a,b){return a+b}",
             ),
-            ("run(/** @type {any} */ (event) => event.x)", "run((event)=>event.x)"),
+            ("run(/** @type {any} */ (event) => event.x)", "run(event=>event.x)"),
             ("import { a } from './a.js';", "import{a}from'./a.js';"),
             ("a  ?  [ b ] : { c : 1 }", "a?[b]:{c:1}"),
-            ("f(\n  a,\n  [\n    b,\n  ]\n)\n\ng()\n", "f(a,[b,])\ng()\n"),
+            ("f(\n  a,\n  [\n    b,\n  ]\n)\n\ng()\n", "f(a,[b])\ng()\n"),
         ] {
             assert_eq!(shorten(text), short);
         }
@@ -231,12 +361,23 @@ mod tests {
             ("1 .toFixed()", "1 .toFixed()"),
             (r#"'a  \'//  b' + "/* '""#, r#"'a  \'//  b'+"/* '""#),
             ("`a  ${ b + `c  ${ d }` }  // \\` e`", "`a  ${b+`c  ${d}`}  // \\` e`"),
-            ("html`<p>\n  ${ a }\n  b  c</p>`", "html`<p>\n${a}\nb  c</p>`"),
+            ("html`<p>\n  ${ a }\n  b  c\n  </p>`", "html`<p>${a}\nb  c<//>`"),
+            ("html`<${A} b\n  c=${ d } /></${A}>`", "html`<${A} b c=${d}/><//>`"),
+            (
+                "html`<p a=\"b-c\" d=\"e f\" g=\"\" h=\"${ i } j\" k=\"l\">m=\"n\" /></p>`",
+                "html`<p a=b-c d=\"e f\" g=\"\" h=\"${i} j\" k=l>m=\"n\" /><//>`",
+            ),
             ("`a\n    b`", "`a\n    b`"),
             (r#"/a  \/  [/ ]"/u.test(b)"#, r#"/a  \/  [/ ]"/u.test(b)"#),
             ("a = (b) / c / d", "a=(b)/c/d"),
             ("return /a  b/", "return/a  b/"),
             ("a / /b  c/.d", "a/ /b  c/.d"),
+            ("[a, , b, ,]", "[a,,b,,]"),
+            ("[,]", "[,]"),
+            ("{ while (f()); }", "{while(f());}"),
+            ("{ if (f(g())) a(); else ; }", "{if(f(g()))a();else;}"),
+            ("async (a) => (b, c) => (d) => d", "async(a)=>(b,c)=>d=>d"),
+            ("(a = f(b)) => a", "(a=f(b))=>a"),
         ] {
             assert_eq!(shorten(text), short);
             assert_eq!(shorten(short), short);
