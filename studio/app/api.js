@@ -98,18 +98,12 @@ export async function call(method, path, wish = {}) {
   const patience = AbortSignal.timeout(ANSWER_MS_MAX);
   const stop = wish.signal ? AbortSignal.any([wish.signal, patience]) : patience;
   let response;
+  let text;
   try {
     response = await fetch(address(path, wish.query), {
       method, headers, body, signal: stop, keepalive: wish.keepalive, cache: 'no-store',
       credentials: 'same-origin', redirect: 'error',
     });
-  } catch (error) {
-    if (wish.signal?.aborted) throw error;
-    reachable.value = false;
-    throw new Refusal(0, { code: 'offline', title: '', status: 0 });
-  }
-  let text = '';
-  try {
     text = await response.text();
   } catch (error) {
     if (wish.signal?.aborted) throw error;

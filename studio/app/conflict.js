@@ -6,13 +6,7 @@ import { fieldName } from './editor-head.js';
 import { Button, html } from './html.js';
 import { Dialog } from './overlay.js';
 import { t } from './strings.js';
-import { wordDiff } from './words.js';
-
-/** @param {any} value */
-function asText(value) {
-  if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
-}
+import { asText, wordDiff } from './words.js';
 
 /** @param {{ session: import('./session.js').Session, onClose: () => void }} props */
 export function ConflictDialog({ session, onClose }) {

@@ -2,14 +2,13 @@
 
 import { useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
-import { html } from './html.js';
+import { Choices, html } from './html.js';
 import { shown } from './keys.js';
 import { Box, Dialog, FormDialog } from './overlay.js';
 import { go, personaLink } from './route.js';
 import { t } from './strings.js';
-import { explain } from './toasts.js';
 
-const KINDS = /** @type {(keyof typeof t.kinds)[]} */ (Object.keys(t.kinds));
+const KINDS = Object.entries(t.kinds);
 
 /** A name has 256 characters at most, which the server counts; a box counts two units for an emoji. */
 const NAME_UNITS_MAX = 512;
@@ -18,29 +17,22 @@ const NAME_UNITS_MAX = 512;
 export function CreateDialog({ onClose }) {
   const [name, setName] = useState('');
   const [kind, setKind] = useState('character');
-  const [why, setWhy] = useState('');
-  const [busy, setBusy] = useState(false);
   // One key for each name and kind: a second press, or a repetition after a lost answer, creates no
   // second persona.
   const [key, setKey] = useState(newKey);
   const create = async () => {
-    if (busy) return;
-    if (!name.trim()) return setWhy(t.create.missing);
-    setBusy(true);
-    try {
-      const { body } = await call('POST', 'personas', { body: { name: name.trim(), kind }, headers: { 'Idempotency-Key': key } });
-      onClose();
-      go(personaLink(body.id));
-    } catch (error) {
-      setWhy(explain(error));
-      setBusy(false);
-    }
+    if (!name.trim()) throw new Error(t.create.missing);
+    const { body } = await call('POST', 'personas', { body: { name: name.trim(), kind }, headers: { 'Idempotency-Key': key } });
+    onClose();
+    go(personaLink(body.id));
   };
-  return html`<${FormDialog} title=${t.create.title} onClose=${onClose} onSubmit=${create} action=${t.common.create} disabled=${busy} why=${why}>
-    <${Box} data-first label=${t.create.name} name="name" maxlength=${NAME_UNITS_MAX} value=${name} why=${why} onText=${(/** @type {string} */ text) => { setName(text); setKey(newKey()); setWhy(''); }} />
-    <fieldset class="choices"><legend>${t.create.kind}</legend>
-      ${KINDS.map((one) => html`<label key=${one} class="choice"><input type="radio" name="kind" value=${one} checked=${kind === one} onChange=${() => { setKind(one); setKey(newKey()); }} /><span>${t.kinds[one]}</span></label>`)}
-    </fieldset>
+  const put = (/** @type {(value: string) => void} */ set) => (/** @type {string} */ value) => {
+    set(value);
+    setKey(newKey());
+  };
+  return html`<${FormDialog} title=${t.create.title} onClose=${onClose} onSubmit=${create} action=${t.common.create}>
+    <${Box} data-first label=${t.create.name} name="name" maxlength=${NAME_UNITS_MAX} value=${name} onText=${put(setName)} />
+    <${Choices} legend=${t.create.kind} options=${KINDS} value=${kind} onChoice=${put(setKind)} />
   </${FormDialog}>`;
 }
 

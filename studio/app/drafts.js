@@ -17,7 +17,7 @@ const GONE_MS = 30_000;
  *    both: Record<string, { base: any, theirs: any }>, pending: Pending | null }} Draft */
 
 const WINDOW_KEY = 'persona-studio:window';
-export const windowId = (() => {
+const windowId = (() => {
   const made = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('');
   try {
     // A duplicated tab has a copy of the session storage; the lock below tells the two apart.

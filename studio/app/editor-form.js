@@ -3,7 +3,7 @@
 import { mayWrite } from './api.js';
 import { Book, Greetings, Lines, Tags } from './editor-lists.js';
 import { bytes, PERMANENT, sizeOf } from './figures.js';
-import { html } from './html.js';
+import { Check, html } from './html.js';
 import { t } from './strings.js';
 
 /** @typedef {import('./session.js').Session} Session */
@@ -99,7 +99,7 @@ function Kind({ session, name, value, id }) {
 
 /** @param {WidgetProps} props */
 function Flag({ session, name, value, id, label }) {
-  return html`<label class="check" for=${id}><input id=${id} type="checkbox" checked=${value} onChange=${(/** @type {any} */ event) => session.set(name, event.target.checked)} /><span>${label}</span></label>`;
+  return html`<${Check} id=${id} checked=${value} onCheck=${(/** @type {boolean} */ is) => session.set(name, is)}>${label}</${Check}>`;
 }
 
 /** @type {Record<Widget, any>} */

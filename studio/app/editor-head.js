@@ -55,9 +55,10 @@ export function Notices({ session, onDecide }) {
   const names = notice?.fields.map(fieldName).join(', ') ?? '';
   const by = notice?.by || t.editor.someone;
   const isGone = trouble === 'gone';
+  const isPurged = session.isPurged.value;
   return html`<div class="notices" role="status" aria-live="polite">
-    ${(isGone || session.server.value.deleted_at) && html`<${Notice} kind="danger" icon="trash" text=${isGone ? t.editor.status.gone : t.editor.deletedHere}>
-      <${Button} class="writes" onClick=${() => session.undelete().catch(toastError)}>${t.editor.restore}</${Button}></${Notice}>`}
+    ${(isGone || session.server.value.deleted_at) && html`<${Notice} kind="danger" icon="trash" text=${isPurged ? t.editor.purged : isGone ? t.editor.status.gone : t.editor.deletedHere}>
+      <${Button} class="writes" onClick=${() => (isPurged ? duplicate(session) : session.undelete()).catch(toastError)}>${isPurged ? t.editor.duplicate : t.editor.restore}</${Button}></${Notice}>`}
     ${open.length > 0 && html`<${Notice} kind="warn" text=${`${t.conflict.open(open.length)}: ${open.map(fieldName).join(', ')}`}><${Button} onClick=${onDecide}>${t.editor.decide}</${Button}></${Notice}>`}
     ${session.wasRestored.value && html`<${Notice} icon="undo" text=${t.editor.restoredDraft}><${Button} icon="close" name=${t.common.close} onClick=${() => (session.wasRestored.value = false)} /></${Notice}>`}
     ${notice && html`<${Notice} kind="good" text=${notice.text === 'merged' ? t.editor.mergedFrom(by, names) : t.editor.changedElsewhere(by, names)}><${Button} icon="close" name=${t.common.close} onClick=${() => (session.notice.value = null)} /></${Notice}>`}

@@ -2,7 +2,7 @@
 // changed with the keyboard alone, and its order with buttons.
 
 import { useRef, useState } from '../vendor/runtime.js';
-import { Button, html, Icon } from './html.js';
+import { Button, Check, html, Icon } from './html.js';
 import { t } from './strings.js';
 
 /** @typedef {import('./editor-form.js').WidgetProps} WidgetProps */
@@ -99,8 +99,8 @@ function Entry({ entry, place, count, id, onChange, onMove, onRemove }) {
   const keys = Array.isArray(entry.keys) ? entry.keys.join(', ') : '';
   return html`<div class="item" role="group" aria-label=${name}>
     <div class="label-row"><span class="label">${entry.name || entry.comment || name}</span>
-      <label class="check"><input type="checkbox" checked=${entry.enabled !== false} onChange=${(/** @type {any} */ event) => onChange({ enabled: event.target.checked })} /><span>${t.editor.entryEnabled}</span></label>
-      <label class="check"><input type="checkbox" checked=${entry.constant === true} onChange=${(/** @type {any} */ event) => onChange({ constant: event.target.checked })} /><span>${t.editor.entryConstant}</span></label>
+      <${Check} checked=${entry.enabled !== false} onCheck=${(/** @type {boolean} */ is) => onChange({ enabled: is })}>${t.editor.entryEnabled}</${Check}>
+      <${Check} checked=${entry.constant === true} onCheck=${(/** @type {boolean} */ is) => onChange({ constant: is })}>${t.editor.entryConstant}</${Check}>
       <${ItemButtons} name=${name} place=${place} count=${count} onMove=${onMove} onRemove=${onRemove} /></div>
     <label class="field"><span>${t.editor.entryKeys}</span><input type="text" dir="auto" value=${keys} aria-describedby=${`${id}-keys`} onChange=${(/** @type {any} */ event) => onChange({ keys: event.target.value.split(',').map((/** @type {string} */ key) => key.trim()).filter(Boolean) })} /></label>
     <p id=${`${id}-keys`} class="hint">${t.editor.entryKeysHint}</p>

@@ -5,16 +5,17 @@ import { reachable, Refusal } from './api.js';
 import { ConflictDialog } from './conflict.js';
 import * as drafts from './drafts.js';
 import { Form } from './editor-form.js';
-import { Head, NoteDialog, Notices, VIEWS } from './editor-head.js';
+import { fieldName, Head, NoteDialog, Notices, VIEWS } from './editor-head.js';
 import { JsonView, Preview } from './editor-views.js';
 import { History } from './history.js';
-import { Button, html, Icon } from './html.js';
+import { Button, html, Icon, Notice } from './html.js';
 import { isTyping, shortcuts } from './keys.js';
 import { onChanges } from './live.js';
 import { go, lastGallery, route } from './route.js';
 import { Session } from './session.js';
 import { t } from './strings.js';
 import { explain } from './toasts.js';
+import { asText } from './words.js';
 
 export function Editor() {
   const id = route.value.id;
@@ -46,19 +47,25 @@ export function Editor() {
       own?.close();
     };
   }, [id, attempt]);
-  if (failure) return html`<${Missing} failure=${failure} retry=${() => { setFailure(null); setAttempt(attempt + 1); }} />`;
+  if (failure) return html`<${Missing} id=${id} failure=${failure} retry=${() => { setFailure(null); setAttempt(attempt + 1); }} />`;
   if (!session) return html`<div class="editor"><h1 class="hidden" tabindex="-1">${t.editor.loading}</h1><div class="editor-head ghost" aria-hidden="true"></div></div>`;
   return html`<${Opened} key=${attempt} session=${session} />`;
 }
 
-/** @param {{ failure: any, retry: () => void }} props */
-function Missing({ failure, retry }) {
-  // A server that was away is asked again when it is back.
-  useEffect(() => (failure.status === 0 ? reachable.subscribe((is) => is && retry()) : undefined), []);
-  const isMissing = failure instanceof Refusal && failure.status === 404;
+/** A persona that cannot be shown, and what this browser has that was typed for it.
+ * @param {{ id: string, failure: any, retry: () => void }} props */
+function Missing({ id, failure, retry }) {
+  const [kept, setKept] = useState(/** @type {[string, any][]} */ ([]));
+  useEffect(() => {
+    drafts.find(id).then((draft) => setKept(Object.entries(draft?.changes ?? {})), () => {});
+    // A server that was away is asked again when it is back.
+    return failure.status === 0 ? reachable.subscribe((is) => is && retry()) : undefined;
+  }, []);
+  const isMissing = failure instanceof Refusal && [404, 410].includes(failure.status);
   return html`<div class="nothing"><${Icon} name=${isMissing ? 'search' : 'cloud'} /><h1 tabindex="-1">${isMissing ? t.editor.missing : explain(failure)}</h1>
     ${isMissing && html`<p>${t.editor.missingAbout}</p>`}
-    ${isMissing ? html`<a class="button" href=${lastGallery.value}>${t.editor.toGallery}</a>` : html`<${Button} onClick=${retry}>${t.common.retry}</${Button}>`}</div>`;
+    ${isMissing ? html`<a class="button" href=${lastGallery.value}>${t.editor.toGallery}</a>` : html`<${Button} onClick=${retry}>${t.common.retry}</${Button}>`}
+    ${kept.length > 0 && html`<${Notice} icon="undo" text=${html`<strong>${t.editor.keptHere}</strong>${kept.map(([name, value]) => html`<h2 key=${name}>${fieldName(name)}</h2><p class="prose" dir="auto">${asText(value)}</p>`)}`} />`}</div>`;
 }
 
 /** @param {{ session: Session }} props */

@@ -4,7 +4,7 @@ import { useEffect, useState } from '../vendor/runtime.js';
 import { call, each, get, mayWrite } from './api.js';
 import { download } from './download.js';
 import { allOf, clearSelection, reload, SELECT_MAX, selectAll, selectedCount, selection, total } from './gallery-list.js';
-import { Button, html } from './html.js';
+import { Button, Choices, html } from './html.js';
 import { shortcuts } from './keys.js';
 import { LabelDialog, MOVES_MAX } from './labels.js';
 import { Box, FormDialog } from './overlay.js';
@@ -108,35 +108,26 @@ async function exportSelected() {
 /** @param {{ onClose: () => void }} props */
 function TagDialog({ onClose }) {
   const [text, setText] = useState('');
-  const [remove, setRemove] = useState(false);
-  const [busy, setBusy] = useState(false);
+  const [how, setHow] = useState('tagAdd');
   const count = selectedCount.value;
   const apply = async () => {
     const tags = text.split(',').map((tag) => tag.trim()).filter((tag, place, all) => tag && all.findIndex((one) => one.toLowerCase() === tag.toLowerCase()) === place);
     if (!tags.length) return;
-    setBusy(true);
     const lower = new Set(tags.map((tag) => tag.toLowerCase()));
     const next = (/** @type {Card} */ card) => {
-      if (remove) return card.tags.filter((tag) => !lower.has(tag.toLowerCase()));
+      if (how === 'tagRemove') return card.tags.filter((tag) => !lower.has(tag.toLowerCase()));
       const has = new Set(card.tags.map((tag) => tag.toLowerCase()));
       return [...card.tags, ...tags.filter((tag) => !has.has(tag.toLowerCase()))];
     };
-    try {
-      // Merged with what others did since, tag by tag. A persona that they deleted is told.
-      const kept = await changeAll(selection(), (card) => ({ op: 'patch', id: card.id, base_revision: card.revision, patch: { tags: next(card) } }));
-      onClose();
-      clearSelection();
-      await reload();
-      if (kept.length) toast(t.bulk.tagged(kept.length));
-    } catch (error) {
-      toastError(error);
-      setBusy(false);
-    }
+    // Merged with what others did since, tag by tag. A persona that they deleted is told.
+    const kept = await changeAll(selection(), (card) => ({ op: 'patch', id: card.id, base_revision: card.revision, patch: { tags: next(card) } }));
+    onClose();
+    clearSelection();
+    await reload();
+    if (kept.length) toast(t.bulk.tagged(kept.length));
   };
-  return html`<${FormDialog} title=${t.bulk.tagTitle(count)} onClose=${onClose} onSubmit=${apply} action=${t.common.save} disabled=${busy || !text.trim()}>
-    <fieldset class="choices"><legend class="hidden">${t.bulk.tag}</legend>
-      <label class="choice"><input type="radio" name="how" checked=${!remove} onChange=${() => setRemove(false)} /><span>${t.bulk.tagAdd}</span></label>
-      <label class="choice"><input type="radio" name="how" checked=${remove} onChange=${() => setRemove(true)} /><span>${t.bulk.tagRemove}</span></label></fieldset>
+  return html`<${FormDialog} title=${t.bulk.tagTitle(count)} onClose=${onClose} onSubmit=${apply} action=${t.common.save} disabled=${!text.trim()}>
+    <${Choices} legend=${t.bulk.tag} isQuiet options=${[['tagAdd', t.bulk.tagAdd], ['tagRemove', t.bulk.tagRemove]]} value=${how} onChoice=${setHow} />
     <${Box} data-first label=${t.gallery.tag} hint=${t.bulk.tagHint} value=${text} onText=${setText} />
   </${FormDialog}>`;
 }

@@ -3,7 +3,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { cards, clearSelection, fresh, highlights, isSelected, loading, selectedCount, toggle, total, want } from './gallery-list.js';
-import { filters, refine } from './gallery-query.js';
+import { filters, refine } from './gallery-filters.js';
 import { Avatar, html, Icon } from './html.js';
 import { go, personaLink } from './route.js';
 import { settings } from './settings-store.js';

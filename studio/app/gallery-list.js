@@ -146,7 +146,7 @@ export function takeIn(changed, { showsDeleted }) {
       next.push(card);
       continue;
     }
-    if (other.deleted_at && !showsDeleted) gone += 1;
+    if (other.isPurged || (other.deleted_at && !showsDeleted)) gone += 1;
     else {
       if (other.revision !== card.revision) touched.add(card.id);
       next.push(other);
@@ -157,6 +157,7 @@ export function takeIn(changed, { showsDeleted }) {
     if (gone || touched.size) cards.value = next;
     if (gone && total.peek() !== null) total.value = /** @type {number} */ (total.peek()) - gone;
     if (unknown) news.value += unknown;
+    if (changed.some((card) => card.isPurged && isSelected(card.id))) picked.value = new Map([...picked.peek()].filter(([id]) => !changed.some((card) => card.isPurged && card.id === id)));
     pulse(touched);
   });
 }
@@ -185,7 +186,7 @@ const IDENTITY = ['id', 'revision', 'name', 'nickname', 'kind', 'handle', 'tags'
 /** Members for cards that are seen now. */
 export const CARD_FIELDS = [...IDENTITY, 'description', 'system_prompt'].join(',');
 /** Members for cards on the way to a far place. */
-export const LIGHT_FIELDS = IDENTITY.join(',');
+const LIGHT_FIELDS = IDENTITY.join(',');
 
 const EXCERPT_CHARS = 200;
 

@@ -1,43 +1,36 @@
 // What the server does, second by second, from its status: the figures of `persona top` as a page.
+// Below: what it finds of itself, and what an admin can have it do.
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { call, get, who } from './api.js';
 import { bytes } from './figures.js';
-import { html, Icon } from './html.js';
+import { Button, html, Icon, Notice, Page } from './html.js';
 import { t } from './strings.js';
 import { ago, at, span } from './time.js';
 import { explain, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./types.js').Status} Status */
+/** @typedef {import('./types.js').Task} Task */
 /** @typedef {{ at: number, requests: number, lock: number | null, answerMs: number }} Point */
 
 const EVERY_MS = 2000;
 /** Two minutes. */
 const POINTS_MAX = 60;
+/** What the server finds of itself changes seldom, and costs it a status of its own. */
+const FINDINGS_EVERY_MS = 10_000;
+/** The progress of a task is read from the memory of the server. */
+const TASKS_EVERY_MS = 1000;
 
-export function Health() {
-  const [state, setState] = useState(/** @type {{ status: Status | null, points: Point[], failure: any }} */ ({ status: null, points: [], failure: null }));
+/** Calls a function at once and then again and again, each time a while after it has ended.
+ * @param {number} ms @param {(signal: AbortSignal) => Promise<void>} act */
+function useEvery(ms, act) {
   useEffect(() => {
-    document.title = `${t.health.title} · ${t.product}`;
     const stop = new AbortController();
     /** @type {ReturnType<typeof setTimeout>} */
     let clock;
-    let last = { at: 0, requests: 0 };
     const look = async () => {
-      const began = performance.now();
-      try {
-        const { body } = await get('status', { signal: stop.signal });
-        const now = performance.now();
-        const requests = body.workers.reduce((/** @type {number} */ sum, /** @type {any} */ worker) => sum + worker.requests, 0);
-        const rate = last.at ? Math.max(0, requests - last.requests) / ((now - last.at) / 1000) : 0;
-        last = { at: now, requests };
-        const point = { at: Date.now(), requests: rate, lock: body.contention.write_lock_wait_micros?.p99 ?? null, answerMs: now - began };
-        setState((before) => ({ status: body, failure: null, points: [...before.points, point].slice(-POINTS_MAX) }));
-      } catch (failure) {
-        if (stop.signal.aborted) return;
-        setState((before) => ({ ...before, failure }));
-      }
-      clock = setTimeout(look, EVERY_MS);
+      await act(stop.signal);
+      if (!stop.signal.aborted) clock = setTimeout(look, ms);
     };
     look();
     return () => {
@@ -45,19 +38,43 @@ export function Health() {
       clearTimeout(clock);
     };
   }, []);
-  const { status, points, failure } = state;
-  return html`<div class="page">
-    <header class="page-head"><h1 tabindex="-1">${t.health.title}</h1><p class="hint">${t.health.about}</p></header>
-    ${failure && html`<p class="notice danger" role="alert"><${Icon} name="warn" />${explain(failure)}</p>`}
-    ${status && html`<${Figures} status=${status} points=${points} /><${Findings} status=${status} /><${Processes} status=${status} />`}
-    ${who.value?.scope === 'admin' && !who.value.owner && html`<section class="block"><h2>${t.health.actions}</h2><p class="hint">${t.health.restartAbout}</p>
-      <div><button type="button" class="button" onClick=${restart}>${t.health.restart}</button></div></section>`}
-    ${!status && !failure && html`<p class="hint" role="status">${t.common.loading}</p>`}
-  </div>`;
 }
 
-/** Has the workers replaced. */
-const restart = () => call('POST', 'server/restart').then(() => toast(t.health.restarting), toastError);
+/** The items of a list of the server, read again and again; null until they have come, and where the
+ * server has no such list. @template T @param {string} path @param {number} ms
+ * @returns {[T[] | null, (items: T[]) => void]} */
+function useItems(path, ms) {
+  const [items, setItems] = useState(/** @type {T[] | null} */ (null));
+  useEvery(ms, (signal) => get(path, { signal }).then(({ body }) => setItems(body.items), () => {}));
+  return [items, setItems];
+}
+
+export function Health() {
+  const [state, setState] = useState(/** @type {{ status: Status | null, points: Point[], failure: any }} */ ({ status: null, points: [], failure: null }));
+  const last = useState({ at: 0, requests: 0 })[0];
+  useEvery(EVERY_MS, async (signal) => {
+    const began = performance.now();
+    try {
+      const { body } = await get('status', { signal });
+      const now = performance.now();
+      const requests = body.workers.reduce((/** @type {number} */ sum, /** @type {any} */ worker) => sum + worker.requests, 0);
+      const rate = last.at ? Math.max(0, requests - last.requests) / ((now - last.at) / 1000) : 0;
+      Object.assign(last, { at: now, requests });
+      const point = { at: Date.now(), requests: rate, lock: body.contention.write_lock_wait_micros?.p99 ?? null, answerMs: now - began };
+      setState((before) => ({ status: body, failure: null, points: [...before.points, point].slice(-POINTS_MAX) }));
+    } catch (failure) {
+      if (!signal.aborted) setState((before) => ({ ...before, failure }));
+    }
+  });
+  const { status, points, failure } = state;
+  return html`<${Page} title=${t.health.title} about=${t.health.about}>
+    ${failure && html`<${Notice} kind="danger" role="alert" text=${explain(failure)} />`}
+    ${status && html`<${Figures} status=${status} points=${points} /><${Findings} />`}
+    ${who.value?.scope === 'admin' && !who.value.owner && html`<${Tasks} />`}
+    ${status && html`<${Processes} status=${status} />`}
+    ${!status && !failure && html`<p class="hint" role="status">${t.common.loading}</p>`}
+  </${Page}>`;
+}
 
 const micros = (/** @type {number | null | undefined} */ value) => (value === null || value === undefined ? '–' : value < 1000 ? `${value} µs` : `${(value / 1000).toLocaleString('en', { maximumFractionDigits: 1 })} ms`);
 
@@ -87,12 +104,49 @@ function Figures({ status, points }) {
     <dl class="figures">${figures.map(([name, value, more]) => html`<div key=${name}><dt>${name}</dt><dd>${value}<span>${more}</span></dd></div>`)}</dl>`;
 }
 
-/** @param {{ status: Status }} props */
-function Findings({ status }) {
-  const found = findings(status);
+/** What the server finds of itself: what is wrong, with its cure, and then what is well. */
+function Findings() {
+  const [found] = useItems(/** @type {any} */ ('server/findings'), FINDINGS_EVERY_MS);
+  if (!found) return null;
+  const wrong = found.filter((/** @type {any} */ one) => one.cure);
+  const well = found.filter((/** @type {any} */ one) => !one.cure);
   return html`<section class="block"><h2>${t.health.findings}</h2>
-    ${found.length ? html`<ul class="findings">${found.map((one) => html`<li key=${one.id} class=${one.grade}><${Icon} name="warn" /><div><strong>${one.title}</strong><p>${one.cure}</p></div></li>`)}</ul>`
-      : html`<p class="notice good"><${Icon} name="check" />${t.health.allWell}</p>`}</section>`;
+    ${wrong.length ? html`<ul class="findings">${wrong.map((/** @type {any} */ one) => html`<li key=${one.check} class=${one.level}><${Icon} name="warn" /><div><strong>${one.check}</strong><p>${one.text}</p><p>${t.health.cure(one.cure)}</p></div></li>`)}</ul>`
+      : html`<${Notice} kind="good" text=${t.health.allWell} />`}
+    <details><summary>${t.health.well(well.length)}</summary><dl>${well.map((/** @type {any} */ one) => html`<div key=${one.check}><dt>${one.check}</dt><dd>${one.text}</dd></div>`)}</dl></details></section>`;
+}
+
+/** What an admin can have the server do, with what came of the last time. */
+function Tasks() {
+  const [tasks, setTasks] = useItems('server/tasks', TASKS_EVERY_MS);
+  const words = t.health.tasks;
+  const all = /** @type {Task[]} */ (tasks ?? []);
+  const isBusy = all.some(isUnderWay);
+  const begin = (/** @type {Task} */ { kind }) => call('POST', `server/${kind}`).then(({ body }) => setTasks(all.map((one) => (one.kind === kind ? body : one))), toastError);
+  const restart = () => call('POST', 'server/restart').then(() => toast(t.health.restarting), toastError);
+  return html`<section class="block"><h2>${t.health.actions}</h2><ul class="rows">
+    ${all.map((one) => html`<${Row} key=${one.kind} words=${words[one.kind]} about=${one.not_offered} disabled=${isBusy || one.rests_for_seconds > 0} onClick=${() => begin(one)}>
+      <p role="status">${result(one)}</p>${isUnderWay(one) && html`<progress aria-label=${words[one.kind][0]} ...${one.total && { max: one.total, value: one.done }} />`}</${Row}>`)}
+    <${Row} words=${words.restart} onClick=${restart} /></ul></section>`;
+}
+
+/** @param {{ words: string[], about?: string, children?: any, [more: string]: any }} props */
+function Row({ words: [title, usual, action], about, children, ...more }) {
+  return html`<li><div><strong>${title}</strong><p class="hint">${about ?? usual}</p>${children}</div>${!about && html`<${Button} ...${more}>${action}</${Button}>`}</li>`;
+}
+
+/** @param {Task} task */
+const isUnderWay = ({ state }) => state === 'waiting' || state === 'running';
+
+/** What became of a task. @param {Task} task */
+function result(task) {
+  const words = t.health.results;
+  if (isUnderWay(task)) return `${task.step ?? words.waiting}…`;
+  if (!task.ended_at) return '';
+  const when = ago(task.ended_at);
+  if (task.state === 'failed') return words.failed(when);
+  const { bytes: size, personas, problems, rests_for_seconds: rest } = task;
+  return [words.done(when), size && bytes(size), personas !== null && t.gallery.total(personas), problems !== null && words.problems(problems), rest > TASKS_EVERY_MS / 100 && words.rests(span(rest * 1000))].filter(Boolean).join(' · ');
 }
 
 /** @param {{ status: Status }} props */
@@ -107,32 +161,6 @@ function Processes({ status }) {
   </table></div></section>`;
 }
 
-// The findings in a status that need attention, each with its cure: the part of `persona doctor` that a
-// server can know of itself. A pure function of the status.
-
-/** @typedef {{ id: string, grade: 'warn' | 'danger', title: string, cure: string }} Finding */
-
-const words = t.health.findingsTexts;
-/** A log that is this many times as large as it is to be is not being reset. */
-const WAL_TIMES_MAX = 2;
-
-/** @param {Status} status @returns {Finding[]} */
-export function findings(status) {
-  /** @type {Finding[]} */
-  const found = [];
-  const add = (/** @type {boolean | null | undefined} */ is, /** @type {keyof typeof words} */ id, /** @type {'warn' | 'danger'} */ grade) => {
-    if (is) found.push({ id, grade, title: words[id][0], cure: words[id][1] });
-  };
-  add(status.disk?.state === 'short', 'disk', 'danger');
-  add((status.damage_found ?? 0) > 0, 'damage', 'danger');
-  add((status.backups?.failed ?? 0) > 0, 'backupFailed', 'danger');
-  add(status.contention.writes_given_up > 0, 'givenUp', 'warn');
-  add((status.contention.lock_retries ?? 0) > 0, 'retries', 'warn');
-  add(status.wal_bytes !== null && status.wal_bytes_max !== null && status.wal_bytes > WAL_TIMES_MAX * status.wal_bytes_max, 'wal', 'warn');
-  add(status.workers.some((worker) => worker.restarts > 0), 'restarts', 'warn');
-  return found;
-}
-
 // A line over the last two minutes, as SVG.
 
 const WIDTH = 240;
@@ -140,7 +168,7 @@ const HEIGHT = 48;
 const POINTS = 60;
 
 /** @param {{ title: string, value: string, points: number[], text: (value: number) => string }} props */
-export function Chart({ title, value, points, text }) {
+function Chart({ title, value, points, text }) {
   const high = Math.max(...points, 1e-9);
   const low = points.length ? Math.min(...points) : 0;
   const x = (/** @type {number} */ place) => (WIDTH * (POINTS - points.length + place)) / (POINTS - 1);

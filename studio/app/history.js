@@ -15,6 +15,7 @@ import { go, personaLink, route } from './route.js';
 import { t } from './strings.js';
 import { ago, at, dayOf, timeOf } from './time.js';
 import { explain, toast } from './toasts.js';
+import { asText } from './words.js';
 
 /** @typedef {import('./types.js').Revision} Revision */
 /** @typedef {import('./types.js').Label} Label */
@@ -142,11 +143,4 @@ function Labels({ id, labels, to, current, onDone }) {
     <${Button} icon="pin" class="quiet writes" onClick=${() => setMoving('')}>${t.labels.add}</${Button}>
     ${moving !== null && html`<${LabelDialog} title=${t.labels.title(to)} start=${moving} known=${labels.map((one) => one.label)} targets=${targets} movesOf=${movesOf} onClose=${() => setMoving(null)} onDone=${onDone} />`}
   </div>`;
-}
-
-/** @param {any} value */
-function asText(value) {
-  if (value === null || value === undefined) return '';
-  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value.join('\n');
-  return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
 }

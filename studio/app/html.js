@@ -1,6 +1,8 @@
-// Markup in template strings, and the parts that every screen has: icons, buttons, notices, avatars.
+// Markup in template strings, and the parts that every screen has: its head, icons, buttons, choices,
+// notices, avatars.
 
-import { h, htm } from '../vendor/runtime.js';
+import { h, htm, useEffect } from '../vendor/runtime.js';
+import { t } from './strings.js';
 
 /** Markup: html`<p>...</p>`. Values are texts, never markup. */
 export const html = htm.bind(h);
@@ -49,6 +51,26 @@ export function Button({ icon, name, class: kind = '', children, ...more }) {
   return html`<button type="button" class="button ${name ? 'icon-only quiet' : ''} ${kind}" aria-label=${name} title=${name} ...${more}>${icon && html`<${Icon} name=${icon} />`}${children}</button>`;
 }
 
+/** A page of texts and figures; its heading is the title of the window too.
+ * @param {{ title: string, about?: string, class?: string, children?: any }} props */
+export function Page({ title, about, class: kind = '', children }) {
+  useEffect(() => {
+    document.title = `${title} · ${t.product}`;
+  }, []);
+  return html`<div class="page ${kind}"><header class="page-head"><h1 tabindex="-1">${title}</h1>${about && html`<p class="hint">${about}</p>`}</header>${children}</div>`;
+}
+
+/** Choices of which one holds, each with its name and its text.
+ * @template {string} T @param {{ legend: string, isQuiet?: boolean, options: readonly (readonly [T, string])[], value: T, onChoice: (name: T) => void, [more: string]: any }} props */
+export function Choices({ legend, isQuiet, options, value, onChoice, ...more }) {
+  return html`<fieldset class="choices" ...${more}><legend class=${isQuiet ? 'hidden' : ''}>${legend}</legend>${options.map(([name, text]) => html`<label key=${name} class="choice"><input type="radio" name=${legend} checked=${value === name} onChange=${() => onChoice(name)} /><span>${text}</span></label>`)}</fieldset>`;
+}
+
+/** A box to tick. @param {{ checked: boolean, onCheck: (is: boolean) => void, children?: any, [more: string]: any }} props */
+export function Check({ checked, onCheck, children, ...more }) {
+  return html`<label class="check"><input type="checkbox" checked=${checked} onChange=${(/** @type {any} */ event) => onCheck(event.target.checked)} ...${more} /><span>${children}</span></label>`;
+}
+
 /** A message in the page, with buttons behind its text.
  * @param {{ kind?: '' | 'good' | 'warn' | 'danger', icon?: IconName, text: any, children?: any, [more: string]: any }} props */
 export function Notice({ kind = '', icon = kind === 'good' ? 'check' : 'warn', text, children, ...more }) {
@@ -70,7 +92,7 @@ function hash(text) {
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /** One or two letters of a name, whatever script it is in. @param {string} name */
-export function initials(name) {
+function initials(name) {
   const parts = name.trim().split(/\s+/).filter((part) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(part));
   const first = (/** @type {string} */ part) => {
     const bare = part.replace(/^[^\p{L}\p{N}\p{Extended_Pictographic}]+/u, '');

@@ -5,7 +5,7 @@ import { computed, signal, useEffect } from '../vendor/runtime.js';
 import { call } from './api.js';
 import { download } from './download.js';
 import { bytes } from './figures.js';
-import { Button, html, Icon, Notice } from './html.js';
+import { Button, Choices, html, Icon, Notice, Page } from './html.js';
 import { go, personaLink } from './route.js';
 import { t } from './strings.js';
 import { explain, toast } from './toasts.js';
@@ -17,7 +17,8 @@ import { explain, toast } from './toasts.js';
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
 /** Most rows of the table; the report has all items. */
 const ROWS_MAX = 300;
-const POLICIES = /** @type {const} */ (['skip', 'update', 'keep_both']);
+/** @typedef {keyof typeof t.imports.policies} Policy */
+const POLICIES = /** @type {[Policy, string][]} */ (Object.entries(t.imports.policies));
 /** The results in the order in which they are shown. */
 const STATUSES = /** @type {const} */ (['failed', 'differs', 'deleted', 'would_update', 'new', 'created', 'updated', 'unchanged']);
 const GRADES = /** @type {Record<string, string>} */ ({ failed: 'danger', differs: 'warn', deleted: 'warn', would_update: 'accent', updated: 'accent', new: 'good', created: 'good' });
@@ -26,7 +27,7 @@ const GRADES = /** @type {Record<string, string>} */ ({ failed: 'danger', differ
 const files = signal(/** @type {Looked[]} */ ([]));
 /** @type {import('../vendor/runtime.js').Signal<'choose' | 'checking' | 'checked' | 'running' | 'done'>} */
 const phase = signal('choose');
-/** @type {import('../vendor/runtime.js').Signal<(typeof POLICIES)[number]>} */
+/** @type {import('../vendor/runtime.js').Signal<Policy>} */
 const policy = signal('skip');
 const rows = computed(() => files.value.flatMap((looked) => looked.items.map((item) => ({ file: looked.file.name, item }))));
 /** Counts the runs, so that an answer to an earlier one is not taken for the last. */
@@ -64,19 +65,20 @@ async function send(mode) {
 /** @param {string} status */
 const count = (status) => rows.peek().filter((row) => row.item.status === status).length;
 
+/** Looks at the files once more, for another policy. @param {Policy} one */
+function choose(one) {
+  policy.value = one;
+  send('validate');
+}
+
 export function Import() {
-  useEffect(() => {
-    document.title = `${t.imports.title} · ${t.product}`;
-  }, []);
   const now = phase.value;
   const isBusy = now === 'checking' || now === 'running';
   const isRetry = now === 'done' && files.value.some((one) => one.why && one.file.size <= FILE_BYTES_MAX);
   const wanted = rows.value.filter((row) => row.item.status === 'new' || row.item.status === 'would_update').length;
-  return html`<div class="page">
-    <header class="page-head"><h1 tabindex="-1">${t.imports.title}</h1><p class="hint">${t.imports.about}</p></header>
+  return html`<${Page} title=${t.imports.title} about=${t.imports.about}>
     ${now === 'choose' ? html`<${Chooser} />` : html`
-      ${now !== 'done' && html`<fieldset class="choices" disabled=${isBusy}><legend>${t.imports.onDuplicate}</legend>
-        ${POLICIES.map((one) => html`<label key=${one} class="choice"><input type="radio" name="policy" checked=${policy.value === one} onChange=${() => { policy.value = one; send('validate'); }} /><span>${t.imports.policies[one]}</span></label>`)}</fieldset>`}
+      ${now !== 'done' && html`<${Choices} legend=${t.imports.onDuplicate} disabled=${isBusy} options=${POLICIES} value=${policy.value} onChoice=${choose} />`}
       <${Sum} isDone=${now === 'done'} />
       ${files.value.filter((one) => one.why).map((one) => html`<${Notice} key=${one.file.name} kind="danger" role="alert" text=${html`<strong>${one.file.name}</strong> ${one.why}`} />`)}
       <${Table} />
@@ -85,7 +87,7 @@ export function Import() {
         ${now === 'done' && html`<${Button} icon="export" onClick=${report}>${t.imports.report}</${Button}>`}
         ${now === 'done' && !isRetry ? html`<a class="button primary" href="#/?sort=-created_at">${t.imports.show}</a>`
           : html`<${Button} class="primary" disabled=${isBusy || (!wanted && !isRetry)} onClick=${() => send('run')}>${isRetry ? t.common.retry : t.imports.run(wanted)}</${Button}>`}</div>`}
-  </div>`;
+  </${Page}>`;
 }
 
 function Chooser() {
@@ -139,14 +141,9 @@ export function DropZone() {
       event.preventDefault();
       take(event.dataTransfer?.files ?? []);
     };
-    addEventListener('dragover', over);
-    addEventListener('dragleave', out);
-    addEventListener('drop', drop);
-    return () => {
-      removeEventListener('dragover', over);
-      removeEventListener('dragleave', out);
-      removeEventListener('drop', drop);
-    };
+    const stop = new AbortController();
+    for (const [name, act] of Object.entries({ dragover: over, dragleave: out, drop })) addEventListener(name, /** @type {any} */ (act), { signal: stop.signal });
+    return () => stop.abort();
   }, []);
   return isDragged.value ? html`<div class="dropping" aria-hidden="true"><div><${Icon} name="import" /><strong>${t.imports.dropAnywhere}</strong></div></div>` : null;
 }

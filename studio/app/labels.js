@@ -3,7 +3,7 @@
 
 import { useState } from '../vendor/runtime.js';
 import { call, newKey, who } from './api.js';
-import { html, Notice } from './html.js';
+import { Choices, html, Notice } from './html.js';
 import { Box, FormDialog } from './overlay.js';
 import { t } from './strings.js';
 import { explain, toast, toastError } from './toasts.js';
@@ -44,17 +44,13 @@ export function LabelDialog({ title, about, start = '', known, targets, movesOf,
   const [target, setTarget] = useState(targets[0][0]);
   const [from, setFrom] = useState('');
   const [isSure, setSure] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-  const [why, setWhy] = useState('');
   const isProtected = who.value?.protected_labels?.includes(label) ?? false;
   const put = (/** @type {(value: string) => void} */ set) => (/** @type {string} */ value) => {
     set(value.trim());
     setSure(false);
-    setWhy('');
   };
   const apply = async () => {
     if (isProtected && !isSure) return setSure(true);
-    setBusy(true);
     try {
       const items = await release(movesOf(label, target, from));
       const undo = () => release(backOf(items)).then(onDone, toastError);
@@ -64,17 +60,16 @@ export function LabelDialog({ title, about, start = '', known, targets, movesOf,
       toast(t.labels.done(label, count), count ? { action: { text: t.common.undo, act: undo } } : {});
     } catch (/** @type {any} */ error) {
       const place = error.problem?.item;
-      setWhy([nameOf && place !== undefined && nameOf(place), explain(error).replace(/^move \d+: /, '')].filter(Boolean).join(': '));
-      setBusy(false);
       setSure(false);
+      throw new Error([nameOf && place !== undefined && nameOf(place), explain(error).replace(/^move \d+: /, '')].filter(Boolean).join(': '));
     }
   };
   const word = { list: 'labels-known', maxlength: LABEL_CHARS_MAX, autocapitalize: 'none', spellcheck: false };
-  return html`<${FormDialog} title=${title} onClose=${onClose} onSubmit=${apply} action=${isSure ? t.labels.yes : t.labels.apply} disabled=${isBusy || !label || (target === 'from' && !from)} why=${why}>
+  return html`<${FormDialog} title=${title} onClose=${onClose} onSubmit=${apply} action=${isSure ? t.labels.yes : t.labels.apply} disabled=${!label || (target === 'from' && !from)}>
     ${about && html`<p class="hint">${about}</p>`}
     <datalist id="labels-known">${known.map((one) => html`<option key=${one} value=${one} />`)}</datalist>
-    <${Box} data-first label=${t.labels.label} hint=${t.labels.hint} value=${label} why=${why} onText=${put(setLabel)} ...${word} />
-    <fieldset class="choices"><legend>${t.labels.where}</legend>${targets.map(([name, text]) => html`<label key=${name} class="choice"><input type="radio" name="target" checked=${target === name} onChange=${() => put(setTarget)(name)} /><span>${text}</span></label>`)}</fieldset>
+    <${Box} data-first label=${t.labels.label} hint=${t.labels.hint} value=${label} onText=${put(setLabel)} ...${word} />
+    <${Choices} legend=${t.labels.where} options=${targets} value=${target} onChoice=${put(setTarget)} />
     ${target === 'from' && html`<${Box} label=${t.labels.other} value=${from} onText=${put(setFrom)} ...${word} />`}
     ${isSure && html`<${Notice} kind="warn" role="alert" text=${t.labels.sure(label)} />`}
   </${FormDialog}>`;

@@ -24,6 +24,9 @@ const START_MS = 1000;
 const RETRY_MS = 500;
 const RETRY_MS_MAX = 15_000;
 
+/** The place in the feed of what was told last, in whichever window: a stream goes on behind it, so
+ * that no purge is missed. A list has the other changes, also those that no stream has told of. */
+let place = '';
 /** How often the feed has told of something; also of labels, which no list of changes has. */
 export const heard = signal(0);
 /** @type {Set<(cards: Card[] | null) => void>} */
@@ -35,7 +38,8 @@ let isAsking = false;
 /** Ends the wait for the next attempt. */
 let wake = () => {};
 
-/** Calls a function with personas that changed, deleted ones too; with null where too much did.
+/** Calls a function with personas that changed, deleted and purged ones too; with null where too much
+ * did.
  * @param {(cards: Card[] | null) => void} listener */
 export function onChanges(listener) {
   listeners.add(listener);
@@ -90,10 +94,16 @@ function startAnew() {
   listeners.forEach((listener) => listener(null));
 }
 
+/** What is left of a purged persona, as a card that is newer than every other. @param {string} id @returns {any} */
+const tombstone = (id) => ({ id, revision: Infinity, deleted_at: '-', isPurged: true });
+
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Follows the feed until it ends. @param {AbortSignal} signal @param {(isStart: boolean) => void} tell */
+/** What a stream has told: that it begins, where it is, and which personas were purged. A list has
+ * those no more. @typedef {{ isStart: boolean, place: string, purged: string[] }} News */
+
+/** Follows the feed until it ends. @param {AbortSignal} signal @param {(news: News) => void} tell */
 async function follow(signal, tell) {
   const silent = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -106,20 +116,23 @@ async function follow(signal, tell) {
   try {
     const asker = who.peek();
     const headers = { Accept: 'text/event-stream', ...authorization() };
-    const answer = await fetch(address('events'), { headers, cache: 'no-store', redirect: 'error', signal: AbortSignal.any([signal, silent.signal]) });
+    const answer = await fetch(address('events', { after: place }), { headers, cache: 'no-store', redirect: 'error', signal: AbortSignal.any([signal, silent.signal]) });
     if (answer.status === 401) lock(asker);
     if (!answer.ok || !answer.body) throw new Refusal(answer.status, { code: 'unknown', status: answer.status });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     // Changes from before the start of the stream are in none of its events, and the server can be
     // another one by now.
-    tell(true);
+    tell({ isStart: true, place, purged: [] });
     for (let line = ''; ;) {
       const { value, done } = await reader.read();
       if (done) return;
       heard();
       const lines = (line + value).split('\n');
       line = /** @type {string} */ (lines.pop());
-      if (lines.some((one) => one.startsWith('data:'))) tell(false);
+      const [told, ids] = ['data:', 'id:'].map((name) => lines.filter((one) => one.startsWith(name)).map((one) => one.slice(name.length)));
+      place = ids.at(-1)?.trim() ?? place;
+      const events = told.map((one) => JSON.parse(one));
+      if (events.length) tell({ isStart: false, place, purged: events.filter((one) => one.kind === 'purged').map((one) => one.persona) });
     }
   } finally {
     clearTimeout(clock);
@@ -128,7 +141,7 @@ async function follow(signal, tell) {
 
 /** Follows the feed again and again. The right to do so is asked for each time: a page that waits
  * after a failure, or whose clocks are slow because it is not seen, keeps no other from trying.
- * @param {string} name @param {AbortSignal} signal @param {(isStart: boolean) => void} tell */
+ * @param {string} name @param {AbortSignal} signal @param {(news: News) => void} tell */
 async function lead(name, signal, tell) {
   const { locks } = navigator;
   for (let failures = 0; !signal.aborted; ) {
@@ -167,15 +180,18 @@ effect(() => {
   const name = `persona-studio:feed:${hash}`;
   const stop = new AbortController();
   const channel = new BroadcastChannel(name);
-  const hear = (/** @type {boolean} */ isStart) => {
+  const hear = (/** @type {News} */ news) => {
+    const { isStart, purged } = news;
+    place = news.place;
+    if (purged.length) listeners.forEach((listener) => listener(purged.map(tombstone)));
     if (isStart) lookForVersion();
     if (isStart && performance.now() < START_MS) setTimeout(ask, START_MS);
     else ask();
   };
   channel.onmessage = ({ data }) => hear(data);
-  untracked(() => lead(name, stop.signal, (isStart) => {
-    channel.postMessage(isStart);
-    hear(isStart);
+  untracked(() => lead(name, stop.signal, (news) => {
+    channel.postMessage(news);
+    hear(news);
   }));
   return () => {
     stop.abort();

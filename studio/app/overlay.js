@@ -1,16 +1,18 @@
 // Dialogs: the element that each of them is, and which one is open.
 
-import { signal, useLayoutEffect, useRef } from '../vendor/runtime.js';
+import { signal, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { Button, html } from './html.js';
 import { t } from './strings.js';
+import { explain } from './toasts.js';
 
 /** The open dialog among those that can be opened from every screen.
  * @type {import('../vendor/runtime.js').Signal<'' | 'palette' | 'shortcuts' | 'create'>} */
 export const overlay = signal('');
 
 /** A dialog of the browser: it keeps the focus, Escape closes it, and the focus goes back.
- * @param {{ title: string, onClose: () => void, children: any, class?: string, hideTitle?: boolean }} props */
-export function Dialog({ title, onClose, children, class: name = '', hideTitle }) {
+ * @param {{ title: string, onClose: () => void, children: any, class?: string, hideTitle?: boolean, isFirm?: boolean }} props
+ * A firm one is not closed by a click beside it. */
+export function Dialog({ title, onClose, children, class: name = '', hideTitle, isFirm }) {
   /** @type {{ current: any }} */
   const self = useRef(null);
   useLayoutEffect(() => {
@@ -21,7 +23,7 @@ export function Dialog({ title, onClose, children, class: name = '', hideTitle }
     return () => dialog.close();
   }, []);
   const outside = (/** @type {MouseEvent} */ event) => {
-    if (event.target === self.current) onClose();
+    if (event.target === self.current && !isFirm) onClose();
   };
   return html`<dialog ref=${self} class="dialog ${name}" aria-label=${title}
       onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); onClose(); }} onMouseDown=${outside}>
@@ -33,22 +35,40 @@ export function Dialog({ title, onClose, children, class: name = '', hideTitle }
   </dialog>`;
 }
 
-/** A dialog that asks for something, and does it.
- * @param {{ title: string, onClose: () => void, onSubmit: () => void, action: string, disabled?: boolean, why?: string, children?: any }} props */
-export function FormDialog({ title, onClose, onSubmit, action, disabled, why, children }) {
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    onSubmit();
+/** Why the open dialog could not do what it was asked for. */
+const why = signal('');
+
+/** A dialog that asks for something, and does it. Why that failed stands in it until something is
+ * changed.
+ * @param {{ title: string, onClose: () => void, onSubmit: () => unknown, action: string, disabled?: boolean, kind?: string, children?: any }} props */
+export function FormDialog({ title, onClose, onSubmit, action, disabled, kind = 'primary', children }) {
+  const [isBusy, setBusy] = useState(false);
+  const clear = () => {
+    why.value = '';
   };
-  return html`<${Dialog} title=${title} onClose=${onClose}><form class="stack" noValidate onSubmit=${submit}>
+  useLayoutEffect(clear, []);
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    setBusy(true);
+    try {
+      await onSubmit();
+    } catch (error) {
+      why.value = explain(error);
+    }
+    setBusy(false);
+  };
+  return html`<${Dialog} title=${title} onClose=${onClose}><form class="stack" noValidate onSubmit=${submit} onInput=${clear}>
     ${children}
-    <p id="dialog-why" class="error" role="alert">${why}</p>
-    <div class="dialog-foot"><${Button} onClick=${onClose}>${t.common.cancel}</${Button}><${Button} type="submit" class="primary" disabled=${disabled}>${action}</${Button}></div>
+    <p id="dialog-why" class="error" role="alert">${why.value}</p>
+    <div class="dialog-foot"><${Button} onClick=${onClose}>${t.common.cancel}</${Button}><${Button} type="submit" class=${kind} disabled=${disabled || isBusy}>${action}</${Button}></div>
   </form></${Dialog}>`;
 }
 
-/** A line to type in a dialog. @param {{ label: string, hint?: string, why?: string, onText: (text: string) => void, [more: string]: any }} props */
-export function Box({ label, hint, why, onText, ...more }) {
-  return html`<label class="field"><span>${label}</span><input type="text" dir="auto" autocomplete="off" aria-describedby="dialog-hint dialog-why" aria-invalid=${why ? 'true' : undefined} onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></label>
-    ${hint && html`<p id="dialog-hint" class="hint">${hint}</p>`}`;
+/** A line to type in a dialog; what failed is told of the first one. @param {{ label: string, hint?: string, onText: (text: string) => void, [more: string]: any }} props */
+export function Box({ label, hint, onText, ...more }) {
+  const isFirst = more['data-first'];
+  const id = isFirst ? 'dialog-hint' : 'dialog-more';
+  return html`<label class="field"><span>${label}</span><input type="text" dir="auto" autocomplete="off" aria-describedby=${`${id} dialog-why`} aria-invalid=${why.value && isFirst ? 'true' : undefined} onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></label>
+    ${hint && html`<p id=${id} class="hint">${hint}</p>`}`;
 }

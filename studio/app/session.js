@@ -34,6 +34,8 @@ export class Session {
     /** @type {import('../vendor/runtime.js').Signal<'' | 'saving' | 'offline' | 'busy' | 'invalid' | 'gone' | 'failed'>} */
     this.trouble = signal('');
     this.why = signal('');
+    /** Whether the persona was removed for good, with its history. */
+    this.isPurged = signal(false);
     this.hasDraft = signal(true);
     /** @type {import('../vendor/runtime.js').Signal<{ text: string, by: string, fields: string[] } | null>} */
     this.notice = signal(null);
@@ -264,7 +266,7 @@ export class Session {
       // The rest is merged first, from the same base.
       return Object.keys(this.sendable()).length ? this.soon(0) : this.refresh();
     }
-    if (error.status === 410) return void (this.trouble.value = 'gone');
+    if (error.status === 410) return this.end(error);
     const errors = (error.problem.errors ?? []).filter((one) => one.pointer !== undefined);
     if (error.code === 'handle_taken') errors.push({ pointer: '/handle', code: error.code, message: this.why.peek() });
     this.errors.value = Object.fromEntries(errors.map((one) => [one.pointer ?? '', one.message]));
@@ -278,12 +280,19 @@ export class Session {
       if (['saving', 'gone'].includes(this.trouble.peek())) this.trouble.value = '';
       if (body.revision !== this.server.peek().revision) this.meet(body);
     } catch (error) {
-      if (/** @type {any} */ (error).status === 410) this.trouble.value = 'gone';
-      else if (error instanceof Refusal && error.isPassing) {
+      if (!(error instanceof Refusal)) throw error;
+      if (error.status === 410) this.end(error);
+      else if (error.isPassing) {
         this.trouble.value = 'offline';
         this.soon(RETRY_MS[1]);
       }
     }
+  }
+
+  /** The persona was deleted, or removed for good: what was typed stays here. @param {Refusal} error */
+  end(error) {
+    this.isPurged.value = error.code === 'purged';
+    this.trouble.value = 'gone';
   }
 
   /** Takes over a newer state of the server, unless both sides changed a member: that the server

@@ -1,8 +1,8 @@
-// The frame around every screen: the navigation, the notices that every screen shows, and the
-// shortcuts that work everywhere.
+// The start, and the frame around every screen: the navigation, the notices that every screen shows,
+// and the shortcuts that work everywhere. The order to read the rest in: route.js, api.js, a screen.
 
-import { computed, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
-import { get, isLocked, isStale, mayWrite, reachable } from './api.js';
+import { computed, render, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
+import { get, isLocked, isStale, learnWho, mayWrite, reachable, who } from './api.js';
 import { CreateDialog, ShortcutSheet } from './dialogs.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
@@ -15,7 +15,7 @@ import { Palette } from './palette.js';
 import { go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
 import { Settings } from './settings.js';
-import { link, LinkQuestion, SignIn } from './sign-in.js';
+import { link, LinkQuestion, SignIn, signInByAddress } from './sign-in.js';
 import { t } from './strings.js';
 import { Toasts } from './toasts.js';
 
@@ -114,3 +114,8 @@ function ThemeButton() {
   const name = t.theme.switchTo(t.theme[NEXT[theme]]);
   return html`<${Button} icon=${FACES[theme]} name=${name} onClick=${() => (settings.theme.value = NEXT[theme])} />`;
 }
+
+await signInByAddress();
+if (!who.peek()) learnWho();
+const place = document.getElementById('app');
+if (place) render(html`<${Shell} />`, place);

@@ -11,7 +11,6 @@ import { explain, toast } from './toasts.js';
 /** Asks for a token, which stays in this window. @param {{ onDone: () => void }} props */
 export function SignIn({ onDone }) {
   const [text, setText] = useState('');
-  const [why, setWhy] = useState('');
   const enter = async () => {
     const before = token.peek();
     token.value = text.trim().replace(/[^\x21-\x7e]/g, '');
@@ -21,11 +20,11 @@ export function SignIn({ onDone }) {
       onDone();
     } catch (error) {
       token.value = before;
-      setWhy(explain(error));
+      throw error;
     }
   };
-  return html`<${FormDialog} title=${t.signIn.title} onClose=${() => (isLocked.value = false)} onSubmit=${enter} action=${t.signIn.enter} disabled=${!text.trim()} why=${why}>
-    <${Box} data-first label=${t.signIn.token} hint=${t.signIn.about} type="password" spellcheck=${false} value=${text} why=${why} onText=${(/** @type {string} */ typed) => { setText(typed); setWhy(''); }} />
+  return html`<${FormDialog} title=${t.signIn.title} onClose=${() => (isLocked.value = false)} onSubmit=${enter} action=${t.signIn.enter} disabled=${!text.trim()}>
+    <${Box} data-first label=${t.signIn.token} hint=${t.signIn.about} type="password" spellcheck=${false} value=${text} onText=${setText} />
   </${FormDialog}>`;
 }
 

@@ -9,6 +9,8 @@ export type Persona = Schemas['Persona'];
 export type Status = Schemas['Status'];
 export type Who = Schemas['Session'];
 export type Revision = Schemas['RevisionEntry'];
+export type Task = Schemas['Task'];
+export type Token = Schemas['Token'];
 export type Label = Schemas['LabelEntry'];
 export type ImportItem = Schemas['ImportItem'];
 
@@ -46,4 +48,6 @@ export interface Card {
   updated_by: string | null;
   deleted_at: string | null;
   excerpt: string;
+  /** It is gone for good. */
+  isPurged?: boolean;
 }

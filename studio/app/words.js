@@ -105,6 +105,13 @@ function joined(parts) {
   return out;
 }
 
+/** Any member of a persona as a text. @param {any} value */
+export function asText(value) {
+  if (value === null || value === undefined) return '';
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value.join('\n');
+  return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+}
+
 // Turns the typed text into a query of the API: the last word, which may be unfinished, finds
 // everything that begins with it. The rule is that of `persona list TEXT`.
 

@@ -67,11 +67,44 @@ async function checkEditor(page, server, id) {
   await check(page, 'JSON');
 }
 
+/** The health page with all that it can show: findings, and a task that is under way. */
+async function healthOf(page) {
+  await page.getByRole('heading', { name: 'Processes' }).waitFor();
+  await page.getByRole('progressbar').waitFor();
+  await page.locator('.findings li').first().waitFor();
+  await page.getByText('1 check is well').click();
+}
+
+const TASK = { kind: 'check', state: 'running', not_offered: null, rests_for_seconds: 0, step: 'checking the personas', done: 3, total: 4 };
+const FINDINGS = [{ check: 'damage', level: 'fail', text: '2 damaged personas', cure: 'restore a backup: persona restore' }, { check: 'WAL', level: 'warn', text: 'it is large', cure: 'end the export' }, { check: 'lock', level: 'ok', text: `no program ${'x'.repeat(60)}`, cure: null }];
+
+/** The settings of an admin: the tokens, and each of their dialogs. */
+async function checkTokens(page, server, token) {
+  await page.getByLabel('Token').fill(token);
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.goto(`${server.url}/#/settings`);
+  await page.locator('.rows li').first().waitFor();
+  await check(page, 'tokens');
+  for (const name of ['Rotate admin', 'Revoke admin', 'New token']) {
+    await page.getByRole('button', { name }).click();
+    if (name === 'New token') await page.getByLabel('Owner').fill('team');
+    await checkDialog(page, name);
+  }
+  await page.getByRole('button', { name: 'New token' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('x'.repeat(64));
+  await page.keyboard.press('Enter');
+  await page.getByRole('textbox', { name: 'Secret' }).waitFor();
+  await checkDialog(page, 'secret');
+  await page.locator('.rows li', { hasText: 'xxx' }).waitFor();
+  await check(page, 'tokens with a long name');
+}
+
 async function checkOthers(page, server) {
   for (const [hash, name] of [['#/import', 'Import'], ['#/health', 'Health'], ['#/settings', 'Settings'], ['#/?q=nothing+here', 'Personas'], ['#/personas/nothing', 'This persona does not exist.']]) {
     await page.goto(`${server.url}/${hash}`);
     await page.getByRole('heading', { name, level: 1 }).waitFor();
-    if (name === 'Health') await page.getByRole('heading', { name: 'Processes' }).waitFor();
+    if (name === 'Health') await healthOf(page);
     await check(page, name);
   }
   await page.goto(`${server.url}/#/import`);
@@ -87,6 +120,7 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
   story(`every screen keeps the rules in the ${colorScheme} theme on ${what}`, async ({ server, person, open }) => {
     const context = await person({ colorScheme, viewport, reducedMotion: 'reduce' });
     const page = await open('#/', { context });
+    for (const [place, items] of [['tasks', [TASK]], ['findings', FINDINGS]]) await page.route(`**/api/v1/server/${place}`, (route) => route.fulfill({ json: { items, next_cursor: null } }));
     await check(page, 'empty gallery');
     await page.keyboard.press('c');
     await checkDialog(page, 'new persona');
@@ -112,9 +146,10 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
     await page.getByText('The server cannot be reached.').waitFor();
     await check(page, 'offline');
     await page.unroute('**/api/v1/**');
-    server.token('create', '--name=admin', '--scope=admin');
+    const { token } = server.token('create', '--name=admin', '--scope=admin');
     await page.goto(`${server.url}/#/`);
     await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
     await check(page, 'sign in');
+    await checkTokens(page, server, token);
   });
 }

@@ -42,6 +42,45 @@ story('a change elsewhere pulses on its card and is told in the editor, and no p
   assert.notDeepEqual(asked, []);
 });
 
+const purge = (server, id) => server.api('DELETE', `personas/${id}?purge=true`, undefined, { 'if-match': '*' });
+
+story('a purged persona leaves the gallery and its selection, also where deleted ones are shown', async ({ server, open, person }) => {
+  const { id } = await server.create({ name: 'Ada' });
+  const other = await server.create({ name: 'Bea' });
+  await server.api('DELETE', `personas/${other.id}`, undefined, { 'if-match': '*' });
+  const context = await person();
+  const [first, second] = [await open('#/?deleted=yes', { context }), await open('#/?deleted=yes', { context })];
+  for (const page of [first, second]) for (const name of ['Ada', 'Bea']) await page.getByRole('link', { name }).waitFor();
+  await second.getByLabel('Select Ada').click();
+  await second.getByText('1 selected').waitFor();
+  await purge(server, id);
+  // Both windows hear of it, though one of them has the stream.
+  for (const page of [first, second]) await page.getByRole('link', { name: 'Ada' }).waitFor({ state: 'detached' });
+  await second.getByText('1 selected').waitFor({ state: 'detached' });
+  await purge(server, other.id);
+  for (const page of [first, second]) await page.getByRole('link', { name: 'Bea' }).waitFor({ state: 'detached' });
+  await first.getByText('0 personas').waitFor();
+});
+
+story('a purge while no stream is open is told of by the next one', async (tools) => {
+  const { server, open } = tools;
+  const { id } = await server.create({ name: 'Ada' });
+  await server.create({ name: 'Bea' });
+  const page = await open();
+  await page.getByRole('link', { name: 'Ada' }).waitFor();
+  // The stream has told of something, so its place is known.
+  await change(server, id, { description: 'b' });
+  await page.locator('.card.fresh', { hasText: 'Ada' }).waitFor();
+  await server.stop();
+  await page.getByText('The server cannot be reached.').waitFor();
+  const elsewhere = await Server.start({ folder: server.folder });
+  await purge(elsewhere, id);
+  await elsewhere.stop();
+  Object.assign(server, await Server.start({ folder: server.folder, port: server.port }));
+  await page.getByRole('link', { name: 'Ada' }).waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'Bea' }).waitFor();
+});
+
 story('many windows have one stream, and another one takes over and misses nothing', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Version 0' });
   const context = await person();

@@ -107,6 +107,9 @@ async function screens(server, colorScheme) {
   await go('#/health', '.figures');
   for (let times = 0; times < 3; times += 1) await page.waitForResponse((answer) => answer.url().endsWith('/status'));
   await shot('health');
+  await page.getByText(/ checks are well$/).click();
+  await page.locator('.rows').evaluate((one) => one.scrollIntoView({ block: 'end' }));
+  await shot('actions');
   await go('#/settings', '.block');
   await shot('settings');
   await page.setViewportSize(PHONE);
@@ -184,11 +187,21 @@ async function outside() {
       await keep(page, `empty-${colorScheme}`);
       await context.close();
     }
-    server.token('create', '--name=admin', '--scope=admin');
+    const { token } = server.token('create', '--name=admin', '--scope=admin');
+    server.token('create', '--name=ci', '--scope=write', '--expires=90d');
+    server.token('create', '--name=reports', '--scope=read+shared', '--owner=team:7');
     for (const colorScheme of ['light', 'dark']) {
       const { context, page, go } = await open(server, { colorScheme });
       await go('#/', 'dialog');
       await keep(page, `sign-in-${colorScheme}`);
+      await page.getByLabel('Token').fill(token);
+      await page.keyboard.press('Enter');
+      await go('#/settings', '.rows li');
+      await page.locator('.rows').evaluate((one) => one.scrollIntoView({ block: 'center' }));
+      await keep(page, `tokens-${colorScheme}`);
+      await page.getByRole('button', { name: 'New token' }).click();
+      await page.getByLabel('Name', { exact: true }).fill('nightly');
+      await keep(page, `token-create-${colorScheme}`);
       await context.close();
     }
   } finally {
@@ -211,7 +224,7 @@ async function conflict(server, colorScheme) {
   await server.api('PATCH', `personas/${ADA.id}`, { description: ADA.description });
 }
 
-const server = await Server.start();
+const server = await Server.start({ env: { PERSONA_BACKUP_EVERY: '1h' } });
 try {
   await fill(server);
   for (const colorScheme of ['light', 'dark']) await screens(server, colorScheme);

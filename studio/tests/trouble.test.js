@@ -35,6 +35,44 @@ story('a cookie that is gone asks for a sign-in, and one without the right says 
   await until('what was typed is saved', async () => (await server.api('GET', `personas/${id}`, undefined, admin)).description === 'Typed without a cookie.');
 });
 
+story('the persona of an open editor is purged: that is said, and no text is lost', async ({ server, open }) => {
+  const { id } = await server.create({ name: 'Ada', description: 'Written before.' });
+  const page = await open(edit(id));
+  const purge = (one) => server.api('DELETE', `personas/${one}?purge=true`, undefined, { 'if-match': '*' });
+  await page.getByLabel('Description').waitFor();
+  await purge(id);
+  await page.getByText('This persona was removed for good.', { exact: false }).waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Restore', exact: true }).count(), 0);
+  assert.equal(await page.getByLabel('Description').inputValue(), 'Written before.');
+  await page.getByLabel('Personality').fill('Typed after.');
+  // What was typed is shown also where the persona cannot be opened any more.
+  await until('it is kept in the browser', () => page.evaluate((key) => new Promise((resolve) => {
+    const opening = indexedDB.open('persona-studio');
+    opening.onsuccess = () => {
+      const all = opening.result.transaction('drafts').objectStore('drafts').getAll();
+      all.onsuccess = () => resolve(all.result.some((one) => one.id === key && one.changes.personality === 'Typed after.'));
+    };
+  }), id));
+  await page.reload();
+  await page.getByText('This persona does not exist.').waitFor();
+  await page.locator('.notice', { hasText: 'Typed after.' }).waitFor();
+  // From an editor that is still open, a copy makes a persona of all of it.
+  const other = await server.create({ name: 'Bea', description: 'Hers.' });
+  const second = await open(edit(other.id));
+  await second.getByLabel('Personality').fill('Kind.');
+  await second.getByText('Saved as r2').waitFor();
+  await second.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
+  await second.getByLabel('Scenario').fill('Not saved yet.');
+  await second.keyboard.press('Control+s');
+  await second.getByText('Offline · kept here, retrying').waitFor();
+  await purge(other.id);
+  await second.unroute('**/api/v1/personas/**');
+  await second.locator('.notice').getByRole('button', { name: 'Duplicate' }).click();
+  await second.getByRole('heading', { name: 'Bea (copy)' }).waitFor();
+  const { items } = await server.api('GET', 'personas');
+  assert.deepEqual(items.map((one) => [one.description, one.personality, one.scenario]), [['Hers.', 'Kind.', 'Not saved yet.']]);
+});
+
 story('a server with another database has the text still, and a copy makes a persona of it', async (tools) => {
   const { server, open } = tools;
   const { id } = await server.create({ name: 'Ada' });

@@ -62,7 +62,7 @@ async fn a_file_of_another_version_or_from_elsewhere_is_not_found() {
     let version = html.split("studio/").nth(1).and_then(|rest| rest.split('/').next());
     let version = version.expect("a version").to_owned();
     for path in [
-        "/studio/0000000000000000/app/main.js".to_owned(),
+        "/studio/0000000000000000/app/shell.js".to_owned(),
         format!("/studio/{version}/app/nothing.js"),
         format!("/studio/{version}/tests/harness.js"),
         format!("/studio/{version}/app/..%2f..%2fCargo.toml"),

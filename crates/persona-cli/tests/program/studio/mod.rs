@@ -84,6 +84,11 @@ fn a_link_signs_in_and_scopes_are_honoured() {
 }
 
 #[test]
+fn an_admin_manages_tokens_and_asks_for_tasks() {
+    tell_stories("admin.test.js");
+}
+
+#[test]
 fn other_scripts_and_large_text_are_at_home() {
     tell_stories("world.test.js");
 }
