@@ -129,12 +129,16 @@ fn check_rules(theme: &str, size: &str) {
     tell_some_stories("access.test.js", &format!("{theme} theme on {size}$"), &[]);
 }
 
+// Colours depend on the theme and the layout on the size, so each of both is met once by the short
+// tests, and each pair by the long ones.
+
 #[test]
 fn every_screen_keeps_the_rules_in_the_light_theme_on_a_window() {
     check_rules("light", "a window");
 }
 
 #[test]
+#[ignore = "long: run by ./test --long"]
 fn every_screen_keeps_the_rules_in_the_light_theme_on_a_phone() {
     check_rules("light", "a phone");
 }
@@ -145,11 +149,13 @@ fn every_screen_keeps_the_rules_in_the_light_theme_on_a_zoomed_window() {
 }
 
 #[test]
+#[ignore = "long: run by ./test --long"]
 fn every_screen_keeps_the_rules_in_the_light_theme_on_4k() {
     check_rules("light", "4K");
 }
 
 #[test]
+#[ignore = "long: run by ./test --long"]
 fn every_screen_keeps_the_rules_in_the_dark_theme_on_a_window() {
     check_rules("dark", "a window");
 }
@@ -160,6 +166,7 @@ fn every_screen_keeps_the_rules_in_the_dark_theme_on_a_phone() {
 }
 
 #[test]
+#[ignore = "long: run by ./test --long"]
 fn every_screen_keeps_the_rules_in_the_dark_theme_on_a_zoomed_window() {
     check_rules("dark", "a zoomed window");
 }
