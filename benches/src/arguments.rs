@@ -36,9 +36,9 @@ pub enum Command {
 /// How much to measure.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Only the groups, or curves, with this word in their name.
-    #[arg(long, value_name = "NAME")]
-    pub only: Option<String>,
+    /// Only the groups, or curves, with one of these words in their name, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub only: Vec<String>,
     /// Seconds of one measurement.
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
@@ -55,6 +55,10 @@ pub struct Options {
     /// cores, at most 4.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4))]
     pub workers: Option<u16>,
+    /// Keep what was measured in the documentation, in place of the earlier figures of the same
+    /// groups.
+    #[arg(long, conflicts_with = "quick")]
+    pub record: bool,
     /// Two short pairs over few personas: shows that everything works, and proves nothing.
     #[arg(long)]
     pub quick: bool,
@@ -84,7 +88,7 @@ impl Options {
 
     /// Whether a group or curve is wanted.
     pub fn wants(&self, name: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+        self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
     }
 }
 

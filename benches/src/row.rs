@@ -1,11 +1,14 @@
 //! One line of the table: the compared thing, the target, the figures.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::spread::{Spread, figure};
 
 /// What a comparison should show.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// Our figure is at least so many times the rival's.
     RatioAtLeast(f64),
@@ -23,12 +26,12 @@ pub enum Target {
 }
 
 /// One comparison.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// What is compared, and with which rival.
     pub name: String,
     /// What is measured, such as `requests/s`.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     pub target: Target,
     pub ours: Spread,
     /// The rival's figures; absent where the target is a fixed figure.
@@ -43,7 +46,7 @@ impl Row {
         ours: Spread,
         rival: Spread,
     ) -> Self {
-        Self { name: name.into(), unit, target, ours, rival: Some(rival) }
+        Self { name: name.into(), unit: unit.into(), target, ours, rival: Some(rival) }
     }
 
     pub fn alone(
@@ -52,7 +55,7 @@ impl Row {
         target: Target,
         ours: Spread,
     ) -> Self {
-        Self { name: name.into(), unit, target, ours, rival: None }
+        Self { name: name.into(), unit: unit.into(), target, ours, rival: None }
     }
 
     /// Our figure divided by the rival's, pair by pair.
@@ -87,18 +90,6 @@ impl Row {
             ratio,
             met.into(),
         ]
-    }
-
-    pub fn to_json(&self) -> Value {
-        json!({
-            "name": self.name,
-            "unit": self.unit,
-            "target": self.target.text(),
-            "ours": self.ours.to_json(),
-            "rival": self.rival.as_ref().map(Spread::to_json),
-            "ratio": self.ratio().map(|ratio| ratio.to_json()),
-            "met": self.met(),
-        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Several measurements of the same thing: median and spread.
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 /// Measurements in the order in which they were made.
-#[derive(Clone, Default, PartialEq, Debug)]
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Spread(Vec<f64>);
 
 impl Spread {
@@ -51,10 +51,6 @@ impl Spread {
                 format!("{} ({}-{})", figure(self.median()), figure(self.min()), figure(self.max()))
             }
         }
-    }
-
-    pub fn to_json(&self) -> Value {
-        json!({ "median": self.median(), "min": self.min(), "max": self.max(), "all": self.0 })
     }
 }
 

@@ -7,23 +7,23 @@ use std::path::PathBuf;
 
 use crate::arguments::Options;
 use crate::place::Place;
-use crate::report::Report;
+use crate::report::{MeasuredGroup, Report};
 use crate::row::Row;
 use crate::tools::Tools;
 use crate::wrk::{self, Aim, Load, Measured};
 use crate::{Result, machine, personas, rows};
 
 /// A group of comparisons.
-struct Group {
+pub struct Group {
     /// The group's name for `--only`.
-    name: &'static str,
+    pub name: &'static str,
     /// Whether no row of the group can be measured without wrk.
     needs_wrk: bool,
     measure: fn(&Session) -> Result<Vec<Row>>,
 }
 
 /// Every group.
-const GROUPS: &[Group] = &[
+pub const GROUPS: &[Group] = &[
     Group { name: "reads", needs_wrk: true, measure: rows::reads::compare },
     Group { name: "access", needs_wrk: true, measure: rows::access::compare },
     Group { name: "labels", needs_wrk: true, measure: rows::labels::compare },
@@ -95,12 +95,7 @@ pub fn run(options: &Options) -> Result<()> {
             "this machine is busy (load {load:.1} for each core): the figures will say little"
         );
     }
-    let mut report = Report {
-        options: session.options.clone(),
-        load_per_core: load,
-        rows: Vec::new(),
-        left_out: Vec::new(),
-    };
+    let mut report = Report { groups: Vec::new(), left_out: Vec::new() };
     for Group { name, needs_wrk, measure } in
         GROUPS.iter().filter(|group| session.options.wants(group.name))
     {
@@ -115,7 +110,8 @@ pub fn run(options: &Options) -> Result<()> {
                 for row in &rows {
                     println!("  {}", row.cells().join("  |  "));
                 }
-                report.rows.extend(rows);
+                let options = &session.options;
+                report.groups.push(MeasuredGroup::now(name, options, load, rows));
             }
             Err(error) => {
                 println!("  left out: {error}");
@@ -123,5 +119,5 @@ pub fn run(options: &Options) -> Result<()> {
             }
         }
     }
-    report.finish(&session.place)
+    report.finish(&session.place, session.options.record)
 }
