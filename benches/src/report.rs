@@ -1,4 +1,4 @@
-//! The result of a run: printed, and on request kept as JSON, drawn, and put into the documentation.
+//! The result of a run: printed, and on request kept as JSON, drawn, and put into the documents.
 //!
 //! Every group keeps its own date and conditions, because a ratio is taken within a pair of one
 //! group. So a group that was changed is measured again alone.

@@ -60,11 +60,11 @@ pub(crate) fn document(input: Value) -> Result<Map<String, Value>, ValidationErr
     }
 }
 
-/// Whether a value keeps the rules of its field.
-pub(crate) fn is_valid(field: &Field, value: &Value) -> bool {
+/// The first rule of its field that a value breaks, for people.
+pub(crate) fn broken_rule(field: &Field, value: &Value) -> Option<String> {
     let mut faults = Faults::default();
     faults.check_field(field, field.name, value);
-    faults.found.is_empty()
+    faults.found.into_iter().next().map(|fault| fault.message)
 }
 
 #[derive(Default)]

@@ -129,9 +129,10 @@ pub async fn merge(
         ExitCode::Conflict,
         "the same fields were changed by another side while you edited them",
     );
-    for Conflict { pointer, theirs, yours, .. } in problem.conflicts {
+    for Conflict { pointer, theirs, yours, reason, .. } in problem.conflicts {
+        let why = reason.map(|rule| format!("; both together {rule}")).unwrap_or_default();
         failure = failure.because(format!(
-            "{pointer} is now {}, and you wrote {}",
+            "{pointer} is now {}, and you wrote {}{why}",
             shown(&theirs.unwrap_or_default()),
             shown(&yours.unwrap_or_default())
         ));

@@ -154,6 +154,10 @@ pub struct Conflict {
     /// that is such a marker, and beyond 1 MiB of them in an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<String>,
+    /// The rule that the changes of both sides together would break, for people. Left out where
+    /// both changed the same thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Conflict {
@@ -162,8 +166,8 @@ impl Conflict {
         let mut markers = Markers::default();
         let told = |conflict: persona_model::Conflict| {
             let merged = markers.text_of(&conflict);
-            let persona_model::Conflict { pointer, base, theirs, yours, .. } = conflict;
-            Self { pointer, base, theirs, yours, merged }
+            let persona_model::Conflict { pointer, base, theirs, yours, reason, .. } = conflict;
+            Self { pointer, base, theirs, yours, merged, reason }
         };
         conflicts.into_iter().take(FIELD_ERRORS_MAX).map(told).collect()
     }

@@ -130,6 +130,7 @@ fn of_store(code: Code) -> Problem {
                 theirs: Some("London, 1843.\nFog.".into()),
                 yours: Some("London, 1842.\nSnow.".into()),
                 has_lines: true,
+                reason: None,
             }],
             current: CURRENT,
         },

@@ -21,6 +21,9 @@ pub struct Conflict {
     pub yours: Option<Value>,
     /// Whether the unit is a text that is merged by lines.
     pub has_lines: bool,
+    /// The rule that the changes of both sides together would break, for people. `None` where both
+    /// changed the same thing.
+    pub reason: Option<String>,
 }
 
 /// The result of a three-way merge.
@@ -94,10 +97,14 @@ impl Merging {
             return if self.is_marked { value } else { sides.yours.cloned() };
         }
         let is_of_both = value.as_ref() != sides.theirs && value.as_ref() != sides.yours;
-        if is_of_both && !value.as_ref().is_some_and(|value| validate::is_valid(field, value)) {
-            self.member(field.name, Parts::None, sides);
-            return sides.yours.cloned();
+        let broken = value.as_ref().filter(|_| is_of_both);
+        let Some(reason) = broken.and_then(|value| validate::broken_rule(field, value)) else {
+            return value;
+        };
+        self.member(field.name, Parts::None, sides);
+        for conflict in &mut self.conflicts[before..] {
+            conflict.reason = Some(reason.clone());
         }
-        value
+        sides.yours.cloned()
     }
 }

@@ -104,6 +104,7 @@ mod tests {
             theirs: Some(json!(theirs)),
             yours: Some(json!(yours)),
             has_lines: true,
+            reason: None,
         }
     }
 

@@ -74,6 +74,7 @@ impl Merging {
             theirs: sides.theirs.cloned(),
             yours: sides.yours.cloned(),
             has_lines: matches!(parts, Parts::Lines),
+            reason: None,
         };
         let marked = self.markers.as_mut().and_then(|markers| markers.text_of(&conflict));
         self.is_marked &= marked.is_some();

@@ -123,6 +123,7 @@ pub async fn a_patch_of_an_older_base_that_conflicts_returns_all_three_sides(
         theirs: sides("theirs"),
         yours: sides("yours"),
         has_lines: true,
+        reason: None,
     };
     assert_eq!((conflicts, current), (vec![expected], second.tag()));
     assert_eq!(get(store, 1).await, second);

@@ -74,8 +74,9 @@ fn an_entry_is_merged_by_its_members_and_its_content_by_lines() {
         theirs: Some(json!("T\n2\n3")),
         yours: Some(json!("Y\n2\n3")),
         has_lines: true,
+        reason: None,
     };
-    assert_eq!(clash, Err(vec![expected]));
+    assert_eq!(clash, Err(vec![expected]), "the same thing was changed: that is no rule");
 }
 
 #[test]
@@ -91,6 +92,7 @@ fn an_entry_that_one_side_removed_and_the_other_changed_is_a_conflict() {
         theirs: None,
         yours: Some(entry("b")),
         has_lines: false,
+        reason: None,
     };
     assert_eq!(conflicts, Err(vec![expected]));
 }
@@ -200,9 +202,11 @@ fn a_field_that_breaks_a_rule_with_the_changes_of_both_is_a_conflict() {
     };
     let half = TAGS_MAX / 2;
     assert!(merged("tags", [json!([]), tags("t", half), tags("y", half)]).is_ok());
+    let conflicts =
+        merged("tags", [json!([]), tags("t", half), tags("y", half + 1)]).expect_err("too many");
     assert_eq!(
-        merged("tags", [json!([]), tags("t", half), tags("y", half + 1)]).map_err(places),
-        Err(vec!["/tags".into()])
+        (conflicts[0].pointer.as_str(), conflicts[0].reason.as_deref(), conflicts.len()),
+        ("/tags", Some("must have at most 256 items, has 257"), 1)
     );
     let text = |before: usize, behind: usize| {
         json!(format!("{}\n-\n{}", "t".repeat(before), "y".repeat(behind)))

@@ -100,8 +100,8 @@ fn it_is_the_same_from_both_sides(
         }
         (Merged::Conflicts(one), Merged::Conflicts(other)) => {
             let turned = |conflict: &Conflict| {
-                let Conflict { pointer, base, theirs, yours, has_lines } = conflict.clone();
-                Conflict { pointer, base, theirs: yours, yours: theirs, has_lines }
+                let Conflict { pointer, base, theirs, yours, has_lines, reason } = conflict.clone();
+                Conflict { pointer, base, theirs: yours, yours: theirs, has_lines, reason }
             };
             one.iter().map(turned).collect::<Vec<_>>() == *other
         }
@@ -220,6 +220,7 @@ fn merges_that_break_a_law_are_found_out() {
             theirs,
             yours: None,
             has_lines: false,
+            reason: None,
         }])
     };
     assert_eq!(laws_that_find(everything_conflicts), ["untouched", "agreed", "turned", "told"]);
