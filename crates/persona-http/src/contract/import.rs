@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::problem_body::code_word;
+use super::problems::Code;
+
 /// The result of the import of a file.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ImportReport {
@@ -31,9 +34,24 @@ pub struct ImportItem {
     /// What was repaired; the original is kept in the persona under extensions.import.original.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The stable word of the problem, where the store refused the item: with one such as `busy`
+    /// the item can be sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "code_word")]
+    pub code: Option<String>,
     /// Why the item failed. Also absent if the answer has no room for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
+}
+
+impl ImportItem {
+    /// Whether the item failed for a reason that passes, so that it can be sent again.
+    pub fn can_be_repeated(&self) -> bool {
+        let is_busy = |code: &Code| code.facts().status == 503;
+        self.code
+            .as_ref()
+            .is_some_and(|word| Code::all().filter(is_busy).any(|code| code.facts().word == word))
+    }
 }
 
 /// The result of an item.
@@ -57,4 +75,23 @@ pub enum ImportStatus {
     Deleted,
     /// The item was refused, or cannot be read.
     Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ImportReport;
+
+    #[test]
+    fn an_item_is_sent_again_only_where_the_reason_passes() {
+        let text = r#"{"items":[
+            {"line":1,"status":"failed","code":"busy"},
+            {"line":2,"status":"failed","code":"database_unreachable"},
+            {"line":3,"status":"failed","code":"invalid"},
+            {"line":4,"status":"failed"},
+            {"line":5,"status":"created"}]}"#;
+        let report: ImportReport = serde_json::from_str(text).expect("a report");
+        let again: Vec<bool> =
+            report.items.iter().map(super::ImportItem::can_be_repeated).collect();
+        assert_eq!(again, [true, true, false, false, false]);
+    }
 }

@@ -199,7 +199,7 @@ pub struct ProblemKind {
     pub remedy: Text,
 }
 
-fn code_word(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn code_word(_: &mut SchemaGenerator) -> Schema {
     let words: Vec<&str> = Code::all().map(|code| code.facts().word).collect();
     json_schema!({ "type": "string", "enum": words })
 }

@@ -11,7 +11,7 @@ use persona_formats::Item;
 use persona_model::{Document, PersonaId};
 use persona_storage::{Error, View, Viewer};
 
-use super::import_personas::{Done, document_of, has_content_of};
+use super::import_personas::{Done, GIVEN_AWAY_MAX, derived_id, document_of, has_content_of};
 use crate::Context;
 use crate::contract::import::ImportStatus;
 use crate::contract::parameters::OnDuplicate;
@@ -46,13 +46,29 @@ impl<'a> DryRun<'a> {
         for (place, item) in items {
             let done = match Done::without_a_look(item) {
                 Some(done) => done,
-                None => self.item(item).await.unwrap_or_else(|problem| Done::refused(&problem)),
+                None => self.own_item(item).await.unwrap_or_else(|problem| Done::refused(&problem)),
             };
             all.push((*place, done));
             // A file has thousands of items, and a look into a file waits for nothing.
             tokio::task::yield_now().await;
         }
         all
+    }
+
+    /// Judges an item under the identity that an import would find for it: the first one behind
+    /// those of personas that were given to other owners.
+    async fn own_item(&mut self, item: &Item) -> Result<Done, Problem> {
+        let Some(owner) = self.view.viewer().reach().owner() else { return self.item(item).await };
+        let owner = owner.as_str().to_owned();
+        let mut item = item.clone();
+        for attempt in 0..GIVEN_AWAY_MAX {
+            if !self.view.is_hidden(item.id).await? {
+                let done = self.item(&item).await?;
+                return Ok(if attempt > 0 { done.of(item.id) } else { done });
+            }
+            item.id = derived_id(&owner, item.id);
+        }
+        Ok(Done::failed("each persona that it became was given to another owner"))
     }
 
     async fn item(&mut self, item: &Item) -> Result<Done, Problem> {

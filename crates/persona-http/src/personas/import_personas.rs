@@ -31,12 +31,12 @@ use crate::extract::parameters::Parameters;
 use crate::extract::request::WriteRequest;
 use crate::extract::{conditions, file};
 use crate::limits::batch_turns::ITEMS_OF_BATCH_AT_ONCE;
-use crate::problem::{Problem, note_failure};
+use crate::problem::{Code, Problem, note_failure};
 
 /// Most tries of an update while other clients change the same persona.
 const UPDATE_ATTEMPTS_MAX: usize = 5;
 /// How many personas of one item can have been given to other owners before the item fails.
-const GIVEN_AWAY_MAX: usize = 8;
+pub(super) const GIVEN_AWAY_MAX: usize = 8;
 
 /// Imports a file, or with `mode=validate` reports what an import would do.
 pub async fn import_personas(
@@ -72,9 +72,10 @@ pub async fn import_personas(
     };
     let mut failures = Vec::new();
     for (place, done) in done {
-        let Done { status, id, errors, failure } = done;
+        let Done { status, id, code, errors, failure } = done;
         let report = &mut reports[place];
         (report.status, report.errors) = (status, errors);
+        report.code = code.map(|code| code.facts().word.to_owned());
         report.id = id.map(|id| id.to_string()).or(report.id.take());
         failures.extend(failure);
     }
@@ -95,6 +96,7 @@ fn report_of(read: &file::Read) -> ImportItem {
         name,
         id: None,
         warnings: Vec::new(),
+        code: None,
         errors: Vec::new(),
     };
     match read {
@@ -110,9 +112,9 @@ fn report_of(read: &file::Read) -> ImportItem {
 }
 
 /// Adapts the items to the reach of the client. A client that is bound to an owner does not choose
-/// identities: an item with an identity that is not one of the client's personas gets one derived
-/// from owner and item, so that a second run over the file adds nothing. The documents get the
-/// client's owner.
+/// identities: an item with an identity that is not one of the client's personas, nor of those of
+/// them that were purged, gets one derived from owner and item, so that a second run over the file
+/// adds nothing. The documents get the client's owner.
 async fn own_items(
     view: View<'_>,
     items: impl Iterator<Item = (usize, Item)>,
@@ -120,7 +122,7 @@ async fn own_items(
     let Some(owner) = view.viewer().reach().owner() else { return Ok(items.collect()) };
     let mut own = Vec::new();
     for (place, mut item) in items {
-        if !view.owns(item.id).await? {
+        if !view.owned(item.id).await? {
             item.id = derived_id(owner.as_str(), item.id);
         }
         if item.document.owner_word().is_empty() {
@@ -132,7 +134,7 @@ async fn own_items(
 }
 
 /// The identity for an owner that follows from another identity.
-fn derived_id(owner: &str, from: PersonaId) -> PersonaId {
+pub(super) fn derived_id(owner: &str, from: PersonaId) -> PersonaId {
     let digest = Sha256::new().chain_update(owner).chain_update(from.as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.finalize()[..16]);
@@ -183,6 +185,8 @@ pub(super) struct Done {
     status: ImportStatus,
     /// The persona, if its identity differs from that of the item.
     id: Option<PersonaId>,
+    /// Why the store refused the item.
+    code: Option<Code>,
     errors: Vec<String>,
     /// The problem, for the log, if a failure of the store caused it.
     failure: Option<Problem>,
@@ -206,7 +210,12 @@ impl Done {
             errors.push(body.detail.to_string());
         }
         let failure = problem.cause().is_some().then(|| problem.clone());
-        Self { errors, failure, ..ImportStatus::Failed.into() }
+        Self { code: Some(problem.code()), errors, failure, ..ImportStatus::Failed.into() }
+    }
+
+    /// The same, of a persona with another identity than that of the item.
+    pub(super) fn of(self, id: PersonaId) -> Self {
+        Self { id: Some(self.id.unwrap_or(id)), ..self }
     }
 
     /// What becomes of an item that is not for a store; `None` for every other one.
@@ -220,7 +229,7 @@ impl Done {
 
 impl From<ImportStatus> for Done {
     fn from(status: ImportStatus) -> Self {
-        Self { status, id: None, errors: Vec::new(), failure: None }
+        Self { status, id: None, code: None, errors: Vec::new(), failure: None }
     }
 }
 
@@ -284,8 +293,7 @@ impl Import {
                 Err(problem) => Err(problem),
             };
             let done = done.unwrap_or_else(|problem| Done::refused(&problem));
-            let id = done.id.or((attempt > 0).then_some(item.id));
-            return Done { id, ..done };
+            return if attempt > 0 { done.of(item.id) } else { done };
         }
         Done::failed("each persona that it became was given to another owner")
     }

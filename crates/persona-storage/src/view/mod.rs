@@ -291,10 +291,24 @@ impl View<'_> {
         self.viewer
     }
 
-    /// Whether there is such a persona that the viewer may change, also a deleted one.
-    pub async fn owns(&self, id: PersonaId) -> Result<bool, Error> {
-        let word = self.store.owner_of(id).await?;
-        Ok(word.is_some_and(|word| self.viewer.reach.changes(&word)))
+    /// Whether there is such a persona that the viewer may change, or was one that was purged; also
+    /// a deleted one.
+    pub async fn owned(&self, id: PersonaId) -> Result<bool, Error> {
+        Ok(self.owner_before(id).await?.is_some_and(|word| self.viewer.reach.changes(&word)))
+    }
+
+    /// Whether another viewer has such a persona, or had one that was purged, and this viewer
+    /// does not see it. A viewer must not be told this of an identity of its choice.
+    pub async fn is_hidden(&self, id: PersonaId) -> Result<bool, Error> {
+        Ok(self.owner_before(id).await?.is_some_and(|word| !self.viewer.reach.sees(&word)))
+    }
+
+    /// The word of the owner of a persona, also of one that was deleted or purged.
+    async fn owner_before(&self, id: PersonaId) -> Result<Option<String>, Error> {
+        match self.store.owner_of(id).await? {
+            Some(word) => Ok(Some(word)),
+            None => Ok(self.store.tombstone(id).await?.map(|tombstone| tombstone.owner)),
+        }
     }
 
     /// Whether there is such a persona for the viewer, or was one that was purged; also a deleted
@@ -303,11 +317,7 @@ impl View<'_> {
         if !self.viewer.is_bound() || is_on(InjectedFault::OverlookOwners) {
             return Ok(true);
         }
-        if let Some(word) = self.store.owner_of(id).await? {
-            return Ok(self.viewer.reach.sees(&word));
-        }
-        let tombstone = self.store.tombstone(id).await?;
-        Ok(tombstone.is_some_and(|tombstone| self.viewer.reach.sees(&tombstone.owner)))
+        Ok(self.owner_before(id).await?.is_some_and(|word| self.viewer.reach.sees(&word)))
     }
 
     /// What was found of a persona. Fails with [`Error::Purged`] where nothing was found because

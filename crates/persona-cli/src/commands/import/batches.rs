@@ -99,7 +99,8 @@ impl Batches<ImportItem> {
 
     /// Imports an item, and returns the result. `None` as in [`Batches::create`].
     pub async fn import(&self, item: &Item) -> Option<ImportItem> {
-        self.send(item.document.text().len(), || own::text(item)).await
+        let told = self.send(item.document.text().len(), || own::text(item)).await?;
+        (!told.can_be_repeated()).then_some(told)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -14,12 +15,16 @@ use persona_http::contract::OperationId;
 use persona_http::contract::import::{ImportItem, ImportReport, ImportStatus};
 use persona_model::{PersonaId, join_representation};
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::report::Status;
-use super::send::{Answer, Sender, patiently, refused};
+use super::send::{Answer, RETRY_TOTAL_MAX, Sender, patiently, refused};
 use crate::client::Query;
 use crate::commands::arguments::OnDuplicate;
 use crate::failure::Failure;
+
+/// Pause before an item is sent again that the store was too busy for.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// Whether the client was found to be one that does not choose identities.
 #[derive(Clone, Debug, Default)]
@@ -48,14 +53,22 @@ pub async fn send_own(sender: &Sender, item: &Item) -> Result<Answer, Failure> {
     }
     let body = Bytes::from(text(item));
     let path = path(sender.on_duplicate);
-    let reply = patiently(&sender.api, Method::POST, &path, &[], Some(&body)).await?;
-    if reply.status != StatusCode::OK {
-        return Ok(refused(reply).into());
+    let started_at = Instant::now();
+    loop {
+        let reply = patiently(&sender.api, Method::POST, &path, &[], Some(&body)).await?;
+        if reply.status != StatusCode::OK {
+            return Ok(refused(reply).into());
+        }
+        let report: ImportReport = reply.read_as()?;
+        let Some(told) = report.items.into_iter().next() else {
+            return Ok((Status::Failed, vec!["the server told nothing of it".into()]).into());
+        };
+        // The answer of an import has 200 also where the store was busy with its item.
+        if !told.can_be_repeated() || started_at.elapsed() + BUSY_WAIT >= RETRY_TOTAL_MAX {
+            return Ok(told.into());
+        }
+        sleep(BUSY_WAIT).await;
     }
-    let report: ImportReport = reply.read_as()?;
-    let told = report.items.into_iter().next();
-    let nothing = || (Status::Failed, vec!["the server told nothing of it".into()]).into();
-    Ok(told.map_or_else(nothing, Answer::from))
 }
 
 /// The path and query of an import.

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 
 /// How long an item is retried while the server is busy or cannot be reached: longer than a rolling
 /// restart.
-const RETRY_TOTAL_MAX: Duration = Duration::from_mins(1);
+pub(super) const RETRY_TOTAL_MAX: Duration = Duration::from_mins(1);
 /// How long an item waits for its turn if the server limits requests: long, because the other items
 /// in progress need turns too.
 pub const BUDGET_WAIT_MAX: Duration = Duration::from_mins(10);

@@ -123,7 +123,44 @@ fn a_file_is_imported_into_the_owner_of_the_token() {
     let second = import(ada, &file);
     assert_eq!(second[0].0, "created");
     assert_ne!(second[0].1, first[0].1);
-    assert_eq!(import(ada, &file), [(json!("unchanged"), second[0].1.clone())]);
+    let found = [(json!("unchanged"), second[0].1.clone())];
+    assert_eq!(import(ada, &file), found);
+    let headers = [("content-type", "application/x-ndjson")];
+    let looked = cast.ask(ada, "POST", "/api/v1/import?mode=validate", &headers, &file);
+    let item = looked.json()["items"][0].clone();
+    assert_eq!([(item["status"].clone(), item["id"].clone())], found, "of a dry run");
+}
+
+#[test]
+fn a_file_does_not_bring_back_what_its_owner_purged() {
+    let server = Server::with_workers(2).start();
+    let cast = Cast::of(&server);
+    let (ada, own) = (&cast.ada[2], cast.own.id.as_str());
+    let import = |id: &str, query: &str| {
+        let headers = [("content-type", "application/x-ndjson")];
+        let file = format!("{{\"id\":\"{id}\",\"name\":\"x\"}}\n");
+        let path = format!("/api/v1/import{query}");
+        let reply = cast.ask(ada, "POST", &path, &headers, &file);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let item = reply.json()["items"][0].clone();
+        (item["status"].clone(), item["code"].clone(), item["id"].clone())
+    };
+    let purge = |id: &str| {
+        let purged =
+            cast.send(ada, "DELETE", &format!("{id}?purge=true"), &[("if-match", "*")], "");
+        assert_eq!(purged.status, 204, "{purged:?}");
+    };
+    let gone = |id: &str| (json!("failed"), json!("purged"), json!(id));
+    purge(own);
+    assert_eq!(import(own, "?mode=validate"), gone(own));
+    assert_eq!(import(own, ""), gone(own));
+    // The same of a persona that got an identity of its own, because that of the file is in use.
+    let (status, code, id) = import(&cast.hidden[0].id, "");
+    assert_eq!((status, code), (json!("created"), Value::Null));
+    let id = id.as_str().expect("an identity");
+    purge(id);
+    assert_eq!(import(&cast.hidden[0].id, "?mode=validate"), gone(id));
+    assert_eq!(import(&cast.hidden[0].id, ""), gone(id));
 }
 
 #[test]
