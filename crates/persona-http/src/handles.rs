@@ -183,7 +183,7 @@ fn redirect(uri: &Uri, segment: &str, id: PersonaId) -> Response {
     let uri = with_id(uri, segment, id);
     // A question mark with nothing behind it asks for nothing.
     let place = uri.path_and_query().map_or("/", PathAndQuery::as_str).trim_end_matches('?');
-    let place = HeaderValue::try_from(place).expect("a target is visible ASCII");
+    let place = HeaderValue::try_from(place).expect("a target has no control characters");
     let no_store = HeaderValue::from_static("no-store");
     (StatusCode::PERMANENT_REDIRECT, [(LOCATION, place), (CACHE_CONTROL, no_store)]).into_response()
 }

@@ -1,7 +1,8 @@
 //! A persona read by a label (`?label=production`), and with its labels (`?include=labels`).
 //!
-//! Labels are read first and the revision after them. A revision never changes, so the answer is
-//! that of the moment in which the labels were read: a move that was answered before is in it.
+//! Labels are read first and the revision after them. A revision that a label points to changes
+//! never, and goes only with its whole persona. So the answer is that of the moment in which the
+//! labels were read, with every move that was answered before, or that the persona was purged.
 
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, HeaderValue};
