@@ -92,7 +92,7 @@ impl Api {
         assert!(is_restart || status < 500, "{status}: {}", String::from_utf8_lossy(&body));
         if is_read && let Some(mut request) = request_of(bytes) {
             let client = ClientAddress(IpAddr::from([127, 0, 0, 1]));
-            if let Some(short) = self.plain.answer(&mut request, client) {
+            if let Some(short) = self.plain.answer(&mut request, client, None) {
                 assert_eq!(short.status().as_u16(), status);
                 let short = short.into_body().collect().await.expect("a body").to_bytes();
                 // The HTTP library sends no body to a HEAD, and the router makes none. A problem

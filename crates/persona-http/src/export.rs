@@ -12,14 +12,14 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, Version};
 use http_body::Frame;
 use persona_model::Reach;
-use persona_storage::{Error, Export, ExportRequest, Exported};
+use persona_storage::{Error, Export, ExportRequest, Exported, Party};
 
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::parameters::{HANDLE_PREFIX, HISTORY, INCLUDE_DELETED, OWNER};
 use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context, Turn};
+use crate::{Context, Turn};
 
 /// A part is sent when it has this many bytes: large enough for few system calls, small enough for
 /// memory.
@@ -43,8 +43,7 @@ pub async fn export_personas(
         // export would look complete.
         return Err(Problem::new(Code::OldProtocol, "an export can only be sent with HTTP/1.1"));
     }
-    let turn =
-        context.turns.exports.try_turn(request.extensions().get::<ClientAddress>().copied())?;
+    let turn = context.turns.exports.try_turn(request.extensions().get::<Party>().copied())?;
     let wanted = ExportRequest { exported, owned, handle_prefix, reach: Reach::default() };
     let view = context.store.view(viewer_of(request.extensions())?);
     let export = view.export(wanted).await?;

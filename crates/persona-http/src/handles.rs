@@ -19,14 +19,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode, Uri};
 use persona_model::{HandleName, PersonaId, excerpt};
 use persona_storage::{
-    Glance, HandleLook, HandleTarget, NAMESAKES_MAX, Namesake, Representation, View,
+    Glance, HandleLook, HandleTarget, NAMESAKES_MAX, Namesake, Party, Representation, View,
 };
 
 use crate::auth::viewer_of;
 use crate::contract::{OPERATIONS, OperationId};
 use crate::problem::{Code, Problem};
 use crate::router::Answering;
-use crate::{ClientAddress, Context, personas};
+use crate::{Context, personas};
 
 /// What a handle in a path begins with, as it is and percent-encoded.
 const MARKS: [&str; 2] = ["@", "%40"];
@@ -195,7 +195,7 @@ impl Named {
         &self,
         context: &Context,
         view: View<'_>,
-        client: Option<ClientAddress>,
+        client: Option<Party>,
     ) -> Result<Option<Representation>, Problem> {
         if let Glance::Whole(answer) = &self.found {
             return Ok(answer.clone());

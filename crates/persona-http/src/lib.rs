@@ -73,11 +73,12 @@ pub use limits::client_limit::{ClientLimit, Turn};
 pub use limits::heavy::HeavyTurns;
 pub use limits::network::Network;
 pub use limits::patience::{BYTES_PER_SECOND_MIN, Patience};
+pub use limits::token_note::TokenNote;
 pub use middleware::REFUSALS;
 pub use openapi::document as openapi_document;
 pub use origins::{ANY_ORIGIN, Origins};
 pub use plain_reads::PlainReads;
-pub use rate_limit::{Budget, Rate, RateCells, RateLimits, RateParty, Taken};
+pub use rate_limit::{Budget, Rate, RateCells, RateLimits, Taken};
 pub use router::{Router, router};
 pub use server::{Alone, Metrics, Restart, ServerFigures, ServerState, TaskRefusal};
 

@@ -14,6 +14,7 @@ use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, X_CONT
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use persona_model::PersonaId;
+use persona_storage::Party;
 
 use crate::auth::permit;
 use crate::contract::OperationId;
@@ -22,7 +23,7 @@ use crate::origins::{PageVerdict, preflight};
 use crate::problem::{Code, Problem, Refusal, render};
 use crate::rate_limit::Counted;
 use crate::router::{Answering, methods_at};
-use crate::{ClientAddress, Context, personas};
+use crate::{ClientAddress, Context, TokenNote, personas};
 
 /// The target of the log lines about requests that break the rules of HTTP. The log never
 /// suppresses one of them as a repetition.
@@ -65,10 +66,13 @@ pub(super) async fn finish(
         request.headers_mut().insert(REQUEST_ID, begun.id.clone());
     }
     let Begun { id, facts, .. } = &begun;
+    let mut party = client.map(Party::from);
     let mut response = match request.extensions_mut().remove::<Refusal>() {
         None => match verdict(context, &request, operation, route) {
             PageVerdict::Serve => {
-                let mut response = serve(context, operation, client, request, handle).await;
+                let served = serve(context, operation, client, request, handle).await;
+                let mut response = served.response;
+                party = served.party;
                 facts.note_broken(&mut response, context, id);
                 response
             }
@@ -82,10 +86,16 @@ pub(super) async fn finish(
     };
     begun.render(&mut response);
     if response.body().size_hint().lower() > SMALL_BYTES_MAX as u64 && is_refusal(&response) {
-        response = in_memory_of_answers(response, context, &begun).await;
+        response = in_memory_of_answers(response, context, party, &begun).await;
     }
     begun.finish(context, operation, &mut response);
     response
+}
+
+/// The answer to a request, and what limits for one client counted the request for.
+struct Served {
+    response: Response,
+    party: Option<Party>,
 }
 
 /// The answer to a request that passed the check of its origin: the answer of its handler, if its
@@ -96,24 +106,32 @@ async fn serve(
     client: Option<ClientAddress>,
     mut request: Request,
     handle: impl FnOnce(Request) -> Answering,
-) -> Response {
+) -> Served {
     let permitted = permit(context, request.headers(), operation).await;
+    // A request that is not permitted counts for its address, so that guesses have a limit.
+    let party = match &permitted {
+        Ok(permit) => permit.party(client),
+        Err(_) => client.map(Party::from),
+    };
+    if let Some(note) = request.extensions().get::<TokenNote>() {
+        note.take(party);
+    }
     // The short way of plain reads may have counted the request already.
-    let counted = request.extensions_mut().remove::<Counted>().or_else(|| {
-        let identity = permitted.as_ref().ok().and_then(|permit| permit.identity.as_ref());
-        context.rates.count(operation?, client, identity)
-    });
+    let counted = request
+        .extensions_mut()
+        .remove::<Counted>()
+        .or_else(|| context.rates.count(operation?, party));
     let mut response = match (counted.and_then(Counted::refusal), permitted) {
         (Some(problem), _) | (None, Err(problem)) => problem.into_response(),
         (None, Ok(permit)) => {
-            permit.enter(request.extensions_mut());
+            permit.enter(party, request.extensions_mut());
             without_panic(handle(request)).await
         }
     };
     if let Some(counted) = counted {
         counted.describe(response.headers_mut());
     }
-    response
+    Served { response, party }
 }
 
 /// The answer of a handler. A panic is answered as a problem.
@@ -244,12 +262,17 @@ fn is_refusal(response: &Response) -> bool {
 
 /// Reserves memory for a large refusal, such as a merge conflict with its three sides, like for any
 /// other answer.
-async fn in_memory_of_answers(response: Response, context: &Context, begun: &Begun) -> Response {
-    let (parts, body) = response.into_parts();
+async fn in_memory_of_answers(
+    response: Response,
+    context: &Context,
+    party: Option<Party>,
+    begun: &Begun,
+) -> Response {
+    let (head, body) = response.into_parts();
     // The body is one text in memory, so collecting it does not wait.
     let text = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    match context.answers.reserve(begun.facts.client, text.len()) {
-        Ok(memory) => Response::from_parts(parts, memory.body(text)),
+    match context.answers.reserve(party, text.len()) {
+        Ok(memory) => Response::from_parts(head, memory.body(text)),
         Err(problem) => {
             let mut response = problem.into_response();
             begun.render(&mut response);

@@ -21,7 +21,7 @@ use crate::labels::read::answer_by_label;
 use crate::middleware::Begun;
 use crate::personas::get::answer_to_read;
 use crate::rate_limit::Counted;
-use crate::{ClientAddress, Context, handles, personas};
+use crate::{ClientAddress, Context, TokenNote, handles, personas};
 
 /// Answers plain reads on the calling thread, if the store can.
 #[derive(Clone)]
@@ -34,20 +34,26 @@ impl PlainReads {
     }
 
     /// The answer to a plain read; `None` for every request that must go through the router. Such a
-    /// request is marked if it was counted already, so that it is not counted twice.
+    /// request is marked if it was counted already, so that it is not counted twice. `note` tells
+    /// the connection which token the request has.
     pub fn answer<B: Body>(
         &self,
         request: &mut Request<B>,
         client: ClientAddress,
+        note: Option<&TokenNote>,
     ) -> Option<Response> {
         let asked = Asked::of(request)?;
-        let (context, client) = (&*self.0, Some(client));
+        let context = &*self.0;
         let operation = OperationId::GetPersona;
-        let begun = Begun::new(context, request, operation.path(), client);
+        let begun = Begun::new(context, request, operation.path(), Some(client));
         // After a panic the request goes through the router, which panics too and answers it.
         let permit = || permit_at_once(context, request.headers(), operation);
         let permit = catch_unwind(AssertUnwindSafe(permit)).ok().flatten()?;
-        let counted = context.rates.count(operation, client, permit.identity.as_ref());
+        let client = permit.party(Some(client));
+        if let Some(note) = note {
+            note.take(client);
+        }
+        let counted = context.rates.count(operation, client);
         let refusal = counted.and_then(Counted::refusal);
         let read = || {
             if let Some(problem) = refusal {

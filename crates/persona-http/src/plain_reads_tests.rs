@@ -74,7 +74,7 @@ impl Ways {
     async fn ask(&self, shape: &Shape) -> (Option<Answer>, Answer) {
         let path = shape.path.of(self);
         let made = || request(shape.method.clone(), &path, &shape.headers(self), shape.has_body);
-        let plain = match self.plain.answer(&mut made(), CLIENT) {
+        let plain = match self.plain.answer(&mut made(), CLIENT, None) {
             Some(response) => Some(Answer::of(response, &shape.method).await),
             None => None,
         };

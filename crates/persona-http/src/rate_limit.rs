@@ -1,20 +1,18 @@
 //! How many requests a client may make: one budget for reads and one for writes.
 //!
-//! A request with a valid token counts against the token, every other request against the address
-//! of its client. Cells that all workers share keep what is left of each budget; this file decides
-//! which budget a request counts against, and writes the headers of answers.
+//! A request counts against the budget of its party: its token, or the address of its client. Cells
+//! that all workers share keep what is left of each budget; this file decides which budget a
+//! request counts against, and writes the headers of answers.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
 
-use crate::ClientAddress;
-use crate::auth::Identity;
+use persona_storage::Party;
+
 use crate::contract::{OperationId, RateClass};
 use crate::problem::{Code, Problem};
 
@@ -42,15 +40,6 @@ pub enum Budget {
     Writes,
 }
 
-/// The client that a request is counted for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum RateParty {
-    /// The identity of the token of the request.
-    Token(Uuid),
-    /// The address that the request comes from.
-    Address(IpAddr),
-}
-
 /// The result of taking one unit of a budget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Taken {
@@ -67,7 +56,7 @@ pub struct Taken {
 /// The cells that keep what is left of each budget.
 pub trait RateCells: Send + Sync {
     /// Takes one unit of the budget of a client, if there is one.
-    fn take(&self, party: RateParty, budget: Budget, rate: Rate) -> Taken;
+    fn take(&self, party: Party, budget: Budget, rate: Rate) -> Taken;
 }
 
 /// The limits of a server; none by default.
@@ -91,12 +80,7 @@ pub(crate) struct Counted {
 
 impl RateLimits {
     /// Counts a request; `None` where it counts against no budget.
-    pub(crate) fn count(
-        &self,
-        operation: OperationId,
-        client: Option<ClientAddress>,
-        identity: Option<&Identity>,
-    ) -> Option<Counted> {
+    pub(crate) fn count(&self, operation: OperationId, party: Option<Party>) -> Option<Counted> {
         let cells = self.cells.as_ref()?;
         let budget = match operation.row().rate {
             RateClass::Exempt => return None,
@@ -107,12 +91,8 @@ impl RateLimits {
             Budget::Reads => self.reads?,
             Budget::Writes => self.writes?,
         };
-        let party = match identity {
-            Some(Identity(token)) => RateParty::Token(token.id),
-            // A request that this process makes itself has no client and is not counted.
-            None => RateParty::Address(client?.0),
-        };
-        Some(Counted { budget, rate, taken: cells.take(party, budget, rate) })
+        // A request that this process makes itself has no party and is not counted.
+        Some(Counted { budget, rate, taken: cells.take(party?, budget, rate) })
     }
 }
 
@@ -167,15 +147,16 @@ mod tests {
 
     use http::HeaderMap;
 
-    use super::{Budget, Counted, Rate, RateCells, RateLimits, RateParty, Taken};
-    use crate::ClientAddress;
+    use persona_storage::Party;
+
+    use super::{Budget, Counted, Rate, RateCells, RateLimits, Taken};
     use crate::contract::OperationId;
 
     /// Cells that record the calls, and always give the same answer.
-    struct Asked(Mutex<Vec<(RateParty, Budget)>>, Taken);
+    struct Asked(Mutex<Vec<(Party, Budget)>>, Taken);
 
     impl RateCells for Asked {
-        fn take(&self, party: RateParty, budget: Budget, _: Rate) -> Taken {
+        fn take(&self, party: Party, budget: Budget, _: Rate) -> Taken {
             self.0.lock().expect("not poisoned").push((party, budget));
             self.1
         }
@@ -186,7 +167,7 @@ mod tests {
         Rate { per_second: number(per_second), burst: number(burst) }
     }
 
-    const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    const CLIENT: Party = Party::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
     #[test]
     fn a_request_counts_by_its_class_and_what_has_no_class_does_not() {
@@ -210,11 +191,10 @@ mod tests {
             OperationId::GetReadiness,
             OperationId::GetMetrics,
         ]
-        .map(|operation| limits.count(operation, Some(CLIENT), None))
+        .map(|operation| limits.count(operation, Some(CLIENT)))
         .into();
-        let address = RateParty::Address(CLIENT.0);
         let asked = cells.0.lock().expect("not poisoned").clone();
-        let (reads, writes) = ((address, Budget::Reads), (address, Budget::Writes));
+        let (reads, writes) = ((CLIENT, Budget::Reads), (CLIENT, Budget::Writes));
         assert_eq!(asked, [reads, reads, writes]);
         assert!(all[3..].iter().all(Option::is_none));
         let counted = all[0].expect("counted");
@@ -226,8 +206,8 @@ mod tests {
         assert_eq!(problem.detail(), "this client may make 5 reads a second, and 21 at once");
         // Without limits, and for requests of the process itself, nothing is counted.
         let none = RateLimits { reads: None, ..limits.clone() };
-        assert_eq!(none.count(OperationId::GetPersona, Some(CLIENT), None), None);
-        assert_eq!(limits.count(OperationId::GetPersona, None, None), None);
-        assert_eq!(RateLimits::default().count(OperationId::GetPersona, Some(CLIENT), None), None);
+        assert_eq!(none.count(OperationId::GetPersona, Some(CLIENT)), None);
+        assert_eq!(limits.count(OperationId::GetPersona, None), None);
+        assert_eq!(RateLimits::default().count(OperationId::GetPersona, Some(CLIENT)), None);
     }
 }

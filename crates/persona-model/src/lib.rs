@@ -50,6 +50,7 @@
 //! - **checkpoint throttle**: slows writers down while a long WAL is checkpointed.
 //! - **maintenance process**: the one process of a server that makes checkpoints, removes what has
 //!   expired, and looks for damage.
+//! - **party**: what a limit for one client counts for: its token, or without one its address.
 //! - **task**: a backup, a checkpoint or a check that a client asked the maintenance process for.
 //! - **shared reader**: the connection to PostgreSQL that short reads of a process share.
 //! - **abandoned connection**: one to PostgreSQL on which no answer came in time.

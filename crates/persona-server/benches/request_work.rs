@@ -58,7 +58,7 @@ fn spent() -> f64 {
 /// Sends a request and reads its answer to the end.
 async fn ask(kind: &str, router: &Router, plain: &PlainReads, mut request: Request<Body>) {
     let response: Response<Body> = if kind.starts_with("plain") {
-        plain.answer(&mut request, CLIENT).expect("a plain read")
+        plain.answer(&mut request, CLIENT, None).expect("a plain read")
     } else {
         router.answer(request).await
     };

@@ -1,10 +1,9 @@
 //! Atomic batches: several writes of which all are applied, or none.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::{Error, Write};
+use crate::{Error, Party, Write};
 
 /// Most writes of an atomic batch: as many as a shared transaction has at most, so that other
 /// writes wait for an atomic batch no longer than for such a transaction.
@@ -94,8 +93,8 @@ impl AtomicBatch {
         self.writes[0].deadline
     }
 
-    /// The address of the client.
-    pub(crate) fn client(&self) -> Option<IpAddr> {
+    /// The client that it comes from.
+    pub(crate) fn client(&self) -> Option<Party> {
         self.writes[0].client
     }
 

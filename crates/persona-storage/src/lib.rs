@@ -39,6 +39,7 @@ mod label;
 pub mod memory;
 mod observer;
 mod page;
+mod party;
 pub mod postgres;
 mod purge;
 mod revision_record;
@@ -65,6 +66,7 @@ pub use label::{
 };
 pub use observer::{CacheEvent, Checkpoint, Connected, NoObserver, Observer};
 pub use page::{PAGE_BYTES_MAX, Page};
+pub use party::Party;
 pub use purge::{Purge, Tombstone};
 pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
 pub use store::{GLANCE_BYTES_MAX, Glance, Representation, Store};

@@ -1,12 +1,11 @@
 //! Purges: a persona is removed for ever, and a tombstone is left.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use persona_model::{EntityTag, HandleName, PersonaId, Precondition, Revision, Timestamp};
 
 use crate::fault_injection::{InjectedFault, is_on};
-use crate::{Error, Viewer, Write};
+use crate::{Error, Party, Viewer, Write};
 
 /// A request to purge a persona.
 #[derive(Clone, PartialEq, Debug)]
@@ -25,8 +24,8 @@ pub struct Purge {
     /// The deadline of the wait for the turn; after it the purge fails with [`Error::Busy`] and is
     /// never made.
     pub deadline: Instant,
-    /// The address of the client, for a fair order; `None` for the command line.
-    pub client: Option<IpAddr>,
+    /// The client, for a fair order; `None` for the command line.
+    pub client: Option<Party>,
 }
 
 impl Purge {

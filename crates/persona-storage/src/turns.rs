@@ -4,11 +4,12 @@
 //! before the work has ended.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+
+use crate::Party;
 
 /// Most requests that wait for a turn, as many as writes in a queue.
 const WAITING_MAX: usize = 1024;
@@ -21,7 +22,7 @@ pub struct Turns(Arc<Mutex<State>>);
 #[derive(Debug)]
 pub struct Turn(Arc<Mutex<State>>);
 
-type Client = Option<IpAddr>;
+type Client = Option<Party>;
 
 #[derive(Debug)]
 struct State {
@@ -47,7 +48,7 @@ impl Turns {
 
     /// Waits for a turn; `None` if none came before the deadline, or if 1,024 requests wait and
     /// none of another client can make room.
-    pub async fn take(&self, client: Option<IpAddr>, deadline: Instant) -> Option<Turn> {
+    pub async fn take(&self, client: Option<Party>, deadline: Instant) -> Option<Turn> {
         let waiting = {
             let mut state = locked(&self.0);
             if state.taken < state.at_once {
@@ -152,19 +153,18 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
-    use super::{Turns, WAITING_MAX, locked};
+    use super::{Party, Turns, WAITING_MAX, locked};
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_mins(1)
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as turns are taken")]
-    fn client(number: u8) -> Option<IpAddr> {
-        Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)))
+    fn client(number: u8) -> Option<Party> {
+        Some(Party::Address([192, 0, 2, number].into()))
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! Writes as values: operations and their outcomes.
 
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use persona_model::{
 };
 
 use crate::fault_injection::{InjectedFault, is_on};
-use crate::{Representation, Viewer};
+use crate::{Party, Representation, Viewer};
 
 /// How long the answer to a request with an idempotency key is kept and replayed, at least: 24
 /// hours of elapsed time that a maintenance process saw (`time.rs`).
@@ -199,8 +198,8 @@ pub struct Write {
     /// The deadline of the wait for the turn; after it the write fails with [`crate::Error::Busy`]
     /// and is never applied.
     pub deadline: Instant,
-    /// The address of the client, for a fair order; `None` for the command line.
-    pub client: Option<IpAddr>,
+    /// The client, for a fair order; `None` for the command line.
+    pub client: Option<Party>,
     /// Bytes of the request's body; 0 if unknown.
     pub bytes: usize,
     /// Most bytes of JSON that the document may have after the write; a larger document may still

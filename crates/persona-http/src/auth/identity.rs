@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use persona_storage::Token;
-
 use http::Extensions;
-use persona_storage::Viewer;
+use persona_storage::{Party, Token, Viewer};
 
 use super::Denial;
+use crate::ClientAddress;
 use crate::problem::{Code, Problem};
 
 /// The token of a request that was permitted: an extension of the request. A request that needs no
@@ -31,8 +30,18 @@ impl Permit {
         Self { identity: None, viewer: Viewer::trusted() }
     }
 
-    /// Adds the permit to the extensions of the request.
-    pub(crate) fn enter(self, extensions: &mut Extensions) {
+    /// What limits for one client count the request for: the token, or else the address of the
+    /// client. `None` for a request that the process makes itself.
+    pub(crate) fn party(&self, client: Option<ClientAddress>) -> Option<Party> {
+        let token = self.identity.as_ref().map(|Identity(token)| Party::Token(token.id));
+        token.or_else(|| client.map(Party::from))
+    }
+
+    /// Adds the permit to the extensions of the request, and what the request counts for.
+    pub(crate) fn enter(self, party: Option<Party>, extensions: &mut Extensions) {
+        if let Some(party) = party {
+            extensions.insert(party);
+        }
         if let Some(identity) = self.identity {
             extensions.insert(identity);
         }

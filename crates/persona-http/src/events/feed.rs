@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::batch::Batch;
 use super::recent::{Found, Recent};
-use crate::ClientAddress;
 use crate::limits::client_limit::{ClientLimit, Turn};
+use persona_storage::Party;
 
 /// Most followers that read pages of the store at the same time: half of the threads for long reads
 /// of a SQLite store, so that lists always find a free one.
@@ -99,7 +99,7 @@ impl EventFeed {
     /// # Errors
     ///
     /// [`Error::Busy`] when this client, or all together, have as many as they may.
-    pub(super) fn place(&self, client: Option<ClientAddress>) -> Result<Counted, Error> {
+    pub(super) fn place(&self, client: Option<Party>) -> Result<Counted, Error> {
         let turn = self.0.places.try_turn_of(client, self.0.limits.streams_per_client)?;
         self.0.state().followers += 1;
         Ok(Counted { feed: Arc::clone(&self.0), _turn: turn })

@@ -9,8 +9,9 @@ use http::Version;
 use super::asked::{Asked, Form};
 use super::follower::Follower;
 use super::{page, stream};
+use crate::Context;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context};
+use persona_storage::Party;
 
 /// Answers with the events behind a place: as a stream, or as a page.
 pub async fn follow_events(
@@ -23,7 +24,7 @@ pub async fn follow_events(
         // Without chunks no client can tell events that are complete from those that are cut off.
         return Err(Problem::new(Code::OldProtocol, "a stream can only be sent with HTTP/1.1"));
     }
-    let client = request.extensions.get::<ClientAddress>().copied();
+    let client = request.extensions.get::<Party>().copied();
     let follower = Follower::new(&context.events, client, asked.place).await?;
     match asked.form {
         Form::Stream => stream::answer(context, &request.headers, client, asked, follower).await,

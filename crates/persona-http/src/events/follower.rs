@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::batch::Batch;
 use super::feed::{Counted, EventFeed};
 use super::recent::Found;
-use crate::ClientAddress;
+use persona_storage::Party;
 
 /// Events of one page that a follower reads from the store: small enough that a page takes a
 /// reading thread only some milliseconds, and large enough for more than 50,000 events a second.
@@ -42,7 +42,7 @@ impl Follower {
     /// [`Error::Busy`] when there is no room for another one.
     pub(super) async fn new(
         feed: &EventFeed,
-        client: Option<ClientAddress>,
+        client: Option<Party>,
         place: Option<FeedPlace>,
     ) -> Result<Self, Error> {
         let counted = feed.place(client)?;

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use axum::response::Response;
 use http::HeaderMap;
-use persona_storage::Error;
+use persona_storage::{Error, Party};
 use tokio::time::{Instant, timeout_at};
 
 use super::asked::Asked;
 use super::batch::Batch;
 use super::follower::{Follower, Next};
 use super::stream::with_document;
+use crate::Context;
 use crate::auth::permit;
 use crate::contract::OperationId;
 use crate::personas::responses::json_text;
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
 
 /// Most pages of the store that are searched for one answer. If few events meet the filter, the
 /// client asks again from the place that the search reached.
@@ -39,7 +39,7 @@ struct Items {
 pub(super) async fn answer(
     context: &Context,
     headers: &HeaderMap,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     asked: Asked,
     follower: Follower,
     wanted: Wanted,

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
-use persona_storage::{Error, View};
+use persona_storage::{Error, Party, View};
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
@@ -27,7 +27,7 @@ use crate::auth::permit;
 use crate::contract::OperationId;
 use crate::contract::events::{HEARTBEAT_SECONDS, RESET, Reset};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context, Metrics};
+use crate::{Context, Metrics};
 
 /// A part that is not shared with other streams is sent when it has this many bytes.
 const PART_BYTES: usize = 16 * 1024;
@@ -50,7 +50,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 pub(super) async fn answer(
     context: Arc<Context>,
     headers: &HeaderMap,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     asked: Asked,
     mut follower: Follower,
 ) -> Result<Response, Problem> {
@@ -135,7 +135,7 @@ struct EventStream {
     _open: Open,
     context: Arc<Context>,
     credentials: HeaderMap,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     asked: Asked,
     follower: Follower,
     greeting: Option<Bytes>,

@@ -14,10 +14,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt;
+use persona_storage::Party;
 use tokio::time::timeout;
 
 use crate::limits::body_memory::{BodyMemoryLimit, Claim, SMALL_BYTES_MAX};
-use crate::limits::ledger::Party;
 use crate::limits::patience::{BYTES_PER_SECOND_MIN, Patience};
 use crate::problem::{Code, Problem};
 
@@ -51,7 +51,7 @@ impl BodyMemoryLimit {
     pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
-        party: Party,
+        party: Option<Party>,
         mut body: Body,
     ) -> Result<Received, Problem> {
         let announced = announced(headers, BODY_BYTES_MAX)?;
@@ -68,7 +68,7 @@ impl BodyMemoryLimit {
     async fn read_all(
         &self,
         announced: Option<usize>,
-        party: Party,
+        party: Option<Party>,
         body: &mut Body,
     ) -> Result<Received, Problem> {
         let most = announced.map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES_MAX));
@@ -223,10 +223,10 @@ mod tests {
     use super::{
         BODY_BYTES_MAX, BODY_PATIENCE, BYTES_PER_SECOND_MIN, BodyMemoryLimit, SMALL_BYTES_MAX,
     };
-    use crate::ClientAddress;
     use crate::problem::Code;
+    use persona_storage::Party;
 
-    const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    const CLIENT: Party = Party::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
     async fn read(limit: &BodyMemoryLimit, body: Body) -> Result<super::Received, super::Problem> {
         limit.read(&HeaderMap::new(), Some(CLIENT), body).await

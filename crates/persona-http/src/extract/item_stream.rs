@@ -16,12 +16,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::batch::{BatchItem, item};
 use super::body::{BODY_PATIENCE, announced, drain, next_piece, too_large};
 use super::item_scanner::{ITEM_BYTES_MAX, ItemScanner, RawItem, moved};
+use crate::Context;
 use crate::contract::batch::{BATCH_BYTES_MAX, WHOLE_BATCH_BYTES_MAX};
 use crate::limits::body_memory::{Claim, SMALL_BYTES_MAX};
 use crate::limits::heavy::Weight;
 use crate::limits::patience::Patience;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context};
+use persona_storage::Party;
 
 /// Most bytes of items of one batch that are read and not answered: some hundred ordinary personas,
 /// more than are written at the same time. A single item may be larger, and the last piece of the
@@ -46,7 +47,7 @@ pub(crate) enum Step {
 /// The body of a batch, with the memory that is reserved for it until the value is dropped.
 pub(crate) struct ItemStream {
     context: Arc<Context>,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     body: Body,
     has_key: bool,
     patience: Patience,
@@ -153,7 +154,7 @@ impl ItemStream {
         let (items, read) = if weight == Weight::Light {
             read_all(&context, raw, first, has_key)
         } else {
-            let (client, deadline) = (self.client.map(|client| client.0), context.write_deadline());
+            let (client, deadline) = (self.client, context.write_deadline());
             let turn = self.context.heavy.take(weight, client, deadline).await?;
             let work = on_a_thread(move || {
                 let read = read_all(&context, raw, first, has_key);

@@ -1,18 +1,17 @@
 //! Makes a write of each item of a batch, with what the request says of all items.
 
-use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use http::request::Parts;
-use persona_storage::{Idempotency, Viewer, Write};
+use persona_storage::{Idempotency, Party, Viewer, Write};
 
 use super::batch::BatchItem;
 use super::note;
 use super::request::{KEY_CHARS_MAX, author_of, idempotency_key};
+use crate::Context;
 use crate::auth::viewer_of;
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
 
 /// Most characters of a key for all items of a batch: behind it there is room for the number of an
 /// item.
@@ -26,7 +25,7 @@ pub(crate) struct ItemWrites {
     key: Option<String>,
     /// The place of the first item without a key of its own.
     first: OnceLock<usize>,
-    client: Option<IpAddr>,
+    client: Option<Party>,
     document_bytes_max: usize,
 }
 
@@ -44,7 +43,7 @@ impl ItemWrites {
             note: note::of_request(&parts.headers, &parts.uri)?,
             key,
             first: OnceLock::new(),
-            client: parts.extensions.get::<ClientAddress>().map(|client| client.0),
+            client: parts.extensions.get::<Party>().copied(),
             document_bytes_max: context.document_bytes_max,
         })
     }
@@ -59,8 +58,8 @@ impl ItemWrites {
         &self.viewer
     }
 
-    /// The address of the client.
-    pub fn client(&self) -> Option<IpAddr> {
+    /// The client that it comes from.
+    pub fn client(&self) -> Option<Party> {
         self.client
     }
 

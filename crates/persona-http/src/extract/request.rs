@@ -4,7 +4,6 @@
 //! The body is always read first, even if the request will be refused for its headers: if the
 //! answer comes before the body is read, the client sees a broken connection instead of the answer.
 
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequest, Request};
@@ -12,7 +11,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CON
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{PersonaId, excerpt};
-use persona_storage::{Idempotency, Operation, Viewer, Write};
+use persona_storage::{Idempotency, Operation, Party, Viewer, Write};
 use serde_json::Value;
 
 use crate::auth::{Identity, viewer_of};
@@ -24,7 +23,7 @@ use crate::handles::Named;
 use crate::limits::heavy::{Turn, Weight};
 use crate::middleware::REQUEST_ID;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context, personas};
+use crate::{Context, personas};
 
 /// Most characters of an idempotency key.
 pub(crate) const KEY_CHARS_MAX: usize = 255;
@@ -138,9 +137,9 @@ impl WriteRequest {
         viewer_of(&self.parts.extensions)
     }
 
-    /// The address of the client.
-    pub fn client(&self) -> Option<IpAddr> {
-        self.parts.extensions.get::<ClientAddress>().map(|client| client.0)
+    /// The client that it comes from.
+    pub fn client(&self) -> Option<Party> {
+        self.parts.extensions.get::<Party>().copied()
     }
 
     /// The body, for a handler that reads it by itself.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use persona_model::{Document, PersonaId, Revision, diff_documents};
-use persona_storage::{Error, Representation, View};
+use persona_storage::{Error, Party, Representation, View};
 
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
@@ -21,14 +21,14 @@ use crate::extract::request::{MediaType, WriteRequest};
 use crate::limits::heavy::{Turn, Weight};
 use crate::personas::{self, get, responses};
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context, wire};
+use crate::{Context, wire};
 
 /// Compares two revisions: by default the current one with the one before.
 pub async fn diff_revisions(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let client = request.extensions().get::<ClientAddress>().copied();
+    let client = request.extensions().get::<Party>().copied();
     let view = context.store.view(viewer_of(request.extensions())?);
     let id = personas::id_in(request.uri().path())?;
     let mut query = Parameters::read(request.uri(), OperationId::DiffRevisions);
@@ -58,7 +58,7 @@ pub async fn diff_document(
     State(context): State<Arc<Context>>,
     mut request: WriteRequest,
 ) -> Result<Response, Problem> {
-    let client = request.client().map(ClientAddress);
+    let client = request.client();
     let id = request.persona_id()?;
     let viewer = request.viewer()?.clone();
     let view = context.store.view(&viewer);
@@ -98,7 +98,7 @@ fn document(answer: &Representation) -> Result<Document, Error> {
 /// came of it.
 async fn compared(
     context: &Context,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     bytes: usize,
     turn: Option<Arc<Turn>>,
     work: impl FnOnce() -> Result<RevisionDiff, Error> + Send + 'static,
@@ -111,7 +111,6 @@ async fn compared(
             // Short texts of many short lines take long too.
             Weight::Light | Weight::Medium => Weight::Medium,
         };
-        let client = client.map(|client| client.0);
         Arc::new(context.heavy.take(weight, client, context.write_deadline()).await?)
     };
     let worked = tokio::task::spawn_blocking(move || {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use persona_model::{PAGE_LIMIT_DEFAULT, Revision};
-use persona_storage::RevisionSummary;
+use persona_storage::{Party, RevisionSummary};
 
+use crate::Context;
 use crate::auth::viewer_of;
 use crate::contract::history::{RevisionEntry, RevisionPage};
 use crate::contract::parameters::{LIMIT, REVISION_CURSOR};
@@ -14,14 +15,13 @@ use crate::contract::{OperationId, Time};
 use crate::extract::parameters::Parameters;
 use crate::personas::{self, responses};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
 
 /// Answers with one page of revisions, the newest first. Works for a deleted persona too.
 pub async fn list_revisions(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let client = request.extensions().get::<ClientAddress>().copied();
+    let client = request.extensions().get::<Party>().copied();
     let id = personas::id_in(request.uri().path())?;
     let mut query = Parameters::read(request.uri(), OperationId::ListRevisions);
     let limit = query.value(&LIMIT).and_then(|limit| usize::try_from(limit).ok());

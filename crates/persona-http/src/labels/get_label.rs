@@ -13,14 +13,15 @@ use crate::extract::conditions;
 use crate::extract::label::label_to_read;
 use crate::extract::parameters::Parameters;
 use crate::problem::Problem;
-use crate::{ClientAddress, Context, personas};
+use crate::{Context, personas};
+use persona_storage::Party;
 
 /// Answers with the label, also of a deleted persona.
 pub async fn get_label(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let client = request.extensions().get::<ClientAddress>().copied();
+    let client = request.extensions().get::<Party>().copied();
     let id = personas::id_in(request.uri().path())?;
     let name = label_to_read(request.uri().path())?;
     Parameters::none(request.uri(), OperationId::GetLabel)?;

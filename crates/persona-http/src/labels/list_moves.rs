@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use persona_model::PAGE_LIMIT_DEFAULT;
 
+use crate::Context;
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::labels::LabelMoves;
@@ -14,14 +15,14 @@ use crate::extract::label::label_to_read;
 use crate::extract::parameters::Parameters;
 use crate::personas::{self, responses};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
+use persona_storage::Party;
 
 /// Answers with one page, the newest move first; also of a label that was removed.
 pub async fn list_label_moves(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let client = request.extensions().get::<ClientAddress>().copied();
+    let client = request.extensions().get::<Party>().copied();
     let id = personas::id_in(request.uri().path())?;
     let name = label_to_read(request.uri().path())?;
     let mut query = Parameters::read(request.uri(), OperationId::ListLabelMoves);

@@ -9,17 +9,17 @@ use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use persona_model::{LabelName, PersonaId, Revision};
-use persona_storage::{Glance, Label, Labelled, PersonaLabels, Representation, View};
+use persona_storage::{Glance, Label, Labelled, Party, PersonaLabels, Representation, View};
 
 use super::points;
 use super::responses::not_modified;
+use crate::Context;
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::parameters::LabelWord;
 use crate::extract::{conditions, etag};
 use crate::personas::{get, responses};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
 
 /// Which state of a persona is read.
 pub(crate) enum Wanted {
@@ -70,7 +70,7 @@ pub(crate) fn answer_by_label(
     context: &Context,
     method: &Method,
     headers: &HeaderMap,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     (id, name): (PersonaId, &LabelName),
     found: Option<&Labelled>,
 ) -> Option<Result<Response, Problem>> {
@@ -89,7 +89,7 @@ fn at_label(
     context: &Context,
     method: &Method,
     headers: &HeaderMap,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     label: &Label,
     answer: Representation,
 ) -> Result<Response, Problem> {

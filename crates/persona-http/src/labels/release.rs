@@ -15,7 +15,7 @@ use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
 use crate::extract::{conditions, label};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context, personas};
+use crate::{Context, personas};
 
 /// Moves all labels in one transaction, in their order. A move that is refused is told with its
 /// place, and then none is made.
@@ -47,7 +47,7 @@ pub async fn release_labels(
     let items = about.iter().zip(&done);
     let items = items.map(|((id, name), done)| ReleaseItem::of(*id, name, done));
     let answer = ReleaseAnswer { items: items.collect() };
-    let client = request.client().map(ClientAddress);
+    let client = request.client();
     let mut response = personas::responses::json(&context, client, &answer)?;
     let is_replayed = done.iter().any(|moved| moved.replayed);
     personas::responses::mark_replay(&mut response, is_replayed);

@@ -4,14 +4,14 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderValue, StatusCode};
-use persona_storage::{Label, LabelMove, LabelMoves, MovedLabel, NotApplied};
+use persona_storage::{Label, LabelMove, LabelMoves, MovedLabel, NotApplied, Party};
 
+use crate::Context;
 use crate::contract::labels::LabelEntry;
 use crate::extract::request::WriteRequest;
 use crate::extract::{etag, note};
 use crate::personas::responses;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context};
 
 /// Moves on behalf of a request, which may make them: with its key, author and client.
 pub(super) fn on_behalf_of(
@@ -49,7 +49,7 @@ pub(super) fn set(label: Option<Label>) -> Result<Label, Problem> {
 /// An answer with a label, and its tag.
 pub(super) fn with_label(
     context: &Context,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     status: StatusCode,
     label: &Label,
 ) -> Result<Response, Problem> {

@@ -9,13 +9,13 @@ use http::header::{HeaderValue, LOCATION};
 use persona_storage::LabelMove;
 
 use super::responses;
+use crate::Context;
 use crate::contract::OperationId;
 use crate::extract::label;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
 use crate::personas::responses::mark_replay;
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
 
 /// Sets the label, or moves it to another revision.
 pub async fn set_label(
@@ -28,7 +28,7 @@ pub async fn set_label(
     let precondition = label::precondition(&request.parts.headers)?;
     let read = move |_, body| label::target(body);
     let target = request.read(&context, MediaType::PERSONA, read).await?;
-    let client = request.client().map(ClientAddress);
+    let client = request.client();
     let location = OperationId::GetLabel.path_of(&[&persona.to_string(), name.as_str()]);
     let wanted = LabelMove { persona, name, target, precondition };
     let moved = responses::make(&context, &request, wanted).await?;

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use bytes::Bytes;
+use persona_storage::Party;
 
-use crate::limits::ledger::{Bounds, Ledger, Party};
+use crate::limits::ledger::{Bounds, Ledger};
 use crate::problem::{Code, Problem};
 
 /// Largest answer that counts as small, in bytes. Nearly all answers are smaller. Each connection
@@ -38,7 +39,7 @@ pub(crate) struct Reservation(Option<Held>);
 #[derive(Debug)]
 struct Held {
     whole: Arc<Whole>,
-    party: Party,
+    party: Option<Party>,
     bytes: usize,
 }
 
@@ -62,7 +63,11 @@ impl AnswerMemoryLimit {
 
     /// Reserves memory for an answer to a request that changed nothing: to a read, or a refusal. A
     /// client may hold a quarter of the total, and a quarter is kept free for writes.
-    pub(crate) fn reserve(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
+    pub(crate) fn reserve(
+        &self,
+        party: Option<Party>,
+        bytes: usize,
+    ) -> Result<Reservation, Problem> {
         if bytes <= SMALL_BYTES_MAX {
             return Ok(Reservation(None));
         }
@@ -76,7 +81,11 @@ impl AnswerMemoryLimit {
     /// Reserves memory for the answer to a write that is committed. Such a write can no longer be
     /// refused, so a client may hold half of the total for it. `None` beyond that; the answer then
     /// only names the persona.
-    pub(crate) fn reserve_after_write(&self, party: Party, bytes: usize) -> Option<Reservation> {
+    pub(crate) fn reserve_after_write(
+        &self,
+        party: Option<Party>,
+        bytes: usize,
+    ) -> Option<Reservation> {
         if bytes <= SMALL_BYTES_MAX {
             return Some(Reservation(None));
         }
@@ -89,7 +98,7 @@ impl AnswerMemoryLimit {
         self.0.ledger().take_given_back()
     }
 
-    fn hold(&self, party: Party, bytes: usize, bounds: Bounds) -> Option<Reservation> {
+    fn hold(&self, party: Option<Party>, bytes: usize, bounds: Bounds) -> Option<Reservation> {
         let mut ledger = self.0.ledger();
         if ledger.check(party, bytes, bounds).is_err() {
             // The answer was built already; its memory is freed when this function returns.
@@ -101,7 +110,7 @@ impl AnswerMemoryLimit {
     }
 
     #[cfg(test)]
-    fn held_by(&self, party: Party) -> usize {
+    fn held_by(&self, party: Option<Party>) -> usize {
         self.0.ledger().held_by(party)
     }
 }
@@ -150,18 +159,17 @@ impl Drop for Held {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
 
     use http_body_util::BodyExt;
 
     use super::{AnswerMemoryLimit, SMALL_BYTES_MAX};
-    use crate::ClientAddress;
     use crate::problem::Code;
+    use persona_storage::Party;
 
     const MIB: usize = 1024 * 1024;
 
-    fn client(number: u8) -> ClientAddress {
-        ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
+    fn client(number: u8) -> Party {
+        Party::Address([10, 0, 0, number].into())
     }
 
     #[tokio::test]

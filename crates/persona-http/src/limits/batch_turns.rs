@@ -3,10 +3,9 @@
 //! The queue of writes takes 1,024 of all clients together. Items of batches wait here for a turn,
 //! and clients take turns, so that most of the queue stays free for single requests.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
-use persona_storage::{Turn, Turns};
+use persona_storage::{Party, Turn, Turns};
 
 use crate::problem::{Code, Problem};
 
@@ -30,7 +29,7 @@ impl BatchTurns {
     /// Waits for a turn of one item.
     pub(crate) async fn take(
         &self,
-        client: Option<IpAddr>,
+        client: Option<Party>,
         deadline: Instant,
     ) -> Result<Turn, Problem> {
         let busy = || {

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use persona_storage::Party;
 use tokio::sync::oneshot;
 
 use crate::extract::body::BODY_BYTES_MAX;
-use crate::limits::ledger::{Bounds, Ledger, Party, Short};
+use crate::limits::ledger::{Bounds, Ledger, Short};
 use crate::problem::{Code, Problem};
 
 /// Largest body that counts as small, in bytes. Ordinary personas have a few thousand bytes. Each
@@ -43,7 +44,7 @@ struct State {
 /// The state of one large body.
 #[derive(Debug)]
 struct Entry {
-    party: Party,
+    party: Option<Party>,
     /// The memory that the body holds, in bytes.
     held: usize,
     arrived: usize,
@@ -72,7 +73,7 @@ impl BodyMemoryLimit {
     }
 
     /// A claim that holds no memory yet.
-    pub(crate) fn claim(&self, party: Party) -> Claim {
+    pub(crate) fn claim(&self, party: Option<Party>) -> Claim {
         let (incomplete, given_way) = oneshot::channel();
         let mut state = self.state();
         state.last += 1;
@@ -148,7 +149,12 @@ impl Drop for Claim {
 
 impl State {
     /// Makes slow bodies give way until there is room for this many bytes; fails if there is none.
-    fn make_room(&mut self, number: u64, party: Party, bytes: usize) -> Result<(), Problem> {
+    fn make_room(
+        &mut self,
+        number: u64,
+        party: Option<Party>,
+        bytes: usize,
+    ) -> Result<(), Problem> {
         while let Err(short) = self.ledger.check(party, bytes, BOUNDS) {
             let victim = match short {
                 Short::OfParty => self
@@ -167,7 +173,7 @@ impl State {
     }
 
     /// The slowest body of a party that is not complete.
-    fn slowest_of(&self, party: Party) -> Option<u64> {
+    fn slowest_of(&self, party: Option<Party>) -> Option<u64> {
         let candidates = self
             .claims
             .iter()
@@ -177,7 +183,7 @@ impl State {
 
     /// The slowest body that is not complete, of the party that holds most. Only parties count that
     /// hold more than this party would hold.
-    fn slowest_of_the_largest_party(&self, party: Party, bytes: usize) -> Option<u64> {
+    fn slowest_of_the_largest_party(&self, party: Option<Party>, bytes: usize) -> Option<u64> {
         let own = self.ledger.held_by(party) + bytes;
         let others =
             self.claims.values().filter(|entry| entry.party != party && entry.incomplete.is_some());
@@ -223,13 +229,12 @@ fn gave_way() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
 
     use super::{BODY_BYTES_MAX, BodyMemoryLimit, Claim, LARGE_BYTES_MAX};
-    use crate::ClientAddress;
+    use persona_storage::Party;
 
-    fn client(number: u8) -> ClientAddress {
-        ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
+    fn client(number: u8) -> Party {
+        Party::Address([10, 0, 0, number].into())
     }
 
     /// A body of the largest size, of which this many bytes have arrived.

@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use persona_storage::Party;
+
 use crate::Network;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -76,6 +78,12 @@ impl ClientAddress {
             (Some(one), Some(other)) if one == other => Self::of_peer(one),
             _ => Self::of_peer(peer),
         }
+    }
+}
+
+impl From<ClientAddress> for Party {
+    fn from(client: ClientAddress) -> Self {
+        Self::Address(client.0)
     }
 }
 

@@ -6,7 +6,6 @@
 //! clients.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use persona_storage::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::ClientAddress;
+use persona_storage::Party;
 
 /// Requests that wait for a turn at most; half of them of one client.
 const WAITING_MAX: usize = 64;
@@ -22,7 +21,7 @@ const WAITING_MAX: usize = 64;
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A client, or the program itself.
-type Client = Option<IpAddr>;
+type Client = Option<Party>;
 
 /// The turns of one kind in this process.
 pub struct ClientLimit {
@@ -66,8 +65,7 @@ impl ClientLimit {
     /// # Cancellation
     ///
     /// Dropping the future gives up the place in the queue.
-    pub async fn turn(self: &Arc<Self>, client: Option<ClientAddress>) -> Result<Turn, Error> {
-        let client = client.map(|address| address.0);
+    pub async fn turn(self: &Arc<Self>, client: Option<Party>) -> Result<Turn, Error> {
         let granted = {
             let mut state = self.state();
             state.waiting.retain(|waiting| !waiting.turn.is_closed());
@@ -88,17 +86,16 @@ impl ClientLimit {
     /// # Errors
     ///
     /// [`Error::Busy`] when all are taken, or half of them by this client.
-    pub fn try_turn(self: &Arc<Self>, client: Option<ClientAddress>) -> Result<Turn, Error> {
+    pub fn try_turn(self: &Arc<Self>, client: Option<Party>) -> Result<Turn, Error> {
         self.try_turn_of(client, (self.turns / 2).max(1))
     }
 
     /// Takes a turn that is free now. A client has at most `of_client` turns.
     pub fn try_turn_of(
         self: &Arc<Self>,
-        client: Option<ClientAddress>,
+        client: Option<Party>,
         of_client: usize,
     ) -> Result<Turn, Error> {
-        let client = client.map(|address| address.0);
         let mut state = self.state();
         let of_client = if client.is_some() { of_client } else { self.turns };
         if state.total >= self.turns || state.held_by(client) >= of_client {
@@ -178,10 +175,10 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::{ClientLimit, Turn, WAITING_MAX};
-    use crate::ClientAddress;
+    use persona_storage::Party;
 
-    fn client(number: u8) -> ClientAddress {
-        ClientAddress([192, 0, 2, number].into())
+    fn client(number: u8) -> Party {
+        Party::Address([192, 0, 2, number].into())
     }
 
     /// A request of a client, which waits if it has to.

@@ -7,11 +7,10 @@
 //! only by the request: a client that goes away does not make room for another one before its work
 //! has ended.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 pub(crate) use persona_storage::Turn;
-use persona_storage::Turns;
+use persona_storage::{Party, Turns};
 
 use crate::problem::{Code, Problem};
 
@@ -68,7 +67,7 @@ impl HeavyTurns {
     pub(crate) async fn take(
         &self,
         weight: Weight,
-        client: Option<IpAddr>,
+        client: Option<Party>,
         deadline: Instant,
     ) -> Result<Turn, Problem> {
         let busy = || {

@@ -5,11 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::ClientAddress;
-
-/// The client that memory is counted for. `None` for requests that the process makes itself; they
-/// have no share of their own.
-pub(crate) type Party = Option<ClientAddress>;
+use persona_storage::Party;
 
 /// Why there is no memory for something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,19 +31,19 @@ pub(crate) struct Ledger {
     held: usize,
     /// The bytes that were released since the last call of `take_given_back`.
     given_back: usize,
-    by_party: HashMap<Party, usize>,
+    by_party: HashMap<Option<Party>, usize>,
 }
 
 impl Ledger {
     /// The bytes that one party holds.
-    pub fn held_by(&self, party: Party) -> usize {
+    pub fn held_by(&self, party: Option<Party>) -> usize {
         self.by_party.get(&party).copied().unwrap_or_default()
     }
 
     /// Whether a party may hold this many bytes more. A party that holds nothing is not refused for
     /// its share, and where no party holds anything there is always room. So a single body or
     /// answer may be larger than a bound.
-    pub fn check(&self, party: Party, bytes: usize, bounds: Bounds) -> Result<(), Short> {
+    pub fn check(&self, party: Option<Party>, bytes: usize, bounds: Bounds) -> Result<(), Short> {
         let exceeds = |held: usize, max: usize| held > 0 && held + bytes > max;
         if party.is_some() && exceeds(self.held_by(party), bounds.party) {
             return Err(Short::OfParty);
@@ -67,13 +63,13 @@ impl Ledger {
     }
 
     /// Counts bytes that a party holds from now on.
-    pub fn take(&mut self, party: Party, bytes: usize) {
+    pub fn take(&mut self, party: Option<Party>, bytes: usize) {
         self.held += bytes;
         *self.by_party.entry(party).or_default() += bytes;
     }
 
     /// Counts bytes that a party releases.
-    pub fn give_back(&mut self, party: Party, bytes: usize) {
+    pub fn give_back(&mut self, party: Option<Party>, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
         self.given_back = self.given_back.saturating_add(bytes);
         if let Some(held) = self.by_party.get_mut(&party) {
@@ -88,12 +84,12 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::{Bounds, Ledger, Short};
-    use crate::ClientAddress;
+    use persona_storage::Party;
 
     const BOUNDS: Bounds = Bounds { all: 100, party: 25 };
 
-    fn client(address: &str) -> ClientAddress {
-        ClientAddress(address.parse().expect("an address"))
+    fn client(address: &str) -> Party {
+        Party::Address(address.parse().expect("an address"))
     }
 
     #[test]

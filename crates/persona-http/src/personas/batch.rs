@@ -13,12 +13,13 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use persona_model::{PatchPlaces, PersonaId};
-use persona_storage::{Error, Operation, Outcome, Written};
+use persona_storage::{Error, Operation, Outcome, Party, Written};
 use tokio::sync::mpsc;
 
 use super::batch_atomic;
 use super::batch_run::{Batch, Done};
 use super::responses::{self, ASK_FIRST, JSON};
+use crate::Context;
 use crate::contract::OperationId;
 use crate::contract::batch::{BatchAnswer, BatchItemAnswer};
 use crate::contract::parameters::ATOMIC;
@@ -30,7 +31,6 @@ use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest, media_type_of};
 use crate::middleware::REQUEST_ID;
 use crate::problem::{Problem, note_failure};
-use crate::{ClientAddress, Context};
 
 /// Groups of items that may wait between the reading of the body and the writes: one is read while
 /// another one is written.
@@ -75,7 +75,7 @@ async fn respond(
 ) -> Result<Response, Problem> {
     let request_id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let request_id = request_id.unwrap_or_default();
-    let client = writes.client().map(ClientAddress);
+    let client = writes.client();
     let mut stream = ItemStream::new(Arc::clone(&context), parts, body, writes.have_keys())?;
     let batch = Batch::new(Arc::clone(&context), request_id, writes);
     let (to, from) = mpsc::channel(STEPS_WAITING_MAX);
@@ -149,7 +149,7 @@ impl Asked {
 /// details.
 fn response_of(
     context: &Context,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     request_id: &str,
     done: Vec<Done>,
     rest: Option<Problem>,
@@ -171,7 +171,7 @@ fn response_of(
 /// The answer with the result of each item.
 pub(super) fn respond_with_items(
     context: &Context,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     status: StatusCode,
     mut answer: BatchAnswer,
 ) -> Response {

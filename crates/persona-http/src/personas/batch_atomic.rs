@@ -11,12 +11,12 @@ use persona_model::{PersonaId, ValidationErrors};
 use persona_storage::{ATOMIC_WRITES_MAX, AtomicBatch, NoBatch, NotApplied, Write};
 
 use super::batch::{Asked, respond_with_items};
+use crate::Context;
 use crate::contract::batch::{BatchAnswer, BatchItemAnswer};
 use crate::extract::batch::items;
 use crate::extract::conditions;
 use crate::extract::request::{MediaType, WriteRequest};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context};
 
 /// Applies all items or none.
 pub(super) async fn respond(
@@ -52,7 +52,7 @@ pub(super) async fn respond(
     })?;
     let items: Vec<BatchItemAnswer> =
         asked.iter().zip(&written).map(|(asked, written)| asked.answer(written)).collect();
-    let client = request.client().map(ClientAddress);
+    let client = request.client();
     let answer = BatchAnswer { items, problem: None };
     Ok(respond_with_items(context, client, StatusCode::OK, answer))
 }

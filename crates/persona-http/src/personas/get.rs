@@ -7,9 +7,10 @@ use axum::response::Response;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode};
 use persona_model::{PersonaId, Revision};
-use persona_storage::{Glance, Representation, View};
+use persona_storage::{Glance, Party, Representation, View};
 
 use super::responses;
+use crate::Context;
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::parameters::{INCLUDE, LABEL, REVISION};
@@ -18,7 +19,6 @@ use crate::extract::parameters::Parameters;
 use crate::handles::Named;
 use crate::labels::read::{Wanted, by_label, with_labels};
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context};
 
 /// Answers with the current revision, or with the one that is asked for or that a label points to.
 pub async fn get_persona(
@@ -70,7 +70,7 @@ pub(crate) fn answer_to_read(
     context: &Context,
     method: &Method,
     headers: &HeaderMap,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     id: PersonaId,
     found: Option<Representation>,
 ) -> Result<Response, Problem> {
@@ -86,7 +86,7 @@ fn found_answer(
     context: &Context,
     method: &Method,
     headers: &HeaderMap,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     answer: Representation,
 ) -> Result<Response, Problem> {
     // A cache must revalidate a past revision too: after a restore of a backup the number can
@@ -109,7 +109,7 @@ fn found_answer(
 pub(crate) async fn at_revision(
     context: &Context,
     view: View<'_>,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     id: PersonaId,
     revision: Revision,
 ) -> Result<Representation, Problem> {
@@ -124,7 +124,7 @@ pub(crate) async fn at_revision(
 async fn found(
     context: &Context,
     view: View<'_>,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     id: PersonaId,
     revision: Option<Revision>,
 ) -> Result<Option<Representation>, Problem> {
@@ -141,7 +141,7 @@ async fn found(
 async fn no_such_revision(
     context: &Context,
     view: View<'_>,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     id: PersonaId,
     revision: Revision,
 ) -> Result<Problem, Problem> {

@@ -14,14 +14,15 @@ use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_formats::{Bad, Item, Location};
 use persona_model::{Document, PersonaId, Precondition};
-use persona_storage::{Error, IdentityOrigin, Operation, Representation, View, Viewer, Write};
+use persona_storage::{
+    Error, IdentityOrigin, Operation, Party, Representation, View, Viewer, Write,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
 use super::import_dry_run::DryRun;
 use super::responses::{ASK_FIRST, JSON};
-use crate::ClientAddress;
 use crate::Context;
 use crate::contract::OperationId;
 use crate::contract::import::{ImportItem, ImportReport, ImportStatus};
@@ -79,7 +80,7 @@ pub async fn import_personas(
         report.id = id.map(|id| id.to_string()).or(report.id.take());
         failures.extend(failure);
     }
-    let mut response = response_of(&context, request.client().map(ClientAddress), reports);
+    let mut response = response_of(&context, request.client(), reports);
     for failure in &failures {
         note_failure(failure, &mut response, request.request_id());
     }
@@ -383,11 +384,7 @@ pub(super) fn has_content_of(stored: &Document, wanted: &Document) -> bool {
 }
 
 /// The answer. It reports every item that was written, even if there is no memory for details.
-fn response_of(
-    context: &Context,
-    client: Option<ClientAddress>,
-    items: Vec<ImportItem>,
-) -> Response {
+fn response_of(context: &Context, client: Option<Party>, items: Vec<ImportItem>) -> Response {
     let mut report = ImportReport { items };
     let text = |report: &ImportReport| serde_json::to_vec(report).expect("a report is JSON");
     let whole = text(&report);

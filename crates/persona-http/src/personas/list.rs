@@ -12,11 +12,12 @@ use persona_model::{
     Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, Position, Reach, Search, Sort,
     excerpt, filter_tags, nearest_name,
 };
-use persona_storage::{Error, Page};
+use persona_storage::{Error, Page, Party};
 use serde_json::{Map, Value};
 
 use super::highlights;
 use super::responses::{ASK_FIRST, JSON};
+use crate::Context;
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::page::Page as PageBody;
@@ -24,7 +25,6 @@ use crate::contract::parameters as row;
 use crate::extract::parameters::Parameters;
 use crate::labels::Points;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context};
 
 /// Separates a cursor from the position of the first page, which cursors of a list of changes
 /// carry.
@@ -42,7 +42,7 @@ pub async fn list_personas(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let client = request.extensions().get::<ClientAddress>().copied();
+    let client = request.extensions().get::<Party>().copied();
     let viewer = viewer_of(request.extensions())?;
     let Asked { request: wanted, fields, highlight, with_labels, followed } = asked(request.uri())?;
     let turn = context.turns.lists.turn(client).await?;

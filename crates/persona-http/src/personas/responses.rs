@@ -8,16 +8,16 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use persona_model::{Document, PersonaId, Revision, Timestamp, excerpt};
-use persona_storage::{Error, Outcome, Representation, Viewer, Write, Written};
+use persona_storage::{Error, Outcome, Party, Representation, Viewer, Write, Written};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::Context;
 use crate::contract::OperationId;
 use crate::contract::parameters::{REVISION_MAX, parse_revision};
 use crate::extract::{conditions, date, etag};
 use crate::limits::answer_memory::{AnswerMemoryLimit, Reservation};
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context};
 
 /// The header that marks the stored answer of an earlier request with the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -120,7 +120,7 @@ pub(crate) fn with_tag(
 /// An answer of JSON that is no persona. Caches must revalidate it.
 pub(crate) fn json<T: Serialize>(
     context: &Context,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     body: &T,
 ) -> Result<Response, Problem> {
     json_text(context, client, serde_json::to_vec(body).expect("a body is JSON"))
@@ -129,7 +129,7 @@ pub(crate) fn json<T: Serialize>(
 /// An answer of JSON that is text already.
 pub(crate) fn json_text(
     context: &Context,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     text: Vec<u8>,
 ) -> Result<Response, Problem> {
     let memory = context.answers.reserve(client, text.len())?;
@@ -161,7 +161,7 @@ pub(crate) async fn respond_with_row(
     viewer: &Viewer,
     write: Write,
 ) -> Result<Response, Problem> {
-    let client = write.client.map(ClientAddress);
+    let client = write.client;
     let written = commit(context, viewer, write).await?;
     Ok(response_of(&context.answers, client, written, context.clock.now()))
 }
@@ -173,7 +173,7 @@ pub(super) async fn respond_with_imported_row(
     viewer: &Viewer,
     write: Write,
 ) -> Result<Response, Problem> {
-    let client = write.client.map(ClientAddress);
+    let client = write.client;
     let written = commit(context, viewer, write).await?;
     let outcome =
         if written.outcome == Outcome::Unchanged { Outcome::Unchanged } else { Outcome::Created };
@@ -185,7 +185,7 @@ pub(super) async fn respond_with_imported_row(
 /// would be made twice.
 fn response_of(
     answers: &AnswerMemoryLimit,
-    client: Option<ClientAddress>,
+    client: Option<Party>,
     written: Written,
     now: Timestamp,
 ) -> Response {
@@ -261,8 +261,8 @@ mod tests {
     use serde_json::Value;
 
     use super::{
-        AnswerMemoryLimit, ClientAddress, ETAG, LOCATION, Outcome, PersonaId, REPLAYED,
-        Representation, StatusCode, Written, path_of, response_of,
+        AnswerMemoryLimit, ETAG, LOCATION, Outcome, Party, PersonaId, REPLAYED, Representation,
+        StatusCode, Written, path_of, response_of,
     };
 
     const LARGE: usize = 100_000;
@@ -271,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_kept_write_is_told_as_kept_where_there_is_no_memory_to_show_it() {
-        let client = Some(ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let client = Some(Party::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         let id = PersonaId::parse("01890a5d-ac96-774b-bcce-b302099a8057").expect("an identity");
         let written = |outcome, replayed| {
             let answer = Representation {

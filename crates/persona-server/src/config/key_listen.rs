@@ -168,7 +168,7 @@ pub const LISTEN: &[Key] = &[
         shape: ValueKind::Number { min: 1, max: CONNECTIONS_MAX },
         default: Default::Text("64"),
         unit: Some("connections"),
-        help: "Most of these that one client, by its address, may have on each worker.",
+        help: "Most of these that one client, by its token or else its address, may have on each worker.",
         ..PLAIN
     },
     Key {

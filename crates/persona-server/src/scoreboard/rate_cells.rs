@@ -20,7 +20,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Duration;
 
-use persona_http::{Budget, Rate, RateCells, RateParty, Taken};
+use persona_http::{Budget, Rate, RateCells, Taken};
+use persona_storage::Party;
 
 use super::ProcessEntry;
 use crate::clock::monotonic_nanos;
@@ -45,7 +46,7 @@ struct Cells<'a> {
 }
 
 impl RateCells for ProcessEntry {
-    fn take(&self, party: RateParty, budget: Budget, rate: Rate) -> Taken {
+    fn take(&self, party: Party, budget: Budget, rate: Rate) -> Taken {
         let (words, secret) = self.scoreboard().rate_words();
         // With this injected fault each worker has cells of its own.
         #[cfg(feature = "faults")]
@@ -55,7 +56,7 @@ impl RateCells for ProcessEntry {
 }
 
 impl Cells<'_> {
-    fn take(self, party: RateParty, budget: Budget, rate: Rate, now: u64) -> Taken {
+    fn take(self, party: Party, budget: Budget, rate: Rate, now: u64) -> Taken {
         let tag = self.tag(party, budget);
         let Self { words, .. } = self;
         let sets = words.len() / (WAYS * CELL_WORDS);
@@ -77,7 +78,7 @@ impl Cells<'_> {
         }
     }
 
-    fn tag(self, party: RateParty, budget: Budget) -> u64 {
+    fn tag(self, party: Party, budget: Budget) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.secret, party, budget).hash(&mut hasher);
         hasher.finish().max(FREE + 1)

@@ -10,7 +10,7 @@ use std::thread;
 
 use proptest::prelude::*;
 
-use super::{Budget, CELL_WORDS, Cells, Rate, RateParty, WAYS, step};
+use super::{Budget, CELL_WORDS, Cells, Party, Rate, WAYS, step};
 use crate::scoreboard::Scoreboard;
 
 const SECOND: u64 = 1_000_000_000;
@@ -22,8 +22,8 @@ fn rate(per_second: u32, burst: u32) -> Rate {
     Rate { per_second: number(per_second), burst: number(burst) }
 }
 
-fn client(number: u32) -> RateParty {
-    RateParty::Address(IpAddr::V4(Ipv4Addr::from_bits(number)))
+fn client(number: u32) -> Party {
+    Party::Address(IpAddr::V4(Ipv4Addr::from_bits(number)))
 }
 
 /// The words of this many sets.
@@ -32,7 +32,7 @@ fn words(sets: usize) -> Vec<AtomicU64> {
 }
 
 /// How many of `requests` requests at the same moment are within the budget.
-fn within(cells: Cells<'_>, party: RateParty, rate: Rate, now: u64, requests: u32) -> u32 {
+fn within(cells: Cells<'_>, party: Party, rate: Rate, now: u64, requests: u32) -> u32 {
     let asked = (0..requests).map(|_| cells.take(party, Budget::Reads, rate, now));
     u32::try_from(asked.filter(|taken| taken.is_within).count()).expect("few")
 }

@@ -26,7 +26,7 @@ use crate::heads::{Checked, Hosts};
 use crate::scoreboard::ProcessEntry;
 use persona_http::contract::OperationId;
 use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
-use persona_http::{ClientAddress, Network, PlainReads, Refusal};
+use persona_http::{ClientAddress, Network, PlainReads, Refusal, TokenNote};
 
 /// What every connection of a worker shares.
 pub(super) struct Serving {
@@ -64,7 +64,8 @@ pub(super) async fn serve(socket: Socket, peer: IpAddr, lease: Lease, serving: A
     let opened = handshake::open(socket, patience, serving.tls.as_ref(), entry, drain.clone());
     let Some((channel, refused)) = opened.await else { return };
     let stream = Checked::new(channel, Arc::clone(&entry.progress), hosts).refusing(refused);
-    let service = service_fn(|request| answer(request, peer, &lease, &serving));
+    let note = lease.token_note();
+    let service = service_fn(|request| answer(request, peer, &lease, note.as_ref(), &serving));
     // The library is given no time limit, because it has only one for an idle connection and for a
     // head. The table of places watches both.
     let mut connection = pin!(
@@ -106,6 +107,7 @@ async fn answer(
     mut request: Request<Incoming>,
     peer: IpAddr,
     lease: &Lease,
+    note: Option<&TokenNote>,
     serving: &Serving,
 ) -> Result<Response<Body>, Infallible> {
     let _in_flight = InFlight::new(&serving.process_entry);
@@ -115,7 +117,7 @@ async fn answer(
     let client = ClientAddress::of_request(peer, request.headers(), trusted_proxies);
     let refusal = refusal(lease, request.uri().path(), process_entry).await;
     let plain_reads = plain_reads.as_ref().filter(|_| refusal.is_none());
-    let plain = plain_reads.and_then(|plain_reads| plain_reads.answer(&mut request, client));
+    let plain = plain_reads.and_then(|plain_reads| plain_reads.answer(&mut request, client, note));
     let mut response = if let Some(response) = plain {
         response
     } else {
@@ -124,6 +126,9 @@ async fn answer(
         extensions.insert(client);
         if let Some(refusal) = refusal {
             extensions.insert(refusal);
+        }
+        if let Some(note) = note {
+            extensions.insert(note.clone());
         }
         router.answer(request).await
     };

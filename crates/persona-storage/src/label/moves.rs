@@ -1,14 +1,13 @@
 //! Moves of labels that are asked for together: one, or those of a release.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use persona_model::{LabelName, LabelPrecondition, PersonaId, Revision};
 
 use super::record::Label;
 use crate::fault_injection::{InjectedFault, is_on};
-use crate::{Idempotency, Viewer};
+use crate::{Idempotency, Party, Viewer};
 
 /// Most moves that are made together: a transaction of a database server has 1,024 places in the
 /// feed. Everything else that writes waits for some ten milliseconds meanwhile.
@@ -55,7 +54,7 @@ pub struct LabelMoves {
     /// and are never made.
     pub deadline: Instant,
     /// Where they come from, for a fair order; `None` for the command line.
-    pub client: Option<IpAddr>,
+    pub client: Option<Party>,
 }
 
 /// Why moves cannot be made together.

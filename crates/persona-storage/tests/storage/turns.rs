@@ -2,7 +2,6 @@
 //! whichever process.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use persona_model::{Patch, PersonaId, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
-use persona_storage::{Observer, Operation, Store, Write};
+use persona_storage::{Observer, Operation, Party, Store, Write};
 use persona_test_support::wait_until;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -46,7 +45,7 @@ async fn reaches(count: &AtomicUsize, wanted: usize) {
 
 fn create(number: u8, bytes: usize, client: u8) -> Write {
     let members = json!({ "name": "Ada", "alternate_greetings": vec!["x".repeat(bytes / 4); 4] });
-    let client = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, client)));
+    let client = Some(Party::Address([192, 0, 2, client].into()));
     Write {
         client,
         bytes,

@@ -16,6 +16,7 @@ mod maintenance;
 mod middleware;
 mod openapi;
 mod owners;
+mod parties;
 mod personas;
 mod problems;
 mod rate_limits;

@@ -6,6 +6,7 @@ use std::thread;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::common::tokens::{bearer, create};
 use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 
 /// Places of a worker in these tests.
@@ -127,8 +128,15 @@ const REST: &[u8] = b"\"name\":\"Ada\"}";
 
 /// A connection from this address in the middle of such a body.
 fn unfinished(last: u8, server: &Server) -> Client {
+    unfinished_with("", last, server)
+}
+
+/// The same with these lines in the head.
+fn unfinished_with(lines: &str, last: u8, server: &Server) -> Client {
     let mut client = connect_from(last, server);
-    client.send(UNFINISHED).expect("an open connection");
+    let (first, rest) = UNFINISHED.split_at(UNFINISHED.len() - b"\r\n{".len());
+    let request = [first, lines.as_bytes(), rest].concat();
+    client.send(&request).expect("an open connection");
     client
 }
 
@@ -152,6 +160,36 @@ fn a_client_that_keeps_every_place_busy_keeps_no_other_client_out() {
     wait_for("one connection to close for each that came", DEADLINE, || {
         (closed(&greedy) >= others.len()).then_some(())
     });
+}
+
+/// What a request from an address of its own is answered while requests from as many addresses as
+/// there are places wait for their bodies. These lines are in the heads of the crowd, and of the
+/// other request.
+fn status_beside_a_crowd(server: &Server, of_crowd: &str, of_other: &str) -> u16 {
+    let count = u8::try_from(PLACES).expect("few");
+    let lines = format!("{of_crowd}expect: 100-continue\r\n");
+    let mut crowd: Vec<Client> =
+        (0..count).map(|number| unfinished_with(&lines, 10 + number, server)).collect();
+    for client in &mut crowd {
+        // The server says so when it waits for the body.
+        assert_eq!(client.read_reply().expect("an interim answer").status, 100);
+    }
+    let request = format!("GET /api/v1/personas HTTP/1.1\r\nhost: localhost\r\n{of_other}\r\n");
+    let mut other = connect_from(3, server);
+    other.send(request.as_bytes()).expect("an open connection");
+    other.read_reply().expect("an answer").status
+}
+
+#[test]
+fn one_token_behind_many_addresses_keeps_no_other_client_out() {
+    let (server, open) = (server(), server());
+    let [crowd, other] = ["crowd", "other"].map(|name| {
+        let secret = create(&server, &[&format!("--name={name}"), "--scope=write"]);
+        format!("authorization: {}\r\n", bearer(&secret))
+    });
+    assert_eq!(status_beside_a_crowd(&server, &crowd, &other), 200);
+    // The control: without a token they are as many clients, of which none has more than its share.
+    assert_eq!(status_beside_a_crowd(&open, "", ""), 503);
 }
 
 #[test]

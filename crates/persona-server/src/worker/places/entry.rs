@@ -1,11 +1,12 @@
-//! One connection as the table of places sees it: its client, its progress, and whether it was told
-//! to close.
+//! One connection as the table of places sees it: its client and token, its progress, and whether
+//! it was told to close.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use persona_storage::Party;
 use tokio::sync::Notify;
 
 use crate::clock::Millis;
@@ -39,6 +40,8 @@ const REQUESTS_MAX: u32 = 100_000;
 pub(in crate::worker) struct Entry {
     pub(super) client: IpAddr,
     pub(super) is_proxy: bool,
+    /// The token of the newest request that was let in by one; changed under the lock of the table.
+    token: Mutex<Option<Party>>,
     /// Whether the connection has a place of the reserve; changed under the lock of the table.
     pub(super) is_reserved: AtomicBool,
     /// The progress of its requests.
@@ -73,6 +76,7 @@ impl Entry {
         Self {
             client,
             is_proxy,
+            token: Mutex::default(),
             is_reserved: AtomicBool::new(is_reserved),
             progress: Arc::new(Progress::new(clock)),
             opened: clock(),
@@ -82,6 +86,22 @@ impl Entry {
             has_left: AtomicBool::new(false),
             left_at: AtomicU64::new(0),
         }
+    }
+
+    /// The token of the newest request that was let in by one.
+    pub(super) fn token(&self) -> Option<Party> {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_token(&self, token: Party) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    }
+
+    /// What an ordinary place of the connection counts for: its address, and its token. The place
+    /// of a proxy counts for neither, because it serves many clients.
+    pub(super) fn parties(&self) -> impl Iterator<Item = Party> {
+        let parties = [Some(Party::Address(self.client)), self.token()].into_iter().flatten();
+        parties.filter(|_| !self.is_proxy)
     }
 
     /// Whether the connection has a place of the reserve.

@@ -8,7 +8,11 @@
 //! off. Where all connections are busy, a few more places take a new connection for as long as one
 //! answer takes: health checks are answered, other requests wait a moment for an ordinary place,
 //! and get 503 when none becomes free.
+//!
+//! A client is known by its address, and from its first request on by its token too: a place counts
+//! for both, so one token behind many addresses is one client.
 
+mod claimant;
 mod entry;
 mod table;
 #[cfg(test)]
@@ -21,6 +25,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use claimant::Claimant;
 pub(super) use entry::Entry;
 use table::{LEAVING_MS_MAX, LEAVING_SOON_MS, Table};
 
@@ -28,7 +33,8 @@ use crate::clock::Millis;
 use crate::descriptors::{LEAVING_MAX, RESERVE};
 use crate::heads::Stage;
 use crate::scoreboard::ProcessEntry;
-use persona_http::{ClientAddress, Network};
+use persona_http::{ClientAddress, Network, TokenNote};
+use persona_storage::Party;
 
 /// Most requests of the reserve that wait for an ordinary place, so that health checks always find
 /// a free place in the reserve.
@@ -116,22 +122,18 @@ impl Places {
     /// Where a client holds more than its share, only its connections leave: one that is not being
     /// answered, else one that has been busy for long, so that requests without end keep no place.
     fn claim(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> bool {
-        let share = self.share();
+        let claimant = Claimant::new(table, client, is_proxy, self.share());
         if table.leaving >= LEAVING_MAX {
             // A client that has its share does not keep others waiting with connections that leave
             // slowly.
-            let is_urgent = table.held_by(client) < share && table.has_greedy(client, share);
+            let is_urgent = claimant.is_modest() && claimant.has_greedy();
             table.hasten(now, if is_urgent { LEAVING_SOON_MS } else { LEAVING_MS_MAX });
             return false;
         }
-        let is_greedy =
-            |entry: &Entry| entry.client != client && table.held_by(entry.client) > share;
-        let has_greedy = table.has_greedy(client, share);
+        let is_greedy = |entry: &Entry| claimant.finds_greedy(table, entry);
         let may_leave = |entry: &Entry| {
-            let may_claim = entry.has_place()
-                && !entry.is_reserved()
-                && self.may_claim(table, client, is_proxy, entry);
-            may_claim && (!has_greedy || is_greedy(entry) || entry.is_stale(now))
+            let may_claim = entry.has_place() && !entry.is_reserved() && claimant.may_claim(entry);
+            may_claim && (!claimant.has_greedy() || is_greedy(entry) || entry.is_stale(now))
         };
         if let Some(entry) = table.first_to_go(now, self.limits.places, may_leave) {
             self.leave(table, &entry, now);
@@ -148,18 +150,13 @@ impl Places {
     /// Most requests of the reserve that wait for an ordinary place when this one does too. A
     /// client that has its share leaves half of them to others.
     fn waiting_max(&self, table: &Table, entry: &Entry) -> usize {
-        if table.held_by(entry.client) < self.share() { WAITING_MAX } else { WAITING_MAX / 2 }
+        let claimant = Claimant::new(table, entry.client, entry.is_proxy, self.share());
+        if claimant.is_modest() { WAITING_MAX } else { WAITING_MAX / 2 }
     }
 
     /// Places that one client may hold while other clients connect.
     fn share(&self) -> usize {
         (self.limits.places * self.limits.percent_of_one / 100).max(1)
-    }
-
-    /// Whether a client may claim the place of this connection. One that has its share makes room
-    /// for itself only.
-    fn may_claim(&self, table: &Table, client: IpAddr, is_proxy: bool, entry: &Entry) -> bool {
-        entry.client == client || is_proxy || table.held_by(client) < self.share()
     }
 
     /// Frees a place of the reserve, where all are taken. The connection that counts most is closed
@@ -171,9 +168,10 @@ impl Places {
         is_proxy: bool,
         now: u64,
     ) -> Option<()> {
+        let claimant = Claimant::new(table, client, is_proxy, self.share());
         let may_leave = |entry: &&Arc<Entry>| {
             let stays = entry.may_stay() && entry.has_place() && !entry.is_reserved();
-            stays && self.may_claim(table, client, is_proxy, entry)
+            stays && claimant.may_claim(entry)
         };
         if let Some(entry) =
             table.entries.iter().filter(may_leave).max_by_key(|entry| table.weight(entry))
@@ -240,12 +238,27 @@ impl Places {
         }
     }
 
+    /// Makes the place of a connection count for the token of its newest request too.
+    fn note_token(&self, entry: &Entry, token: Party) {
+        if entry.token() != Some(token) {
+            self.lock().note_token(entry, token);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease {
+    /// Takes note of the tokens of the requests of the connection; `None` for that of a proxy,
+    /// which counts for no client.
+    pub(super) fn token_note(&self) -> Option<TokenNote> {
+        let (places, entry) = (Arc::clone(&self.places), Arc::clone(&self.entry));
+        let note = TokenNote::new(move |token| places.note_token(&entry, token));
+        (!self.entry.is_proxy).then_some(note)
+    }
+
     /// Waits until the connection has an ordinary place; false when none became free in time.
     pub(super) async fn has_ordinary_place(&self) -> bool {
         if !self.entry.is_reserved() {

@@ -1,8 +1,9 @@
 //! The table of a worker's connections and their places; decides which connection makes room first.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
+
+use persona_storage::Party;
 
 use super::entry::{Entry, HEAD_GRACE_MS};
 use crate::heads::Stage;
@@ -30,8 +31,8 @@ pub(super) struct Table {
     pub leaving: usize,
     /// Connections that gave up a place of the reserve and have not closed yet.
     pub leaving_reserved: usize,
-    /// Ordinary places that each client holds, apart from proxies.
-    held: HashMap<IpAddr, usize>,
+    /// Ordinary places that each address and each token holds, apart from those of proxies.
+    held: HashMap<Party, usize>,
 }
 
 impl Table {
@@ -46,8 +47,8 @@ impl Table {
             self.reserved += 1;
         } else {
             self.ordinary += 1;
-            if !entry.is_proxy {
-                *self.held.entry(entry.client).or_default() += 1;
+            for party in entry.parties() {
+                *self.held.entry(party).or_default() += 1;
             }
         }
     }
@@ -59,11 +60,25 @@ impl Table {
             return;
         }
         self.ordinary -= 1;
-        if let Some(held) = self.held.get_mut(&entry.client) {
-            *held -= 1;
-            if *held == 0 {
-                self.held.remove(&entry.client);
+        for party in entry.parties() {
+            if let Some(held) = self.held.get_mut(&party) {
+                *held -= 1;
+                if *held == 0 {
+                    self.held.remove(&party);
+                }
             }
+        }
+    }
+
+    /// Makes the place of a connection count for this token, in place of the one before.
+    pub fn note_token(&mut self, entry: &Entry, token: Party) {
+        let is_counted = entry.has_place() && !entry.is_reserved();
+        if is_counted {
+            self.free(entry);
+        }
+        entry.set_token(token);
+        if is_counted {
+            self.take(entry);
         }
     }
 
@@ -112,19 +127,19 @@ impl Table {
         }
     }
 
-    pub fn held_by(&self, client: IpAddr) -> usize {
-        self.held.get(&client).copied().unwrap_or_default()
+    pub fn held_by(&self, party: Party) -> usize {
+        self.held.get(&party).copied().unwrap_or_default()
     }
 
-    /// What counts against a connection: the number of places that its client holds. A proxy speaks
-    /// for many clients, so its connections count as one each.
+    /// What counts against a connection: the number of places that its address holds, or its token
+    /// if that holds more. A proxy speaks for many clients, so its connections count as one each.
     pub fn weight(&self, entry: &Entry) -> usize {
-        if entry.is_proxy { 1 } else { self.held_by(entry.client) }
+        entry.parties().map(|party| self.held_by(party)).max().unwrap_or(1)
     }
 
-    /// Whether another client than this one holds more than this share.
-    pub fn has_greedy(&self, client: IpAddr, share: usize) -> bool {
-        self.held.iter().any(|(other, held)| *other != client && *held > share)
+    /// Whether one address or one token holds more than this share.
+    pub fn has_more_than(&self, share: usize) -> bool {
+        self.held.values().any(|held| *held > share)
     }
 
     /// Of the connections that have been busy for long, the first to be broken off. The order is:

@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use persona_storage::Party;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::entry::{BUSY_MS_MIN, HEAD_GRACE_MS};
 use super::table::{LEAVING_MS_MAX, LEAVING_SOON_MS};
@@ -295,4 +297,99 @@ async fn a_client_that_is_turned_away_again_and_again_does_not_close_the_door_to
     let lease = places.take(other).expect("a place");
     assert!(!lease.entry.is_reserved(), "one that has been busy for long makes room");
     assert_eq!(held.iter().filter(|connection| connection.is_cut_off()).count(), 1);
+}
+
+/// The token with this number.
+fn token(number: u128) -> Party {
+    Party::Token(Uuid::from_u128(number))
+}
+
+/// Takes all four places for bodies that are never sent, each from an address of its own, with the
+/// tokens of these numbers; lets so much time pass that such a request can be broken off.
+async fn four_addresses(places: &Arc<Places>, tokens: [u128; 4]) -> Vec<Connection> {
+    let mut held = Vec::new();
+    for (address, number) in (1..).zip(tokens) {
+        let lease = places.take(client(address)).expect("a place");
+        places.note_token(&lease.entry, token(number));
+        held.push(Connection::sending(lease).await);
+        pass(1);
+    }
+    pass(BUSY_MS_MIN);
+    held
+}
+
+fn cut_off(held: &[Connection]) -> Vec<bool> {
+    held.iter().map(Connection::is_cut_off).collect()
+}
+
+#[tokio::test]
+async fn one_token_behind_many_addresses_is_one_client() {
+    let places = shared(4, 50);
+    let held = four_addresses(&places, [1, 1, 1, 2]).await;
+    let newcomer = places.take(client(9)).expect("a place");
+    assert!(!newcomer.entry.is_reserved());
+    assert_eq!(cut_off(&held), [true, false, false, false], "the body that is awaited longest");
+    // Now each token has its share, and an address more than one connection of a token.
+    assert!(places.take(client(9)).expect("a place of the reserve").entry.is_reserved());
+    assert_eq!(cut_off(&held), [true, false, false, false]);
+}
+
+#[tokio::test]
+async fn the_control_addresses_with_tokens_of_their_own_are_many_clients() {
+    let places = shared(4, 50);
+    let held = four_addresses(&places, [1, 2, 3, 4]).await;
+    assert!(places.take(client(9)).expect("a place of the reserve").entry.is_reserved());
+    assert_eq!(cut_off(&held), [false; 4]);
+}
+
+#[tokio::test]
+async fn an_address_that_uses_a_token_is_no_other_client_than_the_token() {
+    let places = shared(4, 50);
+    let held = four_addresses(&places, [1, 1, 1, 1]).await;
+    assert!(places.take(client(2)).expect("a place of the reserve").entry.is_reserved());
+    assert_eq!(cut_off(&held), [false; 4], "a client breaks off no request of its own");
+    // It has its share, so it makes room for itself only.
+    let places = shared(4, 50);
+    let _of_token = {
+        let mut of_token = Vec::new();
+        for number in 1..=2 {
+            let lease = places.take(client(number)).expect("a place");
+            places.note_token(&lease.entry, token(1));
+            of_token.push(Connection::sending(lease).await);
+        }
+        of_token
+    };
+    let mut idle = Vec::new();
+    for number in 3..=4 {
+        idle.push(Connection::answered(places.take(client(number)).expect("a place")).await);
+    }
+    assert!(places.take(client(1)).expect("a place of the reserve").entry.is_reserved());
+    assert!(idle.iter().all(|connection| connection.lease.entry.has_place()));
+}
+
+#[tokio::test]
+async fn a_connection_counts_for_its_newest_token_and_its_place_is_given_back() {
+    let places = shared(4, 50);
+    let lease = places.take(client(1)).expect("a place");
+    let held = |party| places.lock().held_by(party);
+    for number in [1, 1, 2] {
+        places.note_token(&lease.entry, token(number));
+        let counts = [held(token(number)), held(token(3 - number)), held(client_party(1))];
+        assert_eq!(counts, [1, 0, 1]);
+    }
+    drop(lease);
+    assert_eq!([held(token(1)), held(token(2)), held(client_party(1))], [0; 3]);
+    // A connection of the reserve counts once it has an ordinary place.
+    let places = shared(1, 50);
+    let busy = Connection::asking(places.take(client(1)).expect("a place")).await;
+    let waits = places.take(client(2)).expect("a place of the reserve");
+    places.note_token(&waits.entry, token(1));
+    assert_eq!(places.lock().held_by(token(1)), 0);
+    drop(busy);
+    assert!(places.promote(&waits.entry));
+    assert_eq!(places.lock().held_by(token(1)), 1);
+}
+
+fn client_party(number: u8) -> Party {
+    Party::Address(client(number))
 }

@@ -1,7 +1,6 @@
 //! Tests that a foreseen result equals the decision behind the lock and counts only for the state
 //! that was seen; and tests of the turns of heavy writes.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use crate::sqlite::write::commit::{Committed, WriteConnection};
 use crate::sqlite::write::queue::LIGHT_BYTES_MAX;
 use crate::sqlite::write::transaction::{self, Applied, Step};
 use crate::sqlite::{Settings, SqliteStore, initialise};
-use crate::{Error, NoObserver, Operation, Store, Write};
+use crate::{Error, NoObserver, Operation, Party, Store, Write};
 
 const HEAVY: PersonaId = PersonaId::from_bytes([1; 16]);
 const LIGHT: PersonaId = PersonaId::from_bytes([2; 16]);
@@ -24,7 +23,7 @@ const OTHER: PersonaId = PersonaId::from_bytes([3; 16]);
 const ABSENT: PersonaId = PersonaId::from_bytes([4; 16]);
 
 fn write(client: u8, operation: Operation) -> Write {
-    let client = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, client)));
+    let client = Some(Party::Address([192, 0, 2, client].into()));
     Write { client, ..Write::new(operation, Instant::now() + Duration::from_mins(1)) }
 }
 

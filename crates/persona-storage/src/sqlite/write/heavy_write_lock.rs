@@ -14,7 +14,6 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Result};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,7 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::sqlite::files::ownership::open_or_make;
 use crate::sqlite::files::paths::with_suffix;
-use crate::{Error, Turn, Turns};
+use crate::{Error, Party, Turn, Turns};
 
 /// Heavy writes at a time in one process, of which one at a time is the one over all processes.
 const AT_ONCE: usize = 1;
@@ -82,7 +81,7 @@ impl HeavyWriteLock {
     /// [`Error::Busy`]: the turn did not come before the deadline.
     pub(crate) async fn enter(
         &self,
-        client: Option<IpAddr>,
+        client: Option<Party>,
         deadline: Instant,
     ) -> std::result::Result<HeavyWriteGuard, Error> {
         let busy = || Error::Busy { what: "its turn to write" };

@@ -13,10 +13,9 @@
 //! This file does not depend on SQLite. Start reading at [`Queue::push`] and [`Queue::next`].
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::GLANCE_BYTES_MAX;
+use crate::{GLANCE_BYTES_MAX, Party};
 
 /// A write of more bytes is heavy. Ten times the largest ordinary persona.
 pub(crate) const LIGHT_BYTES_MAX: usize = GLANCE_BYTES_MAX;
@@ -33,7 +32,7 @@ const LIGHT_TURN: usize = 16 * COST_MIN;
 const HEAVY_TURN: usize = 1024 * 1024;
 
 /// The client of a write; `None` for the command line.
-pub(crate) type Client = Option<IpAddr>;
+pub(crate) type Client = Option<Party>;
 
 /// The size of a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

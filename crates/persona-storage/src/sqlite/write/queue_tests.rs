@@ -1,19 +1,18 @@
 //! What the queue promises: bounds, order, and how long a light write waits.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 
 use super::{
-    Client, LIGHT_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_WRITES_MAX, Queue, Refused, Size, Weight,
+    Client, LIGHT_BYTES_MAX, Party, QUEUE_BYTES_MAX, QUEUE_WRITES_MAX, Queue, Refused, Size, Weight,
 };
 
 const MIB: usize = 1024 * 1024;
 
 #[expect(clippy::unnecessary_wraps, reason = "as the queue takes it")]
 fn client(number: u8) -> Client {
-    Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)))
+    Some(Party::Address([192, 0, 2, number].into()))
 }
 
 fn size(bytes: usize) -> Size {
