@@ -130,6 +130,18 @@ pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, DatabaseErr
     }
 }
 
+/// Whether [`initialise`] would make a new database. Changes nothing.
+///
+/// # Errors
+///
+/// The database cannot be used.
+pub fn is_new(config: &Config) -> Result<bool, DatabaseError> {
+    Ok(match &config.database {
+        Database::File(path) => sqlite::is_new(path)?,
+        Database::Server(url) => postgres::is_new(&Config::server_settings(url, "persona init"))?,
+    })
+}
+
 fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
     if let Some(backup) = &report.backup {
         tracing::info!(backup = %backup.display(), "copied the old file before changing it");

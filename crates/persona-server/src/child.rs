@@ -22,6 +22,8 @@ pub enum Error {
     NoToken {
         /// The address on which the server would listen.
         address: IpAddr,
+        /// Whether there is no database yet either.
+        is_new: bool,
     },
     /// The system refused a thread, a signal handler or the socket of the supervisor.
     #[error("the system failed: {0}")]
@@ -46,11 +48,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Start(start) => start.hint(),
-            Self::NoToken { .. } => Some(
-                "make a token: persona token create --name NAME --scope admin; \
-                 or add --allow-open to serve every client that can reach the port"
-                    .into(),
-            ),
+            Self::NoToken { is_new, .. } => {
+                let create = if *is_new { " --create" } else { "" };
+                Some(format!(
+                    "make a token: persona token create --name NAME --scope admin{create}; \
+                     or add --allow-open to serve every client that can reach the port"
+                ))
+            }
             _ => None,
         }
     }

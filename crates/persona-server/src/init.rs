@@ -13,10 +13,16 @@ use crate::supervisor::{ChildInput, Message, say};
 /// supervisor has ended.
 pub fn run(input: &ChildInput) -> Result<(), Error> {
     let config = &input.config;
+    if let Some(address) = config.exposed.filter(|_| !config.allow_open) {
+        // A new database has no token. A start that is refused must not leave one.
+        if backend::is_new(config)? {
+            return Err(Error::NoToken { address, is_new: true });
+        }
+    }
     let prepared = backend::initialise(config, true)?;
     if let Some(address) = config.exposed {
         if prepared.tokens == 0 && !config.allow_open {
-            return Err(Error::NoToken { address });
+            return Err(Error::NoToken { address, is_new: false });
         }
         if prepared.tokens_kept == 0 {
             tracing::warn!(

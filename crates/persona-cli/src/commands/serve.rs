@@ -46,11 +46,12 @@ fn serve(mut config: Config, environment: &Environment) -> Result<ExitCode, Fail
         let failure = Failure::new(ExitCode::of_start(&error), message);
         return Err(error.hint().into_iter().fold(failure, Failure::hint));
     }
+    // A start that is refused for its certificate or its sockets leaves no file for the log.
+    let certificates = certificates(&config)?;
+    let doors = doors(&config, environment, certificates)?;
     let log = Log::open(&config, Writer { role: "supervisor", slot: 0 }).map_err(|error| {
         Failure::new(ExitCode::Config, format!("could not open the log: {error}"))
     })?;
-    let certificates = certificates(&config)?;
-    let doors = doors(&config, environment, certificates)?;
     if let Some(address) = doors.exposed() {
         config.is_exposed_at(address);
     }

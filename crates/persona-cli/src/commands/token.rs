@@ -26,7 +26,12 @@ pub async fn run(
 ) -> Result<(), Failure> {
     match action {
         TokenAction::Create(arguments) => {
-            let local = open(&arguments.database, true, environment, output)?;
+            let config = config_of(&arguments.database, environment, output)?;
+            let local = if arguments.new_database {
+                Local::open(&config, true)?
+            } else {
+                open_of(&config, true)?
+            };
             let done = create(arguments, &local, output).await;
             close(local, done).await
         }
@@ -103,7 +108,8 @@ fn open_of(config: &Config, writes: bool) -> Result<Local, Failure> {
             format!("there is no database {}", config.database),
         )
         .hint(
-            "name one with --database; `persona serve` and `persona import FILE --create` make one",
+            "name one with --database; `persona serve` makes one, and so do `persona token create` \
+             and `persona import FILE` with --create",
         ));
     }
     Local::open(config, writes)

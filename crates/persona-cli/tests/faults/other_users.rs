@@ -124,6 +124,24 @@ fn all_refused(user: u32, folder: &Path, words: &str, cure: &str) {
 }
 
 #[test]
+fn a_port_below_1024_is_refused_without_rights_and_nothing_is_left() {
+    let Some(folder) = folder_of_the_service("a port below 1024") else { return };
+    let first = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    if fs::read_to_string(first).is_ok_and(|port| port.trim() == "0") {
+        skip("a port below 1024", "every user may listen on every port here");
+        return;
+    }
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).expect("root may");
+    chown(&empty, Some(SERVICE), Some(SERVICE)).expect("root may");
+    let ended = run(SERVICE, &empty, &["serve", "--port=1023", "--log-file=server.log"]);
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(69), "{told}");
+    assert!(told.contains("this user may not listen on 127.0.0.1:1023\nhint: "), "{told}");
+    assert_eq!(fs::read_dir(&empty).expect("a folder").count(), 0, "{told}");
+}
+
+#[test]
 fn a_database_that_cannot_be_read_is_refused_with_the_reason_and_the_cure() {
     let Some(folder) = folder_of_the_service("unreadable") else { return };
     let (folder, database) = (folder.path(), folder.path().join("persona.db"));

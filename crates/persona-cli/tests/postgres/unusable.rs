@@ -69,6 +69,23 @@ fn each_is_told_by_host_and_database_with_its_exit_code_and_nothing_is_changed()
 }
 
 #[test]
+fn a_start_that_is_refused_for_want_of_a_token_makes_no_schema() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let url = format!("--database={}", cluster.url(&database));
+    let is_there = "SELECT count(*) FROM pg_namespace WHERE nspname = 'persona_store'";
+    let folder = tempfile::tempdir().expect("a folder");
+    let ended = refused(folder.path(), &[&url, "--host=0.0.0.0"]);
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no access token counts"), "{}", ended.stderr);
+    assert_eq!(cluster.sql(&database, is_there).trim(), "0");
+    // The control: a start that is not refused makes one.
+    let server = Server::with_workers(1).flag(url).flag("--host=0.0.0.0").flag("--allow-open");
+    let _server = server.start();
+    assert_eq!(cluster.sql(&database, is_there).trim(), "1");
+}
+
+#[test]
 fn a_limit_of_connections_that_is_reached_while_serving_is_503_until_it_is_not_any_more() {
     let cluster = Cluster::shared();
     role(cluster, "limited", "");

@@ -72,6 +72,6 @@ mod writer;
 pub use error::DatabaseError;
 pub use maintenance::Maintenance;
 pub use settings::{Settings, SettingsError};
-pub use start::{InitReport, RESERVED_CONNECTIONS, initialise};
+pub use start::{InitReport, RESERVED_CONNECTIONS, initialise, is_new};
 pub use store::PostgresStore;
 pub use url_parameters::TlsMode;

@@ -67,6 +67,23 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
     prepared.map_err(|error| system(error.to_string()))?
 }
 
+/// Whether [`initialise`] would make a new schema. Changes nothing.
+///
+/// # Errors
+///
+/// As for [`initialise`].
+pub fn is_new(settings: &Settings) -> Result<bool, DatabaseError> {
+    let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
+    let io_thread = IoThread::start().map_err(|error| system(error.to_string()))?;
+    let pool = Pool::new(settings, io_thread.handle(), Arc::new(NoObserver))?;
+    let settings = settings.clone();
+    let asked = io_thread.wait_for(async move {
+        let connection = connect(&pool, &settings).await?;
+        Ok(migrate::version_of(&connection, &settings).await? == 0)
+    });
+    asked.map_err(|error| system(error.to_string()))?
+}
+
 async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, DatabaseError> {
     let connection = connect(pool, settings).await?.without_limit();
     let migrated = migrate::migrate(&connection, settings).await;

@@ -62,7 +62,7 @@ pub use maintenance::disk::Space;
 pub use maintenance::process::{Lost, Maintenance};
 pub use progress::{Progress, Step, Watcher};
 pub use settings::{Durability, Settings};
-pub use start::initialise::{InitReport, initialise};
+pub use start::initialise::{InitReport, initialise, is_new};
 pub use start::library::{library_is_safe, library_version};
 pub use store::SqliteStore;
 pub use write::write_lock::{WriteGuard, WriteLock};

@@ -62,6 +62,9 @@ pub struct TokenCreate {
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseFile,
+    /// Make a new database where there is none yet.
+    #[arg(long = "create", help_heading = "Where")]
+    pub new_database: bool,
 }
 
 /// Arguments of `token link`.

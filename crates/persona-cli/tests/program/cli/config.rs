@@ -183,7 +183,7 @@ fn a_host_that_everybody_reaches_needs_a_word_for_it() {
     // Only the database can tell whether there is a token.
     let ran = folder.run(&["serve", "--host", "0.0.0.0", "--port", "0"]);
     assert_eq!(ran.code, 5, "{ran}");
-    let ways = "hint: make a token: persona token create --name NAME --scope admin; \
+    let ways = "hint: make a token: persona token create --name NAME --scope admin --create; \
                 or add --allow-open to serve every client that can reach the port";
     assert!(ran.stderr.contains(ways), "{ran}");
 }

@@ -8,6 +8,7 @@ mod hosts;
 mod logs;
 mod origins;
 mod places;
+mod refusals;
 mod restarts;
 mod signals;
 mod sockets;

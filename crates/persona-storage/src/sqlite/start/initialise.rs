@@ -82,6 +82,17 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
     Ok(report)
 }
 
+/// Whether [`initialise`] would make a new database: there is no file, or an empty one.
+///
+/// Must be called before anything else in this process opens the file, as [`initialise`].
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn is_new(path: &Path) -> Result<bool, DatabaseError> {
+    Ok(Header::read(path)?.is_none() && !restore::is_there_unfinished(path))
+}
+
 /// Whether there is nothing to do: then no lock is taken, and a running server notices nothing.
 fn is_ready(settings: &Settings) -> Result<bool, DatabaseError> {
     let connection = open_unconfigured(&settings.path, settings.busy_timeout)?;
