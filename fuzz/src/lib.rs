@@ -5,10 +5,14 @@
 //! of them over its seeds and some changes of these (`persona-cli/tests/program/fuzz.rs`), so the
 //! files here use no library that those tests do not have.
 
+mod api;
+pub mod conditions;
+pub mod credentials;
 pub mod documents;
 pub mod files;
 pub mod heads;
 pub mod patches;
+pub mod queries;
 pub mod requests;
 pub mod texts;
 
@@ -16,11 +20,14 @@ pub mod texts;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 9] = [
+    ("conditions", conditions::run),
+    ("credentials", credentials::run),
     ("documents", documents::run),
     ("files", files::run),
     ("heads", heads::run),
     ("patches", patches::run),
+    ("queries", queries::run),
     ("requests", requests::run),
     ("texts", texts::run),
 ];

@@ -4,186 +4,49 @@
 //! `====` begins the next request. They go to an empty server with one persona, which has a handle
 //! and a label.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use http::Request;
+use persona_http::Body;
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Request};
-use http_body_util::BodyExt;
-use persona_http::{
-    AccessRules, Alone, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, ClientAddress,
-    Context, EventFeed, EventLimits, HeavyTurns, Origins, PlainReads, ProtectedLabels, RateLimits,
-    ReadTurns, Router, TokenUses, router,
-};
-use persona_model::{Clock, DOCUMENT_BYTES_MAX, Timestamp};
-use persona_storage::GuardedStore;
-use persona_storage::memory::MemoryStore;
+use super::api::{Api, answer, answer_at_once, pieces, request_of, wait};
 
-/// What is between two requests.
-const BETWEEN: &[u8] = b"\n====\n";
 /// Most requests of one input.
 const REQUESTS_MAX: usize = 8;
-/// Most time for an answer. Those that wait for a change end so.
-const ANSWER_WAIT_MAX: Duration = Duration::from_millis(100);
-/// The persona that is there.
-const FIRST: &[u8] = b"PUT /api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001\nif-none-match: *\n\
-    content-type: application/json\n\n{\"name\":\"Ada\",\"handle\":\"ada\",\"tags\":[\"a\"]}\n====\n\
-    PUT /api/v1/personas/@ada/labels/production\ncontent-type: application/json\n\n\
-    {\"revision\":1}";
-
-/// A clock that stands still.
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(1_795_543_841_000_120)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
-    }
-}
 
 /// Sends the requests. No answer is a failure of the server; JSON is JSON; the short way of plain
 /// reads answers what the router answers; a server that wants tokens and has none refuses all.
 pub fn run(bytes: &[u8]) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.expect("a runtime").block_on(async {
-        let api = Api::new();
-        for request in pieces(FIRST).into_iter().filter_map(request_of) {
-            let status = api.open.answer(request).await.status();
-            assert!(status.is_success(), "{status}");
-        }
+    wait(async {
+        let api = Api::new().await;
         for bytes in pieces(bytes).into_iter().take(REQUESTS_MAX) {
-            api.ask(bytes).await;
+            ask(&api, bytes).await;
         }
     });
 }
 
-/// The API over a store in memory.
-struct Api {
-    open: Router,
-    plain: PlainReads,
-    /// A router that wants tokens, over a store without one.
-    closed: Router,
-}
-
-impl Api {
-    fn new() -> Self {
-        let open = context();
-        let mut closed = open.clone();
-        closed.access = AccessRules::Clients { open_without_tokens: false, open_monitoring: false };
-        Self { plain: PlainReads::new(open.clone()), open: router(open), closed: router(closed) }
-    }
-
-    async fn ask(&self, bytes: &[u8]) {
-        let Some(request) = request_of(bytes) else { return };
-        let (is_restart, is_api) = {
-            let path = request.uri().path();
-            (path.ends_with("/restart"), path.starts_with("/api/v1/personas"))
-        };
-        let (is_read, is_options) =
-            (request.method().is_safe(), request.method() == http::Method::OPTIONS);
-        let asks_head = request.method() == http::Method::HEAD;
-        let Some((status, body)) = answer(&self.open, request).await else { return };
-        // There is no supervisor here, which is what this operation tells.
-        assert!(is_restart || status < 500, "{status}: {}", String::from_utf8_lossy(&body));
-        if is_read && let Some(mut request) = request_of(bytes) {
-            let client = ClientAddress(IpAddr::from([127, 0, 0, 1]));
-            if let Some(short) = self.plain.answer(&mut request, client, None) {
-                assert_eq!(short.status().as_u16(), status);
-                let short = short.into_body().collect().await.expect("a body").to_bytes();
-                // The HTTP library sends no body to a HEAD, and the router makes none. A problem
-                // has the id of its request.
-                let agrees = asks_head || status >= 400 || short == body;
-                assert!(agrees, "{}", String::from_utf8_lossy(&short));
-            }
-        }
-        let Some((refused, _)) = answer(&self.closed, request_of(bytes).expect("as above")).await
-        else {
-            return;
-        };
-        assert!(!is_api || is_options || refused >= 400, "{refused} without a token");
-    }
-}
-
-/// Status and body of an answer; `None` for an answer without an end. A body of JSON is read.
-async fn answer(router: &Router, request: Request<Body>) -> Option<(u16, Bytes)> {
-    let is_head = request.method() == http::Method::HEAD;
-    let answering = async {
-        let answer = router.answer(request).await;
-        let (head, body) = answer.into_parts();
-        let is_json = head.headers.get(CONTENT_TYPE).is_some_and(|kind| {
-            matches!(kind.as_bytes(), b"application/json" | b"application/problem+json")
-        });
-        let body = body.collect().await.expect("a body").to_bytes();
-        if is_json && !is_head {
-            serde_json::from_slice::<serde_json::Value>(&body).expect("JSON");
-        }
-        (head.status.as_u16(), body)
+async fn ask(api: &Api, bytes: &[u8]) {
+    let made = || request_of(bytes);
+    let Some(request) = made() else { return };
+    let (is_restart, is_api) = {
+        let path = request.uri().path();
+        (path.ends_with("/restart"), path.starts_with("/api/v1/personas"))
     };
-    tokio::time::timeout(ANSWER_WAIT_MAX, answering).await.ok()
+    let (is_read, is_options) =
+        (request.method().is_safe(), request.method() == http::Method::OPTIONS);
+    let asks_head = request.method() == http::Method::HEAD;
+    let Some((status, body)) = answer(&api.open, request).await else { return };
+    // There is no supervisor here, which is what this operation tells.
+    assert!(is_restart || status < 500, "{status}: {}", String::from_utf8_lossy(&body));
+    if is_read && let Some((at_once, short)) = at_once(api, made()).await {
+        assert_eq!(at_once, status);
+        // The HTTP library sends no body to a HEAD, and the router makes none. A problem has the id
+        // of its request.
+        let agrees = asks_head || status >= 400 || short == body;
+        assert!(agrees, "{}", String::from_utf8_lossy(&short));
+    }
+    let Some((refused, _)) = answer(&api.closed, made().expect("as above")).await else { return };
+    assert!(!is_api || is_options || refused >= 400, "{refused} without a token");
 }
 
-/// The requests of an input.
-fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
-    let mut rest = bytes;
-    let mut pieces = Vec::new();
-    while let Some(at) = rest.windows(BETWEEN.len()).position(|window| window == BETWEEN) {
-        pieces.push(&rest[..at]);
-        rest = &rest[at + BETWEEN.len()..];
-    }
-    pieces.push(rest);
-    pieces
-}
-
-/// The request that is written so; `None` where the HTTP library would refuse it.
-fn request_of(bytes: &[u8]) -> Option<Request<Body>> {
-    let (head, body) = match bytes.windows(2).position(|window| window == b"\n\n") {
-        Some(end) => (&bytes[..end], &bytes[end + 2..]),
-        None => (bytes, &[][..]),
-    };
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let first = lines.next()?;
-    let space = first.iter().position(|byte| *byte == b' ')?;
-    let (method, target) = (&first[..space], &first[space + 1..]);
-    let mut request =
-        Request::builder().method(method).uri(target).body(body.to_vec().into()).ok()?;
-    for line in lines {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-        let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
-        request.headers_mut().append(name, value);
-    }
-    Some(request)
-}
-
-fn context() -> Context {
-    let clock: Arc<dyn Clock> = Arc::new(FixedClock);
-    let store = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-    Context {
-        turns: ReadTurns::of(&*store),
-        events: EventFeed::new(store.clone(), EventLimits::ALONE),
-        store: GuardedStore::new(store),
-        clock,
-        metrics: Arc::new(Alone),
-        server: Arc::new(Alone),
-        origins: Origins::default(),
-        root_path: "".into(),
-        expose_worker: false,
-        access_log: false,
-        write_wait_max: Duration::from_secs(10),
-        read_time_max: Duration::from_secs(5),
-        bodies: BodyMemoryLimit::default(),
-        heavy: HeavyTurns::default(),
-        batch: BatchTurns::default(),
-        document_bytes_max: DOCUMENT_BYTES_MAX,
-        answers: AnswerMemoryLimit::new(1 << 20),
-        access: AccessRules::Clients { open_without_tokens: true, open_monitoring: true },
-        protected_labels: ProtectedLabels::default(),
-        token_uses: TokenUses::default(),
-        rates: RateLimits::default(),
-    }
+async fn at_once(api: &Api, request: Option<Request<Body>>) -> Option<(u16, bytes::Bytes)> {
+    answer_at_once(&api.plain, request?).await
 }

@@ -1,0 +1,5 @@
+//! The target `credentials` for cargo-fuzz.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| persona_fuzz::credentials::run(bytes));
