@@ -20,6 +20,9 @@ pub struct PastRevision {
     pub updated_by: Option<String>,
     /// Whether the persona was soft-deleted in this revision.
     pub is_deleted: bool,
+    /// The last revision before this one that is kept, where those between were dropped from the
+    /// history. `None`: the one before.
+    pub previous: Option<Revision>,
     /// The revision that the writer of this one started from, where the writer named it.
     pub base: Option<Revision>,
     /// The note of the author on this revision.
@@ -31,11 +34,20 @@ pub struct PastRevision {
     pub document: Document,
 }
 
+impl PastRevision {
+    /// The number of the last kept revision before this one; 0 before the first.
+    pub fn number_before(&self) -> u64 {
+        self.previous.map_or(self.revision.number() - 1, Revision::number)
+    }
+}
+
 /// What the line of an exported history says of a revision besides its answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HistoryFacts<'a> {
     /// How many revisions the persona has.
     pub last: Revision,
+    /// The last one before it that is kept, where those between were dropped from the history.
+    pub previous: Option<Revision>,
     /// The revision that its writer started from, where that was named.
     pub base: Option<Revision>,
     /// What its author said of it.
@@ -75,6 +87,8 @@ pub fn history_line(answer: &[u8], facts: &HistoryFacts<'_>) -> Vec<u8> {
     let last = facts.last.number();
     let base = facts.base.map_or_else(|| "null".into(), |base| base.number().to_string());
     let note = facts.note.map(|note| format!(",\"note\":{}", Value::from(note)));
+    let previous = facts.previous.map(|kept| format!(",\"previous\":{}", kept.number()));
+    let previous = previous.unwrap_or_default();
     let labels = (!facts.labels.is_empty()).then(|| {
         let one = |label: &PastLabel| {
             let (at, by) = (label.at.to_string(), label.author.as_deref());
@@ -84,7 +98,8 @@ pub fn history_line(answer: &[u8], facts: &HistoryFacts<'_>) -> Vec<u8> {
         format!(",\"labels\":{}", Value::from(facts.labels.iter().map(one).collect::<Map<_, _>>()))
     });
     let (note, labels) = (note.unwrap_or_default(), labels.unwrap_or_default());
-    let facts = format!(",\"history\":{{\"last\":{last},\"base\":{base}{note}{labels}}}}}");
+    let facts =
+        format!(",\"history\":{{\"last\":{last},\"base\":{base}{previous}{note}{labels}}}}}");
     let mut line = Vec::with_capacity(answer.len() + facts.len());
     line.extend_from_slice(answer.strip_suffix(b"}").unwrap_or(answer));
     line.extend_from_slice(facts.as_bytes());

@@ -29,6 +29,8 @@ pub(crate) struct Revised {
     pub kind: ChangeKind,
     /// The fields that differ from the revision before; every field for a new persona.
     pub changed: Vec<&'static str>,
+    /// The last revision before it that is kept; `None` for the first.
+    pub previous: Option<Revision>,
     /// The revision that the writer started from, where it named one.
     pub base: Option<Revision>,
     /// The note of the author.
@@ -49,6 +51,16 @@ impl Decision {
     }
 }
 
+impl Revised {
+    /// The first of the revisions before it that were dropped elsewhere, where it is imported and
+    /// there are any: a row in its place says that they are gone.
+    pub(crate) fn first_dropped(&self, write: &Write) -> Option<u64> {
+        let first = self.previous?.number() + 1;
+        let is_import = matches!(write.operation, Operation::Import { .. });
+        (is_import && first < self.persona.revision.number()).then_some(first)
+    }
+}
+
 /// The current state of a persona, on which a write is decided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Current<'a> {
@@ -61,7 +73,8 @@ pub(crate) struct Current<'a> {
 /// Decides what a write makes of the current persona.
 ///
 /// `document_at` reads the document of a revision. It is called only for the base of a three-way
-/// merge and for the target of a revert.
+/// merge and for the target of a revert, and fails with [`Error::RevisionDropped`] where that was
+/// dropped from the history.
 pub(crate) fn decide(
     write: &Write,
     current: Option<Current<'_>>,
@@ -178,6 +191,7 @@ fn created(id: PersonaId, document: &Document, write: &Write, now: Timestamp) ->
         outcome: Outcome::Created,
         kind: ChangeKind::Created,
         changed,
+        previous: None,
         base: None,
         note: write.note.clone(),
     }))
@@ -217,7 +231,14 @@ fn patched(
     let Some(base) = base.filter(|base| *base != current.persona.revision) else {
         return apply(&current.persona.document);
     };
-    let base = document_at(base)?.ok_or(Error::UnknownBase { base })?;
+    let base = match document_at(base) {
+        Ok(document) => document.ok_or(Error::UnknownBase { base })?,
+        // What cannot be merged is refused: merged with another base, texts would be lost.
+        Err(Error::RevisionDropped { revision }) => {
+            return Err(Error::UnknownBase { base: revision });
+        }
+        Err(error) => return Err(error),
+    };
     let yours = apply(&base)?;
     match merge_three_way(&base, &current.persona.document, &yours)? {
         Merged::Clean(document) => Ok(document),
@@ -253,6 +274,7 @@ impl Next<'_> {
             outcome: Outcome::Updated,
             kind: ChangeKind::Updated,
             changed,
+            previous: Some(self.current.revision),
             base,
             note: self.write.note.clone(),
         })))
@@ -271,6 +293,7 @@ impl Next<'_> {
             outcome,
             kind,
             changed: Vec::new(),
+            previous: Some(self.current.revision),
             base: None,
             note: self.write.note.clone(),
         }))

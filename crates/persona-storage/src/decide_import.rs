@@ -8,8 +8,13 @@ use persona_model::{
 use crate::decide::{Current, Decision, Revised};
 use crate::{Error, Outcome};
 
+/// Most revisions that may have been dropped before one that is imported: a write a second without
+/// a pause for four months. It keeps the numbers of revisions far from the largest one.
+const DROPPED_MAX: u64 = 10_000_000;
+
 /// Decides what a past revision makes of the current persona: it begins a history, continues one,
-/// or is the last revision of one already. A history is never rewritten.
+/// or is the last revision of one already. A history is never rewritten. Between a revision and the
+/// one before there can be some that were dropped.
 pub(crate) fn decide(
     id: PersonaId,
     past: &PastRevision,
@@ -18,6 +23,9 @@ pub(crate) fn decide(
     bytes_max: usize,
 ) -> Result<Decision, Error> {
     let persona = persona(id, past);
+    if past.previous.is_some_and(|previous| previous >= past.revision) {
+        return bad("/history/previous", "is not an earlier revision");
+    }
     let Some(current) = current else {
         return if past.revision == Revision::FIRST {
             first(persona, past, now, bytes_max)
@@ -28,7 +36,7 @@ pub(crate) fn decide(
     if *current.persona == persona {
         return Ok(Decision::Unchanged);
     }
-    if past.revision != current.persona.revision.next() {
+    if past.number_before() != current.persona.revision.number() {
         return Err(Error::Stale { current: current.tag });
     }
     next(current.persona, persona, past, now, bytes_max)
@@ -80,6 +88,7 @@ fn first(
         outcome: Outcome::Created,
         kind: ChangeKind::Created,
         changed,
+        previous: None,
         base: None,
         note: past.note.clone(),
     })))
@@ -93,10 +102,13 @@ fn next(
     bytes_max: usize,
 ) -> Result<Decision, Error> {
     believable("/updated_at", past.updated_at, now)?;
-    let bad = |pointer: &str, message: &str| {
-        Err(Error::Invalid(ValidationErrors::one(pointer, "bad_history", message)))
-    };
-    if past.updated_at <= before.updated_at {
+    let dropped = past.revision.number() - past.number_before() - 1;
+    if dropped > DROPPED_MAX {
+        return bad("/history/previous", "is too far before this revision");
+    }
+    // What was dropped has a time between the two.
+    let earliest = before.updated_at.as_micros().saturating_add(i64::from(dropped > 0));
+    if past.updated_at.as_micros() <= earliest {
         return bad("/updated_at", "is not later than that of the revision before");
     }
     if past.created_at != before.created_at || past.created_by != before.created_by {
@@ -106,21 +118,53 @@ fn next(
         return bad("/history/base", "is not an earlier revision");
     }
     let changed = before.document.changed_fields(&persona.document);
-    let (outcome, kind) = match (before.deleted_at.is_some(), past.is_deleted, changed.is_empty()) {
-        (false, false, false) => (Outcome::Updated, ChangeKind::Updated),
-        (false, true, true) => (Outcome::Deleted, ChangeKind::Deleted),
-        (true, false, true) => (Outcome::Undeleted, ChangeKind::Undeleted),
-        (false, false, true) => {
-            return bad("", "changes nothing, and a revision changes something");
-        }
-        (true, true, _) => {
-            return bad("/deleted_at", "a deleted persona is undeleted before it changes again");
-        }
-        (_, _, false) => return bad("", "a deletion and a restoration change nothing else"),
+    let (outcome, kind) = if dropped > 0 {
+        after_dropped(past)
+    } else {
+        kind_of(before.deleted_at.is_some(), past.is_deleted, changed.is_empty())?
     };
     persona.document.check_bytes(bytes_max, Some(&before.document))?;
-    let (base, note) = (past.base, past.note.clone());
-    Ok(Decision::Change(Box::new(Revised { persona, outcome, kind, changed, base, note })))
+    let (previous, base, note) = (Some(before.revision), past.base, past.note.clone());
+    Ok(Decision::Change(Box::new(Revised {
+        persona,
+        outcome,
+        kind,
+        changed,
+        previous,
+        base,
+        note,
+    })))
+}
+
+/// What a revision came to that follows the one before it.
+fn kind_of(
+    was_deleted: bool,
+    is_deleted: bool,
+    is_same: bool,
+) -> Result<(Outcome, ChangeKind), Error> {
+    match (was_deleted, is_deleted, is_same) {
+        (false, false, false) => Ok((Outcome::Updated, ChangeKind::Updated)),
+        (false, true, true) => Ok((Outcome::Deleted, ChangeKind::Deleted)),
+        (true, false, true) => Ok((Outcome::Undeleted, ChangeKind::Undeleted)),
+        (false, false, true) => bad("", "changes nothing, and a revision changes something"),
+        (true, true, _) => {
+            bad("/deleted_at", "a deleted persona is undeleted before it changes again")
+        }
+        (_, _, false) => bad("", "a deletion and a restoration change nothing else"),
+    }
+}
+
+/// The same where revisions before it were dropped, of which one can have undeleted the persona.
+fn after_dropped(past: &PastRevision) -> (Outcome, ChangeKind) {
+    if past.is_deleted {
+        (Outcome::Deleted, ChangeKind::Deleted)
+    } else {
+        (Outcome::Updated, ChangeKind::Updated)
+    }
+}
+
+fn bad<T>(pointer: &str, message: &str) -> Result<T, Error> {
+    Err(Error::Invalid(ValidationErrors::one(pointer, "bad_history", message)))
 }
 
 /// Refuses a time that no store can have recorded, and one in the future: the next change of the

@@ -70,7 +70,7 @@ pub enum Error {
         /// The entity tag of the current state.
         current: EntityTag,
     },
-    /// The base revision of a three-way merge does not exist.
+    /// The base revision of a three-way merge does not exist, or was dropped from the history.
     #[error("the base revision {base} does not exist")]
     UnknownBase {
         /// The revision that was named.
@@ -83,6 +83,12 @@ pub enum Error {
         revision: Revision,
         /// The entity tag of the current state.
         current: EntityTag,
+    },
+    /// The persona had this revision, and it was dropped from the history.
+    #[error("revision {revision} was dropped from the history")]
+    RevisionDropped {
+        /// The revision that was named.
+        revision: Revision,
     },
     /// Both sides of a three-way merge changed the same units differently.
     #[error("{} units were changed on both sides", conflicts.len())]

@@ -16,12 +16,16 @@ pub(crate) struct HistoryCount {
     wanted: u64,
     /// Number of lines that were seen.
     seen: u64,
+    /// Number of revisions that they stand for, with those that were dropped before each.
+    covered: u64,
 }
 
 impl HistoryCount {
-    /// Counts the line of a revision, of a persona that has as many as `last` says.
-    pub(crate) fn count(&mut self, revision: Revision, last: Revision) {
+    /// Counts the line of a revision, of a persona that has as many as `last` says. `previous` is
+    /// the last one before it that is kept.
+    pub(crate) fn count(&mut self, revision: Revision, previous: Option<Revision>, last: Revision) {
         self.seen += 1;
+        self.covered += revision.number().saturating_sub(previous.map_or(0, Revision::number));
         if revision == Revision::FIRST {
             self.begun += 1;
             self.wanted += last.number();
@@ -34,7 +38,7 @@ impl HistoryCount {
     ///
     /// [`Error::Damaged`] when revisions are missing, or the number of personas differs.
     pub(crate) fn end(&self, personas: u64) -> Result<(), Error> {
-        if self.begun == personas && self.seen == self.wanted {
+        if self.begun == personas && self.covered == self.wanted {
             return Ok(());
         }
         Err(Error::Damaged(format!(
@@ -51,6 +55,22 @@ mod tests {
     use super::HistoryCount;
 
     #[test]
+    fn a_history_with_a_gap_is_whole_where_the_line_behind_the_gap_says_so() {
+        let ends_well = |lines: &[(u64, u64)]| {
+            let mut count = HistoryCount::default();
+            let last = Revision::new(9).expect("not zero");
+            for (number, previous) in lines {
+                let number = Revision::new(*number).expect("not zero");
+                count.count(number, Revision::new(*previous), last);
+            }
+            count.end(1).is_ok()
+        };
+        assert!(ends_well(&[(1, 0), (5, 1), (9, 5)]));
+        assert!(!ends_well(&[(1, 0), (9, 5)]), "a lost line");
+        assert!(!ends_well(&[(1, 0), (5, 4), (9, 5)]), "a gap that no line knows of");
+    }
+
+    #[test]
     fn only_a_whole_history_ends_well() {
         // Persona 1 has two revisions, persona 2 has one.
         let lines = [(1, 2), (1, 1), (2, 2)];
@@ -58,7 +78,7 @@ mod tests {
         let ends_well = |lines: &[(u64, u64)], personas| {
             let mut count = HistoryCount::default();
             for (number, last) in lines {
-                count.count(revision(*number), revision(*last));
+                count.count(revision(*number), Revision::new(number - 1), revision(*last));
             }
             count.end(personas).is_ok()
         };

@@ -44,6 +44,7 @@ pub mod postgres;
 mod purge;
 mod revision_record;
 pub mod sqlite;
+mod squash;
 mod store;
 mod store_state;
 mod time;
@@ -69,6 +70,7 @@ pub use page::{PAGE_BYTES_MAX, Page};
 pub use party::Party;
 pub use purge::{Purge, Tombstone};
 pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
+pub use squash::{SQUASH_SECONDS_MAX, SquashWindow};
 pub use store::{GLANCE_BYTES_MAX, Glance, Representation, Store};
 pub use store_state::{Loss, ReadRoom};
 pub use token::{

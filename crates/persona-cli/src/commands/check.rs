@@ -26,6 +26,7 @@ pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Res
             "personas": report.personas,
             "deleted": report.deleted,
             "revisions": report.revisions,
+            "dropped_revisions": report.dropped_revisions,
             "changes": report.changes,
             "problems_total": report.problems_total,
             "problems": report.problems.iter().map(problem).collect::<Vec<_>>(),
@@ -45,8 +46,12 @@ pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Res
     }
     if !output.is_json() {
         let personas = personas(report.personas, report.deleted);
-        let counts =
-            format!("{personas}, {} revisions, {} changes", report.revisions, report.changes);
+        let dropped = match report.dropped_revisions {
+            0 => String::new(),
+            dropped => format!(" ({dropped} of them dropped)"),
+        };
+        let (revisions, changes) = (report.revisions, report.changes);
+        let counts = format!("{personas}, {revisions} revisions{dropped}, {changes} changes");
         output.result(&format!("{} is sound: {counts}", file.display()))?;
     }
     Ok(())

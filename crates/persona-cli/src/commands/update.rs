@@ -10,7 +10,7 @@ use super::author;
 use super::create::{assigned, read};
 use super::resolve::resolve;
 use super::target::{self, Access};
-use crate::client::{Reply, persona_path};
+use crate::client::{Query, Reply, persona_path};
 use crate::failure::Failure;
 use crate::terminal::{Output, harmless};
 
@@ -28,8 +28,14 @@ pub async fn run(
     let id = resolve(&api, &arguments.persona, output).await?;
     let path = persona_path(id);
     let before = revision_of(&api.get(&path).await?.success()?);
-    let reply =
-        api.write(Method::PATCH, &path, &author, Some(&Value::Object(changes))).await?.success()?;
+    let query = match arguments.squash {
+        Some(seconds) => Query::new(&path).with("squash", &seconds.to_string()).into_path(),
+        None => path,
+    };
+    let reply = api
+        .write(Method::PATCH, &query, &author, Some(&Value::Object(changes)))
+        .await?
+        .success()?;
     api.close().await;
     if output.is_json() {
         return output.json_text(reply.body());

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use persona_model::NOTE_CHARS_MAX;
+use persona_storage::SQUASH_SECONDS_MAX;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -138,6 +139,12 @@ fn item() -> serde_json::Value {
                 "type": "integer",
                 "minimum": 1,
                 "description": "With patch: the revision that it was made to, for a three-way merge.",
+            },
+            "squash": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": SQUASH_SECONDS_MAX,
+                "description": "With put and patch: as the parameter squash.",
             },
             "idempotency_key": text("As the header Idempotency-Key; without it, where the request has that header, its key, a colon and the place of the item from 0."),
             "note": {

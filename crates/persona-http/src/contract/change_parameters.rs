@@ -1,8 +1,11 @@
 //! Query parameters of changes, one row each; `parameters.rs` says what a row is.
 
 use persona_model::Revision;
+use persona_storage::{SQUASH_SECONDS_MAX, SquashWindow};
 
-use super::parameters::{Parameter, ParameterKind, Typed, flag, revision, text};
+use super::parameters::{
+    Parameter, ParameterKind, Typed, flag, read_number, revision, text, typed,
+};
 
 /// Whether a batch is one transaction.
 pub const ATOMIC: Typed<bool> = flag(
@@ -20,6 +23,18 @@ pub const NOTE: Parameter = text(
     ParameterKind::Note,
     false,
     "Why the change is made, in a sentence or two; kept with the revision.",
+);
+/// Within how long autosaves are squashed.
+pub const SQUASH: Typed<SquashWindow> = typed(
+    "squash",
+    ParameterKind::Number(SQUASH_SECONDS_MAX as u64),
+    |row, value| {
+        let window = read_number(row, value).map(SquashWindow::of_seconds)?;
+        window.ok_or_else(|| "a number of seconds".into())
+    },
+    "Marks an autosave, and drops from the history the revision that it replaces, if that is an \
+     autosave without a note of the same author, no label ever named it, and the first autosave that \
+     it stands for was made within so many seconds.",
 );
 /// Whether a persona is deleted for ever.
 pub const PURGE: Typed<bool> = flag(

@@ -182,9 +182,14 @@ const OF_STORE: &[Code] =
 const OF_CHANGES: &[Code] =
     &[Code::BadHeader, Code::BodyCutOff, Code::CrossSite, Code::BodyTooSlow, Code::BodyTooLarge];
 /// Problems from the store of any write. The answer to an earlier request with the same key may be
-/// about a persona that was purged since.
-const OF_EVERY_WRITE: &[Code] =
-    &[Code::Purged, Code::KeyReused, Code::TooManyKeys, Code::OutcomeUnknown];
+/// about a persona that was purged since, or about a revision that was dropped.
+const OF_EVERY_WRITE: &[Code] = &[
+    Code::Purged,
+    Code::RevisionDropped,
+    Code::KeyReused,
+    Code::TooManyKeys,
+    Code::OutcomeUnknown,
+];
 /// Problems of any request that needs a token. The store is asked whether the token is valid.
 const OF_TOKENS: &[Code] = &[Code::TokenRequired, Code::TokenRefused];
 /// Problems that a body can cause.

@@ -248,6 +248,13 @@ pub(super) const REFUSALS: &[Facts] = &[
         "nothing brings it back, and no persona has its id again; create a new one",
     ),
     row(
+        Code::RevisionDropped,
+        StatusCode::GONE,
+        "revision_dropped",
+        "The revision was dropped from the history",
+        "list the revisions to see which are kept",
+    ),
+    row(
         Code::UnknownPosition,
         StatusCode::GONE,
         "unknown_position",
@@ -329,7 +336,7 @@ pub(super) const REFUSALS: &[Facts] = &[
         StatusCode::UNPROCESSABLE_ENTITY,
         "unknown_base",
         "The base revision does not exist",
-        "name a revision that was read before",
+        "read the persona again, and merge your change with it; a revision that was dropped from the history is no base",
     ),
     row(
         Code::KeyReused,

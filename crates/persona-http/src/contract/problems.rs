@@ -44,6 +44,7 @@ pub enum Code {
     TaskNotOffered,
     Deleted,
     Purged,
+    RevisionDropped,
     UnknownPosition,
     Stale,
     AlreadyExists,

@@ -31,7 +31,7 @@ pub(super) struct Line {
     json: Range<usize>,
     /// The hashes of the tags that the persona had before and after the change, read at the first
     /// use.
-    tags: OnceCell<Box<[u64]>>,
+    tags: OnceCell<Option<Box<[u64]>>>,
 }
 
 impl Batch {
@@ -93,11 +93,15 @@ impl Line {
     /// The persona at the revision of this event; `None` where that is not there any more. The
     /// caller reserves memory for it.
     pub(super) async fn persona(&self, view: View<'_>) -> Result<Option<Representation>, Error> {
+        Ok(if_there(self.read(view).await)?.flatten())
+    }
+
+    async fn read(&self, view: View<'_>) -> Result<Option<Representation>, Error> {
         let (id, revision) = (self.event.change.persona, self.event.change.revision);
-        if let Some(Glance::Whole(found)) = if_there(view.glance(id, Some(revision)).await)? {
+        if let Glance::Whole(found) = view.glance(id, Some(revision)).await? {
             return Ok(found);
         }
-        let record = if_there(view.revision(id, revision).await)?.flatten();
+        let record = view.revision(id, revision).await?;
         Ok(record.map(|record| record.representation))
     }
 
@@ -109,37 +113,57 @@ impl Line {
             return Ok(true);
         }
         let tags = self.tags.get_or_try_init(|| self.read_tags(store)).await?;
-        Ok(tags.contains(&hash))
+        Ok(tags.as_ref().is_none_or(|tags| tags.contains(&hash)))
     }
 
     /// All followers share the tags, so they are read without the viewer of a follower. This
-    /// reveals nothing: the tags only select among events that the follower may see.
-    async fn read_tags(&self, store: &GuardedStore) -> Result<Box<[u64]>, Error> {
+    /// reveals nothing: the tags only select among events that the follower may see. `None` where
+    /// they are not known, because a revision was dropped from the history: then the followers of
+    /// every tag are told.
+    async fn read_tags(&self, store: &GuardedStore) -> Result<Option<Box<[u64]>>, Error> {
         let everyone = Viewer::trusted();
         let view = store.view(&everyone);
         let change = &self.event.change;
         let mut tags = Vec::new();
-        if let Some(persona) = self.persona(view).await? {
-            add_tags(&mut tags, &persona.body)?;
+        match self.read(view).await {
+            Err(Error::RevisionDropped { .. }) => return Ok(None),
+            found => {
+                if let Some(persona) = if_there(found)?.flatten() {
+                    add_tags(&mut tags, &persona.body)?;
+                }
+            }
         }
         let before = change.revision.number().checked_sub(1).and_then(persona_model::Revision::new);
         if let Some(before) = before {
-            let record = if_there(view.revision(change.persona, before).await)?.flatten();
-            if let Some(record) = record {
-                add_tags(&mut tags, &record.representation.body)?;
+            match view.revision(change.persona, before).await {
+                Err(Error::RevisionDropped { .. }) if self.may_change_tags(view).await? => {
+                    return Ok(None);
+                }
+                found => {
+                    if let Some(record) = if_there(found)?.flatten() {
+                        add_tags(&mut tags, &record.representation.body)?;
+                    }
+                }
             }
         }
         tags.sort_unstable();
         tags.dedup();
-        Ok(tags.into())
+        Ok(Some(tags.into()))
+    }
+
+    /// Whether the change, or one before it that was dropped from the history, changed tags.
+    async fn may_change_tags(&self, view: View<'_>) -> Result<bool, Error> {
+        let (id, revision) = (self.event.change.persona, self.event.change.revision);
+        let record = if_there(view.revision(id, revision).await)?.flatten();
+        Ok(record.is_none_or(|record| record.changed.iter().any(|field| field == "tags")))
     }
 }
 
-/// What a read found; `None` where the persona was purged since.
+/// What a read found; `None` where the persona was purged since, or the revision was dropped.
 fn if_there<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(Error::Purged { .. }) => Ok(None),
+        Err(Error::Purged { .. } | Error::RevisionDropped { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -9,7 +9,7 @@ use persona_model::{
     Document, FieldError, HandleName, Patch, PatchPlaces, PersonaId, Precondition, Revision,
     ValidationErrors, excerpt, nearest_name,
 };
-use persona_storage::{IdentityOrigin, Operation, View};
+use persona_storage::{IdentityOrigin, Operation, SQUASH_SECONDS_MAX, SquashWindow, View};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::wire;
 
 /// Every member that an item can have.
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "op",
     "id",
     "document",
@@ -29,6 +29,7 @@ const MEMBERS: [&str; 9] = [
     "if_match",
     "if_none_match",
     "base_revision",
+    "squash",
     "idempotency_key",
     "note",
 ];
@@ -47,6 +48,8 @@ pub(crate) struct BatchItem {
     pub identity: IdentityOrigin,
     /// The note of the item itself.
     pub note: Option<String>,
+    /// Within how long autosaves are squashed, with put and patch.
+    pub squash: Option<SquashWindow>,
     /// The idempotency key of the item itself.
     pub key: Option<String>,
     /// The fingerprint by which a repetition is recognised; `None` where the item has no key.
@@ -144,6 +147,10 @@ impl ItemReader {
         let operation = self.text("op")?.ok_or_else(|| missing("op"))?;
         let headers = self.headers()?;
         let note = self.note()?;
+        let squash = match operation.as_str() {
+            "put" | "patch" => self.squash()?,
+            _ => None,
+        };
         let identity =
             if operation == "create" { IdentityOrigin::New } else { IdentityOrigin::Chosen };
         let (operation, bytes) = match operation.as_str() {
@@ -167,7 +174,7 @@ impl ItemReader {
         }
         let key = idempotency_key(&headers)?;
         let (named, fingerprint) = (self.named, self.fingerprint);
-        Ok(BatchItem { operation, named, identity, note, key, fingerprint, bytes })
+        Ok(BatchItem { operation, named, identity, note, squash, key, fingerprint, bytes })
     }
 
     fn creation(&mut self, headers: &HeaderMap, id: PersonaId) -> Read {
@@ -221,6 +228,15 @@ impl ItemReader {
         let revision = value.as_u64().and_then(Revision::new);
         revision.map(Some).ok_or_else(|| {
             ValidationErrors::one("/base_revision", "bad_value", "must be a revision").into()
+        })
+    }
+
+    fn squash(&mut self) -> Result<Option<SquashWindow>, Problem> {
+        let Some(value) = self.members.remove("squash") else { return Ok(None) };
+        let window = value.as_u64().and_then(SquashWindow::of_seconds);
+        window.map(Some).ok_or_else(|| {
+            let message = format!("must be a number of seconds from 1 to {SQUASH_SECONDS_MAX}");
+            ValidationErrors::one("/squash", "bad_value", message).into()
         })
     }
 

@@ -89,6 +89,7 @@ impl ItemWrites {
             named: item.named,
             author: self.author.clone(),
             note: item.note.or_else(|| self.note.clone()),
+            squash: item.squash,
             idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
             client: self.client,
             bytes: item.bytes,

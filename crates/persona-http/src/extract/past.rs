@@ -44,7 +44,8 @@ pub(crate) fn past_revision(
     if managed.get("revision").is_some_and(|number| number.as_u64() != Some(revision.number())) {
         reader.complain("/revision", "is not the revision of the path");
     }
-    let (base, note) = (reader.base(&history), reader.note(&history));
+    let (base, note) = (reader.earlier(&history, "base"), reader.note(&history));
+    let previous = reader.earlier(&history, "previous");
     let (created_by, updated_by) = (reader.text("created_by"), reader.text("updated_by"));
     wrong.errors.append(&mut reader.faults);
     let document = match Document::from_json(body) {
@@ -67,6 +68,7 @@ pub(crate) fn past_revision(
             created_by,
             updated_by,
             is_deleted,
+            previous,
             base,
             note,
             content_hash,
@@ -116,14 +118,15 @@ impl Reader<'_> {
         Some(text.into())
     }
 
-    fn base(&mut self, history: &Value) -> Option<Revision> {
-        if !(history.is_null() || history.is_object()) {
+    /// A revision before, which the history names.
+    fn earlier(&mut self, history: &Value, member: &str) -> Option<Revision> {
+        if member == "base" && !(history.is_null() || history.is_object()) {
             self.complain("/history", "must be an object");
         }
-        let base = history.get("base").filter(|base| !base.is_null())?;
-        let revision = base.as_u64().and_then(Revision::new);
+        let number = history.get(member).filter(|number| !number.is_null())?;
+        let revision = number.as_u64().and_then(Revision::new);
         if revision.is_none() {
-            self.complain("/history/base", "must be a revision or null");
+            self.complain(&format!("/history/{member}"), "must be a revision or null");
         }
         revision
     }
@@ -166,7 +169,7 @@ mod tests {
         let body = json!({
             "id": ID, "revision": 2, "created_at": times[0], "updated_at": times[1], "deleted_at": times[1], "created_by": "ada",
             "updated_by": null, "content_hash": document.content_hash().to_string(), "labels": {}, "name": "Ada",
-            "history": { "last": 3, "base": 1, "note": "why" },
+            "history": { "last": 3, "base": 1, "previous": 1, "note": "why" },
         });
         let [created_at, updated_at] = times.map(|time| Timestamp::parse(time).expect("a time"));
         let revision = |number| Revision::new(number).expect("not zero");
@@ -177,6 +180,7 @@ mod tests {
             created_by: Some("ada".into()),
             updated_by: None,
             is_deleted: true,
+            previous: Some(revision(1)),
             base: Some(revision(1)),
             note: Some("why".into()),
             content_hash: Some(document.content_hash()),
@@ -189,7 +193,7 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once() {
         let body = json!({
             "revision": 3, "updated_at": "2021-01-01T00:00:00Z", "deleted_at": "2020-01-01T00:00:00Z", "updated_by": "a\nb", "tags": 1,
-            "history": { "base": 0, "note": 7 },
+            "history": { "base": 0, "note": 7, "previous": -1 },
         });
         assert_eq!(
             read(body),
@@ -199,6 +203,7 @@ mod tests {
                 "/revision bad_history",
                 "/history/base bad_history",
                 "/history/note bad_history",
+                "/history/previous bad_history",
                 "/updated_by bad_history",
                 "/name required",
                 "/tags wrong_type"

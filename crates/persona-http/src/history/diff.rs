@@ -38,11 +38,10 @@ pub async fn diff_revisions(
         Some(to) => to,
         None => current(view, id).await?,
     };
-    let before = || Revision::new(to.number() - 1);
-    let from = from.or_else(before).ok_or_else(|| {
-        Problem::new(Code::NoSuchRevision, format!("revision {to} of {id} is the first"))
-            .hint("name the revision to start from with from")
-    })?;
+    let from = match from {
+        Some(from) => from,
+        None => before(view, id, to).await?,
+    };
     let before = get::at_revision(&context, view, client, id, from).await?;
     let after = get::at_revision(&context, view, client, id, to).await?;
     let bytes = before.body.len() + after.body.len();
@@ -77,6 +76,16 @@ pub async fn diff_document(
     let work =
         move || Ok(RevisionDiff::of(from, None, diff_documents(&document(&before)?, &after)));
     compared(&context, client, bytes, request.turn(), work).await
+}
+
+/// The last revision before another one that is kept.
+async fn before(view: View<'_>, id: PersonaId, to: Revision) -> Result<Revision, Problem> {
+    let page = view.revisions(id, Some(to), 1).await?;
+    let page = page.ok_or_else(|| Problem::no_such_persona(&id.to_string()))?;
+    page.items.first().map(|entry| entry.revision).ok_or_else(|| {
+        Problem::new(Code::NoSuchRevision, format!("revision {to} of {id} is the first"))
+            .hint("name the revision to start from with from")
+    })
 }
 
 /// The current revision, also of a deleted persona.

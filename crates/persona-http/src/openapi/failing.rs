@@ -163,6 +163,7 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::TestFailed { pointer: "/name".into(), current: TAG },
     || Error::UnknownBase { base: Revision::FIRST },
     || Error::UnknownRevision { revision: Revision::FIRST, current: TAG },
+    || Error::RevisionDropped { revision: Revision::FIRST },
     || Error::Conflicts { conflicts: Vec::new(), current: TAG },
     || Error::UnknownPosition,
     || Error::KeyReused,

@@ -71,6 +71,12 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             let sets = matches!(**error, LabelError::UnknownRevision { .. } | LabelError::TooMany);
             that_use(StoreUse::MovesLabels).filter(|id| !sets || *id != "remove_label").collect()
         }
+        // A read finds it by the number of a revision, a write by its key too.
+        Error::RevisionDropped { .. } => {
+            let reads = ["get_persona", "get_revision", "diff_revisions", "diff_document"];
+            let writes = that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels));
+            reads.into_iter().chain(writes).collect()
+        }
         Error::Purged { .. } | Error::KeyReused | Error::TooManyKeys { .. } => {
             that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
         }

@@ -105,6 +105,7 @@ fn past() -> Value {
         "properties": {
             "last": { "type": "integer", "minimum": 1, "description": "How many revisions the persona has; ignored here." },
             "base": { "type": ["integer", "null"], "minimum": 1, "description": "The revision that its writer started from." },
+            "previous": { "type": ["integer", "null"], "minimum": 1, "description": "The last revision before it that is kept, where those between were dropped." },
             "note": { "type": ["string", "null"], "minLength": 1, "maxLength": NOTE_CHARS_MAX, "description": "Why it was made." },
         },
     });

@@ -149,7 +149,8 @@ fn creation(item: &Item) -> BatchItem {
     let (fingerprint, bytes) = (Some(digest.finalize().into()), text.len());
     let operation = Operation::Create { id, document };
     let identity = IdentityOrigin::New;
-    BatchItem { operation, named: None, identity, note: None, key: None, fingerprint, bytes }
+    let (named, note, squash, key) = (None, None, None, None);
+    BatchItem { operation, named, identity, note, squash, key, fingerprint, bytes }
 }
 
 /// An item with its index in the file, and the write that creates its persona.

@@ -10,7 +10,7 @@ use persona_storage::Operation;
 use super::responses;
 use crate::Context;
 use crate::contract::OperationId;
-use crate::contract::parameters::BASE_REVISION;
+use crate::contract::parameters::{BASE_REVISION, SQUASH};
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
 use crate::extract::{conditions, etag};
@@ -23,7 +23,7 @@ pub async fn patch_persona(
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let mut parameters = Parameters::read(&request.parts.uri, OperationId::PatchPersona);
-    let base = parameters.value(&BASE_REVISION);
+    let (base, squash) = (parameters.value(&BASE_REVISION), parameters.value(&SQUASH));
     parameters.done()?;
     etag::reject_if_none_match(&request.parts.headers)?;
     let precondition =
@@ -36,6 +36,7 @@ pub async fn patch_persona(
     };
     let patch = request.read(&context, MediaType::PATCH, read).await?;
     let operation = Operation::Patch { id, precondition, patch, base };
-    let write = request.write(&context, operation)?;
+    let mut write = request.write(&context, operation)?;
+    write.squash = squash;
     responses::respond_with_row(&context, request.viewer()?, write).await
 }

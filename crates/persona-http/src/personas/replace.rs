@@ -8,6 +8,7 @@ use persona_storage::Operation;
 
 use super::responses;
 use crate::contract::OperationId;
+use crate::contract::parameters::SQUASH;
 use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
@@ -21,7 +22,9 @@ pub async fn replace_persona(
     mut request: WriteRequest,
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
-    Parameters::none(&request.parts.uri, OperationId::ReplacePersona)?;
+    let mut parameters = Parameters::read(&request.parts.uri, OperationId::ReplacePersona);
+    let squash = parameters.value(&SQUASH);
+    parameters.done()?;
     let precondition = conditions::of_replacement(&request.parts.headers)?;
     let read = move |_, body| Ok(responses::prepared(wire::document_of_put(id, body)?));
     let document = request.read(&context, MediaType::PERSONA, read).await?;
@@ -29,6 +32,7 @@ pub async fn replace_persona(
         None => Operation::Create { id, document },
         Some(precondition) => Operation::Replace { id, precondition, document },
     };
-    let write = request.write(&context, operation)?;
+    let mut write = request.write(&context, operation)?;
+    write.squash = squash;
     responses::respond_with_row(&context, request.viewer()?, write).await
 }

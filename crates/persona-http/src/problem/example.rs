@@ -61,10 +61,7 @@ pub fn example(code: Code) -> Problem {
         Code::BodyTooSlow => new("a body has to come with at least 16384 bytes a second, after the first 5 seconds"),
         Code::RateLimited => new("this client may make 50 writes a second, and 100 at once"),
         Code::BodyTooLarge => new("a body may have 8388608 bytes, this one has 9000000").with(|body| body.body_bytes = Some(9_000_000)),
-        Code::Deleted => Problem::deleted(ID, CURRENT),
-        Code::Purged => Problem::of_persona(ID, Error::Purged { at: Timestamp::from_micros(1_795_543_841_000_120) }),
-        Code::Stale => Problem::of_persona(ID, Error::Stale { current: CURRENT }),
-        Code::AlreadyExists => Problem::of_persona(ID, Error::AlreadyExists { current: CURRENT }),
+        Code::Deleted | Code::Purged | Code::RevisionDropped | Code::Stale | Code::AlreadyExists => of_persona(code),
         Code::HandleAmbiguous => Problem::of_ambiguous_handle(ID),
         Code::UnsupportedMediaType => new("text/plain is not accepted here; accepted: application/json"),
         Code::Invalid => Document::from_json(json!({ "nmae": "Ada" })).map_or_else(Problem::from, |_| new("")),
@@ -93,6 +90,19 @@ pub fn example(code: Code) -> Problem {
         | Code::TooManyTokens
         | Code::Closing => of_store(code),
     }
+}
+
+/// The example of a problem of one persona.
+fn of_persona(code: Code) -> Problem {
+    let at = Timestamp::from_micros(1_795_543_841_000_120);
+    let error = match code {
+        Code::Purged => Error::Purged { at },
+        Code::RevisionDropped => Error::RevisionDropped { revision: Revision::FIRST.next() },
+        Code::Stale => Error::Stale { current: CURRENT },
+        Code::AlreadyExists => Error::AlreadyExists { current: CURRENT },
+        _ => Error::Deleted { current: CURRENT },
+    };
+    Problem::of_persona(ID, error)
 }
 
 fn of_failure(code: Code) -> Problem {

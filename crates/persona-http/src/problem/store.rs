@@ -126,7 +126,11 @@ impl From<Error> for Problem {
                 current,
                 format!("there is no revision {revision}, the current one is {}", current.revision),
             ),
-            Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
+            Error::RevisionDropped { revision } => Self::new(
+                Code::RevisionDropped,
+                format!("revision {revision} was dropped from the history"),
+            ),
+            Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist, or was dropped from the history")),
             Error::Conflicts { conflicts, current } => {
                 let detail = format!("{} changed on both sides since the base revision", counted(conflicts.len()));
                 let more = conflicts.len().saturating_sub(FIELD_ERRORS_MAX);

@@ -24,6 +24,7 @@ fn past(number: u64, document: Document) -> PastRevision {
         created_by: Some("Ada".into()),
         updated_by: Some(format!("writer {number}")),
         is_deleted: false,
+        previous: None,
         base: None,
         note: None,
         content_hash: None,

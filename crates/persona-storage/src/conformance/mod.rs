@@ -29,6 +29,8 @@ pub mod replacing;
 pub mod reverting;
 pub mod revision_lists;
 pub mod searching;
+pub mod squashed_histories;
+pub mod squashing;
 mod steps;
 pub mod together;
 pub mod token_authority;
@@ -138,6 +140,18 @@ macro_rules! conformance_suite {
             reverting::a_revert_is_refused_like_any_other_write,
             revision_lists::a_list_of_revisions_tells_what_each_change_was,
             revision_lists::a_list_of_revisions_pages_through_each_once_while_more_come,
+            squashing::an_autosave_drops_the_autosave_that_it_replaces,
+            squashing::what_is_no_autosave_of_the_same_author_in_the_window_is_kept,
+            squashing::a_revision_that_a_label_ever_named_is_kept,
+            squashing::of_a_long_session_a_revision_stays_for_each_window,
+            squashing::a_dropped_revision_is_no_base_and_no_target,
+            squashing::a_repeated_request_of_a_dropped_revision_is_not_applied_again,
+            squashing::a_list_of_revisions_goes_on_where_revisions_were_dropped,
+            squashing::autosaves_in_a_batch_are_squashed,
+            squashing::a_dropped_revision_is_told_in_the_feed_with_its_author,
+            squashed_histories::a_random_history_keeps_what_the_rules_say_and_can_be_imported,
+            squashed_histories::a_history_with_gaps_is_imported_and_goes_on,
+            squashed_histories::labels_that_are_moved_beside_autosaves_name_revisions_that_stay,
             importing::a_history_is_kept_as_it_was,
             importing::an_exported_history_has_every_revision_of_every_persona,
             importing::a_history_keeps_the_hashes_that_were_stated,

@@ -34,17 +34,17 @@ impl Dice {
 }
 
 /// An hour: longer than the time in a history of these cases, so that no change lies in the future.
-const HOUR_MICROS: i64 = 3_600_000_000;
+pub(super) const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// An empty store of the oracle, an hour later than the first change of any case.
-fn oracle() -> (Subject, Arc<TestClock>) {
+pub(super) fn oracle() -> (Subject, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let store = Arc::new(MemoryStore::new(clock.clone()));
     clock.advance_micros(HOUR_MICROS);
     (store, clock)
 }
 
-async fn history(store: &Subject) -> Vec<Value> {
+pub(super) async fn history(store: &Subject) -> Vec<Value> {
     let mut export = store.export(Exported::History).await.expect("started");
     let mut lines = Vec::new();
     while let Some(line) = export.recv().await {
@@ -54,10 +54,11 @@ async fn history(store: &Subject) -> Vec<Value> {
 }
 
 /// Reads a line of an export.
-fn past_of(line: &Value) -> (PersonaId, PastRevision) {
+pub(super) fn past_of(line: &Value) -> (PersonaId, PastRevision) {
     let text = |name: &str| line[name].as_str().map(str::to_owned);
     let time = |name: &str| Timestamp::parse(&text(name).expect("a text")).expect("a time");
     let past = PastRevision {
+        previous: line["history"]["previous"].as_u64().and_then(Revision::new),
         revision: line["revision"].as_u64().and_then(Revision::new).expect("a revision"),
         created_at: time("created_at"),
         updated_at: time("updated_at"),
@@ -73,7 +74,7 @@ fn past_of(line: &Value) -> (PersonaId, PastRevision) {
 }
 
 /// Sends the lines one after the other.
-async fn import(store: &Subject, lines: &[Value]) {
+pub(super) async fn import(store: &Subject, lines: &[Value]) {
     for (number, line) in lines.iter().enumerate() {
         let (id, past) = past_of(line);
         let past = Box::new(past);

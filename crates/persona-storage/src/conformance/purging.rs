@@ -127,6 +127,7 @@ pub async fn an_identity_that_was_purged_is_never_used_again(store: &Subject, _c
         created_by: None,
         updated_by: None,
         content_hash: None,
+        previous: None,
         base: None,
         note: None,
     };

@@ -122,6 +122,7 @@ fn writes(number: u8) -> Vec<Write> {
         created_by: None,
         updated_by: None,
         is_deleted: false,
+        previous: None,
         base: None,
         note: None,
         content_hash: None,

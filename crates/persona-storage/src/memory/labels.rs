@@ -77,6 +77,8 @@ pub(super) fn move_all(
         moved.push(match decision.map_err(NotApplied::at(place))? {
             Decision::Unchanged(told) => told,
             Decision::Move(placed) => {
+                let kept = placed.record.revision.map(|at| after.check_kept(placed.persona, at));
+                kept.transpose().map_err(NotApplied::at(place))?;
                 let key = (placed.persona, placed.name.clone());
                 after.labels.entry(key).or_default().push(placed.record.clone());
                 let label = Some(placed.name.clone());

@@ -3,10 +3,12 @@
 //!
 //! - `store.rs`: the contract, over the rows.
 //! - `rows.rs`: the stored rows, and how a write changes them.
+//! - `dropped.rs`: revisions that are dropped from a history.
 //! - `tokens.rs`: access tokens.
 //! - `labels.rs`: labels.
 //! - `lists.rs`: which personas a list has, and in which order.
 
+mod dropped;
 mod labels;
 mod lists;
 mod rows;

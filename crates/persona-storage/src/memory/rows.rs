@@ -12,7 +12,7 @@ use persona_model::{
 use super::labels;
 use crate::atomic::Budget;
 use crate::checksum;
-use crate::decide::{Current, Decision, decide};
+use crate::decide::{Current, Decision, Revised, decide};
 use crate::handle::{self, Handle, HandleRow};
 use crate::time::{after, newest_of};
 use crate::{
@@ -33,6 +33,10 @@ pub(super) struct Rows {
     former_handles: HashMap<Handle, PersonaId>,
     /// What is left of personas that were purged.
     pub tombstones: HashMap<PersonaId, Tombstone>,
+    /// The authors of revisions that were dropped: what the feed still tells of them.
+    pub dropped: HashMap<(PersonaId, Revision), Option<String>>,
+    /// When the first autosave was made of those that the current revision of a persona stands for.
+    pub autosaved_since: HashMap<PersonaId, Timestamp>,
     pub replays: HashMap<String, (Idempotency, Written)>,
     /// The answers to moves of labels, by their keys.
     pub moves_replays: HashMap<String, (Idempotency, Vec<MovedLabel>)>,
@@ -109,6 +113,7 @@ impl Rows {
                 return Err(Error::KeyReused);
             }
             self.check_not_purged(written.representation.id)?;
+            self.check_kept(written.representation.id, written.representation.revision)?;
             return Ok(Written { replayed: true, ..written.clone() });
         }
         if let Some(wanted) = &write.idempotency {
@@ -123,6 +128,7 @@ impl Rows {
         }
         let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
         let document_at = |revision: Revision| {
+            self.check_kept(id, revision)?;
             Ok(history
                 .iter()
                 .find(|(persona, _)| persona.revision == revision)
@@ -140,30 +146,32 @@ impl Rows {
                     replayed: false,
                 }
             }
-            Decision::Change(revised) => {
+            Decision::Change(mut revised) => {
                 self.check_handle(id, &revised.persona)?;
-                let persona = revised.persona;
-                self.move_handle(&persona);
-                let answer = answer_of(&persona);
-                let changed = revised.changed.into_iter().map(String::from).collect();
-                let (at, author) = (persona.updated_at, persona.updated_by.clone());
-                let record = RevisionRecord {
-                    representation: answer.clone(),
-                    at,
-                    author,
-                    changed,
-                    base: revised.base,
-                    note: revised.note,
-                };
-                self.tell(id, persona.revision, revised.kind, at, None);
-                self.histories.entry(id).or_default().push((persona, record));
-                Written { outcome: revised.outcome, representation: answer, replayed: false }
+                self.squash(write, &mut revised);
+                self.tell_of_dropped(write, &revised);
+                self.keep(*revised)
             }
         };
         if let Some(idempotency) = &write.idempotency {
             self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone()));
         }
         Ok(written)
+    }
+
+    /// Keeps a new revision.
+    fn keep(&mut self, revised: Revised) -> Written {
+        let (persona, outcome) = (revised.persona, revised.outcome);
+        self.move_handle(&persona);
+        let answer = answer_of(&persona);
+        let changed = revised.changed.into_iter().map(String::from).collect();
+        let (at, author) = (persona.updated_at, persona.updated_by.clone());
+        let (base, note) = (revised.base, revised.note);
+        let representation = answer.clone();
+        let record = RevisionRecord { representation, at, author, changed, base, note };
+        self.tell(persona.id, persona.revision, revised.kind, at, None);
+        self.histories.entry(persona.id).or_default().push((persona, record));
+        Written { outcome, representation: answer, replayed: false }
     }
 
     /// Fails when the persona was purged.
@@ -238,7 +246,9 @@ impl Rows {
             return self.tombstones.get(&change.persona)?.author.clone();
         }
         let Some(label) = &change.label else {
-            return self.record_of(change).and_then(|(_, record)| record.author.clone());
+            let known = self.record_of(change).map(|(_, record)| record.author.clone());
+            let dropped = || self.dropped.get(&(change.persona, change.revision)).cloned();
+            return known.or_else(dropped).flatten();
         };
         // No two changes have the same time.
         let mut moves = self.labels.get(&(change.persona, label.clone()))?.iter();
@@ -265,7 +275,10 @@ impl Rows {
             Vec::new()
         };
         let (last, note) = (last.revision, record.note.as_deref());
-        let facts = HistoryFacts { last, base: record.base, note, labels };
+        let earlier = history.iter().map(|(past, _)| past.revision);
+        let previous = earlier.filter(|revision| *revision < change.revision).max();
+        let previous = previous.filter(|previous| previous.next() != change.revision);
+        let facts = HistoryFacts { last, previous, base: record.base, note, labels };
         let line = history_line(&record.representation.body, &facts);
         Some(Representation { body: line.into(), ..record.representation.clone() })
     }

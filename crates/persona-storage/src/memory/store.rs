@@ -56,6 +56,7 @@ impl MemoryStore {
 
     fn look(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
         let rows = self.rows()?;
+        revision.map_or(Ok(()), |revision| rows.check_kept(id, revision))?;
         let history = rows.histories.get(&id).map_or(&[][..], Vec::as_slice);
         let found = revision.map_or(history.last(), |revision| {
             history.iter().find(|(persona, _)| persona.revision == revision)
@@ -177,6 +178,7 @@ impl Store for MemoryStore {
         revision: Revision,
     ) -> Result<Option<RevisionRecord>, Error> {
         let rows = self.rows()?;
+        rows.check_kept(id, revision)?;
         let found = rows
             .histories
             .get(&id)

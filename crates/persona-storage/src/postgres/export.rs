@@ -126,11 +126,12 @@ fn sql_of(request: &ExportRequest) -> String {
         Exported::History => format!(
             "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base, r.note, p.deleted_at IS NOT NULL,
                     CASE WHEN r.revision = p.revision OR (p.deleted_at IS NOT NULL AND r.revision = p.revision - 1)
-                         THEN {LABELS} END
+                         THEN {LABELS} END,
+                    r.parent
              FROM persona_store.changes AS c
              JOIN persona_store.personas AS p ON p.id = c.persona
              JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
-             WHERE c.label IS NULL AND {of_owners}
+             WHERE c.label IS NULL AND r.head <> '' AND {of_owners}
              ORDER BY c.sequence"
         ),
     }
@@ -160,16 +161,15 @@ fn in_history(
     count: &mut HistoryCount,
 ) -> Result<Representation, Error> {
     let last = row::revision(found, 5)?;
-    count.count(answer.revision, last);
-    let base = row::value::<Option<i64>>(found, 6)?
-        .and_then(|base| u64::try_from(base).ok())
-        .and_then(Revision::new);
+    let (base, before) = (row::optional_revision(found, 6)?, row::optional_revision(found, 10)?);
+    count.count(answer.revision, before, last);
+    let previous = before.filter(|before| before.next() != answer.revision);
     let labels = if has_labels(answer.revision, last, row::value(found, 8)?) {
         past_labels(row::value(found, 9)?)?
     } else {
         Vec::new()
     };
-    let facts = HistoryFacts { last, base, note: row::value(found, 7)?, labels };
+    let facts = HistoryFacts { last, previous, base, note: row::value(found, 7)?, labels };
     let line = history_line(&answer.body, &facts);
     Ok(Representation { body: line.into(), ..answer.clone() })
 }

@@ -15,7 +15,7 @@ use persona_model::Timestamp;
 use super::connection::Connection;
 use super::driver_error::DriverError;
 use super::error::Meaning;
-use super::load_state::{Seen, look_at_several};
+use super::load_state::{Base, Seen, look_at_several};
 use super::new_row::NewRow;
 use super::settle::{Tries, give_back};
 use super::write_attempt::Request;
@@ -165,9 +165,9 @@ async fn together(
 }
 
 /// Whether a write may share a transaction. A merge or a revert needs the document of another
-/// revision.
+/// revision, and a squash what was before the one that it replaces.
 fn shares_transactions(write: &Write) -> bool {
-    write.operation.looks_back_to().is_none()
+    write.operation.looks_back_to().is_none() && write.squash.is_none()
 }
 
 /// The new row of a write, or the result of a write that makes no row.
@@ -186,8 +186,12 @@ async fn decided(
         return Ok(Err(Member::Refused(request.no_room_for_key())));
     }
     let now = request.now(persona.as_ref(), newest);
-    Ok(match request.decide(persona.as_ref(), now, None) {
-        Ok(Decision::Change(revised)) => Ok(request.row(*revised)),
+    Ok(match request.decide(persona.as_ref(), now, Base::default()) {
+        Ok(Decision::Change(revised)) => {
+            let new = request.row(*revised, None);
+            // It has two lines in the feed, and the places of a transaction are shared.
+            if new.is_behind_dropped() { Err(Member::Alone) } else { Ok(new) }
+        }
         // The write goes on alone, because its answer must be stored or must wait for standbys.
         Ok(Decision::Unchanged) => Err(Member::Alone),
         Err(error) => Err(Member::Refused(error)),

@@ -5,14 +5,15 @@
 //! For the same reason an earlier attempt, of which the commit was sent on a connection that broke,
 //! has ended when the rows are locked: it is done then, or it never will be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use persona_model::{PersonaId, Timestamp};
+use persona_model::{PersonaId, Revision, Timestamp};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::connection::{Connection, Parameter, Statement};
 use super::driver_error::DriverError;
+use super::dropped;
 use super::label_keys;
 use super::label_sql::{HOLDERS, IS_DONE, MOVE, SET, VERSIONS, WAIT_FOR_STANDBYS};
 use super::labels::{add, name_in, record_in};
@@ -155,7 +156,8 @@ impl Moving {
         let seen = self.look(connection, &ids).await?;
         let first = self.moves.moves().first().and_then(|one| seen.get(&one.persona));
         let first = first.map(|seen| (seen.holder.id, seen.holder.latest));
-        let plan = self.plan(common, seen)?;
+        let dropped = dropped::named_by(connection, self.moves.moves()).await?;
+        let plan = self.plan(common, seen, &dropped)?;
         if !self.write(connection, &plan.placed).await? {
             return Err(Refused { place: None, failure: Failure::OtherSchema });
         }
@@ -192,7 +194,12 @@ impl Moving {
     }
 
     /// What the moves come to.
-    fn plan(&self, common: &Common, mut seen: HashMap<PersonaId, Seen>) -> Result<Plan, Refused> {
+    fn plan(
+        &self,
+        common: &Common,
+        mut seen: HashMap<PersonaId, Seen>,
+        dropped: &HashSet<(PersonaId, Revision)>,
+    ) -> Result<Plan, Refused> {
         let (mut plan, mut newest) = (Plan::default(), None);
         for (place, one) in self.moves.moves().iter().enumerate() {
             let at = |error: Error| Refused { place: Some(place), failure: error.into() };
@@ -203,6 +210,11 @@ impl Moving {
             match decision.map_err(at)? {
                 Decision::Unchanged(told) => plan.told.push(told),
                 Decision::Move(placed) => {
+                    if let Some(revision) = placed.record.revision
+                        && dropped.contains(&(placed.persona, revision))
+                    {
+                        return Err(at(Error::RevisionDropped { revision }));
+                    }
                     newest = newest.max(Some(placed.record.at));
                     seen.holder.apply(&placed);
                     plan.told.push(placed.told_of());

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::connection::{Connection, Statement};
 use super::driver_error::DriverError;
+use super::dropped::changed;
 use super::error::damaged;
 use super::{migrate, row};
 use crate::{Error, Outcome, Representation, Write};
@@ -24,19 +25,30 @@ macro_rules! persona {
     };
 }
 
-/// The persona, the earlier revision that the write names, the answer stored under its key, and the
-/// revision that the write itself made in an earlier attempt without an answer.
+/// The persona, the earlier revision that the write names, the answer stored under its key, the
+/// revision that the write itself made in an earlier attempt without an answer, and for a write
+/// that squashes what the rules need of the revision that it replaces.
 const LOOK: &str = concat!(
     persona!(),
     "
-           b.document,
+           CASE WHEN b.revision = $2 AND b.head <> '' THEN b.document END,
            i.key IS NOT NULL, i.fingerprint, i.outcome, i.persona, i.at, i.operation,
            r.revision, r.deleted, r.head, r.document,
            o.revision, o.deleted, o.head, o.document,
-           about.schema_version, p.owner
+           about.schema_version, p.owner,
+           coalesce(b.head = '' AND coalesce(b.base, b.revision) <= $2, false),
+           p.autosaved_since, s.parent, s.changed,
+           $6 AND EXISTS (SELECT 1 FROM persona_store.label_moves WHERE persona = $1 AND revision = p.revision)
     FROM persona_store.about AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1
-    LEFT JOIN persona_store.revisions AS b ON b.persona = $1 AND b.revision = $2 AND b.head <> ''
+    LEFT JOIN LATERAL (
+        SELECT revision, base, head, document
+        FROM persona_store.revisions
+        WHERE persona = $1 AND revision >= $2
+        ORDER BY revision
+        LIMIT 1
+    ) AS b ON true
+    LEFT JOIN persona_store.revisions AS s ON $6 AND s.persona = $1 AND s.revision = p.revision
     LEFT JOIN persona_store.idempotency AS i ON i.key = $3
     LEFT JOIN persona_store.revisions AS r ON r.persona = i.persona AND r.revision = i.revision
     LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5"
@@ -51,7 +63,8 @@ const LOOK_AT_PERSONA: &str = concat!(
            false, NULL::bytea, NULL::text, NULL::uuid, NULL::bigint, NULL::uuid,
            NULL::bigint, NULL::boolean, NULL::text, NULL::text,
            NULL::bigint, NULL::boolean, NULL::text, NULL::text,
-           about.schema_version, p.owner
+           about.schema_version, p.owner,
+           false, NULL::bigint, NULL::bigint, NULL::text, false
     FROM persona_store.about AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1"
 );
@@ -77,8 +90,10 @@ const LOOK_AT_SEVERAL: &str = "
 pub(super) struct Current {
     /// The persona and its answer.
     pub persona: Option<(Persona, Representation)>,
-    /// The document of the earlier revision that the write names.
-    pub base: Option<Document>,
+    /// The earlier revision that the write names.
+    pub base: Base,
+    /// What a write that squashes needs to know of the revision that it replaces.
+    pub replaced: Option<Replaced>,
     /// What is kept under the write's key.
     pub earlier: Option<Earlier>,
     /// The revision that this write made itself, if an earlier attempt was done and its answer was
@@ -110,6 +125,8 @@ pub(super) struct Earlier {
     pub persona: PersonaId,
     /// The answer to that request; `None` where its revision is not there any more.
     pub representation: Option<Representation>,
+    /// The revision of the answer, where there is still a row for it.
+    pub revision: Option<Revision>,
 }
 
 impl Earlier {
@@ -117,6 +134,27 @@ impl Earlier {
     pub(super) fn is_of(&self, fingerprint: &[u8; 32]) -> bool {
         self.fingerprint == fingerprint
     }
+}
+
+/// The earlier revision that a write names.
+#[derive(Default)]
+pub(super) struct Base {
+    /// Its document; `None` where there is no such revision.
+    pub document: Option<Document>,
+    /// Whether it was dropped from the history.
+    pub is_dropped: bool,
+}
+
+/// The revision that a write replaces.
+pub(super) struct Replaced {
+    /// When the first autosave was made of those that it stands for.
+    pub autosaved_since: Option<Timestamp>,
+    /// The last revision before it that is kept.
+    pub previous: Option<Revision>,
+    /// The fields that it changed.
+    pub changed: Vec<String>,
+    /// Whether a label ever pointed to it.
+    pub was_labelled: bool,
 }
 
 /// Columns with the text of a document.
@@ -152,7 +190,8 @@ pub(super) async fn look(
     let base = write.operation.looks_back_to().map(|base| row::stored(base.number()));
     let key = write.idempotency.as_ref().map(|wanted| wanted.key.as_str());
     let tried_from = tried_from.map(|revision| row::stored(revision.number()));
-    let is_plain = base.is_none() && key.is_none() && tried_from.is_none();
+    let squashes = write.squash.is_some();
+    let is_plain = base.is_none() && key.is_none() && tried_from.is_none() && !squashes;
     let rows = connection
         .rows(
             Statement::Kept(if is_plain { LOOK_AT_PERSONA } else { LOOK }),
@@ -162,6 +201,7 @@ pub(super) async fn look(
                 (&key, Type::TEXT),
                 (&tried_from, Type::INT8),
                 (&operation, Type::UUID),
+                (&squashes, Type::BOOL),
             ],
         )
         .await?;
@@ -177,7 +217,8 @@ pub(super) async fn look(
             let mut current = current_from(found, id)?;
             if is_hidden {
                 // The revision that this write made before is its answer.
-                (current.persona, current.base) = (None, None);
+                (current.persona, current.base) = (None, Base::default());
+                current.replaced = None;
             }
             Ok(current)
         }))
@@ -248,14 +289,35 @@ fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
     let document = |text: &str| {
         Document::from_stored(text).map_err(|invalid: ValidationErrors| damaged(&invalid))
     };
-    let base = row::value::<Option<&str>>(found, 10)?.map(document).transpose()?;
+    let base = Base {
+        document: row::value::<Option<&str>>(found, 10)?.map(document).transpose()?,
+        is_dropped: row::value(found, 27)?,
+    };
+    if row::value::<Option<&str>>(found, 23)? == Some("") {
+        // The write was done, and a later one dropped what it made.
+        return Err(Error::RevisionDropped { revision: row::revision(found, 21)? });
+    }
     Ok(Current {
         persona: if exists(0)? { Some(persona_from(found, id)?) } else { None },
         base,
+        replaced: replaced_from(found)?,
         earlier: if row::value(found, 11)? { Some(earlier_from(found)?) } else { None },
         own: if exists(21)? { Some(row::answer(found, 21, id)?) } else { None },
         schema_version: row::value(found, 25)?,
     })
+}
+
+fn replaced_from(found: &Row) -> Result<Option<Replaced>, Error> {
+    if row::value::<Option<&str>>(found, 30)?.is_none() {
+        return Ok(None);
+    }
+    let since = row::value::<Option<i64>>(found, 28)?;
+    Ok(Some(Replaced {
+        autosaved_since: since.map(Timestamp::from_micros),
+        previous: row::optional_revision(found, 29)?,
+        changed: changed(found, 30)?,
+        was_labelled: row::value(found, 31)?,
+    }))
 }
 
 fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Representation), Error> {
@@ -287,5 +349,6 @@ fn earlier_from(found: &Row) -> Result<Earlier, Error> {
         operation: row::value(found, 16)?,
         outcome: word.parse().map_err(|UnknownWord| damaged(&"an outcome has an unknown word"))?,
         representation: is_there.then(|| row::answer(found, 17, persona)).transpose()?,
+        revision: row::optional_revision(found, 17)?,
     })
 }

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0007_labels.sql"),
     include_str!("../../migrations/postgres/0008_addresses.sql"),
     include_str!("../../migrations/postgres/0009_purges.sql"),
+    include_str!("../../migrations/postgres/0010_dropped_revisions.sql"),
 ];
 
 /// The schema version that this build knows.
@@ -44,8 +45,8 @@ pub(super) const ADDRESSES_SINCE: u32 = 8;
 pub(super) const PURGES_SINCE: u32 = 9;
 
 /// Whether a schema has the table of version 2, in it the row of version 3, a table each of
-/// versions 4 and 5, an index of version 6, and a table each of versions 7 to 9. A schema that a
-/// transfer is still filling does not say its version, so these tell it.
+/// versions 4 and 5, an index of version 6, a table each of versions 7 to 9, and an index of
+/// version 10. A schema that a transfer is still filling does not say its version, so these tell it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
 const HAS_TITLES: &str = "SELECT to_regclass('persona_store.persona_titles') IS NOT NULL";
@@ -55,6 +56,7 @@ const HAS_OWNERS: &str =
 const HAS_LABELS: &str = "SELECT to_regclass('persona_store.labels') IS NOT NULL";
 const HAS_ADDRESSES: &str = "SELECT to_regclass('persona_store.former_handles') IS NOT NULL";
 const HAS_PURGES: &str = "SELECT to_regclass('persona_store.purged') IS NOT NULL";
+const HAS_DROPPED: &str = "SELECT to_regclass('persona_store.label_moves_by_revision') IS NOT NULL";
 
 /// The end of version 4. Searches of an earlier version wait from here to the commit, so everything
 /// that takes long comes before.
@@ -268,6 +270,7 @@ pub(super) async fn version_by_content(connection: &Connection) -> Result<u32, D
         HAS_LABELS,
         HAS_ADDRESSES,
         HAS_PURGES,
+        HAS_DROPPED,
     ];
     for (version, has_next) in (1..).zip(next) {
         let rows = connection.rows(Statement::Once(has_next), &[]).await?;

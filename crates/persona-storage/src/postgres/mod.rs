@@ -21,6 +21,7 @@ mod connection;
 mod connection_manager;
 mod doubt;
 mod driver_error;
+mod dropped;
 mod error;
 mod events;
 mod export;

@@ -1,12 +1,13 @@
 //! A new revision with the values of all its columns, ready to be written.
 
-use persona_model::{ChangeKind, Persona, Revision, TextWords, TitleWords};
+use persona_model::{ChangeKind, Persona, Revision, TextWords, Timestamp, TitleWords};
 use uuid::Uuid;
 
+use super::load_state::Replaced;
 use super::row;
 use super::search::{Texts, Titles};
 use crate::decide::Revised;
-use crate::{Idempotency, Outcome, Representation, Write, checksum};
+use crate::{Idempotency, Outcome, Representation, Write, checksum, squash};
 
 /// A new revision, ready to be written.
 pub(super) struct NewRow {
@@ -15,8 +16,12 @@ pub(super) struct NewRow {
     pub kind: ChangeKind,
     pub id: Uuid,
     pub revision: i64,
-    /// The revision before; `None` for a new persona.
+    /// The revision that it replaces; `None` for a new persona.
     pub parent: Option<i64>,
+    /// The last one before it that is kept: an earlier one than `parent` where that is dropped.
+    pub previous: Option<i64>,
+    /// When the first autosave was made of those that it stands for.
+    pub autosaved_since: Option<i64>,
     pub base: Option<i64>,
     pub note: Option<String>,
     pub metadata: String,
@@ -36,10 +41,23 @@ pub(super) struct NewRow {
 }
 
 impl NewRow {
-    pub(super) fn of(write: &Write, operation: Uuid, revised: Revised) -> Self {
-        let Revised { persona, outcome, kind, changed, base, note } = revised;
-        let revision = row::stored(persona.revision.number());
-        let parent = (persona.revision != Revision::FIRST).then_some(revision - 1);
+    /// The row of a new revision. Where the revision that it replaces may be dropped, `droppable`
+    /// tells what that was.
+    pub(super) fn of(
+        write: &Write,
+        operation: Uuid,
+        mut revised: Revised,
+        droppable: Option<&Replaced>,
+    ) -> Self {
+        let stored = |revision: Revision| row::stored(revision.number());
+        let parent = revised.previous.map(stored);
+        if let Some(replaced) = droppable {
+            revised.previous = replaced.previous;
+            revised.changed = squash::changed_by_both(&replaced.changed, &revised.changed);
+        }
+        let dropped = droppable.and_then(|replaced| replaced.autosaved_since);
+        let autosaved_since = squash::autosaved_since(write, &revised, dropped);
+        let Revised { persona, outcome, kind, changed, previous, base, note } = revised;
         let changes =
             |part: fn(&str) -> bool| parent.is_none() || changed.iter().any(|field| part(field));
         let document = &persona.document;
@@ -50,9 +68,11 @@ impl NewRow {
         Self {
             moves_handle,
             id: row::uuid(persona.id),
-            revision,
+            revision: stored(persona.revision),
             parent,
-            base: base.map(|base| row::stored(base.number())),
+            previous: previous.map(stored),
+            autosaved_since: autosaved_since.map(Timestamp::as_micros),
+            base: base.map(stored),
             note,
             metadata: persona_model::metadata_text(&persona),
             changed: serde_json::to_string(&changed).expect("a list of words is JSON"),
@@ -71,6 +91,11 @@ impl NewRow {
     /// Whether existing tags may have to be removed.
     pub(super) fn takes_tags_away(&self) -> bool {
         self.parent.is_some() && self.tags.is_some()
+    }
+
+    /// Whether it is imported, and revisions between it and the one before were dropped.
+    pub(super) fn is_behind_dropped(&self) -> bool {
+        self.parent.is_some_and(|parent| parent < self.revision - 1)
     }
 
     /// The answer.

@@ -63,9 +63,10 @@ impl Round {
         Self { rows, places }
     }
 
-    /// The places of the lines in the part of the feed that the transaction has, from 1.
+    /// The places of the lines in the part of the feed that the transaction has, every second one:
+    /// the one before can be for what was dropped before an imported revision.
     pub(super) fn positions(&self) -> Vec<i64> {
-        self.places.iter().map(|place| row::stored(*place as u64 + 1)).collect()
+        self.places.iter().map(|place| row::stored(2 * (*place as u64 + 1))).collect()
     }
 }
 

@@ -39,6 +39,12 @@ pub(super) fn revision(row: &Row, column: usize) -> Result<Revision, Error> {
     Revision::new(number(row, column)?).ok_or_else(|| damaged(&"a revision is 0"))
 }
 
+/// A column that holds a revision number, or null.
+pub(super) fn optional_revision(row: &Row, column: usize) -> Result<Option<Revision>, Error> {
+    let number = value::<Option<i64>>(row, column)?;
+    Ok(number.and_then(|number| u64::try_from(number).ok()).and_then(Revision::new))
+}
+
 /// A column that holds microseconds since the epoch.
 pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, Error> {
     value(row, column).map(Timestamp::from_micros)

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::doubt::{limit, told_in_doubt};
 use super::driver_error::DriverError;
 use super::error::{Meaning, from_driver};
-use super::write_attempt::{Attempt, Failure, Request};
+use super::write_attempt::{Attempt, Failure, Lock, Request};
 use super::writer::{AWAY_MAX, Settled, Shared};
 use super::{purge, write_statement};
 use crate::{Error, Write};
@@ -28,6 +28,8 @@ pub(super) struct Tries {
     races: u32,
     /// Attempts that the database refused or that failed.
     failures: u32,
+    /// Whether the write drops a revision, which it does with the persona locked only.
+    drops: bool,
 }
 
 impl Tries {
@@ -64,13 +66,17 @@ impl Shared {
                 let made = self.connection(limit, patience).await;
                 made.map_err(|error| told_in_doubt(error, tries.doubt.is_some()))?
             };
-            let is_alone = tries.races > RACES_MAX;
+            let is_alone = tries.races > RACES_MAX || tries.drops;
             match self.attempt(&mut request, &held, is_alone).await {
                 Ok(Attempt::Written(written)) => {
                     self.observer.committed(began.elapsed(), 1);
                     return Ok(Settled::Written(written));
                 }
                 Ok(Attempt::Large(bytes)) => return Ok(Settled::Large(bytes)),
+                Ok(Attempt::Unlocked) => {
+                    (tries.drops, connection) = (true, Some(held));
+                    continue;
+                }
                 Ok(Attempt::Raced) => {
                     tries.races += 1;
                     connection = Some(held);
@@ -112,7 +118,7 @@ impl Shared {
         let attempt = if is_alone {
             request.attempt_alone(connection).await?
         } else {
-            request.attempt(connection).await?
+            request.attempt(connection, Lock::None).await?
         };
         if matches!(attempt, Attempt::Written(_)) && self.pool.unreplicated() != unreplicated {
             return Err(Failure::Refused(Error::OutcomeUnknown));

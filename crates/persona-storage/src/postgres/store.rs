@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::connection::{Parameter, Statement};
-use super::error::damaged;
+use super::dropped::{changed, is_kept, state};
 use super::io_thread::IoThread;
 use super::lease::Leases;
 use super::pool::Pool;
@@ -39,10 +39,15 @@ const GLANCE: &str = "
     WHERE id = $1";
 
 /// The same at a revision.
-const GLANCE_AT: &str = "
-    SELECT revision, deleted, head, CASE WHEN octet_length(document) <= $2 THEN document END
+const GLANCE_AT: &str = concat!(
+    "SELECT revision, deleted, head, CASE WHEN octet_length(document) <= $2 THEN document END, ",
+    state!(),
+    "
     FROM persona_store.revisions
-    WHERE persona = $1 AND revision = $3 AND head <> ''";
+    WHERE persona = $1 AND revision >= $3
+    ORDER BY revision
+    LIMIT 1"
+);
 
 /// The ready answer of a persona.
 const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FROM persona_store.personas WHERE id = $1";
@@ -51,10 +56,15 @@ const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FR
 const OWNER: &str = "SELECT owner FROM persona_store.personas WHERE id = $1";
 
 /// One entry of a persona's history.
-const REVISION: &str = "
-    SELECT revision, deleted, head, document, at, author, changed, base, note
+const REVISION: &str = concat!(
+    "SELECT revision, deleted, head, document, at, author, changed, base, note, ",
+    state!(),
+    "
     FROM persona_store.revisions
-    WHERE persona = $1 AND revision = $2 AND head <> ''";
+    WHERE persona = $1 AND revision >= $2
+    ORDER BY revision
+    LIMIT 1"
+);
 
 /// The newest revisions of a persona before one, without their content. The server knows the size
 /// of a document without reading it.
@@ -138,8 +148,13 @@ impl Store for PostgresStore {
                     .await?
             }
         };
-        let glance =
-            rows.first().map_or(Ok(Glance::Whole(None)), |found| row::glance(found, 0, id));
+        let glance = match (rows.first(), revision) {
+            (Some(found), Some(revision)) if !is_kept(found, 4, revision)? => {
+                Ok(Glance::Whole(None))
+            }
+            (Some(found), _) => row::glance(found, 0, id),
+            (None, _) => Ok(Glance::Whole(None)),
+        };
         if revision.is_none() && matches!(glance, Ok(Glance::Large)) {
             self.writer.learn(id, GLANCE_BYTES_MAX + 1);
         }
@@ -183,7 +198,10 @@ impl Store for PostgresStore {
         let number = row::stored(revision.number());
         let parameters: &[Parameter<'_>] = &[(&row::uuid(id), Type::UUID), (&number, Type::INT8)];
         let rows = self.leases.read(Kind::Look, Statement::Kept(REVISION), parameters).await?;
-        rows.first().map(|found| record_from(found, id)).transpose()
+        match rows.first() {
+            Some(found) if is_kept(found, 9, revision)? => record_from(found, id).map(Some),
+            _ => Ok(None),
+        }
     }
 
     async fn revisions(
@@ -320,7 +338,7 @@ fn record_from(found: &Row, id: PersonaId) -> Result<RevisionRecord, Error> {
         at: row::time(found, 4)?,
         author: row::value(found, 5)?,
         changed: changed(found, 6)?,
-        base: base(found, 7)?,
+        base: row::optional_revision(found, 7)?,
         note: row::value(found, 8)?,
     })
 }
@@ -332,19 +350,8 @@ fn summary_from(found: &Row) -> Result<RevisionSummary, Error> {
         author: row::value(found, 2)?,
         note: row::value(found, 3)?,
         changed: changed(found, 4)?,
-        base: base(found, 5)?,
+        base: row::optional_revision(found, 5)?,
         deleted: row::value(found, 6)?,
         document_bytes: row::number(found, 7)?,
     })
-}
-
-/// A column with the names of fields, as a JSON array.
-fn changed(found: &Row, column: usize) -> Result<Vec<String>, Error> {
-    serde_json::from_str(row::value(found, column)?).map_err(|error| damaged(&error))
-}
-
-/// A column with the revision that a writer started from.
-fn base(found: &Row, column: usize) -> Result<Option<Revision>, Error> {
-    let number = row::value::<Option<i64>>(found, column)?;
-    Ok(number.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new))
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::driver_error::DriverError;
-use super::load_state::{NotRead, Seen, look_at_several};
+use super::load_state::{Base, NotRead, Seen, look_at_several};
 use super::new_row::NewRow;
 use super::pool::Pool;
 use super::rounds::in_rounds;
@@ -222,13 +222,13 @@ impl ItemOfBatch<'_> {
     ) -> Result<Decided, Failure> {
         let Self { request, connection } = *self;
         let is_special = matches!(seen, Seen::Special);
-        let mut base = None;
+        let (mut base, mut replaced) = (Base::default(), None);
         let mut persona = match seen {
             Seen::Persona(persona) => persona,
             Seen::Large(_) => return Err(Budget::USED_UP.into()),
             Seen::Special => None,
         };
-        if is_special || names_base(&request.write) {
+        if is_special || needs_more(&request.write) {
             let current = match request.look(connection, ATOMIC_BYTES_MAX).await? {
                 Ok(current) => current,
                 Err(NotRead::Large(_)) => return Err(Budget::USED_UP.into()),
@@ -242,7 +242,7 @@ impl ItemOfBatch<'_> {
             {
                 return Ok(Decided::Answer(written));
             }
-            (persona, base) = (current.persona, current.base);
+            (persona, base, replaced) = (current.persona, current.base, current.replaced);
         }
         let before = persona.as_ref().map_or(0, |(persona, _)| persona.document.text().len());
         if before > budget.left() {
@@ -255,7 +255,8 @@ impl ItemOfBatch<'_> {
         match request.decide(persona.as_ref(), now, base)? {
             Decision::Change(revised) => {
                 budget.take(before, revised.persona.document.text().len())?;
-                Ok(Decided::Row(Box::new(request.row(*revised))))
+                let droppable = request.droppable(persona.as_ref(), replaced.as_ref(), &revised);
+                Ok(Decided::Row(Box::new(request.row(*revised, droppable))))
             }
             Decision::Unchanged => {
                 budget.take(before, 0)?;
@@ -272,8 +273,9 @@ impl ItemOfBatch<'_> {
     }
 }
 
-fn names_base(write: &Write) -> bool {
-    matches!(&write.operation, Operation::Patch { base: Some(_), .. })
+/// Whether a write needs more than its persona: a base, or what a squash drops.
+fn needs_more(write: &Write) -> bool {
+    matches!(&write.operation, Operation::Patch { base: Some(_), .. }) || write.squash.is_some()
 }
 
 fn is_of_driver<T>(tried: &Result<T, Refused>) -> bool {

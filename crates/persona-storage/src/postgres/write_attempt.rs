@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use persona_model::{Document, Persona, Revision, Timestamp};
+use persona_model::{Persona, Revision, Timestamp};
 use uuid::Uuid;
 
 use super::connection::Connection;
 use super::driver_error::DriverError;
 use super::error::{Meaning, damaged};
-use super::load_state::{Current, Earlier, NotRead, look};
+use super::load_state::{Base, Current, Earlier, NotRead, Replaced, look};
 use super::new_row::NewRow;
 use super::quota::Quota;
 use super::write_sql::Waits;
@@ -18,7 +18,7 @@ use super::{migrate, purge, row, write_statement};
 use crate::decide::{self, Decision, Revised};
 use crate::handle::Handle;
 use crate::time::{Time, after, newest_of};
-use crate::{Error, Operation, Outcome, Representation, Tombstone, Write, Written};
+use crate::{Error, Operation, Outcome, Representation, Tombstone, Write, Written, squash};
 
 /// The shared state of all writes of a process.
 pub(super) struct Common {
@@ -54,9 +54,20 @@ pub(super) enum Attempt {
     Written(Written),
     /// Another writer was faster, and everything has to be read again.
     Raced,
+    /// The write drops the revision that it replaces, unless a label is moved there meanwhile: it
+    /// has to be decided again while the persona is locked.
+    Unlocked,
     /// The write concerns a document of so many bytes, more than it may read here. Nothing was sent
     /// that changes anything.
     Large(usize),
+}
+
+/// What an attempt holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lock {
+    None,
+    /// The row of the persona, from before it was read.
+    OfRow,
 }
 
 /// The reason why an attempt failed.
@@ -173,7 +184,11 @@ impl Request {
     }
 
     /// Reads the state, decides, and writes.
-    pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Attempt, Failure> {
+    pub(super) async fn attempt(
+        &mut self,
+        connection: &Connection,
+        lock: Lock,
+    ) -> Result<Attempt, Failure> {
         let tried_from = self.tried.as_ref().map(|tried| tried.from);
         // A write that was sent must be finished here, whatever its size.
         let bytes_max = if self.was_sent() { usize::MAX } else { self.bytes_max };
@@ -217,10 +232,17 @@ impl Request {
                 Ok(Attempt::Written(Written { outcome, representation: answer, replayed: false }))
             }
             Decision::Change(revised) => {
-                let rows = [self.row(*revised)];
+                let droppable =
+                    self.droppable(current.persona.as_ref(), current.replaced.as_ref(), &revised);
+                if droppable.is_some() && lock == Lock::None {
+                    return Ok(Attempt::Unlocked);
+                }
+                let rows = [self.row(*revised, droppable)];
                 self.note_sent(&rows[0]);
+                // The line of what was dropped elsewhere has the first place.
+                let places = [1 + i64::from(rows[0].is_behind_dropped())];
                 let written =
-                    write_statement::apply(connection, &rows, &[1], Waits::ForRows).await?;
+                    write_statement::apply(connection, &rows, &places, Waits::ForRows).await?;
                 if written.is_empty() {
                     return Ok(Attempt::Raced);
                 }
@@ -256,15 +278,35 @@ impl Request {
         &self,
         persona: Option<&(Persona, Representation)>,
         now: Timestamp,
-        base: Option<Document>,
+        base: Base,
     ) -> Result<Decision, Error> {
         let seen = persona.map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });
-        decide::decide(&self.write, seen, now, |_| Ok(base))
+        let document_at = |revision: Revision| {
+            if base.is_dropped {
+                return Err(Error::RevisionDropped { revision });
+            }
+            Ok(base.document)
+        };
+        decide::decide(&self.write, seen, now, document_at)
     }
 
-    /// The row of a change that was decided.
-    pub(super) fn row(&self, revised: Revised) -> NewRow {
-        NewRow::of(&self.write, self.operation, revised)
+    /// The revision that a change replaces, where the change drops it from the history.
+    pub(super) fn droppable<'a>(
+        &self,
+        persona: Option<&(Persona, Representation)>,
+        replaced: Option<&'a Replaced>,
+        revised: &Revised,
+    ) -> Option<&'a Replaced> {
+        let ((persona, _), replaced) = (persona?, replaced?);
+        let autosaved_since = replaced.autosaved_since;
+        let of = squash::Replaced { persona, autosaved_since, changed: &replaced.changed };
+        let is_dropped = !replaced.was_labelled && squash::may_drop(&self.write, of, revised);
+        is_dropped.then_some(replaced)
+    }
+
+    /// The row of a change that was decided, and the revision that it drops.
+    pub(super) fn row(&self, revised: Revised, droppable: Option<&Replaced>) -> NewRow {
+        NewRow::of(&self.write, self.operation, revised, droppable)
     }
 
     /// Records the row that is about to be sent.
@@ -283,7 +325,8 @@ impl Request {
         Written { outcome: new.outcome, representation: new.representation(), replayed: false }
     }
 
-    /// Makes an attempt while the row is locked, for a persona that many writers change at once.
+    /// Makes an attempt while the row is locked: for a persona that many writers change at once, or
+    /// to drop a revision.
     pub(super) async fn attempt_alone(
         &mut self,
         connection: &Connection,
@@ -291,7 +334,7 @@ impl Request {
         connection.execute("BEGIN").await?;
         let ids = [row::uuid(self.write.operation.id())];
         write_statement::lock(connection, &ids).await?;
-        let written = self.attempt(connection).await?;
+        let written = self.attempt(connection, Lock::OfRow).await?;
         connection.execute("COMMIT").await?;
         Ok(written)
     }
@@ -311,7 +354,10 @@ impl Request {
             let purged = purge::find_on(connection, &[row::uuid(earlier.persona)]).await?;
             return match purged.first() {
                 Some(Tombstone { at, .. }) => Err(Error::Purged { at: *at }.into()),
-                None => Err(damaged(&"the answer to an earlier request is missing").into()),
+                None => Err(match earlier.revision {
+                    Some(revision) => Error::RevisionDropped { revision }.into(),
+                    None => damaged(&"the answer to an earlier request is missing").into(),
+                }),
             };
         };
         write_statement::wait_for_standbys(connection, answer).await?;

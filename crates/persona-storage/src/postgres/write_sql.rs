@@ -13,12 +13,12 @@ const NEW: &str = "
                     $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::bytea[], $14::text[],
                     $15::text[], $16::bigint[], $17::text[], $18::uuid[], $19::text[], $20::text[], $21::text[],
                     $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bytea[], $28::text[], $29::text[],
-                    $30::bigint[], $31::text[])
+                    $30::bigint[], $31::text[], $33::bigint[], $34::bigint[])
              AS new (id, revision, parent, name, kind, handle, is_active,
                      created_at, updated_at, deleted_at, created_by, updated_by, content_hash, head,
                      document, base, changed, operation, change, tags, title_name,
                      title_tags, title_words, text, text_words, key, fingerprint, outcome,
-                     note, position, owner)
+                     note, position, owner, previous, autosaved_since)
     ),";
 
 /// The rows of those that were there. They are locked, because a row that a purge takes away while
@@ -45,9 +45,9 @@ const HELD_END: &str = "
 const WRITTEN: &str = "
     written AS (
         INSERT INTO persona_store.personas AS p (id, revision, name, kind, handle, owner, is_active, created_at, updated_at, deleted_at,
-                                                 created_by, updated_by, content_hash, head, document)
+                                                 created_by, updated_by, content_hash, autosaved_since, head, document)
         SELECT new.id, new.revision, new.name, new.kind, new.handle, new.owner, new.is_active, new.created_at, new.updated_at, new.deleted_at,
-               new.created_by, new.updated_by, new.content_hash, new.head, new.document
+               new.created_by, new.updated_by, new.content_hash, new.autosaved_since, new.head, new.document
         FROM new
         CROSS JOIN persona_store.about AS about
         WHERE about.schema_version = $32";
@@ -56,9 +56,13 @@ const WRITTEN_OVER: &str = "
         ON CONFLICT (id) DO UPDATE
         SET revision = excluded.revision, name = excluded.name, kind = excluded.kind, handle = excluded.handle,
             owner = excluded.owner, is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
-            updated_by = excluded.updated_by, content_hash = excluded.content_hash, head = excluded.head,
-            document = excluded.document
-        WHERE p.revision = excluded.revision - 1
+            updated_by = excluded.updated_by, content_hash = excluded.content_hash,
+            autosaved_since = excluded.autosaved_since, head = excluded.head, document = excluded.document
+        WHERE p.revision = ";
+const THE_ONE_BEFORE: &str = "excluded.revision - 1";
+/// Where revisions were dropped between an imported one and the one before it.
+const THE_LAST_KEPT: &str = "(SELECT new.parent FROM new WHERE new.id = excluded.id)";
+const WRITTEN_END: &str = "
         RETURNING id
     ),";
 
@@ -66,7 +70,7 @@ const WRITTEN_OVER: &str = "
 const RECORD: &str = "
     kept AS (
         INSERT INTO persona_store.revisions (persona, revision, parent, base, at, author, note, changed, deleted, head, document, operation)
-        SELECT id, revision, parent, base, updated_at, updated_by, note, changed, deleted_at IS NOT NULL, head, document, operation
+        SELECT id, revision, previous, base, updated_at, updated_by, note, changed, deleted_at IS NOT NULL, head, document, operation
         FROM new JOIN written USING (id)
     ),
     told AS (
@@ -74,6 +78,31 @@ const RECORD: &str = "
         SELECT about.feed_offset + pg_current_xact_id()::text::bigint * 1024 + new.position - 1,
                id, new.revision, new.change, new.updated_at
         FROM new JOIN written USING (id) CROSS JOIN persona_store.about AS about
+    )";
+
+/// The revision that a new one replaces is dropped: the last one that is kept is before it.
+const SQUASHED: &str = ",
+    squashed AS (
+        UPDATE persona_store.revisions AS r
+        SET base = NULL, note = NULL, changed = '[]', head = '', document = ''
+        FROM new JOIN written USING (id)
+        WHERE r.persona = new.id AND r.revision = new.parent AND new.previous < new.parent
+    )";
+/// Says that the revisions between an imported one and the one before were dropped: one row stands
+/// for them, with a line of the feed before that of the imported one (`squash.rs`).
+const FILLED: &str = ",
+    filled AS (
+        INSERT INTO persona_store.revisions (persona, revision, parent, base, at, changed, deleted, head, document, operation)
+        SELECT id, revision - 1, parent, parent + 1, updated_at - 1, '[]', false, '', '', '00000000-0000-0000-0000-000000000000'::uuid
+        FROM new JOIN written USING (id)
+        WHERE parent < revision - 1
+    ),
+    told_of_dropped AS (
+        INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
+        SELECT about.feed_offset + pg_current_xact_id()::text::bigint * 1024 + new.position - 2,
+               id, new.revision - 1, CASE WHEN p.deleted_at IS NULL THEN 'updated' ELSE 'restored' END, new.updated_at - 1
+        FROM new JOIN written USING (id) JOIN persona_store.personas AS p USING (id) CROSS JOIN persona_store.about AS about
+        WHERE parent < new.revision - 1
     )";
 
 /// Words hold no blanks, so their beginnings fit into one text.
@@ -156,12 +185,13 @@ pub(super) enum Waits {
 }
 
 /// Which of the parts that not every statement has are in it, in this order: the rows that were
-/// there, what leaves out held ones, titles, texts, what takes tags away, tags, handles, and keys.
+/// there, what leaves out held ones, titles, texts, what takes tags away, tags, handles, keys, what
+/// is dropped here, and what was dropped elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct StatementParts([bool; 8]);
+pub(super) struct StatementParts([bool; 10]);
 
 /// Different shapes.
-const SHAPES: usize = 1 << 8;
+const SHAPES: usize = 1 << 10;
 
 impl StatementParts {
     /// The parts that these revisions need.
@@ -177,6 +207,8 @@ impl StatementParts {
             any(|new| new.tags.is_some()),
             any(|new| new.moves_handle),
             any(|new| new.key.is_some()),
+            any(|new| new.previous < new.parent),
+            any(NewRow::is_behind_dropped),
         ])
     }
 
@@ -194,6 +226,8 @@ impl StatementParts {
             has_tags,
             moves,
             has_keys,
+            squashes,
+            is_behind_dropped,
         ] = self.0;
         let parts = [
             (true, NEW),
@@ -203,7 +237,12 @@ impl StatementParts {
             (true, WRITTEN),
             (has_earlier, OF_HELD),
             (true, WRITTEN_OVER),
+            (!is_behind_dropped, THE_ONE_BEFORE),
+            (is_behind_dropped, THE_LAST_KEPT),
+            (true, WRITTEN_END),
             (true, RECORD),
+            (squashes, SQUASHED),
+            (is_behind_dropped, FILLED),
             (has_titles, TITLED),
             (has_texts, TEXTED),
             (takes_tags_away, UNTAGGED),

@@ -73,7 +73,7 @@ pub(super) async fn apply(
     waits: Waits,
 ) -> Result<HashSet<Uuid>, DriverError> {
     debug_assert!(rows.len() == 1 || waits == Waits::ForNoRow, "several wait for no row");
-    let parameters: [Parameter<'_>; 32] = [
+    let parameters: [Parameter<'_>; 34] = [
         (&column(rows, |new| new.id), Type::UUID_ARRAY),
         (&column(rows, |new| new.revision), Type::INT8_ARRAY),
         (&column(rows, |new| new.parent), Type::INT8_ARRAY),
@@ -106,6 +106,8 @@ pub(super) async fn apply(
         (&positions, Type::INT8_ARRAY),
         (&column(rows, |new| new.persona.document.owner_word()), Type::TEXT_ARRAY),
         (&migrate::stored_version(), Type::INT4),
+        (&column(rows, |new| new.previous), Type::INT8_ARRAY),
+        (&column(rows, |new| new.autosaved_since), Type::INT8_ARRAY),
     ];
     let written =
         connection.rows(Statement::Kept(sql(StatementParts::of(rows, waits))), &parameters).await?;

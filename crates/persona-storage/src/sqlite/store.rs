@@ -62,9 +62,9 @@ impl Store for SqliteStore {
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
         let glance = match revision {
             None => self.readers.glance(id)?,
-            Some(revision) => self.readers.short(|connection| {
-                revisions::glance(connection, id, revision).map_err(from_driver)
-            })?,
+            Some(revision) => {
+                self.readers.short(|connection| revisions::glance(connection, id, revision))?
+            }
         };
         match glance {
             Glance::Whole(answer) if revision.is_none() => {
@@ -130,9 +130,7 @@ impl Store for SqliteStore {
         id: PersonaId,
         revision: Revision,
     ) -> Result<Option<RevisionRecord>, Error> {
-        self.readers
-            .large(move |connection| revisions::find(connection, id, revision).map_err(from_driver))
-            .await
+        self.readers.large(move |connection| revisions::find(connection, id, revision)).await
     }
 
     async fn revisions(

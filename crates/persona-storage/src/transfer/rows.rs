@@ -60,6 +60,13 @@ pub(crate) struct RevisionRow {
     pub document: String,
 }
 
+impl RevisionRow {
+    /// Whether it was dropped from the history.
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.metadata.is_empty()
+    }
+}
+
 impl Entry {
     /// Bytes of its texts.
     pub(crate) fn bytes(&self) -> usize {
@@ -90,9 +97,10 @@ impl Entry {
         }
     }
 
-    /// The row of the persona after this revision, if the line stands for one.
+    /// The row of the persona after this revision, if the line stands for one that is kept.
     pub(crate) fn persona_row(&self) -> Result<Option<PersonaRow>, String> {
-        self.revision_row().map(|row| self.persona_row_of(row)).transpose()
+        let kept = self.revision_row().filter(|row| !row.is_dropped());
+        kept.map(|row| self.persona_row_of(row)).transpose()
     }
 
     fn persona_row_of(&self, row: &RevisionRow) -> Result<PersonaRow, String> {
@@ -176,6 +184,8 @@ pub(crate) struct Line {
     pub digest: Vec<u8>,
     /// Whether the persona was purged later, so that nothing is left of what the line is about.
     pub is_gone: bool,
+    /// Whether it is about a revision that was dropped from the history.
+    pub is_dropped: bool,
 }
 
 /// A persona by its digest.
@@ -227,7 +237,8 @@ pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
     text.number(entry.at);
     match &entry.of {
         EntryOf::Revision(row) => {
-            text.optional(row.parent);
+            // That of a kept one changes where the one before is dropped beside a move.
+            text.optional(row.parent.filter(|_| row.is_dropped()));
             text.optional(row.base);
             text.number(row.made_at);
             text.number(u8::from(row.deleted));

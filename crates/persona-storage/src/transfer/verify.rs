@@ -50,6 +50,12 @@ pub(super) fn lines(
         if is_live && line.is_gone && !found.is_gone && found.persona == line.persona {
             continue;
         }
+        // One that was dropped since it was copied is dropped with the next one that is copied, or
+        // by the target itself.
+        let is_same = found.persona == line.persona && found.revision == line.revision;
+        if is_live && line.is_dropped && !found.is_dropped && is_same {
+            continue;
+        }
         if found.persona != line.persona
             || found.revision != line.revision
             || found.digest != line.digest

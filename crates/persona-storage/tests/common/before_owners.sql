@@ -25,6 +25,7 @@ DROP INDEX personas_by_owner_and_name;
 DROP INDEX personas_by_owner_and_updated_at;
 DROP INDEX personas_by_handle;
 ALTER TABLE personas DROP COLUMN owner;
+ALTER TABLE personas DROP COLUMN autosaved_since;
 -- A deleted persona gives its handle free.
 CREATE UNIQUE INDEX personas_by_handle ON personas (handle) WHERE handle IS NOT NULL AND deleted_at IS NULL;
 PRAGMA user_version = 10;

@@ -1,4 +1,4 @@
--- Makes a file of version 14, without a label, look as version 8 left it. Foreign keys are to be off while it runs.
+-- Makes a file of version 15, without a label, look as version 8 left it. Foreign keys are to be off while it runs.
 
 DROP TABLE purged;
 DROP TABLE former_handles;

@@ -5,7 +5,7 @@ use persona_model::{
     Patch, PersonaId, Precondition, Reach, Revision, Search, Since, Sort, Timestamp, filter_tags,
 };
 use persona_storage::conformance::{document, guess, id, idempotent, soon, write};
-use persona_storage::{LabelMove, LabelMoves, LabelTarget, Operation, Write};
+use persona_storage::{LabelMove, LabelMoves, LabelTarget, Operation, SquashWindow, Write};
 use serde_json::{Value, json};
 
 /// Few identities, so that the operations meet each other.
@@ -156,6 +156,8 @@ impl Dice {
         };
         let mut request = write(operation);
         request.author = self.one_in(2).then(|| "Zoë".to_owned());
+        request.note = self.one_in(8).then(|| "why".to_owned());
+        request.squash = SquashWindow::of_seconds(*self.of(&[0, 900, 900]));
         if self.one_in(6) {
             request =
                 idempotent(request, &format!("key {}", self.below(30)), u8::from(self.one_in(4)));

@@ -5,6 +5,7 @@
 //! PostgreSQL they are those of transactions, with gaps. A failure names its seed and step;
 //! `PERSONA_DIFFERENTIAL="seed operations"` repeats a run, with more operations or with fewer.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -174,7 +175,7 @@ impl Pair {
         }
     }
 
-    /// Reads the whole feed without its numbers, and both exports.
+    /// Reads the whole feed without its numbers, the revisions of each persona, and all exports.
     async fn whole(store: &dyn Store) -> Vec<String> {
         let changes = store.changes_after(0, usize::MAX).await.expect("readable");
         assert!(changes.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
@@ -185,11 +186,12 @@ impl Pair {
                 format!("{persona} {revision} {kind:?} {at} {label:?}")
             })
             .collect();
-        for include_deleted in [false, true] {
-            let mut export = store
-                .export(if include_deleted { Exported::All } else { Exported::Living })
-                .await
-                .expect("started");
+        for persona in changes.iter().map(|change| change.persona).collect::<BTreeSet<_>>() {
+            let page = store.revisions(persona, None, 100).await.expect("readable");
+            whole.push(format!("{persona} {page:?}"));
+        }
+        for exported in [Exported::Living, Exported::All, Exported::History] {
+            let mut export = store.export(exported).await.expect("started");
             while let Some(answer) = export.recv().await {
                 whole.push(format!("{:?}", answer.expect("no error")));
             }

@@ -101,7 +101,7 @@ fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_
         "DROP TABLE persona_store.meta, persona_store.persona_titles, persona_store.persona_texts, persona_store.tokens, persona_store.labels, persona_store.label_moves, persona_store.former_handles, persona_store.purged;
          ALTER TABLE persona_store.changes DROP COLUMN label;
          ALTER TABLE persona_store.idempotency DROP COLUMN moves;
-         ALTER TABLE persona_store.personas DROP COLUMN owner;
+         ALTER TABLE persona_store.personas DROP COLUMN owner, DROP COLUMN autosaved_since;
          CREATE UNIQUE INDEX personas_by_handle ON persona_store.personas (handle);
          UPDATE persona_store.about SET schema_version = 1",
     );

@@ -34,7 +34,7 @@ fn an_empty_database_is_made_ready_once() {
     let first = start(&url).expect("an empty database");
     assert_eq!(
         (first.created, first.migrated_from, first.schema_version, first.personas),
-        (true, None, 9, 0)
+        (true, None, 10, 0)
     );
     assert_eq!((first.durability, first.feed_advanced), ("none", false), "fsync is off in tests");
     let second = start(&url).expect("a ready one");
@@ -105,7 +105,7 @@ fn schemas_of_others_and_of_newer_versions_are_left_as_they_were() {
     start(&cluster.url(&newer)).expect("an empty database");
     cluster.sql(&newer, "UPDATE persona_store.about SET schema_version = 99");
     let error = refused(&cluster.url(&newer));
-    assert!(matches!(&error, DatabaseError::NewerSchema { found: 99, known: 9, .. }), "{error}");
+    assert!(matches!(&error, DatabaseError::NewerSchema { found: 99, known: 10, .. }), "{error}");
     let older = cluster.database();
     let opened = PostgresStore::open(
         settings(&cluster.url(&older)),
@@ -114,7 +114,7 @@ fn schemas_of_others_and_of_newer_versions_are_left_as_they_were() {
     );
     assert!(matches!(
         opened.err().expect("refused"),
-        DatabaseError::OlderSchema { found: 0, known: 9, .. }
+        DatabaseError::OlderSchema { found: 0, known: 10, .. }
     ));
 }
 

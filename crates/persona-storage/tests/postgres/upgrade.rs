@@ -47,7 +47,7 @@ const TO_VERSION_3: &str = "
                persona_store.labels, persona_store.label_moves, persona_store.former_handles, persona_store.purged;
     ALTER TABLE persona_store.changes DROP COLUMN label;
     ALTER TABLE persona_store.idempotency DROP COLUMN moves;
-    ALTER TABLE persona_store.personas DROP COLUMN owner;
+    ALTER TABLE persona_store.personas DROP COLUMN owner, DROP COLUMN autosaved_since;
     CREATE UNIQUE INDEX personas_by_handle ON persona_store.personas (handle);
     UPDATE persona_store.about SET schema_version = 3";
 
@@ -159,7 +159,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     let report = initialise(&settings(&folder.database())).expect("brought up to date");
     assert_eq!(
         (report.migrated_from, report.schema_version, report.personas),
-        (Some(5), 14, Some(5))
+        (Some(5), 15, Some(5))
     );
     let log = fs::metadata(folder.path("persona.db-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0, "what the migration wrote is in the file itself");
@@ -168,7 +168,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     store.close().await;
     drop(store);
     assert!(check(&folder.database()).expect("it can be read").is_sound());
-    let copy = check(&folder.path("persona.db-before-version-14")).expect("it can be read");
+    let copy = check(&folder.path("persona.db-before-version-15")).expect("it can be read");
     assert!(copy.is_sound() && copy.schema_version == 5, "{copy:?}");
     // A write does not merge segments of an index.
     let connection = rusqlite::Connection::open(folder.database()).expect("it opens");
@@ -236,7 +236,7 @@ async fn an_old_server_is_indexed_anew_or_stays_as_it_was() {
                          (SELECT count(*) FROM persona_store.persona_search), to_regclass('persona_store.persona_titles') IS NULL";
     assert_eq!(cluster.sql(&database, before), "2|1|5|t");
     let report = postgres::initialise(&settings).expect("brought up to date");
-    assert_eq!((report.migrated_from, report.schema_version, report.personas), (Some(2), 9, 5));
+    assert_eq!((report.migrated_from, report.schema_version, report.personas), (Some(2), 10, 5));
     assert_is_found_by_the_rules_of_today(&server_store(&cluster.url(&database))).await;
     let after = "SELECT (SELECT count(*) FROM persona_store.persona_titles), (SELECT count(*) FROM persona_store.persona_texts),
                         to_regclass('persona_store.persona_search') IS NULL";

@@ -24,6 +24,7 @@ mod restore_beside_start;
 mod scheduled_backups;
 mod shared_file;
 mod shared_transactions;
+mod squashing;
 mod start;
 mod starting_over;
 mod together;

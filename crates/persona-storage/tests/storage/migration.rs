@@ -34,14 +34,14 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     let report = initialise(&settings(&path)).expect("migrated");
     assert_eq!(
         (report.migrated_from, report.schema_version, report.converted_from),
-        (Some(1), 14, None)
+        (Some(1), 15, None)
     );
     let backup = report.backup.expect("a backup");
     let names: Vec<String> =
         folder.names().into_iter().filter(|name| name.contains("before")).collect();
     assert_eq!(
         names,
-        ["persona.db-before-version-14"],
+        ["persona.db-before-version-15"],
         "one complete file, and nothing is left of making it"
     );
     let kept: u32 = Connection::open(backup)
@@ -104,7 +104,7 @@ async fn a_file_of_version_8_keeps_every_revision_and_finds_each_one_without_an_
     let before = [REVISIONS_OF_VERSION_8, ROWS_OF_PERSONAS, TAGS].map(|sql| rows(&path, sql));
     assert_eq!(before.each_ref().map(Vec::len), [34, 5, 2]);
     let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!((report.migrated_from, report.schema_version), (Some(8), 14));
+    assert_eq!((report.migrated_from, report.schema_version), (Some(8), 15));
     assert_eq!(
         [REVISIONS_OF_VERSION_9, ROWS_OF_PERSONAS, TAGS].map(|sql| rows(&path, sql)),
         before
@@ -152,7 +152,7 @@ async fn a_file_from_before_owners_keeps_every_answer_and_every_tag() {
         .execute_batch(include_str!("../common/before_owners.sql"))
         .expect("as the version before left it");
     let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!((report.migrated_from, report.schema_version), (Some(10), 14));
+    assert_eq!((report.migrated_from, report.schema_version), (Some(10), 15));
     assert_eq!(bodies(&path, 12).await, before, "an entity tag covers the stored text");
     assert_eq!(rows(&path, ROWS_OF_PERSONAS), rows_before);
     let checked = check(&path);

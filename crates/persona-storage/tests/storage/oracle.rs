@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use persona_model::{
-    Cursor, Filter, Kind, LabelName, LabelPrecondition, ListRequest, Owned, Patch, Precondition,
-    Reach, Revision, Search, Sort,
+    Cursor, FeedPlace, Filter, Kind, LabelName, LabelPrecondition, ListRequest, Owned, Patch,
+    Precondition, Reach, Revision, Search, Sort,
 };
 use persona_storage::conformance::{
     TestClock, document, guess, id, idempotent, label_move, soon, with_real_tags, write,
@@ -12,7 +12,8 @@ use persona_storage::conformance::{
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{Settings, SqliteStore, initialise};
 use persona_storage::{
-    LabelMove, LabelMoves, LabelTarget, NoObserver, Operation, Purge, Store, Write,
+    Exported, LabelMove, LabelMoves, LabelTarget, NoObserver, Operation, Purge, SquashWindow,
+    Store, Write,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -81,10 +82,14 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 fn request() -> impl Strategy<Value = Write> {
-    (operation(), prop::option::of((0..3_u8, 0..2_u8)), prop::option::of("[AB]")).prop_map(
-        |(operation, key, author)| {
+    let key = prop::option::of((0..3_u8, 0..2_u8));
+    let note = prop_oneof![4 => Just(None), 1 => Just(Some("why".to_owned()))];
+    let squash = prop_oneof![1 => Just(0), 2 => Just(900_u64)];
+    (operation(), key, prop::option::of("[AB]"), note, squash).prop_map(
+        |(operation, key, author, note, squash)| {
             let mut request = write(operation);
-            request.author = author;
+            (request.author, request.note) = (author, note);
+            request.squash = SquashWindow::of_seconds(squash);
             match key {
                 Some((key, fingerprint)) => idempotent(request, &key.to_string(), fingerprint),
                 None => request,
@@ -197,6 +202,16 @@ async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
     compare_reads(&sqlite, &oracle).await
 }
 
+/// The lines of an export of every history.
+async fn history(store: &dyn Store) -> Vec<String> {
+    let mut export = store.export(Exported::History).await.expect("started");
+    let mut lines = Vec::new();
+    while let Some(line) = export.recv().await {
+        lines.push(String::from_utf8_lossy(&line.expect("a whole history").body).into_owned());
+    }
+    lines
+}
+
 /// Compares everything that can be read of both.
 async fn compare_reads(sqlite: &SqliteStore, oracle: &MemoryStore) -> Result<(), TestCaseError> {
     for number in 1..5 {
@@ -220,9 +235,23 @@ async fn compare_reads(sqlite: &SqliteStore, oracle: &MemoryStore) -> Result<(),
                 sqlite.revision(id(number), revision).await,
                 oracle.revision(id(number), revision).await,
             );
-            prop_assert_eq!(found.expect("readable"), wanted.expect("readable"));
+            prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"));
+        }
+        for before in [None, Revision::new(3)] {
+            let (found, wanted) = (
+                sqlite.revisions(id(number), before, 4).await.expect("readable"),
+                oracle.revisions(id(number), before, 4).await.expect("readable"),
+            );
+            prop_assert_eq!(found, wanted);
         }
     }
+    let (found, wanted) = (history(sqlite).await, history(oracle).await);
+    prop_assert_eq!(found, wanted);
+    let (found, wanted) = (
+        sqlite.events_after(FeedPlace::BEGINNING, 1000).await.expect("readable"),
+        oracle.events_after(FeedPlace::BEGINNING, 1000).await.expect("readable"),
+    );
+    prop_assert_eq!(found, wanted);
     for mut request in lists() {
         loop {
             let (found, wanted) =

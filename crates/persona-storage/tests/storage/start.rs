@@ -98,7 +98,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     );
     assert_eq!(
         (report.journal_mode.as_str(), report.schema_version, report.personas),
-        ("wal", 14, Some(0))
+        ("wal", 15, Some(0))
     );
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(
@@ -258,7 +258,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
     assert_refused(&folder, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 14, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 15, .. })
     });
 
     let (running, copied) = (Folder::new(), Folder::new());
@@ -269,7 +269,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
     assert_refused(&copied, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 14, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 15, .. })
     });
 }
 
@@ -314,7 +314,7 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
     assert!(
-        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 14, .. })),
+        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 15, .. })),
         "an old file"
     );
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use persona_storage::SQUASH_SECONDS_MAX;
 
 use super::Target;
 use super::count::at_least_one;
@@ -223,6 +224,10 @@ pub struct Update {
     /// Why the change is made, in a sentence or two; `persona history` shows it.
     #[arg(long, value_name = "TEXT", help = NOTE_HELP)]
     pub note: Option<String>,
+    /// Mark an autosave, and drop the autosave that it replaces from the history, if both are of
+    /// one author and the first one was made within so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=u64::from(SQUASH_SECONDS_MAX)))]
+    pub squash: Option<u64>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

@@ -32,7 +32,13 @@ pub(super) const GET_REVISION: OperationRow = OperationRow {
     summary: "Read a revision of a persona, also of a deleted one",
     headers: CONDITIONS_OF_READ,
     answers: &[found("The persona as it was."), NOT_MODIFIED],
-    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::Stale, Code::ReadTimeout],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::NoSuchRevision,
+        Code::RevisionDropped,
+        Code::Stale,
+        Code::ReadTimeout,
+    ],
     store: StoreUse::Reads,
     ..row(READ, "get_revision", Method::Get, "/api/v1/personas/{id}/revisions/{revision}")
 };
@@ -65,7 +71,12 @@ pub(super) const DIFF_REVISIONS: OperationRow = OperationRow {
     summary: "Compare two revisions of a persona",
     query: &[of::FROM.parameter, of::TO.parameter],
     answers: &[answer(200, "What differs.", Content::Json(schema_of::<RevisionDiff>()))],
-    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::ReadTimeout],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::NoSuchRevision,
+        Code::RevisionDropped,
+        Code::ReadTimeout,
+    ],
     store: StoreUse::Reads,
     ..row(SCAN, "diff_revisions", Method::Get, "/api/v1/personas/{id}/diff")
 };
@@ -75,7 +86,12 @@ pub(super) const DIFF_DOCUMENT: OperationRow = OperationRow {
     query: &[of::FROM_CURRENT.parameter],
     bodies: &[body(JSON, Persona("PersonaReplace"), DOCUMENT_EXAMPLE)],
     answers: &[answer(200, "What differs.", Content::Json(schema_of::<RevisionDiff>()))],
-    problems: &[Code::NoSuchPersona, Code::NoSuchRevision, Code::ReadTimeout],
+    problems: &[
+        Code::NoSuchPersona,
+        Code::NoSuchRevision,
+        Code::RevisionDropped,
+        Code::ReadTimeout,
+    ],
     store: StoreUse::Reads,
     ..row(SCAN, "diff_document", Method::Post, "/api/v1/personas/{id}/diff")
 };

@@ -101,6 +101,7 @@ pub(super) const GET_PERSONA: OperationRow = OperationRow {
     problems: &[
         Code::NoSuchPersona,
         Code::NoSuchRevision,
+        Code::RevisionDropped,
         Code::NoSuchLabel,
         Code::Deleted,
         Code::Stale,
@@ -113,6 +114,7 @@ pub(super) const GET_PERSONA: OperationRow = OperationRow {
 
 pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
     summary: "Replace a whole persona, or create it with this id",
+    query: &[of::SQUASH.parameter],
     headers: &[headers::IF_MATCH_OR_NEW, headers::IF_NONE_MATCH_NEW],
     bodies: &[body(JSON, Persona("PersonaReplace"), EXAMPLE)],
     answers: &[
@@ -134,7 +136,7 @@ pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
 
 pub(super) const PATCH_PERSONA: OperationRow = OperationRow {
     summary: "Change a part of a persona",
-    query: &[of::BASE_REVISION.parameter],
+    query: &[of::BASE_REVISION.parameter, of::SQUASH.parameter],
     headers: &[headers::IF_MATCH, headers::IF_UNMODIFIED_SINCE],
     bodies: &[
         body("application/merge-patch+json", Persona("PersonaMergePatch"), PATCH_EXAMPLE),

@@ -20,7 +20,7 @@ pub(super) const LINE: &str = concat!(
     text!("x.author"),
     ", ':'), '|')
         WHEN x.sequence IS NOT NULL THEN ''
-        WHEN c.label IS NULL THEN concat(r.parent, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
+        WHEN c.label IS NULL THEN concat(CASE WHEN r.head = '' THEN r.parent END, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
         coalesce(",
     text!("r.author"),
     ", ':'), '|',

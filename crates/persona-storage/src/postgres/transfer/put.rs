@@ -17,6 +17,14 @@ const REVISIONS: &str = "
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[],
                 $9::boolean[], $10::text[], $11::text[])";
 
+/// Drops what was dropped since an earlier batch copied it: what is between a revision and the last
+/// one before it that is kept.
+const DROP: &str = "
+    UPDATE persona_store.revisions AS r
+    SET base = NULL, note = NULL, changed = '[]', head = '', document = ''
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS new (persona, previous, revision)
+    WHERE r.persona = new.persona AND r.revision > new.previous AND r.revision < new.revision AND r.head <> ''";
+
 const CHANGES: &str = "
     INSERT INTO persona_store.changes (sequence, persona, revision, kind, at, label)
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])";
@@ -65,6 +73,23 @@ pub(super) fn identity(id: PersonaId) -> Uuid {
 }
 
 impl Session {
+    /// Drops what these revisions say is not kept before them.
+    fn drop_between(&mut self, rows: &[(&Entry, &RevisionRow)]) -> Result<(), TransferError> {
+        let is_behind_gap = |(entry, row): &&(&Entry, &RevisionRow)| {
+            !row.is_dropped() && row.parent.is_some_and(|parent| parent < entry.revision - 1)
+        };
+        let rows: Vec<_> = rows.iter().filter(is_behind_gap).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let values: [Parameter<'_>; 3] = [
+            (&column(&rows, |(entry, _)| identity(entry.persona)), Type::UUID_ARRAY),
+            (&column(&rows, |(_, row)| row.parent), Type::INT8_ARRAY),
+            (&column(&rows, |(entry, _)| entry.revision), Type::INT8_ARRAY),
+        ];
+        self.rows(DROP, &values).map(drop)
+    }
+
     /// Adds lines of the feed, `base` further on, with their revisions, moves of labels and
     /// tombstones.
     pub(super) fn put_entries(
@@ -88,6 +113,7 @@ impl Session {
             (&column(&rows, |(_, row)| row.document.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(REVISIONS, &values)?;
+        self.drop_between(&rows)?;
         let label = |entry: &'_ Entry| entry.label_move().map(|(name, _)| name.to_string());
         let values: [Parameter<'_>; 6] = [
             (&column(entries, |entry| entry.sequence + base), Type::INT8_ARRAY),

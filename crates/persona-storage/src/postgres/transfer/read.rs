@@ -53,7 +53,8 @@ impl Side for Session {
 
     fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
         let sql = format!(
-            "SELECT c.sequence, c.persona, c.revision, {}, coalesce(x.sequence <> c.sequence, false)
+            "SELECT c.sequence, c.persona, c.revision, {}, coalesce(x.sequence <> c.sequence, false),
+                    x.sequence IS NULL AND coalesce(r.head = '', false)
              FROM (SELECT * FROM persona_store.changes WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS c
              LEFT JOIN persona_store.revisions AS r
                  ON c.label IS NULL AND r.persona = c.persona AND r.revision = c.revision
@@ -70,6 +71,7 @@ impl Side for Session {
                 revision: row::value(found, 2)?,
                 digest: row::value(found, 3)?,
                 is_gone: row::value(found, 4)?,
+                is_dropped: row::value(found, 5)?,
             })
         })
     }

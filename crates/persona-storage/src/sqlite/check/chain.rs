@@ -1,13 +1,14 @@
-//! The revisions of one persona: 1 to its current one without a gap, each as its own columns say,
-//! the last as the current row.
+//! The revisions of one persona: 1 to its current one, each as its own columns say, the last as the
+//! current row. A revision that was dropped has a row that says so; without one it is lost.
 
-use persona_model::{Document, FIELDS, Persona, PersonaId, Timestamp, is_metadata_of};
+use persona_model::{Document, FIELDS, Persona, PersonaId, Revision, Timestamp, is_metadata_of};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::persona::Stored;
 use super::report::CheckReport;
 use crate::sqlite::error::damage;
 use crate::sqlite::start::migrate;
+use crate::sqlite::tables::dropped::{self, Span};
 use crate::sqlite::tables::history::History;
 use crate::sqlite::tables::{checksum, revisions, row};
 
@@ -26,6 +27,8 @@ pub(super) fn last_kept(connection: &Connection, row_id: i64) -> rusqlite::Resul
 #[derive(Default)]
 struct Before {
     revision: u64,
+    /// The last one so far that is kept.
+    kept: u64,
     document: Option<Document>,
     /// The rows of the revisions so far.
     history: History,
@@ -65,7 +68,8 @@ pub(super) fn compare(
             connection
                 .prepare_cached(&sql)?
                 .query_row([row], |found| {
-                    inspect(found, row, &mut before, current, version, &mut faults)
+                    let of = Examined { found, sequence: row, current, version };
+                    of.inspect(connection, &mut before, &mut faults)
                 })
                 .optional()?
                 .ok_or_else(|| revisions::misplaced(before.revision + 1, row))?;
@@ -76,6 +80,9 @@ pub(super) fn compare(
                 );
             }
             report.revisions += 1;
+            if version >= migrate::DROPPED_SINCE && before.kept < before.revision {
+                report.dropped_revisions += 1;
+            }
         }
     }
     Ok(())
@@ -109,93 +116,155 @@ fn rows_from(connection: &Connection, row_id: i64, first: u64) -> rusqlite::Resu
         .collect()
 }
 
-/// Checks one revision, and adds its problems.
-fn inspect(
-    found: &Row<'_>,
+/// A row that is checked.
+struct Examined<'a, 'r> {
+    found: &'a Row<'r>,
     sequence: i64,
-    before: &mut Before,
-    current: &Stored,
+    current: &'a Stored,
     version: u32,
-    faults: &mut Vec<String>,
-) -> rusqlite::Result<()> {
-    let persona = &current.persona;
-    let revision: i64 = found.get(0)?;
-    compare_place(found, before, faults)?;
-    if version >= migrate::CHAINED_SINCE {
-        faults.extend(faults_of_links(found, sequence, before, persona.id)?);
-    }
-    if version >= migrate::CHECKSUMS_SINCE
-        && let Err(error) = checksum::verified(found, 0, persona.id)
-    {
-        faults.push(error.to_string());
-    }
-    let (deleted, metadata, text): (bool, String, String) =
-        (found.get(1)?, found.get(2)?, found.get(3)?);
-    let document = match Document::from_stored(&text) {
-        Ok(document) => document,
-        Err(invalid) => {
-            faults.push(format!("its document cannot be read: {invalid}"));
-            before.document = None;
-            return Ok(());
-        }
-    };
-    if !names_what_changed(&found.get::<_, String>(8)?, before.document.as_ref(), &document) {
-        faults.push("the fields that it says it changed are not those that differ".into());
-    }
-    if found.get::<_, Option<i64>>(9)?.is_some_and(|base| !(1..revision).contains(&base)) {
-        faults.push("its base is not an earlier revision".into());
-    }
-    let at: Timestamp = row::time(found, 6)?;
-    // The metadata are recomputed: they follow from the columns, and their hash from the document.
-    let mut as_it_was = Persona {
-        id: persona.id,
-        revision: row::revision(found, 0)?,
-        created_at: persona.created_at,
-        updated_at: at,
-        deleted_at: deleted.then_some(at),
-        created_by: persona.created_by.clone(),
-        updated_by: found.get(7)?,
-        content_hash: document.content_hash(),
-        document: document.clone(),
-    };
-    let states = |hash| {
-        as_it_was.content_hash = hash;
-        is_metadata_of(&as_it_was, &metadata)
-    };
-    if !document.content_hashes().any(states) {
-        faults.push("its metadata differs from its columns or its document".into());
-    }
-    if as_it_was.revision == persona.revision
-        && (metadata != current.metadata || text != current.document)
-    {
-        faults.push("it is the last one, and the current row differs from it".into());
-    }
-    before.document = Some(document);
-    Ok(())
 }
 
-/// Checks the number of a revision and that of its parent.
-fn compare_place(
-    found: &Row<'_>,
-    before: &mut Before,
-    faults: &mut Vec<String>,
-) -> rusqlite::Result<()> {
-    let revision: i64 = found.get(0)?;
-    let comes_next = before.revision + 1;
-    // A damaged index can lead back to an earlier revision; without this limit the walk would never
-    // end.
-    before.revision = revision
-        .try_into()
-        .ok()
-        .filter(|revision| *revision >= comes_next)
-        .ok_or_else(|| damage("the revisions are not in the order of their numbers".into()))?;
-    if before.revision != comes_next {
-        faults.push(format!("{comes_next} comes next"));
+impl Examined<'_, '_> {
+    /// Checks one row, and adds its problems.
+    fn inspect(
+        &self,
+        connection: &Connection,
+        before: &mut Before,
+        faults: &mut Vec<String>,
+    ) -> rusqlite::Result<()> {
+        let Self { found, sequence, current, version } = *self;
+        let span = self.compare_place(before, faults)?;
+        if version >= migrate::CHAINED_SINCE {
+            faults.extend(faults_of_links(found, sequence, before, current.persona.id)?);
+        }
+        if version >= migrate::CHECKSUMS_SINCE
+            && let Err(error) = checksum::verified(found, 0, current.persona.id)
+        {
+            faults.push(error.to_string());
+        }
+        if span.is_dropped {
+            return self.compare_dropped(connection, &span, faults);
+        }
+        let has_gap = before.kept + 1 < span.first;
+        before.kept = span.last;
+        self.compare_content(before, has_gap, faults)
     }
-    if found.get::<_, Option<i64>>(5)? != (revision > 1).then_some(revision - 1) {
-        faults.push("its parent is not the revision before".into());
+
+    /// Checks what is left of a revision that was dropped.
+    fn compare_dropped(
+        &self,
+        connection: &Connection,
+        span: &Span,
+        faults: &mut Vec<String>,
+    ) -> rusqlite::Result<()> {
+        let persona = &self.current.persona;
+        if !self.found.get_ref(3)?.as_str()?.is_empty() {
+            faults.push("it was dropped, and its document is there".into());
+        }
+        if span.last == persona.revision.number() {
+            faults.push("it is the current one, and was dropped".into());
+        }
+        if span.first == Revision::FIRST.number() {
+            faults.push("it is the first one, and was dropped".into());
+        }
+        if dropped::any_was_labelled(connection, persona.id, span)? {
+            faults.push("a label points or pointed to it, and it was dropped".into());
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Checks the content of a revision. Behind a gap it is not known what the revision changed.
+    fn compare_content(
+        &self,
+        before: &mut Before,
+        has_gap: bool,
+        faults: &mut Vec<String>,
+    ) -> rusqlite::Result<()> {
+        let Self { found, current, .. } = *self;
+        let persona = &current.persona;
+        let revision: i64 = found.get(0)?;
+        let (deleted, metadata, text): (bool, String, String) =
+            (found.get(1)?, found.get(2)?, found.get(3)?);
+        let document = match Document::from_stored(&text) {
+            Ok(document) => document,
+            Err(invalid) => {
+                faults.push(format!("its document cannot be read: {invalid}"));
+                before.document = None;
+                return Ok(());
+            }
+        };
+        let compared = before.document.as_ref().filter(|_| !has_gap);
+        if !names_what_changed(&found.get::<_, String>(8)?, compared, &document) {
+            faults.push("the fields that it says it changed are not those that differ".into());
+        }
+        if found.get::<_, Option<i64>>(9)?.is_some_and(|base| !(1..revision).contains(&base)) {
+            faults.push("its base is not an earlier revision".into());
+        }
+        let at: Timestamp = row::time(found, 6)?;
+        // The metadata are recomputed: they follow from the columns, and their hash from the
+        // document.
+        let mut as_it_was = Persona {
+            id: persona.id,
+            revision: row::revision(found, 0)?,
+            created_at: persona.created_at,
+            updated_at: at,
+            deleted_at: deleted.then_some(at),
+            created_by: persona.created_by.clone(),
+            updated_by: found.get(7)?,
+            content_hash: document.content_hash(),
+            document: document.clone(),
+        };
+        let states = |hash| {
+            as_it_was.content_hash = hash;
+            is_metadata_of(&as_it_was, &metadata)
+        };
+        if !document.content_hashes().any(states) {
+            faults.push("its metadata differs from its columns or its document".into());
+        }
+        if as_it_was.revision == persona.revision
+            && (metadata != current.metadata || text != current.document)
+        {
+            faults.push("it is the last one, and the current row differs from it".into());
+        }
+        before.document = Some(document);
+        Ok(())
+    }
+
+    /// Checks which revisions a row stands for, and the number of its parent.
+    fn compare_place(
+        &self,
+        before: &mut Before,
+        faults: &mut Vec<String>,
+    ) -> rusqlite::Result<Span> {
+        let found = self.found;
+        let comes_next = before.revision + 1;
+        let revision = row::number(found, 0)?;
+        let is_dropped =
+            self.version >= migrate::DROPPED_SINCE && found.get_ref(2)?.as_str()?.is_empty();
+        let base = revisions::base(found, 9)?.filter(|_| is_dropped);
+        let span =
+            Span { first: base.map_or(revision, Revision::number), last: revision, is_dropped };
+        // A damaged index can lead back to an earlier revision; without this limit the walk would
+        // never end.
+        if span.first < comes_next || span.last < span.first {
+            return Err(damage("the revisions are not in the order of their numbers".into()));
+        }
+        before.revision = span.last;
+        if span.first != comes_next {
+            faults.push(format!("{comes_next} comes next"));
+        }
+        let parent = revisions::base(found, 5)?.map_or(0, Revision::number);
+        // The parent of a dropped one can have been dropped since.
+        let is_right = if is_dropped {
+            (before.kept..span.first).contains(&parent)
+        } else {
+            parent == before.kept
+        };
+        if !is_right {
+            faults.push("its parent is not the last revision before it that is kept".into());
+        }
+        Ok(span)
+    }
 }
 
 /// The faults of a revision's links to earlier revisions, and of its line in the feed.
@@ -209,7 +278,7 @@ fn faults_of_links(
     if found.get_ref(10)?.as_blob()? != before.history.bytes() {
         faults.push("it does not lead to the revisions before it".into());
     }
-    before.history.add(sequence);
+    before.history.add_through(before.revision, sequence);
     let line: Option<(PersonaId, u64)> = match found.get::<_, Option<[u8; 16]>>(11)? {
         Some(id) => Some((PersonaId::from_bytes(id), row::number(found, 12)?)),
         None => None,

@@ -4,12 +4,13 @@
 
 use std::collections::HashMap;
 
-use persona_model::{ChangeKind, PersonaId, Revision, Timestamp};
+use persona_model::{Change, ChangeKind, PersonaId, Revision, Timestamp};
 use rusqlite::Connection;
 
 use super::report::CheckReport;
 use crate::sqlite::error::damage;
-use crate::sqlite::tables::feed;
+use crate::sqlite::start::migrate;
+use crate::sqlite::tables::{feed, row};
 use crate::time::newest_of;
 
 /// Lines of one read transaction.
@@ -71,7 +72,14 @@ impl Feed {
                     format!("change {} is not later than the one before", line.sequence),
                 );
             }
-            if let Some(fault) = fault_of(before, line.revision, line.kind) {
+            let stands_for_several = || is_of_dropped(connection, version, line, before);
+            let comes_next = before.map_or(1, |last| last.revision.number() + 1);
+            let first = if line.revision.number() > comes_next && stands_for_several()? {
+                comes_next
+            } else {
+                line.revision.number()
+            };
+            if let Some(fault) = fault_of(before, line.revision, first, line.kind) {
                 report.add(Some(line.persona), format!("change {} {fault}", line.sequence));
             }
             // A persona that was found may have further revisions since.
@@ -138,7 +146,29 @@ impl Feed {
     }
 }
 
-fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Option<String> {
+/// Whether a line stands for several revisions that were dropped where it comes from, from the next
+/// one on.
+fn is_of_dropped(
+    connection: &Connection,
+    version: u32,
+    line: &Change,
+    before: Option<&Last>,
+) -> rusqlite::Result<bool> {
+    let (Some(before), true) = (before, version >= migrate::DROPPED_SINCE) else {
+        return Ok(false);
+    };
+    let sql = "SELECT EXISTS (SELECT 1 FROM revisions WHERE sequence = ?1 AND base = ?2 AND octet_length(head) = 0)";
+    let (sequence, next) = (row::stored(line.sequence), row::stored(before.revision.number() + 1));
+    connection.prepare_cached(sql)?.query_row([sequence, next], |found| found.get(0))
+}
+
+/// `first` is the first revision that the line is about.
+fn fault_of(
+    before: Option<&Last>,
+    revision: Revision,
+    first: u64,
+    kind: ChangeKind,
+) -> Option<String> {
     if before.is_some_and(|last| last.kind == ChangeKind::Purged) {
         return Some("is about a persona that was purged before".into());
     }
@@ -147,7 +177,7 @@ fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Opti
         return (!is_last).then(|| format!("purges revision {revision}, which is not the last"));
     }
     let expected = before.map_or(1, |last| last.revision.number() + 1);
-    if revision.number() != expected {
+    if first != expected {
         return Some(format!("is about revision {revision}, and {expected} comes next"));
     }
     let was_deleted = before.is_some_and(|last| last.kind == ChangeKind::Deleted);

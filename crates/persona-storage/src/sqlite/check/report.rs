@@ -27,8 +27,10 @@ pub struct CheckReport {
     pub personas: u64,
     /// Number of soft-deleted personas.
     pub deleted: u64,
-    /// Revisions of all personas.
+    /// Revisions of all personas, with those that were dropped.
     pub revisions: u64,
+    /// Those of them that were dropped: their rows say that they are gone.
+    pub dropped_revisions: u64,
     /// Lines of the feed.
     pub changes: u64,
     /// The first problems, at most 100.

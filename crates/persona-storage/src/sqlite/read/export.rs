@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use persona_model::{HistoryFacts, Revision, has_labels, history_line};
+use persona_model::{HistoryFacts, has_labels, history_line};
 use rusqlite::{Connection, Row, params_from_iter};
 use tokio::sync::oneshot;
 
@@ -12,7 +12,7 @@ use crate::export::{Outlet, Unsent};
 use crate::history_count::HistoryCount;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::system_error::told;
-use crate::sqlite::tables::{labels, row};
+use crate::sqlite::tables::{labels, revisions, row};
 use crate::{Error, Export, ExportRequest, Exported, Representation};
 
 /// A client that reads nothing for this long loses the export.
@@ -142,11 +142,11 @@ fn sql_of(request: &ExportRequest) -> String {
         // keeps its order, so that nothing is sorted.
         Exported::History => format!(
             "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base, r.note,
-                    p.deleted_at IS NOT NULL
+                    p.deleted_at IS NOT NULL, r.parent
              FROM changes AS c
              CROSS JOIN personas AS p ON p.id = c.persona
              CROSS JOIN revisions AS r ON r.sequence = c.sequence AND r.revision = c.revision
-             WHERE {of_handle}
+             WHERE {of_handle} AND octet_length(r.head) > 0
              ORDER BY c.sequence"
         ),
     }
@@ -160,18 +160,16 @@ fn in_history(
     count: &mut HistoryCount,
 ) -> rusqlite::Result<Representation> {
     let last = row::revision(found, 6)?;
-    count.count(answer.revision, last);
-    let base = found
-        .get::<_, Option<i64>>(7)?
-        .and_then(|base| u64::try_from(base).ok())
-        .and_then(Revision::new);
+    let (base, before) = (revisions::base(found, 7)?, revisions::base(found, 10)?);
+    count.count(answer.revision, before, last);
+    let previous = before.filter(|before| before.next() != answer.revision);
     let note = found.get_ref(8)?.as_str_or_null()?;
     let labels = if has_labels(answer.revision, last, found.get(9)?) {
         labels::past(connection, answer.id)?
     } else {
         Vec::new()
     };
-    let line = history_line(&answer.body, &HistoryFacts { last, base, note, labels });
+    let line = history_line(&answer.body, &HistoryFacts { last, previous, base, note, labels });
     Ok(Representation { body: line.into(), ..answer.clone() })
 }
 

@@ -55,6 +55,10 @@ const MIGRATIONS: &[Migration] = &[
         then: |_| Ok(()),
     },
     Migration { sql: include_str!("../../../migrations/sqlite/0014_purges.sql"), then: |_| Ok(()) },
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0015_dropped_revisions.sql"),
+        then: |_| Ok(()),
+    },
 ];
 
 /// The schema version that this build knows.
@@ -84,6 +88,9 @@ pub(crate) const ADDRESSES_SINCE: u32 = 13;
 
 /// The first version that keeps what is left of purged personas.
 pub(crate) const PURGES_SINCE: u32 = 14;
+
+/// The first version in which revisions can be dropped from a history.
+pub(crate) const DROPPED_SINCE: u32 = 15;
 
 /// Stands in place of the version after a transfer has copied everything to another database while
 /// a server used the file. Writers look at the version in every transaction, so from this commit on

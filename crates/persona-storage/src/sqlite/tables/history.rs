@@ -5,7 +5,8 @@
 //! those of 13, 12 and 8). Each revision keeps what its persona kept before it was added. From any
 //! of these lists the nearest one to an earlier revision is a step towards it, and each step clears
 //! at least one bit of what is left, so revision n is at most `log2(n) + 1` rows away (ADR 0053).
-//! No input or output here.
+//! A row can stand for several revisions that were dropped, one after the other (ADR 0078): it is
+//! the row of each of them. No input or output here.
 
 /// Bytes of the number of one row, the most significant first.
 const ROW_BYTES: usize = 8;
@@ -28,7 +29,7 @@ impl History {
         let is_possible = rest.is_empty()
             && rows.len() == newest.count_ones() as usize
             && rows.first().is_none_or(|row| *row > 0)
-            && rows.is_sorted_by(|earlier, later| earlier < later);
+            && rows.is_sorted();
         is_possible.then_some(Self { newest, rows })
     }
 
@@ -49,6 +50,25 @@ impl History {
         self.rows.truncate(self.rows.len() - cleared);
         self.rows.push(row);
         self.newest += 1;
+    }
+
+    /// Adds the next revisions up to this one, which share a row.
+    pub(crate) fn add_through(&mut self, last: u64, row: i64) {
+        // Those of before that stay: the first bits of both numbers, as far as they are the same.
+        let mut rows = Vec::new();
+        let (mut revision, mut known) = (self.newest, self.rows.len());
+        let mut wanted = last;
+        while wanted > self.newest {
+            rows.push(row);
+            wanted &= wanted - 1;
+        }
+        while revision > wanted {
+            known -= 1;
+            revision &= revision - 1;
+        }
+        self.rows.truncate(known);
+        self.rows.extend(rows);
+        self.newest = last;
     }
 
     /// The revision to step to on the way to an earlier or the same one, and its row; `None` where
@@ -122,6 +142,21 @@ mod tests {
             for wanted in 1..=newest as u64 {
                 let most = newest.ilog2() + 1;
                 assert!(rows_read(&earlier, history, wanted) <= most, "{wanted} of {newest}");
+            }
+        }
+    }
+
+    #[test]
+    fn revisions_that_share_a_row_are_added_as_one_by_one() {
+        for newest in 0..70 {
+            for last in newest + 1..140 {
+                let mut before = History::default();
+                (1..=newest).for_each(|revision| before.add(row(revision)));
+                let (mut together, mut alone) = (before.clone(), before);
+                (newest..last).for_each(|_| alone.add(row(last)));
+                together.add_through(last, row(last));
+                assert_eq!(together, alone, "{newest} to {last}");
+                assert_eq!(History::read(last, &together.bytes()), Some(together));
             }
         }
     }

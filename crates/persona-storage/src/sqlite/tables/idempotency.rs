@@ -16,8 +16,8 @@ use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Tombstone, Writ
 ///
 /// # Errors
 ///
-/// [`Error::KeyReused`] when the earlier request was another one, and [`Error::Purged`] when its
-/// persona was purged.
+/// [`Error::KeyReused`] when the earlier request was another one, [`Error::Purged`] when its
+/// persona was purged, and [`Error::RevisionDropped`] when the revision was that it made.
 pub(crate) fn find(
     connection: &Connection,
     wanted: &Idempotency,
@@ -41,8 +41,14 @@ pub(crate) fn find(
         })
         .map_err(from_driver)?;
     let Some((fingerprint, outcome, id, revision)) = found else { return Ok(None) };
-    // The answer is that of the revision, which is kept for ever and has a checksum.
-    let answer = revisions::answer(connection, id, revision).map_err(from_driver)?;
+    // The answer is that of the revision, which has a checksum. Where that was dropped, the request
+    // is told apart from another one first.
+    let answer = match revisions::answer(connection, id, revision) {
+        Err(Error::RevisionDropped { .. }) if fingerprint != wanted.fingerprint => {
+            return Err(Error::KeyReused);
+        }
+        answer => answer?,
+    };
     let purged = answer.is_none().then(|| purged::find(connection, id)).transpose();
     let purged = purged.map_err(from_driver)?.flatten();
     if fingerprint != wanted.fingerprint && (answer.is_some() || purged.is_some()) {

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, LazyLock};
 
-use persona_model::{LabelName, PastLabel, PersonaId};
+use persona_model::{LabelName, PastLabel, PersonaId, Revision};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, named_params, params};
 
+use super::dropped::Kept;
 use super::{feed, idempotency, personas, purged, revisions, row};
 use crate::label::{Decision, Holder, Placed};
 use crate::purge::refusal_of;
@@ -74,11 +75,19 @@ pub(crate) fn labelled(
         Some(revision) if revision == current => row::glance(seen, CURRENT, id)?,
         Some(revision) => {
             let history = personas::history_from(seen, CURRENT, HISTORY)?;
-            revisions::glance_in(connection, id, &history, revision)?
+            match revisions::glance_in(connection, id, &history, revision)? {
+                Kept::There(glance) => glance,
+                // None is dropped that a label points to.
+                Kept::Never | Kept::Dropped => return Err(lost_revision(id, name, revision)),
+            }
         }
     };
     let (owner, deleted) = (seen.get(OWNER)?, seen.get(CURRENT + 1)?);
     Ok(Some(Arc::new(Labelled { owner, deleted, label, found })))
+}
+
+fn lost_revision(id: PersonaId, name: &LabelName, revision: Revision) -> rusqlite::Error {
+    damage(format!("the label {name} of {id} points to revision {revision}, which is not there"))
 }
 
 /// The labels of those of some personas that have any.
@@ -212,6 +221,9 @@ pub(crate) fn move_all(
             match holder.decide(wanted, one, stamp)? {
                 Decision::Unchanged(told) => Ok(told),
                 Decision::Move(placed) => {
+                    if let Some(revision) = placed.record.revision {
+                        revisions::check_kept(connection, placed.persona, revision)?;
+                    }
                     newest = placed.record.at;
                     keep(connection, &placed).map_err(from_driver)?;
                     holder.apply(&placed);

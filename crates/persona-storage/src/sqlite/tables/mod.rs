@@ -1,10 +1,12 @@
 //! The statements on each table, one file a table, and what they share.
 //!
 //! `row.rs` turns columns into values of the model, `checksum.rs` is the checksum of a row,
-//! `history.rs` says in which rows the revisions of a persona are, and `events.rs` reads lines of
+//! `history.rs` says in which rows the revisions of a persona are, `dropped.rs` what is left of
+//! those that were dropped, and `events.rs` reads lines of
 //! the feed with the further facts for followers.
 
 pub(super) mod checksum;
+pub(super) mod dropped;
 pub(super) mod events;
 pub(super) mod feed;
 pub(super) mod handles;

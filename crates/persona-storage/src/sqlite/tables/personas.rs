@@ -22,6 +22,9 @@ pub(crate) struct Stored {
     pub tag: EntityTag,
     /// The rows of its revisions.
     pub history: History,
+    /// When the first autosave was made of those that its revision stands for; `None` where it is
+    /// none.
+    pub autosaved_since: Option<Timestamp>,
 }
 
 impl Stored {
@@ -131,7 +134,7 @@ pub(crate) fn by_id(connection: &Connection, id: PersonaId) -> Result<Option<Sto
 /// The columns of a whole persona.
 const WHOLE: &str =
     "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
-            revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document), history, owner
+            revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document), history, owner, autosaved_since
      FROM personas
      WHERE id = ?1";
 
@@ -173,6 +176,7 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
             row_id: found.get(0)?,
             tag: fault_injection::tag(EntityTag { revision, checksum: verified.checksum }),
             history: history_from(found, 7, 13)?,
+            autosaved_since: found.get::<_, Option<i64>>(15)?.map(Timestamp::from_micros),
             persona: Persona {
                 id,
                 revision,
@@ -312,14 +316,14 @@ pub(crate) fn update(
     before: &Stored,
     persona: &Persona,
     texts: &Texts<'_>,
-    history: &History,
+    (history, autosaved_since): (&History, Option<Timestamp>),
 ) -> Result<(), Error> {
     let changed = connection
         .prepare_cached(
             "UPDATE personas
              SET revision = :revision, updated_at = :updated_at, updated_by = :updated_by,
                  content_hash = :content_hash, checksum = :checksum, history = :history, head = :head,
-                 document = :document
+                 document = :document, autosaved_since = :autosaved_since
              WHERE row_id = :row_id AND revision = :before",
         )
         .and_then(|mut statement| {
@@ -332,6 +336,7 @@ pub(crate) fn update(
                 ":history": history.bytes(),
                 ":head": texts.metadata,
                 ":document": texts.document,
+                ":autosaved_since": autosaved_since.map(Timestamp::as_micros),
                 ":row_id": before.row_id,
                 ":before": row::stored(before.persona.revision.number()),
             })

@@ -1,11 +1,12 @@
-//! Rows of `revisions`: every persona as it was, for ever. The table has no index: `history.rs`
-//! says how a row is found.
+//! Rows of `revisions`: every persona as it was. The table has no index: `history.rs` says how a
+//! row is found. The row of a revision that was dropped stays, without its content (`dropped.rs`).
 
 use persona_model::{Document, PersonaId, Revision};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::checksum;
+use super::dropped::{Kept, Span};
 use super::history::History;
 use super::personas::{self, Texts};
 use super::row;
@@ -33,7 +34,7 @@ pub(crate) fn insert(
             ":sequence": sequence,
             ":revision": number,
             ":earlier": earlier.bytes(),
-            ":parent": (persona.revision != Revision::FIRST).then_some(number - 1),
+            ":parent": revised.previous.map(|previous| row::stored(previous.number())),
             ":base": revised.base.map(|base| row::stored(base.number())),
             ":at": persona.updated_at.as_micros(),
             ":author": persona.updated_by,
@@ -47,46 +48,68 @@ pub(crate) fn insert(
         .map(drop)
 }
 
-const EARLIER: &str = "SELECT revision, earlier FROM revisions WHERE sequence = ?1";
+const LINK: &str =
+    "SELECT revision, base, octet_length(head) = 0, earlier FROM revisions WHERE sequence = ?1";
 
-/// Where the revisions before this one are, as its own row says.
+/// What a row says of the way to others.
+struct Link {
+    /// The first revision that it stands for.
+    first: u64,
+    /// Where the revisions before that one are.
+    earlier: History,
+}
+
+/// The link of a row that is to stand for this revision.
+fn link(connection: &Connection, revision: u64, sequence: i64) -> rusqlite::Result<Link> {
+    let link = connection
+        .prepare_cached(LINK)?
+        .query_row([sequence], |found| {
+            let Some(span) = Span::of(found, [0, 1, 2])?.filter(|span| span.has(revision)) else {
+                return Ok(None);
+            };
+            let earlier = History::read(span.first - 1, found.get_ref(3)?.as_blob()?);
+            Ok(earlier.map(|earlier| Link { first: span.first, earlier }))
+        })
+        .optional()?;
+    link.flatten().ok_or_else(|| misplaced(revision, sequence))
+}
+
+/// Where the revisions before those of a row are, as the row says that stands for this revision.
 pub(super) fn earlier(
     connection: &Connection,
     revision: u64,
     sequence: i64,
 ) -> rusqlite::Result<History> {
-    let history = connection
-        .prepare_cached(EARLIER)?
-        .query_row([sequence], |found| {
-            let of_another = row::number(found, 0)? != revision;
-            Ok(History::read(revision - 1, found.get_ref(1)?.as_blob()?).filter(|_| !of_another))
-        })
-        .optional()?;
-    history.flatten().ok_or_else(|| misplaced(revision, sequence))
+    link(connection, revision, sequence).map(|link| link.earlier)
 }
 
-/// The row of a revision; `None` where the persona never had it.
+/// The row that stands for a revision; `None` where the persona never had it.
 ///
-/// Revisions are never changed, so the statements need no common snapshot.
+/// Revisions never change but for their content, so the statements need no common snapshot.
 ///
 /// # Errors
 ///
 /// The code for a damaged database, when a row on the way is not what it should be.
-fn row_of(
+pub(super) fn row_of(
     connection: &Connection,
     history: &History,
     wanted: u64,
 ) -> rusqlite::Result<Option<i64>> {
     let Some((mut revision, mut sequence)) = history.nearest(wanted) else { return Ok(None) };
     while revision != wanted {
-        let earlier = earlier(connection, revision, sequence)?;
+        let link = link(connection, revision, sequence)?;
+        if link.first <= wanted {
+            break;
+        }
         // It ends before the revision that it is kept by, so each step comes nearer.
-        (revision, sequence) = earlier.nearest(wanted).expect("a revision before this one");
+        (revision, sequence) =
+            link.earlier.nearest(wanted).ok_or_else(|| misplaced(revision, sequence))?;
     }
     Ok(Some(sequence))
 }
 
-/// The rows of revisions `first` to `last`, both included, in their order.
+/// The rows of revisions `first` to `last`, both included, in their order: each once, also one that
+/// stands for several.
 ///
 /// # Errors
 ///
@@ -97,30 +120,45 @@ pub(crate) fn rows_between(
     first: u64,
     last: u64,
 ) -> rusqlite::Result<Vec<i64>> {
+    let numbered = numbered_between(connection, history, first, last)?;
+    Ok(numbered.into_iter().map(|(_, sequence)| sequence).collect())
+}
+
+/// The same, each with the highest of the wanted revisions that it stands for.
+pub(crate) fn numbered_between(
+    connection: &Connection,
+    history: &History,
+    first: u64,
+    last: u64,
+) -> rusqlite::Result<Vec<(u64, i64)>> {
     let mut rows = Vec::new();
     let mut revision = last;
     let mut next = row_of(connection, history, last)?;
     while revision >= first.max(1) {
         let sequence = next.ok_or_else(|| damage(format!("there is no revision {revision}")))?;
-        rows.push(sequence);
-        if revision > first {
-            let before = earlier(connection, revision, sequence)?.nearest(revision - 1);
-            next = before.map(|(_, sequence)| sequence);
-        }
-        revision -= 1;
+        rows.push((revision, sequence));
+        let link = link(connection, revision, sequence)?;
+        revision = link.first - 1;
+        next = link.earlier.nearest(revision).map(|(_, sequence)| sequence);
     }
     rows.reverse();
     Ok(rows)
 }
 
 /// What there was of a persona at a revision, without a large document.
+///
+/// # Errors
+///
+/// [`Error::RevisionDropped`], as of all that read a revision.
 pub(crate) fn glance(
     connection: &Connection,
     id: PersonaId,
     revision: Revision,
-) -> rusqlite::Result<Glance> {
-    let Some(history) = personas::history(connection, id)? else { return Ok(Glance::Whole(None)) };
-    glance_in(connection, id, &history, revision)
+) -> Result<Glance, Error> {
+    let history = personas::history(connection, id).map_err(from_driver)?;
+    let Some(history) = history else { return Ok(Glance::Whole(None)) };
+    let found = glance_in(connection, id, &history, revision).map_err(from_driver)?;
+    Ok(found.or_dropped(revision)?.unwrap_or(Glance::Whole(None)))
 }
 
 /// The same where what the persona keeps of its revisions is known.
@@ -129,11 +167,10 @@ pub(crate) fn glance_in(
     id: PersonaId,
     history: &History,
     revision: Revision,
-) -> rusqlite::Result<Glance> {
+) -> rusqlite::Result<Kept<Glance>> {
     let columns = "revision, deleted, head, document, checksum, octet_length(document)";
     let glance = |found: &Row<'_>| row::glance(found, 0, id);
-    let found = read(connection, history, revision, columns, glance)?;
-    Ok(found.unwrap_or(Glance::Whole(None)))
+    read(connection, id, history, revision, columns, glance)
 }
 
 /// The answer that there was at a revision.
@@ -141,12 +178,9 @@ pub(crate) fn answer(
     connection: &Connection,
     id: PersonaId,
     revision: Revision,
-) -> rusqlite::Result<Option<Representation>> {
+) -> Result<Option<Representation>, Error> {
     let columns = "revision, deleted, head, document, checksum";
-    let answer = |found: &Row<'_>| row::answer(found, 0, id);
-    let history = personas::history(connection, id)?;
-    let found = history.map(|history| read(connection, &history, revision, columns, answer));
-    found.transpose().map(Option::flatten)
+    of_persona(connection, id, revision, columns, |found| row::answer(found, 0, id))
 }
 
 /// One entry of a persona's history.
@@ -154,32 +188,65 @@ pub(crate) fn find(
     connection: &Connection,
     id: PersonaId,
     revision: Revision,
-) -> rusqlite::Result<Option<RevisionRecord>> {
+) -> Result<Option<RevisionRecord>, Error> {
     let columns = "revision, deleted, head, document, checksum, at, author, changed, base, note";
-    let record = |found: &Row<'_>| record_from(found, id);
-    let history = personas::history(connection, id)?;
-    let found = history.map(|history| read(connection, &history, revision, columns, record));
-    found.transpose().map(Option::flatten)
+    of_persona(connection, id, revision, columns, |found| record_from(found, id))
 }
 
-/// Some columns of a revision; `None` where the persona never had it.
+/// Whether a revision is there: it may have been dropped.
+///
+/// # Errors
+///
+/// [`Error::RevisionDropped`].
+pub(crate) fn check_kept(
+    connection: &Connection,
+    id: PersonaId,
+    revision: Revision,
+) -> Result<(), Error> {
+    let columns = "revision, deleted, head, document, checksum";
+    of_persona(connection, id, revision, columns, |_| Ok(())).map(drop)
+}
+
+fn of_persona<T>(
+    connection: &Connection,
+    id: PersonaId,
+    revision: Revision,
+    columns: &str,
+    from: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Error> {
+    let Some(history) = personas::history(connection, id).map_err(from_driver)? else {
+        return Ok(None);
+    };
+    let found = read(connection, id, &history, revision, columns, from).map_err(from_driver)?;
+    found.or_dropped(revision)
+}
+
+/// Some columns of a revision, the first five of them those that its checksum is about.
 fn read<T>(
     connection: &Connection,
+    id: PersonaId,
     history: &History,
     revision: Revision,
     columns: &str,
     from: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Option<T>> {
+) -> rusqlite::Result<Kept<T>> {
     let revision = revision.number();
-    let Some(sequence) = row_of(connection, history, revision)? else { return Ok(None) };
-    connection
-        .prepare_cached(&format!(
-            "SELECT {columns} FROM revisions WHERE sequence = ?1 AND revision = ?2"
-        ))?
-        .query_row([sequence, row::stored(revision)], from)
-        .optional()?
-        .map(Some)
-        .ok_or_else(|| misplaced(revision, sequence))
+    let Some(sequence) = row_of(connection, history, revision)? else { return Ok(Kept::Never) };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {columns}, base, octet_length(head) = 0 FROM revisions WHERE sequence = ?1"
+    ))?;
+    let last = statement.column_count() - 1;
+    let kept = |found: &Row<'_>| -> rusqlite::Result<Option<Kept<T>>> {
+        let span = Span::of(found, [0, last - 1, last])?;
+        let Some(span) = span.filter(|span| span.has(revision)) else { return Ok(None) };
+        if span.is_dropped {
+            checksum::verified(found, 0, id)?;
+            return Ok(Some(Kept::Dropped));
+        }
+        from(found).map(Kept::There).map(Some)
+    };
+    let found = statement.query_row([sequence], kept).optional()?;
+    found.flatten().ok_or_else(|| misplaced(revision, sequence))
 }
 
 /// A row is missing, or is another revision than it should be.
@@ -205,8 +272,8 @@ pub(super) fn changed(found: &Row<'_>, column: usize) -> rusqlite::Result<Vec<St
     })
 }
 
-/// A column with the revision that a writer started from.
-pub(super) fn base(found: &Row<'_>, column: usize) -> rusqlite::Result<Option<Revision>> {
+/// A column with a revision, or with none: the one that a writer started from, or the parent.
+pub(crate) fn base(found: &Row<'_>, column: usize) -> rusqlite::Result<Option<Revision>> {
     let number = found.get::<_, Option<i64>>(column)?;
     Ok(number.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new))
 }
@@ -222,8 +289,9 @@ pub(crate) fn document(
         checksum::verified(found, 0, id).map(|verified| verified.document.to_owned())
     };
     let columns = "revision, deleted, head, document, checksum";
-    read(connection, history, revision, columns, text)
+    read(connection, id, history, revision, columns, text)
         .map_err(from_driver)?
+        .or_dropped(revision)?
         .map(|text| Document::from_stored(&text).map_err(|invalid| damaged(&invalid)))
         .transpose()
 }
@@ -232,7 +300,7 @@ pub(crate) fn document(
 mod tests {
     use rusqlite::{Connection, StatementStatus, params};
 
-    use super::{EARLIER, History, row_of, rows_between};
+    use super::{History, LINK, row_of, rows_between};
     use crate::sqlite::error::is_damage;
     use crate::sqlite::start::migrate;
 
@@ -247,7 +315,7 @@ mod tests {
         migrate::apply(&connection, 0, migrate::VERSION).expect("a schema");
         let mut history = History::default();
         let sql = "INSERT INTO revisions (sequence, revision, earlier, at, changed, deleted, checksum, head, document)
-                   VALUES (?1, ?2, ?3, 0, '[]', 0, 0, '', '')";
+                   VALUES (?1, ?2, ?3, 0, '[]', 0, 0, '{}', '')";
         let mut insert = connection.prepare(sql).expect("a statement");
         for revision in 1..=last {
             let sequence = row(revision);
@@ -263,7 +331,7 @@ mod tests {
         let (connection, history) = filled(10_000);
         // Each run of the statement reads one row.
         let rows_read =
-            || connection.prepare_cached(EARLIER).expect("SQL").get_status(StatementStatus::Run);
+            || connection.prepare_cached(LINK).expect("SQL").get_status(StatementStatus::Run);
         let (mut most, mut before) = (0, rows_read());
         for wanted in 1..=10_000 {
             let found = row_of(&connection, &history, wanted).expect("sound");

@@ -11,7 +11,7 @@ use crate::sqlite::error::damage;
 use crate::sqlite::search;
 use crate::sqlite::tables::history::History;
 use crate::sqlite::tables::personas;
-use crate::sqlite::tables::{checksum, labels, purged};
+use crate::sqlite::tables::{checksum, dropped, labels, purged, revisions, row};
 use crate::transfer::{Entry, EntryOf, PersonaRow, PurgeRow, RevisionRow};
 
 /// Writes a persona as it is after a batch, with its tags and words. Tells whether it is a new one.
@@ -123,9 +123,11 @@ pub(super) fn put_entries(
                 place.insert(history.unwrap_or_default())
             }
         };
-        if entry.revision.checked_sub(1).and_then(|before| u64::try_from(before).ok())
-            != Some(history.newest())
-        {
+        // A dropped one can stand for several.
+        let first = row.base.filter(|_| row.is_dropped()).unwrap_or(entry.revision);
+        let last = u64::try_from(entry.revision).unwrap_or_default();
+        let comes_next = u64::try_from(first).is_ok_and(|first| first == history.newest() + 1);
+        if !comes_next || last <= history.newest() {
             return Err(damage(format!(
                 "change {} is about revision {} of persona {}, and {} comes next",
                 entry.sequence,
@@ -134,10 +136,52 @@ pub(super) fn put_entries(
                 history.newest() + 1
             )));
         }
+        drop_between(transaction, entry, row, history)?;
         put_revision(transaction, entry, row, history)?;
-        history.add(entry.sequence);
+        history.add_through(last, entry.sequence);
     }
     Ok(histories)
+}
+
+/// Drops what was dropped since an earlier batch copied it: what is between a revision and the last
+/// one before it that is kept.
+fn drop_between(
+    transaction: &Transaction<'_>,
+    entry: &Entry,
+    row: &RevisionRow,
+    history: &History,
+) -> rusqlite::Result<()> {
+    let previous = row.parent.and_then(|parent| u64::try_from(parent).ok()).unwrap_or_default();
+    let (first, last) = (previous + 1, history.newest());
+    if row.is_dropped() || first > last {
+        return Ok(());
+    }
+    // One that is dropped already is left as it is.
+    for (revision, sequence) in revisions::numbered_between(transaction, history, first, last)? {
+        dropped::empty(transaction, entry.persona, revision, sequence)?;
+    }
+    Ok(())
+}
+
+/// Says of a persona of which the last revisions in a batch were dropped that it has them. Its next
+/// revision brings what it is then.
+pub(super) fn advance_persona(
+    transaction: &Transaction<'_>,
+    id: PersonaId,
+    history: &History,
+) -> rusqlite::Result<()> {
+    let revision = row::stored(history.newest());
+    let find = "SELECT deleted_at IS NOT NULL, head, document FROM personas WHERE id = ?1";
+    let checksum = transaction.prepare_cached(find)?.query_row([id.as_bytes()], |found| {
+        let (head, document) = (found.get_ref(1)?.as_str()?, found.get_ref(2)?.as_str()?);
+        Ok(checksum::of(id, revision, found.get(0)?, head, document))
+    })?;
+    transaction
+        .prepare_cached(
+            "UPDATE personas SET revision = ?2, history = ?3, checksum = ?4 WHERE id = ?1",
+        )?
+        .execute(params![id.as_bytes(), revision, history.bytes(), checksum])
+        .map(drop)
 }
 
 /// Keeps a tombstone, and removes what was copied of the persona before it was purged.

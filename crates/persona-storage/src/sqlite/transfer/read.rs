@@ -145,6 +145,7 @@ impl Side for File {
                 revision: entry.revision,
                 digest,
                 is_gone: matches!(entry.of, EntryOf::Gone),
+                is_dropped: entry.revision_row().is_some_and(RevisionRow::is_dropped),
             });
             true
         })?;

@@ -12,7 +12,7 @@ use persona_model::PersonaId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::order;
-use super::put::{put_entries, put_persona};
+use super::put::{advance_persona, put_entries, put_persona};
 use super::read::File;
 use crate::Token;
 use crate::handle::{FormerHandle, Handle};
@@ -22,7 +22,7 @@ use crate::sqlite::backup::snapshot;
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths;
 use crate::sqlite::start::{library, migrate};
-use crate::sqlite::tables::{handles, tokens};
+use crate::sqlite::tables::{handles, row, tokens};
 use crate::transfer::{Entry, KeyRecord, Side, Source, Start, Target, TransferError};
 
 /// Page cache in KiB: rows come in no order of most indexes.
@@ -211,27 +211,33 @@ impl Target for FileTarget {
         let mut latest: std::collections::BTreeMap<PersonaId, &Entry> =
             std::collections::BTreeMap::new();
         let mut order = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.revision_row().is_some()) {
+        let is_kept = |entry: &&Entry| entry.revision_row().is_some_and(|row| !row.is_dropped());
+        for entry in entries.iter().filter(is_kept) {
             if latest.insert(entry.persona, entry).is_none() {
                 order.push(entry.persona);
             }
         }
         let damaged = |what| TransferError::DamagedSource { place: self.place(), what };
-        let personas = order
+        let mut personas = order
             .iter()
             .filter_map(|id| latest[id].persona_row().map_err(damaged).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         let mut unordered_from = self.open.as_ref().and_then(|open| open.unordered_from);
         let mut write = || -> rusqlite::Result<usize> {
             let transaction = self.connection().unchecked_transaction()?;
-            let histories = put_entries(&transaction, entries)?;
-            for persona in &personas {
+            let mut histories = put_entries(&transaction, entries)?;
+            for persona in &mut personas {
                 // One batch is one look at the source, in which a purged persona has no revision.
-                let Some(history) = histories.get(&persona.id) else { continue };
-                if put_persona(&transaction, persona, history)? {
+                let Some(history) = histories.remove(&persona.id) else { continue };
+                // Those behind the last kept one were dropped.
+                persona.revision = row::stored(history.newest());
+                if put_persona(&transaction, persona, &history)? {
                     let place = (persona.created_at, persona.id);
                     unordered_from = Some(unordered_from.map_or(place, |from| from.min(place)));
                 }
+            }
+            for (id, history) in &histories {
+                advance_persona(&transaction, *id, history)?;
             }
             let sql = "UPDATE move_state SET position = ?2 WHERE position = ?1";
             let updated = transaction.execute(sql, [position, last.sequence])?;

@@ -268,7 +268,7 @@ fn prepare_own(operation: &Operation) {
 }
 
 /// What a write makes of a persona. The base of a merge may be read later than the persona itself:
-/// a revision never changes.
+/// a revision never changes, and merging with one that is dropped meanwhile is as right.
 fn foresee(reader: &Connection, write: &Write, before: Stored) -> Foreseen {
     let current = before.current();
     let document_at = |revision: Revision| {
@@ -315,6 +315,7 @@ fn is_of_the_rules(decided: &Result<Decision, Error>) -> bool {
             | Error::TestFailed { .. }
             | Error::UnknownBase { .. }
             | Error::UnknownRevision { .. }
+            | Error::RevisionDropped { .. }
             | Error::Conflicts { .. }
             | Error::AlreadyExists { .. }
             | Error::Deleted { .. }

@@ -79,5 +79,8 @@ const WITHDRAWN: &str = "a request that was withdrawn";
 
 /// Whether an error is about the move that met it. All others are told of the moves as a whole.
 fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::NotFound | Error::Purged { .. } | Error::Label(_))
+    matches!(
+        error,
+        Error::NotFound | Error::Purged { .. } | Error::RevisionDropped { .. } | Error::Label(_)
+    )
 }

@@ -153,6 +153,7 @@ fn is_refusal(error: &Error) -> bool {
         error,
         Error::NotFound
             | Error::Purged { .. }
+            | Error::RevisionDropped { .. }
             | Error::Deleted { .. }
             | Error::AlreadyExists { .. }
             | Error::Stale { .. }

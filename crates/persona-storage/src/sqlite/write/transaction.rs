@@ -8,8 +8,10 @@ use crate::decide::{Decision, Revised, decide};
 use crate::fault_injection;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Entry;
+use crate::sqlite::tables::history::History;
 use crate::sqlite::tables::personas::{Found, Stored, Texts};
-use crate::sqlite::tables::{feed, handles, idempotency, personas, purged, revisions};
+use crate::sqlite::tables::{dropped, feed, handles, idempotency, personas, purged, revisions};
+use crate::squash::{self, Replaced};
 use crate::{Error, Outcome, Representation, Write, Written};
 
 /// The result of a request in the running transaction.
@@ -85,7 +87,7 @@ pub(crate) fn apply(
         Decision::Change(mut revised) => {
             fault_injection::drop_key(&write.operation, &mut revised.persona);
             bytes = bytes.max(revised.persona.document.text().len());
-            keep(connection, current.as_ref(), &revised)?
+            keep(connection, write, current.as_ref(), &mut revised)?
         }
     };
     if let Some(wanted) = &write.idempotency {
@@ -130,9 +132,12 @@ fn seen(
 
 fn keep(
     connection: &Connection,
+    write: &Write,
     before: Option<&Stored>,
-    revised: &Revised,
+    revised: &mut Revised,
 ) -> Result<(Written, Option<Entry>), Error> {
+    let autosaved_since = squash(connection, write, before, revised)?;
+    let revised = &*revised;
     let persona = &revised.persona;
     if let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
         && let Some(holder) =
@@ -145,15 +150,19 @@ fn keep(
     // The line of the feed comes first, because the revision gets its number, and the persona
     // stores that.
     let (at, number) = (persona.updated_at, persona.revision);
+    let mut earlier = before.map(|before| before.history.clone()).unwrap_or_default();
+    if let (Some(first), Some(before)) = (revised.first_dropped(write), before) {
+        keep_dropped(connection, before, revised, first, &mut earlier).map_err(from_driver)?;
+    }
     let sequence =
         feed::insert(connection, persona.id, number, revised.kind, at).map_err(from_driver)?;
-    let earlier = before.map(|before| before.history.clone()).unwrap_or_default();
     let mut history = earlier.clone();
     history.add(sequence);
     let row_id = match before {
         None => personas::insert(connection, persona, &texts, &history).map_err(from_driver)?,
         Some(before) => {
-            personas::update(connection, before, persona, &texts, &history)?;
+            let beside = (&history, autosaved_since);
+            personas::update(connection, before, persona, &texts, beside)?;
             before.row_id
         }
     };
@@ -166,4 +175,49 @@ fn keep(
         Representation { id: persona.id, revision: persona.revision, checksum, deleted, body };
     let entry = Entry::of(row_id, revised, before.map(|before| &before.persona.document));
     Ok((Written { outcome: revised.outcome, representation: answer, replayed: false }, entry))
+}
+
+/// Drops the revision that a new one replaces, where the rules allow it and no label ever pointed
+/// there. Tells since when the autosaves were made that the new one stands for.
+fn squash(
+    connection: &Connection,
+    write: &Write,
+    before: Option<&Stored>,
+    revised: &mut Revised,
+) -> Result<Option<Timestamp>, Error> {
+    let mut dropped = None;
+    if let Some(Stored { persona, history, autosaved_since: Some(since), .. }) = before
+        && write.squash.is_some()
+    {
+        let newest = dropped::newest(connection, history).map_err(from_driver)?;
+        let (autosaved_since, changed) = (Some(*since), newest.changed.as_slice());
+        let replaced = Replaced { persona, autosaved_since, changed };
+        if squash::may_drop(write, replaced, revised)
+            && !dropped::was_labelled(connection, persona.id, persona.revision)?
+        {
+            dropped::drop_newest(connection, persona.id, history).map_err(from_driver)?;
+            revised.previous = newest.previous;
+            revised.changed = squash::changed_by_both(&newest.changed, &revised.changed);
+            dropped = autosaved_since;
+        }
+    }
+    Ok(squash::autosaved_since(write, revised, dropped))
+}
+
+/// Keeps that the revisions between two were dropped where they come from: a row stands for them,
+/// and a line of the feed for the row.
+fn keep_dropped(
+    connection: &Connection,
+    before: &Stored,
+    revised: &Revised,
+    first: u64,
+    earlier: &mut History,
+) -> rusqlite::Result<()> {
+    let (id, last) = (revised.persona.id, revised.persona.revision.number() - 1);
+    let Some(revision) = Revision::new(last) else { return Ok(()) };
+    let (at, kind) = squash::line_of_dropped(&before.persona, &revised.persona);
+    let row = feed::insert(connection, id, revision, kind, at)?;
+    dropped::insert(connection, row, earlier, id, (first, last), at)?;
+    earlier.add_through(last, row);
+    Ok(())
 }

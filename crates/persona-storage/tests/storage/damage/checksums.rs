@@ -48,7 +48,7 @@ async fn a_file_of_version_1_gets_its_checksums_and_says_what_it_said() {
         .expect("and restored");
     for path in [old.database(), old.path("restored.db")] {
         let report = initialise(&settings(&path)).expect("migrated");
-        assert_eq!((report.migrated_from, report.schema_version), (Some(1), 14));
+        assert_eq!((report.migrated_from, report.schema_version), (Some(1), 15));
         assert_eq!(content(&path).await.expect("readable"), expected);
         assert!(check(&path).expect("readable").is_sound());
         drop(maintenance(&path));

@@ -21,4 +21,5 @@ mod patch;
 mod purge;
 mod replace;
 mod revert;
+mod squash;
 mod undelete;

@@ -248,7 +248,7 @@ async fn a_base_that_never_was_is_refused() {
     assert_eq!(reply.status, 422);
     assert_eq!(
         reply.problem(),
-        json!({ "code": "unknown_base", "detail": "revision 9 does not exist" })
+        json!({ "code": "unknown_base", "detail": "revision 9 does not exist, or was dropped from the history" })
     );
     let reply = server
         .send("PATCH", &format!("{path}?base_revision=x"))

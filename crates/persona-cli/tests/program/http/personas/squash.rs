@@ -1,0 +1,115 @@
+//! `?squash=` on writes, and what is answered of a revision that was dropped.
+
+use serde_json::{Value, json};
+
+use crate::http::client::Reply;
+use crate::http::server::Server;
+
+/// A patch of Ada with this query.
+async fn patch(server: &Server, path: &str, query: &str, members: &Value) -> Reply {
+    let request = server.send("PATCH", &format!("{path}?{query}"));
+    request.header("x-persona-author", "Ada").json(members).send().await
+}
+
+/// A persona at revision 4, of which revisions 2 and 3 were dropped.
+async fn squashed(server: &Server) -> String {
+    let path = server.persona_with(&json!({ "name": "Ada" })).await;
+    for name in ["A", "Ad", "Ada L."] {
+        let saved = patch(server, &path, "squash=900", &json!({ "name": name })).await;
+        assert_eq!(saved.status, 200);
+    }
+    path
+}
+
+fn dropped() -> (u16, String) {
+    (410, "revision_dropped".into())
+}
+
+#[tokio::test]
+async fn autosaves_leave_one_revision_and_every_request_tells_of_those_that_went() {
+    let server = Server::start();
+    let path = squashed(&server).await;
+    let page = server.get(&format!("{path}/revisions?limit=1")).await.json();
+    assert_eq!((&page["items"][0]["revision"], &page["next_cursor"]), (&json!(4), &json!("4")));
+    let page = server.get(&format!("{path}/revisions?limit=1&cursor=4")).await.json();
+    assert_eq!((&page["items"][0]["revision"], &page["next_cursor"]), (&json!(1), &Value::Null));
+    let tag = server.tag(&path).await;
+    for query in
+        ["/revisions/2", "/revisions/3", "?revision=3", "/diff?from=3", "/diff?from=1&to=2"]
+    {
+        assert_eq!(server.get(&format!("{path}{query}")).await.refusal(), dropped(), "{query}");
+    }
+    let revert = server.send("POST", &format!("{path}/revisions/2/revert"));
+    assert_eq!(revert.header("if-match", &tag).send().await.refusal(), dropped());
+    let label = server.send("PUT", &format!("{path}/labels/live"));
+    assert_eq!(label.json(&json!({ "revision": 3 })).send().await.refusal(), dropped());
+    let merged = patch(&server, &path, "base_revision=3", &json!({ "name": "B" })).await;
+    assert_eq!(merged.refusal(), (422, "unknown_base".into()));
+    assert_eq!(server.tag(&path).await, tag, "nothing was changed");
+    // By default with the last one before it that is kept.
+    let diff = server.get(&format!("{path}/diff")).await.json();
+    assert_eq!(
+        (&diff["from"], &diff["to"], &diff["changed"]),
+        (&json!(1), &json!(4), &json!(["name"]))
+    );
+    let merged = patch(&server, &path, "base_revision=1", &json!({ "nickname": "n" })).await;
+    assert_eq!((merged.status.as_u16(), merged.revision()), (200, 5));
+}
+
+#[tokio::test]
+async fn a_replacement_and_an_item_of_a_batch_are_squashed_too() {
+    let server = Server::start();
+    let path = squashed(&server).await;
+    let tag = server.tag(&path).await;
+    let put = server.send("PUT", &format!("{path}?squash=900")).header("if-match", &tag);
+    let put = put.header("x-persona-author", "Ada").json(&json!({ "name": "P" })).send().await;
+    assert_eq!((put.status.as_u16(), put.revision()), (200, 5));
+    let id = path.rsplit('/').next().expect("an id");
+    let item = json!({ "op": "patch", "id": id, "patch": { "name": "Q" }, "squash": 900 });
+    for atomic in ["true", "false"] {
+        let batch = server.send("POST", &format!("/api/v1/personas/batch?atomic={atomic}"));
+        let mut item = item.clone();
+        item["patch"]["name"] = atomic.into();
+        let batch = batch.header("x-persona-author", "Ada").json(&json!({ "items": [item] }));
+        assert!(batch.send().await.status.is_success());
+    }
+    let page = server.get(&format!("{path}/revisions")).await.json();
+    let kept: Vec<&Value> =
+        page["items"].as_array().expect("a list").iter().map(|entry| &entry["revision"]).collect();
+    assert_eq!(kept, [&json!(7), &json!(1)]);
+}
+
+#[tokio::test]
+async fn a_window_that_is_none_is_refused_and_changes_nothing() {
+    let server = Server::start();
+    let path = squashed(&server).await;
+    let tag = server.tag(&path).await;
+    for wrong in ["0", "86401", "-1", "1.5", "yes", ""] {
+        let refused =
+            patch(&server, &path, &format!("squash={wrong}"), &json!({ "name": "X" })).await;
+        assert_eq!(refused.refusal(), (400, "bad_parameter".into()), "{wrong}");
+    }
+    let id = path.rsplit('/').next().expect("an id");
+    for (op, wrong) in [("patch", json!(0)), ("patch", json!("900")), ("delete", json!(900))] {
+        let item = json!({ "op": op, "id": id, "patch": { "name": "X" }, "if_match": tag, "squash": wrong });
+        let batch = server.send("POST", "/api/v1/personas/batch").json(&json!({ "items": [item] }));
+        let answer = batch.send().await.json();
+        assert_eq!(answer["items"][0]["status"], 422, "{op} {wrong}: {answer}");
+    }
+    assert_eq!(server.tag(&path).await, tag);
+}
+
+#[tokio::test]
+async fn a_repeated_request_whose_revision_was_dropped_is_not_applied_again() {
+    let server = Server::start();
+    let path = server.persona_with(&json!({ "name": "Ada" })).await;
+    let save = |key: &'static str, name: &'static str| {
+        let request = server.send("PATCH", &format!("{path}?squash=900"));
+        let request = request.header("x-persona-author", "Ada").header("idempotency-key", key);
+        request.json(&json!({ "name": name }))
+    };
+    assert_eq!(save("a", "A").send().await.status, 200);
+    assert_eq!(save("b", "B").send().await.status, 200);
+    assert_eq!(save("a", "A").send().await.refusal(), dropped());
+    assert_eq!(server.get(&path).await.json()["name"], "B");
+}
