@@ -12,7 +12,7 @@ const LATE = 'persona-studio:late:';
  * locks (pages without TLS), is gone. */
 const GONE_MS = 30_000;
 
-/** @typedef {{ key: string, base: number, changes: Record<string, any>, note?: string }} Pending a request without an answer
+/** @typedef {{ key: string, base: number, changes: Record<string, any>, note?: string, squash?: number }} Pending a request without an answer
  *  @typedef {{ id: string, window: string, at: number, revision: number, changes: Record<string, any>,
  *    both: Record<string, { base: any, theirs: any }>, pending: Pending | null }} Draft */
 

@@ -2,13 +2,12 @@
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
-import { download } from './download.js';
 import { Avatar, Button, html, Icon, Notice } from './html.js';
 import { Box, FormDialog } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
 import { t } from './strings.js';
 import { at } from './time.js';
-import { toast, toastError } from './toasts.js';
+import { download, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./session.js').Session} Session */
 
@@ -38,7 +37,7 @@ function Status({ session, onDecide }) {
   return html`<div class="save-state ${state}">
     <span class="dot" aria-hidden="true"></span><span role="status" aria-live="polite" class="save-text">${text}</span>
     ${state === 'conflict' && html`<${Button} onClick=${onDecide}>${t.editor.decide}</${Button}>`}
-    ${needsSaving && html`<${Button} class="primary" onClick=${() => session.save()}>${t.common.save}</${Button}>`}
+    ${needsSaving && html`<${Button} class="primary" onClick=${() => session.save('')}>${t.common.save}</${Button}>`}
   </div>`;
 }
 

@@ -59,7 +59,7 @@ export function JsonView({ session }) {
     const unknown = Object.keys(members).find((name) => !(name in known));
     if (unknown) return setWhy(t.json.unknown(unknown));
     session.setAll(members);
-    session.save();
+    session.save('');
     setDraft(null);
     setWhy('');
     setDone(t.json.applied);

@@ -86,7 +86,7 @@ function Opened({ session }) {
     seen.current = open;
   }, [open]);
   useEffect(() => shortcuts([
-    { keys: 'mod+s', always: true, act: () => session.save() },
+    { keys: 'mod+s', always: true, act: () => session.save('') },
     { keys: 'mod+Shift+s', always: true, act: () => setNoting(true) },
     { keys: 'Escape', act: (event) => {
       if (isTyping(event.target)) /** @type {HTMLElement} */ (event.target).blur();

@@ -2,14 +2,13 @@
 
 import { useEffect, useState } from '../vendor/runtime.js';
 import { call, each, get, mayWrite } from './api.js';
-import { download } from './download.js';
 import { allOf, clearSelection, reload, SELECT_MAX, selectAll, selectedCount, selection, total } from './gallery-list.js';
 import { Button, Choices, html } from './html.js';
 import { shortcuts } from './keys.js';
 import { LabelDialog, MOVES_MAX } from './labels.js';
 import { Box, FormDialog } from './overlay.js';
 import { t } from './strings.js';
-import { explain, toast, toastError } from './toasts.js';
+import { download, explain, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./types.js').Card} Card */
 

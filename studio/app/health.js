@@ -18,6 +18,8 @@ const EVERY_MS = 2000;
 const POINTS_MAX = 60;
 /** What the server finds of itself changes seldom, and costs it a status of its own. */
 const FINDINGS_EVERY_MS = 10_000;
+/** A rest is told from so many seconds on; a shorter one is over before it is read. */
+const REST_SECONDS_TOLD = 10;
 /** The progress of a task is read from the memory of the server. */
 const TASKS_EVERY_MS = 1000;
 
@@ -146,7 +148,7 @@ function result(task) {
   const when = ago(task.ended_at);
   if (task.state === 'failed') return words.failed(when);
   const { bytes: size, personas, problems, rests_for_seconds: rest } = task;
-  return [words.done(when), size && bytes(size), personas !== null && t.gallery.total(personas), problems !== null && words.problems(problems), rest > TASKS_EVERY_MS / 100 && words.rests(span(rest * 1000))].filter(Boolean).join(' · ');
+  return [words.done(when), size && bytes(size), personas !== null && t.gallery.total(personas), problems !== null && words.problems(problems), rest > REST_SECONDS_TOLD && words.rests(span(rest * 1000))].filter(Boolean).join(' · ');
 }
 
 /** @param {{ status: Status }} props */

@@ -5,7 +5,6 @@
 import { useEffect, useState } from '../vendor/runtime.js';
 import { get, mayWrite } from './api.js';
 import { Words } from './conflict.js';
-import { download } from './download.js';
 import { fieldName } from './editor-head.js';
 import { Button, html, Notice } from './html.js';
 import { LabelDialog } from './labels.js';
@@ -14,7 +13,7 @@ import { editable, same } from './merge.js';
 import { go, personaLink, route } from './route.js';
 import { t } from './strings.js';
 import { ago, at, dayOf, timeOf } from './time.js';
-import { explain, toast } from './toasts.js';
+import { download, explain, toast } from './toasts.js';
 import { asText } from './words.js';
 
 /** @typedef {import('./types.js').Revision} Revision */
@@ -43,14 +42,14 @@ export function History({ session }) {
   useEffect(() => void more(null), [session.id, current]);
   useEffect(() => void readLabels(), [session.id, current, heard.value]);
   const to = Number(route.value.query.get('to')) || current;
-  const from = Number(route.value.query.get('from')) || Math.max(1, to - 1);
+  const from = Number(route.value.query.get('from')) || previous(list.items, to);
   return html`<div class="history">
     <div class="timeline">
       ${list.failure && html`<${Notice} kind="danger" role="alert" text=${explain(list.failure)} />`}
-      ${days(list.items, labels).map(([day, bursts]) => html`<section key=${day}><h2>${day}</h2><ol>${bursts.map((burst) => html`<${Line} key=${burst.first.revision} id=${session.id} burst=${burst} labels=${labels} to=${to} current=${current} />`)}</ol></section>`)}
+      ${days(list.items, labels).map(([day, bursts]) => html`<section key=${day}><h2>${day}</h2><ol>${bursts.map((burst) => html`<${Line} key=${burst.first.revision} id=${session.id} burst=${burst} items=${list.items} labels=${labels} to=${to} current=${current} />`)}</ol></section>`)}
       ${list.cursor && html`<${Button} onClick=${() => more(list.cursor)}>${t.history.more}</${Button}>`}
     </div>
-    <${Compared} key=${`${from}-${to}`} session=${session} items=${list.items} labels=${labels} onLabelled=${readLabels} current=${current} from=${from} to=${to} />
+    ${(list.items.length > 0 || list.failure) && html`<${Compared} key=${`${from}-${to}`} session=${session} items=${list.items} labels=${labels} onLabelled=${readLabels} current=${current} from=${from} to=${to} />`}
   </div>`;
 }
 
@@ -73,16 +72,20 @@ function days(items, labels) {
   return found;
 }
 
+/** The revision before another one in the history: autosaves in between are not in it any more.
+ * @param {Revision[]} items @param {number} revision */
+const previous = (items, revision) => items.find((one) => one.revision < revision)?.revision ?? Math.max(1, revision - 1);
+
 /** @param {string} id @param {number} to @param {number} from */
 const linkTo = (id, to, from) => `${personaLink(id, 'history')}?to=${to}&from=${from}`;
 
-/** @param {{ id: string, burst: Burst, labels: Label[], to: number, current: number }} props */
-function Line({ id, burst, labels, to, current }) {
+/** @param {{ id: string, burst: Burst, items: Revision[], labels: Label[], to: number, current: number }} props */
+function Line({ id, burst, items, labels, to, current }) {
   const { first, all } = burst;
   const last = /** @type {Revision} */ (all.at(-1));
   const names = [...new Set(all.flatMap((one) => one.changed))];
   const isShown = to <= first.revision && to >= last.revision;
-  const link = linkTo(id, first.revision, Math.max(1, last.revision - 1));
+  const link = linkTo(id, first.revision, previous(items, last.revision));
   const what = last.revision === 1 && all.length === 1 ? t.history.created : first.deleted ? t.history.deleted : names.map(fieldName).join(', ') || t.history.undeleted;
   return html`<li><a href=${link} aria-current=${isShown ? 'true' : undefined} onClick=${(/** @type {Event} */ event) => { event.preventDefault(); go(link, { replace: true }); }}>
     <span class="when"><strong>r${all.length > 1 ? `${last.revision}–${first.revision}` : first.revision}</strong> <time datetime=${first.at} title=${at(first.at)}>${timeOf(first.at)}</time>
@@ -117,7 +120,7 @@ function Compared({ session, items, labels, onLabelled, current, from, to }) {
       <span class="bulk-gap"></span>
       <${Button} icon="export" disabled=${!after} onClick=${() => download(`r${to}.json`, 'application/json', JSON.stringify(after, null, 2))}>${t.history.download}</${Button}>
       <${Button} icon="undo" class="writes" disabled=${!after || same(editable(after), session.form.value)} onClick=${() => put(editable(after))}>${t.history.restore}</${Button}></header>
-    <div class="comparing">${choose(t.history.revision, to, 0, (revision) => linkTo(session.id, revision, revision === from ? Math.max(1, revision - 1) : from))}
+    <div class="comparing">${choose(t.history.revision, to, 0, (revision) => linkTo(session.id, revision, revision === from ? previous(items, revision) : from))}
       ${choose(t.history.against, from, to, (revision) => linkTo(session.id, to, revision))}
       <${Labels} id=${session.id} labels=${labels} to=${to} current=${current} onDone=${onLabelled} /></div>
     ${failure && html`<${Notice} kind="danger" role="alert" text=${explain(failure)} />`}

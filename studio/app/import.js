@@ -3,12 +3,11 @@
 
 import { computed, signal, useEffect } from '../vendor/runtime.js';
 import { call } from './api.js';
-import { download } from './download.js';
 import { bytes } from './figures.js';
 import { Button, Choices, html, Icon, Notice, Page } from './html.js';
 import { go, personaLink } from './route.js';
 import { t } from './strings.js';
-import { explain, toast } from './toasts.js';
+import { download, explain, toast } from './toasts.js';
 
 /** @typedef {import('./types.js').ImportItem} ImportItem */
 /** @typedef {{ file: File, items: ImportItem[], why: string }} Looked a file, and what is known of it */

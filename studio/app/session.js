@@ -5,7 +5,7 @@
 import { batch, computed, signal } from '../vendor/runtime.js';
 import { call, get, newKey, reachable, Refusal, utf8 } from './api.js';
 import * as drafts from './drafts.js';
-import { changes, editable, patchOf, reconcile } from './merge.js';
+import { changes, editable, patchOf, reconcile, same } from './merge.js';
 
 /** @typedef {import('./merge.js').Members} Members */
 /** @typedef {import('./merge.js').Both} Both */
@@ -15,6 +15,8 @@ import { changes, editable, patchOf, reconcile } from './merge.js';
 const IDLE_MS = 1200;
 /** Waits between attempts while the server is away, and the longest. */
 const RETRY_MS = [500, 1000, 2000, 4000];
+/** Autosaves within so many seconds are one revision: the one before is dropped from the history. */
+const SQUASH_SECONDS = 900;
 /** Most bytes of a request that a browser sends for a page that is being closed. */
 const LAST_BYTES_MAX = 60_000;
 
@@ -58,6 +60,10 @@ export class Session {
     this.held = new Set();
     this.isSending = false;
     this.isClosed = false;
+    /** What is saved now was saved on purpose: the next save leaves it in the history. */
+    this.isKept = false;
+    /** Others write it too. Their editors need its revisions, which they merge with. */
+    this.isShared = false;
     this.attempts = 0;
     /** The newest revision that an event has named. */
     this.newest = 0;
@@ -76,7 +82,7 @@ export class Session {
     this.hasKept = true;
     const form = { ...this.form.peek(), ...draft.changes };
     this.form.value = form;
-    const both = Object.entries(draft.both).filter(([name]) => JSON.stringify(form[name]) !== JSON.stringify(editable(persona)[name]));
+    const both = Object.entries(draft.both).filter(([name]) => !same(form[name], editable(persona)[name]));
     this.both.value = Object.fromEntries(both.map(([name, one]) => [name, { base: one.base, theirs: editable(persona)[name], yours: form[name] }]));
     this.wasRestored.value = Object.keys(draft.changes).length > 0;
     this.soon(0);
@@ -104,8 +110,13 @@ export class Session {
       return session;
     }
     const session = new Session(persona, { ...draft, pending: null });
-    const unknown = Object.entries(draft.changes).map(([name, yours]) => [name, { base: undefined, theirs: editable(persona)[name], yours }]);
-    session.both.value = Object.fromEntries(unknown);
+    // It was dropped from the history or purged. What the last request had brought there, and what is
+    // there already, is in no conflict.
+    const sent = draft.pending?.changes ?? {};
+    for (const [name, yours] of Object.entries(draft.changes)) {
+      const [base, theirs] = [sent[name], persona[name]];
+      if (!same(theirs, yours) && !same(theirs, base)) session.both.value = { ...session.both.peek(), [name]: { base, theirs, yours } };
+    }
     return session;
   }
 
@@ -202,9 +213,11 @@ export class Session {
   }
 
   /** Sends what is not saved. One request at a time; one without an answer is sent again as it was,
-   * with its key, so it is kept once. @param {string} [note] why the change is made */
-  async save(note = '') {
+   * with its key, so it is kept once. @param {string} [note] why the change is made, or an empty text;
+   * without one it is an autosave */
+  async save(note) {
     clearTimeout(this.clock);
+    if (note !== undefined) this.isKept = true;
     if (this.isSending || this.trouble.peek() === 'gone') return;
     if (!this.pending) {
       const unsaved = this.sendable();
@@ -213,7 +226,7 @@ export class Session {
         if (['saving', 'offline', 'busy', 'failed'].includes(this.trouble.peek())) this.trouble.value = '';
         return;
       }
-      this.pending = { key: newKey(), base: this.server.peek().revision, changes: unsaved, note };
+      this.pending = this.wish(unsaved, note);
     }
     this.isSending = true;
     this.trouble.value = 'saving';
@@ -236,10 +249,17 @@ export class Session {
     if (this.isDirty.peek() && !this.trouble.peek()) this.soon(IDLE_MS);
   }
 
+  /** A request that saves members. @param {Members} changes @param {string} [note] @returns {import('./drafts.js').Pending} */
+  wish(changes, note) {
+    const squash = this.isKept || this.isShared ? undefined : SQUASH_SECONDS;
+    this.isKept = false;
+    return { key: newKey(), base: this.server.peek().revision, changes, note, squash };
+  }
+
   /** @param {import('./drafts.js').Pending} pending */
   request(pending) {
     return {
-      query: { base_revision: pending.base }, body: patchOf(pending.changes), type: 'application/json-patch+json',
+      query: { base_revision: pending.base, squash: pending.squash }, body: patchOf(pending.changes), type: 'application/json-patch+json',
       headers: { 'Idempotency-Key': pending.key, ...(pending.note && { 'X-Persona-Note': utf8(pending.note) }) },
     };
   }
@@ -265,6 +285,11 @@ export class Session {
       for (const name of places?.length ? places : Object.keys(sent.changes)) this.held.add(name);
       // The rest is merged first, from the same base.
       return Object.keys(this.sendable()).length ? this.soon(0) : this.refresh();
+    }
+    if (error.code === 'revision_dropped') {
+      // The request was applied before, and a later save of the same author stands for it.
+      this.server.value = { ...this.server.peek(), ...sent.changes };
+      return this.refresh();
     }
     if (error.status === 410) return this.end(error);
     const errors = (error.problem.errors ?? []).filter((one) => one.pointer !== undefined);
@@ -312,7 +337,7 @@ export class Session {
     this.held.clear();
     for (const [name, one] of Object.entries(this.both.peek())) {
       if (name in undecided) undecided[name].base = one.base;
-      else if (JSON.stringify(theirs[name]) !== JSON.stringify(this.form.peek()[name])) {
+      else if (!same(theirs[name], this.form.peek()[name])) {
         undecided[name] = { ...one, theirs: theirs[name], yours: this.form.peek()[name] };
         form[name] = this.form.peek()[name];
       }
@@ -323,6 +348,7 @@ export class Session {
       this.form.value = form;
       this.both.value = undecided;
       if (this.trouble.peek() === 'saving' && !this.isSending) this.trouble.value = '';
+      this.isShared ||= Boolean(taken.length);
       if (taken.length) this.notice.value = { text: this.isDirty.peek() ? 'merged' : 'changed', by, fields: taken };
     });
     this.keepDraft();
@@ -332,7 +358,7 @@ export class Session {
   leave() {
     clearTimeout(this.clock);
     if (this.isSending || !this.isDirty.peek() || ['gone', 'invalid'].includes(this.trouble.peek())) return this.keepLate();
-    const pending = this.pending ?? { key: newKey(), base: this.server.peek().revision, changes: this.unsaved.peek() };
+    const pending = this.pending ?? this.wish(this.unsaved.peek());
     this.pending = pending;
     this.keepDraft();
     this.keepLate();

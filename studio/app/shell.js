@@ -3,7 +3,7 @@
 
 import { computed, render, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
 import { get, isLocked, isStale, learnWho, mayWrite, reachable, who } from './api.js';
-import { CreateDialog, ShortcutSheet } from './dialogs.js';
+import { CreateDialog, Palette, ShortcutSheet } from './dialogs.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
 import { Health } from './health.js';
@@ -11,7 +11,6 @@ import { Button, html, Icon } from './html.js';
 import { DropZone, Import } from './import.js';
 import { isMac, shortcuts } from './keys.js';
 import { overlay } from './overlay.js';
-import { Palette } from './palette.js';
 import { go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
 import { Settings } from './settings.js';

@@ -181,7 +181,7 @@ export const t = {
   settings: {
     title: 'Settings', you: 'You', author: 'Your name', authorAbout: 'Stands beside your changes in the history. Only this browser keeps it.',
     appearance: 'Appearance', data: 'Data', exportAll: 'Export everything', exportAllAbout: 'Every living persona of one snapshot, as NDJSON. persona import reads it back.',
-    about: 'About this server', version: 'Version', keyboard: 'Keyboard', letters: 'Single keys are shortcuts, such as C for a new persona',
+    about: 'About this server', keyboard: 'Keyboard', letters: 'Single keys are shortcuts, such as C for a new persona',
   },
   history: {
     revision: 'Revision', current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',

@@ -1,5 +1,5 @@
-// Short messages at the edge of the page, each with at most one action. They are read out, stay
-// while the pointer or the focus is on them, and the newest three are shown.
+// What the page hands to its user: short messages at its edge, and files. A message has at most one
+// action, is read out, stays while the pointer or the focus is on it, and the newest three are shown.
 
 import { signal } from '../vendor/runtime.js';
 import { Button, html, Icon } from './html.js';
@@ -64,4 +64,19 @@ export function Toasts() {
       <${Button} icon="close" name=${t.common.close} onClick=${() => dismiss(one.id)} />
     </div>`)}
   </div>`;
+}
+
+// A file for the user, made in the page.
+
+/** How long the browser has to begin a download before the page frees its bytes, in milliseconds. */
+const KEEP_MS = 60_000;
+
+/** @param {string} name @param {string} type @param {string} text */
+export function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), KEEP_MS);
 }

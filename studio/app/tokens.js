@@ -121,8 +121,8 @@ function Secret({ answer, onClose }) {
     const box = event.currentTarget.parentElement.querySelector('input');
     box.select();
     // Without TLS a page of another machine may not copy; the person still can.
-    await navigator.clipboard?.writeText(box.value).then(() => setTold(t.common.copied), () => {});
-    if (!navigator.clipboard) setTold(words.byHand);
+    const isCopied = await navigator.clipboard?.writeText(box.value).then(() => true, () => false);
+    setTold(isCopied ? t.common.copied : words.byHand);
   };
   return html`<${Dialog} title=${words.secret(answer.token.name)} onClose=${onClose} isFirm>
     <p>${words.once}</p>

@@ -30,6 +30,8 @@ story('samples fill an empty store, and a press of Escape and the back button le
   const page = await open();
   await page.getByRole('button', { name: /samples/ }).click();
   await page.getByText('6 personas added').waitFor();
+  // The list is read behind the message.
+  await page.getByRole('link', { name: 'Plain Editor' }).waitFor();
   assert.equal((await names(page)).length, 6);
   await page.getByRole('link', { name: 'Plain Editor' }).click();
   await page.getByRole('heading', { name: 'Plain Editor' }).waitFor();
