@@ -11,7 +11,8 @@ use persona_formats::Item;
 use persona_model::{Document, PersonaId};
 use persona_storage::{Error, View, Viewer};
 
-use super::import_personas::{Done, GIVEN_AWAY_MAX, derived_id, document_of, has_content_of};
+use super::import_identities::{GIVEN_AWAY_MAX, derived_id};
+use super::import_personas::{Done, document_of, has_content_of};
 use crate::Context;
 use crate::contract::import::ImportStatus;
 use crate::contract::parameters::OnDuplicate;

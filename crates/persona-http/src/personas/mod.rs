@@ -11,6 +11,7 @@ pub mod get_revision;
 mod highlights;
 pub mod import;
 mod import_dry_run;
+mod import_identities;
 pub mod import_personas;
 pub mod list;
 pub mod patch;

@@ -46,7 +46,8 @@ pub(super) const PURGES_SINCE: u32 = 9;
 
 /// Whether a schema has the table of version 2, in it the row of version 3, a table each of
 /// versions 4 and 5, an index of version 6, a table each of versions 7 to 9, and an index of
-/// version 10. A schema that a transfer is still filling does not say its version, so these tell it.
+/// version 10. A schema that a transfer is still filling does not say its version, so these tell
+/// it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
 const HAS_TITLES: &str = "SELECT to_regclass('persona_store.persona_titles') IS NOT NULL";
