@@ -148,6 +148,10 @@ export function NoteDialog({ session, onClose }) {
     onClose();
     session.save(note.replace(/\p{Cc}+/gu, ' ').trim());
   };
+  useEffect(() => {
+    session.waitForNote(true);
+    return () => session.waitForNote(false);
+  }, []);
   const isDirty = session.isDirty.value;
   return html`<${FormDialog} title=${t.note.title} onClose=${onClose} onSubmit=${save} action=${t.common.save} disabled=${!isDirty}>
     <${Box} data-first label=${t.note.label} hint=${isDirty ? t.note.about : t.note.nothing} maxlength=${NOTE_CHARS_MAX} value=${note} onText=${setNote} />

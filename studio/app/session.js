@@ -62,6 +62,7 @@ export class Session {
     this.isClosed = false;
     /** What is saved now was saved on purpose: the next save leaves it in the history. */
     this.isKept = false;
+    this.waitsForNote = false;
     /** Others write it too. Their editors need its revisions, which they merge with. */
     this.isShared = false;
     this.attempts = 0;
@@ -218,6 +219,7 @@ export class Session {
   async save(note) {
     clearTimeout(this.clock);
     if (note !== undefined) this.isKept = true;
+    else if (this.waitsForNote) return;
     if (this.isSending || this.trouble.peek() === 'gone') return;
     if (!this.pending) {
       const unsaved = this.sendable();
@@ -247,6 +249,13 @@ export class Session {
     this.keepDraft();
     this.changedElsewhere(0);
     if (this.isDirty.peek() && !this.trouble.peek()) this.soon(IDLE_MS);
+  }
+
+  /** While a note is written nothing is saved without it; the draft in the browser has everything.
+   * @param {boolean} is */
+  waitForNote(is) {
+    this.waitsForNote = is;
+    if (!is && this.isDirty.peek()) this.soon(IDLE_MS);
   }
 
   /** A request that saves members. @param {Members} changes @param {string} [note] @returns {import('./drafts.js').Pending} */

@@ -34,8 +34,12 @@ story('revisions are compared word by word, and one field or all of it comes bac
 story('a change is saved with a note in any script', async ({ server, open }) => {
   const { id } = await server.create({ name: 'Ada' });
   const page = await open(`#/personas/${id}`);
+  await page.clock.install();
   await page.getByLabel('Description').fill('Noted.');
   await page.keyboard.press('Control+Shift+s');
+  // A note takes longer to write than an autosave waits.
+  await page.getByLabel('Note', { exact: true }).waitFor();
+  await page.clock.fastForward(5000);
   await page.getByLabel('Note', { exact: true }).fill('Weil 世界 so ist ✓');
   await page.keyboard.press('Enter');
   await page.getByText('Saved as r2', { exact: true }).waitFor();
