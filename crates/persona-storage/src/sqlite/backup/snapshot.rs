@@ -14,7 +14,8 @@ use crate::sqlite::DatabaseError;
 use crate::sqlite::check::{CheckReport, check_alone};
 use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::convert::set_mode;
-use crate::sqlite::tables::{meta, row};
+use crate::sqlite::start::migrate;
+use crate::sqlite::tables::{meta, purged, row};
 
 /// Pages of one step: 4 MiB, a few milliseconds, so that progress is smooth and an interruption is
 /// quick.
@@ -102,9 +103,18 @@ fn copy(
     }
 }
 
+/// Counts what the check of a copy counts, which finds revisions from their personas: those of a
+/// purged persona that are still to be removed are of none.
 fn count(connection: &Connection) -> rusqlite::Result<Counts> {
-    let sql = "SELECT (SELECT count(*) FROM personas), (SELECT count(*) FROM revisions), (SELECT count(*) FROM changes)";
-    connection.query_row(sql, [], |found| {
+    let unremoved = if migrate::version_of(connection)? >= migrate::PURGES_SINCE {
+        purged::ROWS_LEFT
+    } else {
+        "0"
+    };
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM personas), (SELECT count(*) FROM revisions) - {unremoved}, (SELECT count(*) FROM changes)"
+    );
+    connection.query_row(&sql, [], |found| {
         Ok(Counts {
             personas: row::number(found, 0)?,
             revisions: row::number(found, 1)?,

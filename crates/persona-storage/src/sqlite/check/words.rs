@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::sqlite::search;
 use crate::sqlite::start::migrate;
-use crate::sqlite::tables::feed;
+use crate::sqlite::tables::{feed, purged};
 
 /// Places of one read transaction, plus the remaining places of its last word: about a tenth of a
 /// second.
@@ -103,9 +103,14 @@ impl Words {
         Ok((!was_written).then_some("the words that it is found by differ from the document"))
     }
 
-    /// Number of rows of the indexes that belong to no checked persona.
-    pub(super) fn left(&self) -> usize {
-        self.sums.iter().map(HashMap::len).sum()
+    /// Number of rows of the indexes that belong to no checked persona; 0 where a persona was
+    /// purged since they were read, because its words are among them.
+    pub(super) fn left(&self, connection: &Connection) -> rusqlite::Result<usize> {
+        let left = self.sums.iter().map(HashMap::len).sum();
+        let is_sure = left == 0
+            || migrate::version_of(connection)? < migrate::PURGES_SINCE
+            || !purged::any_after(connection, self.sequence)?;
+        Ok(if is_sure { left } else { 0 })
     }
 }
 

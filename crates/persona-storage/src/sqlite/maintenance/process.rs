@@ -77,7 +77,9 @@ pub struct Maintenance {
     round_at: Instant,
     pub(super) observed: Observed,
     pub(super) orphans_from: Instant,
-    disk: Disk,
+    /// Purges up to this line of the feed are not gone on with.
+    pub(super) purges_after: i64,
+    pub(super) disk: Disk,
     /// When the disk is to be looked at again.
     disk_from: Instant,
     disk_is_short: bool,
@@ -128,6 +130,7 @@ impl Maintenance {
             grew_at: now,
             merge_is_due: false,
             reset_wal_from: now,
+            purges_after: 0,
             round_at: now,
             observed: Observed::default(),
             orphans_from: now,

@@ -35,14 +35,28 @@ impl Maintenance {
         Ok(())
     }
 
-    /// Removes what purges have left that were ended in between.
+    /// Removes some of what a purge has left that was ended in between: one step, so that the WAL
+    /// is looked at before the next one.
+    ///
+    /// Revisions that cannot be found are left alone until the next start, so that the damage of
+    /// one persona keeps nothing else from being looked after.
     pub(super) fn finish_purges(&mut self) -> Result<(), Error> {
-        while let Some(id) = purged::unfinished(&self.connection).map_err(from_driver)? {
-            self.write(|connection| {
-                purged::overwriting(connection, || purged::remove_some(connection, id))
-            })?;
+        let next = purged::unfinished_after(&self.connection, self.purges_after);
+        let Some((sequence, id)) = next.map_err(from_driver)? else { return Ok(()) };
+        if self.disk.space().is_short() {
+            return Ok(());
         }
-        Ok(())
+        match self.write(|connection| {
+            purged::overwriting(connection, || purged::remove_some(connection, id))
+        }) {
+            Err(Error::Damaged(what)) => {
+                self.purges_after = sequence;
+                self.observer.damage_found();
+                tracing::error!(persona = %id, what, "the revisions of a purged persona are damaged and cannot be removed");
+                Ok(())
+            }
+            removed => removed.map(drop),
+        }
     }
 
     /// Removes expired records in small transactions, and tells how many there were.

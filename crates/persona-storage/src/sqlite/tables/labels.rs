@@ -10,6 +10,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::dropped::Kept;
+use super::snapshot::in_one_snapshot;
 use super::{feed, idempotency, personas, purged, revisions, row};
 use crate::label::{Decision, Holder, Placed};
 use crate::purge::refusal_of;
@@ -143,9 +144,19 @@ pub(crate) fn moves_of(
     before: Option<u64>,
     limit: usize,
 ) -> rusqlite::Result<Option<LabelMovePage>> {
-    if newest_version(connection, id, name)? == 0 {
-        return Ok(None);
-    }
+    in_one_snapshot(connection, || {
+        let was_moved = newest_version(connection, id, name)? > 0;
+        was_moved.then(|| page_of_moves(connection, id, name, before, limit)).transpose()
+    })
+}
+
+fn page_of_moves(
+    connection: &Connection,
+    id: PersonaId,
+    name: &LabelName,
+    before: Option<u64>,
+    limit: usize,
+) -> rusqlite::Result<LabelMovePage> {
     let before = before.map_or(i64::MAX, row::stored);
     // One more tells whether there are more.
     let count = row::stored(limit as u64 + 1);
@@ -163,7 +174,7 @@ pub(crate) fn moves_of(
     let mut items = found.collect::<rusqlite::Result<Vec<_>>>()?;
     let has_more = items.len() > limit;
     items.truncate(limit);
-    Ok(Some(LabelMovePage { items, has_more }))
+    Ok(LabelMovePage { items, has_more })
 }
 
 /// How often a label was moved.

@@ -3,7 +3,7 @@
 //! `row.rs` turns columns into values of the model, `checksum.rs` is the checksum of a row,
 //! `history.rs` says in which rows the revisions of a persona are, `dropped.rs` what is left of
 //! those that were dropped, and `events.rs` reads lines of
-//! the feed with the further facts for followers.
+//! the feed with the further facts for followers. `snapshot.rs` is for reads of several statements.
 
 pub(super) mod checksum;
 pub(super) mod dropped;
@@ -20,4 +20,5 @@ pub(super) mod purged;
 pub(super) mod revision_list;
 pub(super) mod revisions;
 pub(super) mod row;
+mod snapshot;
 pub(super) mod tokens;

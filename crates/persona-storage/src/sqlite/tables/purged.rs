@@ -8,12 +8,16 @@ use persona_model::{Persona, PersonaId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::history::History;
-use super::{revisions, row};
+use super::{feed, revisions, row};
 use crate::Tombstone;
 use crate::sqlite::error::damage;
+use crate::sqlite::start::migrate;
 
-/// Most revisions that are removed in one transaction: some milliseconds, unless they are large.
+/// Most revisions that are removed in one transaction: some milliseconds.
 pub(crate) const REMOVED_AT_ONCE: u64 = 250;
+/// Most bytes of their texts, unless a single one has more: each page of a text is written to the
+/// WAL once more, as zeros.
+const REMOVED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// The tombstone of a persona.
 pub(crate) fn find(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Tombstone>> {
@@ -29,6 +33,33 @@ pub(crate) fn find(connection: &Connection, id: PersonaId) -> rusqlite::Result<O
             })
         })
         .optional()
+}
+
+/// An expression: how many rows of `revisions` are of purged personas and still to be removed. A row
+/// can stand for several revisions, so the rows are found from the feed; mostly there are none.
+pub(crate) const ROWS_LEFT: &str =
+    "(CASE WHEN EXISTS (SELECT 1 FROM purged WHERE revisions_left > 0)
+          THEN (SELECT count(*)
+                FROM changes AS c
+                CROSS JOIN purged AS p ON p.persona = c.persona
+                CROSS JOIN revisions AS r ON r.sequence = c.sequence
+                WHERE p.revisions_left > 0)
+          ELSE 0 END)";
+
+/// Whether a persona was purged, in a file of this version.
+pub(crate) fn is_there(
+    connection: &Connection,
+    version: u32,
+    id: PersonaId,
+) -> rusqlite::Result<bool> {
+    Ok(version >= migrate::PURGES_SINCE && find(connection, id)?.is_some())
+}
+
+/// Whether a persona was purged after this line of the feed.
+pub(crate) fn any_after(connection: &Connection, sequence: u64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM purged WHERE sequence > ?1)")?
+        .query_row([feed::stored(sequence)], |found| found.get(0))
 }
 
 /// Keeps a tombstone, with what leads to the revisions that are still to be removed.
@@ -75,13 +106,20 @@ pub(crate) fn remove_persona(
     Ok(())
 }
 
-/// The next persona of which revisions are still to be removed.
-pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<PersonaId>> {
+/// The first persona that was purged after this line of the feed and of which revisions are still
+/// to be removed, with the line of its purge.
+pub(crate) fn unfinished_after(
+    connection: &Connection,
+    sequence: i64,
+) -> rusqlite::Result<Option<(i64, PersonaId)>> {
     connection
         .prepare_cached(
-            "SELECT persona FROM purged WHERE revisions_left > 0 ORDER BY sequence LIMIT 1",
+            "SELECT sequence, persona FROM purged
+             WHERE revisions_left > 0 AND sequence > ?1
+             ORDER BY sequence
+             LIMIT 1",
         )?
-        .query_row([], |found| row::id(found, 0))
+        .query_row([sequence], |found| Ok((found.get(0)?, row::id(found, 1)?)))
         .optional()
 }
 
@@ -103,14 +141,20 @@ pub(crate) fn remove_some(connection: &Connection, id: PersonaId) -> rusqlite::R
     let Some(history) = left.filter(|history| history.newest() > 0) else { return Ok(false) };
     let last = history.newest();
     let first = last.saturating_sub(REMOVED_AT_ONCE) + 1;
-    let rows = revisions::rows_between(connection, &history, first, last)?;
-    let earlier = match rows.first() {
-        Some(row) => revisions::earlier(connection, first, *row)?,
-        None => History::default(),
-    };
+    let rows = revisions::numbered_between(connection, &history, first, last)?;
+    // The length of a text is in the header of its row, so no text is read.
+    let sql =
+        "SELECT octet_length(head) + octet_length(document) FROM revisions WHERE sequence = ?1";
+    let mut length = connection.prepare_cached(sql)?;
     let mut remove = connection.prepare_cached("DELETE FROM revisions WHERE sequence = ?1")?;
-    for row in rows {
-        remove.execute([row])?;
+    let (mut earlier, mut bytes) = (history, 0);
+    for (revision, sequence) in rows.into_iter().rev() {
+        bytes += length.query_row([sequence], |found| row::number(found, 0))?;
+        if revision < last && bytes > REMOVED_BYTES_MAX {
+            break;
+        }
+        earlier = revisions::earlier(connection, revision, sequence)?;
+        remove.execute([sequence])?;
     }
     connection
         .prepare_cached("UPDATE purged SET revisions_left = ?2, history = ?3 WHERE persona = ?1")?

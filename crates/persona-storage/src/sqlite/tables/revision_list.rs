@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::dropped::Span;
 use super::history::History;
+use super::snapshot::in_one_snapshot;
 use super::{personas, revisions, row};
 use crate::{RevisionPage, RevisionSummary};
 
@@ -38,10 +39,7 @@ pub(crate) fn page(
     before: Option<Revision>,
     limit: usize,
 ) -> rusqlite::Result<Option<RevisionPage>> {
-    let snapshot = connection.unchecked_transaction()?;
-    let page = page_of(&snapshot, id, before, limit);
-    snapshot.finish()?;
-    page
+    in_one_snapshot(connection, || page_of(connection, id, before, limit))
 }
 
 fn page_of(

@@ -1,5 +1,6 @@
-//! Rows of `revisions`: every persona as it was. The table has no index: `history.rs` says how a
-//! row is found. The row of a revision that was dropped stays, without its content (`dropped.rs`).
+//! Rows of `revisions`: every persona as it was, until it is purged. The table has no index:
+//! `history.rs` says how a row is found. The row of a revision that was dropped stays, without its
+//! content (`dropped.rs`).
 
 use persona_model::{Document, PersonaId, Revision};
 use rusqlite::types::Type;
@@ -10,6 +11,7 @@ use super::dropped::{Kept, Span};
 use super::history::History;
 use super::personas::{self, Texts};
 use super::row;
+use super::snapshot::in_one_snapshot;
 use crate::decide::Revised;
 use crate::sqlite::error::{damage, damaged, from_driver};
 use crate::{Error, Glance, Representation, RevisionRecord};
@@ -85,7 +87,7 @@ pub(super) fn earlier(
 
 /// The row that stands for a revision; `None` where the persona never had it.
 ///
-/// Revisions never change but for their content, so the statements need no common snapshot.
+/// The history must be of the snapshot that is read: a purge removes the rows that it leads to.
 ///
 /// # Errors
 ///
@@ -155,13 +157,15 @@ pub(crate) fn glance(
     id: PersonaId,
     revision: Revision,
 ) -> Result<Glance, Error> {
-    let history = personas::history(connection, id).map_err(from_driver)?;
-    let Some(history) = history else { return Ok(Glance::Whole(None)) };
-    let found = glance_in(connection, id, &history, revision).map_err(from_driver)?;
+    let found = in_one_snapshot(connection, || match personas::history(connection, id)? {
+        Some(history) => glance_in(connection, id, &history, revision).map(Some),
+        None => Ok(None),
+    });
+    let Some(found) = found.map_err(from_driver)? else { return Ok(Glance::Whole(None)) };
     Ok(found.or_dropped(revision)?.unwrap_or(Glance::Whole(None)))
 }
 
-/// The same where what the persona keeps of its revisions is known.
+/// The same where what the persona keeps of its revisions is known, from the same snapshot.
 pub(crate) fn glance_in(
     connection: &Connection,
     id: PersonaId,
@@ -214,11 +218,11 @@ fn of_persona<T>(
     columns: &str,
     from: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Option<T>, Error> {
-    let Some(history) = personas::history(connection, id).map_err(from_driver)? else {
-        return Ok(None);
-    };
-    let found = read(connection, id, &history, revision, columns, from).map_err(from_driver)?;
-    found.or_dropped(revision)
+    let found = in_one_snapshot(connection, || match personas::history(connection, id)? {
+        Some(history) => read(connection, id, &history, revision, columns, from).map(Some),
+        None => Ok(None),
+    });
+    found.map_err(from_driver)?.map_or(Ok(None), |found| found.or_dropped(revision))
 }
 
 /// Some columns of a revision, the first five of them those that its checksum is about.
@@ -279,6 +283,10 @@ pub(crate) fn base(found: &Row<'_>, column: usize) -> rusqlite::Result<Option<Re
 }
 
 /// The document of an older revision, the base of a three-way merge.
+///
+/// # Errors
+///
+/// Damage too where the history is of an earlier snapshot, and the persona was purged since.
 pub(crate) fn document(
     connection: &Connection,
     id: PersonaId,

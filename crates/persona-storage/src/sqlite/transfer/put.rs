@@ -111,7 +111,7 @@ pub(super) fn put_entries(
             }
             EntryOf::Purge(row) => {
                 histories.remove(&entry.persona);
-                put_purge(transaction, entry, row)?;
+                purged::overwriting(transaction, || put_purge(transaction, entry, row))?;
                 continue;
             }
             EntryOf::Gone => continue,
@@ -256,3 +256,7 @@ fn put_revision(
         ])
         .map(drop)
 }
+
+#[cfg(test)]
+#[path = "put_tests.rs"]
+mod tests;

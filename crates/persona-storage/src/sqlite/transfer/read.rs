@@ -122,10 +122,13 @@ impl Side for File {
 
     fn counts(&mut self) -> Result<Counts, TransferError> {
         // Revisions of a purged persona that are still to be removed do not count.
-        let sql = "SELECT (SELECT count(*) FROM personas),
-                          (SELECT count(*) FROM revisions) - (SELECT coalesce(sum(revisions_left), 0) FROM purged),
-                          (SELECT count(*) FROM changes)";
-        let counts = self.connection.query_row(sql, [], |found| {
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM personas),
+                    (SELECT count(*) FROM revisions) - {},
+                    (SELECT count(*) FROM changes)",
+            purged::ROWS_LEFT
+        );
+        let counts = self.connection.query_row(&sql, [], |found| {
             Ok(Counts {
                 personas: row::number(found, 0)?,
                 revisions: row::number(found, 1)?,

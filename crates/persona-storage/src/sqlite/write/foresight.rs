@@ -268,7 +268,8 @@ fn prepare_own(operation: &Operation) {
 }
 
 /// What a write makes of a persona. The base of a merge may be read later than the persona itself:
-/// a revision never changes, and merging with one that is dropped meanwhile is as right.
+/// no content of a revision changes, and merging with one that is dropped meanwhile is as right.
+/// Where a purge has removed it meanwhile nothing is foreseen.
 fn foresee(reader: &Connection, write: &Write, before: Stored) -> Foreseen {
     let current = before.current();
     let document_at = |revision: Revision| {

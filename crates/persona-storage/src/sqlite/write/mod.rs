@@ -23,7 +23,7 @@ pub(super) mod heavy_write_lock;
 mod in_flight;
 mod label_task;
 pub(super) mod part;
-mod purge_task;
+pub(super) mod purge_task;
 pub(super) mod queue;
 mod together;
 mod token_task;

@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 use super::alone::alone;
 use super::claim::Claim;
 use super::commit::WriteConnection;
-use super::queue::{LIGHT_BYTES_MAX, Size};
+use super::queue::{Client, LIGHT_BYTES_MAX, Size};
 use super::write_lock::WriteLock;
+use super::writer::{Task, Writer};
 use crate::observer::Waiting;
 use crate::purge::{Found, check, of_missing};
 use crate::sqlite::error::{explain, from_driver};
@@ -23,7 +24,7 @@ use crate::time::{Time, after, newest_of};
 use crate::{Error, Loss, Purge, Tombstone};
 
 /// The tombstone, and whether there are revisions that are still to be removed.
-pub(super) type Purged = (Tombstone, bool);
+pub(in crate::sqlite) type Purged = (Tombstone, bool);
 
 /// A purge that waits in the queue.
 pub(super) struct PurgeTask {
@@ -41,6 +42,50 @@ pub(super) struct RestTask {
 
 /// The size of either in the queue. Each has its own transaction, like a heavy write.
 pub(super) const SIZE: Size = Size { bytes: size_of::<Purge>(), cost: LIGHT_BYTES_MAX + 1 };
+
+impl Writer {
+    /// Queues a purge and waits until everything of the persona is removed, or the deadline is
+    /// over. From the first step on the persona is purged, whatever comes of the others.
+    pub(crate) async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
+        let (purge, waiting) = (Arc::new(purge), Waiting::begin(&self.observer));
+        let (reply, answer) = oneshot::channel();
+        let (claim, id, deadline) = (Claim::new(None), purge.id, purge.deadline);
+        let (client, task) =
+            (purge.client, PurgeTask { purge, claim: claim.clone(), waiting, reply });
+        self.enqueue(client, SIZE, Task::Purge(Box::new(task)))?;
+        let (tombstone, mut is_more) = self.answer(claim, deadline, answer).await??;
+        while is_more {
+            let step = self.remove_rest(client, id, deadline).await;
+            is_more = step.or_else(|error| leave(id, error).map(|()| false))?;
+        }
+        Ok(tombstone)
+    }
+
+    /// Removes some more of what is left, and tells whether there is more.
+    async fn remove_rest(
+        &self,
+        client: Client,
+        id: PersonaId,
+        until: Instant,
+    ) -> Result<bool, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(client, SIZE, Task::Rest(RestTask { persona: id, reply }))?;
+        let in_time = tokio::time::timeout_at(until.into(), answer).await;
+        let Ok(answered) = in_time else { return Err(Error::Busy { what: "its turn to write" }) };
+        answered.unwrap_or(Err(Error::OutcomeUnknown))
+    }
+}
+
+/// Decides what the error of a later step of a purge means for the request. The first step is
+/// committed, so "nothing was changed" would be wrong: what is left is removed by the maintenance
+/// process.
+pub(super) fn leave(id: PersonaId, error: Error) -> Result<(), Error> {
+    if matches!(error, Error::Unsynced(_) | Error::OutcomeUnknown) {
+        return Err(Error::OutcomeUnknown);
+    }
+    tracing::warn!(persona = %id, %error, "the revisions of a purged persona are not all removed yet; the maintenance process goes on");
+    Ok(())
+}
 
 impl PurgeTask {
     /// Answers that nothing was purged, unless the purge was withdrawn.
@@ -99,7 +144,11 @@ impl RestTask {
 }
 
 /// Purges a persona in the running transaction. On an error the caller gives it up.
-fn purge(connection: &Connection, purge: &Purge, time: &Time) -> Result<Purged, Error> {
+pub(in crate::sqlite) fn purge(
+    connection: &Connection,
+    purge: &Purge,
+    time: &Time,
+) -> Result<Purged, Error> {
     let id = purge.id;
     let Some(stored) = personas::by_id(connection, id)? else {
         let tombstone = purged::find(connection, id).map_err(from_driver)?;
@@ -131,64 +180,5 @@ fn purge(connection: &Connection, purge: &Purge, time: &Time) -> Result<Purged, 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::ops::ControlFlow;
-    use std::sync::Arc;
-
-    use persona_model::Precondition;
-    use serde_json::json;
-
-    use super::purge;
-    use crate::conformance::{TestClock, document, id, soon, write};
-    use crate::sqlite::connection::{self, Purpose};
-    use crate::sqlite::tables::purged::REMOVED_AT_ONCE;
-    use crate::sqlite::tables::row;
-    use crate::sqlite::{Maintenance, Settings, SqliteStore, check, initialise};
-    use crate::time::Time;
-    use crate::{NoObserver, Operation, Purge, Store};
-
-    /// So many revisions that two transactions after the first have something to remove.
-    const REVISIONS: u64 = 2 * REMOVED_AT_ONCE + 9;
-
-    #[tokio::test]
-    async fn a_purge_that_ended_after_its_first_transaction_is_finished_by_maintenance() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings = Settings::new(folder.path().join("persona.db"));
-        initialise(&settings).expect("a new file");
-        let clock = Arc::new(TestClock::default());
-        let store = SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver));
-        let store = store.expect("it opens");
-        let create = Operation::Create { id: id(1), document: document(json!({ "name": "0" })) };
-        store.write(write(create)).await.expect("created");
-        for number in 1..REVISIONS {
-            let document = document(json!({ "name": number.to_string() }));
-            let precondition = Precondition::Any;
-            let operation = Operation::Replace { id: id(1), precondition, document };
-            store.write(write(operation)).await.expect("replaced");
-        }
-        store.close().await;
-        drop(store);
-        let writer = connection::open(&settings, Purpose::Write, Arc::new(NoObserver));
-        let writer = writer.expect("it opens");
-        writer.execute_batch("BEGIN IMMEDIATE").expect("no other writer");
-        let wanted = Purge::new(id(1), Precondition::Any, soon());
-        let (_, is_more) = purge(&writer, &wanted, &Time::new(clock.clone())).expect("purged");
-        writer.execute_batch("COMMIT").expect("committed");
-        drop(writer);
-        let revisions = || {
-            let report = check(&settings.path, &mut |_| ControlFlow::Continue(()));
-            let report = report.expect("it can be read");
-            assert!(report.is_sound(), "{report:?}");
-            let reader = connection::open(&settings, Purpose::Read, Arc::new(NoObserver));
-            let sql = "SELECT count(*) FROM revisions";
-            let count = reader.expect("it opens").query_row(sql, [], |found| row::number(found, 0));
-            count.expect("counted")
-        };
-        assert_eq!((is_more, revisions()), (true, REVISIONS - REMOVED_AT_ONCE));
-        let mut maintenance =
-            Maintenance::open(&settings, clock, Arc::new(NoObserver)).expect("it opens");
-        maintenance.tick().expect("done");
-        maintenance.close().expect("closed");
-        assert_eq!(revisions(), 0);
-    }
-}
+#[path = "purge_task_tests.rs"]
+mod tests;

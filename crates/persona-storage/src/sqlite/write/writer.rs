@@ -21,7 +21,7 @@ use super::foresight::{Ahead, Foresight, Large, Looked};
 use super::in_flight::InFlight;
 use super::label_task::{LabelTask, ToldOfMoves};
 use super::part::Part;
-use super::purge_task::{self, PurgeTask, RestTask};
+use super::purge_task::{PurgeTask, RestTask};
 use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Weight};
 use super::together::Together;
 use super::token_task::TokenTask;
@@ -35,8 +35,8 @@ use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
 use crate::weights::Weights;
 use crate::{
-    AtomicBatch, Error, LabelMoves, Loss, MovedLabel, NotApplied, Observer, Operation, Purge,
-    Token, TokenChange, Tombstone, Write, Written,
+    AtomicBatch, Error, LabelMoves, Loss, MovedLabel, NotApplied, Observer, Operation, Token,
+    TokenChange, Write, Written,
 };
 
 /// The entry point of writes: queues requests and waits for their results.
@@ -48,7 +48,7 @@ pub(crate) struct Writer {
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
     /// Why the thread gave up, if it did; the sender is dropped when the thread ends.
     gave_up: watch::Receiver<Option<Loss>>,
-    observer: Arc<dyn Observer>,
+    pub(super) observer: Arc<dyn Observer>,
 }
 
 /// The answer to a request.
@@ -195,7 +195,7 @@ impl Writer {
     }
 
     /// Waits for the answer to what is in the queue.
-    async fn answer<T, P>(
+    pub(super) async fn answer<T, P>(
         &self,
         claim: Claim<P>,
         deadline: Instant,
@@ -314,23 +314,6 @@ impl Writer {
         self.answer(claim, deadline, answer).await?
     }
 
-    /// Queues a purge and waits until everything of the persona is removed.
-    pub(crate) async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
-        let (purge, waiting) = (Arc::new(purge), Waiting::begin(&self.observer));
-        let (reply, answer) = oneshot::channel();
-        let (claim, id, deadline) = (Claim::new(None), purge.id, purge.deadline);
-        let (client, task) =
-            (purge.client, PurgeTask { purge, claim: claim.clone(), waiting, reply });
-        self.enqueue(client, purge_task::SIZE, Task::Purge(Box::new(task)))?;
-        let (tombstone, mut is_more) = self.answer(claim, deadline, answer).await??;
-        while is_more {
-            let (reply, answer) = oneshot::channel();
-            self.enqueue(client, purge_task::SIZE, Task::Rest(RestTask { persona: id, reply }))?;
-            is_more = answer.await.unwrap_or(Err(Error::OutcomeUnknown))?;
-        }
-        Ok(tombstone)
-    }
-
     /// Remembers how large a persona is, for the next write of it.
     pub(crate) fn learn(&self, id: PersonaId, bytes: usize) {
         if bytes > LIGHT_BYTES_MAX {
@@ -338,7 +321,7 @@ impl Writer {
         }
     }
 
-    fn enqueue(&self, client: Client, size: Size, task: Task) -> Result<(), Error> {
+    pub(super) fn enqueue(&self, client: Client, size: Size, task: Task) -> Result<(), Error> {
         match self.queue.push(client, size, task) {
             Ok(()) => {}
             // The refused task may be an older write of another client, which gets this answer.

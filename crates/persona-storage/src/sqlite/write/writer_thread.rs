@@ -12,6 +12,7 @@ use super::commit::{WriteConnection, WriteTransaction};
 use super::heavy_write_lock::HeavyWriteGuard;
 use super::label_task::LabelTask;
 use super::part::Part;
+use super::purge_task::{PurgeTask, RestTask};
 use super::queue::{Taker, Weight};
 use super::token_task::TokenTask;
 use super::verdict::Verdict;
@@ -72,9 +73,8 @@ impl Thread {
                 Task::Labels(task) if task.claim.is_taken() => continue,
                 Task::Labels(task) => self.serve_labels(*task),
                 Task::Purge(task) if task.claim.is_taken() => continue,
-                // Without a look at the space: it makes room, and the reserve has what it needs.
-                Task::Purge(task) => task.serve(&self.write_lock, &mut self.connection, &self.time),
-                Task::Rest(task) => task.serve(&self.write_lock, &mut self.connection),
+                Task::Purge(task) => self.serve_purge(*task),
+                Task::Rest(task) => self.serve_rest(task),
             };
             if let ControlFlow::Break(loss) = served {
                 self.gives_up.send_replace(Some(loss));
@@ -89,7 +89,8 @@ impl Thread {
             part.answer(Err(space.shortage()));
             return ControlFlow::Continue(());
         }
-        part.serve(&self.write_lock, &mut self.connection)
+        let flow = part.serve(&self.write_lock, &mut self.connection);
+        self.go_on_alone(flow)
     }
 
     fn serve_token(&mut self, task: TokenTask) -> ControlFlow<Loss> {
@@ -98,7 +99,8 @@ impl Thread {
             task.answer(Err(space.shortage()));
             return ControlFlow::Continue(());
         }
-        task.serve(&self.write_lock, &mut self.connection)
+        let flow = task.serve(&self.write_lock, &mut self.connection);
+        self.go_on_alone(flow)
     }
 
     fn serve_labels(&mut self, task: LabelTask) -> ControlFlow<Loss> {
@@ -107,7 +109,30 @@ impl Thread {
             task.refuse(space.shortage());
             return ControlFlow::Continue(());
         }
-        task.serve(&self.write_lock, &mut self.connection, &self.time, self.keys_max)
+        let flow = task.serve(&self.write_lock, &mut self.connection, &self.time, self.keys_max);
+        self.go_on_alone(flow)
+    }
+
+    /// A purge makes no room: the file keeps its size, and what is freed is overwritten, which
+    /// fills the WAL as any other write does.
+    fn serve_purge(&mut self, task: PurgeTask) -> ControlFlow<Loss> {
+        let space = self.disk.space();
+        if space.is_short() {
+            task.refuse(space.shortage());
+            return ControlFlow::Continue(());
+        }
+        let flow = task.serve(&self.write_lock, &mut self.connection, &self.time);
+        self.go_on_alone(flow)
+    }
+
+    fn serve_rest(&mut self, task: RestTask) -> ControlFlow<Loss> {
+        let space = self.disk.space();
+        if space.is_short() {
+            task.answer(Err(space.shortage()));
+            return ControlFlow::Continue(());
+        }
+        let flow = task.serve(&self.write_lock, &mut self.connection);
+        self.go_on_alone(flow)
     }
 
     /// Serves the first request together with all light ones that wait behind it, in one
@@ -195,6 +220,17 @@ impl Thread {
             return ControlFlow::Break(Loss::Writer);
         }
         if is_long { self.relieve() } else { ControlFlow::Continue(()) }
+    }
+
+    /// The same after what had a transaction alone, which has let the write lock go with its answer.
+    fn go_on_alone(&self, flow: ControlFlow<Loss>) -> ControlFlow<Loss> {
+        flow?;
+        if !self.is_wal_long() {
+            return ControlFlow::Continue(());
+        }
+        // No other writer is let in meanwhile. Without the lock the next transaction tries it.
+        let Ok(_guard) = self.write_lock.lock() else { return ControlFlow::Continue(()) };
+        self.relieve()
     }
 
     /// Refuses a request for lack of space, unless it repeats an earlier one, which needs no space.
