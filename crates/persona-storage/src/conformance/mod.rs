@@ -20,6 +20,7 @@ pub mod moved_handles;
 pub mod owners;
 pub mod patching;
 pub mod polling;
+pub mod purged_identities;
 pub mod purging;
 pub mod races;
 pub mod reach;
@@ -123,6 +124,8 @@ macro_rules! conformance_suite {
             deletion::deleting_again_changes_nothing_whatever_is_expected,
             deletion::an_undeleted_persona_is_as_it_was_with_a_new_revision,
             deletion::deleting_with_a_stale_revision_is_refused,
+            purged_identities::a_purged_identity_is_told_before_whatever_else_is_wrong,
+            purged_identities::of_several_purged_personas_the_first_that_was_named_is_told,
             purging::a_purged_persona_is_gone_with_everything_and_leaves_a_tombstone,
             purging::a_purge_is_told_in_the_feed_behind_the_lines_of_its_persona,
             purging::an_identity_that_was_purged_is_never_used_again,

@@ -11,7 +11,7 @@ use super::settle_all::Refused;
 use super::{purge, row};
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::label::{kept_text, read_kept};
-use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome};
+use crate::{Error, Idempotency, LabelMove, LabelMoves, MovedLabel, Outcome};
 
 /// What is kept under a key.
 const FIND: &str =
@@ -39,7 +39,9 @@ pub(super) async fn find(
     let text = row::driver_value::<Option<String>>(found, 1)?;
     let text = text.filter(|_| fingerprint == wanted.fingerprint).ok_or(Error::KeyReused)?;
     let ids: Vec<Uuid> = moves.moves().iter().map(|one| row::uuid(one.persona)).collect();
-    if let Some(purged) = purge::find_on(connection, &ids).await?.first() {
+    let purged = purge::find_on(connection, &ids).await?;
+    let of = |one: &LabelMove| purged.iter().find(|found| found.id == one.persona);
+    if let Some(purged) = moves.moves().iter().find_map(of) {
         return Err(Error::Purged { at: purged.at }.into());
     }
     let mut told =

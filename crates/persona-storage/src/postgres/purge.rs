@@ -1,5 +1,7 @@
 //! Rows of `purged`: what is left of personas that were purged.
 
+use std::sync::Arc;
+
 use persona_model::PersonaId;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -10,7 +12,7 @@ use super::driver_error::DriverError;
 use super::pool::Pool;
 use super::row;
 use super::shared_reader::SharedReader;
-use crate::{Error, Tombstone, Write};
+use crate::{Error, Operation, Tombstone, Write};
 
 /// The tombstones of some personas.
 const FIND: &str = "
@@ -51,12 +53,55 @@ fn tombstone(found: &Row) -> Result<Tombstone, Error> {
 
 /// The error of a write, which says that the persona was purged where it was.
 pub(super) async fn told(pool: &Pool, write: &Write, error: Error) -> Error {
-    if !matches!(error, Error::NotFound) {
+    if !can_be_of_purged(write, &error) {
         return error;
     }
     match looked_up(pool, &[row::uuid(write.operation.id())]).await {
         Ok(found) => found.first().map_or(error, |tombstone| tombstone.refusal(write)),
         Err(failed) => failed,
+    }
+}
+
+/// The same of a batch, of which the write at this place was refused; with the place of the write
+/// that the error is of. The batch looked for no tombstones of the new personas before that place.
+pub(super) async fn told_of_batch(
+    pool: &Pool,
+    writes: &[Arc<Write>],
+    (place, error): (usize, Error),
+) -> (usize, Error) {
+    let looks = |at: usize| {
+        if at < place { makes(&writes[at]) } else { can_be_of_purged(&writes[at], &error) }
+    };
+    let places: Vec<usize> = (0..=place).filter(|at| looks(*at)).collect();
+    if places.is_empty() {
+        return (place, error);
+    }
+    let id = |at: usize| writes[at].operation.id();
+    let ids: Vec<Uuid> = places.iter().map(|at| row::uuid(id(*at))).collect();
+    let found = match looked_up(pool, &ids).await {
+        Ok(found) => found,
+        Err(failed) => return (place, failed),
+    };
+    let refusal = places.iter().find_map(|at| {
+        let tombstone = found.iter().find(|one| one.id == id(*at))?;
+        Some((*at, tombstone.refusal(&writes[*at])))
+    });
+    refusal.unwrap_or((place, error))
+}
+
+/// Whether a write may make a persona.
+fn makes(write: &Write) -> bool {
+    matches!(write.operation, Operation::Create { .. } | Operation::Import { .. })
+}
+
+/// Whether the error of a write can come from a persona that is not there. Whether a new persona
+/// has the identity of a purged one is found only when it is stored, behind all rules that refuse
+/// it.
+fn can_be_of_purged(write: &Write, error: &Error) -> bool {
+    match error {
+        Error::NotFound => true,
+        Error::Invalid(_) | Error::OwnerRefused { .. } | Error::HandleTaken { .. } => makes(write),
+        _ => false,
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! The changes are an atomic batch (`together_attempt.rs`) or moves of labels
 //! (`label_attempt.rs`). What was written has an identity of its own in the database. If the
-//! connection breaks during the commit, one written row proves the outcome of all changes.
+//! connection breaks during the commit, one written row proves the outcome of all changes: as soon
+//! as another attempt has the rows, because before that a commit that is under way is not seen.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -114,12 +115,15 @@ impl<A: Attempts> Settling<A> {
                 }
                 Ok(Attempt::Raced) => connection = Some(held),
                 Err(refused) => {
+                    // The connection is given back first, because changes that hold one must not
+                    // wait for a second one.
                     if matches!(refused.failure, Failure::Driver(_)) {
-                        // The connection is in the middle of a transaction, or broken.
+                        // It is in the middle of a transaction, or broken.
                         held.discard();
+                    } else {
+                        drop(held);
                     }
-                    let refused = self.attempts.looked_up(&self.shared.pool, refused).await?;
-                    self.go_on_after(refused)?;
+                    self.go_on_after(refused).await?;
                 }
             }
             self.failures += 1;
@@ -129,11 +133,13 @@ impl<A: Attempts> Settling<A> {
     }
 
     /// Fails when another attempt would be useless.
-    fn go_on_after(&mut self, refused: Refused) -> Result<(), NotApplied> {
+    async fn go_on_after(&mut self, refused: Refused) -> Result<(), NotApplied> {
         if !self.attempts.is_in_doubt() {
             self.doubt = None;
         }
-        let Refused { place, failure } = refused;
+        let looked = self.attempts.looked_up(&self.shared.pool, refused).await;
+        let Refused { place, failure } =
+            looked.map_err(|error| told_in_doubt(error, self.doubt.is_some()))?;
         let error = match failure {
             Failure::OtherSchema => {
                 self.shared.other_schema.send_replace(true);

@@ -1,10 +1,12 @@
 //! One attempt at an atomic batch: a transaction of its own that holds all of it or is given up.
 //!
 //! It first locks the rows of all personas that are there, in the order of their identities, so
-//! what is then read and decided stays true until it ends. Where one was changed meanwhile by a
-//! transaction that the feed has behind this one, this one is begun anew. What is new is written
-//! with the same statement and the same conditions as every write. A condition that does not hold,
-//! which only a creation can meet, is a lost race.
+//! what is then read and decided stays true until it ends. An earlier attempt, of which the commit
+//! was sent on a connection that broke, holds the same rows until it has ended: whether it is done
+//! is asked only behind the locks. Where a persona was changed meanwhile by a transaction that the
+//! feed has behind this one, this one is begun anew. What is new is written with the same statement
+//! and the same conditions as every write. A condition that does not hold, which only a creation
+//! can meet, is a lost race.
 //!
 //! The attempts are repeated by `settle_all.rs`. Start reading at [`Batch::attempt`].
 
@@ -64,18 +66,32 @@ impl Batch {
         Ok(Self { requests, writes, committed: Vec::new() })
     }
 
-    /// The answers of an earlier attempt that turns out to be done.
+    /// The earlier attempt that turns out to be done.
+    async fn done(&self, connection: &Connection) -> Result<Option<&Committed>, DriverError> {
+        for committed in &self.committed {
+            let (made, operation) = &committed.made;
+            if write_statement::is_done(connection, made, *operation).await? {
+                return Ok(Some(committed));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn is_done(&self, connection: &Connection) -> Result<bool, DriverError> {
+        Ok(self.done(connection).await?.is_some())
+    }
+
+    /// The answers of an earlier attempt that turns out to be done. Not within a transaction, which
+    /// would wait for no standby.
     async fn done_before(
         &self,
         connection: &Connection,
     ) -> Result<Option<Vec<Written>>, DriverError> {
-        for Committed { made: (made, operation), written } in &self.committed {
-            if write_statement::is_done(connection, made, *operation).await? {
-                write_statement::wait_for_standbys(connection, made).await?;
-                return Ok(Some(written.clone()));
-            }
-        }
-        Ok(None)
+        let Some(Committed { made: (made, _), written }) = self.done(connection).await? else {
+            return Ok(None);
+        };
+        write_statement::wait_for_standbys(connection, made).await?;
+        Ok(Some(written.clone()))
     }
 
     async fn within_transaction(
@@ -84,7 +100,8 @@ impl Batch {
     ) -> Result<Attempt<Written>, Refused> {
         let ids: Vec<Uuid> =
             self.writes.iter().map(|write| row::uuid(write.operation.id())).collect();
-        if !write_statement::lock(connection, &ids).await? {
+        let is_behind_all = write_statement::lock(connection, &ids).await?;
+        if !is_behind_all || self.is_done(connection).await? {
             return Ok(Attempt::Raced);
         }
         let seen = look_at_several(connection, &self.writes, ATOMIC_BYTES_MAX).await?;
@@ -155,16 +172,13 @@ impl Attempts for Batch {
         connection: &Connection,
         _common: &Common,
     ) -> Result<Attempt<Written>, Refused> {
-        if let Some(written) = self.done_before(connection).await? {
-            return Ok(Attempt::Done(written));
-        }
         connection.execute("BEGIN").await?;
         let tried = self.within_transaction(connection).await;
         if matches!(tried, Ok(Attempt::Done(_))) || is_of_driver(&tried) {
             return tried;
         }
         connection.execute("ROLLBACK").await?;
-        // An earlier attempt can have been committed while this one looked.
+        // An earlier attempt can have been committed before this one, or while it looked.
         match self.done_before(connection).await? {
             Some(written) => Ok(Attempt::Done(written)),
             None => tried,
@@ -182,7 +196,8 @@ impl Attempts for Batch {
     async fn looked_up(&self, pool: &Pool, refused: Refused) -> Result<Refused, Error> {
         Ok(match (refused.place, refused.failure) {
             (Some(place), Failure::Refused(error)) => {
-                let error = purge::told(pool, &self.writes[place], error).await;
+                let told = purge::told_of_batch(pool, &self.writes, (place, error)).await;
+                let (place, error) = told;
                 Refused { place: Some(place), failure: error.into() }
             }
             (place, Failure::Driver(error)) => {

@@ -4,10 +4,11 @@
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{document, id, write};
 use persona_storage::{AtomicBatch, Operation, Outcome, Store, Write};
+use persona_test_support::wait_until;
 use persona_test_support::wire::{Fault, Sender, Trap, Wire};
 use serde_json::json;
 
-use crate::shared_database::{Database, create, open};
+use crate::shared_database::{Database, LONG, create, open};
 
 /// An upper bound of the messages that a batch sends.
 const MESSAGES_MAX: u64 = 100;
@@ -71,5 +72,48 @@ async fn a_batch_whose_connection_breaks_anywhere_is_done_once() {
     }
     let lines = store.changes_after(0, 10_000).await.expect("readable").len();
     assert_eq!(lines, CHANGED.len() + 3 * number);
+    store.close().await;
+}
+
+/// The next attempt finds nothing of the first one, waits for its rows, and must then see that it
+/// is done: the items have no key and no condition.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_commit_waits_while_its_connection_breaks_is_done_once() {
+    let database = Database::alone();
+    let wire = Wire::to(database.cluster.port());
+    let store = open(&wire.url(&database.name));
+    for number in CHANGED {
+        store.write(create(number, json!({ "name": "Ada", "tags": [] }))).await.expect("created");
+    }
+    let tag = |number: u8| {
+        let patch = Patch::json(json!([{ "op": "add", "path": "/tags/-", "value": "more" }]));
+        let (patch, precondition) = (patch.expect("a JSON Patch"), Precondition::Any);
+        write(Operation::Patch { id: id(number), precondition, patch, base: None })
+    };
+    let batch = AtomicBatch::new(CHANGED.map(tag).into()).expect("a batch");
+    // A commit waits for a standby that there is not, and does not notice that its client is gone.
+    let standby = |change: &str| {
+        database.cluster.sql("postgres", &format!("ALTER SYSTEM {change}"));
+        database.cluster.sql("postgres", "SELECT pg_reload_conf()");
+    };
+    standby("SET synchronous_standby_names = 'absent'");
+    let writing = tokio::spawn(async move { (store.write_all(batch).await, store) });
+    let sessions = |that_wait: &str| {
+        database.sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE {that_wait}"))
+    };
+    wait_until("the commit waits", LONG, || sessions("wait_event = 'SyncRep'") == "1").await;
+    wire.cut_all();
+    let waits_for_row = "wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE%'";
+    wait_until("the next attempt waits", LONG, || sessions(waits_for_row) == "1").await;
+    standby("RESET synchronous_standby_names");
+    let (written, store) = writing.await.expect("no panic");
+    let told: Vec<_> = written.expect("done").iter().map(|one| one.outcome).collect();
+    assert_eq!(told, [Outcome::Updated; 2]);
+    assert_eq!(revisions(&*store).await, [2, 2]);
+    for number in CHANGED {
+        let found = store.get(id(number)).await.expect("readable").expect("there");
+        let body: serde_json::Value = serde_json::from_slice(&found.body).expect("JSON");
+        assert_eq!(body["tags"], json!(["more"]), "once");
+    }
     store.close().await;
 }

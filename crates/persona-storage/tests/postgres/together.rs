@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use persona_model::{Patch, Precondition};
-use persona_storage::conformance::{id, idempotent, write};
-use persona_storage::{Error, Exported, Operation, Written};
+use persona_storage::conformance::{id, idempotent, label_move, soon, write};
+use persona_storage::{
+    AtomicBatch, Error, Exported, LabelMoves, LabelTarget, Operation, Purge, Written,
+};
 use persona_test_support::wait_until;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::shared_database::{Database, LONG, Queue, create, open_observed, patch};
+use crate::shared_database::{Database, LONG, Queue, create, open, open_observed, patch};
 
 /// How many writes of others one of 64 clients may see done before its own. In order of arrival
 /// that would be one write of each other client; between the four stores the server chooses the
@@ -108,6 +110,26 @@ async fn of_many_who_want_one_handle_at_once_one_gets_it() {
         )
         .count();
     assert_eq!(refused, 23, "{results:?}");
+}
+
+/// Whether a persona was purged is looked up only where it is not there: while no other connection
+/// is held.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_change_needs_no_second_connection() {
+    let database = Database::new();
+    let store = open(&format!("{}?pool_max=1", database.cluster.url(&database.name)));
+    let moves = || LabelMoves::one(label_move(9, "x", LabelTarget::Latest), soon());
+    let refused = store.move_labels(moves()).await.expect_err("refused");
+    assert!(matches!(refused.error, Error::NotFound), "{refused}");
+    let delete = || write(Operation::Delete { id: id(9), precondition: Precondition::Any });
+    let batch = AtomicBatch::new(vec![delete()]).expect("a batch");
+    let refused = store.write_all(batch).await.expect_err("refused");
+    assert!(matches!(refused.error, Error::NotFound), "{refused}");
+    let refused = store.write(delete()).await.expect_err("refused");
+    assert!(matches!(refused, Error::NotFound), "{refused}");
+    let purge = Purge::new(id(9), Precondition::Any, soon());
+    let refused = store.purge(purge).await.expect_err("refused");
+    assert!(matches!(refused, Error::NotFound), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
