@@ -33,8 +33,9 @@ pub(crate) enum EntryOf {
     Label(LabelName, MoveRecord),
     /// The purge of the persona.
     Purge(PurgeRow),
-    /// A revision, or a move of a label, of a persona that was purged later: nothing is left of it.
-    Gone,
+    /// A revision, or a move of this label, of a persona that was purged later: nothing is left of
+    /// it.
+    Gone(Option<LabelName>),
 }
 
 /// What a purge has left beside its line.
@@ -77,7 +78,7 @@ impl Entry {
     pub(crate) fn revision_row(&self) -> Option<&RevisionRow> {
         match &self.of {
             EntryOf::Revision(row) => Some(row),
-            EntryOf::Label(..) | EntryOf::Purge(_) | EntryOf::Gone => None,
+            EntryOf::Label(..) | EntryOf::Purge(_) | EntryOf::Gone(_) => None,
         }
     }
 
@@ -85,7 +86,16 @@ impl Entry {
     pub(crate) fn label_move(&self) -> Option<(&LabelName, &MoveRecord)> {
         match &self.of {
             EntryOf::Label(name, record) => Some((name, record)),
-            EntryOf::Revision(_) | EntryOf::Purge(_) | EntryOf::Gone => None,
+            EntryOf::Revision(_) | EntryOf::Purge(_) | EntryOf::Gone(_) => None,
+        }
+    }
+
+    /// The label that it is about, also where its persona was purged later.
+    pub(crate) fn label(&self) -> Option<&LabelName> {
+        match &self.of {
+            EntryOf::Label(name, _) => Some(name),
+            EntryOf::Gone(name) => name.as_ref(),
+            EntryOf::Revision(_) | EntryOf::Purge(_) => None,
         }
     }
 
@@ -93,7 +103,7 @@ impl Entry {
     pub(crate) fn purge_row(&self) -> Option<&PurgeRow> {
         match &self.of {
             EntryOf::Purge(row) => Some(row),
-            EntryOf::Revision(_) | EntryOf::Label(..) | EntryOf::Gone => None,
+            EntryOf::Revision(_) | EntryOf::Label(..) | EntryOf::Gone(_) => None,
         }
     }
 
@@ -262,7 +272,7 @@ pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
             text.text(Some(&row.owner));
             text.text(row.author.as_deref());
         }
-        EntryOf::Gone => {}
+        EntryOf::Gone(label) => text.text(label.as_ref().map(LabelName::as_str)),
     }
     text.digest()
 }

@@ -195,19 +195,22 @@ pub(super) fn clash(
     Ok(taken.first().map(|taken| format!("a persona with the handle {}", taken.handle)))
 }
 
-/// Tells the first of these identities, those of purged personas, that a target has living or
-/// deleted; or of these personas, the first that the target has purged.
+/// Tells the first of these identities, those of purged personas, that a target has living, deleted
+/// or purged; or of these personas, the first that the target has purged.
 pub(super) fn purge_clash(
     target: &mut dyn Target,
     ids: &[PersonaId],
     of_purged: bool,
 ) -> Result<Option<String>, TransferError> {
-    let there = if of_purged {
+    let purged = target.side().purged_named(ids)?.into_iter().min();
+    let one_of_two = if of_purged {
         target.side().personas_named(ids)?.into_iter().map(|persona| persona.id).min()
     } else {
-        target.side().purged_named(ids)?.into_iter().min()
+        purged
     };
-    Ok(there.map(|id| format!("persona {id}, which was purged in one of the two")))
+    let of_both = purged.map(|id| format!("persona {id}, which was purged in both"));
+    let told = one_of_two.map(|id| format!("persona {id}, which was purged in one of the two"));
+    Ok(told.or(of_both))
 }
 
 /// Tells the first of these records with a key that the target has for another request. Of a

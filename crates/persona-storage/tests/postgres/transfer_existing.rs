@@ -6,14 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::files::{self, Folder};
-use crate::transfers::{go, name_of, plan};
+use crate::transfers::{go, name_of, plan, purge};
+use persona_model::Precondition;
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::postgres::{self, PostgresStore};
-use persona_storage::sqlite::initialise;
+use persona_storage::sqlite::{Step, initialise};
 use persona_storage::transfer::{Plan, TransferError, transfer};
 use persona_storage::{NoObserver, Operation, Store, Write};
 use persona_test_support::Cluster;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 /// SQL for one digest of everything in a database.
 const EVERYTHING: &str = "SELECT md5(string_agg(row, '|' ORDER BY row)) FROM (
@@ -110,12 +112,117 @@ async fn a_handle_that_a_deleted_persona_has_given_up_is_no_clash() {
     let (name, url) = filled_database(cluster).await;
     let given_up = [
         create(2, json!({ "name": "deleted", "handle": "ada" })),
-        write(Operation::Delete { id: id(2), precondition: persona_model::Precondition::Any }),
+        write(Operation::Delete { id: id(2), precondition: Precondition::Any }),
     ];
     let file = file_of(&folder.database(), given_up.into()).await;
     let report = go(&Plan { into_existing: true, ..plan(&file, &url) }).expect("added");
     assert_eq!((report.transferred.personas, report.transferred.changes), (1, 2));
     assert_eq!(cluster.sql(&name, "SELECT count(*) FROM persona_store.personas"), "2");
+}
+
+fn server(url: &str) -> PostgresStore {
+    let settings = postgres::Settings::parse(url).expect("a URL");
+    PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens")
+}
+
+/// A file to which these writes were made, and in which these personas were purged then.
+async fn file_with_purged(path: &Path, requests: Vec<Write>, purged: &[u8]) -> String {
+    let name = file_of(path, requests).await;
+    let store = files::open(path);
+    for number in purged {
+        purge(&store, *number).await;
+    }
+    store.close().await;
+    name
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn personas_are_added_where_others_were_purged_on_both_sides() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    let (name, url) = filled_database(cluster).await;
+    let store = server(&url);
+    store.write(create(2, json!({ "name": "purged there" }))).await.expect("created");
+    purge(&store, 2).await;
+    store.close().await;
+    let sent = [3, 4].map(|number| create(number, json!({ "name": "sent" })));
+    let file = file_with_purged(&folder.database(), sent.into(), &[4]).await;
+    let report = go(&Plan { into_existing: true, ..plan(&file, &url) }).expect("added");
+    let counts = (report.transferred.personas, report.transferred.revisions);
+    assert_eq!((counts, report.transferred.changes), ((1, 1), 3));
+    let store = server(&url);
+    for (number, is_there) in [(1, true), (2, false), (3, true), (4, false)] {
+        let found = store.get(id(number)).await.expect("readable");
+        let tombstone = store.tombstone(id(number)).await.expect("readable");
+        assert_eq!((found.is_some(), tombstone.is_some()), (is_there, !is_there), "{number}");
+    }
+    store.close().await;
+    let back = folder.path("back.db");
+    go(&plan(&cluster.url(&name), &name_of(&back))).expect("moved back");
+    assert!(files::check(&back).expect("a file").is_sound(), "{:?}", files::check(&back));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persona_that_was_purged_on_both_sides_is_named_before_anything_is_moved() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    let (name, url) = filled_database(cluster).await;
+    let store = server(&url);
+    purge(&store, 1).await;
+    store.close().await;
+    let before = cluster.sql(&name, EVERYTHING);
+    let sent = vec![create(1, json!({ "name": "sent" }))];
+    let file = file_with_purged(&folder.database(), sent, &[1]).await;
+    let existing = Plan { into_existing: true, ..plan(&file, &url) };
+    for attempt in [
+        Plan { dry_run: true, ..existing.clone() },
+        existing.clone(),
+        Plan { live: true, ..existing.clone() },
+    ] {
+        let refused = go(&attempt).expect_err("a clash");
+        let both = format!("persona {}, which was purged in both", id(1));
+        assert!(
+            matches!(&refused, TransferError::Clash { what, .. } if *what == both),
+            "{refused}"
+        );
+        assert_eq!(cluster.sql(&name, EVERYTHING), before, "{attempt:?}");
+    }
+}
+
+/// A persona that is imported into the source while a live move is under way, under an identity
+/// that the target has, and purged there before it is copied.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_purged_in_the_source_meanwhile_removes_nothing_that_was_there() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    let (name, url) = filled_database(cluster).await;
+    let before = cluster.sql(&name, EVERYTHING);
+    let sent = vec![create(3, json!({ "name": "sent" }))];
+    let file = file_of(&folder.database(), sent).await;
+    let adding = Plan { into_existing: true, live: true, ..plan(&file, &url) };
+    let source: Arc<dyn Store> = Arc::new(files::open(&folder.database()));
+    let (runtime, meanwhile) = (Handle::current(), Arc::clone(&source));
+    let moving = tokio::task::spawn_blocking(move || {
+        let mut is_done = false;
+        transfer(&adding, &mut |progress| {
+            if progress.step == Step::Transferring && !std::mem::replace(&mut is_done, true) {
+                runtime.block_on(async {
+                    let own = create(1, json!({ "name": "not that of the target" }));
+                    meanwhile.write(own).await.expect("created");
+                    purge(&*meanwhile, 1).await;
+                });
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    let refused = moving.await.expect("no panic").expect_err("refused");
+    assert!(matches!(refused, TransferError::Taken { .. }), "{refused}");
+    source.close().await;
+    // The unfinished move is taken out, and its target is what it was.
+    let other = vec![create(4, json!({ "name": "x", "handle": "ada" }))];
+    let other = file_of(&folder.path("other.db"), other).await;
+    let again = Plan { start_over: true, into_existing: true, ..plan(&other, &url) };
+    let refused = go(&again).expect_err("a clash");
+    assert!(matches!(refused, TransferError::Clash { .. }), "{refused}");
+    assert_eq!(cluster.sql(&name, EVERYTHING), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::files::{self, Folder, check};
 use crate::transfers::{
-    assert_counted_to, assert_same, content_of_file, content_of_server, fill, go, name_of, plan,
+    PERSONAS, PURGED, assert_counted_to, assert_same, content_of_file, content_of_server, fill, go,
+    name_of, plan, purge,
 };
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
-use persona_storage::sqlite::{Progress, WriteLock, initialise};
+use persona_storage::sqlite::{Progress, Step, WriteLock, initialise};
 use persona_storage::transfer::{Plan, TransferError, TransferReport, transfer};
 use persona_storage::{Exported, NoObserver, Operation, Store};
 use persona_test_support::Cluster;
@@ -124,6 +125,73 @@ async fn what_is_acknowledged_during_a_live_move_back_is_in_the_target() {
     target.close().await;
     drop(target);
     assert!(check(&back).expect("a file").is_sound());
+}
+
+/// Moves, and purges a persona before anything is copied, and one when all of it was copied.
+async fn transfer_with_purges(plan: Plan, store: Arc<dyn Store>) -> TransferReport {
+    let runtime = Handle::current();
+    let moved = tokio::task::spawn_blocking(move || {
+        let mut purges = vec![(Step::Comparing, 12), (Step::Transferring, 11)];
+        let moved = transfer(&plan, &mut |progress: Progress| {
+            if let Some((_, number)) = purges.pop_if(|(step, _)| *step == progress.step) {
+                runtime.block_on(purge(&*store, number));
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(purges, []);
+        moved
+    });
+    moved.await.expect("no panic").expect("moved")
+}
+
+/// Of persona 11 no line is copied before its purge, and persona 12 was copied with its labels when
+/// it is purged.
+async fn assert_purged(store: &dyn Store) {
+    for number in [PURGED, 11, 12] {
+        assert_eq!(store.get(id(number)).await.expect("readable"), None, "{number}");
+        let tombstone = store.tombstone(id(number)).await.expect("readable").expect("left");
+        assert_eq!(tombstone.author.as_deref(), Some("Zoë"), "{number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_purged_during_a_live_move_is_purged_in_the_target() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    fill(&folder.database()).await;
+    let source: Arc<dyn Store> = Arc::new(files::open(&folder.database()));
+    let name = cluster.database();
+    let url = cluster.url(&name);
+    let live = Plan { live: true, ..plan(&name_of(&folder.database()), &url) };
+    let report = transfer_with_purges(live, Arc::clone(&source)).await;
+    assert_eq!(report.transferred.personas, u64::from(PERSONAS) - 2);
+    source.close().await;
+    let target = server(&url);
+    assert_purged(&target).await;
+    target.close().await;
+    let ids = format!("('{}', '{}')", id(11), id(12));
+    for (table, left) in [("revisions", "2"), ("label_moves", "0"), ("persona_texts", "0")] {
+        let sql = format!("SELECT count(*) FROM persona_store.{table} WHERE persona IN {ids}");
+        assert_eq!(cluster.sql(&name, &sql), left, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_purged_during_a_live_move_back_is_purged_in_the_target() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    fill(&folder.database()).await;
+    let url = cluster.url(&cluster.database());
+    go(&plan(&name_of(&folder.database()), &url)).expect("moved");
+    let source: Arc<dyn Store> = Arc::new(server(&url));
+    let back = folder.path("back.db");
+    let live = Plan { live: true, ..plan(&url, &name_of(&back)) };
+    let report = transfer_with_purges(live, Arc::clone(&source)).await;
+    assert_eq!(report.transferred.personas, u64::from(PERSONAS) - 2);
+    source.close().await;
+    let target = files::open(&back);
+    assert_purged(&target).await;
+    target.close().await;
+    drop(target);
+    assert!(check(&back).expect("a file").is_sound(), "{:?}", check(&back));
 }
 
 /// Adds records of keys with the present time, each of a request for persona 1.

@@ -11,9 +11,10 @@ use persona_model::{
 };
 use persona_storage::conformance::{TestClock, id, label_move, soon, write};
 use persona_storage::postgres::{self, PostgresStore};
+use persona_storage::sqlite::SqliteStore;
 use persona_storage::transfer::{Endpoint, Plan, TransferError, TransferReport, transfer};
 use persona_storage::{
-    Error, Idempotency, LabelMoves, LabelTarget, NoObserver, Operation, Store, Written,
+    Error, Idempotency, LabelMoves, LabelTarget, NoObserver, Operation, Purge, Store, Written,
 };
 use serde_json::json;
 
@@ -21,6 +22,8 @@ use crate::files::{self, go_on};
 
 /// Personas of the usual store of these tests.
 pub const PERSONAS: u8 = 60;
+/// The persona that was purged in it, beside the others.
+pub const PURGED: u8 = PERSONAS + 1;
 
 pub fn plan(from: &str, to: &str) -> Plan {
     let endpoint = |name| Endpoint::parse(name).expect("an endpoint");
@@ -90,7 +93,26 @@ pub async fn fill(path: &Path) {
         store.write(repeated).await.expect("patched");
     }
     label(&store).await;
+    purged(&store).await;
     store.close().await;
+}
+
+/// Leaves the tombstone of a persona that had a history, a handle that another one has now, labels
+/// and an answer to a request with a key.
+async fn purged(store: &SqliteStore) {
+    files::create(store, PURGED).await;
+    files::patch(store, PURGED, &json!({ "handle": "given-up", "nickname": "gone" })).await;
+    let moves = label_move(PURGED, "production", LabelTarget::Latest);
+    store.move_labels(LabelMoves::one(moves, soon())).await.expect("moved");
+    purge(store, PURGED).await;
+    files::patch(store, 23, &json!({ "handle": "given-up" })).await;
+}
+
+/// Purges a persona.
+pub async fn purge(store: &dyn Store, number: u8) {
+    let purge = Purge::new(id(number), Precondition::Any, soon());
+    let purge = Purge { author: Some("Zoë".to_owned()), ..purge };
+    store.purge(purge).await.expect("purged");
 }
 
 /// Sets labels of some personas, moves some of them and removes some, also of a deleted persona.
@@ -115,6 +137,10 @@ async fn label(store: &dyn Store) {
 /// All that can be read of a store, as text.
 pub async fn content(store: &dyn Store, order: &str) -> Vec<String> {
     let mut found = Vec::new();
+    for number in 1..=PURGED {
+        let tombstone = store.tombstone(id(number)).await.expect("readable");
+        found.push(format!("{tombstone:?}"));
+    }
     for number in 1..=PERSONAS {
         let Some(answer) = store.get(id(number)).await.expect("readable") else { continue };
         found.push(format!("{answer:?}"));

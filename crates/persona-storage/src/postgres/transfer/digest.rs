@@ -19,7 +19,10 @@ pub(super) const LINE: &str = concat!(
         coalesce(",
     text!("x.author"),
     ", ':'), '|')
-        WHEN x.sequence IS NOT NULL THEN ''
+        WHEN x.sequence IS NOT NULL THEN concat(
+        coalesce(",
+    text!("c.label"),
+    ", ':'), '|')
         WHEN c.label IS NULL THEN concat(CASE WHEN r.head = '' THEN r.parent END, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
         coalesce(",
     text!("r.author"),

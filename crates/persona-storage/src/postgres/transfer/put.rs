@@ -114,7 +114,7 @@ impl Session {
         ];
         self.rows(REVISIONS, &values)?;
         self.drop_between(&rows)?;
-        let label = |entry: &'_ Entry| entry.label_move().map(|(name, _)| name.to_string());
+        let label = |entry: &'_ Entry| entry.label().map(ToString::to_string);
         let values: [Parameter<'_>; 6] = [
             (&column(entries, |entry| entry.sequence + base), Type::INT8_ARRAY),
             (&column(entries, |entry| identity(entry.persona)), Type::UUID_ARRAY),

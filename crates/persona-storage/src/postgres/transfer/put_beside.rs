@@ -9,7 +9,7 @@ use super::super::connection::Parameter;
 use super::super::row;
 use super::put::{column, identity};
 use super::session::Session;
-use crate::transfer::{Entry, PurgeRow, TransferError};
+use crate::transfer::{Entry, EntryOf, PurgeRow, TransferError};
 
 const MOVES: &str = "
     INSERT INTO persona_store.label_moves (sequence, persona, label, version, revision, at, author, operation)
@@ -56,6 +56,16 @@ const REMOVED: [&str; 8] = [
     "DELETE FROM persona_store.revisions WHERE persona = ANY ($1)",
     "DELETE FROM persona_store.personas WHERE id = ANY ($1)",
 ];
+
+/// Which of some personas there are, or were purged.
+const KNOWN: &str = "
+    SELECT id FROM persona_store.personas WHERE id = ANY ($1)
+    UNION ALL
+    SELECT persona FROM persona_store.purged WHERE persona = ANY ($1)";
+
+/// One of some personas that the database had before a transfer added to it.
+const OWN: &str = "
+    SELECT persona FROM persona_store.changes WHERE sequence <= $2 AND persona = ANY ($1) LIMIT 1";
 
 /// A move of a label as the database takes it.
 struct MoveRow {
@@ -108,6 +118,32 @@ impl Session {
             (&column(&newest, |one| one.revision), Type::INT8_ARRAY),
         ];
         self.rows(LABELS, &values).map(drop)
+    }
+
+    /// Fails where the database had a persona, or a tombstone, with the identity of a persona that
+    /// was purged in the source: what came of that persona could not be told from its own.
+    pub(super) fn refuse_own_purged(
+        &mut self,
+        entries: &[Entry],
+        base: i64,
+    ) -> Result<(), TransferError> {
+        let is_of_purged =
+            |entry: &&Entry| matches!(entry.of, EntryOf::Purge(_) | EntryOf::Gone(_));
+        let ids = entries.iter().filter(is_of_purged).map(|entry| identity(entry.persona));
+        let mut ids: Vec<Uuid> = ids.collect();
+        for (sql, base) in [(KNOWN, None), (OWN, Some(base))] {
+            if ids.is_empty() {
+                return Ok(());
+            }
+            let parameters: [Parameter<'_>; 2] = [(&ids, Type::UUID_ARRAY), (&base, Type::INT8)];
+            let parameters = if base.is_some() { &parameters[..] } else { &parameters[..1] };
+            let rows = self.read(sql, parameters)?;
+            ids = self.each(&rows, |found| row::value(found, 0))?;
+        }
+        ids.first().map_or(Ok(()), |id| {
+            let reason = format!("persona {id}, which was purged in the source, was there before");
+            Err(TransferError::Taken { place: self.settings.place(), reason })
+        })
     }
 
     /// Adds the tombstones of some lines, and removes what is there of their personas.

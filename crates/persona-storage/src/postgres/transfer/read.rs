@@ -198,7 +198,7 @@ impl Session {
     }
 
     /// What each row says.
-    fn each<T>(
+    pub(super) fn each<T>(
         &self,
         rows: &[Row],
         read: impl Fn(&Row) -> Result<T, Error>,

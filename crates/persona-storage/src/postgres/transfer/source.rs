@@ -250,7 +250,8 @@ fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
             let (owner, author) = (row::value(found, 22)?, row::value(found, 23)?);
             Some(EntryOf::Purge(PurgeRow { owner, author }))
         }
-        Some(_) => Some(EntryOf::Gone),
+        Some(_) if is_about_label => Some(EntryOf::Gone(Some(labels::name_in(found, 16)?))),
+        Some(_) => Some(EntryOf::Gone(None)),
         None if is_about_label => label_move(found)?,
         None => past(found)?,
     };

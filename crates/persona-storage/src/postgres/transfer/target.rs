@@ -225,7 +225,8 @@ impl Target for ServerTarget {
             .execute(&format!("UPDATE persona_store.about SET schema_version = 0; {STATE}"))?;
         let sql = "INSERT INTO persona_store.move_state
                    SELECT true, $1, (SELECT coalesce(max(sequence), 0) FROM persona_store.changes), 0,
-                          (SELECT count(*) FROM persona_store.personas), (SELECT count(*) FROM persona_store.revisions),
+                          (SELECT count(*) FROM persona_store.personas),
+                          (SELECT count(*) FROM persona_store.revisions) - (SELECT count(*) FROM persona_store.purged),
                           (SELECT count(*) FROM persona_store.changes)";
         self.session.rows(sql, &[(&origin, Type::TEXT)])?;
         self.session.execute("COMMIT")?;
@@ -249,6 +250,9 @@ impl Target for ServerTarget {
             .map_err(damaged)?;
         let (new, changed): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|persona| created.contains(&persona.id));
+        if self.base > 0 {
+            self.session.refuse_own_purged(entries, self.base)?;
+        }
         self.session.execute(BEGIN)?;
         if self
             .session

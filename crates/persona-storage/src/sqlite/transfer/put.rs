@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
 
-use persona_model::{Document, PersonaId, Revision, Timestamp};
+use persona_model::{Document, LabelName, PersonaId, Revision, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, named_params, params};
 
 use crate::Tombstone;
@@ -114,7 +114,7 @@ pub(super) fn put_entries(
                 purged::overwriting(transaction, || put_purge(transaction, entry, row))?;
                 continue;
             }
-            EntryOf::Gone => continue,
+            EntryOf::Gone(_) => continue,
         };
         let history = match histories.entry(entry.persona) {
             MapEntry::Occupied(known) => known.into_mut(),
@@ -211,7 +211,7 @@ fn put_purge(transaction: &Transaction<'_>, entry: &Entry, row: &PurgeRow) -> ru
 
 /// Adds a line of the feed.
 fn put_line(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
-    let label = entry.label_move().map(|(name, _)| name.as_str());
+    let label = entry.label().map(LabelName::as_str);
     transaction
         .prepare_cached(
             "INSERT INTO changes (sequence, persona, revision, kind, at, label) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -147,7 +147,7 @@ impl Side for File {
                 persona: entry.persona,
                 revision: entry.revision,
                 digest,
-                is_gone: matches!(entry.of, EntryOf::Gone),
+                is_gone: matches!(entry.of, EntryOf::Gone(_)),
                 is_dropped: entry.revision_row().is_some_and(RevisionRow::is_dropped),
             });
             true
@@ -268,7 +268,8 @@ fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
         Some(line) if line == sequence => {
             Some(EntryOf::Purge(PurgeRow { owner: found.get(27)?, author: found.get(28)? }))
         }
-        Some(_) => Some(EntryOf::Gone),
+        Some(_) if is_about_label => Some(EntryOf::Gone(Some(labels::name_in(found, 18)?))),
+        Some(_) => Some(EntryOf::Gone(None)),
         None if is_about_label => label_move(found, sequence)?,
         None => past(found, persona)?,
     };
