@@ -5,7 +5,9 @@ use persona_model::{
     Patch, PersonaId, Precondition, Reach, Revision, Search, Since, Sort, Timestamp, filter_tags,
 };
 use persona_storage::conformance::{document, guess, id, idempotent, soon, write};
-use persona_storage::{LabelMove, LabelMoves, LabelTarget, Operation, SquashWindow, Write};
+use persona_storage::{
+    LabelMove, LabelMoves, LabelTarget, Operation, Purge, SquashWindow, Write,
+};
 use serde_json::{Value, json};
 
 /// Few identities, so that the operations meet each other.
@@ -163,6 +165,13 @@ impl Dice {
                 idempotent(request, &format!("key {}", self.below(30)), u8::from(self.one_in(4)));
         }
         request
+    }
+
+    /// A purge of a persona in one of the states that it can have.
+    pub fn purge(&mut self) -> Purge {
+        let purge = Purge::new(self.id(), self.precondition(), soon());
+        let named = self.one_in(6).then(|| self.handle_name());
+        Purge { named, author: self.one_in(2).then(|| "Zoë".to_owned()), ..purge }
     }
 
     /// Moves of labels: mostly one, sometimes a few.

@@ -35,6 +35,10 @@ const SHORT: Run = Run { first_seed: 1, parts: 8, operations_of_a_part: 3_125 };
 const LONG: Run = Run { first_seed: 101, parts: 16, operations_of_a_part: 12_500 };
 /// Operations after which the WAL is checkpointed: a tenth of what makes reads wait.
 const STEPS_BETWEEN_COPIES: u64 = 500;
+/// A part of the reads that a purge is made in place of: about two dozen of them in a part of a
+/// run, because an identity that was purged is never used again.
+const PURGE_ONE_IN: u64 = 5;
+
 /// Compares two answers. Errors have no equality; their words and members are all that clients see
 /// of them.
 fn same<T: PartialEq + Debug>(
@@ -127,6 +131,16 @@ impl Pair {
                     &sqlite.write(request.clone()).await,
                     &postgres.write(request.clone()).await,
                 )
+            }
+            12 if dice.one_in(PURGE_ONE_IN) => {
+                let purge = dice.purge();
+                let id = purge.id;
+                same(
+                    &purge,
+                    &sqlite.purge(purge.clone()).await,
+                    &postgres.purge(purge.clone()).await,
+                )?;
+                same(&id, &sqlite.tombstone(id).await, &postgres.tombstone(id).await)
             }
             12..15 => {
                 let id = dice.id();
