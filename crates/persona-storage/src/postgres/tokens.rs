@@ -125,9 +125,26 @@ impl Tokens {
         Ok(token)
     }
 
-    /// Commits a change; also returns the number of tokens when it was decided. Each statement may
-    /// be repeated, because its effect is found when the token is read again.
+    /// Commits a change; also returns the number of tokens when it was decided.
+    ///
+    /// A first token that may have been kept does not stay behind an error: no client would know
+    /// its secret, and none could make another one.
     async fn apply(&self, change: &TokenChange) -> Result<(Token, u64), Error> {
+        let mut first = None;
+        let applied = self.try_apply(change, &mut first).await;
+        if let (Err(_), Some(id)) = (&applied, first) {
+            self.remove(id).await.map_err(|_| Error::OutcomeUnknown)?;
+        }
+        applied
+    }
+
+    /// The same; `first` becomes the identity of a first token that was sent. Each statement may be
+    /// repeated, because its effect is found when the token is read again.
+    async fn try_apply(
+        &self,
+        change: &TokenChange,
+        first: &mut Option<Uuid>,
+    ) -> Result<(Token, u64), Error> {
         let mut removed = None;
         for _ in 0..ATTEMPTS_MAX {
             let (found, count) = self.find(change).await?;
@@ -139,7 +156,10 @@ impl Tokens {
             let decision = decide(change, found, own.as_ref(), count)?;
             let rows = match (&decision, &before) {
                 (Decision::Unchanged(token), _) => return Ok((token.clone(), count)),
-                (Decision::Insert(token), _) => self.insert(token, change).await?,
+                (Decision::Insert(token), _) => {
+                    *first = change.must_be_first().then_some(token.id);
+                    self.insert(token, change).await?
+                }
                 (Decision::Update(token), Some(before)) => {
                     self.update(before, token, change).await?
                 }
@@ -184,17 +204,13 @@ impl Tokens {
         rows.first().map(|found| token(found, 0)).transpose()
     }
 
-    /// Removes a token that was to be the first, if another one was made at the same time. Of
+    /// Refuses a token that was to be the first, if another one was made at the same time. Of
     /// several at once, at most one stays, and maybe none: each process looks after its commit.
     async fn stays_the_only_one(&self, token: &Token) -> Result<(), Error> {
         let sql = "SELECT EXISTS (SELECT 1 FROM persona_store.tokens WHERE id <> $1)";
         let rows = self.pool.read(Statement::Once(sql), &[(&token.id, Type::UUID)]).await?;
         let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
-        if row::value(found, 0)? {
-            self.remove(token.id).await?;
-            return Err(TokenError::NotFirst.into());
-        }
-        Ok(())
+        if row::value(found, 0)? { Err(TokenError::NotFirst.into()) } else { Ok(()) }
     }
 
     async fn insert(&self, token: &Token, change: &TokenChange) -> Result<Vec<Row>, Error> {
