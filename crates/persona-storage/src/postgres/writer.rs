@@ -242,25 +242,30 @@ impl Writer {
         settling.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown.into()))
     }
 
-    /// The same with a purge. The server removes any history in one transaction, beside which
-    /// others go on.
+    /// Waits for the turn of a heavy write, and then until the purge is settled, on a thread of its
+    /// own: the document is read for its checksum. The server removes any history in one
+    /// transaction, beside which others go on.
     pub(super) async fn purge(&self, purge: Purge) -> Result<Tombstone, Error> {
         let shared = Arc::clone(&self.shared);
         let (began, deadline) = (Instant::now(), purge.deadline);
         let place = shared.place()?;
         let waiting = Waiting::begin(&shared.observer);
+        let turn = shared.heavy.take(purge.client, deadline).await;
+        let held = (place, turn.ok_or_else(|| shared.gave_up("its turn to write"))?);
         shared.check_in_time(deadline)?;
         let connection = shared.connection(deadline, began + AWAY_MAX).await?;
         shared.check_in_time(deadline)?;
         drop(waiting);
         shared.observer.queued(began.elapsed());
         let purging = Purging::new(shared, purge)?;
-        let settling = self.io_thread.spawn(async move {
+        let settling = async move {
             let settled = purging.settle(connection).await;
-            drop(place);
+            drop(held);
             settled
-        });
-        settling.await.unwrap_or(Err(Error::OutcomeUnknown))
+        };
+        let io_thread = self.io_thread.clone();
+        let settled = tokio::task::spawn_blocking(move || io_thread.block_on(settling));
+        settled.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
     /// Remembers how large a persona is, for the next write of it.
