@@ -3,6 +3,8 @@
 use persona_model::{Document, FIELDS, FieldError, PersonaId, Timestamp, ValidationErrors};
 use serde_json::Value;
 
+use crate::extract::json::whole_number;
+
 /// A member that the store manages: every answer has it, no client sets it.
 pub(super) struct Managed {
     /// Its name.
@@ -106,7 +108,9 @@ impl Managed {
             MemberKind::Id => {
                 (value.as_str().and_then(PersonaId::parse) == Some(id), "the id of the path")
             }
-            MemberKind::Revision => (value.as_u64().is_some_and(|number| number > 0), "a revision"),
+            MemberKind::Revision => {
+                (whole_number(value).is_some_and(|number| number > 0), "a revision")
+            }
             MemberKind::Time => (text_meets(is_time), "a time"),
             MemberKind::TimeOrNull => (value.is_null() || text_meets(is_time), "a time or null"),
             MemberKind::AuthorOrNull => (value.is_null() || value.is_string(), "a string or null"),

@@ -24,6 +24,8 @@ pub enum HeaderHolds {
     Date,
     /// A key by which repetitions of a request are recognised.
     IdempotencyKey,
+    /// The same for many changes: behind it there is room for the number of each.
+    KeyOfItems,
     /// The name of an author.
     Author,
     /// The note of the author on a change.
@@ -132,13 +134,14 @@ const AUTHOR: Header = header(
 pub const OF_MOVES: &[Header] =
     &[KEY, Header { about: "The author of the move; becomes by of the label.", ..AUTHOR }];
 
+const NOTE: Header = header(
+    "X-Persona-Note",
+    HeaderHolds::Note,
+    "Why the change is made, in a sentence or two; kept with the revision.",
+);
+
 /// What every write may say of itself.
-pub const OF_WRITES: &[Header] = &[
-    KEY,
-    AUTHOR,
-    header(
-        "X-Persona-Note",
-        HeaderHolds::Note,
-        "Why the change is made, in a sentence or two; kept with the revision.",
-    ),
-];
+pub const OF_WRITES: &[Header] = &[KEY, AUTHOR, NOTE];
+
+/// What a request that makes many changes may say of them.
+pub const OF_ITEMS: &[Header] = &[Header { holds: HeaderHolds::KeyOfItems, ..KEY }, AUTHOR, NOTE];

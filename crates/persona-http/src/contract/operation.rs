@@ -1,6 +1,6 @@
 //! What one row of the table of operations says.
 
-use super::headers::{Header, OF_MOVES, OF_WRITES};
+use super::headers::{Header, OF_ITEMS, OF_MOVES, OF_WRITES};
 use super::parameters::{NOTE, Parameter};
 use super::problems::Code;
 use super::schema::BodySchema;
@@ -239,6 +239,7 @@ impl OperationRow {
     pub fn all_headers(&self) -> impl Iterator<Item = &'static Header> {
         let of_writes: &[Header] = match self.store {
             StoreUse::MovesLabels => OF_MOVES,
+            StoreUse::WritesMany | StoreUse::WritesTogether => OF_ITEMS,
             _ if self.changes_something() => OF_WRITES,
             _ => &[],
         };

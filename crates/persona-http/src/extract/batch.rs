@@ -13,6 +13,7 @@ use persona_storage::{IdentityOrigin, Operation, SQUASH_SECONDS_MAX, SquashWindo
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::json::whole_number;
 use super::request::{IDEMPOTENCY_KEY, idempotency_key};
 use super::{conditions, etag, note};
 use crate::contract::batch::BATCH_ITEMS_MAX;
@@ -225,7 +226,7 @@ impl ItemReader {
 
     fn base_revision(&mut self) -> Result<Option<Revision>, Problem> {
         let Some(value) = self.members.remove("base_revision") else { return Ok(None) };
-        let revision = value.as_u64().and_then(Revision::new);
+        let revision = whole_number(&value).and_then(Revision::new);
         revision.map(Some).ok_or_else(|| {
             ValidationErrors::one("/base_revision", "bad_value", "must be a revision").into()
         })
@@ -233,7 +234,7 @@ impl ItemReader {
 
     fn squash(&mut self) -> Result<Option<SquashWindow>, Problem> {
         let Some(value) = self.members.remove("squash") else { return Ok(None) };
-        let window = value.as_u64().and_then(SquashWindow::of_seconds);
+        let window = whole_number(&value).and_then(SquashWindow::of_seconds);
         window.map(Some).ok_or_else(|| {
             let message = format!("must be a number of seconds from 1 to {SQUASH_SECONDS_MAX}");
             ValidationErrors::one("/squash", "bad_value", message).into()

@@ -13,9 +13,9 @@ use crate::Context;
 use crate::auth::viewer_of;
 use crate::problem::Problem;
 
-/// Most characters of a key for all items of a batch: behind it there is room for the number of an
-/// item.
-const KEY_OF_BATCH_CHARS_MAX: usize = KEY_CHARS_MAX - 4;
+/// Most characters of a key for all items of a batch or a file: behind it there is room for the
+/// number of an item.
+pub(crate) const KEY_OF_ITEMS_CHARS_MAX: usize = KEY_CHARS_MAX - 4;
 
 /// What a request says of all its items.
 pub(crate) struct ItemWrites {
@@ -33,8 +33,8 @@ impl ItemWrites {
     /// Reads the head of a request.
     pub fn of(parts: &Parts, context: &Context) -> Result<Self, Problem> {
         let key = idempotency_key(&parts.headers)?;
-        if key.as_ref().is_some_and(|key| key.len() > KEY_OF_BATCH_CHARS_MAX) {
-            let message = format!("must have at most {KEY_OF_BATCH_CHARS_MAX} characters here");
+        if key.as_ref().is_some_and(|key| key.len() > KEY_OF_ITEMS_CHARS_MAX) {
+            let message = format!("must have at most {KEY_OF_ITEMS_CHARS_MAX} characters here");
             return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
         }
         Ok(Self {

@@ -9,6 +9,7 @@ use persona_storage::{LABEL_MOVES_MAX, LabelMove, LabelTarget, View};
 use serde_json::Value;
 
 use super::etag;
+use super::json::whole_number;
 use super::members::{Members, missing, pointer_of, wrong};
 use crate::contract::parameters::REVISION_MAX;
 use crate::problem::Problem;
@@ -147,7 +148,7 @@ impl Members {
             (None, None) => Ok(None),
             (Some(_), Some(_)) => Err(wrong("/from", "not_here", "does not go with revision")),
             (Some(revision), None) => {
-                let number = revision.as_u64().filter(|number| *number <= REVISION_MAX);
+                let number = whole_number(&revision).filter(|number| *number <= REVISION_MAX);
                 let revision = number.and_then(Revision::new).ok_or_else(|| {
                     let message = format!("must be a whole number from 1 to {REVISION_MAX}");
                     wrong("/revision", "bad_value", &message)

@@ -4,6 +4,7 @@ use persona_model::{ValidationErrors, excerpt, nearest_name};
 use serde_json::{Map, Value};
 
 use super::batch::inside;
+use super::json::whole_number;
 use crate::problem::Problem;
 
 /// An object that is being taken apart.
@@ -50,7 +51,7 @@ impl Members {
     ) -> Result<Option<u64>, Problem> {
         let value = self.0.remove(member).filter(|value| !value.is_null());
         let Some(value) = value else { return Ok(None) };
-        let number = value.as_u64().filter(|number| bounds.contains(number));
+        let number = whole_number(&value).filter(|number| bounds.contains(number));
         number.map(Some).ok_or_else(|| {
             let message =
                 format!("must be a whole number from {} to {}", bounds.start(), bounds.end());

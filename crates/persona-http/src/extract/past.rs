@@ -6,6 +6,7 @@ use persona_model::{
 };
 use serde_json::{Map, Value};
 
+use super::json::whole_number;
 use crate::wire::{FORMERLY_MANAGED, MANAGED};
 
 /// Reads the body. The import keeps the members that the store manages, so each of them is checked.
@@ -41,7 +42,8 @@ pub(crate) fn past_revision(
             "the revision that deletes a persona has its time: deleted_at is updated_at, or null",
         );
     }
-    if managed.get("revision").is_some_and(|number| number.as_u64() != Some(revision.number())) {
+    if managed.get("revision").is_some_and(|number| whole_number(number) != Some(revision.number()))
+    {
         reader.complain("/revision", "is not the revision of the path");
     }
     let (base, note) = (reader.earlier(&history, "base"), reader.note(&history));
@@ -124,7 +126,7 @@ impl Reader<'_> {
             self.complain("/history", "must be an object");
         }
         let number = history.get(member).filter(|number| !number.is_null())?;
-        let revision = number.as_u64().and_then(Revision::new);
+        let revision = whole_number(number).and_then(Revision::new);
         if revision.is_none() {
             self.complain(&format!("/history/{member}"), "must be a revision or null");
         }

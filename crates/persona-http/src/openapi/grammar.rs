@@ -95,7 +95,7 @@ pub(super) fn token_name() -> Value {
 
 /// Where a page of revisions starts.
 pub(super) fn revision_cursor() -> Value {
-    json!({ "type": "string", "pattern": "^[0-9]+$" })
+    json!({ "type": "string", "pattern": "^[1-9][0-9]{0,17}$" })
 }
 
 /// The name of an owner.

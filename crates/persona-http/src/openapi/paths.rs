@@ -15,6 +15,7 @@ use crate::contract::problems::Code;
 use crate::contract::schema::{BodySchema, named};
 use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow, Scope};
 use crate::events::{EVENT_LABELS_MAX, EVENT_PERSONAS_MAX};
+use crate::extract::item_writes::KEY_OF_ITEMS_CHARS_MAX;
 use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
@@ -152,6 +153,7 @@ fn header_parameter(row: &Header) -> Value {
         HeaderHolds::AnyTag => grammar::any_tag(),
         HeaderHolds::Date => grammar::date(),
         HeaderHolds::IdempotencyKey => grammar::idempotency_key(KEY_CHARS_MAX),
+        HeaderHolds::KeyOfItems => grammar::idempotency_key(KEY_OF_ITEMS_CHARS_MAX),
         HeaderHolds::Author => grammar::line(AUTHOR_CHARS_MAX),
         HeaderHolds::Note => grammar::line(NOTE_CHARS_MAX),
         HeaderHolds::EventId => json!({ "type": "string" }),

@@ -24,6 +24,7 @@ mod read_cache;
 mod request;
 mod restart;
 mod router;
+mod scanners;
 mod server;
 mod sessions;
 mod status;
