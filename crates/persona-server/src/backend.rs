@@ -10,7 +10,7 @@ use std::time::Duration;
 use persona_model::Clock;
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, Lost, SqliteStore, library_version};
-use persona_storage::{Error, Observer, Store};
+use persona_storage::{Error, HistoryLimits, HistoryPruned, HistorySize, Observer, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Database};
@@ -119,12 +119,15 @@ pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, DatabaseErr
             } else {
                 sqlite::refuse_unreadable(path)?;
             }
-            Ok(prepared_file(sqlite::initialise(&config.file_settings(path))?, config))
+            let report = sqlite::initialise(&config.file_settings(path))?;
+            warn_of_long_histories(report.history, config);
+            Ok(prepared_file(report, config))
         }
         Database::Server(url) => {
             let settings = Config::server_settings(url, "persona init");
             let report = postgres::initialise(&settings)?;
             warn_of_few_connections(&report, &settings, config.workers);
+            warn_of_long_histories(report.history, config);
             Ok(prepared_server(report))
         }
     }
@@ -217,6 +220,22 @@ fn warn_of_few_connections(
     }
 }
 
+/// What to do about histories that have outgrown the personas.
+pub const SHORTER_HISTORIES: &str =
+    "set history_keep or history_keep_newest; `persona prune --dry-run` tells what would go";
+
+/// Warns where the histories have outgrown the personas, and all of them are kept.
+fn warn_of_long_histories(history: HistorySize, config: &Config) {
+    if let Some(times) = history.outgrown().filter(|_| config.history_limits().keep_everything()) {
+        tracing::warn!(
+            times,
+            bytes = history.history_bytes,
+            hint = SHORTER_HISTORIES,
+            "the revisions take many times as much as the personas"
+        );
+    }
+}
+
 /// Opens the database that [`initialise`] made ready, for a process that gives the database server
 /// this name.
 ///
@@ -269,7 +288,8 @@ impl Maintenance {
                 observer,
             )?)),
             Database::Server(url) => Self::Server(postgres::Maintenance::open(
-                &Config::server_settings(url, "persona maintenance"),
+                &Config::server_settings(url, "persona maintenance")
+                    .keeping_history(config.history_limits()),
                 clock,
             )?),
         })
@@ -306,6 +326,22 @@ impl Maintenance {
         match self {
             Self::File(maintenance) => maintenance.tick(),
             Self::Server(maintenance) => maintenance.tick(),
+        }
+    }
+
+    /// Drops all old revisions that the limits let go, or with a dry run only counts them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`]; what was dropped before stays dropped.
+    pub fn prune_now(
+        &mut self,
+        limits: HistoryLimits,
+        is_dry: bool,
+    ) -> Result<HistoryPruned, Error> {
+        match self {
+            Self::File(maintenance) => maintenance.prune_now(limits, is_dry),
+            Self::Server(maintenance) => maintenance.prune_now(limits, is_dry),
         }
     }
 

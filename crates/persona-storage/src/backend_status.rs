@@ -1,5 +1,6 @@
 //! What a backend says of itself.
 
+use crate::HistorySize;
 use crate::sqlite::Space;
 
 /// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start
@@ -20,6 +21,8 @@ pub struct Status {
     pub personas: u64,
     /// Bytes of the database.
     pub database_bytes: u64,
+    /// How large the histories are, about.
+    pub history: HistorySize,
     /// What only this kind of backend has.
     pub details: BackendDetails,
 }

@@ -13,8 +13,8 @@ use super::arguments::{Arguments, Command, RunRole};
 use super::usage::explain;
 use super::{
     backup, bench, check, completions, config, create, delete, diff, doctor, edit, export, health,
-    history, import, label, list, restore, revert, serve, show, token, top, transfer, undelete,
-    update, verify, version, watch,
+    history, import, label, list, prune, restore, revert, serve, show, token, top, transfer,
+    undelete, update, verify, version, watch,
 };
 use crate::failure::Failure;
 use crate::terminal::Output;
@@ -34,7 +34,7 @@ Look:       doctor, top, bench
 Personas:   list, show, create, update, edit, delete, undelete
 History:    history, diff, revert, label, watch
 Collect:    import, export
-File:       backup, restore, check, move, verify
+File:       backup, restore, check, prune, move, verify
 Shell:      completions, man, version, help
 
 `persona help COMMAND` says more about each.";
@@ -119,6 +119,7 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Backup(arguments) => backup::run(&arguments, environment, output),
         Command::Restore(arguments) => restore::run(&arguments, environment, output),
         Command::Check(arguments) => check::run(&arguments, environment, output),
+        Command::Prune(arguments) => prune::run(&arguments, environment, output),
         Command::Move(arguments) => transfer::run(&arguments, output),
         Command::Verify(arguments) => on_runtime(verify::run(&arguments, environment, output)),
         Command::Token(arguments) => on_runtime(token::run(&arguments.action, environment, output)),

@@ -35,6 +35,7 @@ mod label;
 mod list;
 mod new_database;
 mod paging;
+mod prune;
 mod resolve;
 mod restore;
 mod revert;

@@ -41,6 +41,7 @@ fn file() -> FileFacts {
         contents: Some(Ok(Contents {
             schema_version: SCHEMA_VERSION,
             personas: 3,
+            history: persona_storage::HistorySize::default(),
             deleted: 0,
             newest_change: NOW,
             faults: Vec::new(),

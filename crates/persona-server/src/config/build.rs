@@ -58,6 +58,8 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
         disk_reserve_mb: reader.number("disk_reserve_mb"),
         idempotency_keys_max: reader.number("idempotency_keys_max"),
+        history_keep: reader.time("history_keep"),
+        history_keep_newest: reader.number("history_keep_newest"),
         document_bytes_max: reader.number("document_bytes_max"),
         write_lock_warn_ms: reader.number("write_lock_warn_ms"),
         expose_worker: reader.switch("expose_worker"),

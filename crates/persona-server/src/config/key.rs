@@ -5,6 +5,7 @@
 //! also names it, to give it a type.
 
 use persona_model::DOCUMENT_BYTES_MAX_CEILING;
+use persona_storage::HISTORY_KEPT_MIN;
 
 use super::LogFormat;
 use super::key_limits::LIMITS;
@@ -30,6 +31,12 @@ pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
 /// Fewest idempotency keys that can be chosen, and most: 300 GB of records. More is a typing error.
 pub const IDEMPOTENCY_KEYS_MIN: u64 = 1_000;
 pub const IDEMPOTENCY_KEYS_CEILING: u64 = 1_000_000_000;
+
+/// Longest time that old revisions can be kept, in seconds: a hundred years. For longer nothing is
+/// set.
+pub const HISTORY_SECONDS_MAX: u64 = 36_525 * 86_400;
+/// Most newest revisions that can be chosen. More is a typing error.
+pub const HISTORY_NEWEST_MAX: u64 = 1_000_000_000;
 
 /// Most connections of a worker that can be chosen: with what else it has open they stay below the
 /// limit of open files, 4,096.
@@ -236,6 +243,30 @@ const OTHERS: &[Key] = &[
         unit: Some("milliseconds"),
         help: "Length of a wait for the write lock from which on the log names the process that \
                holds it.",
+        ..PLAIN
+    },
+    Key {
+        name: "history_keep",
+        section: "history",
+        member: "keep",
+        shape: ValueKind::Time {
+            min_seconds: HISTORY_KEPT_MIN.as_secs(),
+            max_seconds: HISTORY_SECONDS_MAX,
+        },
+        help: "How long a revision is kept after another one replaced it, such as 365d; for ever \
+               when not set. With history_keep_newest it goes only where neither keeps it.",
+        ..PLAIN
+    },
+    Key {
+        name: "history_keep_newest",
+        section: "history",
+        member: "keep_newest",
+        shape: ValueKind::Number { min: 0, max: HISTORY_NEWEST_MAX },
+        default: Default::Text("0"),
+        unit: Some("revisions"),
+        help: "How many of the newest revisions of each persona are kept; older ones go two days \
+               after they were replaced. 0 for all. The first one, and what a label ever named, \
+               always stays.",
         ..PLAIN
     },
     Key {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use persona_storage::HistoryLimits;
 use persona_storage::postgres;
 use persona_storage::sqlite::{self, BackupPlan, Durability};
 use serde::{Deserialize, Serialize};
@@ -142,6 +143,10 @@ pub struct Config {
     pub disk_reserve_mb: u64,
     /// Most idempotency keys that the database keeps, about. Default 10,000,000.
     pub idempotency_keys_max: u64,
+    /// How long a revision is kept after another one replaced it; for ever when not set.
+    pub history_keep: Option<Duration>,
+    /// How many of the newest revisions of each persona are kept; 0, the default, for all.
+    pub history_keep_newest: u64,
     /// Most bytes of a document as JSON. Default 4,194,304.
     pub document_bytes_max: usize,
     /// Wait for the write lock, in milliseconds, after which the log names the process that holds
@@ -262,6 +267,12 @@ impl Config {
         self.backup_dir.clone().unwrap_or_else(beside)
     }
 
+    /// Which old revisions are kept.
+    pub fn history_limits(&self) -> HistoryLimits {
+        let keep_newest = Some(self.history_keep_newest).filter(|newest| *newest > 0);
+        HistoryLimits { keep_for: self.history_keep, keep_newest }
+    }
+
     /// The settings of storage for a file.
     pub fn file_settings(&self, path: &Path) -> sqlite::Settings {
         sqlite::Settings {
@@ -272,6 +283,7 @@ impl Config {
             wal_autocheckpoint: self.wal_autocheckpoint,
             disk_reserve_bytes: self.disk_reserve_mb * 1024 * 1024,
             idempotency_keys_max: self.idempotency_keys_max,
+            history: self.history_limits(),
             read_cache_bytes: self.read_cache_mb.saturating_mul(1024 * 1024),
         }
     }

@@ -57,6 +57,8 @@ mod tests {
             wal_autocheckpoint: 1_000,
             disk_reserve_mb: 64,
             idempotency_keys_max: persona_storage::IDEMPOTENCY_KEYS_MAX,
+            history_keep: None,
+            history_keep_newest: 0,
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
             write_lock_warn_ms: 1_000,
             trusted_proxies: Vec::new(),

@@ -1,11 +1,25 @@
 //! Revisions that are dropped from a history.
 
-use persona_model::{PersonaId, Revision};
+use persona_model::{Change, ChangeKind, Persona, PersonaId, Revision, Timestamp, metadata_text};
 
 use super::rows::Rows;
+use super::store::MemoryStore;
 use crate::decide::Revised;
+use crate::retention::Old;
 use crate::squash::{self, Replaced};
-use crate::{Error, Write};
+use crate::{Error, HistoryLimits, HistoryPruned, RevisionRecord, Write};
+
+impl MemoryStore {
+    /// Drops the old revisions that the limits let go, as maintenance does for other stores.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`].
+    pub fn prune(&self, limits: &HistoryLimits) -> Result<HistoryPruned, Error> {
+        let now = self.time.now();
+        Ok(self.rows()?.prune(limits, now))
+    }
+}
 
 impl Rows {
     /// Fails when a persona had this revision, and it was dropped.
@@ -51,5 +65,61 @@ impl Rows {
         if let Some(last) = Revision::new(revised.persona.revision.number() - 1) {
             self.tell(id, last, kind, at, None);
         }
+    }
+
+    /// Drops the old revisions that the limits let go.
+    pub fn prune(&mut self, limits: &HistoryLimits, now: Timestamp) -> HistoryPruned {
+        let mut pruned = HistoryPruned::default();
+        let ids: Vec<PersonaId> = self.histories.keys().copied().collect();
+        for id in ids {
+            for revision in self.old_revisions(id, limits, now) {
+                let Some(history) = self.histories.get_mut(&id) else { continue };
+                let of = |(persona, _): &(Persona, RevisionRecord)| persona.revision == revision;
+                let Some(place) = history.iter().position(of) else { continue };
+                let (persona, record) = history.remove(place);
+                pruned.revisions += 1;
+                let texts = metadata_text(&persona).len() + persona.document.text().len();
+                pruned.bytes += texts as u64;
+                self.dropped.insert((id, revision), record.author);
+            }
+        }
+        pruned
+    }
+
+    fn old_revisions(
+        &self,
+        id: PersonaId,
+        limits: &HistoryLimits,
+        now: Timestamp,
+    ) -> Vec<Revision> {
+        let Some((current, _)) = self.current(id) else { return Vec::new() };
+        let line_of = |number: u64| {
+            let is_it = |change: &&Change| {
+                change.persona == id && change.revision.number() == number && change.label.is_none()
+            };
+            self.changes.iter().find(is_it)
+        };
+        let goes = |(persona, record): &&(Persona, RevisionRecord)| {
+            let number = persona.revision.number();
+            let is_deletion =
+                |number| line_of(number).is_some_and(|line| line.kind == ChangeKind::Deleted);
+            let mut moves = self.labels.iter().filter(|((of, _), _)| *of == id);
+            let old = Old {
+                revision: number,
+                current: current.revision.number(),
+                // One that stands for several has the line of the last of them.
+                replaced_at: (number + 1..=current.revision.number())
+                    .find_map(line_of)
+                    .map_or(now, |line| line.at),
+                is_deletion: is_deletion(number) || is_deletion(number - 1),
+                changed: &record.changed,
+                was_labelled: moves.any(|(_, moves)| {
+                    moves.iter().any(|one| one.revision == Some(persona.revision))
+                }),
+            };
+            limits.lets_go(&old, now)
+        };
+        let history = self.histories.get(&id).into_iter().flatten();
+        history.filter(goes).map(|(persona, _)| persona.revision).collect()
     }
 }

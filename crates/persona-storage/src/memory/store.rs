@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// Keeps personas in the memory of one process.
 pub struct MemoryStore {
-    time: Time,
+    pub(super) time: Time,
     keys_max: u64,
     rows: Mutex<Rows>,
 }
@@ -46,7 +46,7 @@ impl MemoryStore {
         self
     }
 
-    fn rows(&self) -> Result<MutexGuard<'_, Rows>, Error> {
+    pub(super) fn rows(&self) -> Result<MutexGuard<'_, Rows>, Error> {
         let rows = self
             .rows
             .lock()
@@ -379,6 +379,7 @@ impl Store for MemoryStore {
             schema_version: 0,
             personas: self.rows()?.living().count() as u64,
             database_bytes: 0,
+            history: crate::HistorySize::default(),
             details: BackendDetails::Memory,
         })
     }

@@ -9,9 +9,10 @@ use tokio_postgres::types::Type;
 use super::connection::Statement;
 use super::io_thread::IoThread;
 use super::pool::Pool;
-use super::{DatabaseError, Settings, row, start, status};
-use crate::time::{OBSERVED_EVERY, Observed};
-use crate::{Error, NoObserver};
+use super::retention::Mode;
+use super::{DatabaseError, Settings, retention, row, start, status};
+use crate::time::{OBSERVED_EVERY, Observed, Time};
+use crate::{Error, HistoryLimits, HistoryPruned, NoObserver};
 
 /// Pause between two rounds of removing what has expired.
 const ROUND_EVERY: Duration = OBSERVED_EVERY;
@@ -50,6 +51,8 @@ pub struct Maintenance {
     clock: Arc<dyn Clock>,
     round_at: Instant,
     observed: Observed,
+    time: Time,
+    retention: Retention,
     /// Declared last and so dropped last: the connections live there.
     io_thread: IoThread,
 }
@@ -67,7 +70,15 @@ impl Maintenance {
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = io_thread.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
-        Ok(Self { pool, clock, round_at: Instant::now(), observed: Observed::default(), io_thread })
+        Ok(Self {
+            pool,
+            time: Time::new(Arc::clone(&clock)),
+            clock,
+            round_at: Instant::now(),
+            observed: Observed::default(),
+            retention: Retention::new(settings.history),
+            io_thread,
+        })
     }
 
     /// Whether the schema is still the one that this build knows.
@@ -90,6 +101,7 @@ impl Maintenance {
             self.round_at = Instant::now();
             self.remove_expired()?;
         }
+        self.prune_history()?;
         Ok(PAUSE)
     }
 
@@ -122,6 +134,80 @@ impl Maintenance {
             }
             in_batches(&pool, REMOVE_EXPIRED, until).await
         })?
+    }
+}
+
+/// How far the feed was looked through for old revisions.
+struct Retention {
+    limits: HistoryLimits,
+    /// `None` until it is read from the database.
+    place: Option<i64>,
+    /// When there is something to look at again.
+    from: Instant,
+    /// What was dropped since the log told of it.
+    untold: HistoryPruned,
+}
+
+impl Retention {
+    fn new(limits: HistoryLimits) -> Self {
+        let untold = HistoryPruned::default();
+        Self { limits, place: None, from: Instant::now(), untold }
+    }
+}
+
+impl Maintenance {
+    /// Looks at some lines of the feed, and drops the revisions that they let go.
+    fn prune_history(&mut self) -> Result<(), Error> {
+        let (limits, place) = (self.retention.limits, self.retention.place);
+        if limits.keep_everything() || Instant::now() < self.retention.from {
+            return Ok(());
+        }
+        let (pool, now) = (self.pool.clone(), self.time.now());
+        let step = self.io_thread.wait_for(async move {
+            let place = match place {
+                Some(place) => place,
+                None => retention::place(&pool, &limits).await?,
+            };
+            retention::step(&pool, &limits, now, place, Mode::Due).await
+        })??;
+        let retention = &mut self.retention;
+        retention.place = Some(step.place);
+        retention.untold.revisions += step.pruned.revisions;
+        retention.untold.bytes += step.pruned.bytes;
+        if step.is_end {
+            retention.from = Instant::now() + ROUND_EVERY;
+            let HistoryPruned { revisions, bytes } = std::mem::take(&mut retention.untold);
+            if revisions > 0 {
+                tracing::info!(revisions, bytes, "old revisions were dropped from the histories");
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops all old revisions that the limits let go, or with a dry run only counts them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`]; what was dropped before stays dropped.
+    pub fn prune_now(
+        &mut self,
+        limits: HistoryLimits,
+        is_dry: bool,
+    ) -> Result<HistoryPruned, Error> {
+        let mode = if is_dry { Mode::Dry } else { Mode::Now };
+        let (mut pruned, mut place) = (HistoryPruned::default(), 0);
+        loop {
+            let (pool, now) = (self.pool.clone(), self.time.now());
+            let step = self.io_thread.wait_for(async move {
+                retention::step(&pool, &limits, now, place, mode).await
+            })??;
+            pruned.revisions += step.pruned.revisions;
+            pruned.bytes += step.pruned.bytes;
+            place = step.place;
+            if step.is_end {
+                return Ok(pruned);
+            }
+        }
     }
 }
 

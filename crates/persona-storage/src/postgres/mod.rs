@@ -47,6 +47,7 @@ mod purge;
 mod purge_attempt;
 mod quota;
 mod readiness;
+mod retention;
 mod rounds;
 mod row;
 mod search;

@@ -13,6 +13,7 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::pool::ANSWER_GRACE;
 use super::url_parameters::{OwnParameters, TlsMode, default_tls, set_defaults};
+use crate::HistoryLimits;
 
 /// How long an abandoned connection counts; after that, the network is assumed to be silent and not
 /// the server.
@@ -43,6 +44,8 @@ pub struct Settings {
     pub(super) read_time: Duration,
     /// Most idempotency keys that are kept, about.
     pub(super) keys_max: u64,
+    /// Which old revisions are kept.
+    pub(super) history: HistoryLimits,
     /// How long an abandoned connection counts.
     pub(super) abandoned_time: Duration,
 }
@@ -117,6 +120,7 @@ impl Settings {
             statement_wait: own.statement_wait,
             read_time,
             keys_max,
+            history: HistoryLimits::default(),
             abandoned_time,
         })
     }
@@ -153,6 +157,13 @@ impl Settings {
     #[must_use]
     pub fn keeping_keys(mut self, max: u64) -> Self {
         self.keys_max = max;
+        self
+    }
+
+    /// The same, with limits for the histories.
+    #[must_use]
+    pub fn keeping_history(mut self, limits: HistoryLimits) -> Self {
+        self.history = limits;
         self
     }
 

@@ -8,7 +8,7 @@ use super::driver_error::DriverError;
 use super::io_thread::IoThread;
 use super::pool::Pool;
 use super::{DatabaseError, Settings, migrate, row, status};
-use crate::NoObserver;
+use crate::{HistorySize, NoObserver};
 
 /// The oldest server that is supported: this program uses its features, such as 64-bit transaction
 /// numbers.
@@ -48,6 +48,8 @@ pub struct InitReport {
     pub tokens: u64,
     /// Number of access tokens, ended ones included.
     pub tokens_kept: u64,
+    /// How large the histories are, about.
+    pub history: HistorySize,
 }
 
 /// Makes a database ready: checks the server, creates the schema or brings it up to date.
@@ -112,6 +114,7 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, Databas
         database_bytes: facts.database_bytes,
         tokens: facts.tokens,
         tokens_kept: facts.tokens_kept,
+        history: facts.history,
     })
 }
 

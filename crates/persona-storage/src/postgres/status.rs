@@ -8,7 +8,7 @@ use super::lease::Leases;
 use super::pool::Pool;
 use super::shares::Kind;
 use super::{Settings, migrate, row};
-use crate::{BackendDetails, Error, Status};
+use crate::{BackendDetails, Error, HistorySize, Status};
 
 /// Two narrow indexes instead of one look at every row tell how many are alive.
 const FACTS: &str = "
@@ -20,7 +20,8 @@ const FACTS: &str = "
            current_setting('fsync'), current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
            (SELECT count(*) FROM persona_store.tokens),
            (SELECT count(*) FROM persona_store.tokens
-            WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint))";
+            WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)),
+           pg_table_size('persona_store.personas'), pg_table_size('persona_store.revisions')";
 
 /// The durability of acknowledged writes, from the server's own settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +77,7 @@ pub(super) struct Facts {
     pub durability: Durability,
     pub tokens: u64,
     pub tokens_kept: u64,
+    pub history: HistorySize,
 }
 
 /// Reads them from a database that has the schema.
@@ -95,6 +97,7 @@ fn facts(found: &Row) -> Result<Facts, DriverError> {
         durability: Durability::of(found.try_get(5)?, found.try_get(6)?, found.try_get(7)?),
         tokens: number(9)?,
         tokens_kept: number(8)?,
+        history: HistorySize { living_bytes: number(10)?, history_bytes: number(11)? },
     })
 }
 
@@ -111,6 +114,7 @@ pub(super) async fn status(leases: &Leases, settings: &Settings) -> Result<Statu
         schema_version: migrate::VERSION,
         personas: facts.personas,
         database_bytes: facts.database_bytes,
+        history: facts.history,
         details: BackendDetails::Server {
             place: settings.place(),
             connections: facts.connections,

@@ -18,10 +18,10 @@ use rusqlite::{Connection, OpenFlags};
 use super::check::{Scope, examine};
 use super::connection::{self, Purpose};
 use super::{CheckReport, DatabaseError, Progress, Settings};
-use crate::NoObserver;
 use crate::sqlite::files::header::Header;
 use crate::sqlite::start::migrate;
-use crate::sqlite::tables::{feed, personas};
+use crate::sqlite::tables::{feed, old_revisions, personas};
+use crate::{HistorySize, NoObserver};
 
 /// Most faults that a check of the content lists: enough to see that the file is damaged, and
 /// where.
@@ -151,6 +151,8 @@ pub struct Contents {
     pub deleted: u64,
     /// When the newest change was committed.
     pub newest_change: Timestamp,
+    /// How large the histories are, about.
+    pub history: HistorySize,
     /// Everything that is damaged, at most ten faults; empty for a sound file.
     pub faults: Vec<String>,
 }
@@ -195,13 +197,15 @@ pub fn contents(
                 personas: 0,
                 deleted: 0,
                 newest_change: Timestamp::default(),
+                history: HistorySize::default(),
                 faults,
             });
         }
         let newest_change = feed::last_time_before(&connection, Timestamp::from_micros(i64::MAX))?;
         let (personas, deleted) =
             (personas::count_living(&connection)?, personas::count_deleted(&connection)?);
-        Ok(Contents { schema_version, personas, deleted, newest_change, faults })
+        let history = old_revisions::size(&connection)?;
+        Ok(Contents { schema_version, personas, deleted, newest_change, history, faults })
     };
     read().map_err(|error| DatabaseError::from_driver(&settings.path, error))
 }

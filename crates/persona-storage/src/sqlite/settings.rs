@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use persona_model::UnknownWord;
 
+use crate::HistoryLimits;
 use crate::write::IDEMPOTENCY_KEYS_MAX;
 
 /// The durability class: what an acknowledged write survives.
@@ -78,6 +79,8 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
     /// Most idempotency keys that are kept, about.
     pub idempotency_keys_max: u64,
+    /// Which old revisions are kept.
+    pub history: HistoryLimits,
     /// Bytes of personas that this process keeps ready for reads; 0 for none.
     pub read_cache_bytes: usize,
 }
@@ -101,6 +104,7 @@ impl Settings {
             wal_autocheckpoint: 1000,
             disk_reserve_bytes: DISK_RESERVE_BYTES,
             idempotency_keys_max: IDEMPOTENCY_KEYS_MAX,
+            history: HistoryLimits::default(),
             read_cache_bytes: READ_CACHE_BYTES,
         }
     }

@@ -15,7 +15,7 @@ use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::{self, Readers, export, follow, list};
 use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{
-    events, feed, labels, personas, purged, revision_list, revisions, tokens,
+    events, feed, labels, old_revisions, personas, purged, revision_list, revisions, tokens,
 };
 use crate::sqlite::write::writer::Writer;
 use crate::{
@@ -288,6 +288,7 @@ impl Store for SqliteStore {
                         schema_version: migrate::version_of(connection)?,
                         personas: personas::count_living(connection)?,
                         database_bytes: connection::database_bytes(connection)?,
+                        history: old_revisions::size(connection)?,
                         details: BackendDetails::File {
                             journal_mode: connection.pragma_query_value(
                                 None,

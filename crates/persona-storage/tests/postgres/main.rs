@@ -3,6 +3,8 @@
 
 #[path = "../common/files.rs"]
 mod files;
+#[path = "../common/old_histories.rs"]
+mod old_histories;
 
 mod atomic;
 mod broken_connections;
@@ -17,6 +19,7 @@ mod keys;
 mod leases;
 mod polling;
 mod reads;
+mod retention;
 mod shared_database;
 mod standby;
 mod start;

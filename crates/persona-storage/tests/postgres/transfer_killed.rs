@@ -234,7 +234,9 @@ async fn a_live_move_that_is_killed_between_the_end_of_the_source_and_the_start_
         .await
         .expect("locked");
     let mut moving = child(&from, &to, true, u32::MAX);
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL";
+    let waiting = "SELECT count(*) FROM pg_locks
+                   WHERE NOT granted AND relation = 'persona_store.about'::regclass
+                         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     wait_until("the move waits for the lock", LONG, || {
         assert!(moving.try_wait().expect("a child").is_none(), "it does not wait");
         cluster.sql(&database, waiting) != "0"

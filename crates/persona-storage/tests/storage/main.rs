@@ -2,6 +2,8 @@
 
 #[path = "../common/files.rs"]
 mod files;
+#[path = "../common/old_histories.rs"]
+mod old_histories;
 
 mod backup;
 mod check;
@@ -21,6 +23,7 @@ mod purging;
 mod read_cache;
 mod read_cache_labels;
 mod restore_beside_start;
+mod retention;
 mod scheduled_backups;
 mod shared_file;
 mod shared_transactions;

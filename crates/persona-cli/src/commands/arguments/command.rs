@@ -9,7 +9,7 @@ use persona_server::process_table::RUN_ROLE;
 
 use super::{
     Backup, Bench, Check, Create, Delete, Diff, Doctor, Edit, Export, Health, History, Import,
-    Label, List, Move, Restore, Revert, Show, Token, Top, Undelete, Update, Verify, Watch,
+    Label, List, Move, Prune, Restore, Revert, Show, Token, Top, Undelete, Update, Verify, Watch,
 };
 use crate::commands::completions::Shell;
 use crate::terminal::Format;
@@ -180,6 +180,8 @@ pub enum Command {
     Restore(Restore),
     /// Check whether a database or backup is complete and undamaged.
     Check(Check),
+    /// Drop old revisions from the histories, also beside a running server.
+    Prune(Prune),
     /// Move everything from SQLite to PostgreSQL, or back.
     Move(Move),
     /// Put a server under load and prove that nothing is lost, stale or locked.

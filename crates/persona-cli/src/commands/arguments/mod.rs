@@ -12,7 +12,9 @@ pub use command::{
     Arguments, Command, ConfigAction, CredentialFlags, DatabaseFile, RunRole, Target,
 };
 pub use label::{Label, LabelAction, LabelDelete, LabelList, LabelMoves, LabelSet};
-pub use operate::{Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Restore, Top, Verify};
+pub use operate::{
+    Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Prune, Restore, Top, Verify,
+};
 pub use personas::{
     Create, Delete, Diff, Edit, Export, History, Import, List, OnDuplicate, Revert, Show, Undelete,
     Update,

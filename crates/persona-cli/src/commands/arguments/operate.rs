@@ -33,6 +33,27 @@ pub struct Restore {
     pub database: DatabaseFile,
 }
 
+/// Arguments of `prune`.
+#[derive(Args, Debug)]
+pub struct Prune {
+    /// How long a revision is kept after another one replaced it, such as 365d; by default as the
+    /// settings say.
+    #[arg(long, value_name = "TIME")]
+    pub keep: Option<String>,
+    /// How many of the newest revisions of each persona are kept; by default as the settings say.
+    #[arg(long, value_name = "COUNT")]
+    pub keep_newest: Option<String>,
+    /// Tell what would go, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Database, also beside a running server: a path or a postgres:// URL.
+    #[arg(long, value_name = "PLACE")]
+    pub database: Option<String>,
+    /// Settings file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
 /// Arguments of `check`.
 #[derive(Args, Debug)]
 pub struct Check {

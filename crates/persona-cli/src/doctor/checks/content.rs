@@ -1,6 +1,8 @@
 //! The checks of the content of the file.
 
-use persona_server::units::personas;
+use persona_server::backend::SHORTER_HISTORIES;
+use persona_server::units::{self, personas};
+use persona_storage::HistorySize;
 use persona_storage::sqlite::inspect::SCHEMA_VERSION;
 
 use crate::doctor::check::{Check, Finding, Group};
@@ -16,6 +18,7 @@ pub(in crate::doctor) const GROUP: Group = Group {
     checks: &[
         Check { name: "schema", test: schema, fix: fix_schema },
         Check { name: "integrity", test: integrity, fix: fix_integrity },
+        Check { name: "history", test: history, fix: |_| SHORTER_HISTORIES.into() },
         Check {
             name: "clock",
             test: clock,
@@ -75,6 +78,22 @@ fn fix_integrity(facts: &Facts) -> String {
          deleted"
             .into()
     }
+}
+
+/// Checks that the histories have not outgrown the personas.
+fn history(facts: &Facts) -> Option<Finding> {
+    Some(of_history(facts.file.as_ref()?.contents.as_ref()?.as_ref().ok()?.history))
+}
+
+/// Judges the size of histories.
+pub(super) fn of_history(size: HistorySize) -> Finding {
+    let HistorySize { living_bytes, history_bytes } = size;
+    let text = format!(
+        "the revisions take about {}, the personas {}",
+        units::size(history_bytes),
+        units::size(living_bytes)
+    );
+    if size.outgrown().is_some() { Finding::warn(text) } else { Finding::ok(text) }
 }
 
 /// Checks that changes are not in the future. Times of changes never go back, so a clock that was

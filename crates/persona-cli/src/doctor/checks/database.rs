@@ -1,10 +1,12 @@
 //! The checks of a database on a server: whether it can be used, its durability, and room for
 //! connections.
 
+use persona_server::backend::SHORTER_HISTORIES;
 use persona_server::findings;
 use persona_server::units::{personas, size};
 use persona_storage::{BackendDetails, Status};
 
+use super::content::of_history;
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
 
@@ -17,6 +19,7 @@ pub(in crate::doctor) const GROUP: Group = Group {
             test: durability,
             fix: |_| "set fsync and synchronous_commit to on in postgresql.conf".into(),
         },
+        Check { name: "history", test: history, fix: |_| SHORTER_HISTORIES.into() },
         Check {
             name: "connections",
             test: connections,
@@ -53,6 +56,10 @@ fn durability(facts: &Facts) -> Option<Finding> {
     let (level, text) =
         findings::durability_of_server(status.durability, status.durability_meaning);
     Some(Finding { level, text })
+}
+
+fn history(facts: &Facts) -> Option<Finding> {
+    Some(of_history(status(facts)?.history))
 }
 
 fn connections(facts: &Facts) -> Option<Finding> {
@@ -97,6 +104,7 @@ mod tests {
             durability_meaning,
             schema_version: 1,
             personas: 3,
+            history: persona_storage::HistorySize::default(),
             database_bytes: 9,
             details,
         }
@@ -107,9 +115,15 @@ mod tests {
         let level = |found: &[(&str, Level, Option<String>)]| {
             found.iter().map(|outcome| outcome.1).collect::<Vec<_>>()
         };
-        assert_eq!(level(&levels(Ok(status("full", 79)))), [Level::Ok; 3]);
-        assert_eq!(level(&levels(Ok(status("normal", 80)))), [Level::Ok, Level::Warn, Level::Warn]);
-        assert_eq!(level(&levels(Ok(status("none", 1)))), [Level::Ok, Level::Fail, Level::Ok]);
+        assert_eq!(level(&levels(Ok(status("full", 79)))), [Level::Ok; 4]);
+        assert_eq!(
+            level(&levels(Ok(status("normal", 80)))),
+            [Level::Ok, Level::Warn, Level::Ok, Level::Warn]
+        );
+        assert_eq!(
+            level(&levels(Ok(status("none", 1)))),
+            [Level::Ok, Level::Fail, Level::Ok, Level::Ok]
+        );
         let away = levels(Err(("could not reach db".into(), Some("start it".into()))));
         assert_eq!(away, [("usable", Level::Fail, Some("start it".into()))]);
     }

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::common::runner::Folder;
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "serve",
     "import",
     "export",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 27] = [
     "backup",
     "restore",
     "check",
+    "prune",
     "move",
     "verify",
     "health",

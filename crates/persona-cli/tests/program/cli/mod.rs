@@ -15,6 +15,7 @@ mod history;
 mod import;
 mod labels;
 mod personas;
+mod prune;
 mod purge;
 mod readme;
 mod server;

@@ -2,11 +2,12 @@
 //! records, the slow search for damage.
 //!
 //! Start reading at `process.rs`: the loop of the maintenance process. `removal.rs` removes what is
-//! not to be kept.
+//! not to be kept, `retention.rs` drops old revisions.
 
 pub(super) mod checkpoint;
 pub(super) mod disk;
 pub(super) mod process;
 mod removal;
+mod retention;
 pub(super) mod scrub;
 mod wal_reset;

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 
 use super::disk::Disk;
+use super::retention::Retention;
 use super::scrub::Scrub;
 use crate::sqlite::backup::create::back_up_from;
 use crate::sqlite::connection::{self, Purpose, WalState};
@@ -25,7 +26,7 @@ use crate::sqlite::system_error::explained;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
 use crate::sqlite::write::write_lock::WriteLock;
 use crate::sqlite::{DatabaseError, Settings, Space, search};
-use crate::time::{OBSERVED_EVERY, Observed};
+use crate::time::{OBSERVED_EVERY, Observed, Time};
 use crate::{Error, NoObserver, Observer};
 
 /// Above this many frames in the WAL it is checkpointed with the write lock held, so that it is
@@ -79,6 +80,8 @@ pub struct Maintenance {
     pub(super) orphans_from: Instant,
     /// Purges up to this line of the feed are not gone on with.
     pub(super) purges_after: i64,
+    pub(super) time: Time,
+    pub(super) retention: Retention,
     pub(super) disk: Disk,
     /// When the disk is to be looked at again.
     disk_from: Instant,
@@ -121,6 +124,8 @@ impl Maintenance {
         let now = Instant::now();
         let mut maintenance = Self {
             settings: settings.clone(),
+            time: Time::new(Arc::clone(&clock)),
+            retention: Retention::new(settings.history),
             clock,
             observer,
             write_lock,
@@ -254,6 +259,7 @@ impl Maintenance {
         }
         self.remove_orphans()?;
         self.finish_purges()?;
+        self.prune_history()?;
         self.scrub.tick(&self.connection, &*self.observer);
         Ok(match (grew, self.merge_is_due) {
             (true, true) => PAUSE_BEHIND,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{convert, library, migrate};
-use crate::NoObserver;
 use crate::sqlite::backup::restore;
 use crate::sqlite::connection::{self, Purpose, open_unconfigured};
 use crate::sqlite::files::header::{Header, holder_of};
 use crate::sqlite::files::own_files;
 use crate::sqlite::files::ownership::open_or_make;
 use crate::sqlite::files::paths;
-use crate::sqlite::tables::{meta, personas, tokens};
+use crate::sqlite::tables::{meta, old_revisions, personas, tokens};
 use crate::sqlite::{DatabaseError, FileSystem, Settings, WriteLock};
+use crate::{HistorySize, NoObserver};
 
 /// From this many personas on they are not counted: reading a million entries of an index from a
 /// disk takes longer than everything else at a start.
@@ -45,6 +45,8 @@ pub struct InitReport {
     pub tokens: u64,
     /// Number of access tokens, ended ones included.
     pub tokens_kept: u64,
+    /// How large the histories are, about.
+    pub history: HistorySize,
 }
 
 /// Makes the file ready for several processes: checks it, creates or converts it, brings its schema
@@ -183,6 +185,7 @@ fn measure(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseE
     report.personas = personas::count_living_up_to(&connection, COUNT_MAX).map_err(failed)?;
     report.database_bytes = connection::database_bytes(&connection).map_err(failed)?;
     (report.tokens, report.tokens_kept) = tokens::counts(&connection).map_err(failed)?;
+    report.history = old_revisions::size(&connection).map_err(failed)?;
     Ok(())
 }
 

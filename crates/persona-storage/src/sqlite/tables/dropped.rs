@@ -51,6 +51,11 @@ impl Span {
         Ok((1..=last).contains(&first).then_some(Self { first, last, is_dropped }))
     }
 
+    /// A revision alone.
+    pub(crate) fn alone(revision: u64) -> Self {
+        Self { first: revision, last: revision, is_dropped: false }
+    }
+
     pub(crate) fn has(&self, revision: u64) -> bool {
         (self.first..=self.last).contains(&revision)
     }
@@ -147,9 +152,7 @@ pub(crate) fn was_labelled(
     id: PersonaId,
     revision: Revision,
 ) -> Result<bool, Error> {
-    let number = revision.number();
-    let span = Span { first: number, last: number, is_dropped: false };
-    any_was_labelled(connection, id, &span).map_err(from_driver)
+    any_was_labelled(connection, id, &Span::alone(revision.number())).map_err(from_driver)
 }
 
 /// Whether a label ever pointed to one of these revisions.

@@ -14,6 +14,7 @@ pub(super) mod history;
 pub(super) mod idempotency;
 pub(super) mod labels;
 pub(super) mod meta;
+pub(super) mod old_revisions;
 mod persona_counts;
 pub(super) mod personas;
 pub(super) mod purged;

@@ -1,0 +1,61 @@
+//! `persona prune`: drops old revisions from the histories now, or tells which would go. A server
+//! does the same by itself, a few at a time, where its settings say so.
+
+use std::sync::Arc;
+
+use persona_server::backend::{self, Maintenance};
+use persona_server::clock::SystemClock;
+use persona_server::config::{Environment, Flags};
+use persona_server::exit_code::ExitCode;
+use persona_server::units::size;
+use persona_storage::sqlite::is_there;
+use persona_storage::{Error, HistoryPruned, NoObserver};
+use serde_json::json;
+
+use super::arguments::Prune;
+use super::config::loaded;
+use crate::failure::Failure;
+use crate::terminal::Output;
+
+/// Drops them, or counts them.
+pub fn run(arguments: &Prune, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let named = [
+        ("database", &arguments.database),
+        ("history_keep", &arguments.keep),
+        ("history_keep_newest", &arguments.keep_newest),
+    ];
+    let values = named.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect();
+    let flags = Flags { config: arguments.config.clone(), values };
+    let config = loaded(&flags, environment, output)?.config;
+    let limits = config.history_limits();
+    if limits.keep_everything() {
+        let failure = Failure::new(ExitCode::Usage, "nothing says which revisions may go");
+        return Err(failure.hint("give --keep TIME, --keep-newest COUNT, or both"));
+    }
+    if config.database.file().is_some_and(|file| !is_there(file)) {
+        let message = format!("there is no database {}", config.database);
+        return Err(Failure::new(ExitCode::NotFound, message).hint("name one with --database"));
+    }
+    backend::initialise(&config, true).map_err(|error| Failure::start(&error))?;
+    let opened = Maintenance::open(&config, Arc::new(SystemClock), Arc::new(NoObserver));
+    let mut maintenance = opened.map_err(|error| Failure::start(&error))?;
+    let pruned = maintenance.prune_now(limits, arguments.dry_run);
+    let closed = maintenance.close();
+    let pruned =
+        pruned.and_then(|pruned| closed.map(|()| pruned)).map_err(|error| failed(&error))?;
+    tell(pruned, arguments.dry_run, output)
+}
+
+fn failed(error: &Error) -> Failure {
+    Failure::new(ExitCode::Failure, format!("could not drop old revisions: {error}"))
+        .hint("run it again: what was dropped stays dropped")
+}
+
+fn tell(pruned: HistoryPruned, is_dry: bool, output: &Output) -> Result<(), Failure> {
+    let HistoryPruned { revisions, bytes } = pruned;
+    if output.is_json() {
+        return output.json(&json!({ "dry_run": is_dry, "revisions": revisions, "bytes": bytes }));
+    }
+    let went = if is_dry { "would go" } else { "are gone" };
+    output.result(&format!("{revisions} old revisions {went}, {} of texts", size(bytes)))
+}

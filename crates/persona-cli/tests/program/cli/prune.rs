@@ -1,0 +1,82 @@
+//! `persona prune`: old revisions go, and the rest is exported, imported and checked as before.
+
+use serde_json::{Value, json};
+
+use crate::common::runner::Folder;
+
+const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
+
+/// A history of 2020 with ten revisions, a day each; the last is of today.
+fn history() -> String {
+    let line = |revision: u64| {
+        let mut persona = json!({
+            "id": ID, "revision": revision, "name": format!("Ada {revision}"),
+            "created_at": "2020-01-01T12:00:00Z", "updated_at": format!("2020-01-{revision:02}T12:00:00Z"),
+            "created_by": "ann", "updated_by": "ann", "deleted_at": null,
+            "history": { "last": 10, "base": null },
+        });
+        if revision == 10 {
+            persona["history"]["labels"] =
+                json!({ "live": { "revision": 4, "at": "2020-01-20T12:00:00Z", "by": null } });
+        }
+        format!("{persona}\n")
+    };
+    (1..=10).map(line).collect()
+}
+
+fn filled() -> Folder {
+    let folder = Folder::with_personas(&[&["Bob"]]);
+    std::fs::write(folder.path("history.ndjson"), history()).expect("written");
+    let imported = folder.run(&["import", "history.ndjson"]);
+    assert_eq!(imported.code, 0, "{imported}");
+    folder
+}
+
+fn kept(folder: &Folder) -> Vec<u64> {
+    let lines = folder.results(&["history", ID, "--json"]);
+    let entries = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    entries.map(|entry| entry["revision"].as_u64().expect("a number")).collect()
+}
+
+#[test]
+fn a_dry_run_tells_what_goes_and_it_goes_then() {
+    let folder = filled();
+    let all: Vec<u64> = (1..=10).rev().collect();
+    let whole = folder.results(&["export", "--history"]);
+    std::fs::write(folder.path("whole.ndjson"), whole).expect("written");
+    let told = folder.run(&["prune", "--keep=30d", "--dry-run", "--json"]);
+    assert_eq!((told.code, kept(&folder)), (0, all), "{told}");
+    let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
+    assert_eq!((&told["revisions"], &told["dry_run"]), (&json!(6), &json!(true)), "{told}");
+    let done = folder.run(&["prune", "--keep=30d", "--keep-newest=3"]);
+    assert_eq!(done.code, 0, "{done}");
+    // 4 is labelled, and 8 is among the newest three.
+    assert_eq!(kept(&folder), [10, 9, 8, 4, 1]);
+    assert!(done.stdout.starts_with("5 old revisions are gone"), "{done}");
+    let gone = folder.run(&["revert", ID, "3"]);
+    assert!(gone.code != 0 && gone.stderr.contains("dropped"), "{gone}");
+    let checked = folder.run(&["check"]);
+    assert!(checked.code == 0 && checked.stdout.contains("5 of them dropped"), "{checked}");
+    let exported = folder.results(&["export", "--history"]);
+    let other = Folder::with_personas(&[&["Eve"]]);
+    std::fs::write(other.path("history.ndjson"), &exported).expect("written");
+    let imported = other.run(&["import", "history.ndjson"]);
+    assert_eq!((imported.code, kept(&other)), (0, vec![10, 9, 8, 4, 1]), "{imported}");
+    // An older export, with what went here, changes nothing.
+    let again = folder.run(&["import", "whole.ndjson"]);
+    assert_eq!((again.code, kept(&folder)), (0, vec![10, 9, 8, 4, 1]), "{again}");
+}
+
+#[test]
+fn without_a_rule_and_without_a_database_nothing_is_done() {
+    let folder = filled();
+    let refused = folder.run(&["prune"]);
+    assert!(refused.code == 2 && refused.stderr.contains("--keep"), "{refused}");
+    for wrong in ["--keep=1d", "--keep=soon", "--keep-newest=-1"] {
+        let refused = folder.run(&["prune", wrong]);
+        assert_ne!(refused.code, 0, "{wrong}: {refused}");
+    }
+    let missing = folder.run(&["prune", "--keep=30d", "--database=missing.db"]);
+    assert_eq!(missing.code, 3, "{missing}");
+    assert_eq!(kept(&folder).len(), 10);
+}

@@ -1,0 +1,129 @@
+//! Old revisions go, where a setting says that not all are kept: a few in each tick, so that no
+//! writer waits long and the WAL stays short.
+
+use std::time::{Duration, Instant};
+
+use super::process::Maintenance;
+use crate::retention::LookScope;
+use crate::sqlite::error::from_driver;
+use crate::sqlite::tables::old_revisions;
+use crate::{Error, HistoryLimits, HistoryPruned};
+
+/// Lines of the feed that are looked at in one step: some ten milliseconds, in which nothing is
+/// locked.
+const LINES_AT_ONCE: usize = 200;
+/// Revisions that are dropped in one transaction: a few milliseconds.
+const DROPPED_AT_ONCE: usize = 50;
+/// Pause before the end of the feed is looked at again.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// How far the feed was looked through.
+pub(super) struct Retention {
+    limits: HistoryLimits,
+    /// `None` until it is read from the file.
+    place: Option<i64>,
+    /// When there is something to look at again.
+    from: Instant,
+    /// What was dropped since the log told of it.
+    untold: HistoryPruned,
+}
+
+impl Retention {
+    pub(super) fn new(limits: HistoryLimits) -> Self {
+        let untold = HistoryPruned::default();
+        Self { limits, place: None, from: Instant::now(), untold }
+    }
+}
+
+impl Maintenance {
+    /// Looks at some lines of the feed, and drops the revisions that they let go.
+    pub(super) fn prune_history(&mut self) -> Result<(), Error> {
+        if self.retention.limits.keep_everything() || Instant::now() < self.retention.from {
+            return Ok(());
+        }
+        let (pruned, is_end) = self.prune_some(LookScope::Due)?;
+        let retention = &mut self.retention;
+        retention.untold.revisions += pruned.revisions;
+        retention.untold.bytes += pruned.bytes;
+        if is_end {
+            retention.from = Instant::now() + LOOK_EVERY;
+            let HistoryPruned { revisions, bytes } = std::mem::take(&mut retention.untold);
+            if revisions > 0 {
+                tracing::info!(revisions, bytes, "old revisions were dropped from the histories");
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops all old revisions that the limits let go, or with a dry run only counts them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`]; what was dropped before stays dropped.
+    pub fn prune_now(
+        &mut self,
+        limits: HistoryLimits,
+        is_dry: bool,
+    ) -> Result<HistoryPruned, Error> {
+        let mut pruned = HistoryPruned::default();
+        if is_dry {
+            let (now, mut place) = (self.time.now(), 0);
+            loop {
+                let looked = old_revisions::look(
+                    &self.connection,
+                    &limits,
+                    now,
+                    (place, LookScope::Whole),
+                    LINES_AT_ONCE,
+                );
+                let looked = looked.map_err(from_driver)?;
+                pruned.revisions += looked.found.len() as u64;
+                pruned.bytes += looked.found.iter().map(|found| found.bytes).sum::<u64>();
+                place = looked.place;
+                if looked.is_end {
+                    return Ok(pruned);
+                }
+            }
+        }
+        self.retention = Retention { place: Some(0), ..Retention::new(limits) };
+        loop {
+            let (dropped, is_end) = self.prune_some(LookScope::Whole)?;
+            pruned.revisions += dropped.revisions;
+            pruned.bytes += dropped.bytes;
+            if is_end {
+                self.retention = Retention::new(self.settings.history);
+                return Ok(pruned);
+            }
+            // Checkpoints are made as they are due; the steps are made here alone.
+            self.retention.from = Instant::now() + LOOK_EVERY;
+            self.tick()?;
+        }
+    }
+
+    /// One step, and whether it came to the end of what is old enough.
+    fn prune_some(&mut self, scope: LookScope) -> Result<(HistoryPruned, bool), Error> {
+        let (limits, now) = (self.retention.limits, self.time.now());
+        let before = match self.retention.place {
+            Some(place) => place,
+            None => old_revisions::place(&self.connection, &limits).map_err(from_driver)?,
+        };
+        let looked =
+            old_revisions::look(&self.connection, &limits, now, (before, scope), LINES_AT_ONCE);
+        let looked = looked.map_err(from_driver)?;
+        let mut pruned = HistoryPruned::default();
+        for found in looked.found.chunks(DROPPED_AT_ONCE) {
+            let dropped =
+                self.write(|connection| old_revisions::drop_all(connection, &limits, now, found))?;
+            pruned.revisions += dropped.revisions;
+            pruned.bytes += dropped.bytes;
+        }
+        // Beyond lines that are too new nothing is passed for good.
+        let is_due = scope == LookScope::Due;
+        if is_due && (looked.place > before && looked.is_end || pruned.revisions > 0) {
+            let place = looked.place;
+            self.write(|connection| old_revisions::keep_place(connection, &limits, place))?;
+        }
+        self.retention.place = Some(looked.place);
+        Ok((pruned, looked.is_end))
+    }
+}
