@@ -267,7 +267,7 @@ pub enum Maintenance {
     /// Of a file.
     File(Box<sqlite::Maintenance>),
     /// Of a database on a server.
-    Server(postgres::Maintenance),
+    Server(Box<postgres::Maintenance>),
 }
 
 impl Maintenance {
@@ -287,11 +287,11 @@ impl Maintenance {
                 clock,
                 observer,
             )?)),
-            Database::Server(url) => Self::Server(postgres::Maintenance::open(
+            Database::Server(url) => Self::Server(Box::new(postgres::Maintenance::open(
                 &Config::server_settings(url, "persona maintenance")
                     .keeping_history(config.history_limits()),
                 clock,
-            )?),
+            )?)),
         })
     }
 

@@ -5,9 +5,7 @@ use persona_model::{
     Patch, PersonaId, Precondition, Reach, Revision, Search, Since, Sort, Timestamp, filter_tags,
 };
 use persona_storage::conformance::{document, guess, id, idempotent, soon, write};
-use persona_storage::{
-    LabelMove, LabelMoves, LabelTarget, Operation, Purge, SquashWindow, Write,
-};
+use persona_storage::{LabelMove, LabelMoves, LabelTarget, Operation, Purge, SquashWindow, Write};
 use serde_json::{Value, json};
 
 /// Few identities, so that the operations meet each other.

@@ -13,7 +13,7 @@ use persona_model::{Change, Cursor, Document, ListRequest};
 use persona_storage::conformance::{TestClock, with_real_tags};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
-use persona_storage::{Error, Exported, NoObserver, Page, Store};
+use persona_storage::{Error, Exported, LabelMoves, NoObserver, Page, Store};
 use persona_test_support::Cluster;
 use tokio::runtime::Runtime;
 
@@ -154,24 +154,7 @@ impl Pair {
                     &postgres.revision(id, revision).await,
                 )
             }
-            17..20 => {
-                let moves = dice.moves();
-                let first = &moves.moves()[0];
-                let (id, name) = (first.persona, first.name.clone());
-                let answers = (
-                    sqlite.move_labels(moves.clone()).await,
-                    postgres.move_labels(moves.clone()).await,
-                );
-                let (sqlite_told, postgres_told) =
-                    (format!("{:?}", answers.0), format!("{:?}", answers.1));
-                same(&moves, &Ok(sqlite_told), &Ok(postgres_told))?;
-                same(&id, &sqlite.labels(id).await, &postgres.labels(id).await)?;
-                same(
-                    &(id, &name),
-                    &sqlite.label_moves(id, &name, None, 3).await,
-                    &postgres.label_moves(id, &name, None, 3).await,
-                )
-            }
+            17..20 => self.move_labels(dice.moves()).await,
             20..23 => self.look_at_handle(&mut dice).await,
             _ => {
                 let mut request = dice.list(now);
@@ -187,6 +170,22 @@ impl Pair {
                 Ok(())
             }
         }
+    }
+
+    /// Moves labels on both stores, and compares the labels and moves of the first persona.
+    async fn move_labels(&self, moves: LabelMoves) -> Result<(), String> {
+        let (sqlite, postgres) = (&self.sqlite, &self.postgres);
+        let first = &moves.moves()[0];
+        let (id, name) = (first.persona, first.name.clone());
+        let told = format!("{:?}", sqlite.move_labels(moves.clone()).await);
+        let told_by_postgres = format!("{:?}", postgres.move_labels(moves.clone()).await);
+        same(&moves, &Ok(told), &Ok(told_by_postgres))?;
+        same(&id, &sqlite.labels(id).await, &postgres.labels(id).await)?;
+        same(
+            &(id, &name),
+            &sqlite.label_moves(id, &name, None, 3).await,
+            &postgres.label_moves(id, &name, None, 3).await,
+        )
     }
 
     /// Reads the whole feed without its numbers, the revisions of each persona, and all exports.

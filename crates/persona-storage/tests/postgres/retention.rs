@@ -78,9 +78,9 @@ async fn no_revision_goes_that_a_label_is_moved_to_beside_the_maintenance() {
     let pruned =
         tokio::task::spawn_blocking(move || maintenance.prune_now(limits(Some(5), None), false));
     let pruned = pruned.await.expect("no panic").expect("dropped");
-    let moved = mover.await.expect("no panic");
-    assert!(!moved.is_empty() && pruned.revisions > 0, "{moved:?} {pruned:?}");
-    for revision in &moved {
+    let labelled = mover.await.expect("no panic");
+    assert!(!labelled.is_empty() && pruned.revisions > 0, "{labelled:?} {pruned:?}");
+    for revision in &labelled {
         let found = store.revision(id(1), *revision).await.expect("it is kept");
         assert!(found.is_some(), "{revision}");
     }

@@ -12,8 +12,8 @@ use crate::sqlite::tables::dropped::{self, Span};
 use crate::sqlite::tables::history::History;
 use crate::sqlite::tables::{checksum, revisions, row};
 
-/// Revisions of one read transaction. They are not changed, so a chain may be read in several; where
-/// one is missing the caller looks whether the persona was purged in between.
+/// Revisions of one read transaction. They are not changed, so a chain may be read in several;
+/// where one is missing the caller looks whether the persona was purged in between.
 const BATCH: u64 = 500;
 
 /// The last revision that is kept of a persona, in a file with an index of revisions; in the same

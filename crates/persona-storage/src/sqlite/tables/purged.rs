@@ -35,8 +35,8 @@ pub(crate) fn find(connection: &Connection, id: PersonaId) -> rusqlite::Result<O
         .optional()
 }
 
-/// An expression: how many rows of `revisions` are of purged personas and still to be removed. A row
-/// can stand for several revisions, so the rows are found from the feed; mostly there are none.
+/// An expression: how many rows of `revisions` are of purged personas and still to be removed. A
+/// row can stand for several revisions, so the rows are found from the feed; mostly there are none.
 pub(crate) const ROWS_LEFT: &str =
     "(CASE WHEN EXISTS (SELECT 1 FROM purged WHERE revisions_left > 0)
           THEN (SELECT count(*)

@@ -56,7 +56,7 @@ impl Writer {
         let (tombstone, mut is_more) = self.answer(claim, deadline, answer).await??;
         while is_more {
             let step = self.remove_rest(client, id, deadline).await;
-            is_more = step.or_else(|error| leave(id, error).map(|()| false))?;
+            is_more = step.or_else(|error| leave(id, &error).map(|()| false))?;
         }
         Ok(tombstone)
     }
@@ -79,7 +79,7 @@ impl Writer {
 /// Decides what the error of a later step of a purge means for the request. The first step is
 /// committed, so "nothing was changed" would be wrong: what is left is removed by the maintenance
 /// process.
-pub(super) fn leave(id: PersonaId, error: Error) -> Result<(), Error> {
+pub(super) fn leave(id: PersonaId, error: &Error) -> Result<(), Error> {
     if matches!(error, Error::Unsynced(_) | Error::OutcomeUnknown) {
         return Err(Error::OutcomeUnknown);
     }

@@ -222,7 +222,8 @@ impl Thread {
         if is_long { self.relieve() } else { ControlFlow::Continue(()) }
     }
 
-    /// The same after what had a transaction alone, which has let the write lock go with its answer.
+    /// The same after what had a transaction alone, which has let the write lock go with its
+    /// answer.
     fn go_on_alone(&self, flow: ControlFlow<Loss>) -> ControlFlow<Loss> {
         flow?;
         if !self.is_wal_long() {
