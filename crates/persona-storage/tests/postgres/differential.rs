@@ -110,6 +110,15 @@ impl Pair {
         )
     }
 
+    async fn purge(&self, dice: &mut Dice) -> Result<(), String> {
+        let purge = dice.purge();
+        let answers =
+            (self.sqlite.purge(purge.clone()).await, self.postgres.purge(purge.clone()).await);
+        same(&purge, &answers.0, &answers.1)?;
+        let id = purge.id;
+        same(&id, &self.sqlite.tombstone(id).await, &self.postgres.tombstone(id).await)
+    }
+
     /// One operation on both. An error says what it was and what each answered.
     async fn step(&mut self) -> Result<(), String> {
         let (mut dice, now) = (Dice(self.dice.next()), persona_model::Clock::now(&*self.clock));
@@ -132,16 +141,7 @@ impl Pair {
                     &postgres.write(request.clone()).await,
                 )
             }
-            12 if dice.one_in(PURGE_ONE_IN) => {
-                let purge = dice.purge();
-                let id = purge.id;
-                same(
-                    &purge,
-                    &sqlite.purge(purge.clone()).await,
-                    &postgres.purge(purge.clone()).await,
-                )?;
-                same(&id, &sqlite.tombstone(id).await, &postgres.tombstone(id).await)
-            }
+            12 if dice.one_in(PURGE_ONE_IN) => self.purge(&mut dice).await,
             12..15 => {
                 let id = dice.id();
                 same(&id, &sqlite.get(id).await, &postgres.get(id).await)
