@@ -199,7 +199,7 @@ export const t = {
     of: (/** @type {string} */ owner, /** @type {boolean} */ shared) => `of ${owner}${shared ? ' and shared' : ''}`, used: (/** @type {string} */ when) => `used ${when}`, until: (/** @type {string} */ day) => `until ${day}`,
     former: (/** @type {string} */ time) => `former secret until ${time}`, days: (/** @type {number} */ count) => `${count} days`,
     kinds: { link: 'One-time link', session: 'Session' }, states: { live: '', expired: 'Ended', revoked: 'Revoked' }, scopes: { read: 'Read', write: 'Read and write', admin: 'Everything' },
-    name: 'Name', nameHint: 'Stands beside what is changed with it. Letters, digits, dots and hyphens.', scope: 'May', owner: 'Owner', ownerHint: 'With an owner there are no other personas for it.',
+    name: 'Name', nameHint: 'Stands beside what is changed with it. Letters, digits, dots and hyphens.', scope: 'May', owner: 'Owner', ownerHint: 'Empty: all personas. Otherwise only those of this owner.',
     shared: 'Also reads personas without an owner', actAs: 'May name other authors', life: 'Counts for', rotate: 'Rotate', rotateTitle: (/** @type {string} */ name) => `New secret for ${name}`,
     keep: 'The former secret counts', keeps: { day: 'For a day', hour: 'For an hour', none: 'No more' }, revoke: 'Revoke', revokeTitle: (/** @type {string} */ name) => `Revoke ${name}?`,
     sure: 'Whatever uses it is refused at once. This cannot be undone.', sureOwn: 'This window is signed in with it, and asks for another one then.',
