@@ -29,7 +29,7 @@ pub(super) async fn purge(store: &Subject, number: u8) -> Result<Tombstone, Erro
     store.purge(Purge { author: Some("ada".into()), ..purge }).await
 }
 
-fn is_purged(error: &Error) -> bool {
+pub(super) fn is_purged(error: &Error) -> bool {
     matches!(error, Error::Purged { .. })
 }
 

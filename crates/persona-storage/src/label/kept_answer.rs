@@ -1,25 +1,35 @@
 //! The answer to moves with an idempotency key, as it is kept beside the key: a repetition of them
-//! gets it again. What the request says itself is not in it: the personas and the labels.
+//! gets it again. Of what the request says itself only the personas are in it, so that the answers
+//! about a persona that is purged are found: the labels are not.
 
-use persona_model::{Revision, Timestamp};
+use persona_model::{PersonaId, Revision, Timestamp};
 
 use super::moves::{LabelMove, LabelMoves, MovedLabel};
 use super::record::{Label, MoveRecord};
 
-/// One answer: whether the label was moved, where it pointed before, and the move that it stands at
+/// One answer: the persona, whether the label was moved, where it pointed before, and the move that it stands at
 /// since, with version, revision, time and author; `None` where it was removed.
-type Kept = (bool, Option<u64>, Option<(u64, u64, i64, Option<String>)>);
+type Kept = (String, bool, Option<u64>, Option<(u64, u64, i64, Option<String>)>);
 
-/// The text that is kept of the answers.
-pub(crate) fn kept_text(told: &[MovedLabel]) -> String {
-    let kept = |one: &MovedLabel| -> Kept {
+/// The text that is kept instead of answers about a persona that was purged: a repetition is told
+/// of the purge.
+pub(crate) const FORGOTTEN: &str = "[]";
+
+/// A part of each kept text that tells of this persona, and of no other one.
+pub(crate) fn mark_of(persona: PersonaId) -> String {
+    format!("[\"{persona}\",")
+}
+
+/// The text that is kept of the answers to moves.
+pub(crate) fn kept_text(moves: &LabelMoves, told: &[MovedLabel]) -> String {
+    let kept = |(of, one): (&LabelMove, &MovedLabel)| -> Kept {
         let label = one.label.as_ref().map(|label| {
             let (version, revision) = (label.tag.version, label.revision.number());
             (version, revision, label.at.as_micros(), label.author.clone())
         });
-        (one.is_moved, one.before.map(Revision::number), label)
+        (of.persona.to_string(), one.is_moved, one.before.map(Revision::number), label)
     };
-    let all: Vec<Kept> = told.iter().map(kept).collect();
+    let all: Vec<Kept> = moves.moves().iter().zip(told).map(kept).collect();
     serde_json::to_string(&all).expect("numbers and texts are JSON")
 }
 
@@ -32,7 +42,10 @@ pub(crate) fn read_kept(text: &str, moves: &LabelMoves) -> Option<Vec<MovedLabel
     all.into_iter().zip(moves.moves()).map(|(kept, one)| answer(kept, one)).collect()
 }
 
-fn answer((is_moved, before, kept): Kept, one: &LabelMove) -> Option<MovedLabel> {
+fn answer((persona, is_moved, before, kept): Kept, one: &LabelMove) -> Option<MovedLabel> {
+    if persona != one.persona.to_string() {
+        return None;
+    }
     let label = match kept {
         None => None,
         Some((version, revision, at, author)) => {
@@ -54,7 +67,7 @@ mod tests {
 
     use persona_model::{LabelName, LabelPrecondition, PersonaId, Revision, Timestamp};
 
-    use super::{kept_text, read_kept};
+    use super::{FORGOTTEN, kept_text, mark_of, read_kept};
     use crate::label::{Label, LabelMove, LabelMoves, LabelTarget, MoveRecord, MovedLabel};
 
     #[test]
@@ -84,12 +97,20 @@ mod tests {
         ];
         let moves = ["a", "b", "c"].map(to_latest).to_vec();
         let moves = LabelMoves::new(moves, Instant::now()).expect("some");
-        let text = kept_text(&answers);
+        let text = kept_text(&moves, &answers);
+        assert_eq!(text.matches(&mark_of(persona)).count(), 3, "{text}");
         assert_eq!(read_kept(&text, &moves).as_deref(), Some(&answers[..]));
         let fewer = LabelMoves::one(to_latest("a"), Instant::now());
-        for (text, moves) in
-            [(&*text, &fewer), ("", &moves), ("[[true,null,[1,0,5,null]]]", &fewer)]
-        {
+        let another = PersonaId::from_bytes([2; 16]).to_string();
+        let of_another = text.replace(&persona.to_string(), &another);
+        let impossible = format!("[{}true,null,[1,0,5,null]]]", mark_of(persona));
+        for (text, moves) in [
+            (&*text, &fewer),
+            (&*of_another, &moves),
+            ("", &moves),
+            (FORGOTTEN, &moves),
+            (&*impossible, &fewer),
+        ] {
             assert_eq!(read_kept(text, moves), None, "{text}");
         }
     }

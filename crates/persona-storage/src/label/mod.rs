@@ -16,6 +16,6 @@ mod record;
 
 pub(crate) use decide::{Decision, Holder, Placed};
 pub use decide::{LABELS_MAX, LabelError};
-pub(crate) use kept_answer::{kept_text, read_kept};
+pub(crate) use kept_answer::{FORGOTTEN, kept_text, mark_of, read_kept};
 pub use moves::{LABEL_MOVES_MAX, LabelMove, LabelMoves, LabelTarget, MovedLabel, NoMoves};
 pub use record::{Label, LabelMovePage, Labelled, LabelsOf, MoveRecord, PersonaLabels};

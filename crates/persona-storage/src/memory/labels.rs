@@ -57,7 +57,9 @@ pub(super) fn move_all(
                 return Err(Error::KeyReused.into());
             }
             for one in wanted.moves() {
-                rows.check_not_purged(one.persona)?;
+                if let Some(tombstone) = rows.tombstones.get(&one.persona) {
+                    return Err(refusal_of(&wanted.viewer, Some(tombstone)).into());
+                }
             }
             let again = |told: &MovedLabel| MovedLabel { replayed: true, ..told.clone() };
             return Ok(told.iter().map(again).collect());

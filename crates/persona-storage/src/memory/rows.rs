@@ -112,7 +112,9 @@ impl Rows {
             if known != wanted {
                 return Err(Error::KeyReused);
             }
-            self.check_not_purged(written.representation.id)?;
+            if let Some(tombstone) = self.tombstones.get(&written.representation.id) {
+                return Err(tombstone.refusal(write));
+            }
             self.check_kept(written.representation.id, written.representation.revision)?;
             return Ok(Written { replayed: true, ..written.clone() });
         }
@@ -172,11 +174,6 @@ impl Rows {
         self.tell(persona.id, persona.revision, revised.kind, at, None);
         self.histories.entry(persona.id).or_default().push((persona, record));
         Written { outcome, representation: answer, replayed: false }
-    }
-
-    /// Fails when the persona was purged.
-    pub fn check_not_purged(&self, id: PersonaId) -> Result<(), Error> {
-        self.tombstones.get(&id).map_or(Ok(()), |found| Err(Error::Purged { at: found.at }))
     }
 
     /// Purges a persona.

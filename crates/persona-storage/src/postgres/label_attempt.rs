@@ -165,7 +165,7 @@ impl Moving {
         let mut step = if newest.is_some() { Step::Written(newest) } else { Step::Nothing };
         if let (Some(wanted), Some(first)) = (&self.moves.idempotency, first) {
             let now = common.after_all([newest]);
-            let (operation, told) = (self.operation, &plan.told);
+            let (operation, told) = (self.operation, (&self.moves, &*plan.told));
             label_keys::keep(connection, wanted, operation, first, told, now).await?;
             step = Step::Written(newest);
         }

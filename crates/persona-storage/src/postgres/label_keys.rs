@@ -11,6 +11,7 @@ use super::settle_all::Refused;
 use super::{purge, row};
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::label::{kept_text, read_kept};
+use crate::purge::refusal_of;
 use crate::{Error, Idempotency, LabelMove, LabelMoves, MovedLabel, Outcome};
 
 /// What is kept under a key.
@@ -41,8 +42,9 @@ pub(super) async fn find(
     let ids: Vec<Uuid> = moves.moves().iter().map(|one| row::uuid(one.persona)).collect();
     let purged = purge::find_on(connection, &ids).await?;
     let of = |one: &LabelMove| purged.iter().find(|found| found.id == one.persona);
-    if let Some(purged) = moves.moves().iter().find_map(of) {
-        return Err(Error::Purged { at: purged.at }.into());
+    // The first in the order of the moves.
+    if let Some(tombstone) = moves.moves().iter().find_map(of) {
+        return Err(refusal_of(&moves.viewer, Some(tombstone)).into());
     }
     let mut told =
         read_kept(&text, moves).ok_or_else(|| damaged(&"an answer to moves of labels is none"))?;
@@ -60,7 +62,7 @@ pub(super) async fn keep(
     wanted: &Idempotency,
     operation: Uuid,
     (persona, revision): (PersonaId, Revision),
-    told: &[MovedLabel],
+    (moves, told): (&LabelMoves, &[MovedLabel]),
     now: Timestamp,
 ) -> Result<(), DriverError> {
     let parameters: [Parameter<'_>; 8] = [
@@ -70,7 +72,7 @@ pub(super) async fn keep(
         (&row::uuid(persona), Type::UUID),
         (&row::stored(revision.number()), Type::INT8),
         (&operation, Type::UUID),
-        (&kept_text(told), Type::TEXT),
+        (&kept_text(moves, told), Type::TEXT),
         (&now.as_micros(), Type::INT8),
     ];
     connection.rows(Statement::Kept(KEEP), &parameters).await.map(drop)

@@ -54,6 +54,13 @@ const PURGE: &str = "
     unnamed AS (
         DELETE FROM persona_store.former_handles AS f USING gone WHERE f.persona = gone.id
     ),
+    unanswered AS (
+        UPDATE persona_store.idempotency AS i
+        SET moves = '[]'
+        FROM gone
+        WHERE strpos(i.moves, ('[\"' || gone.id::text || '\",') COLLATE \"C\") > 0
+            AND EXISTS (SELECT 1 FROM persona_store.label_moves AS m WHERE m.persona = gone.id)
+    ),
     forgotten AS (
         DELETE FROM persona_store.revisions AS r USING gone WHERE r.persona = gone.id AND r.revision > 1
     ),

@@ -18,7 +18,7 @@ use super::{migrate, purge, row, write_statement};
 use crate::decide::{self, Decision, Revised};
 use crate::handle::Handle;
 use crate::time::{Time, after, newest_of};
-use crate::{Error, Operation, Outcome, Representation, Tombstone, Write, Written, squash};
+use crate::{Error, Operation, Outcome, Representation, Write, Written, squash};
 
 /// The shared state of all writes of a process.
 pub(super) struct Common {
@@ -353,7 +353,7 @@ impl Request {
         let Some(answer) = &earlier.representation else {
             let purged = purge::find_on(connection, &[row::uuid(earlier.persona)]).await?;
             return match purged.first() {
-                Some(Tombstone { at, .. }) => Err(Error::Purged { at: *at }.into()),
+                Some(tombstone) => Err(tombstone.refusal(&self.write).into()),
                 None => Err(match earlier.revision {
                     Some(revision) => Error::RevisionDropped { revision }.into(),
                     None => damaged(&"the answer to an earlier request is missing").into(),

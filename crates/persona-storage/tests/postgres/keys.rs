@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
-use persona_storage::conformance::{TestClock, document, id, idempotent, write};
+use persona_model::Precondition;
+use persona_storage::conformance::{TestClock, document, id, idempotent, label_move, soon, write};
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{self, SqliteStore};
-use persona_storage::{Error, NoObserver, Operation, Store, Write, postgres};
+use persona_storage::{
+    Error, Idempotency, LabelMoves, LabelTarget, NoObserver, Operation, Purge, Store, Write,
+    postgres,
+};
 use persona_test_support::Cluster;
 use serde_json::json;
 
@@ -83,16 +87,38 @@ async fn a_server_keeps_so_many_keys() {
     let settings = postgres::Settings::parse(&cluster.url(&cluster.database()))
         .expect("a URL")
         .keeping_keys(KEYS_MAX);
-    let clock = Arc::new(TestClock::default());
-    let store = {
-        let (settings, clock) = (settings.clone(), clock.clone());
-        tokio::task::spawn_blocking(move || {
-            postgres::initialise(&settings).expect("an empty database");
-            postgres::PostgresStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens")
-        })
-        .await
-        .expect("no panic")
-    };
+    let store = open_server(settings).await;
     fill(&store).await;
     store.close().await;
+}
+
+async fn open_server(settings: postgres::Settings) -> postgres::PostgresStore {
+    tokio::task::spawn_blocking(move || {
+        postgres::initialise(&settings).expect("an empty database");
+        let clock = Arc::new(TestClock::default());
+        postgres::PostgresStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens")
+    })
+    .await
+    .expect("no panic")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_on_a_server_leaves_nothing_of_its_persona_in_the_answers_to_moves() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let store =
+        open_server(postgres::Settings::parse(&cluster.url(&database)).expect("a URL")).await;
+    for number in [1, 2, 3] {
+        store.write(create(number)).await.expect("created");
+    }
+    for (first, second, key) in [(1, 2, "with it"), (2, 1, "with it again"), (1, 3, "without it")] {
+        let moves = [first, second].map(|number| label_move(number, "a", LabelTarget::Latest));
+        let mut moves = LabelMoves::new(moves.to_vec(), soon()).expect("moves");
+        moves.idempotency = Some(Idempotency { key: key.into(), fingerprint: [1; 32] });
+        store.move_labels(moves).await.expect("moved");
+    }
+    store.purge(Purge::new(id(2), Precondition::Any, soon())).await.expect("purged");
+    store.close().await;
+    let emptied = "SELECT string_agg(key, ', ' ORDER BY key) FROM persona_store.idempotency WHERE moves = '[]'";
+    assert_eq!(cluster.sql(&database, emptied), "with it, with it again");
 }

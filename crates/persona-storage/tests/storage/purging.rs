@@ -5,7 +5,7 @@ use std::fs;
 use persona_model::{LabelName, Patch, Precondition};
 use persona_storage::conformance::{document, id, label_move, soon, write};
 use persona_storage::sqlite::SqliteStore;
-use persona_storage::{LabelMoves, LabelTarget, Operation, Purge, Store};
+use persona_storage::{Idempotency, LabelMoves, LabelTarget, Operation, Purge, Store};
 use serde_json::json;
 
 use crate::files::{Folder, check, open};
@@ -33,7 +33,12 @@ async fn fill(store: &SqliteStore) {
         let operation = Operation::Patch { id: id(1), precondition, patch, base: None };
         store.write(write(operation)).await.expect("patched");
     }
-    let moves = LabelMoves::one(label_move(1, SECRET, LabelTarget::Latest), soon());
+    // The record of the moves names the other persona.
+    let moves = [(2, "other"), (1, SECRET)];
+    let moves = moves.map(|(number, name)| label_move(number, name, LabelTarget::Latest));
+    let mut moves = LabelMoves::new(moves.to_vec(), soon()).expect("moves");
+    moves.author = Some("Ann".into());
+    moves.idempotency = Some(Idempotency { key: "k".into(), fingerprint: [1; 32] });
     store.move_labels(moves).await.expect("moved");
     assert!(LabelName::parse(SECRET).is_ok());
 }
@@ -71,7 +76,12 @@ async fn a_purged_persona_leaves_a_sound_file_and_its_history_is_overwritten() {
     let report = check(&folder.database()).expect("it can be read");
     assert!(report.is_sound(), "{report:?}");
     assert_eq!((report.personas, report.revisions), (1, 1));
-    assert_eq!(report.changes, u64::from(REVISIONS) + 3);
+    assert_eq!(report.changes, u64::from(REVISIONS) + 4);
+    let file = rusqlite::Connection::open(folder.database()).expect("it opens");
+    let kept: String =
+        file.query_row("SELECT moves FROM idempotency", [], |row| row.get(0)).expect("a record");
+    assert_eq!(kept, "[]", "of its label, its author and its revisions nothing");
+    drop(file);
     // What is left: the label in its line of the feed, the handle in the full-text index, and
     // copies that earlier changes left in free parts of pages.
     assert!(occurrences(&folder) <= LEFT_MAX, "{}", occurrences(&folder));

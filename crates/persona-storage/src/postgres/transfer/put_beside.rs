@@ -46,7 +46,9 @@ const PURGED: &str = "
     SELECT *, '00000000-0000-0000-0000-000000000000'::uuid FROM new";
 
 /// What an earlier batch added of personas that were purged since.
-const REMOVED: [&str; 8] = [
+const REMOVED: [&str; 9] = [
+    "UPDATE persona_store.idempotency AS i SET moves = '[]' FROM unnest($1) AS gone (id)
+     WHERE strpos(i.moves, ('[\"' || gone.id::text || '\",') COLLATE \"C\") > 0",
     "DELETE FROM persona_store.persona_tags WHERE persona = ANY ($1)",
     "DELETE FROM persona_store.persona_titles WHERE persona = ANY ($1)",
     "DELETE FROM persona_store.persona_texts WHERE persona = ANY ($1)",

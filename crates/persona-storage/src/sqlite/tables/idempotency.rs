@@ -7,20 +7,23 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{purged, revisions, row};
 use crate::fault_injection::{self, InjectedFault};
 use crate::label::{kept_text, read_kept};
+use crate::purge::refusal_of;
 use crate::sqlite::error::from_driver;
 use crate::time::Observed;
-use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Tombstone, Written};
+use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Write, Written};
 
 /// The answer to an earlier request with this key. A record is valid for as long as it is there;
 /// only the maintenance process removes it.
 ///
 /// # Errors
 ///
-/// [`Error::KeyReused`] when the earlier request was another one, [`Error::Purged`] when its
-/// persona was purged, and [`Error::RevisionDropped`] when the revision was that it made.
+/// [`Error::KeyReused`] when the earlier request was another one, what its tombstone says to this
+/// write when its persona was purged, and [`Error::RevisionDropped`] when the revision was that it
+/// made.
 pub(crate) fn find(
     connection: &Connection,
     wanted: &Idempotency,
+    write: &Write,
 ) -> Result<Option<Written>, Error> {
     if fault_injection::is_on(InjectedFault::ForgetRepetitions) {
         return Ok(None);
@@ -55,7 +58,7 @@ pub(crate) fn find(
         return Err(Error::KeyReused);
     }
     match purged {
-        Some(Tombstone { at, .. }) => Err(Error::Purged { at }),
+        Some(tombstone) => Err(tombstone.refusal(write)),
         None => {
             Ok(answer.map(|representation| Written { outcome, representation, replayed: true }))
         }
@@ -117,7 +120,7 @@ pub(crate) fn find_moves(
     let text = text.filter(|_| fingerprint == wanted.fingerprint).ok_or(Error::KeyReused)?;
     for one in moves.moves() {
         let purged = purged::find(connection, one.persona).map_err(from_driver)?;
-        purged.map_or(Ok(()), |Tombstone { at, .. }| Err(Error::Purged { at }))?;
+        purged.map_or(Ok(()), |found| Err(refusal_of(&moves.viewer, Some(&found))))?;
     }
     let told = read_kept(&text, moves);
     Ok(Some(told.ok_or_else(|| Error::Damaged("an answer to moves of labels is none".into()))?))
@@ -129,6 +132,7 @@ pub(crate) fn insert_moves(
     connection: &Connection,
     wanted: &Idempotency,
     (persona, revision): (PersonaId, Revision),
+    moves: &LabelMoves,
     told: &[MovedLabel],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
@@ -143,7 +147,7 @@ pub(crate) fn insert_moves(
             Outcome::Unchanged.as_str(),
             persona.as_bytes(),
             row::stored(revision.number()),
-            kept_text(told),
+            kept_text(moves, told),
             now.as_micros(),
         ])
         .map(drop)

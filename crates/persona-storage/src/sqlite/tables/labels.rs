@@ -248,7 +248,7 @@ pub(crate) fn move_all(
         && let Some(first) = wanted.moves().first().and_then(|one| holders.get(&one.persona))
     {
         let of = (first.id, first.latest);
-        idempotency::insert_moves(connection, key, of, &moved, after(newest, time.now()))
+        idempotency::insert_moves(connection, key, of, wanted, &moved, after(newest, time.now()))
             .map_err(from_driver)?;
     }
     Ok(moved)

@@ -245,7 +245,7 @@ fn large_text(reader: &Connection, write: &Write, foreseen: Option<&Foreseen>) -
         return None;
     }
     if let Some(wanted) = &write.idempotency
-        && !matches!(idempotency::find(reader, wanted), Ok(None))
+        && !matches!(idempotency::find(reader, wanted, write), Ok(None))
     {
         return None;
     }

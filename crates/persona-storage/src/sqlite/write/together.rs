@@ -138,7 +138,7 @@ impl Thread {
     fn replays(&self, batch: &AtomicBatch) -> Option<ToldOfAll> {
         let mut written = Vec::with_capacity(batch.writes().len());
         for (place, write) in batch.writes().iter().enumerate() {
-            match idempotency::find(&self.connection, write.idempotency.as_ref()?) {
+            match idempotency::find(&self.connection, write.idempotency.as_ref()?, write) {
                 Ok(known) => written.push(known?),
                 Err(error) => return Some(Err(NotApplied::at(place)(error))),
             }

@@ -49,7 +49,7 @@ pub(crate) fn apply(
     keys_max: u64,
 ) -> Result<Step, Error> {
     if let Some(wanted) = &write.idempotency
-        && let Some(replay) = idempotency::find(connection, wanted)?
+        && let Some(replay) = idempotency::find(connection, wanted, write)?
     {
         return Ok(Step::Applied(Applied { written: replay, entry: None, bytes: 0 }));
     }

@@ -240,7 +240,7 @@ impl Thread {
             .write
             .idempotency
             .as_ref()
-            .map(|wanted| idempotency::find(&self.connection, wanted));
+            .map(|wanted| idempotency::find(&self.connection, wanted, &job.write));
         answer(job, known.and_then(Result::transpose).unwrap_or_else(|| Err(space.shortage())));
     }
 
