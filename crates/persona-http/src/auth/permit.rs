@@ -49,7 +49,7 @@ impl Question {
         let row = operation.row();
         let needed = match row.scope {
             Scope::Open => return None,
-            Scope::Read if open_monitoring && row.tag == Tag::Server => return None,
+            Scope::Read if open_monitoring && is_monitoring(operation) => return None,
             Scope::Read => TokenScope::Read,
             Scope::Write => TokenScope::Write,
             Scope::Admin => TokenScope::Admin,
@@ -98,6 +98,11 @@ impl Question {
         context.token_uses.note(&context.store, &token, now);
         Ok(Permit { identity: Some(Identity(token)), viewer })
     }
+}
+
+/// Whether a setting can open this operation to monitors.
+fn is_monitoring(operation: OperationId) -> bool {
+    matches!(operation, OperationId::GetStatus | OperationId::GetMetrics)
 }
 
 fn is_open(rules: AccessRules) -> bool {
