@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use persona_model::{Change, Cursor, Document, ListRequest};
 use persona_storage::conformance::{TestClock, with_real_tags};
@@ -62,6 +63,10 @@ async fn list(store: &dyn Store, request: &ListRequest) -> Result<Page, Error> {
     store.list(request.clone()).await.map(|page| Page { position: None, ..page })
 }
 
+/// Longest list: far more than one takes on a busy machine, because a list that ran out of time
+/// tells nothing of the stores.
+const READ_TIME: Duration = Duration::from_mins(10);
+
 /// The two stores, and what they share.
 struct Pair {
     sqlite: SqliteStore,
@@ -76,10 +81,12 @@ impl Pair {
         let cluster = Cluster::shared();
         let clock = Arc::new(TestClock::default());
         let folder = tempfile::tempdir().expect("a folder");
-        let file = sqlite::Settings::new(folder.path().join("persona.db"));
+        let mut file = sqlite::Settings::new(folder.path().join("persona.db"));
+        file.read_timeout = READ_TIME;
         sqlite::initialise(&file).expect("a new file");
         let server =
             postgres::Settings::parse(&cluster.socket_url(&cluster.database())).expect("a URL");
+        let server = server.reading_within(READ_TIME);
         postgres::initialise(&server).expect("an empty database");
         Self {
             sqlite: SqliteStore::open(file, clock.clone(), Arc::new(NoObserver)).expect("it opens"),
