@@ -7,9 +7,15 @@ use persona_model::{PersonaId, Revision, Timestamp};
 use super::moves::{LabelMove, LabelMoves, MovedLabel};
 use super::record::{Label, MoveRecord};
 
-/// One answer: the persona, whether the label was moved, where it pointed before, and the move that it stands at
-/// since, with version, revision, time and author; `None` where it was removed.
-type Kept = (String, bool, Option<u64>, Option<(u64, u64, i64, Option<String>)>);
+/// Version, revision, time and author of the move that a label stands at.
+type KeptMove = (u64, u64, i64, Option<String>);
+
+/// One answer: the persona, whether the label was moved, where it pointed before, and the move that
+/// it stands at since; `None` where it was removed.
+type Kept = (String, bool, Option<u64>, Option<KeptMove>);
+
+/// One answer without its persona, as schema 14 of SQLite and 9 of PostgreSQL kept it.
+type KeptBefore = (bool, Option<u64>, Option<KeptMove>);
 
 /// The text that is kept instead of answers about a persona that was purged: a repetition is told
 /// of the purge.
@@ -35,11 +41,20 @@ pub(crate) fn kept_text(moves: &LabelMoves, told: &[MovedLabel]) -> String {
 
 /// The answers that a text keeps, to a repetition of these moves; `None` where it keeps others.
 pub(crate) fn read_kept(text: &str, moves: &LabelMoves) -> Option<Vec<MovedLabel>> {
-    let all: Vec<Kept> = serde_json::from_str(text).ok()?;
+    let all: Vec<Kept> =
+        serde_json::from_str(text).ok().or_else(|| read_kept_before(text, moves))?;
     if all.len() != moves.moves().len() {
         return None;
     }
     all.into_iter().zip(moves.moves()).map(|(kept, one)| answer(kept, one)).collect()
+}
+
+fn read_kept_before(text: &str, moves: &LabelMoves) -> Option<Vec<Kept>> {
+    let all: Vec<KeptBefore> = serde_json::from_str(text).ok()?;
+    let of = |((is_moved, before, label), one): (KeptBefore, &LabelMove)| {
+        (one.persona.to_string(), is_moved, before, label)
+    };
+    (all.len() == moves.moves().len()).then(|| all.into_iter().zip(moves.moves()).map(of).collect())
 }
 
 fn answer((persona, is_moved, before, kept): Kept, one: &LabelMove) -> Option<MovedLabel> {
@@ -100,6 +115,8 @@ mod tests {
         let text = kept_text(&moves, &answers);
         assert_eq!(text.matches(&mark_of(persona)).count(), 3, "{text}");
         assert_eq!(read_kept(&text, &moves).as_deref(), Some(&answers[..]));
+        let before = text.replace(&format!("\"{persona}\","), "");
+        assert_eq!(read_kept(&before, &moves).as_deref(), Some(&answers[..]), "{before}");
         let fewer = LabelMoves::one(to_latest("a"), Instant::now());
         let another = PersonaId::from_bytes([2; 16]).to_string();
         let of_another = text.replace(&persona.to_string(), &another);
