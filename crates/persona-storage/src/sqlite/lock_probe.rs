@@ -21,6 +21,11 @@ const WRITER_LOCK_BYTE: u64 = 120;
 /// The kernel adds this to the name of a program file that was replaced while the program runs.
 const DELETED: &str = " (deleted)";
 
+/// How often the kernel's table of locks is read until a holder is found. The table comes in pieces
+/// of a page, and where other processes give up locks between two pieces, lines move forward past
+/// the place that is read next. A lock of which no piece tells in several looks is not held.
+const LOOKS_MAX: usize = 4;
+
 /// A process that holds a lock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holder {
@@ -80,12 +85,14 @@ pub fn holder_of_write_lock(database: &Path) -> Option<Holder> {
 /// The process that holds an exclusive lock of `flock(2)` on a file.
 pub fn holder_of_flock(path: &Path) -> Option<Holder> {
     let file = FileId::of(path).ok()??;
-    let table = fs::read_to_string("/proc/locks").ok()?;
-    let holder = table
-        .lines()
-        .filter_map(|line| holder_in(line, file.inode()))
-        .find(|pid| is_open_in(file, *pid));
-    holder.map(Holder::of)
+    (0..LOOKS_MAX).find_map(|_| {
+        let table = fs::read_to_string("/proc/locks").ok()?;
+        table
+            .lines()
+            .filter_map(|line| holder_in(line, file.inode()))
+            .find(|pid| is_open_in(file, *pid))
+            .map(Holder::of)
+    })
 }
 
 /// The process of a line like `1: FLOCK  ADVISORY  WRITE 30109 fe:00:5349505 0 EOF`, if it holds an
