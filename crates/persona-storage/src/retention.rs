@@ -35,6 +35,22 @@ pub struct HistoryPruned {
     pub bytes: u64,
 }
 
+impl HistoryPruned {
+    /// Adds what a further step dropped.
+    pub(crate) fn add(&mut self, step: Self) {
+        self.revisions += step.revisions;
+        self.bytes += step.bytes;
+    }
+
+    /// Tells the log what a round of maintenance has dropped, and begins anew.
+    pub(crate) fn tell(&mut self) {
+        let Self { revisions, bytes } = std::mem::take(self);
+        if revisions > 0 {
+            tracing::info!(revisions, bytes, "old revisions were dropped from the histories");
+        }
+    }
+}
+
 /// How far the feed is looked through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LookScope {

@@ -172,14 +172,10 @@ impl Maintenance {
         })??;
         let retention = &mut self.retention;
         retention.place = Some(step.place);
-        retention.untold.revisions += step.pruned.revisions;
-        retention.untold.bytes += step.pruned.bytes;
+        retention.untold.add(step.pruned);
         if step.is_end {
             retention.from = Instant::now() + ROUND_EVERY;
-            let HistoryPruned { revisions, bytes } = std::mem::take(&mut retention.untold);
-            if revisions > 0 {
-                tracing::info!(revisions, bytes, "old revisions were dropped from the histories");
-            }
+            retention.untold.tell();
         }
         Ok(())
     }
@@ -201,8 +197,7 @@ impl Maintenance {
             let step = self.io_thread.wait_for(async move {
                 retention::step(&pool, &limits, now, place, mode).await
             })??;
-            pruned.revisions += step.pruned.revisions;
-            pruned.bytes += step.pruned.bytes;
+            pruned.add(step.pruned);
             place = step.place;
             if step.is_end {
                 return Ok(pruned);

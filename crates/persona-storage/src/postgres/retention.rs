@@ -164,8 +164,7 @@ pub(super) async fn step(
         } else {
             drop_of(pool, limits, now, persona, &found).await?
         };
-        step.pruned.revisions += dropped.revisions;
-        step.pruned.bytes += dropped.bytes;
+        step.pruned.add(dropped);
     }
     if mode == Mode::Due && step.place > place {
         keep_place(pool, limits, step.place).await?;

@@ -43,14 +43,10 @@ impl Maintenance {
         }
         let (pruned, is_end) = self.prune_some(LookScope::Due)?;
         let retention = &mut self.retention;
-        retention.untold.revisions += pruned.revisions;
-        retention.untold.bytes += pruned.bytes;
+        retention.untold.add(pruned);
         if is_end {
             retention.from = Instant::now() + LOOK_EVERY;
-            let HistoryPruned { revisions, bytes } = std::mem::take(&mut retention.untold);
-            if revisions > 0 {
-                tracing::info!(revisions, bytes, "old revisions were dropped from the histories");
-            }
+            retention.untold.tell();
         }
         Ok(())
     }
@@ -88,8 +84,7 @@ impl Maintenance {
         self.retention = Retention { place: Some(0), ..Retention::new(limits) };
         loop {
             let (dropped, is_end) = self.prune_some(LookScope::Whole)?;
-            pruned.revisions += dropped.revisions;
-            pruned.bytes += dropped.bytes;
+            pruned.add(dropped);
             if is_end {
                 self.retention = Retention::new(self.settings.history);
                 return Ok(pruned);
@@ -114,8 +109,7 @@ impl Maintenance {
         for found in looked.found.chunks(DROPPED_AT_ONCE) {
             let dropped =
                 self.write(|connection| old_revisions::drop_all(connection, &limits, now, found))?;
-            pruned.revisions += dropped.revisions;
-            pruned.bytes += dropped.bytes;
+            pruned.add(dropped);
         }
         // Beyond lines that are too new nothing is passed for good.
         let is_due = scope == LookScope::Due;
