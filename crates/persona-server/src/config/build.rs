@@ -188,14 +188,11 @@ impl<'a> Reader<'a> {
             .filter(|seconds| bounds.contains(seconds))
             .map(Duration::from_secs);
         if time.is_none() {
-            let hint = format!(
-                "use a number of s, m, h or d, from {min_seconds}s to {}d",
-                max_seconds / 86_400
-            );
+            let (min, max) = (shortest(min_seconds), shortest(max_seconds));
             self.complain(
                 setting,
-                format!("must be a time such as 30m, 1h or 1d, is {:?}", setting.text),
-                Some(hint),
+                format!("must be a time from {min} to {max}, is {:?}", setting.text),
+                Some("use a number of s, m, h or d".into()),
             );
         }
         time
@@ -304,4 +301,11 @@ fn seconds_of(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(seconds)
+}
+/// A time in the largest unit that it is a whole number of.
+fn shortest(seconds: u64) -> String {
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    let unit = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, letter) = unit.unwrap_or((1, 's'));
+    format!("{}{letter}", seconds / unit)
 }
