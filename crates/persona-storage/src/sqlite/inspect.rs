@@ -261,7 +261,7 @@ mod tests {
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
         let found = read_back(&settings).expect("readable");
-        assert_eq!((found.settings, found.wrong), (45, vec![]));
+        assert_eq!((found.settings, found.wrong), (48, vec![]));
     }
 
     #[test]

@@ -351,3 +351,7 @@ pub(crate) fn name_in(found: &Row<'_>, column: usize) -> rusqlite::Result<LabelN
     let text = found.get_ref(column)?.as_str()?;
     LabelName::parse(text).map_err(|bad| damage(format!("the label {text:?} is none: {bad}")))
 }
+
+#[cfg(test)]
+#[path = "labels_tests.rs"]
+mod tests;
