@@ -40,7 +40,12 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ]
     .map(Into::into)
     .into();
-    let ours = Ours::start_with(&session.store("feed")?, options.workers(), "normal", &flags)?;
+    let database = session.store("feed")?;
+    let start = || Ours::start_with(&database, options.workers(), "normal", &flags);
+    // Of new servers: one that had as many followers before has their memory still.
+    let memory =
+        (0..options.pairs).map(|_| memory_of_each(&start()?)).collect::<Result<Vec<_>>>()?;
+    let ours = start()?;
     let server = ours.server.address;
     let aim = Aim::api(ours.server.url(), options.personas);
     session.load(&aim, Load::Patch)?;
@@ -54,7 +59,6 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     };
     let idle = session.pairs(|| rate(Some(OF_NOTHING)), || rate(None))?;
     let told = session.pairs(|| rate(Some("")), || rate(None))?;
-    let memory = (0..options.pairs).map(|_| memory_of_each(&ours)).collect::<Result<Vec<_>>>()?;
     let delays = (0..options.pairs)
         .map(|_| delay_p99_ms(server, options.seconds))
         .collect::<Result<Vec<_>>>()?;

@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(30);
 /// The pause of the watcher after a batch: this time for each follower, at most [`PAUSE_MAX`]. With
 /// many followers, events are thus sent in larger batches. The longest pause is half of the 20 ms
 /// within which followers should see a change.
-const PAUSE_FOR_EACH: Duration = Duration::from_micros(10);
+const PAUSE_FOR_EACH: Duration = Duration::from_micros(20);
 const PAUSE_MAX: Duration = Duration::from_millis(10);
 /// A shorter pause is not worth a timer.
 const PAUSE_MIN: Duration = Duration::from_millis(1);

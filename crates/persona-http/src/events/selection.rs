@@ -46,14 +46,17 @@ impl Selection {
             || change.label.as_ref().is_some_and(|name| self.labels.contains(name))
     }
 
+    /// Whether the request wants an event, as far as the event itself tells.
+    pub(super) fn wants(&self, line: &Line) -> bool {
+        let change = &line.event.change;
+        (self.personas.is_empty() || self.personas.contains(&change.persona))
+            && (self.kinds.is_empty() || self.kinds.contains(&change.kind))
+            && self.is_about(change)
+    }
+
     /// Whether the request is told of an event.
     pub(super) async fn has(&self, store: &GuardedStore, line: &Line) -> Result<bool, Error> {
-        let change = &line.event.change;
-        if !(self.personas.is_empty() || self.personas.contains(&change.persona))
-            || !(self.kinds.is_empty() || self.kinds.contains(&change.kind))
-            || !self.is_about(change)
-            || !may_see(store.view(&self.viewer), &line.event).await?
-        {
+        if !self.wants(line) || !may_see(store.view(&self.viewer), &line.event).await? {
             return Ok(false);
         }
         for tag in &self.tags {

@@ -163,7 +163,15 @@ impl EventStream {
                     () = sleep_until(self.beat_at) => None,
                 }
             };
-            if Instant::now() >= self.ends_at || !self.is_permitted().await {
+            if Instant::now() >= self.ends_at {
+                return None;
+            }
+            if let Some(Next::Events(batch)) = &next
+                && self.passes_over(batch)
+            {
+                continue;
+            }
+            if !self.is_permitted().await {
                 return None;
             }
             let part = match next {
@@ -177,6 +185,18 @@ impl EventStream {
                 return Some(part);
             }
         }
+    }
+
+    /// Goes on behind a batch in which nothing is wanted, and tells whether there is nothing. Most
+    /// batches are so for a follower of single personas, and the token has to be looked at only
+    /// before something is told.
+    fn passes_over(&mut self, batch: &Batch) -> bool {
+        let (from, selection) = (self.follower.place().sequence, &self.asked.selection);
+        let is_nothing = !batch.behind(from).iter().any(|line| selection.wants(line));
+        if is_nothing {
+            self.follower.go_on_behind(batch.end());
+        }
+        is_nothing
     }
 
     /// Whether the client may still be told anything: its token may have ended meanwhile.
