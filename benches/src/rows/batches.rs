@@ -47,7 +47,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         Row::compared(
             format!("POST in batches of {ITEMS} beside single ones"),
             "personas/s",
-            Target::RatioAtLeast(1.0),
+            Target::AtLeast(8_000.0),
             all(|sent| sent.rate, &usual),
             Spread::of(pairs.iter().map(|(_, single)| single.rate)),
         ),

@@ -38,7 +38,7 @@ pub fn measure(session: &Session) -> Result<Vec<Row>> {
         Row::alone(
             "import through a server",
             "personas/s",
-            Target::AtLeast(10_000.0),
+            Target::AtLeast(8_000.0),
             Spread::of(imports),
         ),
         Row::alone("export through a server", "personas/s", Target::None, Spread::of(exports)),

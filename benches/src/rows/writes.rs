@@ -71,14 +71,14 @@ fn rows_of(rounds: &[Round]) -> Vec<Row> {
         Row::compared(
             "longest acknowledged write beside a busy timeout",
             "ms",
-            Target::AtMost(50.0),
+            Target::AtMost(45.0),
             all(|round| round.ours.max),
             all(|round| round.busy.max),
         ),
         Row::compared(
             "p99 of writes beside a busy timeout",
             "ms",
-            Target::None,
+            Target::AtMost(25.0),
             all(|round| round.ours.p99),
             all(|round| round.busy.p99),
         ),

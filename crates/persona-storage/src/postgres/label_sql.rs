@@ -11,7 +11,8 @@ pub(super) const OF_PERSONA: &str = "
 /// A persona by a label, without a document of more than so many bytes: a row where there is such a
 /// persona. The newest move tells where the label points, so `labels` is not read. The text of the
 /// current revision is in the row of the persona, and a row of `revisions` is looked for only where
-/// the label points to another one: no row has null as its revision.
+/// the label points to another one. Each row is looked up by itself: as a join, all revisions of the
+/// persona were read.
 pub(super) const BY_LABEL: &str = "
     SELECT p.owner, p.deleted_at IS NOT NULL, m.version, m.revision, m.at, m.author,
            CASE WHEN m.revision = p.revision THEN p.revision ELSE r.revision END,
@@ -20,14 +21,19 @@ pub(super) const BY_LABEL: &str = "
            CASE WHEN m.revision = p.revision THEN CASE WHEN octet_length(p.document) <= $3 THEN p.document END
                 WHEN octet_length(r.document) <= $3 THEN r.document END
     FROM persona_store.personas AS p
-    LEFT JOIN (
+    LEFT JOIN LATERAL (
         SELECT version, revision, at, author
         FROM persona_store.label_moves
-        WHERE persona = $1 AND label = $2
+        WHERE persona = p.id AND label = $2
         ORDER BY version DESC
         LIMIT 1
-    ) AS m ON TRUE
-    LEFT JOIN persona_store.revisions AS r ON r.persona = $1 AND r.revision = nullif(m.revision, p.revision)
+    ) AS m ON true
+    LEFT JOIN LATERAL (
+        SELECT revision, deleted, head, document
+        FROM persona_store.revisions
+        WHERE persona = p.id AND revision = m.revision AND m.revision <> p.revision
+        LIMIT 1
+    ) AS r ON true
     WHERE p.id = $1";
 
 /// Personas with their labels, a row for each label.
@@ -54,7 +60,7 @@ pub(super) const IS_KNOWN: &str =
 pub(super) const HOLDERS: &str = "
     SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.updated_at, about.schema_version, p.owner
     FROM persona_store.personas AS p
-    CROSS JOIN persona_store.about AS about
+    CROSS JOIN (SELECT * FROM persona_store.about LIMIT 1) AS about
     WHERE p.id = ANY ($1)";
 
 /// Their labels that are set.
@@ -82,7 +88,7 @@ pub(super) const MOVE: &str = "
     placed AS (
         SELECT new.*, about.feed_offset + pg_current_xact_id()::text::bigint * 1024 + new.position - 1 AS sequence
         FROM new
-        CROSS JOIN persona_store.about AS about
+        CROSS JOIN (SELECT * FROM persona_store.about LIMIT 1) AS about
         WHERE about.schema_version = $11
     ),
     told AS (

@@ -27,7 +27,9 @@ macro_rules! persona {
 
 /// The persona, the earlier revision that the write names, the answer stored under its key, the
 /// revision that the write itself made in an earlier attempt without an answer, and for a write
-/// that squashes what the rules need of the revision that it replaces.
+/// that squashes what the rules need of the revision that it replaces. Each row is looked up by
+/// itself, however small the tables were when this was planned: as a join, all revisions could be
+/// read, because `about`, of which no statistics are ever made, counts as 1,000 rows.
 const LOOK: &str = concat!(
     persona!(),
     "
@@ -39,8 +41,10 @@ const LOOK: &str = concat!(
            coalesce(b.head = '' AND coalesce(b.base, b.revision) <= $2, false),
            p.autosaved_since, s.parent, s.changed,
            $6 AND EXISTS (SELECT 1 FROM persona_store.label_moves WHERE persona = $1 AND revision = p.revision)
-    FROM persona_store.about AS about
-    LEFT JOIN persona_store.personas AS p ON p.id = $1
+    FROM (SELECT * FROM persona_store.about LIMIT 1) AS about
+    LEFT JOIN LATERAL (
+        SELECT * FROM persona_store.personas WHERE id = $1 LIMIT 1
+    ) AS p ON true
     LEFT JOIN LATERAL (
         SELECT revision, base, head, document
         FROM persona_store.revisions
@@ -48,10 +52,27 @@ const LOOK: &str = concat!(
         ORDER BY revision
         LIMIT 1
     ) AS b ON true
-    LEFT JOIN persona_store.revisions AS s ON $6 AND s.persona = $1 AND s.revision = p.revision
-    LEFT JOIN persona_store.idempotency AS i ON i.key = $3
-    LEFT JOIN persona_store.revisions AS r ON r.persona = i.persona AND r.revision = i.revision
-    LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5"
+    LEFT JOIN LATERAL (
+        SELECT parent, changed
+        FROM persona_store.revisions
+        WHERE $6 AND persona = p.id AND revision = p.revision
+        LIMIT 1
+    ) AS s ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM persona_store.idempotency WHERE key = $3 LIMIT 1
+    ) AS i ON true
+    LEFT JOIN LATERAL (
+        SELECT revision, deleted, head, document
+        FROM persona_store.revisions
+        WHERE persona = i.persona AND revision = i.revision
+        LIMIT 1
+    ) AS r ON true
+    LEFT JOIN LATERAL (
+        SELECT revision, deleted, head, document
+        FROM persona_store.revisions
+        WHERE persona = $1 AND revision >= $4 AND operation = $5
+        LIMIT 1
+    ) AS o ON true"
 );
 
 /// The same for the first attempt of a write without base and key, as most are: only the persona.
@@ -65,19 +86,20 @@ const LOOK_AT_PERSONA: &str = concat!(
            NULL::bigint, NULL::boolean, NULL::text, NULL::text,
            about.schema_version, p.owner,
            false, NULL::bigint, NULL::bigint, NULL::text, false
-    FROM persona_store.about AS about
+    FROM (SELECT * FROM persona_store.about LIMIT 1) AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1"
 );
 
 /// The persona of each of several writes, and whether there is a record of its key. Each row is
-/// looked up by itself, however small the tables were when this was planned. A large document stays
-/// with the server.
+/// looked up by itself, however small the tables were when this was planned, and the lists are
+/// behind a `SELECT` so that it is planned once (`write_sql.rs`). A large document stays with the
+/// server.
 const LOOK_AT_SEVERAL: &str = "
     SELECT p.revision, p.deleted_at IS NOT NULL, p.head, CASE WHEN octet_length(p.document) <= $3 THEN p.document END,
            p.created_at, p.updated_at, p.deleted_at, p.created_by, p.updated_by, p.content_hash,
            octet_length(p.document)::bigint, i.key IS NOT NULL, about.schema_version, p.owner
-    FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS wanted (id, key, position)
-    CROSS JOIN persona_store.about AS about
+    FROM unnest((SELECT $1::uuid[]), (SELECT $2::text[])) WITH ORDINALITY AS wanted (id, key, position)
+    CROSS JOIN (SELECT * FROM persona_store.about LIMIT 1) AS about
     LEFT JOIN LATERAL (
         SELECT * FROM persona_store.personas WHERE id = wanted.id LIMIT 1
     ) AS p ON true

@@ -31,7 +31,7 @@ const LOOK: &str = "
 const PURGE: &str = "
     WITH gone AS (
         DELETE FROM persona_store.personas AS p
-        USING persona_store.about AS about
+        USING (SELECT * FROM persona_store.about LIMIT 1) AS about
         WHERE p.id = $1 AND about.schema_version = $6
         RETURNING p.id, p.revision, p.owner,
                   about.feed_offset + pg_current_xact_id()::text::bigint * 1024 AS sequence

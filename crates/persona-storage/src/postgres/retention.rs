@@ -53,7 +53,7 @@ const FACTS: &str = "
         ORDER BY revision
         LIMIT 1
     ) AS after
-    CROSS JOIN persona_store.about AS about
+    CROSS JOIN (SELECT * FROM persona_store.about LIMIT 1) AS about
     WHERE about.schema_version = $3";
 
 /// Drops a revision, and has the next one that is kept name the one before it.

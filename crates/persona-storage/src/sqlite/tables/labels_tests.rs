@@ -18,10 +18,7 @@ fn planned_again(connection: &Connection) -> i32 {
         let id = PersonaId::from_bytes([number; 16]);
         assert_eq!(labelled(connection, id, &name).expect("readable"), None);
     }
-    connection
-        .prepare_cached(&BY_LABEL)
-        .expect("it is kept")
-        .get_status(StatementStatus::RePrepare)
+    connection.prepare_cached(&BY_LABEL).expect("it is kept").get_status(StatementStatus::RePrepare)
 }
 
 #[test]
