@@ -62,6 +62,7 @@ mod store;
 mod tls;
 mod together_attempt;
 mod token_lease;
+mod token_row;
 mod tokens;
 pub(crate) mod transfer;
 mod url_parameters;

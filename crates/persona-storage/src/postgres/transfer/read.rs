@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::super::connection::Parameter;
-use super::super::{migrate, row, tokens};
+use super::super::{migrate, row, token_row};
 use super::digest;
 use super::session::Session;
 use crate::handle::{FormerHandle, Handle};
@@ -124,9 +124,9 @@ impl Side for Session {
     }
 
     fn tokens(&mut self) -> Result<Vec<Token>, TransferError> {
-        let sql = format!("SELECT {} FROM persona_store.tokens ORDER BY name", tokens::COLUMNS);
+        let sql = format!("SELECT {} FROM persona_store.tokens ORDER BY name", token_row::COLUMNS);
         let rows = self.read(&sql, &[])?;
-        self.each(&rows, |found| tokens::token(found, 0))
+        self.each(&rows, |found| token_row::token(found, 0))
     }
 
     fn former_handles(

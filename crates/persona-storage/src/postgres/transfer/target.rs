@@ -10,7 +10,7 @@ use persona_model::PersonaId;
 use tokio_postgres::types::Type;
 
 use super::super::connection::Parameter;
-use super::super::{Settings, migrate, row, tokens};
+use super::super::{Settings, migrate, row, token_row};
 use super::session::{BEGIN, Session};
 use crate::handle::{FormerHandle, Handle};
 use crate::transfer::{Counts, Entry, KeyRecord, Side, Source, Start, Target, TransferError};
@@ -275,11 +275,11 @@ impl Target for ServerTarget {
         self.session.execute(&format!("{BEGIN}; DELETE FROM persona_store.tokens"))?;
         let sql = format!(
             "INSERT INTO persona_store.tokens ({}) VALUES ({})",
-            tokens::COLUMNS,
-            tokens::VALUES
+            token_row::COLUMNS,
+            token_row::VALUES
         );
         for token in tokens {
-            self.session.rows(&sql, &tokens::values_of(token).parameters())?;
+            self.session.rows(&sql, &token_row::values_of(token).parameters())?;
         }
         self.session.execute("COMMIT")
     }
