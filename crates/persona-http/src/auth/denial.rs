@@ -30,6 +30,8 @@ pub(crate) enum Denial {
     Expired,
     /// The token was revoked.
     Revoked,
+    /// A rotation has replaced the secret, which changes no token any more.
+    Replaced,
     /// The scope of the token is too small.
     Scope {
         /// The scope that the operation needs.
@@ -74,6 +76,10 @@ impl From<Denial> for Problem {
             Denial::Unknown => Self::new(Code::TokenRefused, "the token is not known here"),
             Denial::Expired => Self::new(Code::TokenRefused, "the token has run out"),
             Denial::Revoked => Self::new(Code::TokenRefused, "the token was revoked"),
+            Denial::Replaced => Self::new(
+                Code::TokenRefused,
+                "the token has a newer secret, and only that one changes tokens",
+            ),
             Denial::Scope { needed, has } => Self::new(
                 Code::ScopeTooSmall,
                 format!("this needs the scope {needed}, and the token has {has}"),
@@ -112,6 +118,7 @@ impl Denial {
             | Self::Unknown
             | Self::Expired
             | Self::Revoked
+            | Self::Replaced
             | Self::Link => "Bearer realm=\"persona\", error=\"invalid_token\"",
             Self::Scope { needed: TokenScope::Read, .. } => {
                 "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"read\""

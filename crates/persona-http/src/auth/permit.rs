@@ -87,7 +87,7 @@ impl Question {
             return Err(Denial::Link.into());
         }
         // A token that is bound to a text that is no valid owner permits nothing.
-        let viewer = Viewer::of(&token).ok_or(Denial::Unknown)?;
+        let viewer = Viewer::of(&token, &hash).ok_or(Denial::Unknown)?;
         if token.scope < self.needed {
             return Err(Denial::Scope { needed: self.needed, has: token.scope }.into());
         }

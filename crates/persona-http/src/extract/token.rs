@@ -143,7 +143,7 @@ mod tests {
         let hash = TokenSecret::random().expect("random numbers").hash();
         let token = Token::new("a".into(), hash, TokenScope::Admin, Timestamp::from_micros(0));
         let token = Token { owner: Some("ada".into()), ..token.expect("random numbers") };
-        Viewer::of(&token).expect("an owner")
+        Viewer::of(&token, &hash).expect("an owner")
     }
 
     /// The places of everything that is wrong with a body.

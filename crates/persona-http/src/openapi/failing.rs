@@ -175,6 +175,7 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::Token(TokenError::TooMany),
     || Error::Token(TokenError::NotFirst),
     || Error::Token(TokenError::AuthorityEnded),
+    || Error::Token(TokenError::AuthorityReplaced),
     || Error::Token(TokenError::OtherOwner),
     || Error::Token(TokenError::Exceeds),
     || Error::Token(TokenError::OfPage),

@@ -63,7 +63,7 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             }
             TokenError::Ended | TokenError::OfPage => vec!["rotate_token"],
             TokenError::Exceeds => vec!["create_token", "rotate_token"],
-            TokenError::NotFirst | TokenError::AuthorityEnded => {
+            TokenError::NotFirst | TokenError::AuthorityEnded | TokenError::AuthorityReplaced => {
                 that_use(StoreUse::ChangesTokens).collect()
             }
         },

@@ -30,6 +30,7 @@ impl Problem {
                 Self::new(Code::Busy, "a token was made meanwhile; nothing was changed").retry()
             }
             TokenError::AuthorityEnded => Denial::Revoked.into(),
+            TokenError::AuthorityReplaced => Denial::Replaced.into(),
             TokenError::OtherOwner => Self::new(Code::OwnerRefused, detail),
             TokenError::Exceeds => Self::new(Code::RightsExceeded, detail)
                 .hint("leave out shared and act_as, or use a token that has them"),

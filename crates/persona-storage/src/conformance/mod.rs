@@ -228,6 +228,7 @@ macro_rules! conformance_suite {
             token_authority::a_token_makes_none_that_permits_what_it_does_not,
             token_authority::a_token_manages_none_that_reaches_further,
             token_authority::a_token_that_has_ended_makes_no_other,
+            token_authority::a_secret_that_was_replaced_changes_no_token,
             token_authority::tokens_are_listed_page_by_page_and_those_of_an_owner_alone,
             labels::a_label_points_where_it_was_moved_and_the_persona_stays_as_it_was,
             labels::a_label_that_points_there_already_is_left_as_it_is,

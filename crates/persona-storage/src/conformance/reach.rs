@@ -27,7 +27,7 @@ pub(super) fn bound_to(name: &str, number: u8, shared: bool) -> Viewer {
     let token = Token::new(format!("t{number}"), hash, TokenScope::Admin, made_at);
     let token = token.expect("random numbers");
     let owner = Some(owner(name).to_string());
-    Viewer::of(&Token { owner, shared, ..token }).expect("a name that an owner can have")
+    Viewer::of(&Token { owner, shared, ..token }, &hash).expect("a name that an owner can have")
 }
 
 pub(super) fn guarded(store: &Subject) -> GuardedStore {

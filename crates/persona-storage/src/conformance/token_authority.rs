@@ -33,9 +33,16 @@ async fn create(store: &Subject, token: &Token) {
 
 /// A change on behalf of the token with this number, or of none.
 fn on_behalf(number: Option<u8>, change: TokenChange) -> TokenChange {
-    let authority = number.map_or(TokenAuthority::NoToken, |number| {
-        TokenAuthority::Token(Uuid::from_u128(number.into()))
-    });
+    if let Some(number) = number {
+        return with_secret(number, number, change);
+    }
+    TokenChange::OnBehalf { authority: TokenAuthority::NoToken, change: Box::new(change) }
+}
+
+/// A change on behalf of a client with this secret of the token with this number.
+fn with_secret(number: u8, secret: u8, change: TokenChange) -> TokenChange {
+    let secret = TokenHash::from_bytes([secret; 32]);
+    let authority = TokenAuthority::Token { id: Uuid::from_u128(number.into()), secret };
     TokenChange::OnBehalf { authority, change: Box::new(change) }
 }
 
@@ -155,6 +162,34 @@ pub async fn a_token_that_has_ended_makes_no_other(store: &Subject, clock: &Test
     assert_eq!(names(store).await, ["ci", "old", "other"]);
 }
 
+pub async fn a_secret_that_was_replaced_changes_no_token(store: &Subject, clock: &TestClock) {
+    let now = clock.now();
+    create(store, &token(1, "ci", None, now)).await;
+    create(store, &token(3, "other", None, now)).await;
+    let until = Timestamp::from_micros(i64::MAX);
+    let hash = TokenHash::from_bytes([2; 32]);
+    let rotation = TokenChange::Rotate { which: "ci".into(), hash, previous_until: until, at: now };
+    let rotated = store.change_token(with_secret(1, 1, rotation.clone())).await.expect("rotated");
+    assert_eq!(rotated.previous, Some((TokenHash::from_bytes([1; 32]), until)));
+    // The same request once more, because its answer was lost.
+    let again = store.change_token(with_secret(1, 1, rotation)).await;
+    assert_eq!(again.expect("rotated before"), rotated);
+    let before = store.all_tokens().await.expect("readable");
+    for change in [
+        TokenChange::Create(token(9, "new", None, now)),
+        rotate("ci", 9, now),
+        rotate("other", 9, now),
+        revoke("other", now),
+        revoke("ci", now),
+    ] {
+        let change = with_secret(1, 1, change);
+        assert_eq!(refused(store, change).await, TokenError::AuthorityReplaced);
+    }
+    assert_eq!(store.all_tokens().await.expect("readable"), before, "nothing was changed");
+    let made = with_secret(1, 2, TokenChange::Create(token(9, "new", None, now)));
+    store.change_token(made).await.expect("the newest secret counts");
+}
+
 pub async fn tokens_are_listed_page_by_page_and_those_of_an_owner_alone(
     store: &Subject,
     clock: &TestClock,
@@ -178,7 +213,8 @@ pub async fn tokens_are_listed_page_by_page_and_those_of_an_owner_alone(
     assert_eq!(page(&everything, None, 2).await, ["B", "a"]);
     assert_eq!(page(&everything, Some("a"), 2).await, ["b", "c"]);
     assert_eq!(page(&everything, Some("c"), 2).await, ["d"]);
-    let ada = Viewer::of(&token(2, "b", Some("ada"), clock.now())).expect("an owner");
+    let ada = token(2, "b", Some("ada"), clock.now());
+    let ada = Viewer::of(&ada, &ada.hash).expect("an owner");
     assert_eq!(page(&ada, None, 2).await, ["B", "b"]);
     assert_eq!(page(&ada, Some("b"), 2).await, ["c"]);
 }

@@ -31,7 +31,7 @@ pub(super) fn change(tokens: &mut Vec<Token>, change: &TokenChange) -> Result<To
     let (name, id) = change.subject();
     let place = tokens.iter().position(|token| Some(&*token.name) == name || Some(token.id) == id);
     let found = place.map(|place| tokens[place].clone());
-    let authority = change.authority();
+    let authority = change.authority().map(|(id, _)| id);
     let own = tokens.iter().find(|token| Some(token.id) == authority);
     let decision = decide(change, found, own, tokens.len() as u64)?;
     match (&decision, place) {

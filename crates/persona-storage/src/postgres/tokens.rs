@@ -33,15 +33,17 @@ const ATTEMPTS_MAX: u32 = 5;
 /// violates a constraint.
 const IN_KNOWN_SCHEMA: &str = "(SELECT schema_version FROM persona_store.about) = $";
 
-/// The token that asks for a change counts still; its identity is the parameter at this place,
-/// which is null for a change of a program. The row is locked, so that the change waits for a
-/// revocation that is being committed, and a revocation for the change. So a token that was revoked
-/// makes no other after its revocation was answered.
+/// The token that asks for a change counts still, and so does the secret of its client as the
+/// newest one. Its identity is the parameter at this place, which is null for a change of a
+/// program, and the hash of the secret is the next one. The row is locked, so that the change waits
+/// for a revocation or rotation that is being committed, and these for the change. So a token that
+/// was revoked, and a secret that was replaced, makes no other after that was answered.
 fn on_behalf(place: usize) -> String {
+    let secret = place + 1;
     format!(
         "(${place} IS NULL OR EXISTS (
              SELECT 1 FROM persona_store.tokens AS own
-             WHERE own.id = ${place} AND own.revoked_at IS NULL
+             WHERE own.id = ${place} AND own.hash = ${secret} AND own.revoked_at IS NULL
              FOR SHARE))"
     )
 }
@@ -190,7 +192,7 @@ impl Tokens {
 
     /// The token that asks for the change, as it is now.
     async fn of_authority(&self, change: &TokenChange) -> Result<Option<Token>, Error> {
-        let Some(id) = change.authority() else { return Ok(None) };
+        let Some((id, _)) = change.authority() else { return Ok(None) };
         let sql = format!("SELECT {COLUMNS} FROM persona_store.tokens WHERE id = $1");
         let rows = self.pool.read(Statement::Once(&sql), &[(&id, Type::UUID)]).await?;
         rows.first().map(|found| token(found, 0)).transpose()
@@ -215,10 +217,10 @@ impl Tokens {
              RETURNING id",
             on_behalf(15)
         );
-        let (version, authority) = (super::migrate::stored_version(), change.authority());
+        let (version, authority) = (super::migrate::stored_version(), Authority::of(change));
         let mut parameters = values.parameters();
         parameters.push((&version, Type::INT4));
-        parameters.push((&authority, Type::UUID));
+        parameters.extend(authority.parameters());
         self.pool.read(Statement::Once(&sql), &parameters).await
     }
 
@@ -238,10 +240,11 @@ impl Tokens {
              RETURNING id",
             on_behalf(12)
         );
-        let authority = change.authority();
+        let authority = Authority::of(change);
         let (hash, revoked) = (&before.hash.as_bytes()[..], before.revoked_at.map(micros));
         let version = super::migrate::stored_version();
-        let parameters: [Parameter<'_>; 12] = [
+        let [own, secret] = authority.parameters();
+        let parameters: [Parameter<'_>; 13] = [
             (&values.id, Type::UUID),
             (&values.hash, Type::BYTEA),
             (&values.previous_hash, Type::BYTEA),
@@ -253,7 +256,8 @@ impl Tokens {
             (&version, Type::INT4),
             (&values.name, Type::TEXT),
             (&values.expires_at, Type::INT8),
-            (&authority, Type::UUID),
+            own,
+            secret,
         ];
         self.pool.read(Statement::Once(&sql), &parameters).await
     }
@@ -265,6 +269,23 @@ impl Tokens {
         );
         let parameters: [Parameter<'_>; 2] = [(&id, Type::UUID), (&version, Type::INT4)];
         self.pool.read(Statement::Once(&sql), &parameters).await
+    }
+}
+
+/// The parameters of [`on_behalf`].
+struct Authority {
+    id: Option<Uuid>,
+    secret: Option<Vec<u8>>,
+}
+
+impl Authority {
+    fn of(change: &TokenChange) -> Self {
+        let (id, secret) = change.authority().unzip();
+        Self { id, secret: secret.map(|hash| hash.as_bytes().to_vec()) }
+    }
+
+    fn parameters(&self) -> [Parameter<'_>; 2] {
+        [(&self.id, Type::UUID), (&self.secret, Type::BYTEA)]
     }
 }
 

@@ -3,29 +3,35 @@
 //! A client manages the tokens that reach no further than its own: those of its owner if it is
 //! bound to one, and none that permits what its own does not. Everything is decided with the rows
 //! as they are in the transaction of the change. So a token that has ended makes no other, however
-//! early its request was let in.
+//! early its request was let in, and neither does one with a secret that a rotation has replaced.
 
 use uuid::Uuid;
 
 use super::change::{TokenChange, TokenError};
 use super::names::{is_link_name, is_session_name};
 use super::record::Token;
+use super::secret::TokenHash;
 
 /// The token that asks for the change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TokenAuthority {
     /// On behalf of a client without a token, which can make the first token of a database.
     NoToken,
-    /// On behalf of a client with the token of this identity.
-    Token(Uuid),
+    /// On behalf of a client with a token.
+    Token {
+        /// The identity of the token.
+        id: Uuid,
+        /// The hash of the secret that the client has: the newest one, or the one before.
+        secret: TokenHash,
+    },
 }
 
 impl TokenAuthority {
-    /// The identity of the token.
-    pub(crate) const fn id(self) -> Option<Uuid> {
+    /// The identity of the token, and the hash of the secret.
+    pub(crate) const fn token(self) -> Option<(Uuid, TokenHash)> {
         match self {
             Self::NoToken => None,
-            Self::Token(id) => Some(id),
+            Self::Token { id, secret } => Some((id, secret)),
         }
     }
 
@@ -41,8 +47,11 @@ impl TokenAuthority {
         match (self, own) {
             (Self::NoToken, _) if count == 0 || is_repeated(change, found, count) => Ok(()),
             (Self::NoToken, _) => Err(TokenError::NotFirst),
-            (Self::Token(_), None) => Err(TokenError::AuthorityEnded),
-            (Self::Token(_), Some(own)) => permit_with(own, change, found),
+            (Self::Token { .. }, None) => Err(TokenError::AuthorityEnded),
+            (Self::Token { secret, .. }, Some(own)) if !own.hash.is(&secret) => {
+                permit_replaced(own, change, found)
+            }
+            (Self::Token { .. }, Some(own)) => permit_with(own, change, found),
         }
     }
 }
@@ -53,6 +62,20 @@ fn is_repeated(change: &TokenChange, found: Option<&Token>, count: u64) -> bool 
         (TokenChange::Create(token), Some(found)) => count == 1 && found.hash.is(&token.hash),
         _ => false,
     }
+}
+
+/// With a secret that a rotation has replaced a client changes no token. In its grace time such a
+/// secret still reads and writes personas; but a thief with it would end the time by a rotation of
+/// its own, or make a token that outlives it.
+fn permit_replaced(
+    own: &Token,
+    change: &TokenChange,
+    found: Option<&Token>,
+) -> Result<(), TokenError> {
+    // A repetition of the own rotation finds that its new secret is kept already.
+    let is_own_rotation = matches!(change, TokenChange::Rotate { hash, .. } if own.hash.is(hash))
+        && found.is_some_and(|found| found.id == own.id);
+    if is_own_rotation { Ok(()) } else { Err(TokenError::AuthorityReplaced) }
 }
 
 fn permit_with(own: &Token, change: &TokenChange, found: Option<&Token>) -> Result<(), TokenError> {
@@ -131,7 +154,7 @@ mod tests {
     /// What a request with a token can do: each act on personas of each owner, what concerns the
     /// whole server, and naming an author.
     fn powers(token: &Token) -> BTreeSet<(&'static str, &'static str)> {
-        let viewer = Viewer::of(token).expect("an owner");
+        let viewer = Viewer::of(token, &token.hash).expect("an owner");
         let mut powers = BTreeSet::new();
         for owner in ["", "ada", "bea", "cleo"] {
             let acts = [("read", TokenScope::Read), ("write", TokenScope::Write)];
@@ -156,7 +179,7 @@ mod tests {
         let (mut permitted, mut refused) = (0, 0);
         for own in tokens() {
             for other in tokens() {
-                let authority = TokenAuthority::Token(own.id);
+                let authority = TokenAuthority::Token { id: own.id, secret: own.hash };
                 let decided = |change, found: Option<Token>| {
                     let change = TokenChange::OnBehalf { authority, change: Box::new(change) };
                     decide(&change, found, Some(&own), 2)

@@ -100,6 +100,9 @@ pub enum TokenError {
     /// The token of the client has ended, or is gone.
     #[error("the token of the client has ended")]
     AuthorityEnded,
+    /// The client has a secret that a rotation of its token has replaced.
+    #[error("the secret of the client was replaced by a rotation")]
+    AuthorityReplaced,
     /// The new token would have another owner than that of the client, or none.
     #[error("the token of the client is bound to another owner")]
     OtherOwner,
@@ -150,10 +153,10 @@ impl TokenChange {
         }
     }
 
-    /// The identity of the token that asks for the change.
-    pub(crate) fn authority(&self) -> Option<Uuid> {
+    /// The identity of the token that asks for the change, and the hash of its secret.
+    pub(crate) fn authority(&self) -> Option<(Uuid, TokenHash)> {
         match self {
-            Self::OnBehalf { authority, .. } => authority.id(),
+            Self::OnBehalf { authority, .. } => authority.token(),
             _ => None,
         }
     }

@@ -31,8 +31,9 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Viewer {
     reach: Reach,
-    /// The token that idempotency keys count for; `None` for those of clients without a token.
-    token: Option<Uuid>,
+    /// The identity of the token, which idempotency keys count for, and the hash of the secret
+    /// with which the client came; `None` for clients without a token.
+    token: Option<(Uuid, TokenHash)>,
 }
 
 impl Viewer {
@@ -41,13 +42,14 @@ impl Viewer {
         Self { reach: Reach::Everything, token: None }
     }
 
-    /// The client with this token. `None` where the token is bound to what no owner can be called.
-    pub fn of(token: &Token) -> Option<Self> {
+    /// The client with this token, which came with the secret of this hash. `None` where the token
+    /// is bound to what no owner can be called.
+    pub fn of(token: &Token, secret: &TokenHash) -> Option<Self> {
         let reach = match &token.owner {
             None => Reach::Everything,
             Some(owner) => Reach::Owner { owner: owner.parse().ok()?, with_shared: token.shared },
         };
-        Some(Self { reach, token: Some(token.id) })
+        Some(Self { reach, token: Some((token.id, *secret)) })
     }
 
     /// Which personas it reaches.
@@ -69,7 +71,7 @@ impl Viewer {
 
     /// Makes a key of a client one of this viewer: the same key of another one is another key.
     pub(crate) fn own_key(&self, idempotency: &mut Option<Idempotency>) {
-        if let (Some(token), Some(wanted)) = (self.token, idempotency)
+        if let (Some((token, _)), Some(wanted)) = (self.token, idempotency)
             && !is_on(InjectedFault::ShareKeys)
         {
             // No key of a client has a blank.

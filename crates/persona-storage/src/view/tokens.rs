@@ -32,7 +32,10 @@ impl View<'_> {
             token.owner.get_or_insert_with(|| owner.to_string());
             token.name = self.viewer.name_of_token(&token.name);
         }
-        let authority = self.viewer.token.map_or(TokenAuthority::NoToken, TokenAuthority::Token);
+        let authority = match self.viewer.token {
+            Some((id, secret)) => TokenAuthority::Token { id, secret },
+            None => TokenAuthority::NoToken,
+        };
         let change = TokenChange::OnBehalf { authority, change: Box::new(change) };
         self.store.change_token(change).await
     }

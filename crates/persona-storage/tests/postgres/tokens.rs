@@ -16,6 +16,20 @@ fn token(number: u8, name: &str) -> Token {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_makes_no_other_while_its_revocation_is_being_committed() {
+    let revoke = "UPDATE persona_store.tokens SET revoked_at = 0 WHERE name = 'own'";
+    makes_none_beside(revoke, TokenError::AuthorityEnded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_makes_no_token_while_its_rotation_is_being_committed() {
+    let rotate = "UPDATE persona_store.tokens SET previous_hash = hash, previous_until = 0,
+        hash = sha256(hash) WHERE name = 'own'";
+    makes_none_beside(rotate, TokenError::AuthorityReplaced).await;
+}
+
+/// A token is made on behalf of another one while this change of the other one is committed; it is
+/// refused for this reason.
+async fn makes_none_beside(change: &str, reason: TokenError) {
     let database = Database::alone();
     let store = database.store();
     let own = token(1, "own");
@@ -25,22 +39,21 @@ async fn a_token_makes_no_other_while_its_revocation_is_being_committed() {
             .await
             .expect("connected");
     tokio::spawn(connection);
-    let revoke = "BEGIN; UPDATE persona_store.tokens SET revoked_at = 0 WHERE name = 'own'";
-    blocker.batch_execute(revoke).await.expect("revoked");
+    blocker.batch_execute(&format!("BEGIN; {change}")).await.expect("changed");
     let making = tokio::spawn({
         let change = Box::new(TokenChange::Create(token(2, "new")));
-        let authority = TokenAuthority::Token(own.id);
+        let authority = TokenAuthority::Token { id: own.id, secret: own.hash };
         async move { store.change_token(TokenChange::OnBehalf { authority, change }).await }
     });
     let waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
-    wait_until("it waits for the revocation", LONG, || {
-        assert!(!making.is_finished(), "it overtook the revocation");
+    wait_until("it waits for the change", LONG, || {
+        assert!(!making.is_finished(), "it overtook the change");
         database.sql(waiting) == "1"
     })
     .await;
     blocker.batch_execute("COMMIT").await.expect("committed");
     let made = making.await.expect("no panic");
-    assert!(matches!(made, Err(Error::Token(TokenError::AuthorityEnded))), "{made:?}");
+    assert!(matches!(made, Err(Error::Token(error)) if error == reason), "{made:?}");
     assert_eq!(database.sql("SELECT string_agg(name, ' ') FROM persona_store.tokens"), "own");
 }
 

@@ -125,6 +125,55 @@ fn what_is_done_over_the_api_counts_on_every_worker_with_the_answer() {
 }
 
 #[test]
+fn a_secret_that_was_replaced_changes_no_token_for_as_long_as_it_counts() {
+    let server = Server::with_workers(1).start();
+    let first = bearer(&create(&server, &["--name=admin", "--scope=admin"]));
+    made(&server, &first, &json!({ "name": "other", "scope": "read" }));
+    let rotate = |which: &str| format!("{TOKENS}/{which}/rotate");
+    let rotated = of(&server, &first, "POST", &rotate("admin"), &json!({ "keep_seconds": 3600 }));
+    let second = bearer(rotated.json()["secret"].as_str().expect("a secret"));
+    let new = json!({ "name": "new", "scope": "admin" });
+    for (path, body) in [
+        (TOKENS.to_owned(), &new),
+        (rotate("admin"), &json!({ "keep_seconds": 0 })),
+        (rotate("other"), &json!({})),
+        (format!("{TOKENS}/other/revoke"), &Value::Null),
+        (format!("{TOKENS}/admin/revoke"), &Value::Null),
+    ] {
+        let reply = of(&server, &first, "POST", &path, body);
+        assert_eq!(refused(&reply), (401, "token_refused".into()), "{path}");
+        let detail = reply.json()["detail"].as_str().expect("a detail").to_owned();
+        assert!(detail.contains("newer secret"), "{detail}");
+    }
+    assert_eq!(names(&server, &first, ""), ["admin", "other"], "and it counts otherwise");
+    let written = of(&server, &first, "POST", LIST, &json!({ "name": "Ada" }));
+    assert_eq!(written.status, 201);
+    made(&server, &second, &new);
+}
+
+#[test]
+fn a_body_that_comes_after_a_rotation_was_answered_makes_no_token() {
+    let server = Server::with_workers(1).start();
+    let first = bearer(&create(&server, &["--name=admin", "--scope=admin"]));
+    let body = r#"{"name":"late","scope":"admin"}"#;
+    let mut late = server.connect();
+    let head = format!(
+        "POST {TOKENS} HTTP/1.1\r\nhost: localhost\r\nauthorization: {first}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    late.send(head.as_bytes()).expect("sent");
+    // The server asks for the body: it has let the request in.
+    assert_eq!(late.read_reply().expect("an answer").status, 100);
+    let path = format!("{TOKENS}/admin/rotate");
+    let rotated = of(&server, &first, "POST", &path, &json!({ "keep_seconds": 0 }));
+    let second = bearer(rotated.json()["secret"].as_str().expect("a secret"));
+    late.send(body.as_bytes()).expect("sent");
+    assert_eq!(refused(&late.read_reply().expect("an answer")), (401, "token_refused".into()));
+    assert_eq!(names(&server, &second, ""), ["admin"]);
+}
+
+#[test]
 fn a_token_makes_no_larger_one_and_gives_itself_no_larger_right() {
     let server = Server::with_workers(1).start();
     let admin = bearer(&create(&server, &["--name=admin", "--scope=admin"]));

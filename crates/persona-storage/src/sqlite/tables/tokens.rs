@@ -77,7 +77,7 @@ pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<To
     let (name, id) = change.subject();
     let found = find(connection, name, id).map_err(from_driver)?;
     let authority = change.authority();
-    let own = authority.map(|id| find(connection, None, Some(id))).transpose();
+    let own = authority.map(|(id, _)| find(connection, None, Some(id))).transpose();
     let own = own.map_err(from_driver)?.flatten();
     let count = count(connection).map_err(from_driver)?;
     let decision = decide(change, found, own.as_ref(), count)?;
