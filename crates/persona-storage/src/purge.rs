@@ -67,6 +67,11 @@ pub(crate) fn refusal_of(viewer: &Viewer, tombstone: Option<&Tombstone>) -> Erro
     }
 }
 
+/// Whether a viewer is told of earlier moves of labels of a persona, which has this owner now.
+pub(crate) fn check_reached(viewer: &Viewer, owner: &str) -> Result<(), Error> {
+    if viewer.reach().changes(owner) { Ok(()) } else { Err(Error::NotFound) }
+}
+
 /// The persona that a purge finds.
 pub(crate) struct Found<'a> {
     pub tag: EntityTag,

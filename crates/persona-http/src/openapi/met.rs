@@ -29,8 +29,7 @@ pub(super) fn operations_that_meet(error: &Error) -> Vec<&'static str> {
 fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
     match error {
         Error::NotFound => {
-            let those = that_use(StoreUse::Writes).filter(|id| *id != "create_persona");
-            those.chain(that_use(StoreUse::MovesLabels)).collect()
+            that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
         }
         Error::Stale { .. } => {
             that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()

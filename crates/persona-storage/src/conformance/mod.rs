@@ -134,6 +134,7 @@ macro_rules! conformance_suite {
             purging::a_purge_of_another_state_is_refused_and_removes_nothing,
             purging::a_repeated_request_of_a_purged_persona_is_refused,
             purged_keys::a_repetition_tells_of_a_purge_only_to_a_viewer_that_reached_the_persona,
+            purged_keys::a_repetition_tells_nothing_of_a_persona_that_was_given_away,
             purged_keys::moves_of_which_one_persona_was_purged_are_not_repeated_and_others_are,
             purging::a_bound_viewer_purges_its_own_personas_and_knows_of_no_others,
             purging::a_change_after_a_purge_is_later_than_it,

@@ -4,7 +4,7 @@ use persona_model::{LabelName, PastLabel, PersonaId};
 
 use super::rows::Rows;
 use crate::label::{Decision, Holder};
-use crate::purge::refusal_of;
+use crate::purge::{check_reached, refusal_of};
 use crate::time::Time;
 use crate::{Error, Label, LabelMovePage, LabelMoves, MoveRecord, MovedLabel, NotApplied};
 
@@ -59,6 +59,9 @@ pub(super) fn move_all(
             for one in wanted.moves() {
                 if let Some(tombstone) = rows.tombstones.get(&one.persona) {
                     return Err(refusal_of(&wanted.viewer, Some(tombstone)).into());
+                }
+                if let Some((persona, _)) = rows.current(one.persona) {
+                    check_reached(&wanted.viewer, persona.document.owner_word())?;
                 }
             }
             let again = |told: &MovedLabel| MovedLabel { replayed: true, ..told.clone() };

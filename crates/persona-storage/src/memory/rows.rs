@@ -112,10 +112,15 @@ impl Rows {
             if known != wanted {
                 return Err(Error::KeyReused);
             }
-            if let Some(tombstone) = self.tombstones.get(&written.representation.id) {
+            let id = written.representation.id;
+            if let Some(tombstone) = self.tombstones.get(&id) {
                 return Err(tombstone.refusal(write));
             }
-            self.check_kept(written.representation.id, written.representation.revision)?;
+            let owner = self.current(id).map(|(persona, _)| persona.document.owner_word());
+            if owner.is_some_and(|owner| write.hides(owner)) {
+                return Err(Error::NotFound);
+            }
+            self.check_kept(id, written.representation.revision)?;
             return Ok(Written { replayed: true, ..written.clone() });
         }
         if let Some(wanted) = &write.idempotency {

@@ -1,5 +1,7 @@
 //! Answers to moves of labels with an idempotency key.
 
+use std::collections::HashMap;
+
 use persona_model::{PersonaId, Revision, Timestamp};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -11,12 +13,15 @@ use super::settle_all::Refused;
 use super::{purge, row};
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::label::{kept_text, read_kept};
-use crate::purge::refusal_of;
-use crate::{Error, Idempotency, LabelMove, LabelMoves, MovedLabel, Outcome};
+use crate::purge::{check_reached, refusal_of};
+use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome};
 
 /// What is kept under a key.
 const FIND: &str =
     "SELECT fingerprint, moves, operation FROM persona_store.idempotency WHERE key = $1";
+
+/// The owners of personas.
+const OWNERS: &str = "SELECT id, owner FROM persona_store.personas WHERE id = ANY($1)";
 
 /// Keeps the answer. Where another request has taken the key meanwhile the statement fails.
 const KEEP: &str = "
@@ -41,10 +46,15 @@ pub(super) async fn find(
     let text = text.filter(|_| fingerprint == wanted.fingerprint).ok_or(Error::KeyReused)?;
     let ids: Vec<Uuid> = moves.moves().iter().map(|one| row::uuid(one.persona)).collect();
     let purged = purge::find_on(connection, &ids).await?;
-    let of = |one: &LabelMove| purged.iter().find(|found| found.id == one.persona);
+    let owners = owners_of(connection, &ids).await?;
     // The first in the order of the moves.
-    if let Some(tombstone) = moves.moves().iter().find_map(of) {
-        return Err(refusal_of(&moves.viewer, Some(tombstone)).into());
+    for one in moves.moves() {
+        if let Some(tombstone) = purged.iter().find(|found| found.id == one.persona) {
+            return Err(refusal_of(&moves.viewer, Some(tombstone)).into());
+        }
+        if let Some(owner) = owners.get(&one.persona) {
+            check_reached(&moves.viewer, owner)?;
+        }
     }
     let mut told =
         read_kept(&text, moves).ok_or_else(|| damaged(&"an answer to moves of labels is none"))?;
@@ -53,6 +63,19 @@ pub(super) async fn find(
         one.replayed = replayed;
     }
     Ok(Some(told))
+}
+
+/// The owners of these personas; empty for none.
+async fn owners_of(
+    connection: &Connection,
+    ids: &[Uuid],
+) -> Result<HashMap<PersonaId, String>, Refused> {
+    let rows = connection.rows(Statement::Kept(OWNERS), &[(&ids, Type::UUID_ARRAY)]).await?;
+    let mut owners = HashMap::new();
+    for found in &rows {
+        owners.insert(row::id(found, 0)?, row::driver_value(found, 1)?);
+    }
+    Ok(owners)
 }
 
 /// Keeps the answer to moves. The record names this persona and its current revision, as a write

@@ -40,7 +40,8 @@ const LOOK: &str = concat!(
            about.schema_version, p.owner,
            coalesce(b.head = '' AND coalesce(b.base, b.revision) <= $2, false),
            p.autosaved_since, s.parent, s.changed,
-           $6 AND EXISTS (SELECT 1 FROM persona_store.label_moves WHERE persona = $1 AND revision = p.revision)
+           $6 AND EXISTS (SELECT 1 FROM persona_store.label_moves WHERE persona = $1 AND revision = p.revision),
+           k.owner
     FROM (SELECT * FROM persona_store.about LIMIT 1) AS about
     LEFT JOIN LATERAL (
         SELECT * FROM persona_store.personas WHERE id = $1 LIMIT 1
@@ -61,6 +62,9 @@ const LOOK: &str = concat!(
     LEFT JOIN LATERAL (
         SELECT * FROM persona_store.idempotency WHERE key = $3 LIMIT 1
     ) AS i ON true
+    LEFT JOIN LATERAL (
+        SELECT owner FROM persona_store.personas WHERE id = i.persona LIMIT 1
+    ) AS k ON true
     LEFT JOIN LATERAL (
         SELECT revision, deleted, head, document
         FROM persona_store.revisions
@@ -85,7 +89,8 @@ const LOOK_AT_PERSONA: &str = concat!(
            NULL::bigint, NULL::boolean, NULL::text, NULL::text,
            NULL::bigint, NULL::boolean, NULL::text, NULL::text,
            about.schema_version, p.owner,
-           false, NULL::bigint, NULL::bigint, NULL::text, false
+           false, NULL::bigint, NULL::bigint, NULL::text, false,
+           NULL::text
     FROM (SELECT * FROM persona_store.about LIMIT 1) AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1"
 );
@@ -145,7 +150,10 @@ pub(super) struct Earlier {
     pub outcome: Outcome,
     /// The persona of that request.
     pub persona: PersonaId,
-    /// The answer to that request; `None` where its revision is not there any more.
+    /// The owner that the persona has now, empty for none; `None` where it was purged.
+    pub owner: Option<String>,
+    /// The answer to that request; `None` where its revision is not there any more, and where the
+    /// write does not reach the personas of the owner.
     pub representation: Option<Representation>,
     /// The revision of the answer, where there is still a row for it.
     pub revision: Option<Revision>,
@@ -236,7 +244,7 @@ pub(super) async fn look(
             if bytes > bytes_max {
                 return Err(NotRead::Large(bytes));
             }
-            let mut current = current_from(found, id)?;
+            let mut current = current_from(found, write)?;
             if is_hidden {
                 // The revision that this write made before is its answer.
                 (current.persona, current.base) = (None, Base::default());
@@ -305,7 +313,8 @@ fn largest_document(found: &Row, is_hidden: bool) -> Result<usize, Error> {
     Ok(largest)
 }
 
-fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
+fn current_from(found: &Row, write: &Write) -> Result<Current, Error> {
+    let id = write.operation.id();
     let exists =
         |column: usize| row::value::<Option<i64>>(found, column).map(|revision| revision.is_some());
     let document = |text: &str| {
@@ -323,7 +332,7 @@ fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
         persona: if exists(0)? { Some(persona_from(found, id)?) } else { None },
         base,
         replaced: replaced_from(found)?,
-        earlier: if row::value(found, 11)? { Some(earlier_from(found)?) } else { None },
+        earlier: if row::value(found, 11)? { Some(earlier_from(found, write)?) } else { None },
         own: if exists(21)? { Some(row::answer(found, 21, id)?) } else { None },
         schema_version: row::value(found, 25)?,
     })
@@ -361,12 +370,16 @@ fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Representation),
     Ok((persona, row::answer(found, 0, id)?))
 }
 
-fn earlier_from(found: &Row) -> Result<Earlier, Error> {
+fn earlier_from(found: &Row, write: &Write) -> Result<Earlier, Error> {
     let word: &str = row::value(found, 13)?;
     let persona = row::id(found, 14)?;
-    let is_there = row::value::<Option<&str>>(found, 19)?.is_some_and(|head| !head.is_empty());
+    let owner: Option<String> = row::value(found, 32)?;
+    let is_hidden = owner.as_ref().is_some_and(|owner| write.hides(owner));
+    let is_there =
+        !is_hidden && row::value::<Option<&str>>(found, 19)?.is_some_and(|head| !head.is_empty());
     Ok(Earlier {
         persona,
+        owner,
         fingerprint: row::value(found, 12)?,
         operation: row::value(found, 16)?,
         outcome: word.parse().map_err(|UnknownWord| damaged(&"an outcome has an unknown word"))?,

@@ -350,6 +350,10 @@ impl Request {
         if !earlier.is_of(&wanted.fingerprint) {
             return Err(Failure::Refused(Error::KeyReused));
         }
+        // The owner of now decides what a client is told, also of what the client made itself.
+        if earlier.owner.as_ref().is_some_and(|owner| self.write.hides(owner)) {
+            return Err(Error::NotFound.into());
+        }
         let Some(answer) = &earlier.representation else {
             let purged = purge::find_on(connection, &[row::uuid(earlier.persona)]).await?;
             return match purged.first() {

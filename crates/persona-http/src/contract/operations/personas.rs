@@ -49,7 +49,8 @@ pub(super) const CREATE_PERSONA: OperationRow = OperationRow {
     headers: &[headers::IF_NONE_MATCH_HOLDS],
     bodies: &[body(JSON, Persona("PersonaCreate"), EXAMPLE)],
     answers: &[kept(201, "The new persona.", &["ETag", "LastModified", "Location", "Replayed"])],
-    problems: &[Code::HandleTaken, Code::OwnerRefused, Code::Stale],
+    // A repetition of a request of which the persona was given away or purged finds none.
+    problems: &[Code::NoSuchPersona, Code::HandleTaken, Code::OwnerRefused, Code::Stale],
     store: StoreUse::Writes,
     ..row(WRITE, "create_persona", Method::Post, "/api/v1/personas")
 };

@@ -4,10 +4,10 @@ use persona_model::{Clock, PersonaId, Revision, Timestamp, UnknownWord};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{purged, revisions, row};
+use super::{personas, purged, revisions, row};
 use crate::fault_injection::{self, InjectedFault};
 use crate::label::{kept_text, read_kept};
-use crate::purge::refusal_of;
+use crate::purge::{check_reached, refusal_of};
 use crate::sqlite::error::from_driver;
 use crate::time::Observed;
 use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Write, Written};
@@ -17,8 +17,9 @@ use crate::{Error, Idempotency, LabelMoves, MovedLabel, Outcome, Write, Written}
 ///
 /// # Errors
 ///
-/// [`Error::KeyReused`] when the earlier request was another one, what its tombstone says to this
-/// write when its persona was purged, and [`Error::RevisionDropped`] when the revision was that it
+/// [`Error::KeyReused`] when the earlier request was another one, [`Error::NotFound`] when its
+/// persona was given to an owner that this write does not reach, what its tombstone says
+/// to this write when it was purged, and [`Error::RevisionDropped`] when the revision was that it
 /// made.
 pub(crate) fn find(
     connection: &Connection,
@@ -44,25 +45,22 @@ pub(crate) fn find(
         })
         .map_err(from_driver)?;
     let Some((fingerprint, outcome, id, revision)) = found else { return Ok(None) };
-    // The answer is that of the revision, which has a checksum. Where that was dropped, the request
-    // is told apart from another one first.
-    let answer = match revisions::answer(connection, id, revision) {
-        Err(Error::RevisionDropped { .. }) if fingerprint != wanted.fingerprint => {
-            return Err(Error::KeyReused);
-        }
-        answer => answer?,
-    };
-    let purged = answer.is_none().then(|| purged::find(connection, id)).transpose();
+    // The owner of now decides what a client is told, also of what the client made itself.
+    let owner = personas::owner_of(connection, id).map_err(from_driver)?;
+    let purged = owner.is_none().then(|| purged::find(connection, id)).transpose();
     let purged = purged.map_err(from_driver)?.flatten();
-    if fingerprint != wanted.fingerprint && (answer.is_some() || purged.is_some()) {
+    if fingerprint != wanted.fingerprint && (owner.is_some() || purged.is_some()) {
         return Err(Error::KeyReused);
     }
-    match purged {
-        Some(tombstone) => Err(tombstone.refusal(write)),
-        None => {
-            Ok(answer.map(|representation| Written { outcome, representation, replayed: true }))
-        }
+    if let Some(tombstone) = purged {
+        return Err(tombstone.refusal(write));
     }
+    if owner.is_some_and(|owner| write.hides(&owner)) {
+        return Err(Error::NotFound);
+    }
+    // The answer is that of the revision, which has a checksum.
+    let answer = revisions::answer(connection, id, revision)?;
+    Ok(answer.map(|representation| Written { outcome, representation, replayed: true }))
 }
 
 /// Keeps the answer to a request.
@@ -119,8 +117,11 @@ pub(crate) fn find_moves(
     let Some((fingerprint, text)) = found else { return Ok(None) };
     let text = text.filter(|_| fingerprint == wanted.fingerprint).ok_or(Error::KeyReused)?;
     for one in moves.moves() {
-        let purged = purged::find(connection, one.persona).map_err(from_driver)?;
-        purged.map_or(Ok(()), |found| Err(refusal_of(&moves.viewer, Some(&found))))?;
+        if let Some(owner) = personas::owner_of(connection, one.persona).map_err(from_driver)? {
+            check_reached(&moves.viewer, &owner)?;
+        } else if let Some(found) = purged::find(connection, one.persona).map_err(from_driver)? {
+            return Err(refusal_of(&moves.viewer, Some(&found)));
+        }
     }
     let told = read_kept(&text, moves);
     Ok(Some(told.ok_or_else(|| Error::Damaged("an answer to moves of labels is none".into()))?))

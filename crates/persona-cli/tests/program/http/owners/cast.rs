@@ -24,6 +24,18 @@ pub struct Hidden {
     pub label_etag: String,
 }
 
+/// A request of the first owner with an idempotency key. Its persona was given to the other owner
+/// afterwards.
+pub struct Earlier {
+    pub method: &'static str,
+    pub path: String,
+    pub key: String,
+    pub body: &'static str,
+}
+
+/// What the keys of such requests begin with.
+pub const KEY_OF_ADA: &str = "key-of-ada";
+
 /// The label of each persona that has a handle, is deleted, is large, or is purged.
 pub const LABEL: &str = "production";
 
@@ -43,6 +55,8 @@ pub struct Cast<'a> {
     pub shared: Hidden,
     /// A persona of the first owner.
     pub own: Hidden,
+    /// Personas that the first owner had, and what it asked for then.
+    pub given: Vec<(Hidden, Vec<Earlier>)>,
 }
 
 impl<'a> Cast<'a> {
@@ -61,6 +75,7 @@ impl<'a> Cast<'a> {
             hidden: Vec::new(),
             shared: nothing(),
             own: nothing(),
+            given: Vec::new(),
         };
         cast.make_personas();
         cast
@@ -103,6 +118,34 @@ impl<'a> Cast<'a> {
         for number in 0..4 {
             self.create(&own, &json!({ "name": format!("wizard {number}"), "tags": ["t"] }));
         }
+        self.given = (1..=3).map(|number| self.given_away(number)).collect();
+    }
+
+    /// A persona that the first owner makes, changes and labels, and that is given away then.
+    fn given_away(&self, number: u8) -> (Hidden, Vec<Earlier>) {
+        let own = &self.ada[1];
+        let key = |what: &str| format!("{KEY_OF_ADA}-{number}-{what}");
+        let ask = |method, path: String, what: &str, body| {
+            let earlier = Earlier { method, path, key: key(what), body };
+            let reply = self.repeat(own, &earlier);
+            assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+            (reply, earlier)
+        };
+        let (made, create) = ask("POST", PERSONAS.to_owned(), "create", r#"{"name":"given"}"#);
+        let given = hidden_by(&made);
+        let path = format!("{PERSONAS}/{}", given.id);
+        let (_, patch) = ask("PATCH", path.clone(), "patch", r#"{"nickname":"given"}"#);
+        let label = format!("{path}/labels/{LABEL}");
+        let (_, label) = ask("PUT", label, "label", r#"{"revision":1}"#);
+        let given_to = self.send(&self.admin, "PATCH", &given.id, &[], r#"{"owner":"bea"}"#);
+        assert_eq!(given_to.status, 200, "{given_to:?}");
+        (given, vec![create, patch, label])
+    }
+
+    /// Sends a request with its key once more.
+    pub fn repeat(&self, token: &str, earlier: &Earlier) -> Reply {
+        let headers = [("idempotency-key", earlier.key.as_str())];
+        self.ask(token, earlier.method, &earlier.path, &headers, earlier.body)
     }
 
     fn create(&self, token: &str, document: &Value) -> Hidden {

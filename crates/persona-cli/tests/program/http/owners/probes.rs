@@ -210,7 +210,7 @@ fn told(reply: &Reply) -> String {
 }
 
 /// The same text with a word in place of each UUID.
-fn without_identities(text: &str) -> String {
+pub fn without_identities(text: &str) -> String {
     const CHARS: usize = 36;
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
