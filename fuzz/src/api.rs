@@ -10,8 +10,8 @@ use http::{HeaderName, HeaderValue, Request};
 use http_body_util::BodyExt;
 use persona_http::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, ClientAddress,
-    Context, EventFeed, EventLimits, HeavyTurns, Origins, PlainReads, ProtectedLabels, RateLimits,
-    ReadTurns, Router, TokenUses, router,
+    Context, EventFeed, EventLimits, HeavyTurns, KnownSecrets, Origins, PlainReads,
+    ProtectedLabels, RateLimits, ReadTurns, Router, TokenUses, router,
 };
 use persona_model::{Clock, DOCUMENT_BYTES_MAX, Timestamp};
 use persona_storage::GuardedStore;
@@ -176,6 +176,7 @@ fn context() -> Context {
         access: AccessRules::Clients { open_without_tokens: true, open_monitoring: true },
         protected_labels: ProtectedLabels::default(),
         token_uses: TokenUses::default(),
+        known_secrets: KnownSecrets::default(),
         rates: RateLimits::default(),
     }
 }

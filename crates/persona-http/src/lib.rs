@@ -60,7 +60,7 @@ use persona_storage::{GuardedStore, Store};
 use uuid::Uuid;
 
 pub use self::problem::{Damage, Refusal};
-pub use auth::{AccessRules, ProtectedLabels, TokenUses};
+pub use auth::{AccessRules, KnownSecrets, ProtectedLabels, TokenUses};
 pub use axum::Error as BodyError;
 /// The body of an answer, and what can go wrong while it is read.
 pub use axum::body::Body;
@@ -126,6 +126,8 @@ pub struct Context {
     pub protected_labels: ProtectedLabels,
     /// When tokens were used last.
     pub token_uses: TokenUses,
+    /// The secrets that are no guesses.
+    pub known_secrets: KnownSecrets,
     /// How many requests a client may make.
     pub rates: RateLimits,
 }

@@ -16,7 +16,7 @@ use http_body::Body;
 use persona_model::PersonaId;
 use persona_storage::Party;
 
-use crate::auth::permit;
+use crate::auth::{guess_beyond_budget, permit};
 use crate::contract::OperationId;
 use crate::limits::answer_memory::SMALL_BYTES_MAX;
 use crate::origins::{PageVerdict, preflight};
@@ -107,6 +107,9 @@ async fn serve(
     mut request: Request,
     handle: impl FnOnce(Request) -> Answering,
 ) -> Served {
+    if let Some(guess) = guess_beyond_budget(context, request.headers(), operation, client) {
+        return Served { response: guess.refused(), party: client.map(Party::from) };
+    }
     let permitted = permit(context, request.headers(), operation).await;
     // A request that is not permitted counts for its address, so that guesses have a limit.
     let party = match &permitted {
@@ -117,10 +120,10 @@ async fn serve(
         note.take(party);
     }
     // The short way of plain reads may have counted the request already.
-    let counted = request
-        .extensions_mut()
-        .remove::<Counted>()
-        .or_else(|| context.rates.count(operation?, party));
+    let counted = request.extensions_mut().remove::<Counted>().or_else(|| match &permitted {
+        Ok(_) => context.rates.count(operation?, party),
+        Err(problem) => context.rates.count_refused(operation?, party, problem),
+    });
     let mut response = match (counted.and_then(Counted::refusal), permitted) {
         (Some(problem), _) | (None, Err(problem)) => problem.into_response(),
         (None, Ok(permit)) => {

@@ -1,6 +1,8 @@
 //! How many requests a client may make: one budget for reads and one for writes.
 //!
-//! A request counts against the budget of its party: its token, or the address of its client. Cells
+//! A request counts against the budget of its party: its token, or the address of its client. What
+//! counts against no budget, such as metrics, does so where it is refused for its token: otherwise
+//! guesses would have no limit there. Cells
 //! that all workers share keep what is left of each budget; this file decides which budget a
 //! request counts against, and writes the headers of answers.
 
@@ -8,6 +10,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -57,6 +60,9 @@ pub struct Taken {
 pub trait RateCells: Send + Sync {
     /// Takes one unit of the budget of a client, if there is one.
     fn take(&self, party: Party, budget: Budget, rate: Rate) -> Taken;
+
+    /// What [`take`](Self::take) would return; takes nothing.
+    fn look(&self, party: Party, budget: Budget, rate: Rate) -> Taken;
 }
 
 /// The limits of a server; none by default.
@@ -79,35 +85,85 @@ pub(crate) struct Counted {
 }
 
 impl RateLimits {
-    /// Counts a request; `None` where it counts against no budget.
+    /// Counts a request that was permitted; `None` where it counts against no budget.
     pub(crate) fn count(&self, operation: OperationId, party: Option<Party>) -> Option<Counted> {
-        let cells = self.cells.as_ref()?;
-        let budget = match operation.row().rate {
-            RateClass::Exempt => return None,
-            RateClass::Read | RateClass::Scan => Budget::Reads,
-            RateClass::Write => Budget::Writes,
-        };
-        let rate = match budget {
-            Budget::Reads => self.reads?,
-            Budget::Writes => self.writes?,
-        };
+        let budget = budget_of(operation)?;
         // A request that this process makes itself has no party and is not counted.
-        Some(Counted { budget, rate, taken: cells.take(party?, budget, rate) })
+        self.take(budget, party?)
     }
+
+    /// Counts a request that was not permitted, with this problem.
+    pub(crate) fn count_refused(
+        &self,
+        operation: OperationId,
+        party: Option<Party>,
+        problem: &Problem,
+    ) -> Option<Counted> {
+        let is_guess = matches!(problem.code(), Code::TokenRequired | Code::TokenRefused);
+        let of_guess = is_guess.then(|| budget_of_guess(operation));
+        self.take(budget_of(operation).or(of_guess)?, party?)
+    }
+
+    /// The refusal of a guess for which nothing is left; `None` where something is.
+    pub(crate) fn beyond_budget(&self, operation: OperationId, party: Party) -> Option<Counted> {
+        let budget = budget_of_guess(operation);
+        let (cells, rate) = (self.cells.as_ref()?, self.rate_of(budget)?);
+        let taken = cells.look(party, budget, rate);
+        (!taken.is_within).then_some(Counted { budget, rate, taken })
+    }
+
+    /// Whether there is any limit.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.cells.is_some() && (self.reads.is_some() || self.writes.is_some())
+    }
+
+    fn take(&self, budget: Budget, party: Party) -> Option<Counted> {
+        let (cells, rate) = (self.cells.as_ref()?, self.rate_of(budget)?);
+        Some(Counted { budget, rate, taken: cells.take(party, budget, rate) })
+    }
+
+    fn rate_of(&self, budget: Budget) -> Option<Rate> {
+        match budget {
+            Budget::Reads => self.reads,
+            Budget::Writes => self.writes,
+        }
+    }
+}
+
+/// The budget of an operation; `None` where it counts against none.
+fn budget_of(operation: OperationId) -> Option<Budget> {
+    match operation.row().rate {
+        RateClass::Exempt => None,
+        RateClass::Read | RateClass::Scan => Some(Budget::Reads),
+        RateClass::Write => Some(Budget::Writes),
+    }
+}
+
+/// The budget against which a request counts that has no token that counts.
+fn budget_of_guess(operation: OperationId) -> Budget {
+    budget_of(operation).unwrap_or(Budget::Reads)
 }
 
 impl Counted {
     /// The refusal of a request for which no unit was left; `None` if there was one.
     pub(crate) fn refusal(self) -> Option<Problem> {
-        if self.taken.is_within {
-            return None;
-        }
+        (!self.taken.is_within).then(|| self.problem())
+    }
+
+    fn problem(self) -> Problem {
         let Rate { per_second, burst } = self.rate;
         let what = self.budget.name();
         let detail =
             format!("this client may make {per_second} {what} a second, and {burst} at once");
         let seconds = HeaderValue::from(seconds(self.taken.retry_after).max(1));
-        Some(Problem::new(Code::RateLimited, detail).header(RETRY_AFTER, seconds))
+        Problem::new(Code::RateLimited, detail).header(RETRY_AFTER, seconds)
+    }
+
+    /// The answer to a request for which no unit was left.
+    pub(crate) fn refused(self) -> Response {
+        let mut response = self.problem().into_response();
+        self.describe(response.headers_mut());
+        response
     }
 
     /// Adds the headers with the budget and what is left of it.
@@ -158,6 +214,10 @@ mod tests {
     impl RateCells for Asked {
         fn take(&self, party: Party, budget: Budget, _: Rate) -> Taken {
             self.0.lock().expect("not poisoned").push((party, budget));
+            self.1
+        }
+
+        fn look(&self, _: Party, _: Budget, _: Rate) -> Taken {
             self.1
         }
     }

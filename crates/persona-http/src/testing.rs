@@ -10,7 +10,7 @@ use persona_storage::{GuardedStore, Store};
 
 use crate::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
-    EventLimits, HeavyTurns, RateLimits, ReadTurns, TokenUses,
+    EventLimits, HeavyTurns, KnownSecrets, RateLimits, ReadTurns, TokenUses,
 };
 
 /// A clock that stands still.
@@ -54,6 +54,7 @@ pub fn context(store: Arc<dyn Store>) -> Context {
         access: AccessRules::Trusted,
         protected_labels: crate::ProtectedLabels::default(),
         token_uses: TokenUses::default(),
+        known_secrets: KnownSecrets::default(),
         rates: RateLimits::default(),
     }
 }

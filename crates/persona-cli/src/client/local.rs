@@ -9,7 +9,8 @@ use persona_http::Body;
 use persona_http::Router;
 use persona_http::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
-    EventLimits, HeavyTurns, Origins, ProtectedLabels, RateLimits, ReadTurns, TokenUses, router,
+    EventLimits, HeavyTurns, KnownSecrets, Origins, ProtectedLabels, RateLimits, ReadTurns,
+    TokenUses, router,
 };
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
@@ -75,6 +76,7 @@ impl Local {
             access: AccessRules::Trusted,
             protected_labels: ProtectedLabels::default(),
             token_uses: TokenUses::default(),
+            known_secrets: KnownSecrets::default(),
             rates: RateLimits::default(),
         };
         Ok(Self { router: router(context), store, _maintenance: maintenance, _at_rest: at_rest })

@@ -74,8 +74,12 @@ impl Question {
         let hash = self.hash?;
         let TokenLook::Known(token) = look else { return Err(Denial::Unknown.into()) };
         let now = context.clock.now();
-        match token.state_of(&hash, now) {
-            TokenState::Live => {}
+        let state = token.state_of(&hash, now);
+        if state != TokenState::Live {
+            context.known_secrets.forget(&hash);
+        }
+        match state {
+            TokenState::Live => context.known_secrets.note(&hash),
             TokenState::Expired => return Err(Denial::Expired.into()),
             TokenState::Revoked => return Err(Denial::Revoked.into()),
             TokenState::Foreign => return Err(Denial::Unknown.into()),
@@ -103,6 +107,12 @@ impl Question {
 /// Whether a setting can open this operation to monitors.
 fn is_monitoring(operation: OperationId) -> bool {
     matches!(operation, OperationId::GetStatus | OperationId::GetMetrics)
+}
+
+/// Whether requests need no token at the moment, as far as that is known without waiting.
+pub(super) fn needs_none_now(context: &Context) -> bool {
+    is_open(context.access)
+        && matches!(context.store.token_at_once(None), Some(Ok(TokenLook::NoneKept)))
 }
 
 fn is_open(rules: AccessRules) -> bool {
@@ -166,6 +176,11 @@ pub(crate) fn permit_at_once(
         Err(_) if is_open(context.access) => None,
         Err(_) => return None,
     };
+    // A secret that may be a guess is looked for once, by [`permit`], behind the limit of guesses.
+    let is_known = hash.as_ref().is_none_or(|hash| context.known_secrets.has(hash));
+    if !is_known && !needs_none_now(context) {
+        return None;
+    }
     let look = context.store.token_at_once(hash.as_ref())?;
     question.judge(context, look).ok()
 }

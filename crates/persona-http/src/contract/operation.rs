@@ -215,7 +215,8 @@ impl OperationRow {
             of(reads || changes || of_tokens, OF_QUERIES),
             of(reads || writes || moves || self.scope != Scope::Open, OF_STORE),
             of(changes || of_tokens || !self.bodies.is_empty(), OF_CHANGES),
-            of(self.rate != RateClass::Exempt, &[Code::RateLimited]),
+            // Where no request counts, those do that have no token that counts.
+            of(self.rate != RateClass::Exempt || self.scope != Scope::Open, &[Code::RateLimited]),
             of(changes, &[Code::AuthorRefused]),
             of(writes || moves, OF_EVERY_WRITE),
             of(of_tokens, &[Code::OutcomeUnknown]),

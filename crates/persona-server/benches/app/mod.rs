@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Request, header};
 use persona_http::{
     AccessRules, AnswerMemoryLimit, BatchTurns, Body, BodyMemoryLimit, Context, EventFeed,
-    EventLimits, HeavyTurns, RateLimits, ReadTurns, TokenUses,
+    EventLimits, HeavyTurns, KnownSecrets, RateLimits, ReadTurns, TokenUses,
 };
 use persona_server::clock::SystemClock;
 use persona_server::scoreboard::Scoreboard;
@@ -42,6 +42,7 @@ pub fn context() -> Context {
         access: AccessRules::Trusted,
         protected_labels: persona_http::ProtectedLabels::default(),
         token_uses: TokenUses::default(),
+        known_secrets: KnownSecrets::default(),
         rates: RateLimits::default(),
     }
 }

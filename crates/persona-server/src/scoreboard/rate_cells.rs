@@ -53,18 +53,17 @@ impl RateCells for ProcessEntry {
         let secret = secret ^ persona_storage::fault_injection::own_rate_cells(self.slot());
         Cells { words, secret }.take(party, budget, rate, monotonic_nanos())
     }
+
+    fn look(&self, party: Party, budget: Budget, rate: Rate) -> Taken {
+        let (words, secret) = self.scoreboard().rate_words();
+        Cells { words, secret }.look(party, budget, rate, monotonic_nanos())
+    }
 }
 
 impl Cells<'_> {
     fn take(self, party: Party, budget: Budget, rate: Rate, now: u64) -> Taken {
         let tag = self.tag(party, budget);
-        let Self { words, .. } = self;
-        let sets = words.len() / (WAYS * CELL_WORDS);
-        // The upper 32 bits of the tag choose the set.
-        let set = usize::try_from(tag >> 32).unwrap_or_default() % sets;
-        let set = &words[set * WAYS * CELL_WORDS..][..WAYS * CELL_WORDS];
-        let (cells, _) = set.as_chunks::<CELL_WORDS>();
-        let cell = cell_of(cells, tag, now);
+        let cell = cell_of(self.set(tag), tag, now);
         let mut full_at = cell[1].load(Relaxed);
         loop {
             let (next, taken) = step(full_at, now, rate);
@@ -76,6 +75,22 @@ impl Cells<'_> {
                 Err(other) => full_at = other,
             }
         }
+    }
+
+    /// What a request would be told. A client without a cell has a full budget.
+    fn look(self, party: Party, budget: Budget, rate: Rate, now: u64) -> Taken {
+        let tag = self.tag(party, budget);
+        let own = self.set(tag).iter().find(|[known, _]| known.load(Acquire) == tag);
+        step(own.map_or(0, |[_, full_at]| full_at.load(Relaxed)), now, rate).1
+    }
+
+    /// The cells of which a client has one.
+    fn set(&self, tag: u64) -> &[Cell] {
+        let Self { words, .. } = self;
+        let sets = words.len() / (WAYS * CELL_WORDS);
+        // The upper 32 bits of the tag choose the set.
+        let set = usize::try_from(tag >> 32).unwrap_or_default() % sets;
+        words[set * WAYS * CELL_WORDS..][..WAYS * CELL_WORDS].as_chunks::<CELL_WORDS>().0
     }
 
     fn tag(self, party: Party, budget: Budget) -> u64 {

@@ -195,7 +195,7 @@ mod tests {
 
     use persona_http::{
         AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
-        EventLimits, HeavyTurns, Origins, RateLimits, ReadTurns, TokenUses, router,
+        EventLimits, HeavyTurns, KnownSecrets, Origins, RateLimits, ReadTurns, TokenUses, router,
     };
     use persona_storage::GuardedStore;
     use persona_storage::memory::MemoryStore;
@@ -260,6 +260,7 @@ mod tests {
             access: AccessRules::Trusted,
             protected_labels: persona_http::ProtectedLabels::default(),
             token_uses: TokenUses::default(),
+            known_secrets: KnownSecrets::default(),
             rates: RateLimits::default(),
         }
     }

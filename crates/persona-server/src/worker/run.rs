@@ -38,7 +38,7 @@ use crate::supervisor::{ChildInput, ChildKey, Message, say};
 use crate::tls::received;
 use persona_http::{
     AccessRules, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed, EventLimits,
-    HeavyTurns, Origins, PlainReads, ProtectedLabels, ReadTurns, TokenUses, router,
+    HeavyTurns, KnownSecrets, Origins, PlainReads, ProtectedLabels, ReadTurns, TokenUses, router,
 };
 
 /// Runs a worker until it has drained, or cannot go on.
@@ -298,6 +298,7 @@ fn open(
             config.protected_labels.iter().filter_map(|label| LabelName::parse(label).ok()),
         ),
         token_uses: TokenUses::default(),
+        known_secrets: KnownSecrets::default(),
         rates: config.rates(Arc::new(process_entry.clone())),
     };
     Ok((store, context, freed))

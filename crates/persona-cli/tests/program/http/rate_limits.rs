@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::common::tokens::{bearer, create};
+use crate::common::tokens::{bearer, create, random_secret};
 use crate::common::{Client, Reply, Server};
 
 const LIST: &str = "/api/v1/personas";
@@ -115,4 +115,25 @@ fn each_token_has_a_budget_and_a_wrong_one_counts_for_its_address() {
     assert!(statuses.contains(&429), "{statuses:?}");
     let mut client = Client::connect(server.address()).expect("a connection");
     assert_eq!(client.get("/healthz").expect("an answer").status, 200);
+}
+
+#[test]
+fn guesses_have_a_limit_where_nothing_else_counts() {
+    let server =
+        Server::with_workers(2).flag("--rate-reads=1").flag("--rate-reads-burst=2").start();
+    let admin = bearer(&create(&server, &["--name=admin", "--scope=admin"]));
+    for (number, path) in ["/metrics", "/api/v1/session", "/api/v1/server/tasks"].iter().enumerate()
+    {
+        let address = format!("198.51.100.{number}");
+        let ask = |token: &str| {
+            let headers = [("authorization", token), ("x-forwarded-for", &address)];
+            get(&server, path, &headers).status
+        };
+        let guesses: Vec<u16> = (0..8).map(|_| ask(&bearer(&random_secret()))).collect();
+        assert_eq!(guesses[..2], [401, 401], "{path}");
+        assert!(guesses.contains(&429), "{path}: {guesses:?}");
+        // From elsewhere the token is not limited there, however often it asks.
+        let statuses = (0..8).map(|_| get(&server, path, &[("authorization", &admin)]).status);
+        assert!(statuses.into_iter().all(|status| status == 200), "{path}");
+    }
 }
