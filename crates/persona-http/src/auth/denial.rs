@@ -55,6 +55,11 @@ pub(crate) enum Denial {
         /// The name of the token.
         name: String,
     },
+    /// The request keeps a revision of another author than its token, or of none.
+    PastAuthor {
+        /// The name of the token.
+        name: String,
+    },
 }
 
 impl From<Denial> for Problem {
@@ -100,6 +105,11 @@ impl From<Denial> for Problem {
                 Code::AuthorRefused,
                 format!("X-Persona-Author names another author than {name}, the token's"),
             ),
+            Denial::PastAuthor { name } => Self::new(
+                Code::AuthorRefused,
+                format!("created_by and updated_by are not {name}, the token's"),
+            )
+            .hint("import with a token that was made with --act-as"),
         };
         challenge.into_iter().fold(problem, |problem, challenge| {
             problem.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
@@ -129,7 +139,7 @@ impl Denial {
             Self::Scope { needed: TokenScope::Admin, .. } | Self::Label { .. } => {
                 "Bearer realm=\"persona\", error=\"insufficient_scope\", scope=\"admin\""
             }
-            Self::Bound | Self::Author { .. } => return None,
+            Self::Bound | Self::Author { .. } | Self::PastAuthor { .. } => return None,
         })
     }
 }

@@ -74,4 +74,18 @@ impl Identity {
             None => Ok(token.name.clone()),
         }
     }
+
+    /// Whether a revision of the past may be kept with these authors.
+    ///
+    /// # Errors
+    ///
+    /// One of them is not the name of the token, and the token may not act as another author.
+    pub(crate) fn permit_past(&self, authors: [Option<&str>; 2]) -> Result<(), Denial> {
+        let token = &self.0;
+        let is_other = |author: Option<&str>| author != Some(token.name.as_str());
+        if !token.act_as && authors.into_iter().any(is_other) {
+            return Err(Denial::PastAuthor { name: token.name.clone() });
+        }
+        Ok(())
+    }
 }

@@ -8,6 +8,7 @@ use persona_storage::Operation;
 
 use super::responses;
 use crate::Context;
+use crate::auth::Identity;
 use crate::contract::OperationId;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
@@ -31,6 +32,10 @@ pub async fn import_revision(
         Ok(read)
     };
     let past = Box::new(request.read(&context, MediaType::PERSONA, read).await?);
+    if let Some(identity) = request.parts.extensions.get::<Identity>() {
+        let authors = [past.created_by.as_deref(), past.updated_by.as_deref()];
+        identity.permit_past(authors)?;
+    }
     let write = request.write(&context, Operation::Import { id, past })?;
     responses::respond_with_imported_row(&context, request.viewer()?, write).await
 }

@@ -99,7 +99,8 @@ fn a_token_of_an_owner_imports_files_into_personas_of_its_owner() {
     let server = Server::with_workers(2).start();
     let url = format!("http://{}", server.address());
     let secret = |name: &str| {
-        create(&server, &[&format!("--name={name}"), "--scope=admin", &format!("--owner={name}")])
+        let (name, owner) = (format!("--name={name}"), format!("--owner={name}"));
+        create(&server, &[&name, "--scope=admin", "--act-as", &owner])
     };
     let line = |id: u8, name: &str| {
         format!("{{\"id\":\"0193b0c2-7f3e-7a10-8c1d-0000000000{id:02}\",\"name\":\"{name}\"}}\n")

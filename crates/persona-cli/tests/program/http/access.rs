@@ -40,10 +40,10 @@ fn kinds(server: &Server) -> Vec<Kind> {
         kind("unknown", Some(bearer(&random_secret())), None, "token_refused"),
         kind("read", Some(made("r", &["--scope=read"])), Some(Scope::Read), "scope_too_small"),
         kind("write", Some(made("w", &["--scope=write"])), Some(Scope::Write), "scope_too_small"),
-        kind("admin", Some(made("a", &["--scope=admin"])), Some(Scope::Admin), ""),
+        kind("admin", Some(made("a", &["--scope=admin", "--act-as"])), Some(Scope::Admin), ""),
         kind(
             "owned",
-            Some(made("o", &["--scope=admin", "--owner=ada"])),
+            Some(made("o", &["--scope=admin", "--act-as", "--owner=ada"])),
             Some(Scope::Admin),
             "owner_refused",
         ),

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::common::Server as Program;
+use crate::common::tokens::{bearer, create};
 use crate::http::server::{ABSENT, Server};
 
 /// A revision of Ada, made long ago.
@@ -66,5 +68,35 @@ async fn no_other_request_sets_what_the_store_manages() {
     for (method, target) in [("POST", "/api/v1/personas"), ("PATCH", path.as_str())] {
         let refused = server.send(method, target).json(&past(1, "A")).send().await.refusal();
         assert_eq!(refused.0, 422, "{method}");
+    }
+}
+
+#[test]
+fn a_token_keeps_other_authors_of_the_past_only_where_it_may_act_as_them() {
+    let server = Program::with_workers(1).start();
+    let token = |name: &str, flags: &[&str]| {
+        let name = format!("--name={name}");
+        bearer(&create(&server, &[&["--scope=admin", &name], flags].concat()))
+    };
+    let (plain, acting) = (token("ci", &[]), token("import", &["--act-as"]));
+    let put = |token: &str, number: u8, authors: [Option<&str>; 2]| {
+        let path = format!("/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-{number:012}/revisions/1");
+        let [created_by, updated_by] = authors;
+        let time = "2020-01-01T00:00:00Z";
+        let body = json!({ "name": "Ada", "created_at": time, "updated_at": time,
+            "created_by": created_by, "updated_by": updated_by });
+        let headers = [("authorization", token)];
+        let reply = server.connect().request("PUT", &path, &headers, body.to_string().as_bytes());
+        let reply = reply.expect("an answer");
+        (reply.status, reply.json()["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let refused = (403, "author_refused".to_owned());
+    let (own, eve) = (Some("ci"), Some("Eve"));
+    for authors in [[eve, eve], [own, eve], [eve, own], [own, None], [None, None]] {
+        assert_eq!(put(&plain, 1, authors), refused, "{authors:?}");
+    }
+    assert_eq!(put(&plain, 1, [own, own]).0, 201);
+    for (number, authors) in (2..).zip([[eve, eve], [own, eve], [None, None]]) {
+        assert_eq!(put(&acting, number, authors).0, 201, "{authors:?}");
     }
 }
