@@ -173,6 +173,7 @@ pub const ERRORS: &[fn() -> Error] = &[
     || Error::Token(TokenError::NameTaken),
     || Error::Token(TokenError::Ended),
     || Error::Token(TokenError::TooMany),
+    || Error::Token(TokenError::TooManyOfOwner),
     || Error::Token(TokenError::NotFirst),
     || Error::Token(TokenError::AuthorityEnded),
     || Error::Token(TokenError::AuthorityReplaced),

@@ -57,9 +57,10 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
         Error::TooMuchAtOnce { .. } => Vec::new(),
         Error::Token(error) => match error {
             TokenError::Unknown => vec!["revoke_token", "rotate_token"],
-            TokenError::NameTaken | TokenError::TooMany | TokenError::OtherOwner => {
-                vec!["create_token"]
-            }
+            TokenError::NameTaken
+            | TokenError::TooMany
+            | TokenError::TooManyOfOwner
+            | TokenError::OtherOwner => vec!["create_token"],
             TokenError::Ended | TokenError::OfPage => vec!["rotate_token"],
             TokenError::Exceeds => vec!["create_token", "rotate_token"],
             TokenError::NotFirst | TokenError::AuthorityEnded | TokenError::AuthorityReplaced => {

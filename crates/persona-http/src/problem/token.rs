@@ -24,6 +24,9 @@ impl Problem {
             TokenError::Unknown => Self::new(Code::NoSuchToken, detail),
             TokenError::NameTaken => Self::new(Code::TokenNameTaken, detail),
             TokenError::TooMany => Self::new(Code::TooManyTokens, detail),
+            TokenError::TooManyOfOwner => {
+                Self::new(Code::TooManyTokens, detail).hint("revoke those that are not used")
+            }
             TokenError::Ended | TokenError::OfPage => Self::new(Code::NotRotated, detail),
             // The next request finds that it needs a token.
             TokenError::NotFirst => {

@@ -230,6 +230,7 @@ macro_rules! conformance_suite {
             token_authority::a_token_manages_none_that_reaches_further,
             token_authority::a_token_that_has_ended_makes_no_other,
             token_authority::a_secret_that_was_replaced_changes_no_token,
+            token_authority::an_owner_whose_share_is_used_up_gets_a_token_in_place_of_an_ended_one,
             token_authority::tokens_are_listed_page_by_page_and_those_of_an_owner_alone,
             labels::a_label_points_where_it_was_moved_and_the_persona_stays_as_it_was,
             labels::a_label_that_points_there_already_is_left_as_it_is,

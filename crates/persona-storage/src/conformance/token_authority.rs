@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::TestClock;
 use super::steps::Subject;
 use crate::{
-    Error, GuardedStore, Token, TokenAuthority, TokenChange, TokenError, TokenHash, TokenPage,
-    TokenScope, Viewer,
+    Error, GuardedStore, TOKENS_OF_OWNER_MAX, Token, TokenAuthority, TokenChange, TokenError,
+    TokenHash, TokenPage, TokenScope, Viewer,
 };
 
 fn token(number: u8, name: &str, owner: Option<&str>, now: Timestamp) -> Token {
@@ -188,6 +188,58 @@ pub async fn a_secret_that_was_replaced_changes_no_token(store: &Subject, clock:
     assert_eq!(store.all_tokens().await.expect("readable"), before, "nothing was changed");
     let made = with_secret(1, 2, TokenChange::Create(token(9, "new", None, now)));
     store.change_token(made).await.expect("the newest secret counts");
+}
+
+pub async fn an_owner_whose_share_is_used_up_gets_a_token_in_place_of_an_ended_one(
+    store: &Subject,
+    clock: &TestClock,
+) {
+    let now = clock.now();
+    let until = Timestamp::from_micros(now.as_micros() + 1_000_000);
+    let ada = |number: u64, expires_at| {
+        let mut bytes = [7; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        let named = token(1, &format!("t{number}"), Some("ada"), now);
+        let (id, hash) = (Uuid::from_u128(number.into()), TokenHash::from_bytes(bytes));
+        Token { id, hash, expires_at, ..named }
+    };
+    let creation = |number: u64, own: &Token| {
+        let authority = TokenAuthority::Token { id: own.id, secret: own.hash };
+        let change = Box::new(TokenChange::Create(ada(number, None)));
+        TokenChange::OnBehalf { authority, change }
+    };
+    let own = ada(1, None);
+    let operator = Token { id: Uuid::max(), ..token(9, "operator", None, now) };
+    create(store, &operator).await;
+    // The last two end, the one before the last first.
+    for number in 1..=TOKENS_OF_OWNER_MAX {
+        let ends = (number == TOKENS_OF_OWNER_MAX).then_some(until);
+        create(store, &ada(number, ends)).await;
+    }
+    assert_eq!(refused(store, creation(5_000, &own)).await, TokenError::TooManyOfOwner);
+    let revoked = format!("t{}", TOKENS_OF_OWNER_MAX - 1);
+    store.change_token(revoke(&revoked, clock.now())).await.expect("revoked");
+    clock.advance_micros(2_000_000);
+    let at = clock.now();
+    let late = |number: u64| Token { created_at: at, ..ada(number, None) };
+    let creation = |number: u64, own: &Token| {
+        let authority = TokenAuthority::Token { id: own.id, secret: own.hash };
+        let change = Box::new(TokenChange::Create(late(number)));
+        TokenChange::OnBehalf { authority, change }
+    };
+    let ended = [revoked, format!("t{TOKENS_OF_OWNER_MAX}")];
+    for (number, gone) in (6_000..).zip(&ended) {
+        assert!(names(store).await.contains(gone));
+        for _ in 0..2 {
+            let made = store.change_token(creation(number, &own)).await.expect("made");
+            assert_eq!(made, late(number), "also where its answer was lost");
+        }
+        assert!(!names(store).await.contains(gone), "{gone}");
+    }
+    assert_eq!(refused(store, creation(7_000, &own)).await, TokenError::TooManyOfOwner);
+    store.change_token(creation(8_000, &operator)).await.expect("the operator makes more");
+    let all = names(store).await.len() as u64;
+    assert_eq!(all, TOKENS_OF_OWNER_MAX + 2);
 }
 
 pub async fn tokens_are_listed_page_by_page_and_those_of_an_owner_alone(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::token::{Decision, decide};
+use crate::token::{Decision, Kept, decide};
 use crate::{Token, TokenChange, TokenError, TokenHash, TokenLook, TokenPage};
 
 pub(super) fn look(tokens: &[Token], hash: Option<&TokenHash>) -> TokenLook {
@@ -33,12 +33,26 @@ pub(super) fn change(tokens: &mut Vec<Token>, change: &TokenChange) -> Result<To
     let found = place.map(|place| tokens[place].clone());
     let authority = change.authority().map(|(id, _)| id);
     let own = tokens.iter().find(|token| Some(token.id) == authority);
-    let decision = decide(change, found, own, tokens.len() as u64)?;
+    let decision = decide(change, found, own, &kept(tokens, change))?;
     match (&decision, place) {
         (Decision::Insert(token), _) => tokens.push(token.clone()),
+        (Decision::Replace { token, ended }, _) => {
+            tokens.retain(|kept| kept.id != ended.id);
+            tokens.push(token.clone());
+        }
         (Decision::Update(token), Some(place)) => tokens[place] = token.clone(),
         (Decision::Remove(_), Some(place)) => drop(tokens.remove(place)),
         (Decision::Unchanged(_) | Decision::Update(_) | Decision::Remove(_), _) => {}
     }
     Ok(decision.into_token())
+}
+
+fn kept(tokens: &[Token], change: &TokenChange) -> Kept {
+    let all = tokens.len() as u64;
+    let Some((owner, now)) = change.share() else { return Kept { all, ..Kept::default() } };
+    let is_of_owner = |token: &&Token| token.owner.as_deref() == Some(owner);
+    let of_owner = tokens.iter().filter(is_of_owner).count() as u64;
+    let ended = tokens.iter().filter(is_of_owner).filter(|token| token.ended_at(now).is_some());
+    let ended = ended.min_by_key(|token| (token.ended_at(now), token.name.clone())).cloned();
+    Kept { all, of_owner, ended }
 }

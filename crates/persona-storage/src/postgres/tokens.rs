@@ -18,7 +18,7 @@ use super::shared_reader::SharedReader;
 use super::token_lease::{LEASE, Lease, TokenLeases};
 use super::token_row::{COLUMNS, VALUES, micros, optional, token, values_of};
 use super::{row, status};
-use crate::token::{Decision, decide};
+use crate::token::{Decision, Kept, TOKENS_OF_OWNER_MAX, decide};
 use crate::{
     Error, Token, TokenChange, TokenError, TokenHash, TokenLook, TokenPage, fault_injection,
 };
@@ -147,12 +147,16 @@ impl Tokens {
             }
             let before = found.clone();
             let own = self.of_authority(change).await?;
-            let decision = decide(change, found, own.as_ref(), count)?;
+            let kept = self.kept(change, count).await?;
+            let decision = decide(change, found, own.as_ref(), &kept)?;
             let rows = match (&decision, &before) {
                 (Decision::Unchanged(token), _) => return Ok((token.clone(), count)),
                 (Decision::Insert(token), _) => {
                     *first = change.must_be_first().then_some(token.id);
-                    self.insert(token, change).await?
+                    self.insert(token, change, None).await?
+                }
+                (Decision::Replace { token, ended }, _) => {
+                    self.insert(token, change, Some(ended.id)).await?
                 }
                 (Decision::Update(token), Some(before)) => {
                     self.update(before, token, change).await?
@@ -207,12 +211,42 @@ impl Tokens {
         if row::value(found, 0)? { Err(TokenError::NotFirst.into()) } else { Ok(()) }
     }
 
-    async fn insert(&self, token: &Token, change: &TokenChange) -> Result<Vec<Row>, Error> {
+    /// The tokens that there are, of which `all` is the number.
+    async fn kept(&self, change: &TokenChange, all: u64) -> Result<Kept, Error> {
+        let Some((owner, now)) = change.share() else { return Ok(Kept { all, ..Kept::default() }) };
+        let sql = "SELECT count(*) FROM persona_store.tokens WHERE owner = $1";
+        let rows = self.pool.read(Statement::Once(sql), &[(&owner, Type::TEXT)]).await?;
+        let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
+        let of_owner = row::number(found, 0)?;
+        let mut ended = None;
+        if of_owner >= TOKENS_OF_OWNER_MAX {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM persona_store.tokens
+                 WHERE owner = $1 AND (revoked_at IS NOT NULL OR expires_at <= $2)
+                 ORDER BY least(revoked_at, expires_at), name
+                 LIMIT 1"
+            );
+            let values: [Parameter<'_>; 2] = [(&owner, Type::TEXT), (&micros(now), Type::INT8)];
+            let rows = self.pool.read(Statement::Once(&sql), &values).await?;
+            ended = rows.first().map(|found| token(found, 0)).transpose()?;
+        }
+        Ok(Kept { all, of_owner, ended })
+    }
+
+    /// Stores a new token, in place of an ended one where that is named. Another process may have
+    /// removed that one meanwhile: then nothing is stored.
+    async fn insert(
+        &self,
+        token: &Token,
+        change: &TokenChange,
+        ended: Option<Uuid>,
+    ) -> Result<Vec<Row>, Error> {
         let values = values_of(token);
         let sql = format!(
-            "INSERT INTO persona_store.tokens ({COLUMNS})
+            "WITH removed AS (DELETE FROM persona_store.tokens WHERE id = $17 RETURNING id)
+             INSERT INTO persona_store.tokens ({COLUMNS})
              SELECT {VALUES}
-             WHERE {IN_KNOWN_SCHEMA}14 AND {}
+             WHERE {IN_KNOWN_SCHEMA}14 AND {} AND ($17 IS NULL OR EXISTS (SELECT 1 FROM removed))
              ON CONFLICT DO NOTHING
              RETURNING id",
             on_behalf(15)
@@ -221,6 +255,7 @@ impl Tokens {
         let mut parameters = values.parameters();
         parameters.push((&version, Type::INT4));
         parameters.extend(authority.parameters());
+        parameters.push((&ended, Type::UUID));
         self.pool.read(Statement::Once(&sql), &parameters).await
     }
 

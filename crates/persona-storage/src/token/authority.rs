@@ -127,7 +127,7 @@ mod tests {
     use persona_model::Timestamp;
 
     use super::TokenAuthority;
-    use crate::token::{Decision, decide};
+    use crate::token::{Decision, Kept, TOKENS_OF_OWNER_MAX, decide};
     use crate::{Token, TokenChange, TokenError, TokenHash, TokenScope, Viewer};
 
     const NOW: Timestamp = Timestamp::from_micros(7);
@@ -182,7 +182,7 @@ mod tests {
                 let authority = TokenAuthority::Token { id: own.id, secret: own.hash };
                 let decided = |change, found: Option<Token>| {
                     let change = TokenChange::OnBehalf { authority, change: Box::new(change) };
-                    decide(&change, found, Some(&own), 2)
+                    decide(&change, found, Some(&own), &kept(2))
                 };
                 let hash = TokenHash::from_bytes([0; 32]);
                 let (which, at) = (other.name.clone(), NOW);
@@ -203,15 +203,45 @@ mod tests {
         assert!(permitted > 100 && refused > 100, "{permitted} {refused}");
     }
 
+    fn kept(all: u64) -> Kept {
+        Kept { all, ..Kept::default() }
+    }
+
+    #[test]
+    fn a_bound_token_makes_no_more_than_the_share_of_its_owner_and_others_do() {
+        let token = |name: &str, number: u8, owner: Option<&str>| {
+            let hash = TokenHash::from_bytes([number; 32]);
+            let token = Token::new(name.into(), hash, TokenScope::Admin, NOW);
+            Token { owner: owner.map(str::to_owned), ..token.expect("random numbers") }
+        };
+        let new = token("new", 1, Some("ada"));
+        let ended = Token { revoked_at: Some(NOW), ..token("ended", 2, Some("ada")) };
+        let made = |own: &Token, of_owner: u64, ended: Option<&Token>| {
+            let authority = TokenAuthority::Token { id: own.id, secret: own.hash };
+            let change = Box::new(TokenChange::Create(new.clone()));
+            let change = TokenChange::OnBehalf { authority, change };
+            let kept = Kept { all: of_owner + 1, of_owner, ended: ended.cloned() };
+            decide(&change, None, Some(own), &kept)
+        };
+        let (bound, other) = (token("ada", 3, Some("ada")), token("operator", 4, None));
+        let insert = Ok(Decision::Insert(new.clone()));
+        assert_eq!(made(&bound, TOKENS_OF_OWNER_MAX - 1, Some(&ended)), insert);
+        let replace = Decision::Replace { token: new.clone(), ended: ended.clone() };
+        assert_eq!(made(&bound, TOKENS_OF_OWNER_MAX, Some(&ended)), Ok(replace));
+        let refused = Err(TokenError::TooManyOfOwner);
+        assert_eq!(made(&bound, TOKENS_OF_OWNER_MAX, None), refused);
+        assert_eq!(made(&other, TOKENS_OF_OWNER_MAX, Some(&ended)), insert);
+    }
+
     #[test]
     fn without_a_token_a_client_makes_the_first_one() {
         let token = Token::new("a".into(), TokenHash::from_bytes([1; 32]), TokenScope::Admin, NOW);
         let token = token.expect("random numbers");
         let change = Box::new(TokenChange::Create(token.clone()));
         let change = TokenChange::OnBehalf { authority: TokenAuthority::NoToken, change };
-        assert_eq!(decide(&change, None, None, 0), Ok(Decision::Insert(token.clone())));
-        assert_eq!(decide(&change, None, None, 1), Err(TokenError::NotFirst));
-        let again = decide(&change, Some(token.clone()), None, 1);
+        assert_eq!(decide(&change, None, None, &kept(0)), Ok(Decision::Insert(token.clone())));
+        assert_eq!(decide(&change, None, None, &kept(1)), Err(TokenError::NotFirst));
+        let again = decide(&change, Some(token.clone()), None, &kept(1));
         assert_eq!(again, Ok(Decision::Unchanged(token)));
     }
 }

@@ -13,6 +13,10 @@ use super::secret::TokenHash;
 /// owners.
 pub const TOKENS_MAX: u64 = 100_000;
 
+/// Most tokens of one owner after a creation with a token that is bound to the owner, ended ones
+/// too: so one owner leaves room for the others. The operator may make more.
+pub const TOKENS_OF_OWNER_MAX: u64 = 1_000;
+
 /// How often the use of a token is written down at most: a write for each request would cost more
 /// than the request.
 pub const TOKEN_USE_EVERY: Duration = Duration::from_hours(1);
@@ -94,6 +98,9 @@ pub enum TokenError {
     /// There are [`TOKENS_MAX`] tokens already.
     #[error("{TOKENS_MAX} tokens are kept, which is the most")]
     TooMany,
+    /// There are [`TOKENS_OF_OWNER_MAX`] tokens of the owner of the client, and none has ended.
+    #[error("{TOKENS_OF_OWNER_MAX} tokens of this owner count, which is the most")]
+    TooManyOfOwner,
     /// The client has no token, and there is one already.
     #[error("there is a token already")]
     NotFirst,
@@ -121,10 +128,28 @@ pub(crate) enum Decision {
     Unchanged(Token),
     /// A new token must be stored.
     Insert(Token),
+    /// A new token must be stored, and one that has ended be removed.
+    Replace {
+        /// The new one.
+        token: Token,
+        /// The ended one.
+        ended: Token,
+    },
     /// A token must be stored in this new state.
     Update(Token),
     /// A token must be removed.
     Remove(Token),
+}
+
+/// The tokens that there are when a change is decided.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    /// All of them.
+    pub all: u64,
+    /// Those of the owner in [`TokenChange::share`].
+    pub of_owner: u64,
+    /// The one of the owner that ended first; may be left out while there is room for another one.
+    pub ended: Option<Token>,
 }
 
 impl Decision {
@@ -133,6 +158,7 @@ impl Decision {
         match self {
             Self::Unchanged(token)
             | Self::Insert(token)
+            | Self::Replace { token, .. }
             | Self::Update(token)
             | Self::Remove(token) => token,
         }
@@ -170,6 +196,14 @@ impl TokenChange {
         }
     }
 
+    /// The owner of a token that a client with a token makes, and when: if the client is bound to
+    /// the owner, the new token is one of the share of the owner.
+    pub(crate) fn share(&self) -> Option<(&str, Timestamp)> {
+        self.authority()?;
+        let token = self.created()?;
+        Some((token.owner.as_deref()?, token.created_at))
+    }
+
     /// Whether the change counts only while there is no token.
     pub(crate) fn must_be_first(&self) -> bool {
         matches!(self, Self::OnBehalf { authority: TokenAuthority::NoToken, .. })
@@ -197,24 +231,30 @@ impl TokenChange {
     }
 }
 
-/// Decides a change of this token; `own` is the token of [`TokenChange::authority`], and `count`
-/// the number of tokens in the database.
+/// Decides a change of this token; `own` is the token of [`TokenChange::authority`].
 pub(crate) fn decide(
     change: &TokenChange,
     found: Option<Token>,
     own: Option<&Token>,
-    count: u64,
+    kept: &Kept,
 ) -> Result<Decision, TokenError> {
     if let TokenChange::OnBehalf { authority, change } = change {
-        authority.permit(own, change, found.as_ref(), count)?;
-        return decide(change, found, own, count);
+        authority.permit(own, change, found.as_ref(), kept.all)?;
+        let is_bound = own.is_some_and(|own| own.owner.is_some());
+        return match decide(change, found, own, kept)? {
+            Decision::Insert(token) if is_bound && kept.of_owner >= TOKENS_OF_OWNER_MAX => {
+                let ended = kept.ended.clone().ok_or(TokenError::TooManyOfOwner)?;
+                Ok(Decision::Replace { token, ended })
+            }
+            decision => Ok(decision),
+        };
     }
     if let TokenChange::Create(token) = change {
         return match found {
             // The same request once more, because its answer was lost.
             Some(found) if found.hash.is(&token.hash) => Ok(Decision::Unchanged(found)),
             Some(_) => Err(TokenError::NameTaken),
-            None if count >= TOKENS_MAX => Err(TokenError::TooMany),
+            None if kept.all >= TOKENS_MAX => Err(TokenError::TooMany),
             None => Ok(Decision::Insert(token.clone())),
         };
     }
@@ -260,6 +300,12 @@ fn is_noted(token: &Token, at: Timestamp) -> bool {
 }
 
 impl Token {
+    /// When it ended, if it had at this time.
+    pub(crate) fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let ends = [self.revoked_at, self.expires_at.filter(|end| *end <= now)];
+        ends.into_iter().flatten().min()
+    }
+
     /// Whether a use at this time must be recorded.
     pub fn use_is_due(&self, at: Timestamp) -> bool {
         !is_noted(self, at)

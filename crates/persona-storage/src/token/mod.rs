@@ -19,8 +19,8 @@ mod record;
 mod secret;
 
 pub use authority::TokenAuthority;
-pub(crate) use change::{Decision, decide};
-pub use change::{TOKEN_USE_EVERY, TOKENS_MAX, TokenChange, TokenError};
+pub(crate) use change::{Decision, Kept, decide};
+pub use change::{TOKEN_USE_EVERY, TOKENS_MAX, TOKENS_OF_OWNER_MAX, TokenChange, TokenError};
 pub use list::TokenPage;
 pub(crate) use names::name_of_owner;
 pub use names::{is_link_name, is_session_name, link_name, session_name};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::row;
 use crate::sqlite::error::{damage, from_driver};
-use crate::token::{Decision, decide};
+use crate::token::{Decision, Kept, TOKENS_OF_OWNER_MAX, decide};
 use crate::{Error, Token, TokenChange, TokenHash, TokenLook, TokenPage};
 
 /// The first schema version with tokens.
@@ -79,11 +79,15 @@ pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<To
     let authority = change.authority();
     let own = authority.map(|(id, _)| find(connection, None, Some(id))).transpose();
     let own = own.map_err(from_driver)?.flatten();
-    let count = count(connection).map_err(from_driver)?;
-    let decision = decide(change, found, own.as_ref(), count)?;
+    let kept = kept(connection, change).map_err(from_driver)?;
+    let decision = decide(change, found, own.as_ref(), &kept)?;
     let write = || match &decision {
         Decision::Unchanged(_) => Ok(()),
         Decision::Insert(token) | Decision::Update(token) => put(connection, token),
+        Decision::Replace { token, ended } => {
+            remove(connection, ended.id)?;
+            put(connection, token)
+        }
         Decision::Remove(token) => remove(connection, token.id),
     };
     write().map_err(from_driver)?;
@@ -161,10 +165,27 @@ fn find(
         .optional()
 }
 
-fn count(connection: &Connection) -> rusqlite::Result<u64> {
-    connection
+fn kept(connection: &Connection, change: &TokenChange) -> rusqlite::Result<Kept> {
+    let all = connection
         .prepare_cached("SELECT count(*) FROM tokens")?
-        .query_row([], |found| row::number(found, 0))
+        .query_row([], |found| row::number(found, 0))?;
+    let Some((owner, now)) = change.share() else { return Ok(Kept { all, ..Kept::default() }) };
+    let of_owner = connection
+        .prepare_cached("SELECT count(*) FROM tokens WHERE owner = ?1")?
+        .query_row([owner], |found| row::number(found, 0))?;
+    let mut ended = None;
+    if of_owner >= TOKENS_OF_OWNER_MAX {
+        ended = connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM tokens
+                 WHERE owner = ?1 AND (revoked_at IS NOT NULL OR expires_at <= ?2)
+                 ORDER BY min(coalesce(revoked_at, expires_at), coalesce(expires_at, revoked_at)), name
+                 LIMIT 1"
+            ))?
+            .query_row(params![owner, now.as_micros()], token)
+            .optional()?;
+    }
+    Ok(Kept { all, of_owner, ended })
 }
 
 fn token(found: &Row<'_>) -> rusqlite::Result<Token> {
