@@ -82,6 +82,11 @@ impl DatabaseUrl {
         }
     }
 
+    /// Whether a password is part of the name.
+    pub fn has_password(&self) -> bool {
+        matches!(self, Self::Server(settings) if settings.has_password())
+    }
+
     /// Whether a name has a scheme, and so is no path.
     pub fn has_scheme(name: &str) -> bool {
         split_scheme(name).is_some()

@@ -2,6 +2,7 @@
 
 use persona_server::backend;
 use persona_server::exit_code::ExitCode;
+use persona_storage::database_url::DatabaseUrl;
 use persona_storage::sqlite;
 use persona_storage::transfer::{self, Endpoint, Plan, TransferError, TransferReport};
 use serde_json::json;
@@ -14,8 +15,8 @@ use crate::terminal::{Output, shell_word};
 /// Moves everything.
 pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
     let plan = Plan {
-        from: endpoint("--from", &arguments.from)?,
-        to: endpoint("--to", &arguments.to)?,
+        from: endpoint("--from", &arguments.from, output)?,
+        to: endpoint("--to", &arguments.to, output)?,
         dry_run: arguments.dry_run,
         live: arguments.live,
         into_existing: arguments.into_existing,
@@ -29,7 +30,13 @@ pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
     print(&plan, &report, arguments, output)
 }
 
-fn endpoint(flag: &str, name: &str) -> Result<Endpoint, Failure> {
+fn endpoint(flag: &str, name: &str, output: &Output) -> Result<Endpoint, Failure> {
+    if DatabaseUrl::parse(name).is_ok_and(|database| database.has_password()) {
+        output.warn(&format!(
+            "the password in {flag} can be read by every user of this machine while the command \
+             runs: change it afterwards, or use a role that needs none from here"
+        ));
+    }
     Endpoint::parse(name).map_err(|error| {
         let example = "for example --from sqlite:persona.db --to postgres://ada@localhost/personas";
         // The message has only the error, because the name may contain a password.

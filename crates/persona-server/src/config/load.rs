@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use persona_storage::database_url::DatabaseUrl;
+
 use super::build::build;
 use super::file::SettingsFile;
-use super::key::{CONFIG_VARIABLE, KEYS, Key};
+use super::key::{CONFIG_VARIABLE, KEYS, Key, ValueKind};
 use super::setting::{Origin, Setting};
 use super::{Config, ConfigError, Environment, Flags, Problem, Profile};
 
@@ -38,6 +40,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
         KEYS.iter().map(|key| setting(key, flags, environment, &files)).collect();
     problems.extend(unreadable_variables(environment));
     let mangled: Vec<Problem> = settings.iter().filter_map(mangled).collect();
+    warnings.extend(settings.iter().filter_map(shown_password));
     settings.iter_mut().for_each(Setting::resolve_path);
     match build(&settings) {
         Ok(config) if problems.is_empty() && mangled.is_empty() => {
@@ -55,6 +58,19 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
             Err(ConfigError { problems })
         }
     }
+}
+
+/// The warning about a flag with a password in it.
+fn shown_password(setting: &Setting) -> Option<String> {
+    let Origin::Flag(flag) = &setting.origin else { return None };
+    let is_database = setting.key.shape == ValueKind::Database;
+    let database = DatabaseUrl::parse(&setting.text).ok().filter(|_| is_database)?;
+    database.has_password().then(|| {
+        format!(
+            "the password in {flag} can be read by every user of this machine: give the URL as \
+             DATABASE_URL or in a settings file"
+        )
+    })
 }
 
 /// The variables of settings that have a value which is not UTF-8.

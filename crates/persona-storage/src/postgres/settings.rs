@@ -67,6 +67,11 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// Whether the URL has a password in it.
+    pub fn has_password(&self) -> bool {
+        self.driver.get_password().is_some()
+    }
+
     /// Reads a URL such as `postgres://ada@db.example.com/personas?sslmode=verify-full`.
     ///
     /// `postgresql+driver://`, as SQLAlchemy has it, means the same.

@@ -1,6 +1,7 @@
 //! Settings: the value that holds, its source, and messages about wrong values.
 
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use insta::assert_snapshot;
 use persona_server::config::{KEYS, ValueKind};
@@ -197,6 +198,27 @@ fn the_reference_is_the_one_that_the_program_prints() {
         written == printed,
         "update it with: persona config reference > docs/reference/config.md"
     );
+}
+
+#[test]
+fn a_password_in_a_flag_is_warned_of_and_never_shown() {
+    let folder = Folder::new();
+    let url = "postgres://ada:otter@127.0.0.1:1/personas";
+    let told = |command: &mut Command| {
+        let output = command.output().expect("it runs");
+        let told =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("text"));
+        assert!(!told.concat().contains("otter"), "{told:?}");
+        told.concat().contains("can be read by every user")
+    };
+    let of_flag = format!("--database={url}");
+    assert!(told(&mut folder.command(&["config", "check", &of_flag])));
+    assert!(told(&mut folder.command(&["token", "list", &of_flag])));
+    let to = format!("--to={url}");
+    assert!(told(&mut folder.command(&["move", "--from=sqlite:none.db", &to])));
+    let without = "--database=postgres://ada@127.0.0.1:1/personas";
+    assert!(!told(&mut folder.command(&["config", "check", without])));
+    assert!(!told(folder.command(&["config", "check"]).env("DATABASE_URL", url)));
 }
 
 #[test]
