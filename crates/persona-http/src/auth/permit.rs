@@ -61,6 +61,8 @@ impl Question {
     fn judge(self, context: &Context, look: Result<TokenLook, Error>) -> Result<Permit, Problem> {
         let row = self.operation.row();
         let look = match look {
+            // A damaged row is that of a token, so there is one: the server is not open.
+            Err(Error::Damaged(damage)) => return Err(Error::Damaged(damage).into()),
             // The metrics are needed most while the database cannot be reached, and contain no
             // persona. So they are shown then, if this server can be open without tokens.
             Err(_) if self.operation == OperationId::GetMetrics && is_open(context.access) => {
@@ -197,6 +199,17 @@ mod tests {
     use crate::contract::{OperationId, Scope};
     use crate::openapi::failing::Failing;
     use crate::testing::context;
+
+    #[tokio::test]
+    async fn beside_a_damaged_token_not_even_metrics_are_shown() {
+        let store = Arc::new(Failing(|| Error::Damaged("the row of a token".into())));
+        let access = AccessRules::Clients { open_without_tokens: true, open_monitoring: false };
+        let context = Context { access, ..context(store) };
+        for operation in OperationId::ALL.iter().filter(|id| id.row().scope != Scope::Open) {
+            let permitted = permit(&context, &HeaderMap::new(), Some(*operation)).await;
+            permitted.expect_err("the server has a token");
+        }
+    }
 
     #[tokio::test]
     async fn while_the_tokens_cannot_be_read_only_metrics_are_shown_without_one() {

@@ -13,7 +13,8 @@
 //! refused one too many.
 //!
 //! While a cell passes from one client to another, a request of the first may still be counted in
-//! it: one request then counts for the wrong client.
+//! it: one request then counts for the wrong client. Where other processes take every cell that a
+//! client chooses, its request is counted nowhere.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::AtomicU64;
@@ -63,7 +64,9 @@ impl RateCells for ProcessEntry {
 impl Cells<'_> {
     fn take(self, party: Party, budget: Budget, rate: Rate, now: u64) -> Taken {
         let tag = self.tag(party, budget);
-        let cell = cell_of(self.set(tag), tag, now);
+        let Some(cell) = cell_of(self.set(tag), tag, now, |_| {}) else {
+            return step(0, now, rate).1;
+        };
         let mut full_at = cell[1].load(Relaxed);
         loop {
             let (next, taken) = step(full_at, now, rate);
@@ -103,26 +106,26 @@ impl Cells<'_> {
 type Cell = [AtomicU64; CELL_WORDS];
 
 /// The cell of a client; a client without one takes the cell of its set with the budget that is
-/// full first.
-fn cell_of(cells: &[Cell], tag: u64, now: u64) -> &Cell {
+/// full first. `None` where other processes were faster each time: a cell that is now of another
+/// client is not for this one. `meanwhile` is what others do with the chosen cell before it is
+/// taken, in tests.
+fn cell_of(cells: &[Cell], tag: u64, now: u64, meanwhile: impl Fn(&Cell)) -> Option<&Cell> {
     let full_at = |cell: &&Cell| cell[1].load(Relaxed);
-    let mut chosen = &cells[0];
     for _ in 0..WAYS {
         if let Some(own) = cells.iter().find(|[known, _]| known.load(Acquire) == tag) {
-            return own;
+            return Some(own);
         }
-        chosen = cells.iter().min_by_key(full_at).unwrap_or(chosen);
+        let chosen = cells.iter().min_by_key(full_at)?;
         let before = chosen[0].load(Acquire);
         // The time is written before the tag, so that a process that finds the new tag never sees
         // the time of the previous client.
         chosen[1].fetch_min(now, Relaxed);
+        meanwhile(chosen);
         if chosen[0].compare_exchange(before, tag, Release, Relaxed).is_ok() {
-            return chosen;
+            return Some(chosen);
         }
     }
-    // Other processes took every cell that was chosen; this request is counted in a cell of another
-    // client.
-    chosen
+    None
 }
 
 /// The step of the algorithm for one request: the new time at which the budget is full, and the

@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
 use proptest::prelude::*;
 
-use super::{Budget, CELL_WORDS, Cells, Party, Rate, WAYS, step};
+use super::{Budget, CELL_WORDS, Cells, Party, Rate, WAYS, cell_of, step};
 use crate::scoreboard::Scoreboard;
 
 const SECOND: u64 = 1_000_000_000;
@@ -86,6 +87,21 @@ fn a_client_whose_cell_was_given_up_begins_anew_and_no_other_client_pays_for_it(
     for number in 2..=u32::try_from(WAYS).expect("few") {
         assert_eq!(within(cells, client(number), rate, START, 20), 10 - number, "{number}");
     }
+}
+
+#[test]
+fn a_client_that_finds_no_cell_is_counted_for_no_other_client() {
+    let words = words(1);
+    let (cells, _) = words.as_chunks::<CELL_WORDS>();
+    // Another process is always faster, each time with another client.
+    let next = AtomicU64::new(100);
+    let faster = |cell: &[AtomicU64; CELL_WORDS]| {
+        cell[0].store(next.fetch_add(1, Relaxed), Relaxed);
+        cell[1].store(START, Relaxed);
+    };
+    assert!(cell_of(cells, 7, START, faster).is_none());
+    let own = cell_of(cells, 7, START, |_| {}).expect("a cell");
+    assert_eq!(own[0].load(Relaxed), 7);
 }
 
 #[test]

@@ -244,13 +244,7 @@ pub(super) async fn look(
             if bytes > bytes_max {
                 return Err(NotRead::Large(bytes));
             }
-            let mut current = current_from(found, write)?;
-            if is_hidden {
-                // The revision that this write made before is its answer.
-                (current.persona, current.base) = (None, Base::default());
-                current.replaced = None;
-            }
-            Ok(current)
+            Ok(current_from(found, write, is_hidden)?)
         }))
 }
 
@@ -313,28 +307,35 @@ fn largest_document(found: &Row, is_hidden: bool) -> Result<usize, Error> {
     Ok(largest)
 }
 
-fn current_from(found: &Row, write: &Write) -> Result<Current, Error> {
+/// What a row holds for a write. Of a hidden persona nothing is read, so that damage of it is not
+/// told either; a revision that this write made itself is its answer.
+fn current_from(found: &Row, write: &Write, is_hidden: bool) -> Result<Current, Error> {
     let id = write.operation.id();
     let exists =
         |column: usize| row::value::<Option<i64>>(found, column).map(|revision| revision.is_some());
-    let document = |text: &str| {
-        Document::from_stored(text).map_err(|invalid: ValidationErrors| damaged(&invalid))
-    };
-    let base = Base {
-        document: row::value::<Option<&str>>(found, 10)?.map(document).transpose()?,
-        is_dropped: row::value(found, 27)?,
-    };
+    let base = if is_hidden { Base::default() } else { base_from(found)? };
     if row::value::<Option<&str>>(found, 23)? == Some("") {
         // The write was done, and a later one dropped what it made.
         return Err(Error::RevisionDropped { revision: row::revision(found, 21)? });
     }
+    let is_there = exists(0)? && !is_hidden;
     Ok(Current {
-        persona: if exists(0)? { Some(persona_from(found, id)?) } else { None },
+        persona: if is_there { Some(persona_from(found, id)?) } else { None },
         base,
-        replaced: replaced_from(found)?,
+        replaced: if is_hidden { None } else { replaced_from(found)? },
         earlier: if row::value(found, 11)? { Some(earlier_from(found, write)?) } else { None },
         own: if exists(21)? { Some(row::answer(found, 21, id)?) } else { None },
         schema_version: row::value(found, 25)?,
+    })
+}
+
+fn base_from(found: &Row) -> Result<Base, Error> {
+    let document = |text: &str| {
+        Document::from_stored(text).map_err(|invalid: ValidationErrors| damaged(&invalid))
+    };
+    Ok(Base {
+        document: row::value::<Option<&str>>(found, 10)?.map(document).transpose()?,
+        is_dropped: row::value(found, 27)?,
     })
 }
 

@@ -15,6 +15,7 @@ mod epoch;
 mod feed;
 mod forgetting;
 mod grouped;
+mod hidden;
 mod keys;
 mod leases;
 mod polling;
