@@ -3,6 +3,8 @@
 import { computed, effect, signal } from '../vendor/runtime.js';
 import { settings, token } from './settings-store.js';
 
+/** Items of a page of most lists. */
+export const PAGE = 100;
 /** How long an answer may take, in milliseconds; a server gives up earlier by itself. */
 const ANSWER_MS_MAX = 40_000;
 

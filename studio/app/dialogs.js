@@ -11,7 +11,7 @@ import { settings } from './settings-store.js';
 import { t } from './strings.js';
 import { searchText } from './words.js';
 
-const KINDS = Object.entries(t.kinds);
+const KIND_CHOICES = Object.entries(t.kinds);
 
 /** A name has 256 characters at most, which the server counts; a box counts two units for an emoji. */
 const NAME_UNITS_MAX = 512;
@@ -35,7 +35,7 @@ export function CreateDialog({ onClose }) {
   };
   return html`<${FormDialog} title=${t.create.title} onClose=${onClose} onSubmit=${create} action=${t.common.create}>
     <${Box} data-first label=${t.create.name} name="name" maxlength=${NAME_UNITS_MAX} value=${name} onText=${put(setName)} />
-    <${Choices} legend=${t.create.kind} options=${KINDS} value=${kind} onChoice=${put(setKind)} />
+    <${Choices} legend=${t.create.kind} options=${KIND_CHOICES} value=${kind} onChoice=${put(setKind)} />
   </${FormDialog}>`;
 }
 

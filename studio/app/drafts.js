@@ -35,7 +35,7 @@ navigator.locks?.request(lockOf(windowId), () => new Promise(() => {}));
 
 /** @type {Promise<IDBDatabase> | undefined} */
 let opening;
-function open() {
+function openDatabase() {
   opening ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: ['id', 'window'] });
@@ -49,7 +49,7 @@ function open() {
 
 /** @template T @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest<T>} act @returns {Promise<T>} */
 async function within(mode, act) {
-  const database = await open();
+  const database = await openDatabase();
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(STORE, mode);
     const request = act(transaction.objectStore(STORE));
@@ -59,12 +59,12 @@ async function within(mode, act) {
 }
 
 /** @param {Omit<Draft, 'window' | 'at'>} draft */
-export const keep = (draft) => within('readwrite', (store) => store.put({ ...draft, window: windowId, at: Date.now() }));
+export const keepDraft = (draft) => within('readwrite', (store) => store.put({ ...draft, window: windowId, at: Date.now() }));
 
 /** Keeps a draft while the page is being closed, at once: an asynchronous write would not be done
  * any more.
  * @param {Omit<Draft, 'window' | 'at'>} draft */
-export function keepLate(draft) {
+export function keepDraftLate(draft) {
   try {
     localStorage.setItem(`${LATE}${draft.id}:${windowId}`, JSON.stringify({ ...draft, window: windowId, at: Date.now() }));
   } catch {
@@ -90,11 +90,11 @@ async function moveLate(id) {
 }
 
 /** @param {string} id @param {string} [window] */
-export const drop = (id, window = windowId) => within('readwrite', (store) => store.delete([id, window]));
+export const dropDraft = (id, window = windowId) => within('readwrite', (store) => store.delete([id, window]));
 
 /** The newest draft of a persona that this window has, or takes over from a window that is gone.
  * @param {string} id @returns {Promise<Draft | undefined>} */
-export async function find(id) {
+export async function findDraft(id) {
   await moveLate(id).catch(() => {});
   /** @type {Draft[]} */
   const all = await within('readonly', (store) => store.getAll(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
@@ -102,8 +102,8 @@ export async function find(id) {
   const isGone = (/** @type {Draft} */ draft) => draft.window === windowId || (held ? !held.has(lockOf(draft.window)) : Date.now() - draft.at > GONE_MS);
   const found = all.filter(isGone).sort((one, other) => other.at - one.at)[0];
   if (found && found.window !== windowId) {
-    await keep({ id, revision: found.revision, changes: found.changes, both: found.both, pending: found.pending });
-    await drop(id, found.window);
+    await keepDraft({ id, revision: found.revision, changes: found.changes, both: found.both, pending: found.pending });
+    await dropDraft(id, found.window);
   }
   return found;
 }

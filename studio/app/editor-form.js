@@ -4,13 +4,12 @@ import { mayWrite } from './api.js';
 import { Book, Greetings, Lines, Tags } from './editor-lists.js';
 import { bytes, PERMANENT, sizeOf } from './figures.js';
 import { Check, html } from './html.js';
-import { t } from './strings.js';
+import { KINDS, t } from './strings.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines'} Widget */
 
 const TEXT_BYTES_MAX = 256 * 1024;
-const KINDS = /** @type {(keyof typeof t.kinds)[]} */ (Object.keys(t.kinds));
 
 /** @type {Record<string, [string, Widget][]>} */
 const SECTIONS = {
@@ -84,7 +83,7 @@ const GROW_CHARS_MAX = 20_000;
 const RIGHT_TO_LEFT = /^\P{L}*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
 
 /** @param {WidgetProps} props */
-function Text({ session, name, value, id, describedBy, invalid }) {
+function TextBox({ session, name, value, id, describedBy, invalid }) {
   const isLong = value.length > GROW_CHARS_MAX;
   const direction = isLong ? (RIGHT_TO_LEFT.test(value) ? 'rtl' : 'ltr') : 'auto';
   return html`<textarea id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} value=${value} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
@@ -103,4 +102,4 @@ function Flag({ session, name, value, id, label }) {
 }
 
 /** @type {Record<Widget, any>} */
-const WIDGETS = { line: Line, text: Text, kind: Kind, flag: Flag, tags: Tags, greetings: Greetings, book: Book, lines: Lines };
+const WIDGETS = { line: Line, text: TextBox, kind: Kind, flag: Flag, tags: Tags, greetings: Greetings, book: Book, lines: Lines };

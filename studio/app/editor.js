@@ -3,11 +3,11 @@
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { reachable, Refusal } from './api.js';
 import { ConflictDialog } from './conflict.js';
-import * as drafts from './drafts.js';
+import { findDraft, whenOthersEnd } from './drafts.js';
 import { Form } from './editor-form.js';
 import { fieldName, Head, NoteDialog, Notices, VIEWS } from './editor-head.js';
 import { JsonView, Preview } from './editor-views.js';
-import { History } from './history.js';
+import { HistoryView } from './history.js';
 import { Button, html, Icon, Notice } from './html.js';
 import { isTyping, shortcuts } from './keys.js';
 import { onChanges } from './live.js';
@@ -31,7 +31,7 @@ export function Editor() {
       if (stop.signal.aborted) return opened.close();
       setFailure(null);
       setSession(opened);
-      drafts.whenOthersEnd(id, () => !opened.isDirty.peek() && setAttempt((before) => before + 1), stop.signal).catch(() => {});
+      whenOthersEnd(id, () => !opened.isDirty.peek() && setAttempt((before) => before + 1), stop.signal).catch(() => {});
     }, (error) => !stop.signal.aborted && setFailure(error));
     const leave = () => own?.leave();
     addEventListener('pagehide', leave);
@@ -57,7 +57,7 @@ export function Editor() {
 function Missing({ id, failure, retry }) {
   const [kept, setKept] = useState(/** @type {[string, any][]} */ ([]));
   useEffect(() => {
-    drafts.find(id).then((draft) => setKept(Object.entries(draft?.changes ?? {})), () => {});
+    findDraft(id).then((draft) => setKept(Object.entries(draft?.changes ?? {})), () => {});
     // A server that was away is asked again when it is back.
     return failure.status === 0 ? reachable.subscribe((is) => is && retry()) : undefined;
   }, []);
@@ -98,7 +98,7 @@ function Opened({ session }) {
     <${Head} session=${session} name=${name} view=${view} onDecide=${() => setDeciding(true)} />
     <${Notices} session=${session} onDecide=${() => setDeciding(true)} />
     ${view === 'write' && html`<div class="editor-panes"><${Form} session=${session} /><${Preview} session=${session} /></div>`}
-    ${view === 'history' && html`<${History} session=${session} />`}
+    ${view === 'history' && html`<${HistoryView} session=${session} />`}
     ${view === 'json' && html`<${JsonView} session=${session} />`}
     ${noting && html`<${NoteDialog} session=${session} onClose=${() => setNoting(false)} />`}
     ${deciding && open > 0 && html`<${ConflictDialog} session=${session} onClose=${() => setDeciding(false)} />`}

@@ -7,12 +7,12 @@ import { loading } from './gallery-list.js';
 import { Button, html, Icon } from './html.js';
 import { galleryLink, go, lastGallery, route } from './route.js';
 import { settings } from './settings-store.js';
-import { t } from './strings.js';
+import { KINDS, t } from './strings.js';
 import { searchText } from './words.js';
 
 /** @typedef {{ q: string, kind: string, tags: string[], active: string, deleted: boolean, sort: string }} Filters */
 
-const KINDS = /** @type {(keyof typeof t.kinds)[]} */ (Object.keys(t.kinds));
+
 const SORTS = /** @type {(keyof typeof t.gallery.sorts)[]} */ (Object.keys(t.gallery.sorts));
 
 /** @param {URLSearchParams} query @returns {Filters} */

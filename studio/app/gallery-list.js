@@ -2,12 +2,11 @@
 // at. A cursor leads from each page to the next, so a far place is reached over those before it.
 
 import { batch, computed, h, signal } from '../vendor/runtime.js';
-import { get, Refusal } from './api.js';
+import { get, PAGE, Refusal } from './api.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
 const FIRST_PAGE = 60;
-const PAGE = 100;
 /** Pages on the way to a far place have many personas, without texts. */
 const FAR_PAGE = 1000;
 /** How long a card shows that it has just changed. */
@@ -31,16 +30,16 @@ export const news = signal(0);
 
 let asked = {};
 let cursor = /** @type {string | null} */ (null);
-let stop = new AbortController();
+let reading = new AbortController();
 let wanted = 0;
 let isReading = false;
 
 /** Reads the first page of another list. The earlier list stays until this page has come.
  * @param {Record<string, any>} query of the API */
 export async function load(query) {
-  stop.abort();
-  stop = new AbortController();
-  const signal = stop.signal;
+  reading.abort();
+  reading = new AbortController();
+  const signal = reading.signal;
   const isSame = query === asked;
   asked = query;
   isReading = true;
@@ -61,7 +60,7 @@ export async function load(query) {
       loading.value = false;
       tookMs.value = Math.round(performance.now() - began);
     });
-    if (body.next_cursor) count(signal);
+    if (body.next_cursor) countAll(signal);
   } catch (error) {
     if (signal.aborted) return;
     batch(() => {
@@ -79,12 +78,12 @@ const COUNT_AGAIN_MS = 3000;
 
 /** Counts the list when its first page is shown: with 100,000 personas a count takes much longer
  * than a page. @param {AbortSignal} signal */
-async function count(signal) {
+async function countAll(signal) {
   try {
     const { body } = await get('personas', { signal, query: { ...asked, fields: 'id', limit: 1, count: 'exact' } });
     total.value = body.total;
   } catch {
-    setTimeout(() => !signal.aborted && count(signal), COUNT_AGAIN_MS);
+    setTimeout(() => !signal.aborted && countAll(signal), COUNT_AGAIN_MS);
   }
 }
 
@@ -96,7 +95,7 @@ export async function want(count) {
   wanted = Math.max(wanted, count);
   if (isReading) return;
   isReading = true;
-  const signal = stop.signal;
+  const signal = reading.signal;
   try {
     while (cursor && cards.peek().length < wanted) {
       const missing = wanted - cards.peek().length;

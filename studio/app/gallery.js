@@ -21,7 +21,7 @@ const WAIT_MS = 90;
 
 /** What the list was read for, and where it was left: the way back leads to the same place. */
 let shownFor = '';
-let place = { top: 0, id: '' };
+let scrolled = { top: 0, id: '' };
 
 // Also while another screen is shown, so that the list is as it should be on the way back.
 onChanges((changed) => {
@@ -82,14 +82,14 @@ export function Gallery() {
   }, []);
   useLayoutEffect(() => {
     const main = /** @type {HTMLElement} */ (document.querySelector('main'));
-    main.scrollTo(0, place.top);
-    const stop = place.id ? focusWhenDrawn(`.card[data-id="${CSS.escape(place.id)}"] .card-link`) : () => {};
-    const note = () => (place = { top: main.scrollTop, id: '' });
+    main.scrollTo(0, scrolled.top);
+    const stop = scrolled.id ? focusWhenDrawn(`.card[data-id="${CSS.escape(scrolled.id)}"] .card-link`) : () => {};
+    const note = () => (scrolled = { top: main.scrollTop, id: '' });
     main.addEventListener('scroll', note, { passive: true });
     return () => {
       stop();
       main.removeEventListener('scroll', note);
-      place.id = route.peek().id;
+      scrolled.id = route.peek().id;
     };
   }, []);
   useEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);

@@ -3,7 +3,7 @@
 // that nothing is lost.
 
 import { useEffect, useState } from '../vendor/runtime.js';
-import { get, mayWrite } from './api.js';
+import { get, mayWrite, PAGE } from './api.js';
 import { Words } from './conflict.js';
 import { fieldName } from './editor-head.js';
 import { Button, html, Notice } from './html.js';
@@ -21,12 +21,11 @@ import { asText } from './words.js';
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {{ first: Revision, all: Revision[] }} Burst saves of one author, one after the other */
 
-const PAGE = 100;
 /** Saves with less between them are one line of the timeline: an editor saves at each pause. */
 const BURST_MS = 5 * 60_000;
 
 /** @param {{ session: Session }} props */
-export function History({ session }) {
+export function HistoryView({ session }) {
   const current = session.server.value.revision;
   const [list, setList] = useState(/** @type {{ items: Revision[], cursor: string | null, failure: any }} */ ({ items: [], cursor: null, failure: null }));
   const [labels, setLabels] = useState(/** @type {Label[]} */ ([]));
@@ -46,7 +45,7 @@ export function History({ session }) {
   return html`<div class="history">
     <div class="timeline">
       ${list.failure && html`<${Notice} kind="danger" role="alert" text=${explain(list.failure)} />`}
-      ${days(list.items, labels).map(([day, bursts]) => html`<section key=${day}><h2>${day}</h2><ol>${bursts.map((burst) => html`<${Line} key=${burst.first.revision} id=${session.id} burst=${burst} items=${list.items} labels=${labels} to=${to} current=${current} />`)}</ol></section>`)}
+      ${days(list.items, labels).map(([day, bursts]) => html`<section key=${day}><h2>${day}</h2><ol>${bursts.map((burst) => html`<${TimelineLine} key=${burst.first.revision} id=${session.id} burst=${burst} items=${list.items} labels=${labels} to=${to} current=${current} />`)}</ol></section>`)}
       ${list.cursor && html`<${Button} onClick=${() => more(list.cursor)}>${t.history.more}</${Button}>`}
     </div>
     ${(list.items.length > 0 || list.failure) && html`<${Compared} key=${`${from}-${to}`} session=${session} items=${list.items} labels=${labels} onLabelled=${readLabels} current=${current} from=${from} to=${to} />`}
@@ -80,7 +79,7 @@ const previous = (items, revision) => items.find((one) => one.revision < revisio
 const linkTo = (id, to, from) => `${personaLink(id, 'history')}?to=${to}&from=${from}`;
 
 /** @param {{ id: string, burst: Burst, items: Revision[], labels: Label[], to: number, current: number }} props */
-function Line({ id, burst, items, labels, to, current }) {
+function TimelineLine({ id, burst, items, labels, to, current }) {
   const { first, all } = burst;
   const last = /** @type {Revision} */ (all.at(-1));
   const names = [...new Set(all.flatMap((one) => one.changed))];

@@ -83,7 +83,7 @@ export function Notice({ kind = '', icon = kind === 'good' ? 'check' : 'warn', t
 const COLOURS = 12;
 
 /** @param {string} text */
-function hash(text) {
+function hueOf(text) {
   let value = 2166136261;
   for (const sign of text) value = Math.imul(value ^ (sign.codePointAt(0) ?? 0), 16777619) >>> 0;
   return value;
@@ -105,5 +105,5 @@ function initials(name) {
 
 /** @param {{ name: string, size?: 'small' | 'large' }} props */
 export function Avatar({ name, size }) {
-  return html`<span class="avatar avatar-${hash(name) % COLOURS} ${size ?? ''}" aria-hidden="true">${initials(name)}</span>`;
+  return html`<span class="avatar avatar-${hueOf(name) % COLOURS} ${size ?? ''}" aria-hidden="true">${initials(name)}</span>`;
 }

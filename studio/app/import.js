@@ -58,11 +58,11 @@ async function send(mode) {
   }
   phase.value = mode === 'validate' ? 'checked' : 'done';
   if (mode === 'validate') return;
-  toast(t.imports.done(count('created') + count('updated')));
+  toast(t.imports.done(countOf('created') + countOf('updated')));
 }
 
 /** @param {string} status */
-const count = (status) => rows.peek().filter((row) => row.item.status === status).length;
+const countOf = (status) => rows.peek().filter((row) => row.item.status === status).length;
 
 /** Looks at the files once more, for another policy. @param {Policy} one */
 function choose(one) {

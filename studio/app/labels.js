@@ -15,16 +15,16 @@ import { explain, toast, toastError } from './toasts.js';
 export const MOVES_MAX = 1000;
 const LABEL_CHARS_MAX = 64;
 
-let last = { text: '', key: '' };
+let lastRelease = { text: '', key: '' };
 
 /** Moves labels, all of them or none. The same moves after an answer that was lost have the same
  * key, so they are made once.
  * @param {Move[]} moves @returns {Promise<Moved[]>} */
 async function release(moves) {
   const text = JSON.stringify(moves);
-  if (last.text !== text) last = { text, key: newKey() };
-  const { body } = await call('POST', 'personas/release', { body: { moves }, headers: { 'Idempotency-Key': last.key } });
-  last.text = '';
+  if (lastRelease.text !== text) lastRelease = { text, key: newKey() };
+  const { body } = await call('POST', 'personas/release', { body: { moves }, headers: { 'Idempotency-Key': lastRelease.key } });
+  lastRelease.text = '';
   return body.items;
 }
 

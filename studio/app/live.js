@@ -9,7 +9,7 @@ import { token } from './settings-store.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
-const PAGE = 200;
+const CHANGES_PAGE = 200;
 /** The most that is told one by one; with more, whoever listens loads anew. */
 const CHANGES_MAX = 2000;
 /** The least time between two lists in milliseconds, however fast events come. */
@@ -21,7 +21,7 @@ const SOUND_MS = 5000;
 /** The first list of changes waits for so long: a list by a time costs the server more than the
  * page's own first list, which would stand behind it. */
 const START_MS = 1000;
-const RETRY_MS = 500;
+const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 15_000;
 
 /** The place in the feed of what was told last, in whichever window: a stream goes on behind it, so
@@ -65,7 +65,7 @@ async function ask() {
       // is back.
       else if (status && isPassing) {
         isDue = true;
-        await pause(Math.max(retryAfterMs, RETRY_MS));
+        await pause(Math.max(retryAfterMs, RETRY_MS_MIN));
       }
     }
     await pause(Math.max(PAUSE_MS, performance.now() - began));
@@ -79,7 +79,7 @@ async function list() {
   let cursor;
   let next = '';
   do {
-    const query = { updated_since: position, include_deleted: true, fields: CARD_FIELDS, limit: PAGE, cursor };
+    const query = { updated_since: position, include_deleted: true, fields: CARD_FIELDS, limit: CHANGES_PAGE, cursor };
     const { body } = await get('personas', { query });
     changed.push(...body.items.map(cardOf));
     cursor = body.next_cursor;
@@ -158,7 +158,7 @@ async function lead(name, signal, tell) {
     failures = performance.now() - began > SOUND_MS ? 0 : failures + 1;
     if (signal.aborted) return;
     ask();
-    const ms = Math.min(RETRY_MS * 2 ** failures, RETRY_MS_MAX) * (0.5 + Math.random() / 2);
+    const ms = Math.min(RETRY_MS_MIN * 2 ** failures, RETRY_MS_MAX) * (0.5 + Math.random() / 2);
     await Promise.race([new Promise((resolve) => (wake = () => resolve(undefined))), pause(isRefused || (!locks && document.hidden) ? 2 ** 31 - 1 : ms)]);
   }
 }

@@ -4,7 +4,7 @@
 
 import { batch, computed, signal } from '../vendor/runtime.js';
 import { call, get, newKey, reachable, Refusal, utf8 } from './api.js';
-import * as drafts from './drafts.js';
+import { dropDraft, findDraft, keepDraft, keepDraftLate } from './drafts.js';
 import { changes, editable, patchOf, reconcile, same } from './merge.js';
 
 /** @typedef {import('./merge.js').Members} Members */
@@ -91,7 +91,7 @@ export class Session {
 
   /** Reads the persona and its unsaved draft. @param {string} id */
   static async open(id) {
-    const draft = await drafts.find(id).catch(() => undefined);
+    const draft = await findDraft(id).catch(() => undefined);
     let persona;
     try {
       persona = (await get(`personas/${id}`)).body;
@@ -186,7 +186,7 @@ export class Session {
   /** Keeps a draft that is on its way to the disk while the page is being closed. */
   keepLate() {
     const draft = this.isKeeping ? this.draft() : null;
-    if (draft) drafts.keepLate(draft);
+    if (draft) keepDraftLate(draft);
   }
 
   /** Writes the draft at once; while one is being written, the next one follows with the newest. */
@@ -196,10 +196,10 @@ export class Session {
     try {
       const draft = this.draft();
       if (draft) {
-        await drafts.keep(draft);
+        await keepDraft(draft);
         this.hasKept = true;
       } else if (this.hasKept) {
-        await drafts.drop(this.id);
+        await dropDraft(this.id);
         this.hasKept = false;
       }
       this.hasDraft.value = true;

@@ -18,11 +18,11 @@ import { link, LinkQuestion, SignIn, signInByAddress } from './sign-in.js';
 import { t } from './strings.js';
 import { Toasts } from './toasts.js';
 
-const close = () => (overlay.value = '');
+const closeOverlay = () => (overlay.value = '');
 
 /** @type {Record<string, any>} */
 const SCREENS = { gallery: Gallery, personas: Editor, import: Import, health: Health, settings: Settings };
-const screen = computed(() => (route.value.screen in SCREENS ? route.value.screen : 'gallery'));
+const shownScreen = computed(() => (route.value.screen in SCREENS ? route.value.screen : 'gallery'));
 
 /** @type {{ to: () => string, screen: string, icon: 'people' | 'import' | 'pulse' | 'gear', text: string }[]} */
 const WAYS = [
@@ -51,7 +51,7 @@ export function Shell() {
     const clock = setInterval(() => get('/healthz').catch(() => {}), KNOCK_MS);
     return () => clearInterval(clock);
   }, [reachable.value]);
-  const shown = screen.value;
+  const shown = shownScreen.value;
   // A new screen is read from its heading on, and the page has its address.
   const place = `${shown}/${route.value.id}`;
   useLayoutEffect(() => {
@@ -72,9 +72,9 @@ export function Shell() {
     ${mayWrite.value && html`<${DropZone} />`}
     ${link.value && html`<${LinkQuestion} />`}
     ${isLocked.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
-    ${overlay.value === 'palette' && html`<${Palette} onClose=${close} />`}
-    ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${close} />`}
-    ${overlay.value === 'create' && html`<${CreateDialog} onClose=${close} />`}`;
+    ${overlay.value === 'palette' && html`<${Palette} onClose=${closeOverlay} />`}
+    ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${closeOverlay} />`}
+    ${overlay.value === 'create' && html`<${CreateDialog} onClose=${closeOverlay} />`}`;
 }
 
 /** @param {MouseEvent} event */
@@ -116,5 +116,5 @@ function ThemeButton() {
 
 await signInByAddress();
 if (!who.peek()) learnWho();
-const place = document.getElementById('app');
-if (place) render(html`<${Shell} />`, place);
+const root = document.getElementById('app');
+if (root) render(html`<${Shell} />`, root);

@@ -217,3 +217,6 @@ export const t = {
   },
   note: { title: 'Save with a note', label: 'Note', about: 'Stands in the history beside this change.', nothing: 'Everything is saved. A note goes with a change.' },
 };
+
+/** The kinds of personas, as the API has them. */
+export const KINDS = /** @type {(keyof typeof t.kinds)[]} */ (Object.keys(t.kinds));

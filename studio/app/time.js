@@ -3,7 +3,7 @@
 import { signal } from '../vendor/runtime.js';
 
 const MINUTE = 60_000;
-const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+const ages = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
 const hour = new Intl.DateTimeFormat('en', { timeStyle: 'short' });
 const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
@@ -17,9 +17,9 @@ export function ago(time) {
   const at = Date.parse(time);
   const seconds = (at - Math.max(now.value, at)) / 1000;
   if (seconds > -45) return 'just now';
-  if (seconds > -45 * 60) return words.format(Math.round(seconds / 60), 'minute');
-  if (seconds > -22 * 3600) return words.format(Math.round(seconds / 3600), 'hour');
-  if (seconds > -26 * 86_400) return words.format(Math.round(seconds / 86_400), 'day');
+  if (seconds > -45 * 60) return ages.format(Math.round(seconds / 60), 'minute');
+  if (seconds > -22 * 3600) return ages.format(Math.round(seconds / 3600), 'hour');
+  if (seconds > -26 * 86_400) return ages.format(Math.round(seconds / 86_400), 'day');
   return day.format(at);
 }
 

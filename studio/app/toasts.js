@@ -13,11 +13,11 @@ const SHOWN_MAX = 3;
 const toasts = signal([]);
 /** @type {Map<number, ReturnType<typeof setTimeout>>} */
 const clocks = new Map();
-let last = 0;
+let lastToast = 0;
 
 /** @param {string} text @param {{ kind?: 'info' | 'error', action?: { text: string, act: () => void } }} [how] */
 export function toast(text, how = {}) {
-  const one = { id: ++last, text, kind: how.kind ?? 'info', action: how.action };
+  const one = { id: ++lastToast, text, kind: how.kind ?? 'info', action: how.action };
   toasts.value = [...toasts.value.filter((other) => other.text !== text), one].slice(-SHOWN_MAX);
   start(one.id);
 }
@@ -40,16 +40,16 @@ export function explain(error) {
 
 /** @param {number} id */
 function start(id) {
-  stop(id);
+  hold(id);
   clocks.set(id, setTimeout(() => dismiss(id), STAY_MS));
 }
 /** @param {number} id */
-function stop(id) {
+function hold(id) {
   clearTimeout(clocks.get(id));
 }
 /** @param {number} id */
 function dismiss(id) {
-  stop(id);
+  hold(id);
   clocks.delete(id);
   toasts.value = toasts.value.filter((one) => one.id !== id);
 }
@@ -57,7 +57,7 @@ function dismiss(id) {
 export function Toasts() {
   return html`<div class="toasts" role="status" aria-live="polite">
     ${toasts.value.map((one) => html`<div key=${one.id} class="toast ${one.kind}"
-        onPointerEnter=${() => stop(one.id)} onPointerLeave=${() => start(one.id)} onFocusIn=${() => stop(one.id)} onFocusOut=${() => start(one.id)}>
+        onPointerEnter=${() => hold(one.id)} onPointerLeave=${() => start(one.id)} onFocusIn=${() => hold(one.id)} onFocusOut=${() => start(one.id)}>
       <${Icon} name=${one.kind === 'error' ? 'warn' : 'check'} />
       <span>${one.text}</span>
       ${one.action && html`<${Button} class="quiet" onClick=${() => { dismiss(one.id); one.action?.act(); }}>${one.action.text}</${Button}>`}

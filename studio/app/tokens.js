@@ -2,7 +2,7 @@
 // not permit is not offered; the server would refuse it.
 
 import { useEffect, useState } from '../vendor/runtime.js';
-import { call, get, learnWho } from './api.js';
+import { call, get, learnWho, PAGE } from './api.js';
 import { Button, Check, Choices, html, Notice } from './html.js';
 import { Box, Dialog, FormDialog } from './overlay.js';
 import { token } from './settings-store.js';
@@ -14,8 +14,7 @@ import { toastError } from './toasts.js';
 /** @typedef {import('./types.js').Token} Token */
 /** @typedef {{ token: Token, secret?: string, note?: string }} Answer */
 
-const PAGE = 100;
-const NAME_CHARS_MAX = 64;
+const TOKEN_NAME_CHARS_MAX = 64;
 const OWNER_CHARS_MAX = 128;
 const words = t.tokens;
 const SCOPES = Object.entries(words.scopes);
@@ -36,7 +35,7 @@ export function Tokens({ me }) {
     read(null);
   };
   return html`<section class="block"><h2>${words.title}</h2><p class="hint">${me.name ? words.about : words.first}${me.owner && ` ${words.bound(me.owner)}`}</p>
-    <ul class="rows">${list.items.filter((one) => hasEnded || one.state === 'live').map((one) => html`<${Row} key=${one.id} one=${one} me=${me} open=${(/** @type {any} */ Kind) => setDialog({ Kind, one })} />`)}</ul>
+    <ul class="rows">${list.items.filter((one) => hasEnded || one.state === 'live').map((one) => html`<${TokenRow} key=${one.id} one=${one} me=${me} open=${(/** @type {any} */ Kind) => setDialog({ Kind, one })} />`)}</ul>
     <div class="row-foot"><${Button} icon="plus" onClick=${() => setDialog({ Kind: Create })}>${words.create}</${Button}>
       ${list.cursor && html`<${Button} onClick=${() => read(list.cursor)}>${words.more}</${Button}>`}
       ${list.items.some((one) => one.state !== 'live') && html`<${Check} checked=${hasEnded} onCheck=${setEnded}>${words.ended}</${Check}>`}</div>
@@ -44,7 +43,7 @@ export function Tokens({ me }) {
 }
 
 /** @param {{ one: Token, me: Who, open: (kind: any) => void }} props */
-function Row({ one, me, open }) {
+function TokenRow({ one, me, open }) {
   const isLive = one.state === 'live';
   const mayRotate = isLive && one.kind === 'token' && (me.act_as || !one.act_as) && (!me.owner || me.shared || !one.shared);
   const badge = (/** @type {any} */ text, kind = '') => text && html`<span class="badge ${kind}">${text}</span>`;
@@ -73,7 +72,7 @@ function Create({ me, onClose, onDone }) {
   };
   return html`<${FormDialog} title=${words.create} onClose=${onClose} onSubmit=${make} action=${t.common.create} disabled=${!name.trim()}>
     ${!me.name && html`<${Notice} kind="warn" text=${words.first} />`}
-    <${Box} data-first label=${words.name} hint=${words.nameHint} maxlength=${NAME_CHARS_MAX} spellcheck=${false} value=${name} onText=${setName} />
+    <${Box} data-first label=${words.name} hint=${words.nameHint} maxlength=${TOKEN_NAME_CHARS_MAX} spellcheck=${false} value=${name} onText=${setName} />
     <${Choices} legend=${words.scope} options=${SCOPES} value=${scope} onChoice=${setScope} />
     ${!me.owner && html`<${Box} label=${words.owner} hint=${words.ownerHint} maxlength=${OWNER_CHARS_MAX} value=${owner} onText=${setOwner} />`}
     ${maySee && html`<${Check} checked=${shared} onCheck=${setShared}>${words.shared}</${Check}>`}

@@ -232,3 +232,12 @@ story('markup is text in every dialog, notice and table too', async ({ server, o
   await shows(page.locator('.import-table'));
   await none('import');
 });
+
+story('no name at the top of a module hides one of the browser, which another module could mean', async ({ open }) => {
+  const folder = new URL('../app/', import.meta.url);
+  const texts = fs.readdirSync(folder).filter((name) => /\.js$/.test(name)).map((name) => fs.readFileSync(new URL(name, folder), 'utf8'));
+  const names = texts.flatMap((text) => [...text.matchAll(/^(?:export )?(?:async )?(?:const|let|function|class) (\w+)/gm)].map((found) => found[1]));
+  assert.ok(names.length > 100);
+  const page = await open();
+  assert.deepEqual(await page.evaluate((all) => all.filter((name) => name in globalThis), names), []);
+});
