@@ -10,27 +10,26 @@ const EDITS_MAX = 1500;
 const split = (text) => text.match(/[\p{L}\p{N}_'’]+|\s+|[^\p{L}\p{N}_'’\s]/gu) ?? [];
 
 /** @param {string} before @param {string} after @returns {Part[]} */
-export function wordDiff(before, after) {
-  const [a, b] = [split(before), split(after)];
+export const wordDiff = (before, after) => joined(steps(split(before), split(after)));
+
+/** How one list of texts becomes another one: what stays, what is taken and what is added.
+ * @param {string[]} a @param {string[]} b @returns {Part[]} */
+export function steps(a, b) {
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
   let end = 0;
   while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
   const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
-  return joined([
-    ...a.slice(0, start).map((text) => ({ kind: /** @type {const} */ ('same'), text })),
-    ...middle(left, right),
-    ...a.slice(a.length - end).map((text) => ({ kind: /** @type {const} */ ('same'), text })),
-  ]);
+  return [...partsOf('same', a.slice(0, start)), ...middle(left, right), ...partsOf('same', a.slice(a.length - end))];
 }
+
+/** @param {Part['kind']} kind @param {string[]} texts @returns {Part[]} */
+const partsOf = (kind, texts) => texts.map((text) => ({ kind, text }));
 
 /** Myers' greedy algorithm (An O(ND) Difference Algorithm, 1986).
  * @param {string[]} a @param {string[]} b @returns {Part[]} */
 function middle(a, b) {
-  const replaced = () => [
-    ...(a.length ? [{ kind: /** @type {const} */ ('removed'), text: a.join('') }] : []),
-    ...(b.length ? [{ kind: /** @type {const} */ ('added'), text: b.join('') }] : []),
-  ];
+  const replaced = () => [...partsOf('removed', a), ...partsOf('added', b)];
   if (!a.length || !b.length) return replaced();
   const most = Math.min(EDITS_MAX, a.length + b.length);
   const reach = new Int32Array(2 * most + 3);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytes, sizeOf } from '../app/figures.js';
-import { changes, patchOf, reconcile, same } from '../app/merge.js';
+import { changes, merge3, merged, patchOf, reconcile, same } from '../app/merge.js';
 import { searchText, wordDiff } from '../app/words.js';
 
 const side = (parts, kind) => parts.filter((part) => part.kind === 'same' || part.kind === kind).map((part) => part.text).join('');
@@ -39,6 +39,57 @@ test('what one side changed is taken, and what both changed is to be decided', (
   assert.deepEqual(form, { a: 2, b: 3, c: 2, d: [2], e: { x: 2 } });
   assert.deepEqual(both, { b: { base: 1, theirs: 2, yours: 3 } });
   assert.deepEqual(taken, ['a', 'e']);
+});
+
+test('a merge goes by lines, items and keys, and decides only what both changed', () => {
+  const merge = (base, theirs, yours, path = '/description') => {
+    const clashes = [];
+    const value = merge3(base, theirs, yours, path, (clash) => {
+      clashes.push(clash);
+      return clash.yours;
+    });
+    return [value, clashes];
+  };
+  for (const [base, theirs, yours, all] of [
+    ['a\n\nb', 'A\n\nb', 'a\n\nB', 'A\n\nB'],
+    ['a\n\nb\n', 'a\n\nb\nc\n', 'b\n', 'b\nc\n'],
+    [['a'], ['a', 'b'], ['a', 'c'], ['a', 'b', 'c']],
+    [['a', 'b', 'c'], ['b', 'c'], ['a', 'b', 'd'], ['b', 'd']],
+    [['a\n\nb'], ['A\n\nb', 'c'], ['a\n\nB'], ['A\n\nB', 'c']],
+    [{ x: 1, y: 1 }, { x: 2, y: 1 }, { x: 1, z: 3 }, { x: 2, z: 3 }],
+    [{ entries: [{ id: 1, content: 'a', on: true }] }, { entries: [{ content: 'a', id: 1, on: false }, { id: 2 }] }, { entries: [{ id: 1, content: 'b', on: true }, { id: 3 }] }, { entries: [{ id: 1, content: 'b', on: false }, { id: 2 }, { id: 3 }] }],
+  ]) assert.deepEqual(merge(base, theirs, yours), [all, []]);
+  // In a clash of texts each side has also what the other one changed elsewhere.
+  assert.deepEqual(merge('a\n\nb', 'A\n\nB', 'x\n\nb'), ['x\n\nB', [{ path: '/description', base: 'a\n\nb', theirs: 'A\n\nB', yours: 'x\n\nB' }]]);
+  assert.deepEqual(merge(['a', 'b'], ['A', 'b', 'c'], ['x', 'b'], '/tags')[1], [{ path: '/tags/0', base: 'a', theirs: 'A', yours: 'x' }]);
+  assert.deepEqual(merge(['a'], [], ['x'], '/tags'), [['x'], [{ path: '/tags/0', base: ['a'], theirs: [], yours: ['x'] }]]);
+  // Nothing says that the data of other programs has lines or items.
+  assert.equal(merge({ s: 'a\n\nb' }, { s: 'A\n\nb' }, { s: 'a\n\nB' }, '/extensions')[1].length, 1);
+  const both = { base: ['a', '', 'b'], theirs: ['A', '', 'B'], yours: ['x', '', 'y'] };
+  const [value] = merged('tags', both, (clash) => (clash.path === '/tags/2' ? clash.theirs : clash.yours));
+  assert.deepEqual(value, ['x', '', 'B']);
+  assert.deepEqual(merged('tags', { ...both, yours: value, done: ['/tags/2'] })[1].map((clash) => clash.path), ['/tags/0']);
+});
+
+test('whatever two sides do to a list or a text, a merge with the base is the other side, and no unit of one side alone is lost', () => {
+  let seed = 11;
+  const random = (below) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % below;
+  const side = (base, name) => base.flatMap((one, place) => [...(random(5) ? [one] : []), ...(random(5) ? [] : [`${name}${place}`])]);
+  for (let round = 0; round < 3000; round += 1) {
+    const base = Array.from({ length: random(9) }, (_, place) => (random(3) ? `b${place}` : ''));
+    const [theirs, yours] = [side(base, 't'), side(base, 'y')];
+    for (const shape of [(list) => list, (list) => list.join('\n')]) {
+      const [one, two, three] = [base, theirs, yours].map(shape);
+      const never = () => assert.fail();
+      assert.deepEqual(merge3(one, two, one, '/x', never), two);
+      assert.deepEqual(merge3(one, one, three, '/x', never), three);
+      assert.deepEqual(merge3(one, two, two, '/x', never), two);
+      const pick = (which) => merge3(one, two, three, '/x', (clash) => clash[which]);
+      const units = (value) => (typeof value === 'string' ? value.split('\n') : value);
+      assert.ok(units(three).filter((unit) => unit.startsWith('y')).every((unit) => units(pick('yours')).includes(unit)));
+      assert.ok(units(two).filter((unit) => unit.startsWith('t')).every((unit) => units(pick('theirs')).includes(unit)));
+    }
+  }
 });
 
 test('equality goes by content and not by order of members', () => {
