@@ -13,6 +13,8 @@ export const reachable = signal(true);
 
 /** Whether the server asks for a token. */
 export const isLocked = signal(false);
+/** Whether that question is open. Once it was closed, only the person opens it again. */
+export const asksToken = signal(false);
 
 /** On whose behalf this page asks; null until the server says so, and while it wants to know.
  * @type {import('../vendor/runtime.js').Signal<import('./types.js').Who | null>} */
@@ -37,17 +39,36 @@ export async function lookForVersion() {
 /** Asks on whose behalf this page asks. */
 export const learnWho = () => call('GET', 'session').then(({ body }) => {
   who.value = body;
-  isLocked.value = false;
+  [isLocked.value, asksToken.value] = [false, false];
 }, () => {});
+
+/** @type {Promise<void> | null} */
+let learning = null;
+/** Asks that where it is not known yet. */
+export async function knowSelf() {
+  learning ??= who.peek() ? null : learnWho().finally(() => (learning = null));
+  await learning;
+}
+
+/** Who this page is, as far as the server tells: a one-time link is of no one in particular. */
+export const identity = () => (who.value?.is_session ? ` ${who.value.owner ?? ''}` : who.value?.name ?? '');
+/** The name that stands beside one's changes. */
+export const ownName = () => (who.peek()?.act_as && settings.author.peek().trim()) || who.peek()?.name;
 
 /** Notes that the server wants a token, unless this page has signed in since it asked.
  * @param {import('./types.js').Who | null} before who asked */
-export const lock = (before) => who.peek() === before && (isLocked.value = true);
+export function lock(before) {
+  if (who.peek() !== before || isLocked.peek()) return;
+  [isLocked.value, asksToken.value] = [true, true];
+}
 
 /** @typedef {import('./types.js').Problem} Problem */
 /** @typedef {{ query?: Record<string, any>, body?: any, type?: string, headers?: Record<string, string>,
  *    signal?: AbortSignal, keepalive?: boolean }} Wish */
 /** @typedef {{ status: number, body: any, etag: string, headers: Headers }} Answer */
+
+/** The code of an answer of success that is no JSON: something between page and server made it. */
+const UNREADABLE = 'unreadable';
 
 /** The error of a request: an answer that is no success, or no answer. */
 export class Refusal extends Error {
@@ -63,7 +84,7 @@ export class Refusal extends Error {
   /** Whether the same request can succeed later: the server is away, busy or being replaced, or has
    * a rate limit. */
   get isPassing() {
-    return [0, 429, 502, 503, 504].includes(this.status);
+    return [0, 429, 502, 503, 504].includes(this.status) || this.code === UNREADABLE;
   }
 }
 
@@ -87,8 +108,10 @@ export const authorization = () => (token.peek() ? { Authorization: `Bearer ${to
 export async function call(method, path, wish = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: 'application/json', ...authorization(), ...wish.headers };
+  // A page that is being closed cannot wait.
+  if (method !== 'GET' && !wish.keepalive) await knowSelf();
   const author = settings.author.peek().trim();
-  if (author && method !== 'GET') headers['X-Persona-Author'] = utf8(author);
+  if (author && method !== 'GET' && who.peek()?.act_as) headers['X-Persona-Author'] = utf8(author);
   let body = wish.body;
   if (body !== undefined && !(body instanceof Blob)) {
     headers['Content-Type'] = wish.type ?? 'application/json';
@@ -112,10 +135,13 @@ export async function call(method, path, wish = {}) {
     reachable.value = false;
     throw new Refusal(0, { code: 'offline', title: '', status: 0 });
   }
+  const wasAway = !reachable.peek();
   reachable.value = true;
+  if (wasAway && !isLocked.peek()) knowSelf();
   const read = parsed(text);
+  if (response.ok && text && read === undefined) throw new Refusal(response.status, { code: UNREADABLE, status: response.status });
   if (response.ok) {
-    return { status: response.status, body: read ?? text, etag: response.headers.get('etag') ?? '', headers: response.headers };
+    return { status: response.status, body: read, etag: response.headers.get('etag') ?? '', headers: response.headers };
   }
   if (response.status === 401) lock(asker);
   const refusal = new Refusal(response.status, isProblem(read) ? read : { code: 'unknown', title: response.statusText, status: response.status });

@@ -13,8 +13,8 @@ const LATE = 'persona-studio:late:';
 const GONE_MS = 30_000;
 
 /** @typedef {{ key: string, base: number, changes: Record<string, any>, note?: string, squash?: number }} Pending a request without an answer
- *  @typedef {{ id: string, window: string, at: number, revision: number, changes: Record<string, any>,
- *    both: Record<string, { base: any, theirs: any }>, pending: Pending | null }} Draft */
+ *  @typedef {{ id: string, window: string, at: number, by: string, revision: number, changes: Record<string, any>, typed: Record<string, any>,
+ *    both: Record<string, { base: any, theirs: any, done?: string[] }>, pending: Pending | null }} Draft by: who typed it */
 
 const WINDOW_KEY = 'persona-studio:window';
 const windowId = (() => {
@@ -92,7 +92,8 @@ async function moveLate(id) {
 /** @param {string} id @param {string} [window] */
 export const dropDraft = (id, window = windowId) => within('readwrite', (store) => store.delete([id, window]));
 
-/** The newest draft of a persona that this window has, or takes over from a window that is gone.
+/** The draft of a persona that this window has, or else the newest one of a window that is gone,
+ * which it takes over.
  * @param {string} id @returns {Promise<Draft | undefined>} */
 export async function findDraft(id) {
   await moveLate(id).catch(() => {});
@@ -100,9 +101,9 @@ export async function findDraft(id) {
   const all = await within('readonly', (store) => store.getAll(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
   const held = navigator.locks ? new Set((await navigator.locks.query()).held?.map((lock) => lock.name)) : null;
   const isGone = (/** @type {Draft} */ draft) => draft.window === windowId || (held ? !held.has(lockOf(draft.window)) : Date.now() - draft.at > GONE_MS);
-  const found = all.filter(isGone).sort((one, other) => other.at - one.at)[0];
+  const found = all.find((draft) => draft.window === windowId) ?? all.filter(isGone).sort((one, other) => other.at - one.at)[0];
   if (found && found.window !== windowId) {
-    await keepDraft({ id, revision: found.revision, changes: found.changes, both: found.both, pending: found.pending });
+    await keepDraft(found);
     await dropDraft(id, found.window);
   }
   return found;

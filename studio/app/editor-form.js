@@ -5,6 +5,7 @@ import { Book, Greetings, Lines, Tags } from './editor-lists.js';
 import { bytes, PERMANENT, sizeOf } from './figures.js';
 import { Check, html } from './html.js';
 import { KINDS, t } from './strings.js';
+import { asText } from './words.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines'} Widget */
@@ -27,7 +28,7 @@ const ORDER_OF_PROMPTS = ['identity', 'prompts', 'texts', 'greetings', 'lorebook
 export function Form({ session }) {
   const form = session.form.value;
   const order = form.kind === 'prompt' || form.kind === 'agent' ? ORDER_OF_PROMPTS : ORDER;
-  const total = PERMANENT.reduce((sum, name) => sum + sizeOf(String(form[name] ?? '')).tokens, 0);
+  const total = PERMANENT.reduce((sum, name) => sum + sizeOf(asText(form[name])).tokens, 0);
   return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off"><fieldset class="bare" disabled=${!mayWrite.value}>
     ${order.map((section) => html`<section key=${section} class="section" aria-labelledby=${`section-${section}`}>
       <header><h2 id=${`section-${section}`}>${t.editor.sections[/** @type {keyof typeof t.editor.sections} */ (section)]}</h2>
@@ -50,7 +51,7 @@ function Field({ session, name, widget }) {
   const isGroup = ['tags', 'greetings', 'book', 'kind'].includes(widget);
   return html`<div class="editor-field ${widget} ${name} ${changed ? 'changed' : ''}">
     ${widget !== 'flag' && html`<div class="label-row">${isGroup && widget !== 'kind' && widget !== 'tags' ? html`<span class="label" id=${`${id}-label`}>${label}</span>` : html`<label class="label" for=${id}>${label}</label>`}
-      ${widget === 'text' && html`<${Counts} text=${String(value ?? '')} />`}</div>`}
+      ${widget === 'text' && html`<${Counts} text=${asText(value)} />`}</div>`}
     <${Widget} ...${props} />
     ${hint && html`<p id=${`${id}-hint`} class="hint">${hint}</p>`}
     <p id=${`${id}-error`} class="error" role="alert">${own.map(([, message]) => message).join('; ')}</p>
@@ -72,7 +73,7 @@ function Line({ session, name, value, id, describedBy, invalid }) {
   // A handle is null or a word; an empty box is no handle.
   const read = (/** @type {string} */ text) => (name === 'handle' ? text.trim() || null : text);
   // A box counts two units for an emoji, and the server one character.
-  return html`<input id=${id} type="text" dir="auto" maxlength=${name === 'handle' ? 64 : 512} spellcheck=${name !== 'handle'} value=${value ?? ''} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+  return html`<input id=${id} type="text" dir="auto" maxlength=${name === 'handle' ? 64 : 512} spellcheck=${name !== 'handle'} value=${asText(value)} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
     onInput=${(/** @type {any} */ event) => session.set(name, read(event.target.value))} />`;
 }
 
@@ -84,21 +85,23 @@ const RIGHT_TO_LEFT = /^\P{L}*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
 
 /** @param {WidgetProps} props */
 function TextBox({ session, name, value, id, describedBy, invalid }) {
-  const isLong = value.length > GROW_CHARS_MAX;
-  const direction = isLong ? (RIGHT_TO_LEFT.test(value) ? 'rtl' : 'ltr') : 'auto';
-  return html`<textarea id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} value=${value} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+  const text = asText(value);
+  const isLong = text.length > GROW_CHARS_MAX;
+  const direction = isLong ? (RIGHT_TO_LEFT.test(text) ? 'rtl' : 'ltr') : 'auto';
+  return html`<textarea id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} value=${text} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
     onInput=${(/** @type {any} */ event) => session.set(name, event.target.value)}></textarea>`;
 }
 
 /** @param {WidgetProps} props */
 function Kind({ session, name, value, id }) {
-  return html`<select id=${id} value=${value} onChange=${(/** @type {any} */ event) => session.set(name, event.target.value)}>
-    ${[...new Set([...KINDS, value])].map((one) => html`<option key=${one} value=${one}>${t.kinds[/** @type {keyof typeof t.kinds} */ (one)] ?? one}</option>`)}</select>`;
+  const kind = asText(value);
+  return html`<select id=${id} value=${kind} onChange=${(/** @type {any} */ event) => session.set(name, event.target.value)}>
+    ${[...new Set([...KINDS, kind])].map((one) => html`<option key=${one} value=${one}>${t.kinds[/** @type {keyof typeof t.kinds} */ (one)] ?? one}</option>`)}</select>`;
 }
 
 /** @param {WidgetProps} props */
 function Flag({ session, name, value, id, label }) {
-  return html`<${Check} id=${id} checked=${value} onCheck=${(/** @type {boolean} */ is) => session.set(name, is)}>${label}</${Check}>`;
+  return html`<${Check} id=${id} checked=${value === true} onCheck=${(/** @type {boolean} */ is) => session.set(name, is)}>${label}</${Check}>`;
 }
 
 /** @type {Record<Widget, any>} */

@@ -50,7 +50,7 @@ export function Notices({ session, onDecide }) {
   const notice = session.notice.value;
   const trouble = session.trouble.value;
   const errors = Object.entries(session.errors.value);
-  const open = Object.keys(session.both.value);
+  const open = [...new Set(session.clashes.value.map((clash) => clash.name))];
   const names = notice?.fields.map(fieldName).join(', ') ?? '';
   const by = notice?.by || t.editor.someone;
   const isGone = trouble === 'gone';
@@ -58,8 +58,9 @@ export function Notices({ session, onDecide }) {
   return html`<div class="notices" role="status" aria-live="polite">
     ${(isGone || session.server.value.deleted_at) && html`<${Notice} kind="danger" icon="trash" text=${isPurged ? t.editor.purged : isGone ? t.editor.status.gone : t.editor.deletedHere}>
       <${Button} class="writes" onClick=${() => (isPurged ? duplicate(session) : session.undelete()).catch(toastError)}>${isPurged ? t.editor.duplicate : t.editor.restore}</${Button}></${Notice}>`}
+    ${session.isForeign.value && html`<${Notice} kind="warn" text=${t.editor.foreign}><${Button} class="primary writes" onClick=${() => session.claim(true)}>${t.editor.foreignSave}</${Button}><${Button} onClick=${() => session.claim(false)}>${t.editor.foreignDrop}</${Button}></${Notice}>`}
     ${open.length > 0 && html`<${Notice} kind="warn" text=${`${t.conflict.open(open.length)}: ${open.map(fieldName).join(', ')}`}><${Button} onClick=${onDecide}>${t.editor.decide}</${Button}></${Notice}>`}
-    ${session.wasRestored.value && html`<${Notice} icon="undo" text=${t.editor.restoredDraft}><${Button} icon="close" name=${t.common.close} onClick=${() => (session.wasRestored.value = false)} /></${Notice}>`}
+    ${session.wasRestored.value && !session.isForeign.value && html`<${Notice} icon="undo" text=${t.editor.restoredDraft}><${Button} icon="close" name=${t.common.close} onClick=${() => (session.wasRestored.value = false)} /></${Notice}>`}
     ${notice && html`<${Notice} kind="good" text=${notice.text === 'merged' ? t.editor.mergedFrom(by, names) : t.editor.changedElsewhere(by, names)}><${Button} icon="close" name=${t.common.close} onClick=${() => (session.notice.value = null)} /></${Notice}>`}
     ${!session.hasDraft.value && html`<${Notice} kind="warn" text=${t.editor.noDraft} />`}
     ${trouble === 'failed' && html`<${Notice} kind="danger" text=${session.why.value} />`}
@@ -143,7 +144,8 @@ const NOTE_CHARS_MAX = 500;
 
 /** The dialog that saves with a note. @param {{ session: Session, onClose: () => void }} props */
 export function NoteDialog({ session, onClose }) {
-  const [note, setNote] = useState('');
+  // A dialog that was left, and a save that was refused, leave the note for the next time.
+  const note = String(session.typed.value.note ?? '');
   const save = () => {
     onClose();
     session.save(note.replace(/\p{Cc}+/gu, ' ').trim());
@@ -154,6 +156,6 @@ export function NoteDialog({ session, onClose }) {
   }, []);
   const isDirty = session.isDirty.value;
   return html`<${FormDialog} title=${t.note.title} onClose=${onClose} onSubmit=${save} action=${t.common.save} disabled=${!isDirty}>
-    <${Box} data-first label=${t.note.label} hint=${isDirty ? t.note.about : t.note.nothing} maxlength=${NOTE_CHARS_MAX} value=${note} onText=${setNote} />
+    <${Box} data-first label=${t.note.label} hint=${isDirty ? t.note.about : t.note.nothing} maxlength=${NOTE_CHARS_MAX} value=${note} onText=${(/** @type {string} */ text) => session.type('note', text)} />
   </${FormDialog}>`;
 }

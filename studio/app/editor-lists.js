@@ -3,36 +3,49 @@
 
 import { useRef, useState } from '../vendor/runtime.js';
 import { Button, Check, html, Icon } from './html.js';
+import { isObject, listOf, same } from './merge.js';
 import { t } from './strings.js';
+import { asText } from './words.js';
 
 /** @typedef {import('./editor-form.js').WidgetProps} WidgetProps */
 
 /** @param {WidgetProps} props */
 export function Tags({ session, name, value, id, describedBy, invalid }) {
-  const [text, setText] = useState('');
-  const tags = /** @type {string[]} */ (value);
-  const add = (/** @type {string} */ typed) => {
-    const has = new Set(tags.map((tag) => tag.toLowerCase()));
-    const fresh = typed.split(',').map((tag) => tag.trim()).filter((tag) => tag && !has.has(tag.toLowerCase()));
-    if (fresh.length) session.set(name, [...tags, ...new Set(fresh)]);
-    setText('');
-  };
+  const text = session.typed.value.tags ?? '';
+  const tags = listOf(value);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.isComposing) return;
     if (event.key === 'Enter') {
       event.preventDefault();
-      add(text);
+      session.addTags();
     } else if (event.key === 'Backspace' && !text && tags.length) session.set(name, tags.slice(0, -1));
   };
-  return html`<div class="tags-box"><ul>${tags.map((tag) => html`<li key=${tag} class="tag" dir="auto"><span>${tag}</span><button type="button" aria-label=${t.editor.removeTag(tag)} onClick=${() => session.set(name, tags.filter((one) => one !== tag))}><${Icon} name="close" /></button></li>`)}</ul>
+  return html`<div class="tags-box"><ul>${tags.map((tag) => html`<li key=${tag} class="tag" dir="auto"><span>${asText(tag)}</span><button type="button" aria-label=${t.editor.removeTag(asText(tag))} onClick=${() => session.set(name, tags.filter((one) => one !== tag))}><${Icon} name="close" /></button></li>`)}</ul>
     <input id=${id} type="text" dir="auto" autocomplete="off" placeholder=${t.editor.addTag} value=${text} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
-      onInput=${(/** @type {any} */ event) => (event.target.value.includes(',') && !event.isComposing ? add(event.target.value) : setText(event.target.value))} onKeyDown=${onKeyDown} onBlur=${() => text.trim() && add(text)} /></div>`;
+      onInput=${(/** @type {any} */ event) => {
+        session.type('tags', event.target.value);
+        if (event.target.value.includes(',') && !event.isComposing) session.addTags();
+      }} onKeyDown=${onKeyDown} onBlur=${() => session.addTags()} /></div>`;
+}
+
+/** The properties of a box in which a text stands for a list. What is typed stays as it is as long as
+ * it means the value, which has no blanks and no empty items.
+ * @param {any} value @param {string} separator @param {(list: string[]) => void} put */
+function useList(value, separator, put) {
+  const show = listOf(value).join(separator === ',' ? ', ' : separator);
+  const read = (/** @type {string} */ text) => text.split(separator).map((one) => one.trim()).filter(Boolean);
+  const [text, setText] = useState(show);
+  const onInput = (/** @type {any} */ event) => {
+    setText(event.target.value);
+    put(read(event.target.value));
+  };
+  return { value: same(read(text), value) ? text : show, onInput };
 }
 
 /** @param {WidgetProps} props */
 export function Lines({ session, name, value, id, describedBy, invalid }) {
-  return html`<textarea id=${id} rows="2" spellcheck=${false} value=${value.join('\n')} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
-    onChange=${(/** @type {any} */ event) => session.set(name, event.target.value.split('\n').map((/** @type {string} */ line) => line.trim()).filter(Boolean))}></textarea>`;
+  const box = useList(value, '\n', (list) => session.set(name, list));
+  return html`<textarea id=${id} rows="2" spellcheck=${false} ...${box} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}></textarea>`;
 }
 
 /** A list with one of its items moved. @template T @param {T[]} list @param {number} from @param {number} to */
@@ -61,13 +74,13 @@ function focusLast(list, what) {
 /** @param {WidgetProps} props */
 export function Greetings({ session, name, value, id }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
-  const all = /** @type {string[]} */ (value);
-  const put = (/** @type {string[]} */ next) => session.set(name, next);
+  const all = listOf(value);
+  const put = (/** @type {any[]} */ next) => session.set(name, next);
   return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
     ${!all.length && name === 'alternate_greetings' && html`<p class="hint">${t.editor.noGreetings}</p>`}
     ${all.map((text, place) => html`<div key=${place} class="item"><div class="label-row"><label class="label" for=${`${id}-${place}`}>${t.editor.greeting(place + 1)}</label>
         <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => put(moved(all, place, to))} onRemove=${() => put(all.filter((_, other) => other !== place))} /></div>
-      <textarea id=${`${id}-${place}`} dir="auto" rows="2" value=${text} onInput=${(/** @type {any} */ event) => put(all.map((one, other) => (other === place ? event.target.value : one)))}></textarea></div>`)}
+      <textarea id=${`${id}-${place}`} dir="auto" rows="2" value=${asText(text)} onInput=${(/** @type {any} */ event) => put(all.map((one, other) => (other === place ? event.target.value : one)))}></textarea></div>`)}
     <div><${Button} icon="plus" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}>${t.editor.addGreeting}</${Button}></div>
   </div>`;
 }
@@ -77,8 +90,10 @@ export function Greetings({ session, name, value, id }) {
  * @param {WidgetProps} props */
 export function Book({ session, name, value, id }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
-  const entries = Array.isArray(value.entries) ? /** @type {any[]} */ (value.entries) : [];
-  const put = (/** @type {any[]} */ next) => session.set(name, { ...value, entries: next });
+  const book = isObject(value) ? value : {};
+  // Whatever another program has put there is shown, and stays until it is changed.
+  const entries = listOf(book.entries).map((one) => (isObject(one) ? one : {}));
+  const put = (/** @type {any[]} */ next) => session.set(name, { ...book, entries: next });
   const change = (/** @type {number} */ place, /** @type {any} */ members) => put(entries.map((one, other) => (other === place ? { ...one, ...members } : one)));
   const add = () => {
     const order = entries.reduce((most, one) => Math.max(most, Number(one.insertion_order) || 0), 0) + 10;
@@ -96,14 +111,14 @@ export function Book({ session, name, value, id }) {
 /** @param {{ entry: any, place: number, count: number, id: string, onChange: (members: any) => void, onMove: (to: number) => void, onRemove: () => void }} props */
 function Entry({ entry, place, count, id, onChange, onMove, onRemove }) {
   const name = t.editor.entry(place + 1);
-  const keys = Array.isArray(entry.keys) ? entry.keys.join(', ') : '';
+  const keys = useList(entry.keys, ',', (list) => onChange({ keys: list }));
   return html`<div class="item" role="group" aria-label=${name}>
-    <div class="label-row"><span class="label">${entry.name || entry.comment || name}</span>
+    <div class="label-row"><span class="label">${asText(entry.name || entry.comment || name)}</span>
       <${Check} checked=${entry.enabled !== false} onCheck=${(/** @type {boolean} */ is) => onChange({ enabled: is })}>${t.editor.entryEnabled}</${Check}>
       <${Check} checked=${entry.constant === true} onCheck=${(/** @type {boolean} */ is) => onChange({ constant: is })}>${t.editor.entryConstant}</${Check}>
       <${ItemButtons} name=${name} place=${place} count=${count} onMove=${onMove} onRemove=${onRemove} /></div>
-    <label class="field"><span>${t.editor.entryKeys}</span><input type="text" dir="auto" value=${keys} aria-describedby=${`${id}-keys`} onChange=${(/** @type {any} */ event) => onChange({ keys: event.target.value.split(',').map((/** @type {string} */ key) => key.trim()).filter(Boolean) })} /></label>
+    <label class="field"><span>${t.editor.entryKeys}</span><input type="text" dir="auto" ...${keys} aria-describedby=${`${id}-keys`} /></label>
     <p id=${`${id}-keys`} class="hint">${t.editor.entryKeysHint}</p>
-    <label class="field"><span>${t.editor.entryContent}</span><textarea dir="auto" rows="2" value=${String(entry.content ?? '')} onInput=${(/** @type {any} */ event) => onChange({ content: event.target.value })}></textarea></label>
+    <label class="field"><span>${t.editor.entryContent}</span><textarea dir="auto" rows="2" value=${asText(entry.content)} onInput=${(/** @type {any} */ event) => onChange({ content: event.target.value })}></textarea></label>
   </div>`;
 }

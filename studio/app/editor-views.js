@@ -3,8 +3,9 @@
 import { useState } from '../vendor/runtime.js';
 import { mayWrite } from './api.js';
 import { Avatar, Button, html } from './html.js';
-import { MANAGED } from './merge.js';
+import { changes, editable, isObject, merge3 } from './merge.js';
 import { t } from './strings.js';
+import { asText } from './words.js';
 
 /** @typedef {import('./session.js').Session} Session */
 
@@ -17,8 +18,9 @@ const BEFORE = /** @type {const} */ (['system_prompt', 'description', 'personali
  * @param {{ session: Session }} props */
 export function Preview({ session }) {
   const form = session.form.value;
-  const char = form.nickname || form.name || '';
-  const filled = (/** @type {string} */ text) => {
+  const char = asText(form.nickname || form.name);
+  const filled = (/** @type {any} */ value) => {
+    const text = asText(value);
     const shown = text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
     return shown.replace(/\{\{(char|user)\}\}/gi, (_, /** @type {string} */ who) => (who.toLowerCase() === 'char' ? char : t.editor.you));
   };
@@ -28,7 +30,7 @@ export function Preview({ session }) {
     <header><h2>${t.editor.preview}</h2><p class="hint">${t.editor.previewAbout}</p></header>
     ${!hasAny && html`<p class="hint">${t.editor.previewEmpty}</p>`}
     ${texts.map((name) => html`<section key=${name}><h3>${t.editor.fields[name]}</h3><p class="prose" dir="auto">${filled(form[name])}</p></section>`)}
-    ${form.first_mes && html`<section class="said"><${Avatar} name=${form.name || '?'} size="small" /><div><h3 dir="auto">${char}</h3><p class="bubble prose" dir="auto">${acted(filled(form.first_mes))}</p></div></section>`}
+    ${form.first_mes && html`<section class="said"><${Avatar} name=${asText(form.name) || '?'} size="small" /><div><h3 dir="auto">${char}</h3><p class="bubble prose" dir="auto">${acted(filled(form.first_mes))}</p></div></section>`}
     ${form.post_history_instructions && html`<section><h3>${t.editor.fields.post_history_instructions}</h3><p class="prose" dir="auto">${filled(form.post_history_instructions)}</p></section>`}
   </aside>`;
 }
@@ -38,13 +40,19 @@ function acted(text) {
   return text.split(/(\*[^*\n]+\*)/).map((part) => (/^\*[^*\n]+\*$/.test(part) ? html`<em>${part.slice(1, -1)}</em>` : part));
 }
 
-/** The persona as JSON, with all members, also those that the form does not show.
+/** The persona as JSON, with all members, also those that the form does not show. What is typed is
+ * kept with the state of the form that it began with: only what differs from that is applied.
  * @param {{ session: Session }} props */
 export function JsonView({ session }) {
-  const [draft, setDraft] = useState(/** @type {string | null} */ (null));
   const [why, setWhy] = useState('');
   const [done, setDone] = useState('');
-  const text = draft ?? JSON.stringify(session.form.value, null, 2);
+  const draft = /** @type {{ text: string, start: Record<string, any> } | undefined} */ (session.typed.value.json);
+  const text = draft?.text ?? JSON.stringify(session.form.value, null, 2);
+  const type = (/** @type {string} */ next) => {
+    session.type('json', { text: next, start: draft?.start ?? session.form.peek() });
+    setWhy('');
+    setDone('');
+  };
   const apply = () => {
     setDone('');
     let read;
@@ -53,22 +61,27 @@ export function JsonView({ session }) {
     } catch (error) {
       return setWhy(t.json.notJson(/** @type {Error} */ (error).message));
     }
-    if (typeof read !== 'object' || read === null || Array.isArray(read)) return setWhy(t.json.notObject);
-    const known = session.form.peek();
-    const members = Object.fromEntries(Object.entries(read).filter(([name]) => !MANAGED.has(name)));
-    const unknown = Object.keys(members).find((name) => !(name in known));
+    if (!isObject(read)) return setWhy(t.json.notObject);
+    const form = session.form.peek();
+    const start = draft?.start ?? form;
+    const members = editable(read);
+    const unknown = Object.keys(members).find((name) => !(name in form));
     if (unknown) return setWhy(t.json.unknown(unknown));
-    session.setAll(members);
+    const missing = Object.keys(start).find((name) => !(name in members));
+    if (missing) return setWhy(t.json.missing(missing));
+    // What others have changed in the same member meanwhile stays, unless it is the same place.
+    const next = Object.entries(changes(start, members)).map(([name, value]) => [name, merge3(start[name], form[name], value, `/${name}`, (clash) => clash.yours)]);
+    session.type('json', null);
+    session.setAll(Object.fromEntries(next));
     session.save('');
-    setDraft(null);
     setWhy('');
     setDone(t.json.applied);
   };
   return html`<div class="json">
     <p class="hint" id="json-about">${mayWrite.value ? t.json.about : t.json.readOnly}</p>
-    <textarea class="code" readonly=${!mayWrite.value} aria-label=${t.json.label} aria-describedby="json-about json-why" aria-invalid=${why ? 'true' : undefined} spellcheck=${false} rows="28" value=${text} onInput=${(/** @type {any} */ event) => { setDraft(event.target.value); setWhy(''); setDone(''); }}></textarea>
+    <textarea class="code" readonly=${!mayWrite.value} aria-label=${t.json.label} aria-describedby="json-about json-why" aria-invalid=${why ? 'true' : undefined} spellcheck=${false} rows="28" value=${text} onInput=${(/** @type {any} */ event) => type(event.target.value)}></textarea>
     <p id="json-why" class="error" role="alert">${why}</p>
-    <div class="dialog-foot writes"><span class="hint" role="status">${done}</span><${Button} disabled=${draft === null} onClick=${() => { setDraft(null); setWhy(''); }}>${t.json.reset}</${Button}>
-      <${Button} class="primary" disabled=${draft === null} onClick=${apply}>${t.json.apply}</${Button}></div>
+    <div class="dialog-foot writes"><span class="hint" role="status">${done}</span><${Button} disabled=${!draft} onClick=${() => { session.type('json', null); setWhy(''); }}>${t.json.reset}</${Button}>
+      <${Button} class="primary" disabled=${!draft} onClick=${apply}>${t.json.apply}</${Button}></div>
   </div>`;
 }

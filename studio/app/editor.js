@@ -12,29 +12,36 @@ import { Button, html, Icon, Notice } from './html.js';
 import { isTyping, shortcuts } from './keys.js';
 import { onChanges } from './live.js';
 import { go, lastGallery, route } from './route.js';
-import { Session } from './session.js';
+import { leaveSession, openSession } from './sessions.js';
 import { t } from './strings.js';
 import { explain } from './toasts.js';
 import { asText } from './words.js';
 
 export function Editor() {
   const id = route.value.id;
-  const [session, setSession] = useState(/** @type {Session | null} */ (null));
+  const [session, setSession] = useState(/** @type {import('./session.js').Session | null} */ (null));
   const [failure, setFailure] = useState(/** @type {any} */ (null));
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     const stop = new AbortController();
-    /** @type {Session | undefined} */
+    /** @type {import('./session.js').Session | undefined} */
     let own;
-    Session.open(id).then((opened) => {
+    openSession(id).then((opened) => {
+      if (stop.signal.aborted) return leaveSession(opened);
       own = opened;
-      if (stop.signal.aborted) return opened.close();
       setFailure(null);
       setSession(opened);
-      whenOthersEnd(id, () => !opened.isDirty.peek() && setAttempt((before) => before + 1), stop.signal).catch(() => {});
+      // The draft of a window that is gone is taken when there is no other one.
+      const anew = () => {
+        const end = opened.state.subscribe((state) => {
+          if (state !== 'saved' || isTyping(document.activeElement)) return;
+          setSession(null);
+          setAttempt((before) => before + 1);
+        });
+        stop.signal.addEventListener('abort', end);
+      };
+      whenOthersEnd(id, anew, stop.signal).catch(() => {});
     }, (error) => !stop.signal.aborted && setFailure(error));
-    const leave = () => own?.leave();
-    addEventListener('pagehide', leave);
     const end = onChanges((cards) => {
       const here = cards?.find((card) => card.id === id);
       if (here) own?.changedElsewhere(here.revision);
@@ -42,9 +49,8 @@ export function Editor() {
     });
     return () => {
       stop.abort();
-      removeEventListener('pagehide', leave);
       end();
-      own?.close();
+      if (own) leaveSession(own);
     };
   }, [id, attempt]);
   if (failure) return html`<${Missing} id=${id} failure=${failure} retry=${() => { setFailure(null); setAttempt(attempt + 1); }} />`;
@@ -68,31 +74,36 @@ function Missing({ id, failure, retry }) {
     ${kept.length > 0 && html`<${Notice} icon="undo" text=${html`<strong>${t.editor.keptHere}</strong>${kept.map(([name, value]) => html`<h2 key=${name}>${fieldName(name)}</h2><p class="prose" dir="auto">${asText(value)}</p>`)}`} />`}</div>`;
 }
 
-/** @param {{ session: Session }} props */
+/** @param {{ session: import('./session.js').Session }} props */
 function Opened({ session }) {
   const [deciding, setDeciding] = useState(false);
   const [noting, setNoting] = useState(false);
   const seen = useRef(0);
   const name = String(session.form.value.name ?? '');
-  const open = Object.keys(session.both.value).length;
+  const open = session.clashes.value.length;
   useEffect(() => {
     document.title = `${name || session.id} · ${t.product}`;
   }, [name]);
   useEffect(() => {
     // The dialog of a conflict opens by itself once; after "decide later" it opens for the next
-    // conflict only.
-    if (open > seen.current) setDeciding(true);
+    // conflict only. It takes no keys from a text that is being typed: there a notice tells of it,
+    // unless the save was asked for.
+    if (open > seen.current && (session.isAsked || !isTyping(document.activeElement))) setDeciding(true);
     if (!open) setDeciding(false);
     seen.current = open;
   }, [open]);
   useEffect(() => shortcuts([
-    { keys: 'mod+s', always: true, act: () => session.save('') },
+    { keys: 'mod+s', always: true, act: () => {
+      const form = /** @type {HTMLFormElement | null} */ (document.querySelector('dialog[open] form'));
+      if (form) form.requestSubmit();
+      else session.save('');
+    } },
     { keys: 'mod+Shift+s', always: true, act: () => setNoting(true) },
     { keys: 'Escape', act: (event) => {
       if (isTyping(event.target)) /** @type {HTMLElement} */ (event.target).blur();
       else go(lastGallery.peek());
     } },
-  ]), []);
+  ]), [session]);
   const view = VIEWS.find((one) => one === route.value.view) ?? 'write';
   return html`<div class="editor">
     <${Head} session=${session} name=${name} view=${view} onDecide=${() => setDeciding(true)} />

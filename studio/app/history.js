@@ -106,8 +106,8 @@ function Compared({ session, items, labels, onLabelled, current, from, to }) {
   }, []);
   const { before, after, failure } = state;
   const one = items.find((item) => item.revision === to);
-  const put = (/** @type {Record<string, any>} */ members) => {
-    session.setAll(members);
+  const put = async (/** @type {Record<string, any>} */ members) => {
+    if (!await session.replace(members)) return toast(t.history.unsaved, { kind: 'error' });
     toast(t.history.inEditor, { action: { text: t.history.show, act: () => go(personaLink(session.id)) } });
   };
   const names = before && after ? Object.keys(editable(after)).filter((name) => !same(before[name], after[name])) : [];

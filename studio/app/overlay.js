@@ -10,9 +10,9 @@ import { explain } from './toasts.js';
 export const overlay = signal('');
 
 /** A dialog of the browser: it keeps the focus, Escape closes it, and the focus goes back.
- * @param {{ title: string, onClose: () => void, children: any, class?: string, hideTitle?: boolean, isFirm?: boolean }} props
- * A firm one is not closed by a click beside it. */
-export function Dialog({ title, onClose, children, class: name = '', hideTitle, isFirm }) {
+ * @param {{ title: string, onClose: () => void, children: any, class?: string, hideTitle?: boolean, isFirm?: boolean, isRead?: boolean }} props
+ * A firm one is not closed by a click beside it. One that is read begins at its heading. */
+export function Dialog({ title, onClose, children, class: name = '', hideTitle, isFirm, isRead }) {
   /** @type {{ current: any }} */
   const self = useRef(null);
   useLayoutEffect(() => {
@@ -28,7 +28,7 @@ export function Dialog({ title, onClose, children, class: name = '', hideTitle, 
   return html`<dialog ref=${self} class="dialog ${name}" aria-label=${title}
       onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); onClose(); }} onMouseDown=${outside}>
     <div class="dialog-body">
-      ${!hideTitle && html`<header class="dialog-head"><h2>${title}</h2>
+      ${!hideTitle && html`<header class="dialog-head"><h2 tabindex="-1" data-first=${isRead}>${title}</h2>
         <${Button} icon="close" name=${t.common.close} onClick=${onClose} /></header>`}
       ${children}
     </div>

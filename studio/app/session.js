@@ -1,124 +1,69 @@
-// The session of one persona in the editor: the server's state, the typed changes, and how these
-// get to the server. No typed text is given up: it is in the form, in the browser's draft, or
-// acknowledged by the server.
+// The session of one persona in the editor: how the typed changes get to the server, and how what
+// others save gets here. What is typed is in written.js.
 
-import { batch, computed, signal } from '../vendor/runtime.js';
-import { call, get, newKey, reachable, Refusal, utf8 } from './api.js';
-import { dropDraft, findDraft, keepDraft, keepDraftLate } from './drafts.js';
-import { changes, editable, patchOf, reconcile, same } from './merge.js';
+import { batch, signal } from '../vendor/runtime.js';
+import { call, get, isLocked, ownName, reachable, Refusal, utf8 } from './api.js';
+import { editable, merged, patchOf, reconcile, same } from './merge.js';
+import { t } from './strings.js';
+import { toast } from './toasts.js';
+import { IDLE_MS, without, Written } from './written.js';
 
 /** @typedef {import('./merge.js').Members} Members */
-/** @typedef {import('./merge.js').Both} Both */
-/** @typedef {'saved' | 'dirty' | 'saving' | 'offline' | 'busy' | 'conflict' | 'invalid' | 'gone' | 'failed'} State */
 
-/** How long after the last keystroke the changes are sent, in milliseconds. */
-const IDLE_MS = 1200;
 /** Waits between attempts while the server is away, and the longest. */
 const RETRY_MS = [500, 1000, 2000, 4000];
-/** Autosaves within so many seconds are one revision: the one before is dropped from the history. */
-const SQUASH_SECONDS = 900;
 /** Most bytes of a request that a browser sends for a page that is being closed. */
 const LAST_BYTES_MAX = 60_000;
+/** Revisions that are looked at for the authors of a change. */
+const AUTHORS_MAX = 30;
 
-export class Session {
+/** The sessions whose changes can still get to the server. @type {Set<Session>} */
+const alive = new Set();
+addEventListener('pagehide', () => alive.forEach((session) => session.leave()));
+// A page that the browser restores from its cache goes on.
+addEventListener('pageshow', (event) => event.persisted && alive.forEach((session) => session.soon(0)));
+
+export class Session extends Written {
   /** @param {any} persona as the API answered @param {import('./drafts.js').Draft | undefined} draft */
   constructor(persona, draft) {
-    this.id = persona.id;
-    /** The server's state of the persona. @type {import('../vendor/runtime.js').Signal<any>} */
-    this.server = signal(persona);
-    /** The members in the form. @type {import('../vendor/runtime.js').Signal<Members>} */
-    this.form = signal(editable(persona));
-    /** Members that both sides changed, until one of them is chosen.
-     * @type {import('../vendor/runtime.js').Signal<Record<string, Both>>} */
-    this.both = signal({});
-    /** The server's refusals, by JSON Pointer of the member. @type {import('../vendor/runtime.js').Signal<Record<string, string>>} */
-    this.errors = signal({});
-    /** @type {import('../vendor/runtime.js').Signal<'' | 'saving' | 'offline' | 'busy' | 'invalid' | 'gone' | 'failed'>} */
-    this.trouble = signal('');
+    super(persona, draft);
     this.why = signal('');
     /** Whether the persona was removed for good, with its history. */
     this.isPurged = signal(false);
-    this.hasDraft = signal(true);
     /** @type {import('../vendor/runtime.js').Signal<{ text: string, by: string, fields: string[] } | null>} */
     this.notice = signal(null);
-    /** A draft came back; said until the person closes it, as the draft is saved in a moment. */
-    this.wasRestored = signal(false);
-    this.unsaved = computed(() => {
-      const all = changes(editable(this.server.value), this.form.value);
-      return Object.fromEntries(Object.entries(all).filter(([name]) => !(name in this.both.value)));
-    });
-    this.isDirty = computed(() => Object.keys(this.unsaved.value).length > 0);
-    /** @type {import('../vendor/runtime.js').ReadonlySignal<State>} */
-    this.state = computed(() => {
-      if (this.trouble.value) return this.trouble.value;
-      if (Object.keys(this.both.value).length) return 'conflict';
-      return this.isDirty.value ? 'dirty' : 'saved';
-    });
-    /** @type {import('./drafts.js').Pending | null} */
-    this.pending = null;
+    /** Who wrote the other side of what is to be decided. */
+    this.others = signal('');
     /** Members that the server could not merge. @type {Set<string>} */
     this.held = new Set();
     this.isSending = false;
-    this.isClosed = false;
-    /** What is saved now was saved on purpose: the next save leaves it in the history. */
-    this.isKept = false;
+    /** Counts the states of the server that were asked for and taken over: an older answer is not. */
+    this.turn = 0;
+    /** Its editor was left: it ends when everything is saved. */
+    this.isLeft = false;
+    /** What it does where that cannot be. */
+    this.onStuck = () => {};
     this.waitsForNote = false;
-    /** Others write it too. Their editors need its revisions, which they merge with. */
-    this.isShared = false;
+    /** The note of the next save. */
+    this.note = '';
     this.attempts = 0;
     /** The newest revision that an event has named. */
     this.newest = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.clock = undefined;
-    this.isKeeping = false;
-    this.keepAgain = false;
-    this.hasKept = false;
-    if (draft) this.restore(draft, persona);
-    this.endOfReachable = reachable.subscribe((is) => is && this.trouble.peek() === 'offline' && this.soon(0));
-  }
-
-  /** @param {import('./drafts.js').Draft} draft @param {any} persona */
-  restore(draft, persona) {
-    this.pending = draft.pending;
-    this.hasKept = true;
-    const form = { ...this.form.peek(), ...draft.changes };
-    this.form.value = form;
-    const both = Object.entries(draft.both).filter(([name]) => !same(form[name], editable(persona)[name]));
-    this.both.value = Object.fromEntries(both.map(([name, one]) => [name, { base: one.base, theirs: editable(persona)[name], yours: form[name] }]));
-    this.wasRestored.value = Object.keys(draft.changes).length > 0;
-    this.soon(0);
-  }
-
-  /** Reads the persona and its unsaved draft. @param {string} id */
-  static async open(id) {
-    const draft = await findDraft(id).catch(() => undefined);
-    let persona;
-    try {
-      persona = (await get(`personas/${id}`)).body;
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'deleted') throw error;
-      const revision = /** @type {any} */ (error.problem).current_revision;
-      persona = (await get(`personas/${id}`, { query: { revision } })).body;
-    }
-    if (!draft || draft.revision === persona.revision) return new Session(persona, draft);
-    // The draft was made from an older revision: it is merged with the present state, with that
-    // revision as base.
-    const base = await get(`personas/${id}`, { query: { revision: draft.revision } }).then(({ body }) => body, () => null);
-    if (base) {
-      const session = new Session(base, draft);
-      // A request without an answer may have made the newer state, so it is sent again first.
-      if (!draft.pending) session.meet(persona);
-      return session;
-    }
-    const session = new Session(persona, { ...draft, pending: null });
-    // It was dropped from the history or purged. What the last request had brought there, and what is
-    // there already, is in no conflict.
-    const sent = draft.pending?.changes ?? {};
-    for (const [name, yours] of Object.entries(draft.changes)) {
-      const [base, theirs] = [sent[name], persona[name]];
-      if (!same(theirs, yours) && !same(theirs, base)) session.both.value = { ...session.both.peek(), [name]: { base, theirs, yours } };
-    }
-    return session;
+    /** The request under way. @type {Promise<void> | undefined} */
+    this.flight = undefined;
+    alive.add(this);
+    const ends = [
+      reachable.subscribe((is) => is && this.trouble.peek() === 'offline' && this.soon(0)),
+      isLocked.subscribe((is) => !is && this.trouble.peek() === 'locked' && this.soon(0)),
+    ];
+    this.end = () => {
+      clearTimeout(this.clock);
+      ends.forEach((end) => end());
+      alive.delete(this);
+    };
+    if (draft) this.soon(0);
   }
 
   /** The persona was changed elsewhere, and has this revision now. @param {number} revision */
@@ -132,123 +77,90 @@ export class Session {
   async undelete() {
     const { body } = await call('POST', `personas/${this.id}/undelete`);
     this.trouble.value = '';
-    this.adopt('name' in body ? body : (await get(`personas/${this.id}`)).body, editable(this.server.peek()));
+    this.adopt(await this.whole(body), editable(this.server.peek()));
     this.soon(0);
   }
 
-  /** Takes a keystroke, or any other change of one member. @param {string} name @param {any} value */
-  set(name, value) {
-    this.setAll({ [name]: value });
-  }
-
-  /** @param {Members} members */
-  setAll(members) {
-    batch(() => {
-      this.form.value = { ...this.form.peek(), ...members };
-      const both = { ...this.both.peek() };
-      for (const name of Object.keys(members)) {
-        if (name in both) both[name] = { ...both[name], yours: members[name] };
-        for (const pointer of Object.keys(this.errors.peek())) {
-          if (pointer === `/${name}` || pointer.startsWith(`/${name}/`)) this.errors.value = without(this.errors.peek(), pointer);
-        }
-      }
-      this.both.value = both;
-      if (['invalid', 'failed'].includes(this.trouble.peek()) && !Object.keys(this.errors.peek()).length) this.trouble.value = '';
-    });
-    this.keepDraft();
-    if (!['offline', 'busy', 'gone'].includes(this.trouble.peek())) this.soon(IDLE_MS);
-  }
-
-  /** Ends the conflict of one member with this value. @param {string} name @param {any} value */
-  decide(name, value) {
-    batch(() => {
-      this.form.value = { ...this.form.peek(), [name]: value };
-      this.both.value = without(this.both.peek(), name);
-    });
-    this.keepDraft();
-    this.soon(0);
+  /** A server without memory for an answer names the new revision only. @param {any} body */
+  async whole(body) {
+    return 'name' in body ? body : (await get(`personas/${this.id}`)).body;
   }
 
   /** @param {number} ms */
   soon(ms) {
     clearTimeout(this.clock);
-    if (!this.isClosed) this.clock = setTimeout(() => this.save(), ms);
+    if (alive.has(this)) this.clock = setTimeout(() => this.save(), ms);
   }
 
-  /** The draft: the unsaved changes, and a request without an answer; `null` if there is neither. */
-  draft() {
-    const both = Object.fromEntries(Object.entries(this.both.peek()).map(([name, one]) => [name, { base: one.base, theirs: one.theirs }]));
-    const all = changes(editable(this.server.peek()), this.form.peek());
-    if (!Object.keys(all).length && !this.pending) return null;
-    return { id: this.id, revision: this.server.peek().revision, changes: all, both, pending: this.pending };
-  }
-
-  /** Keeps a draft that is on its way to the disk while the page is being closed. */
-  keepLate() {
-    const draft = this.isKeeping ? this.draft() : null;
-    if (draft) keepDraftLate(draft);
-  }
-
-  /** Writes the draft at once; while one is being written, the next one follows with the newest. */
-  async keepDraft() {
-    if (this.isKeeping) return void (this.keepAgain = true);
-    this.isKeeping = true;
-    try {
-      const draft = this.draft();
-      if (draft) {
-        await keepDraft(draft);
-        this.hasKept = true;
-      } else if (this.hasKept) {
-        await dropDraft(this.id);
-        this.hasKept = false;
-      }
-      this.hasDraft.value = true;
-    } catch {
-      this.hasDraft.value = false;
-    }
-    this.isKeeping = false;
-    if (this.keepAgain) {
-      this.keepAgain = false;
-      this.keepDraft();
-    }
+  /** Puts other values in the place of whole members. What stood there was typed: it is saved before,
+   * and stays in the history. Whether that is so. @param {Members} members */
+  async replace(members) {
+    await this.flight;
+    if (this.isDirty.peek() || this.pending) await this.save('');
+    if (this.isDirty.peek() || this.pending) return false;
+    this.isKept = true;
+    this.setAll(members);
+    return true;
   }
 
   /** Sends what is not saved. One request at a time; one without an answer is sent again as it was,
    * with its key, so it is kept once. @param {string} [note] why the change is made, or an empty text;
    * without one it is an autosave */
   async save(note) {
+    if (note !== undefined) {
+      this.addTags();
+      this.isKept = true;
+      this.isAsked = true;
+      this.note = note || this.note;
+    } else if (this.waitsForNote) return;
     clearTimeout(this.clock);
-    if (note !== undefined) this.isKept = true;
-    else if (this.waitsForNote) return;
-    if (this.isSending || this.trouble.peek() === 'gone') return;
+    if (this.isSending || this.trouble.peek() === 'gone' || this.isForeign.peek()) return;
     if (!this.pending) {
       const unsaved = this.sendable();
-      if (!Object.keys(unsaved).length) {
-        if (this.held.size) return this.refresh();
-        if (['saving', 'offline', 'busy', 'failed'].includes(this.trouble.peek())) this.trouble.value = '';
-        return;
-      }
-      this.pending = this.wish(unsaved, note);
+      if (!Object.keys(unsaved).length) return this.rest();
+      this.pending = this.wish(unsaved, this.note);
     }
+    this.flight = this.send(this.pending);
+    await this.flight;
+  }
+
+  /** @param {import('./drafts.js').Pending} sent */
+  async send(sent) {
     this.isSending = true;
+    this.turn += 1;
     this.trouble.value = 'saving';
-    const sent = this.pending;
     this.keepDraft();
     try {
-      const { body } = await call('PATCH', `personas/${this.id}`, this.request(sent));
-      // A server without memory for the answer names the new revision only.
-      const persona = 'name' in body ? body : (await get(`personas/${this.id}`)).body;
+      const persona = await this.whole((await call('PATCH', `personas/${this.id}`, this.request(sent))).body);
       this.pending = null;
       this.attempts = 0;
       this.trouble.value = '';
-      this.adopt(persona, { ...editable(this.server.peek()), ...sent.changes });
+      if (sent.note && sent.note === this.note) {
+        this.note = '';
+        this.typed.value = without(this.typed.peek(), 'note');
+      }
+      this.adopt(persona, { ...editable(this.server.peek()), ...sent.changes }, persona.revision);
     } catch (error) {
       await this.refused(/** @type {Refusal} */ (error), sent);
+    } finally {
+      this.isSending = false;
     }
-    this.isSending = false;
     this.keepDraft();
     this.changedElsewhere(0);
-    if (this.isDirty.peek() && !this.trouble.peek()) this.soon(IDLE_MS);
+    if ((this.isDirty.peek() || this.note) && !this.trouble.peek()) this.soon(this.note ? 0 : IDLE_MS);
+    this.settle();
+  }
+
+  /** There is nothing to send. */
+  rest() {
+    if (this.held.size) return this.refresh();
+    if (['saving', 'offline', 'busy', 'locked', 'failed'].includes(this.trouble.peek())) this.trouble.value = '';
+    if (this.note && !Object.keys(this.both.peek()).length) {
+      // Everything was saved before the note came; it stays in its dialog, for another change.
+      this.note = '';
+      toast(t.note.late, { kind: 'error' });
+    }
+    return this.settle();
   }
 
   /** While a note is written nothing is saved without it; the draft in the browser has everything.
@@ -256,13 +168,6 @@ export class Session {
   waitForNote(is) {
     this.waitsForNote = is;
     if (!is && this.isDirty.peek()) this.soon(IDLE_MS);
-  }
-
-  /** A request that saves members. @param {Members} changes @param {string} [note] @returns {import('./drafts.js').Pending} */
-  wish(changes, note) {
-    const squash = this.isKept || this.isShared ? undefined : SQUASH_SECONDS;
-    this.isKept = false;
-    return { key: newKey(), base: this.server.peek().revision, changes, note, squash };
   }
 
   /** @param {import('./drafts.js').Pending} pending */
@@ -287,6 +192,11 @@ export class Session {
       this.attempts += 1;
       return this.soon(wait);
     }
+    if (error.status === 401) {
+      this.trouble.value = 'locked';
+      // Somebody has signed in since it was sent.
+      return isLocked.peek() ? undefined : this.soon(RETRY_MS[0]);
+    }
     this.pending = null;
     this.why.value = error.problem.detail ?? error.problem.title ?? '';
     if (error.code === 'conflict' || error.code === 'unknown_base') {
@@ -300,7 +210,7 @@ export class Session {
       this.server.value = { ...this.server.peek(), ...sent.changes };
       return this.refresh();
     }
-    if (error.status === 410) return this.end(error);
+    if (error.status === 410) return this.lose(error);
     const errors = (error.problem.errors ?? []).filter((one) => one.pointer !== undefined);
     if (error.code === 'handle_taken') errors.push({ pointer: '/handle', code: error.code, message: this.why.peek() });
     this.errors.value = Object.fromEntries(errors.map((one) => [one.pointer ?? '', one.message]));
@@ -309,13 +219,16 @@ export class Session {
 
   /** Reads the present state of the server, and merges it with the form. */
   async refresh() {
+    const turn = this.turn;
     try {
       const { body } = await get(`personas/${this.id}`);
-      if (['saving', 'gone'].includes(this.trouble.peek())) this.trouble.value = '';
-      if (body.revision !== this.server.peek().revision) this.meet(body);
+      if (['saving', 'gone'].includes(this.trouble.peek()) && (turn === this.turn || !this.isSending)) this.trouble.value = '';
+      // Another state was taken over meanwhile, or is on its way: this one can be older.
+      if (turn !== this.turn) this.changedElsewhere(body.revision);
+      else if (body.revision !== this.server.peek().revision) this.meet(body);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (error.status === 410) this.end(error);
+      if (error.status === 410) this.lose(error);
       else if (error.isPassing) {
         this.trouble.value = 'offline';
         this.soon(RETRY_MS[1]);
@@ -324,13 +237,13 @@ export class Session {
   }
 
   /** The persona was deleted, or removed for good: what was typed stays here. @param {Refusal} error */
-  end(error) {
+  lose(error) {
     this.isPurged.value = error.code === 'purged';
     this.trouble.value = 'gone';
   }
 
-  /** Takes over a newer state of the server, unless both sides changed a member: that the server
-   * merges, by items and lines, when it gets what was typed. @param {any} persona */
+  /** Takes over a newer state of the server, unless both sides changed a unit: then the server is
+   * asked first, which knows entries by their names. @param {any} persona */
   meet(persona) {
     const base = editable(this.server.peek());
     const { both } = reconcile(base, editable(persona), this.form.peek());
@@ -338,36 +251,47 @@ export class Session {
     else this.adopt(persona, base);
   }
 
-  /** Takes over a newer state of the server. @param {any} persona @param {Members} base what the form was made from */
-  adopt(persona, base) {
+  /** Takes over a newer state of the server. @param {any} persona
+   * @param {Members} base what the form was made from @param {number} [own] the revision that a save of this page made */
+  adopt(persona, base, own) {
     const theirs = editable(persona);
-    const { form, both, taken } = reconcile(base, theirs, this.form.peek());
-    const undecided = { ...both };
+    const before = this.server.peek();
+    const open = this.both.peek();
+    // What is undecided is still merged with the state that it began with.
+    const bases = Object.fromEntries(Object.entries(open).map(([name, one]) => [name, one.base]));
+    const { form, both, taken } = reconcile({ ...base, ...bases }, theirs, this.form.peek());
+    for (const [name, one] of Object.entries(both)) if (name in open && same(one.theirs, open[name].theirs)) one.done = open[name].done;
+    const left = Object.fromEntries(Object.entries(both).filter(([name, one]) => merged(name, one)[1].length));
+    const fields = taken.filter((name) => !same(theirs[name], before[name]));
     this.held.clear();
-    for (const [name, one] of Object.entries(this.both.peek())) {
-      if (name in undecided) undecided[name].base = one.base;
-      else if (!same(theirs[name], this.form.peek()[name])) {
-        undecided[name] = { ...one, theirs: theirs[name], yours: this.form.peek()[name] };
-        form[name] = this.form.peek()[name];
-      }
-    }
-    const by = persona.updated_by ?? '';
+    this.turn += 1;
     batch(() => {
       this.server.value = persona;
       this.form.value = form;
-      this.both.value = undecided;
+      this.both.value = left;
       if (this.trouble.peek() === 'saving' && !this.isSending) this.trouble.value = '';
       this.isShared ||= Boolean(taken.length);
-      if (taken.length) this.notice.value = { text: this.isDirty.peek() ? 'merged' : 'changed', by, fields: taken };
     });
+    if (fields.length || Object.keys(left).length > Object.keys(open).length) this.tell(fields, before.revision, persona.revision, own);
     this.keepDraft();
+  }
+
+  /** Says what others changed, and who. @param {string[]} fields @param {number} from @param {number} to @param {number} [own] */
+  async tell(fields, from, to, own) {
+    const text = this.isDirty.peek() || own ? 'merged' : 'changed';
+    const { items } = await get(`personas/${this.id}/revisions`, { query: { limit: AUTHORS_MAX } }).then(({ body }) => body, () => ({ items: [] }));
+    const others = items.filter((/** @type {any} */ one) => one.revision > from && one.revision <= to && one.revision !== own);
+    const names = others.map((/** @type {any} */ one) => (one.by && one.by !== ownName() ? one.by : t.editor.someone));
+    const by = [...new Set(names)].join(', ');
+    if (fields.length) this.notice.value = { text, by, fields };
+    this.others.value = by;
   }
 
   /** The last chance of a page that is being closed: the browser sends this without it. */
   leave() {
     clearTimeout(this.clock);
-    if (this.isSending || !this.isDirty.peek() || ['gone', 'invalid'].includes(this.trouble.peek())) return this.keepLate();
-    const pending = this.pending ?? this.wish(this.unsaved.peek());
+    if (this.isSending || this.isForeign.peek() || !this.isDirty.peek() || ['gone', 'invalid'].includes(this.trouble.peek())) return this.keepLate();
+    const pending = this.pending ?? this.wish(this.unsaved.peek(), this.note);
     this.pending = pending;
     this.keepDraft();
     this.keepLate();
@@ -375,17 +299,33 @@ export class Session {
     if (JSON.stringify(wish.body).length < LAST_BYTES_MAX) call('PATCH', `personas/${this.id}`, { ...wish, keepalive: true }).catch(() => {});
   }
 
-  /** Saves the changes after the editor was left while the page stays. */
+  /** The editor was left while the page stays: what is not saved is saved by and by. */
   close() {
-    this.endOfReachable();
-    if (this.isDirty.peek() || this.pending) this.save().finally(() => (this.isClosed = true));
-    else this.isClosed = true;
-    clearTimeout(this.clock);
+    this.addTags();
+    this.waitsForNote = false;
+    this.isLeft = true;
+    this.soon(0);
+    this.settle();
   }
-}
 
-/** @template T @param {Record<string, T>} all @param {string} name */
-function without(all, name) {
-  const { [name]: _gone, ...rest } = all;
-  return rest;
+  /** Whether it has not ended. */
+  isAlive() {
+    return alive.has(this);
+  }
+
+  /** Its editor is open again. */
+  comeBack() {
+    [this.isLeft, this.onStuck] = [false, () => {}];
+    this.refresh();
+    return this;
+  }
+
+  /** Ends a session whose editor was left when everything is saved, or says that it cannot be. */
+  settle() {
+    if (!this.isLeft || this.isSending) return;
+    const isOpen = Object.keys(this.both.peek()).length > 0;
+    if (!this.isDirty.peek() && !this.pending && !isOpen) return this.end();
+    if (this.isForeign.peek()) return;
+    if (['invalid', 'failed', 'gone'].includes(this.trouble.peek()) || (isOpen && !this.isDirty.peek())) this.onStuck();
+  }
 }

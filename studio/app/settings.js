@@ -32,10 +32,10 @@ export function Settings() {
   }, []);
   const words = t.settings;
   return html`<${Page} title=${words.title} class="narrow">
-    <section class="block"><h2>${words.you}</h2>
+    ${who.value?.act_as && html`<section class="block"><h2>${words.you}</h2>
       <label class="field"><span>${words.author}</span><input type="text" dir="auto" autocomplete="name" maxlength=${AUTHOR_CHARS_MAX} value=${settings.author.value} aria-describedby="author-about"
         onInput=${(/** @type {any} */ event) => (settings.author.value = event.target.value.replace(/\p{Cc}/gu, ''))} /></label>
-      <p id="author-about" class="hint">${words.authorAbout}</p></section>
+      <p id="author-about" class="hint">${words.authorAbout}</p></section>`}
     <section class="block"><h2>${words.appearance}</h2>
       <${Choices} legend=${t.theme.label} options=${THEMES} value=${settings.theme.value} onChoice=${(/** @type {string} */ one) => (settings.theme.value = one)} /></section>
     <section class="block"><h2>${words.keyboard}</h2>

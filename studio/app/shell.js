@@ -2,7 +2,7 @@
 // and the shortcuts that work everywhere. The order to read the rest in: route.js, api.js, a screen.
 
 import { computed, render, useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
-import { get, isLocked, isStale, learnWho, mayWrite, reachable, who } from './api.js';
+import { asksToken, get, isLocked, isStale, knowSelf, mayWrite, reachable } from './api.js';
 import { CreateDialog, Palette, ShortcutSheet } from './dialogs.js';
 import { Editor } from './editor.js';
 import { Gallery } from './gallery.js';
@@ -64,6 +64,7 @@ export function Shell() {
       <${Sidebar} shown=${shown} />
       <main id="content" tabindex="-1">
         ${!reachable.value && html`<div class="banner" role="alert"><${Icon} name="cloud" /><span><strong>${t.offline.title}</strong> ${t.offline.about}</span></div>`}
+        ${isLocked.value && !asksToken.value && html`<div class="banner" role="status"><${Icon} name="warn" /><span>${t.signIn.locked}</span><${Button} onClick=${() => (asksToken.value = true)}>${t.signIn.enter}</${Button}></div>`}
         ${isStale.value && html`<div class="banner" role="status"><${Icon} name="undo" /><span><strong>${t.stale.title}</strong> ${t.stale.about}</span><${Button} onClick=${() => location.reload()}>${t.stale.reload}</${Button}></div>`}
         <${Screen} key=${`${shown}/${shown === 'personas' ? route.value.id : ''}/${entered}`} />
       </main>
@@ -71,7 +72,7 @@ export function Shell() {
     <${Toasts} />
     ${mayWrite.value && html`<${DropZone} />`}
     ${link.value && html`<${LinkQuestion} />`}
-    ${isLocked.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
+    ${asksToken.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
     ${overlay.value === 'palette' && html`<${Palette} onClose=${closeOverlay} />`}
     ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${closeOverlay} />`}
     ${overlay.value === 'create' && html`<${CreateDialog} onClose=${closeOverlay} />`}`;
@@ -115,6 +116,6 @@ function ThemeButton() {
 }
 
 await signInByAddress();
-if (!who.peek()) learnWho();
+knowSelf();
 const root = document.getElementById('app');
 if (root) render(html`<${Shell} />`, root);

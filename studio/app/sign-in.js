@@ -1,7 +1,7 @@
 // Signing in: the question for a token, where a server wants one, and one-time links.
 
 import { signal, useState } from '../vendor/runtime.js';
-import { call, get, isLocked, learnWho, who } from './api.js';
+import { asksToken, call, get, isLocked, learnWho, who } from './api.js';
 import { Button, html } from './html.js';
 import { Box, Dialog, FormDialog } from './overlay.js';
 import { token } from './settings-store.js';
@@ -23,7 +23,7 @@ export function SignIn({ onDone }) {
       throw error;
     }
   };
-  return html`<${FormDialog} title=${t.signIn.title} onClose=${() => (isLocked.value = false)} onSubmit=${enter} action=${t.signIn.enter} disabled=${!text.trim()}>
+  return html`<${FormDialog} title=${t.signIn.title} onClose=${() => (asksToken.value = false)} onSubmit=${enter} action=${t.signIn.enter} disabled=${!text.trim()}>
     <${Box} data-first label=${t.signIn.token} hint=${t.signIn.about} type="password" spellcheck=${false} value=${text} onText=${setText} />
   </${FormDialog}>`;
 }
@@ -59,8 +59,13 @@ async function exchange(secret) {
     return false;
   }
   await learnWho();
+  windows.postMessage('');
   return true;
 }
+
+/** Tells the other windows of this browser, which have the same cookie. */
+const windows = new BroadcastChannel('persona-studio:session');
+windows.onmessage = () => isLocked.peek() && learnWho();
 
 /** Asks whether a link is to replace the present session or token. */
 export function LinkQuestion() {

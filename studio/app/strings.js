@@ -122,6 +122,8 @@ export const t = {
     more: 'More', delete: 'Delete', duplicate: 'Duplicate', exportOne: 'Export', copyId: 'Copy ID',
     duplicated: 'A copy was made', copyOf: (/** @type {string} */ name) => `${name} (copy)`,
     deleted: (/** @type {string} */ name) => `${name} was deleted`,
+    foreign: 'This was typed here, and not saved, by somebody else who was signed in. It is saved in your name only if you say so.', foreignSave: 'Save it', foreignDrop: 'Leave it out',
+    notSaved: (/** @type {string} */ name) => `What you changed in ${name} is not saved. It is kept here.`, open: 'Open',
     deletedHere: 'This persona is deleted.', restore: 'Restore',
     purged: 'This persona was removed for good. Its text is only here now; a duplicate keeps it.', keptHere: 'What was typed for it, and not saved:',
     restoredDraft: 'What you had typed and not saved is back.',
@@ -130,7 +132,7 @@ export const t = {
     noDraft: 'This browser keeps no draft: its storage is full or switched off. Save before you close the page.',
     status: {
       saved: (/** @type {number} */ revision) => `Saved as r${revision}`, dirty: 'Unsaved', saving: 'Saving…',
-      offline: 'Offline · kept here, retrying', busy: 'Server busy · retrying', conflict: 'Conflict · decide what stays', invalid: 'Not saved · see the marked fields', gone: 'Deleted elsewhere · kept here',
+      offline: 'Offline · kept here, retrying', busy: 'Server busy · retrying', locked: 'Signed out · kept here', conflict: 'Conflict · decide what stays', invalid: 'Not saved · see the marked fields', gone: 'Deleted elsewhere · kept here',
       failed: 'Not saved',
     },
     decide: 'Decide…',
@@ -138,7 +140,7 @@ export const t = {
   json: {
     about: 'Every editable field as JSON. What you change here is checked and saved like everything else.',
     readOnly: 'Every field of the persona as JSON.', label: 'The persona as JSON', apply: 'Apply', reset: 'Undo edits', notJson: (/** @type {string} */ why) => `This is no JSON: ${why}`, notObject: 'A persona is an object: { … }',
-    unknown: (/** @type {string} */ name) => `${name} is no field of a persona.`, applied: 'Applied; it is saved in a moment.',
+    unknown: (/** @type {string} */ name) => `${name} is no field of a persona.`, missing: (/** @type {string} */ name) => `${name} is missing. A field cannot be removed; empty it instead.`, applied: 'Applied; it is saved in a moment.',
   },
   conflict: {
     title: 'Both of you changed this', about: (/** @type {string} */ by) => `${by} saved another version of the same text while you were writing. Nothing is lost: choose for each field.`,
@@ -184,10 +186,10 @@ export const t = {
     about: 'About this server', keyboard: 'Keyboard', letters: 'Single keys are shortcuts, such as C for a new persona',
   },
   history: {
-    revision: 'Revision', current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',
+    revision: 'Revision', current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', unsaved: 'What you typed is not saved yet, and would be lost. Try again when it is.', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',
     download: 'Download', created: 'Created', deleted: 'Deleted', undeleted: 'Brought back', unknown: 'Author not known', more: 'Older revisions', saves: (/** @type {number} */ count) => number(count, 'save', 'saves'),
   },
-  signIn: { title: 'Sign in', about: 'This server answers only with a token. Ask for one where the server is run. It is kept in this window and nowhere else. persona token link prints a link that signs this browser in.', token: 'Token', enter: 'Sign in', out: 'Forget the token of this window', end: 'Sign out',
+  signIn: { title: 'Sign in', about: 'This server answers only with a token. Ask for one where the server is run. It is kept in this window and nowhere else. persona token link prints a link that signs this browser in.', token: 'Token', enter: 'Sign in', out: 'Forget the token of this window', end: 'Sign out', locked: 'You are signed out. What you type is kept in this browser, and saved when you are signed in.',
     usedUp: 'This link was used already, or has run out. Ask for another one.',
     linkTitle: 'Sign in with this link?', linkUse: 'Use the link', linkKeep: 'Stay signed in',
     linkAbout: (/** @type {string} */ name) => `This browser is signed in as ${name}. The link would sign all of its windows in as someone else, and what you write then is theirs.`, as: (/** @type {string} */ name, /** @type {string} */ scope) => `${name} · ${scope}`,
@@ -215,7 +217,7 @@ export const t = {
     move: (/** @type {string} */ label) => `Move the label ${label}`, add: 'Label…', all: 'Labels',
     since: (/** @type {string} */ time, /** @type {string | null | undefined} */ by) => `Since ${time}${by ? ` by ${by}` : ''}`,
   },
-  note: { title: 'Save with a note', label: 'Note', about: 'Stands in the history beside this change.', nothing: 'Everything is saved. A note goes with a change.' },
+  note: { title: 'Save with a note', label: 'Note', about: 'Stands in the history beside this change.', nothing: 'Everything is saved. A note goes with a change.', late: 'Everything was saved before the note. It is kept for the next change.' },
 };
 
 /** The kinds of personas, as the API has them. */

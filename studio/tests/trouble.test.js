@@ -10,7 +10,7 @@ withBrowser();
 const edit = (id) => `#/personas/${id}`;
 const linkOf = (server, ...flags) => server.token('link', `--url=${server.url}`, ...flags).url;
 
-story('a cookie that is gone asks for a sign-in, and one without the right says so; what was typed stays', async ({ server, person }) => {
+story('a cookie that is gone asks for a sign-in, and what was typed stays, also where another one signs in without the right to save it', async ({ server, person }) => {
   const { id } = await server.create({ name: 'Ada' });
   const admin = { authorization: `Bearer ${server.token('create', '--name=admin', '--scope=admin').token}` };
   const context = await person();
@@ -24,8 +24,8 @@ story('a cookie that is gone asks for a sign-in, and one without the right says 
   // A token that only reads cannot save it; the text is shown, and why it is not saved.
   await page.getByLabel('Token').fill(server.token('create', '--name=reader', '--scope=read').token);
   await page.keyboard.press('Enter');
-  await page.getByText('Not saved', { exact: true }).waitFor();
-  await page.locator('.notice', { hasText: 'scope' }).waitFor();
+  await page.getByText('by somebody else who was signed in', { exact: false }).waitFor();
+  await page.keyboard.press('Control+s');
   assert.equal(await page.getByLabel('Description').inputValue(), 'Typed without a cookie.');
   assert.equal((await server.api('GET', `personas/${id}`, undefined, admin)).description, '');
   // With the right it is saved.
@@ -212,6 +212,7 @@ story('markup is text in every dialog, notice and table too', async ({ server, o
   await page.goto(`${server.url}/${edit(id)}`);
   await page.getByLabel('Description').fill('mine');
   await server.api('PATCH', `personas/${id}`, { description: `${evil}!` }, { 'x-persona-author': evil });
+  await page.getByRole('button', { name: 'Decide…' }).first().click();
   await page.getByRole('dialog', { name: 'Both of you changed this' }).waitFor();
   await shows(page.getByRole('dialog'));
   await none('conflict');

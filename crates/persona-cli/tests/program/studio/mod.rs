@@ -79,6 +79,11 @@ fn the_editor_loses_nothing_that_was_typed() {
 }
 
 #[test]
+fn what_is_typed_is_not_lost_by_anything_else() {
+    tell_stories("lost.test.js");
+}
+
+#[test]
 fn a_link_signs_in_and_scopes_are_honoured() {
     tell_stories("session.test.js");
 }
