@@ -64,7 +64,8 @@ export function lock(before) {
 
 /** @typedef {import('./types.js').Problem} Problem */
 /** @typedef {{ query?: Record<string, any>, body?: any, type?: string, headers?: Record<string, string>,
- *    signal?: AbortSignal, keepalive?: boolean }} Wish */
+ *    signal?: AbortSignal, keepalive?: boolean, isLong?: boolean, isFile?: boolean }} Wish a long one may
+ *    take as long as it does, and of a file the answer is its bytes */
 /** @typedef {{ status: number, body: any, etag: string, headers: Headers }} Answer */
 
 /** The code of an answer of success that is no JSON: something between page and server made it. */
@@ -108,8 +109,8 @@ export const authorization = () => (token.peek() ? { Authorization: `Bearer ${to
 export async function call(method, path, wish = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: 'application/json', ...authorization(), ...wish.headers };
-  // A page that is being closed cannot wait.
-  if (method !== 'GET' && !wish.keepalive) await knowSelf();
+  // A page that is being closed cannot wait, and one that signs in knows later.
+  if (method !== 'GET' && path !== 'session' && !wish.keepalive) await knowSelf();
   const author = settings.author.peek().trim();
   if (author && method !== 'GET' && who.peek()?.act_as) headers['X-Persona-Author'] = utf8(author);
   let body = wish.body;
@@ -120,8 +121,8 @@ export async function call(method, path, wish = {}) {
     headers['Content-Type'] = wish.type ?? 'application/octet-stream';
   }
   const asker = who.peek();
-  const patience = AbortSignal.timeout(ANSWER_MS_MAX);
-  const stop = wish.signal ? AbortSignal.any([wish.signal, patience]) : patience;
+  const patience = wish.isLong ? [] : [AbortSignal.timeout(ANSWER_MS_MAX)];
+  const stop = AbortSignal.any([...patience, ...(wish.signal ? [wish.signal] : [])]);
   let response;
   let text;
   try {
@@ -129,6 +130,7 @@ export async function call(method, path, wish = {}) {
       method, headers, body, signal: stop, keepalive: wish.keepalive, cache: 'no-store',
       credentials: 'same-origin', redirect: 'error',
     });
+    if (wish.isFile && response.ok) return { status: response.status, body: await response.blob(), etag: '', headers: response.headers };
     text = await response.text();
   } catch (error) {
     if (wish.signal?.aborted) throw error;

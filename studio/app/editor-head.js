@@ -7,7 +7,7 @@ import { Box, FormDialog } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
 import { t } from './strings.js';
 import { at } from './time.js';
-import { download, toast, toastError } from './toasts.js';
+import { copy, download, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./session.js').Session} Session */
 
@@ -91,7 +91,7 @@ function Menu({ session }) {
   const actions = [
     { text: t.editor.duplicate, icon: 'copy', writes: true, act: () => duplicate(session) },
     { text: t.editor.exportOne, icon: 'export', act: () => download(`${fileName(session.form.peek().name)}.json`, 'application/json', JSON.stringify(session.server.peek(), null, 2)) },
-    { text: t.editor.copyId, icon: 'tag', act: async () => { await navigator.clipboard.writeText(session.id); toast(t.common.copied); } },
+    { text: t.editor.copyId, icon: 'tag', act: () => copy(session.id) },
     { text: t.editor.delete, icon: 'trash', danger: true, writes: true, act: () => remove(session) },
   ];
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {

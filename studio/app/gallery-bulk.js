@@ -1,7 +1,7 @@
 // Actions on the selected personas: tags, labels, export, and deletion, which can be undone.
 
 import { useEffect, useState } from '../vendor/runtime.js';
-import { call, each, get, mayWrite } from './api.js';
+import { call, each, get, mayWrite, newKey } from './api.js';
 import { allOf, clearSelection, reload, SELECT_MAX, selectAll, selectedCount, selection, total } from './gallery-list.js';
 import { Button, Choices, html } from './html.js';
 import { shortcuts } from './keys.js';
@@ -52,7 +52,8 @@ async function selectEverything() {
   if ((total.peek() ?? 0) > SELECT_MAX) toast(t.bulk.tooMany(SELECT_MAX));
 }
 
-/** Sends changes in batches, and shows the refusals. Returns the cards with a kept change.
+/** Sends changes in batches, and shows the refusals. Of one that fails, what was done before is kept
+ * and the rest stays selected. Returns the cards with a kept change.
  * @param {Card[]} cards @param {(card: Card) => any} change */
 async function changeAll(cards, change) {
   /** @type {Card[]} */
@@ -61,7 +62,16 @@ async function changeAll(cards, change) {
   let why = '';
   for (let from = 0; from < cards.length; from += BATCH) {
     const part = cards.slice(from, from + BATCH);
-    const { body } = await call('POST', 'personas/batch', { body: { items: part.map(change) } });
+    const wish = { body: { items: part.map(change) }, headers: { 'Idempotency-Key': newKey() } };
+    // An answer that is lost is asked for again, with the same key.
+    const send = () => call('POST', 'personas/batch', wish);
+    const answer = await send().catch((error) => (error.isPassing ? send() : Promise.reject(error))).catch((error) => error);
+    if (!answer.body) {
+      toast(t.bulk.broken(kept.length, cards.length, explain(answer)), { kind: 'error' });
+      selectAll(cards.slice(from));
+      return kept;
+    }
+    const { body } = answer;
     body.items.forEach((/** @type {any} */ answer, /** @type {number} */ place) => {
       if (answer.status < 300) kept.push(part[place]);
       else {
@@ -70,6 +80,7 @@ async function changeAll(cards, change) {
       }
     });
   }
+  clearSelection();
   if (refused) toast(t.bulk.failed(refused, why), { kind: 'error' });
   return kept;
 }
@@ -78,7 +89,6 @@ async function deleteSelected() {
   const chosen = selection().filter((card) => !card.deleted_at);
   // Whatever state they are in now: each can be brought back with all that it has.
   const deleted = await changeAll(chosen, (card) => ({ op: 'delete', id: card.id, if_match: '*' }));
-  clearSelection();
   await reload();
   if (deleted.length) toast(t.bulk.deleted(deleted.length), { action: { text: t.common.undo, act: () => undelete(deleted).catch(toastError) } });
 }
@@ -121,7 +131,6 @@ function TagDialog({ onClose }) {
     // Merged with what others did since, tag by tag. A persona that they deleted is told.
     const kept = await changeAll(selection(), (card) => ({ op: 'patch', id: card.id, base_revision: card.revision, patch: { tags: next(card) } }));
     onClose();
-    clearSelection();
     await reload();
     if (kept.length) toast(t.bulk.tagged(kept.length));
   };

@@ -2,7 +2,7 @@
 // high as all rows. A place that was not read yet has an empty card until its page has come.
 
 import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
-import { cards, clearSelection, fresh, highlights, isSelected, loading, selectedCount, toggle, total, want } from './gallery-list.js';
+import { cards, clearSelection, fresh, highlights, isSelected, loading, readTexts, selectedCount, toggle, total, want } from './gallery-list.js';
 import { filters, refine } from './gallery-filters.js';
 import { Avatar, html, Icon } from './html.js';
 import { go, personaLink } from './route.js';
@@ -18,6 +18,8 @@ const MARGIN_ROWS = 4;
 /** How many cards before the end of what was read the next page is asked for. */
 const AHEAD = 80;
 const TAGS_SHOWN = 3;
+/** How long the list rests before texts that are missing in it are read, in milliseconds. */
+const REST_MS = 150;
 
 export function Cards() {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
@@ -56,6 +58,16 @@ export function Cards() {
     const end = last * columns;
     if (end + AHEAD > cards.value.length && cards.value.length < count) want(Math.min(count, end + AHEAD));
   }, [last, columns, cards.value, count]);
+  useEffect(() => {
+    const light = cards.value.slice(first * columns, last * columns).filter((card) => card.excerpt === null);
+    if (!light.length) return undefined;
+    const stop = new AbortController();
+    const clock = setTimeout(() => readTexts(light, stop.signal), REST_MS);
+    return () => {
+      clearTimeout(clock);
+      stop.abort();
+    };
+  }, [first, last, columns, cards.value]);
   const shown = [];
   for (let row = first; row < last; row += 1) shown.push(row);
   return html`<div class="cards ${view}" role="list" aria-label=${t.gallery.results} aria-busy=${loading.value ? 'true' : 'false'} ref=${place}
@@ -80,7 +92,7 @@ function Card({ place, count }) {
         ${card.deleted_at ? html`<span class="badge danger">${t.gallery.deletedBadge}</span>` : !card.is_active && html`<span class="badge">${t.gallery.inactiveBadge}</span>`}
         <time datetime=${card.updated_at} title=${at(card.updated_at)}>${ago(card.updated_at)}</time></p>
     </div>
-    <p class="card-excerpt" dir="auto">${highlights.value.get(card.id) ?? (card.excerpt || html`<span class="faint">${t.gallery.noText}</span>`)}</p>
+    <p class="card-excerpt" dir="auto">${highlights.value.get(card.id) ?? (card.excerpt || (card.excerpt === '' && html`<span class="faint">${t.gallery.noText}</span>`))}</p>
     <p class="card-tags">${card.tags.slice(0, TAGS_SHOWN).map((tag) => html`<button key=${tag} type="button" class="tag" dir="auto" tabindex="-1" onClick=${() => addTag(tag)}>${tag}</button>`)}
       ${card.tags.length > TAGS_SHOWN && html`<span class="faint">+${card.tags.length - TAGS_SHOWN}</span>`}</p>
     <label class="pick"><input type="checkbox" tabindex="-1" checked=${selected} aria-label=${t.gallery.select(card.name)}

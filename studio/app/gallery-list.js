@@ -2,7 +2,8 @@
 // at. A cursor leads from each page to the next, so a far place is reached over those before it.
 
 import { batch, computed, h, signal } from '../vendor/runtime.js';
-import { get, PAGE, Refusal } from './api.js';
+import { each, get, PAGE, Refusal } from './api.js';
+import { t } from './strings.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
@@ -25,8 +26,10 @@ export const tookMs = signal(0);
 export const highlights = signal(/** @type {Map<string, any>} */ (new Map()));
 /** Personas that changed a moment ago. */
 export const fresh = signal(/** @type {Set<string>} */ (new Set()));
-/** Number of personas that were created elsewhere and are not in the list yet. */
+/** Number of personas that were created or changed elsewhere and are not in the list yet. */
 export const news = signal(0);
+/** Which ones: one that is saved again and again is one. @type {Set<string>} */
+const told = new Set();
 
 let asked = {};
 let cursor = /** @type {string | null} */ (null);
@@ -55,6 +58,7 @@ export async function load(query) {
       noteHighlights(body);
       cursor = body.next_cursor;
       wanted = 0;
+      told.clear();
       news.value = 0;
       failure.value = null;
       loading.value = false;
@@ -91,16 +95,24 @@ async function countAll(signal) {
 export const reload = () => load(asked);
 
 /** Reads further pages until this many personas are loaded, or all. @param {number} count */
-export async function want(count) {
+export function want(count) {
   wanted = Math.max(wanted, count);
-  if (isReading) return;
+  if (!isReading) further = readOn();
+  return further;
+}
+
+/** The reading of further pages that is under way. @type {Promise<void>} */
+let further = Promise.resolve();
+
+async function readOn() {
   isReading = true;
   const signal = reading.signal;
   try {
     while (cursor && cards.peek().length < wanted) {
       const missing = wanted - cards.peek().length;
       const isFar = missing > 3 * PAGE;
-      const query = { ...asked, cursor, fields: isFar ? LIGHT_FIELDS : CARD_FIELDS, limit: isFar ? Math.min(FAR_PAGE, missing) : PAGE, highlight: Boolean(/** @type {any} */ (asked).q) && !isFar };
+      // The last pages have texts: they are those that are looked at.
+      const query = { ...asked, cursor, fields: isFar ? LIGHT_FIELDS : CARD_FIELDS, limit: isFar ? Math.min(FAR_PAGE, missing - 2 * PAGE) : PAGE, highlight: Boolean(/** @type {any} */ (asked).q) && !isFar };
       const { body } = await get('personas', { signal, query });
       batch(() => {
         cards.value = cards.peek().concat(body.items.map(cardOf));
@@ -117,6 +129,13 @@ export async function want(count) {
   isReading = false;
 }
 
+/** Reads the texts of cards that were read without. @param {Card[]} light @param {AbortSignal} signal */
+export async function readTexts(light, signal) {
+  const results = await each(light, (card) => get(`personas/${card.id}`, { signal }));
+  const texts = new Map(results.flatMap((one) => (one.status === 'fulfilled' ? [[one.value.body.id, excerptOf(one.value.body)]] : [])));
+  if (texts.size) cards.value = cards.peek().map((card) => (card.excerpt === null && texts.has(card.id) ? { ...card, excerpt: texts.get(card.id) } : card));
+}
+
 /** @param {any} body of a page */
 function noteHighlights(body) {
   if (!body.highlights) return;
@@ -131,7 +150,10 @@ function noteHighlights(body) {
 /** Takes changes from elsewhere: loaded personas are replaced in their places, others are counted.
  * @param {Card[] | null} changed @param {{ showsDeleted: boolean }} how */
 export function takeIn(changed, { showsDeleted }) {
-  if (!changed) return void (news.value += 1);
+  if (!changed) {
+    told.add('');
+    return void (news.value = told.size);
+  }
   const byId = new Map(changed.map((card) => [card.id, card]));
   const touched = new Set();
   let gone = 0;
@@ -151,11 +173,14 @@ export function takeIn(changed, { showsDeleted }) {
       next.push(other);
     }
   }
-  const unknown = [...byId.values()].filter((card) => !card.deleted_at).length;
+  const unknown = [...byId.values()];
+  // Whether one that was not read yet was in the list, only the server can tell.
+  if (cursor && total.peek() !== null && unknown.some((card) => card.deleted_at)) countAll(reading.signal);
+  unknown.forEach((card) => !card.deleted_at && told.add(card.id));
   batch(() => {
     if (gone || touched.size) cards.value = next;
     if (gone && total.peek() !== null) total.value = /** @type {number} */ (total.peek()) - gone;
-    if (unknown) news.value += unknown;
+    news.value = told.size;
     if (changed.some((card) => card.isPurged && isSelected(card.id))) picked.value = new Map([...picked.peek()].filter(([id]) => !changed.some((card) => card.isPurged && card.id === id)));
     pulse(touched);
   });
@@ -172,10 +197,14 @@ export function pulse(ids) {
   }, PULSE_MS);
 }
 
-/** At most this many personas from the start of the list, for a selection of all.
- * @param {number} most */
+/** This many personas from the start of the list, for a selection of all; an error where they cannot
+ * all be read. @param {number} most */
 export async function allOf(most) {
-  await want(most);
+  for (let before = -1; cursor && cards.peek().length < most && cards.peek().length > before;) {
+    before = cards.peek().length;
+    await want(most);
+  }
+  if (cursor && cards.peek().length < most) throw new Error(t.bulk.notAll);
   return cards.peek().slice(0, most);
 }
 
@@ -191,11 +220,13 @@ const EXCERPT_CHARS = 200;
 
 /** @param {any} item of a list @returns {Card} */
 export function cardOf(item) {
-  const { description = '', system_prompt = '', ...card } = item;
-  // In one line the signs of Markdown have no meaning.
-  card.excerpt = (description || system_prompt).slice(0, EXCERPT_CHARS).replace(/\s+/g, ' ').replace(/(^|\s)(#+|[-*>]) |\*\*|__|`+/g, '$1');
+  const { description: _text, system_prompt: _prompt, ...card } = item;
+  card.excerpt = 'description' in item ? excerptOf(item) : null;
   return card;
 }
+
+/** In one line the signs of Markdown have no meaning. @param {any} item */
+const excerptOf = ({ description, system_prompt }) => (description || system_prompt || '').slice(0, EXCERPT_CHARS).replace(/\s+/g, ' ').replace(/(^|\s)(#+|[-*>]) |\*\*|__|`+/g, '$1');
 
 /** A highlight of the server as nodes: its marks are marks, and all else is text.
  * @param {string} text */

@@ -2,7 +2,7 @@
 // then it is done. Files wait in memory; leaving the page forgets them.
 
 import { computed, signal, useEffect } from '../vendor/runtime.js';
-import { call } from './api.js';
+import { call, mayWrite } from './api.js';
 import { bytes } from './figures.js';
 import { Button, Choices, html, Icon, Notice, Page } from './html.js';
 import { go, personaLink } from './route.js';
@@ -36,6 +36,7 @@ let run = 0;
 export async function take(chosen) {
   const all = [...chosen];
   if (!all.length) return;
+  if (phase.peek() === 'running') return toast(t.imports.busy, { kind: 'error' });
   go('#/import');
   files.value = all.map((file) => ({ file, items: [], why: file.size > FILE_BYTES_MAX ? t.imports.tooLarge(file.name, bytes(FILE_BYTES_MAX)) : '' }));
   await send('validate');
@@ -48,7 +49,7 @@ async function send(mode) {
   for (const looked of files.value.filter((one) => one.file.size <= FILE_BYTES_MAX)) {
     let [items, why] = [/** @type {ImportItem[]} */ ([]), ''];
     try {
-      items = (await call('POST', 'import', { body: looked.file, type: 'application/octet-stream', query: { mode, on_duplicate: policy.peek() } })).body.items;
+      items = (await call('POST', 'import', { body: looked.file, type: 'application/octet-stream', query: { mode, on_duplicate: policy.peek() }, isLong: true })).body.items;
       if (!items.length) why = t.imports.nothing;
     } catch (error) {
       why = explain(error);
@@ -129,7 +130,7 @@ export function DropZone() {
     const over = (/** @type {DragEvent} */ event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
-      isDragged.value = true;
+      isDragged.value = mayWrite.peek();
     };
     const out = (/** @type {DragEvent} */ event) => {
       if (event.relatedTarget === null) isDragged.value = false;
@@ -137,8 +138,9 @@ export function DropZone() {
     const drop = (/** @type {DragEvent} */ event) => {
       isDragged.value = false;
       if (!hasFiles(event)) return;
+      // Else the browser would leave the page for the file.
       event.preventDefault();
-      take(event.dataTransfer?.files ?? []);
+      if (mayWrite.peek()) take(event.dataTransfer?.files ?? []);
     };
     const stop = new AbortController();
     for (const [name, act] of Object.entries({ dragover: over, dragleave: out, drop })) addEventListener(name, /** @type {any} */ (act), { signal: stop.signal });

@@ -11,7 +11,7 @@ export const overlay = signal('');
 
 /** A dialog of the browser: it keeps the focus, Escape closes it, and the focus goes back.
  * @param {{ title: string, onClose: () => void, children: any, class?: string, hideTitle?: boolean, isFirm?: boolean, isRead?: boolean }} props
- * A firm one is not closed by a click beside it. One that is read begins at its heading. */
+ * A firm one is closed by its buttons alone. One that is read begins at its heading. */
 export function Dialog({ title, onClose, children, class: name = '', hideTitle, isFirm, isRead }) {
   /** @type {{ current: any }} */
   const self = useRef(null);
@@ -25,8 +25,14 @@ export function Dialog({ title, onClose, children, class: name = '', hideTitle, 
   const outside = (/** @type {MouseEvent} */ event) => {
     if (event.target === self.current && !isFirm) onClose();
   };
+  // A browser lets a page refuse Escape once, and then closes the dialog all the same.
+  const ended = () => {
+    if (!self.current?.isConnected) return;
+    if (isFirm) self.current.showModal();
+    else onClose();
+  };
   return html`<dialog ref=${self} class="dialog ${name}" aria-label=${title}
-      onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); onClose(); }} onMouseDown=${outside}>
+      onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); if (!isFirm) onClose(); }} onClose=${ended} onMouseDown=${outside}>
     <div class="dialog-body">
       ${!hideTitle && html`<header class="dialog-head"><h2 tabindex="-1" data-first=${isRead}>${title}</h2>
         <${Button} icon="close" name=${t.common.close} onClick=${onClose} /></header>`}

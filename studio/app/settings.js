@@ -6,7 +6,7 @@ import { Button, Check, Choices, html, Icon, Page } from './html.js';
 import { overlay } from './overlay.js';
 import { settings, token } from './settings-store.js';
 import { t } from './strings.js';
-import { toastError } from './toasts.js';
+import { downloadFile, toastError } from './toasts.js';
 import { Tokens } from './tokens.js';
 
 const THEMES = /** @type {const} */ (['system', 'light', 'dark']).map((one) => [one, t.theme[one]]);
@@ -25,12 +25,19 @@ async function signOut() {
 
 export function Settings() {
   const [version, setVersion] = useState('');
+  const [isBusy, setBusy] = useState(false);
   useEffect(() => {
     const stop = new AbortController();
     get('/', { signal: stop.signal }).then(({ body }) => setVersion(body.version), () => {});
     return () => stop.abort();
   }, []);
   const words = t.settings;
+  // A link sends the cookie and no token, so the page asks for the file where it has one.
+  const exportAll = async () => {
+    setBusy(true);
+    await get('export', { isLong: true, isFile: true }).then(({ body }) => downloadFile('personas.ndjson', body), toastError);
+    setBusy(false);
+  };
   return html`<${Page} title=${words.title} class="narrow">
     ${who.value?.act_as && html`<section class="block"><h2>${words.you}</h2>
       <label class="field"><span>${words.author}</span><input type="text" dir="auto" autocomplete="name" maxlength=${AUTHOR_CHARS_MAX} value=${settings.author.value} aria-describedby="author-about"
@@ -45,7 +52,7 @@ export function Settings() {
       ${(token.value || who.value.is_session) && html`<div><${Button} onClick=${signOut}>${token.value ? t.signIn.out : t.signIn.end}</${Button}></div>`}</section>`}
     ${who.value?.scope === 'admin' && html`<${Tokens} me=${who.value} />`}
     <section class="block"><h2>${words.data}</h2><p class="hint">${words.exportAllAbout}</p>
-      <div><a class="button" href=${address('export')} download="personas.ndjson"><${Icon} name="export" />${words.exportAll}</a></div></section>
+      <div>${token.value ? html`<${Button} icon="export" disabled=${isBusy} onClick=${exportAll}>${words.exportAll}</${Button}>` : html`<a class="button" href=${address('export')} download="personas.ndjson"><${Icon} name="export" />${words.exportAll}</a>`}</div></section>
     <section class="block"><h2>${words.about}</h2><p>${t.product} ${version}</p><p><a href="api/v1/docs">${t.nav.docs}</a></p></section>
   </${Page}>`;
 }

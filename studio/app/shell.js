@@ -70,9 +70,9 @@ export function Shell() {
       </main>
     </div>
     <${Toasts} />
-    ${mayWrite.value && html`<${DropZone} />`}
+    <${DropZone} />
     ${link.value && html`<${LinkQuestion} />`}
-    ${asksToken.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
+    ${asksToken.value && !link.value && html`<${SignIn} onDone=${() => setEntered(entered + 1)} />`}
     ${overlay.value === 'palette' && html`<${Palette} onClose=${closeOverlay} />`}
     ${overlay.value === 'shortcuts' && html`<${ShortcutSheet} onClose=${closeOverlay} />`}
     ${overlay.value === 'create' && html`<${CreateDialog} onClose=${closeOverlay} />`}`;

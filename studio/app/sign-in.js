@@ -55,6 +55,8 @@ async function exchange(secret) {
     await call('POST', 'session', { headers: { Authorization: `Bearer ${secret}` } });
   } catch (/** @type {any} */ error) {
     token.value = before;
+    // The link is good still.
+    if (error.isPassing) link.value = secret;
     toast(error.status === 401 ? t.signIn.usedUp : explain(error), { kind: 'error' });
     return false;
   }
@@ -72,11 +74,12 @@ export function LinkQuestion() {
   const name = who.value?.name ?? '';
   const keep = () => (link.value = '');
   const use = async () => {
-    if (await exchange(link.peek())) location.reload();
+    const secret = link.peek();
     keep();
+    if (await exchange(secret)) location.reload();
   };
   return html`<${Dialog} title=${t.signIn.linkTitle} onClose=${keep}>
-    <p>${t.signIn.linkAbout(name)}</p>
-    <div class="dialog-foot"><${Button} data-first onClick=${keep}>${t.signIn.linkKeep}</${Button}><${Button} class="primary" onClick=${use}>${t.signIn.linkUse}</${Button}></div>
+    <p>${name ? t.signIn.linkAbout(name) : t.signIn.linkLater}</p>
+    <div class="dialog-foot"><${Button} data-first onClick=${keep}>${name ? t.signIn.linkKeep : t.common.cancel}</${Button}><${Button} class="primary" onClick=${use}>${t.signIn.linkUse}</${Button}></div>
   </${Dialog}>`;
 }

@@ -10,7 +10,7 @@ export const t = {
   nav: { label: 'Main', gallery: 'Personas', import: 'Import', health: 'Health', settings: 'Settings', docs: 'API documentation', skip: 'Skip to content' },
   common: {
     cancel: 'Cancel', close: 'Close', save: 'Save', create: 'Create', undo: 'Undo', retry: 'Try again',
-    remove: 'Remove', up: 'Move up', down: 'Move down', loading: 'Loading…', copied: 'Copied',
+    remove: 'Remove', up: 'Move up', down: 'Move down', loading: 'Loading…', copied: 'Copied', byHand: (/** @type {string} */ text) => `This browser copies nothing without TLS: ${text}`,
   },
   kinds: { character: 'Character', user: 'User', agent: 'Agent', prompt: 'Prompt' },
   theme: { label: 'Theme', system: 'System', light: 'Light', dark: 'Dark', switchTo: (/** @type {string} */ to) => `Theme: switch to ${to}` },
@@ -71,6 +71,8 @@ export const t = {
     exported: (/** @type {number} */ count) => `${personas(count)} exported`,
     failed: (/** @type {number} */ count, /** @type {string} */ why) => `${number(count, 'persona was', 'personas were')} left unchanged: ${why}`,
     tooMany: (/** @type {number} */ most) => `At most ${most.toLocaleString('en')} personas are selected at once.`,
+    notAll: 'Not all of them could be read, so none more is selected. Try again.',
+    broken: (/** @type {number} */ done, /** @type {number} */ all, /** @type {string} */ why) => `Done for ${done.toLocaleString('en')} of ${personas(all)}; the others stay selected. ${why}`,
   },
   create: { title: 'New persona', name: 'Name', kind: 'Kind', missing: 'A persona needs a name.' },
   palette: { title: 'Commands', placeholder: 'Type a command or the name of a persona', nothing: 'Nothing found', personas: 'Personas', commands: 'Commands' },
@@ -150,7 +152,7 @@ export const t = {
   imports: {
     title: 'Import', about: 'Files are looked at first: you see what would become of each item, and nothing is changed until you say so.',
     drop: 'Drop files here', choose: 'Choose files', dropAnywhere: 'Drop to import', kinds: 'CSV, JSON and NDJSON: awesome-prompts collections, LobeHub agents, exports of this server. Up to 8 MiB each.',
-    checking: 'Looking at the files…', check: 'What would happen', happened: 'What happened', run: (/** @type {number} */ count) => `Import ${personas(count)}`, running: 'Importing…', again: 'Other files', show: 'Show them',
+    checking: 'Looking at the files…', check: 'What would happen', happened: 'What happened', run: (/** @type {number} */ count) => `Import ${personas(count)}`, running: 'Importing…', busy: 'An import is under way. Drop other files when it is done.', again: 'Other files', show: 'Show them',
     onDuplicate: 'Personas that exist with other content', policies: { skip: 'Leave as they are', update: 'Update to the file', keep_both: 'Keep both' },
     columns: { item: 'Place', name: 'Name', result: 'Result', why: 'Notes' },
     statuses: { new: 'New', created: 'Created', unchanged: 'Same as here', differs: 'Differs here', would_update: 'Would be updated', updated: 'Updated', deleted: 'Deleted here', failed: 'Cannot be imported' },
@@ -191,7 +193,7 @@ export const t = {
   },
   signIn: { title: 'Sign in', about: 'This server answers only with a token. Ask for one where the server is run. It is kept in this window and nowhere else. persona token link prints a link that signs this browser in.', token: 'Token', enter: 'Sign in', out: 'Forget the token of this window', end: 'Sign out', locked: 'You are signed out. What you type is kept in this browser, and saved when you are signed in.',
     usedUp: 'This link was used already, or has run out. Ask for another one.',
-    linkTitle: 'Sign in with this link?', linkUse: 'Use the link', linkKeep: 'Stay signed in',
+    linkTitle: 'Sign in with this link?', linkUse: 'Use the link', linkKeep: 'Stay signed in', linkLater: 'The server could not be asked. The link is good still, for this page only: it is not in the address any more.',
     linkAbout: (/** @type {string} */ name) => `This browser is signed in as ${name}. The link would sign all of its windows in as someone else, and what you write then is theirs.`, as: (/** @type {string} */ name, /** @type {string} */ scope) => `${name} · ${scope}`,
     scopes: { read: 'may read', write: 'may read and write', admin: 'may do everything' } },
   tokens: {

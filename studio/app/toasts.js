@@ -15,10 +15,11 @@ const toasts = signal([]);
 const clocks = new Map();
 let lastToast = 0;
 
-/** @param {string} text @param {{ kind?: 'info' | 'error', action?: { text: string, act: () => void } }} [how] */
+/** One of the same text takes the place of the earlier one, unless that can be undone.
+ * @param {string} text @param {{ kind?: 'info' | 'error', action?: { text: string, act: () => void } }} [how] */
 export function toast(text, how = {}) {
   const one = { id: ++lastToast, text, kind: how.kind ?? 'info', action: how.action };
-  toasts.value = [...toasts.value.filter((other) => other.text !== text), one].slice(-SHOWN_MAX);
+  toasts.value = [...toasts.value.filter((other) => other.text !== text || other.action), one].slice(-SHOWN_MAX);
   start(one.id);
 }
 
@@ -66,14 +67,23 @@ export function Toasts() {
   </div>`;
 }
 
+/** Copies a text; without TLS a page of another machine may not, in most ways. @param {string} text */
+export async function copy(text) {
+  const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  toast(isCopied ? t.common.copied : t.common.byHand(text));
+}
+
 // A file for the user, made in the page.
 
 /** How long the browser has to begin a download before the page frees its bytes, in milliseconds. */
 const KEEP_MS = 60_000;
 
 /** @param {string} name @param {string} type @param {string} text */
-export function download(name, type, text) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+export const download = (name, type, text) => downloadFile(name, new Blob([text], { type }));
+
+/** @param {string} name @param {Blob} file */
+export function downloadFile(name, file) {
+  const url = URL.createObjectURL(file);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -47,7 +47,8 @@ export interface Card {
   updated_at: string;
   updated_by: string | null;
   deleted_at: string | null;
-  excerpt: string;
+  /** Null where it was not read. */
+  excerpt: string | null;
   /** It is gone for good. */
   isPurged?: boolean;
 }

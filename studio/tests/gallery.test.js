@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { story, withBrowser } from './harness.js';
+import { story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -207,4 +207,83 @@ story('the palette finds personas and commands', async ({ server, open }) => {
   await page.getByRole('option', { name: 'Theme: Dark' }).waitFor();
   await page.keyboard.press('Enter');
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+});
+
+story('two deletions of one each can both be undone', async ({ server, open }) => {
+  for (const name of ['Ada', 'Bea']) await server.create({ name });
+  const page = await open();
+  for (const name of ['Ada', 'Bea']) {
+    await page.getByLabel(`Select ${name}`).click();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('link', { name }).waitFor({ state: 'detached' });
+  }
+  await page.getByRole('button', { name: 'Undo' }).nth(1).waitFor();
+  for (const count of [1, 2]) {
+    await page.getByRole('button', { name: 'Undo' }).first().click();
+    await page.getByText(`${count} persona${count > 1 ? 's' : ''}`, { exact: true }).waitFor();
+  }
+});
+
+story('of many that are deleted, what was done before a failure can be undone, and the rest stays selected', async ({ server, open }) => {
+  await server.createAll(Array.from({ length: 620 }, (_, place) => ({ name: `Persona ${place}` })));
+  const page = await open();
+  await page.getByLabel('Select Persona').first().click();
+  await page.getByRole('button', { name: 'Select all' }).click();
+  await page.getByText('620 selected').waitFor();
+  const keys = [];
+  await page.route('**/personas/batch', (route) => {
+    keys.push(route.request().headers()['idempotency-key']);
+    return keys.length > 1 ? route.abort() : route.continue();
+  });
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText('Done for 500 of 620 personas', { exact: false }).waitFor();
+  await page.getByText('120 selected').waitFor();
+  // The answer that is lost is asked for again with its key.
+  assert.deepEqual([keys.length, keys[1] === keys[2], keys[0] === keys[1], Boolean(keys[0])], [3, true, false, true]);
+  assert.equal((await server.api('GET', 'personas?count=exact&limit=1')).total, 120);
+  await page.locator('.toast', { hasText: '500 personas deleted' }).getByRole('button', { name: 'Undo' }).click();
+  await until('they are back', async () => (await server.api('GET', 'personas?count=exact&limit=1')).total === 620);
+});
+
+story('a card far down has its description, and a selection of all is all or says so', async ({ server, open }) => {
+  await server.createAll(Array.from({ length: 1500 }, (_, place) => ({ name: `Persona ${String(place).padStart(4, '0')}`, description: 'It has one.' })));
+  const page = await open('#/?sort=name');
+  await page.getByText('1,500 personas').waitFor();
+  await page.locator('.card-link').first().focus();
+  await page.keyboard.press('End');
+  await page.locator('.card', { hasText: 'Persona 1499' }).getByText('It has one.').waitFor();
+  await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight / 2));
+  await until('the cards in the middle have theirs', () => page.evaluate(() => {
+    const shown = [...document.querySelectorAll('.card[data-id]')];
+    return shown.length > 8 && shown.every((card) => card.textContent.includes('It has one.')) && !document.body.textContent.includes('No description yet');
+  }));
+  // On a page that has read only its beginning, the rest cannot be read.
+  await page.reload();
+  await page.getByText('1,500 personas').waitFor();
+  await page.getByLabel('Select Persona 0000').click();
+  let isAway = true;
+  await page.route(/cursor=/, (route) => (isAway ? route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"code":"busy","status":503,"title":"Busy"}' }) : route.continue()));
+  await page.getByRole('button', { name: 'Select all' }).click();
+  await page.getByText('Not all of them could be read', { exact: false }).waitFor();
+  await page.getByText('1 selected').waitFor();
+  isAway = false;
+  await page.getByRole('button', { name: 'Select all' }).click();
+  await page.getByText('1,500 selected').waitFor();
+});
+
+story('counts follow deletions of what is not read yet, and news counts personas and not saves', async ({ server, open }) => {
+  await server.createAll(Array.from({ length: 400 }, (_, place) => ({ name: `Persona ${String(place).padStart(4, '0')}` })));
+  const page = await open('#/?sort=name');
+  await page.getByText('400 personas').waitFor();
+  const [last, other] = (await server.api('GET', 'personas?sort=-name&limit=2')).items;
+  // Below its top the list waits for the person.
+  await page.locator('main').evaluate((main) => main.scrollTo(0, 300));
+  for (const text of ['a', 'b', 'c']) {
+    const heard = page.waitForResponse((answer) => /updated_since/.test(answer.url()));
+    await server.api('PATCH', `personas/${last.id}`, { description: text });
+    await heard;
+  }
+  await page.getByRole('button', { name: '1 change elsewhere · show' }).waitFor();
+  await server.api('DELETE', `personas/${other.id}`, undefined, { 'if-match': '*' });
+  await page.getByText('399 personas').waitFor();
 });

@@ -65,3 +65,39 @@ story('files are dropped on any screen; what is none of personas says so', async
   await page.getByText(/the file is a PNG image/).waitFor();
   await page.getByText('Drop to import').waitFor({ state: 'detached' });
 });
+
+story('files that are dropped during an import, or with a token that only reads, replace nothing', async ({ server, open, person }) => {
+  const drop = (page) => page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['{"name": "Dropped"}\n'], 'drop.ndjson'));
+    const event = new DragEvent('drop', { dataTransfer: data, cancelable: true, bubbles: true });
+    dispatchEvent(event);
+    return event.defaultPrevented;
+  });
+  const page = await open('#/import');
+  await page.locator('input[type=file]').setInputFiles(file('one.ndjson', cards(2).join('\n')));
+  let go;
+  const gate = new Promise((resolve) => (go = resolve));
+  await page.route('**/api/v1/import?mode=run**', async (route) => {
+    await gate;
+    return route.continue();
+  });
+  // Any other request that takes so long is given up.
+  await page.evaluate(() => (AbortSignal.timeout = () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort());
+    return stop.signal;
+  }));
+  await page.getByRole('button', { name: 'Import 2 personas' }).click();
+  await page.getByText('Importing…').waitFor();
+  await drop(page);
+  await page.getByText('An import is under way.', { exact: false }).waitFor();
+  go();
+  await badge(page, '2 · Created');
+  server.token('create', '--name=admin', '--scope=admin');
+  const reader = await (await person()).newPage();
+  await reader.goto(server.token('link', `--url=${server.url}`, '--scope=read').url);
+  await reader.locator('html[data-scope=read]').waitFor();
+  assert.equal(await drop(reader), true);
+  assert.equal(new URL(reader.url()).hash, '#/');
+});

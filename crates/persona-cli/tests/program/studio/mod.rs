@@ -84,6 +84,11 @@ fn what_is_typed_is_not_lost_by_anything_else() {
 }
 
 #[test]
+fn what_is_written_is_of_its_author() {
+    tell_stories("authors.test.js");
+}
+
+#[test]
 fn a_link_signs_in_and_scopes_are_honoured() {
     tell_stories("session.test.js");
 }
