@@ -28,9 +28,6 @@ pub(super) fn operations_that_meet(error: &Error) -> Vec<&'static str> {
 
 fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
     match error {
-        Error::NotFound => {
-            that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
-        }
         Error::Stale { .. } => {
             that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()
         }
@@ -77,7 +74,7 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
             let writes = that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels));
             reads.into_iter().chain(writes).collect()
         }
-        Error::Purged { .. } | Error::KeyReused | Error::TooManyKeys { .. } => {
+        Error::NotFound | Error::Purged { .. } | Error::KeyReused | Error::TooManyKeys { .. } => {
             that_use(StoreUse::Writes).chain(that_use(StoreUse::MovesLabels)).collect()
         }
         Error::OutcomeUnknown | Error::Unsynced(_) => {

@@ -37,7 +37,7 @@ pub(super) fn change(tokens: &mut Vec<Token>, change: &TokenChange) -> Result<To
     match (&decision, place) {
         (Decision::Insert(token), _) => tokens.push(token.clone()),
         (Decision::Replace { token, ended }, _) => {
-            tokens.retain(|kept| kept.id != ended.id);
+            tokens.retain(|kept| kept.id != *ended);
             tokens.push(token.clone());
         }
         (Decision::Update(token), Some(place)) => tokens[place] = token.clone(),

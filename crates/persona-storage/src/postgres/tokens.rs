@@ -156,7 +156,7 @@ impl Tokens {
                     self.insert(token, change, None).await?
                 }
                 (Decision::Replace { token, ended }, _) => {
-                    self.insert(token, change, Some(ended.id)).await?
+                    self.insert(token, change, Some(*ended)).await?
                 }
                 (Decision::Update(token), Some(before)) => {
                     self.update(before, token, change).await?

@@ -226,7 +226,7 @@ mod tests {
         let (bound, other) = (token("ada", 3, Some("ada")), token("operator", 4, None));
         let insert = Ok(Decision::Insert(new.clone()));
         assert_eq!(made(&bound, TOKENS_OF_OWNER_MAX - 1, Some(&ended)), insert);
-        let replace = Decision::Replace { token: new.clone(), ended: ended.clone() };
+        let replace = Decision::Replace { token: new.clone(), ended: ended.id };
         assert_eq!(made(&bound, TOKENS_OF_OWNER_MAX, Some(&ended)), Ok(replace));
         let refused = Err(TokenError::TooManyOfOwner);
         assert_eq!(made(&bound, TOKENS_OF_OWNER_MAX, None), refused);

@@ -132,8 +132,8 @@ pub(crate) enum Decision {
     Replace {
         /// The new one.
         token: Token,
-        /// The ended one.
-        ended: Token,
+        /// The identity of the ended one.
+        ended: Uuid,
     },
     /// A token must be stored in this new state.
     Update(Token),
@@ -243,8 +243,8 @@ pub(crate) fn decide(
         let is_bound = own.is_some_and(|own| own.owner.is_some());
         return match decide(change, found, own, kept)? {
             Decision::Insert(token) if is_bound && kept.of_owner >= TOKENS_OF_OWNER_MAX => {
-                let ended = kept.ended.clone().ok_or(TokenError::TooManyOfOwner)?;
-                Ok(Decision::Replace { token, ended })
+                let ended = kept.ended.as_ref().ok_or(TokenError::TooManyOfOwner)?;
+                Ok(Decision::Replace { token, ended: ended.id })
             }
             decision => Ok(decision),
         };

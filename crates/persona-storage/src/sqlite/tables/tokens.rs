@@ -85,7 +85,7 @@ pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<To
         Decision::Unchanged(_) => Ok(()),
         Decision::Insert(token) | Decision::Update(token) => put(connection, token),
         Decision::Replace { token, ended } => {
-            remove(connection, ended.id)?;
+            remove(connection, *ended)?;
             put(connection, token)
         }
         Decision::Remove(token) => remove(connection, token.id),

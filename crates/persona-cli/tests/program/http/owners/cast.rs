@@ -134,12 +134,12 @@ impl<'a> Cast<'a> {
         let (made, create) = ask("POST", PERSONAS.to_owned(), "create", r#"{"name":"given"}"#);
         let given = hidden_by(&made);
         let path = format!("{PERSONAS}/{}", given.id);
-        let (_, patch) = ask("PATCH", path.clone(), "patch", r#"{"nickname":"given"}"#);
+        let (_, change) = ask("PATCH", path.clone(), "patch", r#"{"nickname":"given"}"#);
         let label = format!("{path}/labels/{LABEL}");
         let (_, label) = ask("PUT", label, "label", r#"{"revision":1}"#);
         let given_to = self.send(&self.admin, "PATCH", &given.id, &[], r#"{"owner":"bea"}"#);
         assert_eq!(given_to.status, 200, "{given_to:?}");
-        (given, vec![create, patch, label])
+        (given, vec![create, change, label])
     }
 
     /// Sends a request with its key once more.
