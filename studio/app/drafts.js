@@ -61,6 +61,13 @@ async function within(mode, act) {
 /** @param {Omit<Draft, 'window' | 'at'>} draft */
 export const keepDraft = (draft) => within('readwrite', (store) => store.put({ ...draft, window: windowId, at: Date.now() }));
 
+/** Keeps the draft of another person until that one is signed in. A window has no blank in its name.
+ * @param {Omit<Draft, 'window' | 'at'>} draft */
+export const setDraftAside = (draft) => within('readwrite', (store) => store.put({ ...draft, window: `${windowId} ${draft.by}`, at: Date.now() }));
+
+/** @param {string} window */
+const isAside = (window) => window.includes(' ');
+
 /** Keeps a draft while the page is being closed, at once: an asynchronous write would not be done
  * any more.
  * @param {Omit<Draft, 'window' | 'at'>} draft */
@@ -94,13 +101,13 @@ export const dropDraft = (id, window = windowId) => within('readwrite', (store) 
 
 /** The draft of a persona that this window has, or else the newest one of a window that is gone,
  * which it takes over.
- * @param {string} id @returns {Promise<Draft | undefined>} */
-export async function findDraft(id) {
+ * @param {string} id @param {string} by who is signed in @returns {Promise<Draft | undefined>} */
+export async function findDraft(id, by) {
   await moveLate(id).catch(() => {});
   /** @type {Draft[]} */
   const all = await within('readonly', (store) => store.getAll(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
   const held = navigator.locks ? new Set((await navigator.locks.query()).held?.map((lock) => lock.name)) : null;
-  const isGone = (/** @type {Draft} */ draft) => draft.window === windowId || (held ? !held.has(lockOf(draft.window)) : Date.now() - draft.at > GONE_MS);
+  const isGone = (/** @type {Draft} */ draft) => (isAside(draft.window) ? draft.by === by : draft.window === windowId || (held ? !held.has(lockOf(draft.window)) : Date.now() - draft.at > GONE_MS));
   const found = all.find((draft) => draft.window === windowId) ?? all.filter(isGone).sort((one, other) => other.at - one.at)[0];
   if (found && found.window !== windowId) {
     await keepDraft(found);
@@ -115,6 +122,6 @@ export async function whenOthersEnd(id, act, signal) {
   if (!navigator.locks) return;
   const all = await within('readonly', (store) => store.getAllKeys(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
   for (const [, window] of /** @type {string[][]} */ (all)) {
-    if (window !== windowId) navigator.locks.request(lockOf(window), { mode: 'shared', signal }, act).catch(() => {});
+    if (window !== windowId && !isAside(window)) navigator.locks.request(lockOf(window), { mode: 'shared', signal }, act).catch(() => {});
   }
 }

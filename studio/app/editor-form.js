@@ -1,6 +1,7 @@
 // The fields of a persona, in sections, in the order in which its kind needs them.
 
 import { mayWrite } from './api.js';
+import { Area } from './area.js';
 import { Book, Greetings, Lines, Tags } from './editor-lists.js';
 import { bytes, PERMANENT, sizeOf } from './figures.js';
 import { Check, html } from './html.js';
@@ -29,13 +30,13 @@ export function Form({ session }) {
   const form = session.form.value;
   const order = form.kind === 'prompt' || form.kind === 'agent' ? ORDER_OF_PROMPTS : ORDER;
   const total = PERMANENT.reduce((sum, name) => sum + sizeOf(asText(form[name])).tokens, 0);
-  return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off"><fieldset class="bare" disabled=${!mayWrite.value}>
+  return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off">
     ${order.map((section) => html`<section key=${section} class="section" aria-labelledby=${`section-${section}`}>
       <header><h2 id=${`section-${section}`}>${t.editor.sections[/** @type {keyof typeof t.editor.sections} */ (section)]}</h2>
         ${section === order[1] && total > 0 && html`<span class="hint">${t.editor.total(total)}</span>`}</header>
       <div class="section-fields ${section}">${SECTIONS[section].map(([name, widget]) => html`<${Field} key=${name} session=${session} name=${name} widget=${widget} />`)}</div>
     </section>`)}
-  </fieldset></form>`;
+  </form>`;
 }
 
 /** @param {{ session: Session, name: string, widget: Widget }} props */
@@ -46,7 +47,9 @@ function Field({ session, name, widget }) {
   const own = Object.entries(session.errors.value).filter(([pointer]) => pointer === `/${name}` || pointer.startsWith(`/${name}/`));
   const changed = name in session.unsaved.value || name in session.both.value;
   const id = `field-${name}`;
-  const props = { session, name, value, id, label, describedBy: `${id}-hint ${id}-error`, invalid: own.length > 0 };
+  /** @type {(place?: string) => any} */
+  const wrong = (place = '') => (own.some(([pointer]) => `${pointer}/`.startsWith(`/${name}/${place}`)) ? 'true' : undefined);
+  const props = { session, name, value, id, label, wrong, describedBy: `${id}-hint ${id}-error`, isFixed: !mayWrite.value };
   const Widget = WIDGETS[widget];
   const isGroup = ['tags', 'greetings', 'book', 'kind'].includes(widget);
   return html`<div class="editor-field ${widget} ${name} ${changed ? 'changed' : ''}">
@@ -66,14 +69,15 @@ function Counts({ text }) {
   return html`<span class="hint counts ${isOver ? 'over' : ''}">${isOver ? t.editor.tooLong(bytes(size.bytes), bytes(TEXT_BYTES_MAX)) : t.editor.counts(size.characters, size.tokens)}</span>`;
 }
 
-/** @typedef {{ session: Session, name: string, value: any, id: string, label: string, describedBy: string, invalid: boolean }} WidgetProps */
+/** @typedef {{ session: Session, name: string, value: any, id: string, label: string, describedBy: string, isFixed: boolean,
+ *    wrong: (place?: string) => any }} WidgetProps fixed: it can be read only; wrong: whether a place was refused */
 
 /** @param {WidgetProps} props */
-function Line({ session, name, value, id, describedBy, invalid }) {
+function Line({ session, name, value, id, describedBy, wrong, isFixed }) {
   // A handle is null or a word; an empty box is no handle.
   const read = (/** @type {string} */ text) => (name === 'handle' ? text.trim() || null : text);
   // A box counts two units for an emoji, and the server one character.
-  return html`<input id=${id} type="text" dir="auto" maxlength=${name === 'handle' ? 64 : 512} spellcheck=${name !== 'handle'} value=${asText(value)} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+  return html`<input id=${id} type="text" dir="auto" maxlength=${name === 'handle' ? 64 : 512} spellcheck=${name !== 'handle'} value=${asText(value)} aria-describedby=${describedBy} aria-invalid=${wrong()} readonly=${isFixed}
     onInput=${(/** @type {any} */ event) => session.set(name, read(event.target.value))} />`;
 }
 
@@ -84,24 +88,24 @@ const GROW_CHARS_MAX = 20_000;
 const RIGHT_TO_LEFT = /^\P{L}*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
 
 /** @param {WidgetProps} props */
-function TextBox({ session, name, value, id, describedBy, invalid }) {
+function TextBox({ session, name, value, id, describedBy, wrong, isFixed }) {
   const text = asText(value);
   const isLong = text.length > GROW_CHARS_MAX;
   const direction = isLong ? (RIGHT_TO_LEFT.test(text) ? 'rtl' : 'ltr') : 'auto';
-  return html`<textarea id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} value=${text} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
-    onInput=${(/** @type {any} */ event) => session.set(name, event.target.value)}></textarea>`;
+  return html`<${Area} id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} text=${text} aria-describedby=${describedBy} aria-invalid=${wrong()} readonly=${isFixed}
+    onText=${(/** @type {string} */ next) => session.set(name, next)} />`;
 }
 
 /** @param {WidgetProps} props */
-function Kind({ session, name, value, id }) {
+function Kind({ session, name, value, id, describedBy, wrong, isFixed }) {
   const kind = asText(value);
-  return html`<select id=${id} value=${kind} onChange=${(/** @type {any} */ event) => session.set(name, event.target.value)}>
+  return html`<select id=${id} value=${kind} disabled=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong()} onChange=${(/** @type {any} */ event) => session.set(name, event.target.value)}>
     ${[...new Set([...KINDS, kind])].map((one) => html`<option key=${one} value=${one}>${t.kinds[/** @type {keyof typeof t.kinds} */ (one)] ?? one}</option>`)}</select>`;
 }
 
 /** @param {WidgetProps} props */
-function Flag({ session, name, value, id, label }) {
-  return html`<${Check} id=${id} checked=${value === true} onCheck=${(/** @type {boolean} */ is) => session.set(name, is)}>${label}</${Check}>`;
+function Flag({ session, name, value, id, label, isFixed }) {
+  return html`<${Check} id=${id} disabled=${isFixed} checked=${value === true} onCheck=${(/** @type {boolean} */ is) => session.set(name, is)}>${label}</${Check}>`;
 }
 
 /** @type {Record<Widget, any>} */

@@ -33,11 +33,11 @@ export function Head({ session, name, view, onDecide }) {
 function Status({ session, onDecide }) {
   const state = session.state.value;
   const text = state === 'saved' ? t.editor.status.saved(session.server.value.revision) : t.editor.status[state];
-  const needsSaving = state === 'dirty' || state === 'failed' || state === 'invalid';
+  const needsSaving = ['dirty', 'failed', 'invalid'].includes(state) && !session.isForeign.value;
   return html`<div class="save-state ${state}">
     <span class="dot" aria-hidden="true"></span><span role="status" aria-live="polite" class="save-text">${text}</span>
     ${state === 'conflict' && html`<${Button} onClick=${onDecide}>${t.editor.decide}</${Button}>`}
-    ${needsSaving && html`<${Button} class="primary" onClick=${() => session.save('')}>${t.common.save}</${Button}>`}
+    ${needsSaving && html`<${Button} class="primary writes" onClick=${() => session.save('')}>${t.common.save}</${Button}>`}
   </div>`;
 }
 
@@ -58,7 +58,7 @@ export function Notices({ session, onDecide }) {
   return html`<div class="notices" role="status" aria-live="polite">
     ${(isGone || session.server.value.deleted_at) && html`<${Notice} kind="danger" icon="trash" text=${isPurged ? t.editor.purged : isGone ? t.editor.status.gone : t.editor.deletedHere}>
       <${Button} class="writes" onClick=${() => (isPurged ? duplicate(session) : session.undelete()).catch(toastError)}>${isPurged ? t.editor.duplicate : t.editor.restore}</${Button}></${Notice}>`}
-    ${session.isForeign.value && html`<${Notice} kind="warn" text=${t.editor.foreign}><${Button} class="primary writes" onClick=${() => session.claim(true)}>${t.editor.foreignSave}</${Button}><${Button} onClick=${() => session.claim(false)}>${t.editor.foreignDrop}</${Button}></${Notice}>`}
+    ${session.isForeign.value && html`<${Notice} kind="warn" text=${t.editor.foreign}><${Button} class="primary writes" onClick=${() => session.claim(true)}>${t.editor.foreignSave}</${Button}><${Button} onClick=${() => session.claim(false).catch(toastError)}>${t.editor.foreignDrop}</${Button}></${Notice}>`}
     ${open.length > 0 && html`<${Notice} kind="warn" text=${`${t.conflict.open(open.length)}: ${open.map(fieldName).join(', ')}`}><${Button} onClick=${onDecide}>${t.editor.decide}</${Button}></${Notice}>`}
     ${session.wasRestored.value && !session.isForeign.value && html`<${Notice} icon="undo" text=${t.editor.restoredDraft}><${Button} icon="close" name=${t.common.close} onClick=${() => (session.wasRestored.value = false)} /></${Notice}>`}
     ${notice && html`<${Notice} kind="good" text=${notice.text === 'merged' ? t.editor.mergedFrom(by, names) : t.editor.changedElsewhere(by, names)}><${Button} icon="close" name=${t.common.close} onClick=${() => (session.notice.value = null)} /></${Notice}>`}

@@ -2,6 +2,7 @@
 // changed with the keyboard alone, and its order with buttons.
 
 import { useRef, useState } from '../vendor/runtime.js';
+import { Area } from './area.js';
 import { Button, Check, html, Icon } from './html.js';
 import { isObject, listOf, same } from './merge.js';
 import { t } from './strings.js';
@@ -10,18 +11,18 @@ import { asText } from './words.js';
 /** @typedef {import('./editor-form.js').WidgetProps} WidgetProps */
 
 /** @param {WidgetProps} props */
-export function Tags({ session, name, value, id, describedBy, invalid }) {
+export function Tags({ session, name, value, id, describedBy, wrong, isFixed }) {
   const text = session.typed.value.tags ?? '';
   const tags = listOf(value);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.isComposing) return;
+    if (event.isComposing || isFixed) return;
     if (event.key === 'Enter') {
       event.preventDefault();
       session.addTags();
     } else if (event.key === 'Backspace' && !text && tags.length) session.set(name, tags.slice(0, -1));
   };
-  return html`<div class="tags-box"><ul>${tags.map((tag) => html`<li key=${tag} class="tag" dir="auto"><span>${asText(tag)}</span><button type="button" aria-label=${t.editor.removeTag(asText(tag))} onClick=${() => session.set(name, tags.filter((one) => one !== tag))}><${Icon} name="close" /></button></li>`)}</ul>
-    <input id=${id} type="text" dir="auto" autocomplete="off" placeholder=${t.editor.addTag} value=${text} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}
+  return html`<div class="tags-box"><ul>${tags.map((tag) => html`<li key=${tag} class="tag" dir="auto"><span>${asText(tag)}</span><button type="button" class="writes" aria-label=${t.editor.removeTag(asText(tag))} onClick=${() => session.set(name, tags.filter((one) => one !== tag))}><${Icon} name="close" /></button></li>`)}</ul>
+    <input id=${id} type="text" dir="auto" autocomplete="off" placeholder=${t.editor.addTag} value=${text} readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong()}
       onInput=${(/** @type {any} */ event) => {
         session.type('tags', event.target.value);
         if (event.target.value.includes(',') && !event.isComposing) session.addTags();
@@ -43,9 +44,9 @@ function useList(value, separator, put) {
 }
 
 /** @param {WidgetProps} props */
-export function Lines({ session, name, value, id, describedBy, invalid }) {
+export function Lines({ session, name, value, id, describedBy, wrong, isFixed }) {
   const box = useList(value, '\n', (list) => session.set(name, list));
-  return html`<textarea id=${id} rows="2" spellcheck=${false} ...${box} aria-describedby=${describedBy} aria-invalid=${invalid ? 'true' : undefined}></textarea>`;
+  return html`<textarea id=${id} rows="2" spellcheck=${false} ...${box} readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong()}></textarea>`;
 }
 
 /** A list with one of its items moved. @template T @param {T[]} list @param {number} from @param {number} to */
@@ -57,10 +58,22 @@ function moved(list, from, to) {
 
 /** The buttons of one item. @param {{ name: string, place: number, count: number, onMove: (to: number) => void, onRemove: () => void }} props */
 function ItemButtons({ name, place, count, onMove, onRemove }) {
-  return html`<span class="item-buttons">
-    <${Button} icon="up" name=${`${t.common.up}: ${name}`} disabled=${place === 0} onClick=${() => onMove(place - 1)} />
-    <${Button} icon="down" name=${`${t.common.down}: ${name}`} disabled=${place === count - 1} onClick=${() => onMove(place + 1)} />
-    <${Button} icon="trash" name=${`${t.common.remove}: ${name}`} onClick=${onRemove} /></span>`;
+  return html`<span class="item-buttons writes">
+    <${Button} icon="up" data-act="up" name=${`${t.common.up}: ${name}`} disabled=${place === 0} onClick=${() => onMove(place - 1)} />
+    <${Button} icon="down" data-act="down" name=${`${t.common.down}: ${name}`} disabled=${place === count - 1} onClick=${() => onMove(place + 1)} />
+    <${Button} icon="trash" data-act="remove" name=${`${t.common.remove}: ${name}`} onClick=${onRemove} /></span>`;
+}
+
+/** Focuses a button of an item when it has been drawn, or the nearest one that there is: an item that
+ * was moved keeps the focus, and one that was removed leaves it to the next.
+ * @param {{ current: HTMLElement | null }} list @param {number} place @param {string} act */
+function focusButton(list, place, act) {
+  requestAnimationFrame(() => {
+    const items = list.current?.querySelectorAll('.item') ?? [];
+    const item = items[Math.min(place, items.length - 1)] ?? list.current;
+    const found = item?.querySelector(`[data-act="${act}"]:enabled`) ?? item?.querySelector('[data-act]:enabled') ?? item?.querySelector('button:enabled');
+    /** @type {HTMLElement | null | undefined} */ (found)?.focus();
+  });
 }
 
 /** Focuses the last item of a list when it has been drawn. @param {{ current: HTMLElement | null }} list @param {string} what */
@@ -72,23 +85,23 @@ function focusLast(list, what) {
 }
 
 /** @param {WidgetProps} props */
-export function Greetings({ session, name, value, id }) {
+export function Greetings({ session, name, value, id, describedBy, wrong, isFixed }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const all = listOf(value);
   const put = (/** @type {any[]} */ next) => session.set(name, next);
   return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
     ${!all.length && name === 'alternate_greetings' && html`<p class="hint">${t.editor.noGreetings}</p>`}
     ${all.map((text, place) => html`<div key=${place} class="item"><div class="label-row"><label class="label" for=${`${id}-${place}`}>${t.editor.greeting(place + 1)}</label>
-        <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => put(moved(all, place, to))} onRemove=${() => put(all.filter((_, other) => other !== place))} /></div>
-      <textarea id=${`${id}-${place}`} dir="auto" rows="2" value=${asText(text)} onInput=${(/** @type {any} */ event) => put(all.map((one, other) => (other === place ? event.target.value : one)))}></textarea></div>`)}
-    <div><${Button} icon="plus" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}>${t.editor.addGreeting}</${Button}></div>
+        <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => { put(moved(all, place, to)); focusButton(list, to, to < place ? 'up' : 'down'); }} onRemove=${() => { put(all.filter((_, other) => other !== place)); focusButton(list, place, 'remove'); }} /></div>
+      <${Area} id=${`${id}-${place}`} rows="2" readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong(`${place}/`)} text=${asText(text)} onText=${(/** @type {string} */ next) => put(all.map((one, other) => (other === place ? next : one)))} /></div>`)}
+    <div class="writes"><${Button} icon="plus" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}>${t.editor.addGreeting}</${Button}></div>
   </div>`;
 }
 
 /** The entries of a lorebook (Character Card V3). Members that this form does not show stay as they
  * are.
  * @param {WidgetProps} props */
-export function Book({ session, name, value, id }) {
+export function Book({ session, name, value, id, describedBy, wrong, isFixed }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const book = isObject(value) ? value : {};
   // Whatever another program has put there is shown, and stays until it is changed.
@@ -102,23 +115,23 @@ export function Book({ session, name, value, id }) {
   };
   return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
     ${!entries.length && html`<p class="hint">${t.editor.noEntries}</p>`}
-    ${entries.map((entry, place) => html`<${Entry} key=${place} entry=${entry} place=${place} count=${entries.length} id=${`${id}-${place}`} onChange=${(/** @type {any} */ members) => change(place, members)}
-      onMove=${(/** @type {number} */ to) => put(moved(entries, place, to))} onRemove=${() => put(entries.filter((_, other) => other !== place))} />`)}
-    <div><${Button} icon="plus" onClick=${add}>${t.editor.addEntry}</${Button}></div>
+    ${entries.map((entry, place) => html`<${Entry} key=${place} entry=${entry} place=${place} count=${entries.length} id=${`${id}-${place}`} isFixed=${isFixed} describedBy=${describedBy} wrong=${wrong(`entries/${place}/`)} onChange=${(/** @type {any} */ members) => change(place, members)}
+      onMove=${(/** @type {number} */ to) => { put(moved(entries, place, to)); focusButton(list, to, to < place ? 'up' : 'down'); }} onRemove=${() => { put(entries.filter((_, other) => other !== place)); focusButton(list, place, 'remove'); }} />`)}
+    <div class="writes"><${Button} icon="plus" onClick=${add}>${t.editor.addEntry}</${Button}></div>
   </div>`;
 }
 
-/** @param {{ entry: any, place: number, count: number, id: string, onChange: (members: any) => void, onMove: (to: number) => void, onRemove: () => void }} props */
-function Entry({ entry, place, count, id, onChange, onMove, onRemove }) {
+/** @param {{ entry: any, place: number, count: number, id: string, isFixed: boolean, describedBy: string, wrong: any, onChange: (members: any) => void, onMove: (to: number) => void, onRemove: () => void }} props */
+function Entry({ entry, place, count, id, isFixed, describedBy, wrong, onChange, onMove, onRemove }) {
   const name = t.editor.entry(place + 1);
   const keys = useList(entry.keys, ',', (list) => onChange({ keys: list }));
   return html`<div class="item" role="group" aria-label=${name}>
     <div class="label-row"><span class="label">${asText(entry.name || entry.comment || name)}</span>
-      <${Check} checked=${entry.enabled !== false} onCheck=${(/** @type {boolean} */ is) => onChange({ enabled: is })}>${t.editor.entryEnabled}</${Check}>
-      <${Check} checked=${entry.constant === true} onCheck=${(/** @type {boolean} */ is) => onChange({ constant: is })}>${t.editor.entryConstant}</${Check}>
+      <${Check} disabled=${isFixed} checked=${entry.enabled !== false} onCheck=${(/** @type {boolean} */ is) => onChange({ enabled: is })}>${t.editor.entryEnabled}</${Check}>
+      <${Check} disabled=${isFixed} checked=${entry.constant === true} onCheck=${(/** @type {boolean} */ is) => onChange({ constant: is })}>${t.editor.entryConstant}</${Check}>
       <${ItemButtons} name=${name} place=${place} count=${count} onMove=${onMove} onRemove=${onRemove} /></div>
-    <label class="field"><span>${t.editor.entryKeys}</span><input type="text" dir="auto" ...${keys} aria-describedby=${`${id}-keys`} /></label>
+    <label class="field"><span>${t.editor.entryKeys}</span><input type="text" dir="auto" ...${keys} readonly=${isFixed} aria-describedby=${`${id}-keys ${describedBy}`} aria-invalid=${wrong} /></label>
     <p id=${`${id}-keys`} class="hint">${t.editor.entryKeysHint}</p>
-    <label class="field"><span>${t.editor.entryContent}</span><textarea dir="auto" rows="2" value=${asText(entry.content)} onInput=${(/** @type {any} */ event) => onChange({ content: event.target.value })}></textarea></label>
+    <label class="field"><span>${t.editor.entryContent}</span><${Area} rows="2" readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong} text=${asText(entry.content)} onText=${(/** @type {string} */ content) => onChange({ content })} /></label>
   </div>`;
 }

@@ -1,7 +1,7 @@
 // The editor of one persona: its head with the state of saving, and the view that is open.
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
-import { reachable, Refusal } from './api.js';
+import { identity, reachable, Refusal } from './api.js';
 import { ConflictDialog } from './conflict.js';
 import { findDraft, whenOthersEnd } from './drafts.js';
 import { Form } from './editor-form.js';
@@ -63,7 +63,7 @@ export function Editor() {
 function Missing({ id, failure, retry }) {
   const [kept, setKept] = useState(/** @type {[string, any][]} */ ([]));
   useEffect(() => {
-    findDraft(id).then((draft) => setKept(Object.entries(draft?.changes ?? {})), () => {});
+    findDraft(id, identity()).then((draft) => setKept(Object.entries(draft?.changes ?? {})), () => {});
     // A server that was away is asked again when it is back.
     return failure.status === 0 ? reachable.subscribe((is) => is && retry()) : undefined;
   }, []);

@@ -35,7 +35,6 @@ export async function openSession(id) {
     if (kept.by.peek() === identity()) return kept.comeBack();
     kept.end();
   }
-  const draft = await findDraft(id).catch(() => undefined);
   let persona;
   try {
     persona = (await get(`personas/${id}`)).body;
@@ -45,6 +44,7 @@ export async function openSession(id) {
     persona = (await get(`personas/${id}`, { query: { revision } })).body;
   }
   await knowing;
+  const draft = await findDraft(id, identity()).catch(() => undefined);
   if (!draft || draft.revision === persona.revision) return new Session(persona, draft);
   // The draft was made from an older revision: it is merged with the present state, with that
   // revision as base.

@@ -124,7 +124,7 @@ export const t = {
     more: 'More', delete: 'Delete', duplicate: 'Duplicate', exportOne: 'Export', copyId: 'Copy ID',
     duplicated: 'A copy was made', copyOf: (/** @type {string} */ name) => `${name} (copy)`,
     deleted: (/** @type {string} */ name) => `${name} was deleted`,
-    foreign: 'This was typed here, and not saved, by somebody else who was signed in. It is saved in your name only if you say so.', foreignSave: 'Save it', foreignDrop: 'Leave it out',
+    foreign: 'This was typed here, and not saved, by somebody else who was signed in. It is saved in your name only if you say so; left out, it waits for that person.', foreignSave: 'Save it', foreignDrop: 'Leave it out',
     notSaved: (/** @type {string} */ name) => `What you changed in ${name} is not saved. It is kept here.`, open: 'Open',
     deletedHere: 'This persona is deleted.', restore: 'Restore',
     purged: 'This persona was removed for good. Its text is only here now; a duplicate keeps it.', keptHere: 'What was typed for it, and not saved:',

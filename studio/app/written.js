@@ -4,7 +4,7 @@
 
 import { batch, computed, signal } from '../vendor/runtime.js';
 import { identity, newKey } from './api.js';
-import { dropDraft, keepDraft, keepDraftLate } from './drafts.js';
+import { dropDraft, keepDraft, keepDraftLate, setDraftAside } from './drafts.js';
 import { changes, editable, listOf, merged } from './merge.js';
 
 /** @typedef {import('./merge.js').Members} Members */
@@ -86,9 +86,12 @@ export class Written {
   /** Saves after a while. @param {number} _ms */
   soon(_ms) {}
 
-  /** Takes the draft of somebody else as one's own, or leaves it out. @param {boolean} isTaken */
-  claim(isTaken) {
+  /** Takes the draft of somebody else as one's own, or leaves it out: then it waits for that person.
+   * @param {boolean} isTaken */
+  async claim(isTaken) {
     if (!isTaken) {
+      const draft = this.draft();
+      if (draft) await setDraftAside(draft);
       this.pending = null;
       this.form.value = editable(this.server.peek());
       [this.both.value, this.typed.value, this.wasRestored.value] = [{}, {}, false];

@@ -95,9 +95,37 @@ async function checkTokens(page, server, token) {
   await page.getByLabel('Name', { exact: true }).fill('x'.repeat(64));
   await page.keyboard.press('Enter');
   await page.getByRole('textbox', { name: 'Secret' }).waitFor();
-  await checkDialog(page, 'secret');
+  await check(page, 'secret');
+  await page.getByRole('button', { name: 'Done' }).click();
   await page.locator('.rows li', { hasText: 'xxx' }).waitFor();
   await check(page, 'tokens with a long name');
+}
+
+/** An editor that can only be read, and one with the draft of another person. */
+async function checkAuthors(page, server, id) {
+  const enter = async (secret) => {
+    await page.evaluate((text) => sessionStorage.setItem('persona-studio:token', text), secret);
+    await page.goto(`${server.url}/#/personas/${id}`);
+    await page.reload();
+    await page.getByLabel('Description').waitFor();
+  };
+  const [reader, writer] = ['read', 'write'].map((scope) => server.token('create', `--name=${scope}`, `--scope=${scope}`).token);
+  await page.goto(`${server.url}/#/personas/${id}`);
+  // The conflict from before is still to be decided.
+  await page.getByRole('button', { name: /^Take yours/ }).click();
+  await page.getByText(/^Saved as/).waitFor();
+  await page.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
+  await page.getByLabel('Personality').fill('Typed by an admin.');
+  await page.getByText('Offline · kept here, retrying').waitFor();
+  await enter(writer);
+  await page.getByText('by somebody else who was signed in', { exact: false }).waitFor();
+  await check(page, 'a draft of another person');
+  await page.unroute('**/api/v1/personas/**');
+  await page.getByRole('button', { name: 'Leave it out' }).click();
+  await page.getByText('by somebody else who was signed in', { exact: false }).waitFor({ state: 'detached' });
+  await enter(reader);
+  await page.locator('html[data-scope=read]').waitFor();
+  await check(page, 'an editor that can only be read');
 }
 
 async function checkOthers(page, server) {
@@ -137,6 +165,7 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
     await page.goto(`${server.url}/#/personas/${id}`);
     await page.getByLabel('Scenario').fill('mine');
     await server.api('PATCH', `personas/${id}`, { scenario: 'theirs' });
+    await page.getByRole('button', { name: 'Decide…' }).first().click();
     await page.getByRole('dialog', { name: 'Both of you changed this' }).waitFor();
     await check(page, 'conflict');
     // What a server that is away, and one that wants a token, make of the page.
@@ -150,6 +179,11 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
     await page.goto(`${server.url}/#/`);
     await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
     await check(page, 'sign in');
+    await page.keyboard.press('Escape');
+    await page.getByText('You are signed out.', { exact: false }).waitFor();
+    await check(page, 'signed out');
+    await page.locator('.banner').getByRole('button', { name: 'Sign in' }).click();
     await checkTokens(page, server, token);
+    await checkAuthors(page, server, id);
   });
 }

@@ -215,12 +215,27 @@ story('the JSON view changes what the form does not show, and keeps what is no J
   await box.fill(JSON.stringify({ ...before, tags: ['', 'x'.repeat(200)] }));
   await page.getByRole('button', { name: 'Apply' }).click();
   await page.getByText('/tags/1').waitFor();
+  // A refusal is told of the box that it is about, also in a list.
+  await box.fill(JSON.stringify({ ...before, tags: [], alternate_greetings: ['fine', 'x'.repeat(300_000)] }));
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.getByText('/alternate_greetings/1').waitFor();
+  await page.getByRole('link', { name: 'Write' }).click();
+  assert.deepEqual(await Promise.all([1, 2].map((place) => page.getByLabel(`Greeting ${place}`, { exact: true }).first().getAttribute('aria-invalid'))), [null, 'true']);
 });
 
 story('greetings, tags and lorebook entries are added, moved and removed', async ({ server, open }) => {
   const { id } = await server.create({ name: 'Ada', alternate_greetings: ['one', 'two'], character_book: { name: 'kept', entries: [] } });
   const page = await open(edit(id));
+  const focused = (name) => page.getByRole('button', { name, exact: true }).and(page.locator(':focus')).waitFor();
+  await page.getByRole('button', { name: 'Add an entry' }).click();
+  await page.getByRole('button', { name: 'Add an entry' }).click();
+  await page.getByRole('button', { name: 'Remove: Entry 1' }).click();
+  await focused('Remove: Entry 1');
+  await page.keyboard.press('Enter');
+  await focused('Add an entry');
+  // An item that is moved keeps the focus, on the other button at the end of its way.
   await page.getByRole('button', { name: 'Move down: Greeting 1' }).click();
+  await focused('Move up: Greeting 2');
   await page.getByRole('group', { name: 'Alternate greetings' }).getByRole('button', { name: 'Add a greeting' }).click();
   await page.locator('textarea:focus').waitFor();
   await page.keyboard.type('three');

@@ -160,6 +160,7 @@ async function recording(server) {
   await text(mara).fill('Draws maps of cities that do not exist yet.');
   await mara.page.keyboard.press('Control+s');
   await mara.page.getByText('Saved as r4').waitFor();
+  await ben.page.getByRole('button', { name: 'Decide…' }).first().click();
   await ben.page.locator('.decision').waitFor();
   await beside(mara, ben, 'story-4-conflict');
   await ben.page.getByLabel('What is kept').fill('Draws maps of cities that do not exist any more.');
@@ -219,6 +220,7 @@ async function conflict(server, colorScheme) {
   const start = 'Mathematician in London in 1843, who has just sent her notes to the printer. ';
   await page.getByLabel('Description').fill(`${start}Exact, playful, impatient with small talk.`);
   await server.api('PATCH', `personas/${ADA.id}`, { description: `${start}Exact, kind, impatient with vagueness.` }, as('Beatrice'));
+  await page.getByRole('button', { name: 'Decide…' }).first().click();
   await page.locator('.decision').waitFor();
   await keep(page, `conflict-${colorScheme}`);
   await page.getByRole('button', { name: 'Take theirs' }).click();

@@ -92,6 +92,10 @@ story('a token that only reads is offered nothing that it may not do', async ({ 
     await page.getByRole('button', { name: 'More' }).click();
     const menu = await offered();
     const isEditable = await page.getByLabel('Description').isEditable();
+    // What is read only can be reached and copied.
+    await page.getByLabel('Description').focus();
+    assert.equal(await page.evaluate(() => document.activeElement.value), 'a');
+    assert.equal(await page.getByLabel('Tags').isEditable(), scope === 'write');
     await page.goto(`${server.url}/#/personas/${id}/history`);
     await page.getByRole('button', { name: 'Download' }).waitFor();
     const history = (await offered()) + (await page.getByRole('button', { name: 'Label…' }).count());

@@ -65,3 +65,31 @@ story('text of twice the size fits, and every rule holds', async ({ server, open
     await page.close();
   }
 });
+
+story('a text that others change while it is written keeps its caret, and a word that is being composed', async ({ server, open, person }) => {
+  const text = (first, last) => `${first}\n\nTwo.\n\n${last}`;
+  const { id } = await server.create({ name: 'Ada', description: text('One.', 'Three.') });
+  const page = await open(`#/personas/${id}`, { context: await person() });
+  const box = page.getByLabel('Description');
+  const theirs = (members) => server.api('PATCH', `personas/${id}`, members, { 'x-persona-author': 'Bea' });
+  const caret = () => box.evaluate((one) => one.selectionStart);
+  await box.focus();
+  await box.evaluate((one) => one.setSelectionRange(one.value.length - 1, one.value.length - 1));
+  await theirs({ description: text('One, and much more of it.', 'Three.') });
+  await until('it is taken in', async () => (await box.inputValue()).startsWith('One, and'));
+  assert.equal(await caret(), text('One, and much more of it.', 'Three').length);
+  await page.keyboard.type(' here');
+  assert.equal(await box.inputValue(), text('One, and much more of it.', 'Three here.'));
+  await until('both are kept', async () => (await server.read(id)).description === text('One, and much more of it.', 'Three here.'));
+  // A word of an input method: the box is left alone until it is done, and then has both.
+  await page.getByText(/^Saved as/).waitFor();
+  const input = await page.context().newCDPSession(page);
+  await input.send('Input.imeSetComposition', { text: 'に', selectionStart: 1, selectionEnd: 1 });
+  await theirs({ description: text('First.', 'Three here.') });
+  await page.getByText('Bea changed Description', { exact: false }).waitFor();
+  assert.equal(await box.inputValue(), text('One, and much more of it.', 'Three hereに.'));
+  await input.send('Input.imeSetComposition', { text: 'にほ', selectionStart: 2, selectionEnd: 2 });
+  await input.send('Input.insertText', { text: '日本' });
+  await until('both are kept', async () => (await server.read(id)).description === text('First.', 'Three here日本.'));
+  await until('both are there', async () => (await box.inputValue()) === text('First.', 'Three here日本.'));
+});

@@ -1,8 +1,8 @@
 //! Joins the modules of the studio into one, in the order in which a browser would run them.
 //!
-//! Compressed as one text they are a tenth shorter than one by one. Their lines stay as they are but
-//! for `import` and `export`, so the names at the top of all modules share one scope: none may be
-//! there twice, and none may hide a name of the browser, which a story checks.
+//! Compressed as one text they are a quarter shorter than one by one. Their lines stay as they are
+//! but for `import` and `export`, so the names at the top of all modules share one scope: none may
+//! be there twice, and none may hide a name of the browser, which a story checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! Puts the files of the web studio (`studio/` at the root of the workspace) into the program: its
-//! modules as one (`join.rs`), without comments and blanks (`shorten.rs`), everything else as it is,
-//! and each file compressed once, so that serving one costs no work.
+//! modules as one (`join.rs`), without comments and blanks (`shorten.rs`), everything else as it
+//! is, and each file compressed once, so that serving one costs no work.
 
 mod join;
 mod shorten;
