@@ -11,8 +11,8 @@ pub(super) const OF_PERSONA: &str = "
 /// A persona by a label, without a document of more than so many bytes: a row where there is such a
 /// persona. The newest move tells where the label points, so `labels` is not read. The text of the
 /// current revision is in the row of the persona, and a row of `revisions` is looked for only where
-/// the label points to another one. Each row is looked up by itself: as a join, all revisions of the
-/// persona were read.
+/// the label points to another one. Each row is looked up by itself: as a join, all revisions of
+/// the persona were read.
 pub(super) const BY_LABEL: &str = "
     SELECT p.owner, p.deleted_at IS NOT NULL, m.version, m.revision, m.at, m.author,
            CASE WHEN m.revision = p.revision THEN p.revision ELSE r.revision END,

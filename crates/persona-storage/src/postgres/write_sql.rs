@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::new_row::NewRow;
 
 /// The new revisions, as one list that is given column by column. Each column is behind a `SELECT`,
-/// so that the plan does not depend on how many there are: for a list whose length it sees,
+/// so that the plan does not depend on how many there are: for a list of a known length
 /// PostgreSQL makes a plan at each execution, which took a quarter of its time for a write.
 const NEW: &str = "
     WITH new AS (
