@@ -184,7 +184,7 @@ impl JsonSchema for NewToken {
                     "minLength": 1,
                     "maxLength": TOKEN_NAME_CHARS_MAX,
                     "pattern": TOKEN_NAME_PATTERN,
-                    "description": "Its name, which no other token has; the author of what is changed with it. A request whose token is bound to an owner gets a name with an ending.",
+                    "description": "Its name, which no other token has; the author of what is changed with it. A request whose token is bound to an owner gets a name with an ending of 13 characters, and leaves room for it.",
                 },
                 "scope": {
                     "type": "string",
@@ -192,21 +192,21 @@ impl JsonSchema for NewToken {
                     "description": "What it permits, each with what the one before permits.",
                 },
                 "owner": {
-                    "type": "string",
+                    "type": ["string", "null"],
                     "minLength": 1,
                     "maxLength": OWNER_CHARS_MAX,
                     "description": "Binds it to this owner: it reads and changes the personas of this owner, and there are no others for it.",
                 },
                 "shared": {
-                    "type": "boolean",
+                    "type": ["boolean", "null"],
                     "description": "With owner: whether it also reads personas without an owner.",
                 },
                 "act_as": {
-                    "type": "boolean",
+                    "type": ["boolean", "null"],
                     "description": "Whether its requests may name another author.",
                 },
                 "expires_seconds": {
-                    "type": "integer",
+                    "type": ["integer", "null"],
                     "minimum": 1,
                     "maximum": TOKEN_LIFE_SECONDS_MAX,
                     "description": "For how long it counts; for ever where this is left out.",
@@ -232,7 +232,7 @@ impl JsonSchema for Rotation {
             "type": "object",
             "properties": {
                 "keep_seconds": {
-                    "type": "integer",
+                    "type": ["integer", "null"],
                     "minimum": 0,
                     "maximum": TOKEN_LIFE_SECONDS_MAX,
                     "description": "For how long the former secret counts besides the new one; 86400 where this is left out, 0 to end it now.",

@@ -135,9 +135,11 @@ mod tests {
 
     use persona_model::Timestamp;
     use persona_storage::{Token, TokenScope, TokenSecret, Viewer};
+    use schemars::{JsonSchema, Schema, SchemaGenerator};
     use serde_json::{Value, json};
 
     use super::{WantedToken, kept_for, token_in, wanted};
+    use crate::contract::tokens::{NewToken, Rotation};
 
     fn of_ada() -> Viewer {
         let hash = TokenSecret::random().expect("random numbers").hash();
@@ -199,6 +201,33 @@ mod tests {
         assert_eq!(refused(&ada, named(52)), ["/name"]);
         let shared = json!({ "name": "a", "scope": "read", "shared": true });
         assert!(wanted(shared, &ada).is_ok(), "it is bound to the owner of its maker");
+    }
+
+    #[test]
+    fn a_member_that_may_be_left_out_may_be_null_and_the_document_says_so() {
+        let everything = Viewer::trusted();
+        let short = json!({ "name": "ci", "scope": "read" });
+        let left_out = wanted(short.clone(), &everything).expect("read");
+        let null = json!({ "name": "ci", "scope": "read", "owner": null, "shared": null,
+            "act_as": null, "expires_seconds": null });
+        assert_eq!(wanted(null, &everything).expect("read"), left_out);
+        assert_eq!(
+            kept_for(json!({ "keep_seconds": null })).expect("read"),
+            kept_for(json!({})).expect("read")
+        );
+        let mut generator = SchemaGenerator::default();
+        let schemas =
+            [NewToken::json_schema(&mut generator), Rotation::json_schema(&mut generator)];
+        let mut optional = 0;
+        for schema in schemas.map(Schema::to_value) {
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            for (member, described) in schema["properties"].as_object().expect("members") {
+                let is_required = required.contains(&json!(member));
+                assert_eq!(described["type"][1] == "null", !is_required, "{member}");
+                optional += usize::from(!is_required);
+            }
+        }
+        assert_eq!(optional, 5);
     }
 
     #[test]
