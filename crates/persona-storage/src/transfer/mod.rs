@@ -32,6 +32,6 @@ pub use side::Counts;
 
 pub(crate) use rows::{
     Entry, EntryOf, KeyRecord, Line, PersonaDigest, PersonaRow, PurgeRow, RevisionRow, line_digest,
-    persona_digest,
+    newest_kept, persona_digest,
 };
 pub(crate) use side::{Batch, Side, Source, Start, Target};

@@ -5,6 +5,7 @@
 //! with their length, so that no two different rows have the same text, and a null differs from an
 //! empty one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use persona_model::{ContentHash, Document, LabelName, PersonaId};
@@ -145,6 +146,21 @@ impl Entry {
             found_by: document,
         })
     }
+}
+
+/// Of each persona the newest line that stands for a revision that is kept: what the persona is
+/// after these lines. In the order in which the personas come.
+pub(crate) fn newest_kept(entries: &[Entry]) -> Vec<&Entry> {
+    let (mut newest, mut places) = (Vec::new(), BTreeMap::new());
+    let is_kept = |entry: &&Entry| entry.revision_row().is_some_and(|row| !row.is_dropped());
+    for entry in entries.iter().filter(is_kept) {
+        let place = *places.entry(entry.persona).or_insert(newest.len());
+        match newest.get_mut(place) {
+            Some(known) => *known = entry,
+            None => newest.push(entry),
+        }
+    }
+    newest
 }
 
 /// A persona as it is now, with the rows that it is found by.

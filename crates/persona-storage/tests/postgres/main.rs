@@ -29,6 +29,7 @@ mod titles;
 mod together;
 mod tokens;
 mod transfer;
+mod transfer_dropped;
 mod transfer_existing;
 mod transfer_handles;
 mod transfer_killed;

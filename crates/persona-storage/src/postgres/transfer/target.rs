@@ -4,7 +4,7 @@
 //! one that finishes the transfer: it says what comes from where and how far it is, and as long as
 //! it is there no other program uses the database.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use persona_model::PersonaId;
 use tokio_postgres::types::Type;
@@ -13,7 +13,9 @@ use super::super::connection::Parameter;
 use super::super::{Settings, migrate, row, token_row};
 use super::session::{BEGIN, Session};
 use crate::handle::{FormerHandle, Handle};
-use crate::transfer::{Counts, Entry, KeyRecord, Side, Source, Start, Target, TransferError};
+use crate::transfer::{
+    Counts, Entry, KeyRecord, Side, Source, Start, Target, TransferError, newest_kept,
+};
 use crate::{Error, Token};
 
 const STATE: &str = "
@@ -237,14 +239,13 @@ impl Target for ServerTarget {
 
     fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError> {
         let Some(last) = entries.last() else { return Ok(()) };
-        let revisions = entries.iter().filter(|entry| entry.revision_row().is_some());
-        let latest: BTreeMap<PersonaId, &Entry> =
-            revisions.clone().map(|entry| (entry.persona, entry)).collect();
-        let first = revisions.filter(|entry| entry.revision == 1).map(|entry| entry.persona);
-        let created: std::collections::BTreeSet<PersonaId> = first.collect();
+        // The first revision is never dropped, so a persona that is new has one that is kept.
+        let is_first = |entry: &&Entry| entry.revision == 1 && entry.revision_row().is_some();
+        let first = entries.iter().filter(is_first);
+        let created: BTreeSet<PersonaId> = first.map(|entry| entry.persona).collect();
         let damaged = |what| TransferError::DamagedSource { place: "the source".into(), what };
-        let rows = latest
-            .values()
+        let rows = newest_kept(entries)
+            .into_iter()
             .filter_map(|entry| entry.persona_row().transpose())
             .collect::<Result<Vec<_>, _>>()
             .map_err(damaged)?;

@@ -8,7 +8,6 @@
 
 use std::path::{Path, PathBuf};
 
-use persona_model::PersonaId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::order;
@@ -23,7 +22,7 @@ use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths;
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::{handles, row, tokens};
-use crate::transfer::{Entry, KeyRecord, Side, Source, Start, Target, TransferError};
+use crate::transfer::{Entry, KeyRecord, Side, Source, Start, Target, TransferError, newest_kept};
 
 /// Page cache in KiB: rows come in no order of most indexes.
 const CACHE_KIB: i64 = 64 * 1024;
@@ -208,19 +207,10 @@ impl Target for FileTarget {
 
     fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError> {
         let Some(last) = entries.last() else { return Ok(()) };
-        let mut latest: std::collections::BTreeMap<PersonaId, &Entry> =
-            std::collections::BTreeMap::new();
-        let mut order = Vec::new();
-        let is_kept = |entry: &&Entry| entry.revision_row().is_some_and(|row| !row.is_dropped());
-        for entry in entries.iter().filter(is_kept) {
-            if latest.insert(entry.persona, entry).is_none() {
-                order.push(entry.persona);
-            }
-        }
         let damaged = |what| TransferError::DamagedSource { place: self.place(), what };
-        let mut personas = order
-            .iter()
-            .filter_map(|id| latest[id].persona_row().map_err(damaged).transpose())
+        let mut personas = newest_kept(entries)
+            .into_iter()
+            .filter_map(|entry| entry.persona_row().map_err(damaged).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         let mut unordered_from = self.open.as_ref().and_then(|open| open.unordered_from);
         let mut write = || -> rusqlite::Result<usize> {
