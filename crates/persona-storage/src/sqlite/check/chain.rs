@@ -2,7 +2,7 @@
 //! current row. A revision that was dropped has a row that says so; without one it is lost.
 
 use persona_model::{Document, FIELDS, Persona, PersonaId, Revision, Timestamp, is_metadata_of};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::persona::Stored;
 use super::report::CheckReport;
@@ -10,11 +10,13 @@ use crate::sqlite::error::damage;
 use crate::sqlite::start::migrate;
 use crate::sqlite::tables::dropped::{self, Span};
 use crate::sqlite::tables::history::History;
-use crate::sqlite::tables::{checksum, revisions, row};
+use crate::sqlite::tables::{checksum, purged, revisions, row};
 
-/// Revisions of one read transaction. They are not changed, so a chain may be read in several;
-/// where one is missing the caller looks whether the persona was purged in between.
-const BATCH: u64 = 500;
+/// Most revisions that are read in one snapshot.
+pub(super) const AT_ONCE: u64 = 500;
+/// Bytes of their documents after which a snapshot ends too: some ten milliseconds, for which no
+/// WAL is reset.
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 
 /// The last revision that is kept of a persona, in a file with an index of revisions; in the same
 /// snapshot it must be the current one.
@@ -35,58 +37,126 @@ struct Before {
     history: History,
 }
 
-/// Compares every revision up to that of the current row.
-pub(super) fn compare(
-    connection: &Connection,
-    row_id: i64,
-    current: &Stored,
-    version: u32,
-    report: &mut CheckReport,
-) -> rusqlite::Result<()> {
-    let sql = sql_of(version);
-    let last = current.persona.revision.number();
-    let mut before = Before::default();
-    while before.revision < last {
+/// A persona of which the revisions are compared.
+pub(super) struct Compared<'a> {
+    pub row_id: i64,
+    pub current: &'a Stored,
+    pub version: u32,
+}
+
+impl Compared<'_> {
+    /// Compares every revision up to that of the current row: the first ones in the snapshot in
+    /// which the row was read, and all others each in a snapshot with its neighbours.
+    ///
+    /// Autosaves and retention drop revisions in between. So what is said of one that is dropped
+    /// counts in the snapshot in which it was read, and not beyond.
+    pub(super) fn compare(
+        &self,
+        connection: &Connection,
+        snapshot: Transaction<'_>,
+        at_once: u64,
+        report: &mut CheckReport,
+    ) -> rusqlite::Result<()> {
+        let id = self.current.persona.id;
+        let mut before = Before::default();
+        let mut snapshot = Some(snapshot);
+        loop {
+            let here = match snapshot.take() {
+                Some(first) => first,
+                None => connection.unchecked_transaction()?,
+            };
+            let compared = self.compare_some(&here, &mut before, at_once, report);
+            here.commit()?;
+            match compared {
+                Ok(true) => {}
+                // Of a persona that was purged meanwhile the revisions are not there any more.
+                Err(error) if !purged::is_there(connection, self.version, id)? => {
+                    return report.add_damage(Some(id), error);
+                }
+                Ok(false) | Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Compares the next revisions, and tells whether there are more.
+    fn compare_some(
+        &self,
+        connection: &Connection,
+        before: &mut Before,
+        at_once: u64,
+        report: &mut CheckReport,
+    ) -> rusqlite::Result<bool> {
+        let Self { row_id, current, version } = *self;
+        let (id, last) = (current.persona.id, current.persona.revision.number());
+        let is_newest = before.revision == 0 || self.look_again(connection, before)?;
         let first = before.revision + 1;
         let rows = match &current.history {
             Some(history) => {
-                revisions::rows_between(connection, history, first, last.min(first + BATCH - 1))?
+                let last = last.min(first.saturating_add(at_once - 1));
+                revisions::rows_between(connection, history, first, last)?
             }
             None if version < migrate::CHAINED_SINCE => rows_from(connection, row_id, first)?,
             // An unreadable row is reported with the persona.
-            None => return Ok(()),
+            None => return Ok(false),
         };
         if rows.is_empty() {
             let end = format!("its revisions end at {}, and it is at {last}", before.revision);
-            report.add(Some(current.persona.id), end);
-            return Ok(());
+            report.add(Some(id), end);
+            return Ok(false);
         }
+        let (sql, mut bytes) = (sql_of(version), 0);
         for row in rows {
-            if before.revision == last {
+            if before.revision == last || bytes >= BYTES_AT_ONCE {
                 break;
             }
             let mut faults = Vec::new();
             connection
                 .prepare_cached(&sql)?
                 .query_row([row], |found| {
-                    let of = Examined { found, sequence: row, current, version };
-                    of.inspect(connection, &mut before, &mut faults)
+                    bytes += found.get_ref(3)?.as_bytes().map_or(0, <[u8]>::len);
+                    let of = Examined { found, sequence: row, current, version, is_newest };
+                    of.inspect(connection, before, &mut faults)
                 })
                 .optional()?
                 .ok_or_else(|| revisions::misplaced(before.revision + 1, row))?;
             for fault in faults {
-                report.add(
-                    Some(current.persona.id),
-                    format!("revision {}: {fault}", before.revision),
-                );
+                report.add(Some(id), format!("revision {}: {fault}", before.revision));
             }
             report.revisions += 1;
             if version >= migrate::DROPPED_SINCE && before.kept < before.revision {
                 report.dropped_revisions += 1;
             }
         }
+        Ok(before.revision < last)
     }
-    Ok(())
+
+    /// Goes on behind the last revision so far that is kept in this snapshot, and tells whether the
+    /// revision of the current row is the newest one still.
+    fn look_again(&self, connection: &Connection, before: &mut Before) -> rusqlite::Result<bool> {
+        let Some(history) =
+            self.current.history.as_ref().filter(|_| self.version >= migrate::DROPPED_SINCE)
+        else {
+            return Ok(true);
+        };
+        // One that was dropped names the last one before it that was kept then.
+        let dropped = "SELECT coalesce(parent, 0) FROM revisions WHERE sequence = ?1 AND octet_length(head) = 0";
+        let mut dropped = connection.prepare_cached(dropped)?;
+        while before.kept > 0 {
+            let row = revisions::row_of(connection, history, before.kept)?;
+            let misplaced = || revisions::misplaced(before.kept, row.unwrap_or_default());
+            let parent = dropped.query_row([row], |found| row::number(found, 0)).optional()?;
+            let Some(parent) = parent else { break };
+            if parent >= before.kept {
+                return Err(misplaced());
+            }
+            before.kept = parent;
+        }
+        let now = connection
+            .prepare_cached("SELECT revision FROM personas WHERE id = ?1")?
+            .query_row([self.current.persona.id.as_bytes()], |found| row::number(found, 0))
+            .optional()?;
+        Ok(now == Some(self.current.persona.revision.number()))
+    }
 }
 
 fn sql_of(version: u32) -> String {
@@ -111,7 +181,7 @@ fn rows_from(connection: &Connection, row_id: i64, first: u64) -> rusqlite::Resu
              FROM revisions
              WHERE persona = ?1 AND revision >= ?2
              ORDER BY revision
-             LIMIT {BATCH}"
+             LIMIT {AT_ONCE}"
         ))?
         .query_map([row_id, row::stored(first)], |found| found.get(0))?
         .collect()
@@ -123,6 +193,8 @@ struct Examined<'a, 'r> {
     sequence: i64,
     current: &'a Stored,
     version: u32,
+    /// Whether the revision of the current row is the newest one in this snapshot.
+    is_newest: bool,
 }
 
 impl Examined<'_, '_> {
@@ -133,7 +205,7 @@ impl Examined<'_, '_> {
         before: &mut Before,
         faults: &mut Vec<String>,
     ) -> rusqlite::Result<()> {
-        let Self { found, sequence, current, version } = *self;
+        let Self { found, sequence, current, version, .. } = *self;
         let span = self.compare_place(before, faults)?;
         if version >= migrate::CHAINED_SINCE {
             faults.extend(faults_of_links(found, sequence, before, current.persona.id)?);
@@ -162,7 +234,7 @@ impl Examined<'_, '_> {
         if !self.found.get_ref(3)?.as_str()?.is_empty() {
             faults.push("it was dropped, and its document is there".into());
         }
-        if span.last == persona.revision.number() {
+        if self.is_newest && span.last == persona.revision.number() {
             faults.push("it is the current one, and was dropped".into());
         }
         if span.first == Revision::FIRST.number() {

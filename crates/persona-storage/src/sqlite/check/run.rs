@@ -71,7 +71,9 @@ pub(crate) fn examine(
         schema_version: migrate::version_of(connection).map_err(failed)?,
         ..CheckReport::default()
     };
-    let mut examination = Examination { path, connection, steps, report: &mut report, watcher };
+    let (report_to, at_once) = (&mut report, chain::AT_ONCE);
+    let mut examination =
+        Examination { path, connection, steps, report: report_to, watcher, at_once };
     examination.structure(alone)?;
     examination.rows(scope)?;
     Ok(report)
@@ -117,6 +119,8 @@ struct Examination<'a, 'w> {
     steps: Steps,
     report: &'a mut CheckReport,
     watcher: &'a mut Watcher<'w>,
+    /// Most revisions that are read in one snapshot.
+    at_once: u64,
 }
 
 impl Examination<'_, '_> {
@@ -326,7 +330,6 @@ impl Examination<'_, '_> {
         let last = (version < migrate::CHAINED_SINCE)
             .then(|| chain::last_kept(self.connection, current.row_id))
             .transpose()?;
-        snapshot.commit()?;
         match &current.stored {
             Some(stored) if stored.persona.deleted_at.is_some() => self.report.deleted += 1,
             _ => self.report.personas += 1,
@@ -360,14 +363,8 @@ impl Examination<'_, '_> {
                     self.report.add(current.id, fault);
                 }
             }
-            let compared =
-                chain::compare(self.connection, current.row_id, stored, version, self.report);
-            // Of a persona that was purged meanwhile the revisions are not there any more.
-            if let Err(error) = compared
-                && !tables::purged::is_there(self.connection, version, persona.id)?
-            {
-                self.report.add_damage(current.id, error)?;
-            }
+            let of = chain::Compared { row_id: current.row_id, current: stored, version };
+            of.compare(self.connection, snapshot, self.at_once, self.report)?;
         }
         Ok(Some(current.row_id))
     }

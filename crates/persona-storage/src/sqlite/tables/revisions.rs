@@ -92,7 +92,7 @@ pub(super) fn earlier(
 /// # Errors
 ///
 /// The code for a damaged database, when a row on the way is not what it should be.
-pub(super) fn row_of(
+pub(crate) fn row_of(
     connection: &Connection,
     history: &History,
     wanted: u64,
