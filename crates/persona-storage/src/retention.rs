@@ -33,6 +33,8 @@ pub struct HistoryPruned {
     pub revisions: u64,
     /// Bytes of their texts.
     pub bytes: u64,
+    /// Personas with damaged histories, of which old revisions stay.
+    pub damaged: u64,
 }
 
 impl HistoryPruned {
@@ -40,11 +42,12 @@ impl HistoryPruned {
     pub(crate) fn add(&mut self, step: Self) {
         self.revisions += step.revisions;
         self.bytes += step.bytes;
+        self.damaged += step.damaged;
     }
 
     /// Tells the log what a round of maintenance has dropped, and begins anew.
     pub(crate) fn tell(&mut self) {
-        let Self { revisions, bytes } = std::mem::take(self);
+        let Self { revisions, bytes, .. } = std::mem::take(self);
         if revisions > 0 {
             tracing::info!(revisions, bytes, "old revisions were dropped from the histories");
         }

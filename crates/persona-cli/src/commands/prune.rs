@@ -52,9 +52,17 @@ fn failed(error: &Error) -> Failure {
 }
 
 fn tell(pruned: HistoryPruned, is_dry: bool, output: &Output) -> Result<(), Failure> {
-    let HistoryPruned { revisions, bytes } = pruned;
+    let HistoryPruned { revisions, bytes, damaged } = pruned;
+    if damaged > 0 {
+        let histories = if damaged == 1 { "history is" } else { "histories are" };
+        output.warn(&format!(
+            "{damaged} {histories} damaged, and old revisions stay there; run `persona check`"
+        ));
+    }
     if output.is_json() {
-        return output.json(&json!({ "dry_run": is_dry, "revisions": revisions, "bytes": bytes }));
+        return output.json(&json!({
+            "dry_run": is_dry, "revisions": revisions, "bytes": bytes, "damaged": damaged,
+        }));
     }
     let went = if is_dry { "would go" } else { "are gone" };
     output.result(&format!("{revisions} old revisions {went}, {} of texts", size(bytes)))

@@ -153,11 +153,22 @@ pub(super) async fn step(
     let facts = facts_of(&personas, &revisions, &version);
     let found = pool.read(Statement::Once(FACTS), &facts);
     let mut by_persona: BTreeMap<Uuid, Vec<Found>> = BTreeMap::new();
+    let mut damaged = BTreeSet::new();
     for found in &found.await? {
-        if let Some(one) = let_go(found, limits, now)? {
-            by_persona.entry(row::value(found, 0)?).or_default().push(one);
+        let persona: Uuid = row::value(found, 0)?;
+        match let_go(found, limits, now) {
+            Ok(one) => by_persona.entry(persona).or_default().extend(one),
+            // The damage of one history keeps no other one from being looked at.
+            Err(Error::Damaged(what)) => {
+                if damaged.insert(persona) {
+                    tracing::error!(%persona, what, "the history of a persona is damaged, and its old revisions cannot be dropped");
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
+    step.pruned.damaged = damaged.len() as u64;
+    by_persona.retain(|_, found| !found.is_empty());
     for (persona, found) in by_persona {
         let dropped = if mode == Mode::Dry {
             sum(&found)
@@ -174,7 +185,7 @@ pub(super) async fn step(
 
 fn sum(found: &[Found]) -> HistoryPruned {
     let bytes = found.iter().map(|(_, bytes)| bytes).sum();
-    HistoryPruned { revisions: found.len() as u64, bytes }
+    HistoryPruned { revisions: found.len() as u64, bytes, damaged: 0 }
 }
 
 fn version() -> i32 {
@@ -242,7 +253,12 @@ async fn within_transaction(
     let rows = connection.rows(Statement::Kept(FACTS), &facts).await.map_err(from_driver)?;
     let mut gone = Vec::new();
     for row in &rows {
-        if let Some(one) = let_go(row, limits, now)? {
+        let one = match let_go(row, limits, now) {
+            // It was told of when it was looked at.
+            Err(Error::Damaged(_)) => None,
+            one => one?,
+        };
+        if let Some(one) = one {
             let parameters: [Parameter<'_>; 2] = [(&persona, Type::UUID), (&one.0, Type::INT8)];
             connection.rows(Statement::Kept(DROP), &parameters).await.map_err(from_driver)?;
             gone.push(one);

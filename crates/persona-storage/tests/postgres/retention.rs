@@ -14,6 +14,8 @@ use crate::old_histories::{CASES, DAYS, compare, fill, limits};
 
 /// A database with histories of some months.
 struct Filled {
+    /// Its name.
+    database: String,
     settings: postgres::Settings,
     store: PostgresStore,
     clock: Arc<TestClock>,
@@ -23,13 +25,14 @@ impl Filled {
     async fn new() -> Self {
         let cluster = Cluster::shared();
         let clock = Arc::new(TestClock::default());
-        let url = cluster.socket_url(&cluster.database());
+        let database = cluster.database();
+        let url = cluster.socket_url(&database);
         let settings = postgres::Settings::parse(&url).expect("a URL");
         postgres::initialise(&settings).expect("an empty database");
         let store = PostgresStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver));
         let store = store.expect("it opens");
         fill(&store, &clock).await;
-        Self { settings, store, clock }
+        Self { database, settings, store, clock }
     }
 
     fn maintenance(&self) -> Maintenance {
@@ -54,6 +57,24 @@ async fn what_goes_is_what_the_oracle_lets_go_and_a_dry_run_tells_it_before() {
         compare(&filled.store, &oracle).await;
         filled.store.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damage_of_one_history_keeps_no_other_one_from_being_pruned() {
+    let (filled, limits) = (Filled::new().await, limits(None, Some(5)));
+    let id = id(1);
+    let damage = format!(
+        "UPDATE persona_store.revisions SET changed = 'x' WHERE persona = '{id}' AND revision = 10"
+    );
+    Cluster::shared().sql(&filled.database, &damage);
+    let mut maintenance = filled.maintenance();
+    let told = maintenance.prune_now(limits, true).expect("counted");
+    let pruned = maintenance.prune_now(limits, false).expect("dropped");
+    assert_eq!((told, told.damaged), (pruned, 1));
+    assert!(pruned.revisions > DAYS / 2, "{pruned:?}");
+    let again = maintenance.prune_now(limits, false).expect("dropped");
+    assert_eq!(again, HistoryPruned { damaged: 1, ..HistoryPruned::default() });
+    filled.store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

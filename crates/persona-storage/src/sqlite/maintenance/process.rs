@@ -4,6 +4,7 @@
 //! removes what has expired. Its connection is open from before the first worker until after the
 //! last one, so that no worker ever is the last to close the file.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,6 +83,8 @@ pub struct Maintenance {
     pub(super) purges_after: i64,
     pub(super) time: Time,
     pub(super) retention: Retention,
+    /// The parts of the work that have met damage, which was told.
+    damaged_parts: BTreeSet<&'static str>,
     pub(super) disk: Disk,
     /// When the disk is to be looked at again.
     disk_from: Instant,
@@ -139,6 +142,7 @@ impl Maintenance {
             round_at: now,
             observed: Observed::default(),
             orphans_from: now,
+            damaged_parts: BTreeSet::new(),
             disk: Disk::of(settings),
             disk_from: now,
             disk_is_short: false,
@@ -235,7 +239,14 @@ impl Maintenance {
         // A full WAL is reset before the index is merged, because writers go on adding to it
         // meanwhile.
         if self.merge_is_due && !is_full && (grew || wal.frames < MERGE_FRAMES_MAX) {
-            self.merge_is_due = self.merge_search_index()?;
+            self.unless_damaged("merging the search index", |own| {
+                let merged = own.merge_search_index();
+                // A damaged index is merged again after further writes only.
+                let is_damaged = |error: &Error| matches!(error, Error::Damaged(_));
+                own.merge_is_due =
+                    merged.as_ref().map_or_else(|error| !is_damaged(error), |is_more| *is_more);
+                merged.map(drop)
+            })?;
             // What merging itself has added does not count as writing.
             if let Some(wal) = connection::look_at_wal(&self.connection).map_err(from_driver)? {
                 self.seen.frames = wal.frames;
@@ -253,19 +264,48 @@ impl Maintenance {
         {
             self.checkpoint()?;
         }
-        if self.round_at.elapsed() >= ROUND_EVERY {
-            self.round_at = Instant::now();
-            self.remove_expired()?;
-        }
-        self.remove_orphans()?;
-        self.finish_purges()?;
-        self.prune_history()?;
         self.scrub.tick(&self.connection, &*self.observer);
+        if self.round_at.elapsed() >= ROUND_EVERY {
+            let round_at = std::mem::replace(&mut self.round_at, Instant::now());
+            self.unless_damaged("removing expired keys", |own| {
+                if own.remove_some_expired()? {
+                    // Such a round goes on in the next tick.
+                    own.round_at = round_at;
+                }
+                Ok(())
+            })?;
+        }
+        self.unless_damaged("removing parts of texts", Self::remove_orphans)?;
+        self.unless_damaged("finishing purges", Self::finish_purges)?;
+        self.unless_damaged("dropping old revisions", Self::prune_history)?;
         Ok(match (grew, self.merge_is_due) {
             (true, true) => PAUSE_BEHIND,
             (false, false) if idle => PAUSE_IDLE,
             _ => PAUSE_BUSY,
         })
+    }
+
+    /// Does a part of the work. Damage that it meets is told once, and keeps no other part from
+    /// being done.
+    fn unless_damaged(
+        &mut self,
+        part: &'static str,
+        work: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match work(self) {
+            Err(Error::Damaged(what)) => {
+                if self.damaged_parts.insert(part) {
+                    self.observer.damage_found();
+                    tracing::error!(
+                        part,
+                        what,
+                        "the database is damaged, and maintenance leaves out a part of its work; run `persona check`, and restore a backup"
+                    );
+                }
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Reports the free space of the disk to the observer, about once a second.

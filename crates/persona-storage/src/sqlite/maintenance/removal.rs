@@ -14,6 +14,8 @@ use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
 /// between two looks for them.
 const ORPHANS_BATCH_MAX: usize = 16;
 const ORPHANS_EVERY: Duration = Duration::from_secs(1);
+/// Transactions of one look, after which the WAL is looked at, and of one step of expired records.
+const STEPS_MAX: usize = 64;
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
 
@@ -29,9 +31,15 @@ impl Maintenance {
             return Ok(());
         }
         let Some(_lock) = HeavyWriteLock::try_lock(&self.settings.path) else { return Ok(()) };
-        while self.write(|connection| search::remove_orphans(connection, ORPHANS_BATCH_MAX))?
-            == ORPHANS_BATCH_MAX
-        {}
+        for _ in 0..STEPS_MAX {
+            let removed =
+                self.write(|connection| search::remove_orphans(connection, ORPHANS_BATCH_MAX))?;
+            if removed < ORPHANS_BATCH_MAX {
+                return Ok(());
+            }
+        }
+        // The next tick goes on.
+        self.orphans_from = Instant::now();
         Ok(())
     }
 
@@ -65,22 +73,34 @@ impl Maintenance {
     ///
     /// As for [`Self::tick`].
     pub fn remove_expired(&mut self) -> Result<usize, Error> {
-        let (clock, mut observed) = (Arc::clone(&self.clock), std::mem::take(&mut self.observed));
         let mut all = 0;
-        let ended = loop {
-            match self.write(|connection| {
-                idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)
-            }) {
-                Ok(removed) => {
-                    all += removed.records;
-                    if !removed.is_more {
-                        break Ok(all);
-                    }
-                }
-                Err(error) => break Err(error),
+        loop {
+            let (removed, is_more) = self.remove_expired_at_once()?;
+            all += removed;
+            if !is_more {
+                return Ok(all);
             }
-        };
+        }
+    }
+
+    /// Removes some expired records, and tells whether there are more.
+    pub(super) fn remove_some_expired(&mut self) -> Result<bool, Error> {
+        for _ in 0..STEPS_MAX {
+            let (_, is_more) = self.remove_expired_at_once()?;
+            if !is_more {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// One transaction: how many records were removed, and whether there are more.
+    fn remove_expired_at_once(&mut self) -> Result<(usize, bool), Error> {
+        let (clock, mut observed) = (Arc::clone(&self.clock), std::mem::take(&mut self.observed));
+        let removed = self.write(|connection| {
+            idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)
+        });
         self.observed = observed;
-        ended
+        removed.map(|removed| (removed.records, removed.is_more))
     }
 }

@@ -1,12 +1,15 @@
 //! Old revisions go, where a setting says that not all are kept: a few in each tick, so that no
 //! writer waits long and the WAL stays short.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+use persona_model::{PersonaId, Timestamp};
 
 use super::process::Maintenance;
 use crate::retention::LookScope;
 use crate::sqlite::error::from_driver;
-use crate::sqlite::tables::old_revisions;
+use crate::sqlite::tables::old_revisions::{self, Found};
 use crate::{Error, HistoryLimits, HistoryPruned};
 
 /// Lines of the feed that are looked at in one step: some ten milliseconds, in which nothing is
@@ -14,6 +17,8 @@ use crate::{Error, HistoryLimits, HistoryPruned};
 const LINES_AT_ONCE: usize = 200;
 /// Revisions that are dropped in one transaction: a few milliseconds.
 const DROPPED_AT_ONCE: usize = 50;
+/// Most personas with damaged histories that are remembered, so that each is told of once.
+const REMEMBERED_MAX: usize = 10_000;
 /// Pause before the end of the feed is looked at again.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 
@@ -26,12 +31,14 @@ pub(super) struct Retention {
     from: Instant,
     /// What was dropped since the log told of it.
     untold: HistoryPruned,
+    /// Personas with damaged histories that were told of.
+    damaged: HashSet<PersonaId>,
 }
 
 impl Retention {
     pub(super) fn new(limits: HistoryLimits) -> Self {
-        let untold = HistoryPruned::default();
-        Self { limits, place: None, from: Instant::now(), untold }
+        let (untold, damaged) = (HistoryPruned::default(), HashSet::new());
+        Self { limits, place: None, from: Instant::now(), untold, damaged }
     }
 }
 
@@ -41,7 +48,14 @@ impl Maintenance {
         if self.retention.limits.keep_everything() || Instant::now() < self.retention.from {
             return Ok(());
         }
-        let (pruned, is_end) = self.prune_some(LookScope::Due)?;
+        // Where the feed itself is damaged, it is not read again at once.
+        let again = Instant::now() + LOOK_EVERY;
+        let pruned = self.prune_some(LookScope::Due);
+        let (pruned, is_end) = pruned.inspect_err(|error| {
+            if matches!(error, Error::Damaged(_)) {
+                self.retention.from = again;
+            }
+        })?;
         let retention = &mut self.retention;
         retention.untold.add(pruned);
         if is_end {
@@ -63,7 +77,7 @@ impl Maintenance {
     ) -> Result<HistoryPruned, Error> {
         let mut pruned = HistoryPruned::default();
         if is_dry {
-            let (now, mut place) = (self.time.now(), 0);
+            let (now, mut place, mut damaged) = (self.time.now(), 0, HashSet::new());
             loop {
                 let looked = old_revisions::look(
                     &self.connection,
@@ -75,6 +89,8 @@ impl Maintenance {
                 let looked = looked.map_err(from_driver)?;
                 pruned.revisions += looked.found.len() as u64;
                 pruned.bytes += looked.found.iter().map(|found| found.bytes).sum::<u64>();
+                damaged.extend(looked.damaged.into_iter().map(|(persona, _)| persona));
+                pruned.damaged = damaged.len() as u64;
                 place = looked.place;
                 if looked.is_end {
                     return Ok(pruned);
@@ -106,10 +122,11 @@ impl Maintenance {
             old_revisions::look(&self.connection, &limits, now, (before, scope), LINES_AT_ONCE);
         let looked = looked.map_err(from_driver)?;
         let mut pruned = HistoryPruned::default();
+        for (persona, what) in &looked.damaged {
+            pruned.damaged += self.tell_of_damage(*persona, what);
+        }
         for found in looked.found.chunks(DROPPED_AT_ONCE) {
-            let dropped =
-                self.write(|connection| old_revisions::drop_all(connection, &limits, now, found))?;
-            pruned.add(dropped);
+            pruned.add(self.drop_found(&limits, now, found)?);
         }
         // Beyond lines that are too new nothing is passed for good.
         let is_due = scope == LookScope::Due;
@@ -120,4 +137,45 @@ impl Maintenance {
         self.retention.place = Some(looked.place);
         Ok((pruned, looked.is_end))
     }
+
+    /// Drops some revisions in one transaction; where one of them cannot be dropped because of
+    /// damage, each in its own.
+    fn drop_found(
+        &mut self,
+        limits: &HistoryLimits,
+        now: Timestamp,
+        found: &[Found],
+    ) -> Result<HistoryPruned, Error> {
+        match self.write(|connection| old_revisions::drop_all(connection, limits, now, found)) {
+            Err(Error::Damaged(what)) => {
+                let mut pruned = HistoryPruned::default();
+                if let [one] = found {
+                    pruned.damaged = self.tell_of_damage(one.persona, &what);
+                } else {
+                    for one in found {
+                        let one = std::slice::from_ref(one);
+                        pruned.add(self.drop_found(limits, now, one)?);
+                    }
+                }
+                Ok(pruned)
+            }
+            dropped => dropped,
+        }
+    }
+
+    /// Tells that the history of a persona is damaged. Returns of how many personas it has told
+    /// now, which is none where this one was told of before.
+    fn tell_of_damage(&mut self, persona: PersonaId, what: &str) -> u64 {
+        let damaged = &mut self.retention.damaged;
+        if damaged.len() >= REMEMBERED_MAX || !damaged.insert(persona) {
+            return 0;
+        }
+        self.observer.damage_found();
+        tracing::error!(%persona, what, "the history of a persona is damaged, and its old revisions cannot be dropped");
+        1
+    }
 }
+
+#[cfg(test)]
+#[path = "retention_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use super::dropped::Span;
 use super::history::History;
 use super::{dropped, personas, revisions, row};
 use crate::retention::{LookScope, Old};
-use crate::sqlite::error::damage;
+use crate::sqlite::error::{damage, is_damage, is_of_a_value};
 use crate::time::newest_of;
 use crate::{HistoryLimits, HistoryPruned, HistorySize};
 
@@ -53,6 +53,8 @@ pub(crate) struct Found {
 #[derive(Default, Debug)]
 pub(crate) struct Looked {
     pub found: Vec<Found>,
+    /// Personas with damaged histories, and what is wrong: of these nothing is dropped.
+    pub damaged: Vec<(PersonaId, String)>,
     /// The last line that was looked at.
     pub place: i64,
     /// Whether the lines behind it are too new, or there are none.
@@ -93,8 +95,16 @@ pub(crate) fn look(
         }
         let (persona, revision) = (row::id(line, 1)?, row::number(line, 2)?);
         for revision in limits.let_go_by(revision).take(scope.of_line()) {
-            let bytes = bytes_of_old(connection, limits, now, persona, revision)?;
-            looked.found.extend(bytes.map(|bytes| Found { persona, revision, bytes }));
+            match bytes_of_old(connection, limits, now, persona, revision) {
+                Ok(bytes) => {
+                    looked.found.extend(bytes.map(|bytes| Found { persona, revision, bytes }));
+                }
+                // The damage of one history keeps no other one from being looked at.
+                Err(error) if is_damage(&error) || is_of_a_value(&error) => {
+                    looked.damaged.push((persona, error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
     looked.is_end = seen < lines;
