@@ -20,6 +20,8 @@
 //! client only.
 
 mod auth;
+#[cfg(test)]
+mod autosaving;
 pub mod contract;
 mod docs;
 mod events;

@@ -34,18 +34,14 @@ pub async fn diff_revisions(
     let mut query = Parameters::read(request.uri(), OperationId::DiffRevisions);
     let (from, to) = (query.value(&FROM), query.value(&TO));
     query.done()?;
-    let to = match to {
-        Some(to) => to,
-        None => current(view, id).await?,
+    let after = revision_or_current(&context, view, client, id, to).await?;
+    let before = match from {
+        Some(from) => get::at_revision(&context, view, client, id, from).await?,
+        None => before(&context, view, client, id, after.revision).await?,
     };
-    let from = match from {
-        Some(from) => from,
-        None => before(view, id, to).await?,
-    };
-    let before = get::at_revision(&context, view, client, id, from).await?;
-    let after = get::at_revision(&context, view, client, id, to).await?;
     let bytes = before.body.len() + after.body.len();
     let work = move || {
+        let (from, to) = (before.revision, after.revision);
         let (before, after) = (document(&before)?, document(&after)?);
         Ok(RevisionDiff::of(from, Some(to), diff_documents(&before, &after)))
     };
@@ -67,32 +63,52 @@ pub async fn diff_document(
     conditions::none(&request.parts.headers, "is not understood here: nothing is changed")?;
     let read = move |_, body| Ok(wire::document_of_put(id, body)?);
     let after = request.read(&context, MediaType::PERSONA, read).await?;
-    let from = match from {
-        Some(from) => from,
-        None => current(view, id).await?,
-    };
-    let before = get::at_revision(&context, view, client, id, from).await?;
+    let before = revision_or_current(&context, view, client, id, from).await?;
     let bytes = before.body.len() + request.body().bytes().len();
-    let work =
-        move || Ok(RevisionDiff::of(from, None, diff_documents(&document(&before)?, &after)));
+    let work = move || {
+        let diff = diff_documents(&document(&before)?, &after);
+        Ok(RevisionDiff::of(before.revision, None, diff))
+    };
     compared(&context, client, bytes, request.turn(), work).await
 }
 
-/// The last revision before another one that is kept.
-async fn before(view: View<'_>, id: PersonaId, to: Revision) -> Result<Revision, Problem> {
-    let page = view.revisions(id, Some(to), 1).await?;
-    let page = page.ok_or_else(|| Problem::no_such_persona(&id.to_string()))?;
-    page.items.first().map(|entry| entry.revision).ok_or_else(|| {
-        Problem::new(Code::NoSuchRevision, format!("revision {to} of {id} is the first"))
-            .hint("name the revision to start from with from")
-    })
+/// A revision that a client names, or the current state, also of a deleted persona. The current one
+/// is not read by its number: an autosave drops what it replaces.
+async fn revision_or_current(
+    context: &Context,
+    view: View<'_>,
+    client: Option<Party>,
+    id: PersonaId,
+    revision: Option<Revision>,
+) -> Result<Representation, Problem> {
+    match revision {
+        Some(revision) => get::at_revision(context, view, client, id, revision).await,
+        None => get::current(context, view, client, id).await,
+    }
 }
 
-/// The current revision, also of a deleted persona.
-async fn current(view: View<'_>, id: PersonaId) -> Result<Revision, Problem> {
-    let page = view.revisions(id, None, 1).await?;
-    let newest = page.and_then(|page| page.items.first().map(|entry| entry.revision));
-    newest.ok_or_else(|| Problem::no_such_persona(&id.to_string()))
+/// The last revision before another one that is kept.
+async fn before(
+    context: &Context,
+    view: View<'_>,
+    client: Option<Party>,
+    id: PersonaId,
+    to: Revision,
+) -> Result<Representation, Problem> {
+    loop {
+        let page = view.revisions(id, Some(to), 1).await?;
+        let page = page.ok_or_else(|| Problem::no_such_persona(&id.to_string()))?;
+        let Some(entry) = page.items.first() else {
+            let what = format!("revision {to} of {id} is the first");
+            return Err(Problem::new(Code::NoSuchRevision, what)
+                .hint("name the revision to start from with from"));
+        };
+        match get::at_revision(context, view, client, id, entry.revision).await {
+            // It went since the list was read. The next one is before it, and the first one stays.
+            Err(problem) if problem.code() == Code::RevisionDropped => {}
+            found => return found,
+        }
+    }
 }
 
 fn document(answer: &Representation) -> Result<Document, Error> {

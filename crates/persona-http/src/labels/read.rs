@@ -2,14 +2,16 @@
 //!
 //! Labels are read first and the revision after them. A revision that a label points to changes
 //! never, and goes only with its whole persona. So the answer is that of the moment in which the
-//! labels were read, with every move that was answered before, or that the persona was purged.
+//! labels were read, with every move that was answered before, or that the persona was purged. The
+//! current state can be dropped by the autosave that replaces it, so it is read as such, with
+//! labels that the persona had in that moment.
 
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use persona_model::{LabelName, PersonaId, Revision};
-use persona_storage::{Glance, Label, Labelled, Party, PersonaLabels, Representation, View};
+use persona_storage::{Error, Glance, Label, Labelled, Party, PersonaLabels, Representation, View};
 
 use super::points;
 use super::responses::not_modified;
@@ -20,6 +22,10 @@ use crate::contract::parameters::LabelWord;
 use crate::extract::{conditions, etag};
 use crate::personas::{get, responses};
 use crate::problem::Problem;
+
+/// Most looks for labels and a current state of one moment: each is in vain only where labels of
+/// the persona were moved and it was changed meanwhile.
+const LOOKS_MAX: u32 = 10;
 
 /// Which state of a persona is read.
 pub(crate) enum Wanted {
@@ -121,21 +127,49 @@ pub(crate) async fn with_labels(
 ) -> Result<Response, Problem> {
     let client = request.extensions.get().copied();
     let view = context.store.view(viewer_of(&request.extensions)?);
-    let labels = match wanted {
+    let (labels, answer) = match wanted {
+        Wanted::Current => current_with_labels(context, view, client, id).await?,
         // A revision is read also of a deleted persona.
-        Wanted::Revision(_) => of_persona(view, id).await?,
-        Wanted::Current | Wanted::Label(_) => living(view, id).await?,
-    };
-    let revision = match wanted {
-        Wanted::Current => labels.latest,
-        Wanted::Revision(revision) => revision,
+        Wanted::Revision(revision) => {
+            let labels = of_persona(view, id).await?;
+            (labels, get::at_revision(context, view, client, id, revision).await?)
+        }
         Wanted::Label(name) => {
-            labels.get(&name).ok_or_else(|| Problem::no_such_label(name.as_str()))?.revision
+            let labels = living(view, id).await?;
+            let label = labels.get(&name);
+            let label = label.ok_or_else(|| Problem::no_such_label(name.as_str()))?;
+            let answer = get::at_revision(context, view, client, id, label.revision).await?;
+            (labels, answer)
         }
     };
-    let answer = get::at_revision(context, view, client, id, revision).await?;
     let text = points::including(&answer.body, &points::text_of(&labels.labels));
     responses::json_text(context, client, text)
+}
+
+/// The current state of a persona, and the labels that it had in that moment: those from before it
+/// was read, where it is still the same or where those from after it are the same.
+async fn current_with_labels(
+    context: &Context,
+    view: View<'_>,
+    client: Option<Party>,
+    id: PersonaId,
+) -> Result<(PersonaLabels, Representation), Problem> {
+    let mut before = living(view, id).await?;
+    for _ in 0..LOOKS_MAX {
+        let answer = get::current(context, view, client, id).await?;
+        if answer.deleted {
+            return Err(Problem::labels_of_deleted(id));
+        }
+        if answer.revision == before.latest {
+            return Ok((before, answer));
+        }
+        let after = living(view, id).await?;
+        if answer.revision == after.latest || after.labels == before.labels {
+            return Ok((after, answer));
+        }
+        before = after;
+    }
+    Err(Error::Busy { what: "a moment in which the labels stay" }.into())
 }
 
 /// The labels of a persona that is not deleted.

@@ -105,6 +105,17 @@ fn found_answer(
     })
 }
 
+/// The current state of a persona, also of a deleted one.
+pub(crate) async fn current(
+    context: &Context,
+    view: View<'_>,
+    client: Option<Party>,
+    id: PersonaId,
+) -> Result<Representation, Problem> {
+    let answer = found(context, view, client, id, None).await?;
+    answer.ok_or_else(|| Problem::no_such_persona(&id.to_string()))
+}
+
 /// The representation of a persona at a revision.
 pub(crate) async fn at_revision(
     context: &Context,
