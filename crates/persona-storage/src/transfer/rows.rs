@@ -263,8 +263,7 @@ pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
     text.number(entry.at);
     match &entry.of {
         EntryOf::Revision(row) => {
-            // That of a kept one changes where the one before is dropped beside a move.
-            text.optional(row.parent.filter(|_| row.is_dropped()));
+            // Not its parent, which changes where the one before is dropped beside a move.
             text.optional(row.base);
             text.number(row.made_at);
             text.number(u8::from(row.deleted));

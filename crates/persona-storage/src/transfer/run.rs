@@ -352,6 +352,7 @@ impl Work<'_, '_> {
                 self.start.base,
                 (after, until),
                 self.plan.live,
+                self.start.resumed,
             )?;
             after = last;
             done += count;

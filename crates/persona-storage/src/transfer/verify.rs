@@ -26,13 +26,15 @@ fn differs(target: &dyn Side, persona: Option<PersonaId>, what: String) -> Trans
     TransferError::Differs { place: target.place(), persona, what }
 }
 
-/// Compares the next lines, none after `until`; tells the last one and how many there were.
+/// Compares the next lines, none after `until`; tells the last one and how many there were. Of the
+/// copy of a resumed transfer a part is older than the fence of the source.
 pub(super) fn lines(
     source: &mut dyn Side,
     target: &mut dyn Side,
     base: i64,
     (after, until): (i64, i64),
     is_live: bool,
+    is_resumed: bool,
 ) -> Result<(i64, u64), TransferError> {
     let mut sent = source.lines(after, LINES_AT_ONCE)?;
     sent.retain(|line| line.sequence <= until);
@@ -53,7 +55,7 @@ pub(super) fn lines(
         // One that was dropped since it was copied is dropped with the next one that is copied, or
         // by the target itself.
         let is_same = found.persona == line.persona && found.revision == line.revision;
-        if is_live && line.is_dropped && !found.is_dropped && is_same {
+        if (is_live || is_resumed) && line.is_dropped && !found.is_dropped && is_same {
             continue;
         }
         if found.persona != line.persona

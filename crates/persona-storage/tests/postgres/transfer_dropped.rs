@@ -230,6 +230,8 @@ async fn move_beside_changes(
         let moved = transfer(&plan, &mut |progress: Progress| {
             if left.pop_if(|step| *step == progress.step).is_some() {
                 runtime.block_on(source.change(&mut dice, STEPS_BESIDE));
+                source.clock.advance_micros(3 * DAY);
+                source.prune();
             }
             ControlFlow::Continue(())
         });
@@ -285,6 +287,46 @@ async fn histories_with_dropped_revisions_arrive_beside_further_changes() {
         let sent = whole(&*source.store).await;
         source.store.close().await;
         let store = target.open(source.clock.clone());
+        assert_arrived(&sent, &whole(&*store).await, false);
+        store.close().await;
+        drop(store);
+        target.assert_sound();
+    }
+}
+
+/// Moves, and ends at the third step: some of the history was copied then.
+async fn move_interrupted(plan: Plan) {
+    let moved = tokio::task::spawn_blocking(move || {
+        let mut steps = 0;
+        transfer(&plan, &mut |_| {
+            steps += 1;
+            if steps < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+    });
+    let interrupted = moved.await.expect("no panic").expect_err("it is not done");
+    assert!(matches!(interrupted, TransferError::Interrupted { .. }), "{interrupted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dropped_between_two_attempts_of_a_move_ends_none() {
+    for (is_file, live, seed) in
+        [(true, false, 9), (false, false, 10), (true, true, 11), (false, true, 12)]
+    {
+        let (folder, mut dice) = (Folder::new(), Dice(seed));
+        let mut source = random(is_file, &folder, &mut dice).await;
+        source.store.close().await;
+        let target = Place::new(!is_file, &folder, "target.db");
+        let plan = Plan { live, ..plan(&source.place.name(), &target.name()) };
+        move_interrupted(plan.clone()).await;
+        source.store = source.place.open(source.clock.clone());
+        source.change(&mut dice, STEPS_BESIDE).await;
+        source.clock.advance_micros(3 * DAY);
+        source.prune();
+        let sent = whole(&*source.store).await;
+        source.store.close().await;
+        let report = go(&plan).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert!(report.resumed_at > 0, "seed {seed}");
+        let store = target.open(source.clock);
         assert_arrived(&sent, &whole(&*store).await, false);
         store.close().await;
         drop(store);

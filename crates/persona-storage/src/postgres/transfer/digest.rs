@@ -23,7 +23,7 @@ pub(super) const LINE: &str = concat!(
         coalesce(",
     text!("c.label"),
     ", ':'), '|')
-        WHEN c.label IS NULL THEN concat(CASE WHEN r.head = '' THEN r.parent END, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
+        WHEN c.label IS NULL THEN concat(r.base, '|', r.at, '|', r.deleted::int, '|',
         coalesce(",
     text!("r.author"),
     ", ':'), '|',
