@@ -1,6 +1,7 @@
 //! Retention: which old revisions go from the histories, where a setting says that not all are
 //! kept. Pure, and the same for every backend (ADR 0079).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use persona_model::Timestamp;
@@ -16,6 +17,9 @@ pub const HISTORY_KEPT_MIN: Duration = Duration::from_hours(48);
 /// and the one before it, which in the exported history of a deleted persona has its labels.
 const NEWEST_KEPT_MIN: u64 = 2;
 
+/// The first revision of each persona stays.
+const FIRST_THAT_GOES: u64 = 2;
+
 /// What is kept of each history. A revision goes only where every rule that is set lets it go;
 /// without any, everything is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,6 +28,16 @@ pub struct HistoryLimits {
     pub keep_for: Option<Duration>,
     /// How many of the newest revisions of each persona are kept.
     pub keep_newest: Option<u64>,
+}
+
+/// What a line of the feed can let go, once it is old enough.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LetGo {
+    /// The revision that was replaced.
+    pub replaced: Option<u64>,
+    /// Those that were pushed out of the newest: one, or several where the line stands for several
+    /// revisions. None over the whole feed, where each is found by the line that replaced it.
+    pub pushed_out: RangeInclusive<u64>,
 }
 
 /// What was dropped, or would be.
@@ -61,17 +75,6 @@ pub(crate) enum LookScope {
     Due,
     /// From its beginning to its end, also behind lines that are too new.
     Whole,
-}
-
-impl LookScope {
-    /// How many of the revisions that a line can let go are looked at. Over the whole feed each is
-    /// found by the line of the one that replaced it.
-    pub(crate) const fn of_line(self) -> usize {
-        match self {
-            Self::Due => 2,
-            Self::Whole => 1,
-        }
-    }
 }
 
 /// How large the histories are beside the personas, about.
@@ -131,14 +134,19 @@ impl HistoryLimits {
         self.keep_newest.unwrap_or_default().max(NEWEST_KEPT_MIN)
     }
 
-    /// The revisions that a line of the feed about this revision, once it is old enough, can let
-    /// go: first the one that it replaced, then the one that it pushed out of the newest.
-    pub(crate) fn let_go_by(&self, revision: u64) -> impl Iterator<Item = u64> {
-        let replaced = revision.saturating_sub(1);
-        let pushed_out = revision.saturating_sub(self.newest_kept());
-        let both = [Some(replaced), Some(pushed_out).filter(|pushed_out| *pushed_out != replaced)];
-        // The first one stays: it has the author of the persona, and what it was made of.
-        both.into_iter().flatten().filter(|revision| *revision > 1)
+    /// What a line of the feed can let go that is about these revisions: one, or several that were
+    /// dropped before they were imported. The first one stays: it has the author of the persona,
+    /// and what it was made of.
+    pub(crate) fn let_go_by(&self, (first, last): (u64, u64), scope: LookScope) -> LetGo {
+        let (replaced, kept) = (first.saturating_sub(1), self.newest_kept());
+        let pushed_out = match scope {
+            LookScope::Due => {
+                let end = last.saturating_sub(kept).min(replaced.saturating_sub(1));
+                first.saturating_sub(kept).max(FIRST_THAT_GOES)..=end
+            }
+            LookScope::Whole => RangeInclusive::new(1, 0),
+        };
+        LetGo { replaced: Some(replaced).filter(|one| *one >= FIRST_THAT_GOES), pushed_out }
     }
 
     /// Whether a revision goes. One that a label ever named stays, and so does one that deleted or
@@ -146,7 +154,7 @@ impl HistoryLimits {
     /// exchanged a handle need each (ADR 0052).
     pub(crate) fn lets_go(&self, old: &Old<'_>, now: Timestamp) -> bool {
         !self.keep_everything()
-            && old.revision > 1
+            && old.revision >= FIRST_THAT_GOES
             && old.current.saturating_sub(old.revision) >= self.newest_kept()
             && old.replaced_at <= self.replaced_until(now)
             && !old.is_deletion
@@ -163,11 +171,12 @@ impl HistoryLimits {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use persona_model::Timestamp;
 
-    use super::{HISTORY_KEPT_MIN, HistoryLimits, HistorySize, Old};
+    use super::{HISTORY_KEPT_MIN, HistoryLimits, HistorySize, LetGo, LookScope, Old};
 
     const DAY: i64 = 86_400_000_000;
 
@@ -235,13 +244,45 @@ mod tests {
         );
     }
 
+    /// What lines about these revisions let go together.
+    fn let_go(limits: &HistoryLimits, lines: &[(u64, u64)], scope: LookScope) -> BTreeSet<u64> {
+        let of_line = |line: &(u64, u64)| {
+            let LetGo { replaced, pushed_out } = limits.let_go_by(*line, scope);
+            replaced.into_iter().chain(pushed_out)
+        };
+        lines.iter().flat_map(of_line).collect()
+    }
+
     #[test]
     fn every_revision_is_let_go_by_the_line_that_makes_it_old_enough() {
         let limits = HistoryLimits { keep_for: None, keep_newest: Some(5) };
-        let all: std::collections::BTreeSet<u64> =
-            (1..=20).flat_map(|revision| limits.let_go_by(revision)).collect();
-        assert_eq!(all, (2..20).collect());
-        assert_eq!(limits.let_go_by(20).collect::<Vec<_>>(), [19, 15]);
-        assert_eq!(HistoryLimits::default().let_go_by(3).collect::<Vec<_>>(), [2]);
+        let lines: Vec<(u64, u64)> = (1..=20).map(|revision| (revision, revision)).collect();
+        for scope in [LookScope::Due, LookScope::Whole] {
+            assert_eq!(let_go(&limits, &lines, scope), (2..20).collect(), "{scope:?}");
+        }
+        let of = |line| let_go(&limits, &[line], LookScope::Due).into_iter().collect::<Vec<_>>();
+        assert_eq!(of((20, 20)), [15, 19]);
+        assert_eq!(of((3, 3)), [2]);
+        assert!(of((1, 1)).is_empty());
+        // A line that stands for several.
+        assert_eq!(of((20, 22)), [15, 16, 17, 19]);
+        assert_eq!(of((20, 90)), [15, 16, 17, 18, 19]);
+        assert!(of((2, 90)).is_empty());
+    }
+
+    #[test]
+    fn each_revision_is_pushed_out_once_whatever_a_line_stands_for() {
+        let limits = HistoryLimits { keep_for: None, keep_newest: Some(4) };
+        let lines = [(1, 1), (2, 4), (5, 5), (6, 9), (10, 10), (11, 11), (12, 30), (31, 31)];
+        let mut pushed_out: Vec<u64> = Vec::new();
+        for line in lines {
+            pushed_out.extend(limits.let_go_by(line, LookScope::Due).pushed_out);
+        }
+        let mut sorted = pushed_out.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(pushed_out, sorted);
+        let all = let_go(&limits, &lines, LookScope::Due);
+        assert!([5, 10, 11].iter().all(|kept| all.contains(kept)), "{all:?}");
     }
 }

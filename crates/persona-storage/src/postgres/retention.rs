@@ -15,7 +15,7 @@ use super::dropped::changed;
 use super::error::{from_driver, from_pool};
 use super::pool::{Pool, READ_WAIT_MAX};
 use super::{migrate, row, write_statement};
-use crate::retention::{LookScope, Old};
+use crate::retention::{LetGo, LookScope, Old};
 use crate::time::newest_of;
 use crate::{Error, HistoryLimits, HistoryPruned};
 
@@ -26,12 +26,27 @@ const PLACE: &str = "SELECT value FROM persona_store.meta WHERE key = 'history_p
 const KEEP_PLACE: &str = "
     INSERT INTO persona_store.meta (key, value) VALUES ('history_pruned', $1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+/// Some lines of the feed, each with the revisions that it is about.
 const LINES: &str = "
-    SELECT sequence, persona, revision, at, label IS NULL
-    FROM persona_store.changes
-    WHERE sequence > $1
-    ORDER BY sequence
-    LIMIT $2";
+    SELECT c.sequence, c.persona, c.revision, c.at, c.label IS NULL,
+           coalesce(CASE WHEN r.head = '' THEN r.base END, c.revision)
+    FROM (
+        SELECT * FROM persona_store.changes
+        WHERE sequence > $1
+        ORDER BY sequence
+        LIMIT $2
+    ) AS c
+    LEFT JOIN persona_store.revisions AS r
+        ON c.label IS NULL AND r.persona = c.persona AND r.revision = c.revision
+    ORDER BY c.sequence";
+
+/// The revisions of some ranges, as far as they are there.
+const BETWEEN: &str = "
+    SELECT r.persona, r.revision
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS wanted (persona, first, last)
+    JOIN persona_store.revisions AS r
+        ON r.persona = wanted.persona AND r.revision BETWEEN wanted.first AND wanted.last
+    WHERE r.head <> ''";
 
 /// What the rules need of some revisions, as far as they are there.
 const FACTS: &str = "
@@ -132,7 +147,7 @@ pub(super) async fn step(
     let mut step =
         Step { pruned: HistoryPruned::default(), place, is_end: lines.len() < LINES_AT_ONCE };
     // Two lines can let go the same one.
-    let mut wanted = BTreeSet::new();
+    let (mut wanted, mut ranges) = (BTreeSet::new(), Vec::new());
     for line in &lines {
         let at = row::time(line, 3)?;
         // One that a wrong clock made holds up no others.
@@ -142,12 +157,41 @@ pub(super) async fn step(
         }
         step.place = row::value(line, 0)?;
         if row::value(line, 4)? {
-            let revision = row::number(line, 2)?;
-            for revision in limits.let_go_by(revision).take(scope.of_line()) {
-                wanted.insert((row::value::<Uuid>(line, 1)?, row::stored(revision)));
+            let (persona, span) =
+                (row::value::<Uuid>(line, 1)?, (row::number(line, 5)?, row::number(line, 2)?));
+            let LetGo { replaced, pushed_out } = limits.let_go_by(span, scope);
+            wanted.extend(replaced.map(|revision| (persona, row::stored(revision))));
+            match (row::stored(*pushed_out.start()), row::stored(*pushed_out.end())) {
+                (first, last) if first == last => drop(wanted.insert((persona, first))),
+                (first, last) if first < last => ranges.push((persona, first, last)),
+                _ => {}
             }
         }
     }
+    add_between(pool, &ranges, &mut wanted).await?;
+    let (by_persona, damaged) = going(pool, limits, now, wanted).await?;
+    step.pruned.damaged = damaged;
+    for (persona, found) in by_persona {
+        let dropped = if mode == Mode::Dry {
+            sum(&found)
+        } else {
+            drop_of(pool, limits, now, persona, &found).await?
+        };
+        step.pruned.add(dropped);
+    }
+    if mode == Mode::Due && step.place > place {
+        keep_place(pool, limits, step.place).await?;
+    }
+    Ok(step)
+}
+
+/// Those of some revisions that go, by persona, and how many personas have damaged histories.
+async fn going(
+    pool: &Pool,
+    limits: &HistoryLimits,
+    now: Timestamp,
+    wanted: BTreeSet<(Uuid, i64)>,
+) -> Result<(BTreeMap<Uuid, Vec<Found>>, u64), Error> {
     let (personas, revisions): (Vec<Uuid>, Vec<i64>) = wanted.into_iter().unzip();
     let version = version();
     let facts = facts_of(&personas, &revisions, &version);
@@ -167,20 +211,28 @@ pub(super) async fn step(
             Err(error) => return Err(error),
         }
     }
-    step.pruned.damaged = damaged.len() as u64;
     by_persona.retain(|_, found| !found.is_empty());
-    for (persona, found) in by_persona {
-        let dropped = if mode == Mode::Dry {
-            sum(&found)
-        } else {
-            drop_of(pool, limits, now, persona, &found).await?
-        };
-        step.pruned.add(dropped);
+    Ok((by_persona, damaged.len() as u64))
+}
+
+/// Adds the revisions of some ranges.
+async fn add_between(
+    pool: &Pool,
+    ranges: &[(Uuid, i64, i64)],
+    wanted: &mut BTreeSet<(Uuid, i64)>,
+) -> Result<(), Error> {
+    if ranges.is_empty() {
+        return Ok(());
     }
-    if mode == Mode::Due && step.place > place {
-        keep_place(pool, limits, step.place).await?;
+    let personas: Vec<Uuid> = ranges.iter().map(|(persona, ..)| *persona).collect();
+    let (first, last): (Vec<i64>, Vec<i64>) =
+        ranges.iter().map(|(_, first, last)| (*first, *last)).unzip();
+    let parameters: [Parameter<'_>; 3] =
+        [(&personas, Type::UUID_ARRAY), (&first, Type::INT8_ARRAY), (&last, Type::INT8_ARRAY)];
+    for found in &pool.read(Statement::Once(BETWEEN), &parameters).await? {
+        wanted.insert((row::value(found, 0)?, row::value(found, 1)?));
     }
-    Ok(step)
+    Ok(())
 }
 
 fn sum(found: &[Found]) -> HistoryPruned {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use persona_model::{Patch, Precondition, Revision};
+use persona_model::{Clock, PastRevision, Patch, Precondition, Revision};
 use persona_storage::conformance::{TestClock, document, id, label_move, soon, write};
 use persona_storage::memory::MemoryStore;
 use persona_storage::{HistoryLimits, LabelMoves, LabelTarget, Operation, Store};
@@ -87,3 +87,47 @@ pub async fn compare(store: &dyn Store, oracle: &MemoryStore) {
         assert_eq!(found, wanted);
     }
 }
+
+/// The revisions of an imported persona: between some of them others were dropped before.
+pub const IMPORTED: [(u64, Option<u64>); 6] =
+    [(1, None), (5, Some(1)), (6, None), (10, Some(6)), (11, None), (12, None)];
+
+/// Imports a persona of which revisions are missing, a day apart each.
+pub async fn import_with_gaps(store: &dyn Store, clock: &TestClock) {
+    let created_at = clock.now();
+    for (number, previous) in IMPORTED {
+        clock.advance_micros(DAY);
+        let updated_at = if number == 1 { created_at } else { clock.now() };
+        let past = PastRevision {
+            previous: previous.and_then(Revision::new),
+            revision: Revision::new(number).expect("not zero"),
+            created_at,
+            updated_at,
+            created_by: None,
+            updated_by: None,
+            is_deleted: false,
+            base: None,
+            note: None,
+            content_hash: None,
+            document: document(json!({ "name": number.to_string() })),
+        };
+        let import = Operation::Import { id: id(3), past: Box::new(past) };
+        store.write(write(import)).await.expect("imported");
+    }
+    clock.advance_micros(100 * DAY);
+}
+
+/// The revisions of the imported persona that are kept.
+pub async fn kept_of_imported(store: &dyn Store) -> Vec<u64> {
+    let page = store.revisions(id(3), None, 100).await.expect("readable").expect("it exists");
+    page.items.iter().map(|entry| entry.revision.number()).collect()
+}
+
+/// The limits of the cases of the imported persona, and which revisions are kept.
+pub const CASES_OF_IMPORTED: [(Option<u64>, Option<u64>, &[u64]); 5] = [
+    (None, Some(1), &[12, 11, 1]),
+    (None, Some(3), &[12, 11, 10, 1]),
+    (None, Some(7), &[12, 11, 10, 6, 1]),
+    (None, Some(8), &[12, 11, 10, 6, 5, 1]),
+    (Some(30), None, &[12, 11, 1]),
+];

@@ -10,7 +10,9 @@ use persona_storage::postgres::{self, Maintenance, PostgresStore};
 use persona_storage::{HistoryPruned, LabelMoves, LabelTarget, NoObserver, Store};
 use persona_test_support::Cluster;
 
-use crate::old_histories::{CASES, DAYS, compare, fill, limits};
+use crate::old_histories::{
+    CASES, CASES_OF_IMPORTED, DAYS, compare, fill, import_with_gaps, kept_of_imported, limits,
+};
 
 /// A database with histories of some months.
 struct Filled {
@@ -106,4 +108,25 @@ async fn no_revision_goes_that_a_label_is_moved_to_beside_the_maintenance() {
         assert!(found.is_some(), "{revision}");
     }
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_before_an_imported_gap_goes_as_the_oracle_lets_it_go() {
+    for (days, newest, kept) in CASES_OF_IMPORTED {
+        for at_once in [true, false] {
+            let (filled, limits) = (Filled::new().await, limits(days, newest));
+            import_with_gaps(&filled.store, &filled.clock).await;
+            let settings = filled.settings.clone().keeping_history(limits);
+            let maintenance = Maintenance::open(&settings, filled.clock.clone());
+            let mut maintenance = maintenance.expect("it opens");
+            if at_once {
+                maintenance.prune_now(limits, false).expect("dropped");
+            } else {
+                maintenance.tick().expect("done");
+            }
+            let found = kept_of_imported(&filled.store).await;
+            assert_eq!(found, kept, "{limits:?}, at once: {at_once}");
+            filled.store.close().await;
+        }
+    }
 }

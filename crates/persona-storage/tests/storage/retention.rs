@@ -10,7 +10,9 @@ use persona_storage::sqlite::{Maintenance, Settings, SqliteStore, initialise};
 use persona_storage::{Error, HistoryLimits, HistoryPruned, NoObserver, Store};
 
 use crate::files::{Folder, check};
-use crate::old_histories::{CASES, DAY, compare, fill, limits};
+use crate::old_histories::{
+    CASES, CASES_OF_IMPORTED, DAY, compare, fill, import_with_gaps, kept_of_imported, limits,
+};
 
 /// A file and the oracle with the same content.
 struct Filled {
@@ -39,14 +41,18 @@ impl Filled {
         Maintenance::open(&settings, self.clock.clone(), Arc::new(NoObserver)).expect("it opens")
     }
 
+    fn open(&self) -> SqliteStore {
+        let settings = Settings::new(self.folder.database());
+        let store = SqliteStore::open(settings, self.clock.clone(), Arc::new(NoObserver));
+        store.expect("it opens")
+    }
+
     /// Compares every revision of the file with the oracle, and checks the file.
     async fn compare(&self, dropped: u64) {
         let report = check(&self.folder.database()).expect("it can be read");
         assert!(report.is_sound(), "{report:?}");
         assert_eq!(report.dropped_revisions, dropped);
-        let settings = Settings::new(self.folder.database());
-        let store = SqliteStore::open(settings, self.clock.clone(), Arc::new(NoObserver));
-        let store = store.expect("it opens");
+        let store = self.open();
         compare(&store, &self.oracle).await;
         store.close().await;
     }
@@ -101,4 +107,29 @@ async fn without_limits_nothing_goes() {
     filled.compare(0).await;
     let found = filled.oracle.revision(id(1), Revision::new(99).expect("not zero")).await;
     assert!(!matches!(found, Err(Error::RevisionDropped { .. })), "it never was");
+}
+
+#[tokio::test]
+async fn what_is_before_an_imported_gap_goes_as_the_oracle_lets_it_go() {
+    for (days, newest, kept) in CASES_OF_IMPORTED {
+        for at_once in [true, false] {
+            let (filled, limits) = (Filled::new().await, limits(days, newest));
+            let store = filled.open();
+            import_with_gaps(&store, &filled.clock).await;
+            let of_oracle = Arc::new(TestClock::default());
+            let oracle = MemoryStore::new(of_oracle.clone());
+            import_with_gaps(&oracle, &of_oracle).await;
+            oracle.prune(&limits).expect("dropped");
+            assert_eq!(kept_of_imported(&oracle).await, kept, "{limits:?}");
+            let mut maintenance = filled.maintenance(limits);
+            if at_once {
+                maintenance.prune_now(limits, false).expect("dropped");
+            } else {
+                maintenance.tick().expect("done");
+            }
+            maintenance.close().expect("closed");
+            assert_eq!(kept_of_imported(&store).await, kept, "{limits:?}, at once: {at_once}");
+            store.close().await;
+        }
+    }
 }

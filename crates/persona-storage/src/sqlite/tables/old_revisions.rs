@@ -1,13 +1,15 @@
 //! Old revisions that go from the histories (`retention.rs`): found by the feed, from a place up to
 //! which it was looked through.
 
-use persona_model::{PersonaId, Timestamp};
+use std::ops::RangeInclusive;
+
+use persona_model::{PersonaId, Revision, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::dropped::Span;
 use super::history::History;
 use super::{dropped, personas, revisions, row};
-use crate::retention::{LookScope, Old};
+use crate::retention::{LetGo, LookScope, Old};
 use crate::sqlite::error::{damage, is_damage, is_of_a_value};
 use crate::time::newest_of;
 use crate::{HistoryLimits, HistoryPruned, HistorySize};
@@ -73,10 +75,12 @@ pub(crate) fn look(
     let (until, newest) = (limits.replaced_until(now), newest_of(now));
     let mut looked = Looked { place, ..Looked::default() };
     let mut statement = connection.prepare_cached(
-        "SELECT sequence, persona, revision, at, label IS NULL
-         FROM changes
-         WHERE sequence > ?1
-         ORDER BY sequence
+        "SELECT c.sequence, c.persona, c.revision, c.at, c.label IS NULL,
+                CASE WHEN octet_length(r.head) = 0 THEN r.base END
+         FROM changes AS c
+         LEFT JOIN revisions AS r ON r.sequence = c.sequence
+         WHERE c.sequence > ?1
+         ORDER BY c.sequence
          LIMIT ?2",
     )?;
     let count = row::stored(lines as u64);
@@ -93,22 +97,54 @@ pub(crate) fn look(
         if !line.get::<_, bool>(4)? {
             continue;
         }
-        let (persona, revision) = (row::id(line, 1)?, row::number(line, 2)?);
-        for revision in limits.let_go_by(revision).take(scope.of_line()) {
-            match bytes_of_old(connection, limits, now, persona, revision) {
-                Ok(bytes) => {
-                    looked.found.extend(bytes.map(|bytes| Found { persona, revision, bytes }));
-                }
-                // The damage of one history keeps no other one from being looked at.
-                Err(error) if is_damage(&error) || is_of_a_value(&error) => {
-                    looked.damaged.push((persona, error.to_string()));
-                }
-                Err(error) => return Err(error),
-            }
+        let (persona, last) = (row::id(line, 1)?, row::number(line, 2)?);
+        let first = revisions::base(line, 5)?.map_or(last, Revision::number);
+        let LetGo { replaced, pushed_out } = limits.let_go_by((first, last), scope);
+        let pushed_out =
+            looked.unless_damaged(persona, rows_of(connection, persona, pushed_out))?;
+        for revision in replaced.into_iter().chain(pushed_out.into_iter().flatten()) {
+            let bytes = bytes_of_old(connection, limits, now, persona, revision);
+            let bytes = looked.unless_damaged(persona, bytes)?.flatten();
+            looked.found.extend(bytes.map(|bytes| Found { persona, revision, bytes }));
         }
     }
     looked.is_end = seen < lines;
     Ok(looked)
+}
+
+impl Looked {
+    /// What was read of a persona. The damage of one history keeps no other one from being looked
+    /// at.
+    fn unless_damaged<T>(
+        &mut self,
+        persona: PersonaId,
+        read: rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        match read {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_damage(&error) || is_of_a_value(&error) => {
+                self.damaged.push((persona, error.to_string()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Some revisions of a persona, as many as have a row of their own.
+fn rows_of(
+    connection: &Connection,
+    persona: PersonaId,
+    revisions: RangeInclusive<u64>,
+) -> rusqlite::Result<Vec<u64>> {
+    let (first, last) = revisions.into_inner();
+    if first >= last {
+        return Ok((first..=last).collect());
+    }
+    let Some(history) = personas::history(connection, persona)? else { return Ok(Vec::new()) };
+    let last = last.min(history.newest());
+    let rows = revisions::numbered_between(connection, &history, first, last)?;
+    Ok(rows.into_iter().map(|(revision, _)| revision).collect())
 }
 
 /// The bytes of a revision that goes; `None` where it stays, or went before.
