@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use persona_model::Revision;
-use persona_storage::conformance::{TestClock, id};
+use persona_model::{Precondition, Revision};
+use persona_storage::conformance::{TestClock, id, soon};
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{Maintenance, Settings, SqliteStore, initialise};
-use persona_storage::{Error, HistoryLimits, HistoryPruned, NoObserver, Store};
+use persona_storage::{Error, HistoryLimits, HistoryPruned, NoObserver, Purge, Store};
 
 use crate::files::{Folder, check};
 use crate::old_histories::{
@@ -132,4 +132,16 @@ async fn what_is_before_an_imported_gap_goes_as_the_oracle_lets_it_go() {
             store.close().await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_purge_leaves_of_a_persona_with_imported_gaps_is_sound() {
+    let filled = Filled::new().await;
+    let store = filled.open();
+    import_with_gaps(&store, &filled.clock).await;
+    let purge = Purge::new(id(3), Precondition::Any, soon());
+    store.purge(purge).await.expect("purged");
+    store.close().await;
+    let report = check(&filled.folder.database()).expect("it can be read");
+    assert!(report.is_sound(), "{report:?}");
 }

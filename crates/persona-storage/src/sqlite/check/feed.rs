@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use persona_model::{Change, ChangeKind, PersonaId, Revision, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::report::CheckReport;
 use crate::sqlite::error::damage;
@@ -147,7 +147,7 @@ impl Feed {
 }
 
 /// Whether a line stands for several revisions that were dropped where it comes from, from the next
-/// one on.
+/// one on. Of a purged persona no revision is left that could tell.
 fn is_of_dropped(
     connection: &Connection,
     version: u32,
@@ -157,9 +157,12 @@ fn is_of_dropped(
     let (Some(before), true) = (before, version >= migrate::DROPPED_SINCE) else {
         return Ok(false);
     };
-    let sql = "SELECT EXISTS (SELECT 1 FROM revisions WHERE sequence = ?1 AND base = ?2 AND octet_length(head) = 0)";
+    let sql = "SELECT EXISTS (SELECT 1 FROM revisions WHERE sequence = ?1 AND base = ?2 AND octet_length(head) = 0)
+                      OR EXISTS (SELECT 1 FROM purged WHERE persona = ?3)";
     let (sequence, next) = (row::stored(line.sequence), row::stored(before.revision.number() + 1));
-    connection.prepare_cached(sql)?.query_row([sequence, next], |found| found.get(0))
+    connection
+        .prepare_cached(sql)?
+        .query_row(params![sequence, next, line.persona.as_bytes()], |found| found.get(0))
 }
 
 /// `first` is the first revision that the line is about.
