@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::doubt::{limit, told_in_doubt};
+use super::doubt::{limit, told_in_doubt, told_of_write};
 use super::driver_error::DriverError;
 use super::error::{Meaning, from_driver};
 use super::write_attempt::{Attempt, Failure, Lock, Request};
@@ -134,7 +134,7 @@ impl Shared {
         tries: Tries,
     ) -> Result<(), Error> {
         let refused = self.refused(request, failure).await;
-        refused.map_err(|error| told_in_doubt(error, tries.doubt.is_some()))
+        refused.map_err(|error| told_of_write(error, &request.write, tries.doubt.is_some()))
     }
 
     async fn refused(&self, request: &Request, failure: Failure) -> Result<(), Error> {
