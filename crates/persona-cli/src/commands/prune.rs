@@ -36,7 +36,10 @@ pub fn run(arguments: &Prune, environment: &Environment, output: &Output) -> Res
         let message = format!("there is no database {}", config.database);
         return Err(Failure::new(ExitCode::NotFound, message).hint("name one with --database"));
     }
-    backend::initialise(&config, true).map_err(|error| Failure::start(&error))?;
+    if !arguments.dry_run {
+        // A dry run migrates nothing, and makes no schema.
+        backend::initialise(&config, true).map_err(|error| Failure::start(&error))?;
+    }
     let opened = Maintenance::open(&config, Arc::new(SystemClock), Arc::new(NoObserver));
     let mut maintenance = opened.map_err(|error| Failure::start(&error))?;
     let pruned = maintenance.prune_now(limits, arguments.dry_run);

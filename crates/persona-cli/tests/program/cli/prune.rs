@@ -80,3 +80,23 @@ fn without_a_rule_and_without_a_database_nothing_is_done() {
     assert_eq!(missing.code, 3, "{missing}");
     assert_eq!(kept(&folder).len(), 10);
 }
+
+#[test]
+fn a_dry_run_migrates_nothing() {
+    let folder = filled();
+    let path = folder.path("persona.db");
+    let file = rusqlite::Connection::open(&path).expect("it opens");
+    // As the version before left it.
+    let older = "ALTER TABLE personas DROP COLUMN autosaved_since;
+                 DROP INDEX label_moves_by_revision;
+                 PRAGMA user_version = 14";
+    file.execute_batch(older).expect("SQL");
+    let refused = folder.run(&["prune", "--keep=30d", "--dry-run"]);
+    let version: u32 =
+        file.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
+    assert_eq!(version, 14, "{refused}");
+    assert!(refused.code != 0 && refused.stderr.contains("persona serve"), "{refused}");
+    drop(file);
+    let done = folder.run(&["prune", "--keep=30d"]);
+    assert!(done.code == 0 && done.stdout.starts_with("6 old revisions are gone"), "{done}");
+}
