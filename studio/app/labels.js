@@ -57,7 +57,7 @@ export function LabelDialog({ title, about, start = '', known, targets, movesOf,
       const count = items.filter((one) => one.moved).length;
       onClose();
       onDone();
-      toast(t.labels.done(label, count), count ? { action: { text: t.common.undo, act: undo } } : {});
+      toast(t.labels.done(label, count), count ? { action: { text: t.common.undo, act: undo }, isNewer: true } : {});
     } catch (/** @type {any} */ error) {
       const place = error.problem?.item;
       setSure(false);

@@ -15,11 +15,12 @@ const toasts = signal([]);
 const clocks = new Map();
 let lastToast = 0;
 
-/** One of the same text takes the place of the earlier one, unless that can be undone.
- * @param {string} text @param {{ kind?: 'info' | 'error', action?: { text: string, act: () => void } }} [how] */
+/** One of the same text takes the place of the earlier one, unless that can be undone still: what is
+ * newer undoes the same thing.
+ * @param {string} text @param {{ kind?: 'info' | 'error', action?: { text: string, act: () => void }, isNewer?: boolean }} [how] */
 export function toast(text, how = {}) {
   const one = { id: ++lastToast, text, kind: how.kind ?? 'info', action: how.action };
-  toasts.value = [...toasts.value.filter((other) => other.text !== text || other.action), one].slice(-SHOWN_MAX);
+  toasts.value = [...toasts.value.filter((other) => other.text !== text || (other.action && !how.isNewer)), one].slice(-SHOWN_MAX);
   start(one.id);
 }
 
