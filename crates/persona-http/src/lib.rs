@@ -21,7 +21,7 @@
 
 mod auth;
 #[cfg(test)]
-mod autosaving;
+mod autosave_tests;
 pub mod contract;
 mod docs;
 mod events;

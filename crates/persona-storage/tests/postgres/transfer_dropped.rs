@@ -217,7 +217,9 @@ fn assert_arrived(source: &[(String, String)], target: &[(String, String)], is_e
     }
 }
 
-/// Moves, and changes the source before some of the first steps of copying and comparing.
+/// Moves, and changes the source before some of the first steps of copying and comparing. The first
+/// comparison is the last one that is certainly not behind the fence, where a change would wait for
+/// this move.
 async fn move_beside_changes(
     plan: Plan,
     source: Arc<Database>,
@@ -225,8 +227,7 @@ async fn move_beside_changes(
 ) -> Result<TransferReport, TransferError> {
     let runtime = Handle::current();
     let moved = tokio::task::spawn_blocking(move || {
-        let mut left =
-            vec![Step::Comparing, Step::Comparing, Step::Transferring, Step::Transferring];
+        let mut left = vec![Step::Comparing, Step::Transferring, Step::Transferring];
         let moved = transfer(&plan, &mut |progress: Progress| {
             if left.pop_if(|step| *step == progress.step).is_some() {
                 runtime.block_on(source.change(&mut dice, STEPS_BESIDE));

@@ -33,7 +33,7 @@ fn a_running_server_is_found_by_its_file_and_not_disturbed() {
         );
         let own = examined.check("Processes", "own").1;
         assert!(before.iter().all(|process| own.contains(&process.pid.to_string())), "{own}");
-        assert!(examined.check("Connections", "settings").1.starts_with("45 read back"));
+        assert!(examined.check("Connections", "settings").1.starts_with("48 read back"));
     }
     assert_eq!(crate::common::Process::children_of(server.pid()), before);
     assert_eq!(
