@@ -81,6 +81,8 @@ story('what one person typed is not saved in the name of the next one who signs 
   assert.equal(await page.getByLabel('Description').inputValue(), '');
   await page.getByLabel('Personality').fill('By Ben.');
   await until('it is saved', async () => (await read()).personality === 'By Ben.');
+  // The page knows it too: a request without an answer is what the next one who signs in is asked about first.
+  await page.getByText(`Saved as r${(await read()).revision}`).waitFor();
   await page.evaluate((token) => sessionStorage.setItem('persona-studio:token', token), ann);
   await page.reload();
   await until('it is saved', async () => (await read()).description === 'Typed by Ann, signed out.');
