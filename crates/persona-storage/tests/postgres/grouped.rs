@@ -188,7 +188,9 @@ async fn writes_that_wait_at_the_same_time_share_a_transaction_and_the_feed_has_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_another_transaction_holds_delays_its_own_write_and_no_other() {
-    let setting = Setting::with(10).await;
+    // The feeds of all databases of a server wait for the transaction that is held.
+    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(&[])));
+    let setting = Setting::on(cluster, 10, Cluster::url).await;
     let mut holder = setting.cluster.session(&setting.database);
     holder.run(&format!(
         "BEGIN; SELECT 1 FROM persona_store.personas WHERE id = '{}' FOR UPDATE",
