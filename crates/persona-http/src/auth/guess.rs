@@ -158,7 +158,13 @@ mod tests {
         let token = Token::new("ci".into(), secret.hash(), TokenScope::Read, FixedClock.now());
         let token = token.expect("random numbers");
         store.change_token(TokenChange::Create(token)).await.expect("created");
-        let context = limited(Arc::new(store), 1);
+        let store: Arc<dyn Store> = Arc::new(store);
+        // Where guesses have no limit, each secret is looked for on the fast path.
+        let unlimited = Context { rates: RateLimits::default(), ..limited(Arc::clone(&store), 1) };
+        let found =
+            PlainReads::new(unlimited).answer(&mut request(&secret), ClientAddress(CLIENT), None);
+        assert_eq!(found.map(|answer| answer.status()), Some(StatusCode::NOT_FOUND));
+        let context = limited(store, 1);
         let plain = PlainReads::new(context.clone());
         let answered = || plain.answer(&mut request(&secret), ClientAddress(CLIENT), None);
         assert!(answered().is_none(), "the router looks for it");
