@@ -1,9 +1,10 @@
 //! How many requests a client may make: one budget for reads and one for writes.
 //!
-//! A request counts against the budget of its party: its token, or the address of its client. What
-//! counts against no budget, such as metrics, does so where it is refused for its token: otherwise
-//! guesses would have no limit there. Cells that all workers share keep what is left of each budget;
-//! this file decides which budget a request counts against, and writes the headers of answers.
+//! A request counts against the budget of its party: its token, or the address of its client.
+//! What counts against no budget, such as metrics, does so where it is refused for its token:
+//! otherwise guesses would have no limit there. Cells that all workers share keep what is left of
+//! each budget; this file decides which budget a request counts against, and writes the headers
+//! of answers.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
