@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CONNECTION, CONTENT_LOCATION, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use persona_model::PersonaId;
@@ -235,7 +237,7 @@ impl Begun {
         headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
         context.origins.admit(self.origin.as_ref(), headers);
         if !context.root_path.is_empty() {
-            put_root_before_location(headers, &context.root_path);
+            put_root_before_places(headers, &context.root_path);
         }
         if context.expose_worker {
             headers.insert(WORKER, HeaderValue::from(context.server.slot()));
@@ -248,14 +250,16 @@ impl Begun {
     }
 }
 
-/// Puts the prefix of the proxy in front of the path in `Location`, so that a client behind the
-/// proxy can use it.
-fn put_root_before_location(headers: &mut HeaderMap, root: &str) {
-    let Some(Ok(path)) = headers.get(LOCATION).map(HeaderValue::to_str) else { return };
-    if path.starts_with('/')
-        && let Ok(full) = HeaderValue::try_from(format!("{root}{path}"))
-    {
-        headers.insert(LOCATION, full);
+/// Puts the prefix of the proxy in front of the paths in `Location` and `Content-Location`, so that
+/// a client behind the proxy can use them.
+fn put_root_before_places(headers: &mut HeaderMap, root: &str) {
+    for name in [LOCATION, CONTENT_LOCATION] {
+        let Some(Ok(path)) = headers.get(&name).map(HeaderValue::to_str) else { continue };
+        if path.starts_with('/')
+            && let Ok(full) = HeaderValue::try_from(format!("{root}{path}"))
+        {
+            headers.insert(name, full);
+        }
     }
 }
 

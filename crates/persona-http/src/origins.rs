@@ -6,7 +6,8 @@
 //! `Origin` (Fetch standard, section 3.2), which no page can forge. A client that is no browser
 //! sends neither header and is served normally.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use persona_model::excerpt;
 
+use crate::contract::{OPERATIONS, OperationRow};
 use crate::problem::{Code, Problem};
 
 /// The header in which a browser says how the page of a request relates to the server.
@@ -26,17 +28,22 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The word for every origin.
 pub const ANY_ORIGIN: &str = "*";
 
-/// Headers that a page of an allowed site may send, besides those that are always allowed.
-const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Modified-Since, \
-     If-Unmodified-Since, X-Persona-Author, X-Request-Id",
-);
+/// Headers that a page of an allowed site may send, besides those that are always allowed: those of
+/// the operations, and those that every operation takes.
+static ALLOWED_HEADERS: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let of_all = ["Authorization", "Content-Type", "X-Request-Id"];
+    let of_operations =
+        OPERATIONS.iter().flat_map(OperationRow::all_headers).map(|header| header.name);
+    let names: BTreeSet<&str> = of_all.into_iter().chain(of_operations).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    HeaderValue::try_from(names.join(", ")).expect("names of headers are visible ASCII")
+});
 
 /// Headers of answers that a page of an allowed site may read, besides those that are always
 /// allowed.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Accept-Patch, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, \
-     Retry-After, Server-Timing, WWW-Authenticate, X-Persona-Worker, X-Request-Id",
+    "Accept, Accept-Patch, Content-Location, ETag, Idempotency-Replayed, Link, Location, \
+     RateLimit, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Persona-Worker, X-Request-Id",
 );
 
 /// How long a browser may cache the answer to a preflight request, in seconds.
@@ -130,7 +137,7 @@ pub(crate) fn preflight(methods: HeaderValue) -> Response {
     let mut response = (StatusCode::NO_CONTENT, Body::empty()).into_response();
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS.clone());
     headers.insert(ACCESS_CONTROL_MAX_AGE, ALLOWED_FOR);
     response
 }
@@ -165,7 +172,9 @@ mod tests {
     use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN};
     use http::{HeaderMap, HeaderValue, Request};
 
-    use super::{Origins, PageVerdict};
+    use super::{ALLOWED_HEADERS, EXPOSED_HEADERS, Origins, PageVerdict};
+    use crate::contract::OPERATIONS;
+    use crate::contract::headers::spelled;
 
     const PAGE: &str = "https://app.example";
 
@@ -226,6 +235,26 @@ mod tests {
         assert_eq!(judge(&any, "PUT", &page), "refuse");
         assert_eq!(judge(&any, "PUT", &with_token), "serve");
         assert_eq!(judge(&any, "OPTIONS", &asks), "preflight");
+    }
+
+    #[test]
+    fn a_page_may_send_and_read_every_header_of_the_operations() {
+        let listed = |value: &HeaderValue| -> Vec<String> {
+            let text = value.to_str().expect("visible ASCII");
+            text.split(", ").map(str::to_ascii_lowercase).collect()
+        };
+        let allowed = listed(&ALLOWED_HEADERS);
+        for name in ["x-persona-note", "x-persona-author", "last-event-id", "idempotency-key"] {
+            assert!(allowed.contains(&name.to_owned()), "{name}: {allowed:?}");
+        }
+        let of_answers = OPERATIONS.iter().flat_map(|row| row.answers);
+        let of_answers = of_answers.flat_map(|answer| answer.headers).map(|name| spelled(name));
+        let exposed = listed(&EXPOSED_HEADERS);
+        for name in of_answers {
+            let name = name.to_ascii_lowercase();
+            // The Fetch standard lets every page read it.
+            assert!(name == "last-modified" || exposed.contains(&name), "{name}: {exposed:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Headers of requests, one row each: the form of the value, and the purpose.
+//! Headers of requests, one row each: the form of the value, and the purpose. And the names of
+//! headers of answers.
 
 /// A header of a request.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,22 @@ impl Header {
     /// got and cannot correct it, so an event id is never refused.
     pub fn can_be_refused(&self) -> bool {
         self.holds != HeaderHolds::EventId
+    }
+}
+
+/// A header of an answer as it is sent, by its name in the document.
+pub fn spelled(name: &'static str) -> &'static str {
+    match name {
+        "RequestId" => "X-Request-Id",
+        "Replayed" => "Idempotency-Replayed",
+        "Authenticate" => "WWW-Authenticate",
+        "RetryAfter" => "Retry-After",
+        "RateLimitPolicy" => "RateLimit-Policy",
+        "AcceptPatch" => "Accept-Patch",
+        "LastModified" => "Last-Modified",
+        "LabelTag" => "ETag",
+        "ContentLocation" => "Content-Location",
+        name => name,
     }
 }
 

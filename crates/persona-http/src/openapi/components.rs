@@ -39,6 +39,7 @@ pub(super) fn headers() -> Value {
         "ETag": text("What names this state of the persona, such as \"7-9f3c21aa\" with its quotes. Opaque: send it back as it is."),
         "LastModified": text("When the persona changed last, as the end of that second, and no later than this answer. A date says less than the ETag."),
         "Location": text("The path of the new persona."),
+        "ContentLocation": text("With a label: the path of the revision that it points to."),
         "LabelTag": text("What names this state of the label, such as \"l3-9f3c21aa\" with its quotes. Opaque: send it back as it is."),
         "RequestId": text("The id of the request: the X-Request-Id that came in, or a new one."),
         "Replayed": text("true when this is the stored answer of an earlier request with the same Idempotency-Key."),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::grammar;
 use super::ordered::Ordered;
-use crate::contract::headers::{Header, HeaderHolds};
+use crate::contract::headers::{Header, HeaderHolds, spelled};
 use crate::contract::parameters::{Parameter, ParameterKind, members};
 use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
@@ -225,21 +225,12 @@ fn schema(body: BodySchema, types: &mut SchemaGenerator) -> Value {
     }
 }
 
-fn answer_headers(names: &[&str]) -> Map<String, Value> {
-    let spelled = |name: &str| match name {
-        "RequestId" => "X-Request-Id".to_owned(),
-        "Replayed" => "Idempotency-Replayed".to_owned(),
-        "Authenticate" => "WWW-Authenticate".to_owned(),
-        "RetryAfter" => "Retry-After".to_owned(),
-        "RateLimitPolicy" => "RateLimit-Policy".to_owned(),
-        "AcceptPatch" => "Accept-Patch".to_owned(),
-        "LastModified" => "Last-Modified".to_owned(),
-        "LabelTag" => "ETag".to_owned(),
-        name => name.to_owned(),
-    };
+fn answer_headers(names: &[&'static str]) -> Map<String, Value> {
     let all = names.iter().chain(&["RequestId"]);
-    all.map(|name| (spelled(name), json!({ "$ref": format!("#/components/headers/{name}") })))
-        .collect()
+    all.map(|name| {
+        (spelled(name).into(), json!({ "$ref": format!("#/components/headers/{name}") }))
+    })
+    .collect()
 }
 
 /// One answer for each status, with the problem codes that can have it.
@@ -254,7 +245,7 @@ fn problem_answers(codes: &[Code], schema: &Value) -> impl Iterator<Item = (Stri
 }
 
 fn problem_answer(status: u16, codes: &[Code], schema: &Value) -> Value {
-    let headers: &[&str] = match status {
+    let headers: &[&'static str] = match status {
         401 => &["Authenticate"],
         409 | 410 | 412 => &["ETag"],
         415 => &["Accept", "AcceptPatch"],

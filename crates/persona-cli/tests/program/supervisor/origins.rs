@@ -160,6 +160,14 @@ fn a_prefix_of_a_proxy_is_part_of_what_clients_follow() {
             .send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes())
             .expect("an open connection");
         assert_eq!(client.read_reply().expect("an answer").json()["name"], "Ada");
+        let inner = path.trim_start_matches("/store");
+        let json = [("content-type", "application/json")];
+        let to_first = br#"{"revision": 1}"#;
+        let label = client.request("PUT", &format!("{inner}/labels/live"), &json, to_first);
+        assert_eq!(label.expect("an answer").status, 201);
+        let read = client.get(&format!("{inner}?label=live")).expect("an answer");
+        let revision = format!("{path}/revisions/1");
+        assert_eq!(read.header("content-location"), Some(revision.as_str()));
     }
     let document = client.get("/api/v1/openapi.json").expect("an answer").json();
     assert_eq!(document["servers"][0]["url"], "/store");

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::row::{
-    CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, SCAN, WRITE, answer, body, found, kept, row,
+    CONDITIONS_OF_READ, JSON, NOT_MODIFIED, READ, SCAN, WRITE, answer, body, found_by_label, kept,
+    row,
 };
 use crate::contract::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
 use crate::contract::import::ImportReport;
@@ -98,7 +99,7 @@ pub(super) const GET_PERSONA: OperationRow = OperationRow {
     summary: "Read a persona, or another revision of it",
     query: &[of::REVISION.parameter, of::LABEL.parameter, of::INCLUDE.parameter],
     headers: CONDITIONS_OF_READ,
-    answers: &[found("The persona."), NOT_MODIFIED],
+    answers: &[found_by_label("The persona."), NOT_MODIFIED],
     problems: &[
         Code::NoSuchPersona,
         Code::NoSuchRevision,

@@ -71,6 +71,11 @@ pub(super) const fn found(about: &'static str) -> Answer {
     Answer { status: 200, about, headers, content: Content::Json(BodySchema::Persona("Persona")) }
 }
 
+/// The same where the read can follow a label.
+pub(super) const fn found_by_label(about: &'static str) -> Answer {
+    Answer { headers: &["ETag", "LastModified", "ContentLocation"], ..found(about) }
+}
+
 /// The answer to a read of a state that the client has already.
 pub(super) const NOT_MODIFIED: Answer = Answer {
     status: 304,
