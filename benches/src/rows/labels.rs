@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::{LabelName, LabelPrecondition};
+use persona_model::LabelName;
 use persona_server::clock::SystemClock;
 use persona_storage::sqlite::{Settings, SqliteStore};
 use persona_storage::{LABEL_MOVES_MAX, LabelMove, LabelMoves, LabelTarget, NoObserver, Store};
@@ -73,12 +73,8 @@ fn label_all(database: &Path, count: u64) -> Result<()> {
     let name = LabelName::parse(personas::LABEL)?;
     let numbers: Vec<u64> = (0..count).collect();
     for some in numbers.chunks(LABEL_MOVES_MAX) {
-        let one = |number: &u64| LabelMove {
-            persona: personas::id(*number),
-            name: name.clone(),
-            target: LabelTarget::Latest,
-            precondition: LabelPrecondition::Any,
-        };
+        let one =
+            |number: &u64| LabelMove::new(personas::id(*number), name.clone(), LabelTarget::Latest);
         let moves = LabelMoves::new(some.iter().map(one).collect(), Instant::now() + RELEASE_MAX)?;
         runtime.block_on(store.move_labels(moves)).map_err(|refused| refused.error)?;
     }

@@ -2,9 +2,7 @@
 
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
-use persona_model::{
-    HandleName, LABEL_LATEST, LabelName, LabelPrecondition, PersonaId, Revision, excerpt,
-};
+use persona_model::{LABEL_LATEST, LabelName, LabelPrecondition, PersonaId, Revision, excerpt};
 use persona_storage::{LABEL_MOVES_MAX, LabelMove, LabelTarget, View};
 use serde_json::Value;
 
@@ -12,8 +10,9 @@ use super::etag;
 use super::json::whole_number;
 use super::members::{Members, missing, pointer_of, wrong};
 use crate::contract::parameters::REVISION_MAX;
+use crate::handles::{self, Target};
+use crate::personas;
 use crate::problem::Problem;
-use crate::{handles, personas};
 
 /// What a path of a label has before its word.
 const LABELS: &str = "/labels/";
@@ -63,20 +62,21 @@ const UNNAMED: PersonaId = PersonaId::from_bytes([0; 16]);
 pub(crate) struct AskedMove {
     /// The move, which is about no persona yet where a handle names it.
     wanted: LabelMove,
-    named: Option<HandleName>,
     /// How the client names the persona.
     pub persona: String,
 }
 
 impl AskedMove {
     /// The move of the persona that it names, where it does so by a handle: the one that the handle
-    /// leads to now.
+    /// leads to now. It is made only while that persona still has the handle; one that gave the
+    /// handle up has nothing to lose.
     pub async fn led(&self, view: View<'_>) -> Result<LabelMove, Problem> {
-        let mut wanted = self.wanted.clone();
-        if let Some(handle) = &self.named {
-            wanted.persona = handles::id_of(view, handle).await?;
-        }
-        Ok(wanted)
+        let wanted = self.wanted.clone();
+        let Some(handle) = &wanted.named else { return Ok(wanted) };
+        Ok(match handles::target_of(view, handle).await? {
+            Target::Persona(persona) => LabelMove { persona, ..wanted },
+            Target::Former(persona) => LabelMove { persona, named: None, ..wanted },
+        })
     }
 
     /// What the move is about, for people.
@@ -135,8 +135,8 @@ fn one_move(body: Value) -> Result<AskedMove, Problem> {
             return Err(wrong("", "required", "must have revision, from or remove"));
         }
     };
-    let wanted = LabelMove { persona, name, target, precondition };
-    Ok(AskedMove { wanted, named, persona: text })
+    let wanted = LabelMove { precondition, named, ..LabelMove::new(persona, name, target) };
+    Ok(AskedMove { wanted, persona: text })
 }
 
 impl Members {

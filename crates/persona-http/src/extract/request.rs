@@ -10,7 +10,7 @@ use axum::extract::{FromRequest, Request};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::{PersonaId, excerpt};
+use persona_model::{HandleName, PersonaId, excerpt};
 use persona_storage::{Idempotency, Operation, Party, Viewer, Write};
 use serde_json::Value;
 
@@ -162,7 +162,7 @@ impl WriteRequest {
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
         Ok(Write {
-            named: self.parts.extensions.get::<Named>().map(|named| named.handle.clone()),
+            named: self.named(),
             author: author_of(&self.parts)?,
             note: note::of_request(headers, &self.parts.uri)?,
             idempotency: self.idempotency()?,
@@ -171,6 +171,11 @@ impl WriteRequest {
             document_bytes_max: context.document_bytes_max,
             ..Write::new(operation, context.write_deadline())
         })
+    }
+
+    /// The handle that it names its persona by, where it does so.
+    pub fn named(&self) -> Option<HandleName> {
+        self.parts.extensions.get::<Named>().map(|named| named.handle.clone())
     }
 
     /// How a repetition of it is recognised; `None` where the client did not ask for it.

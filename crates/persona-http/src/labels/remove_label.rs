@@ -25,7 +25,11 @@ pub async fn remove_label(
     Parameters::none(&request.parts.uri, OperationId::RemoveLabel)?;
     etag::reject_if_none_match(&request.parts.headers)?;
     let precondition = label::precondition(&request.parts.headers)?;
-    let wanted = LabelMove { persona, name, target: LabelTarget::Nowhere, precondition };
+    let wanted = LabelMove {
+        precondition,
+        named: request.named(),
+        ..LabelMove::new(persona, name, LabelTarget::Nowhere)
+    };
     let moved = responses::make(&context, &request, wanted).await?;
     let mut response = responses::no_content();
     mark_replay(&mut response, moved.replayed);

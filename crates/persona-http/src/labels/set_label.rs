@@ -30,7 +30,8 @@ pub async fn set_label(
     let target = request.read(&context, MediaType::PERSONA, read).await?;
     let client = request.client();
     let location = OperationId::GetLabel.path_of(&[&persona.to_string(), name.as_str()]);
-    let wanted = LabelMove { persona, name, target, precondition };
+    let wanted =
+        LabelMove { precondition, named: request.named(), ..LabelMove::new(persona, name, target) };
     let moved = responses::make(&context, &request, wanted).await?;
     let label = responses::set(moved.label)?;
     let is_new = moved.before.is_none();

@@ -12,7 +12,7 @@ use axum::response::Response;
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use persona_model::{Document, LabelName, LabelPrecondition, PersonaId, Precondition, Timestamp};
+use persona_model::{Document, LabelName, PersonaId, Precondition, Timestamp};
 use persona_storage::{
     LabelMove, LabelMoves, LabelTarget, Operation, Purge, Store, Token, TokenChange, TokenScope,
     TokenSecret, Write,
@@ -165,7 +165,7 @@ async fn store_with_a_persona() -> Arc<dyn Store> {
     let deadline = Instant::now() + Duration::from_secs(10);
     store.write(Write::new(create, deadline)).await.expect("kept");
     let (name, target) = (LabelName::parse(LABEL).expect("a label"), LabelTarget::Latest);
-    let one = LabelMove { persona, name, target, precondition: LabelPrecondition::Any };
+    let one = LabelMove::new(persona, name, target);
     store.move_labels(LabelMoves::one(one, deadline)).await.expect("moved");
     Arc::new(store)
 }

@@ -36,9 +36,10 @@ fn single_operations_that_meet(error: &Error) -> Vec<&'static str> {
         Error::HandleTaken { .. } => {
             MAKE_DOCUMENTS.into_iter().chain(["undelete_persona"]).collect()
         }
-        Error::HandleMoved { .. } => {
-            that_use(StoreUse::Writes).filter(|id| *id != "create_persona").collect()
-        }
+        Error::HandleMoved { .. } => that_use(StoreUse::Writes)
+            .filter(|id| *id != "create_persona")
+            .chain(that_use(StoreUse::MovesLabels))
+            .collect(),
         Error::OwnerRefused { .. } | Error::Invalid(_) => MAKE_DOCUMENTS.to_vec(),
         Error::UnknownRevision { .. } => vec!["revert_persona"],
         Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {

@@ -17,7 +17,6 @@ use crate::contract::parameters::{NOTE, PURGE};
 use crate::extract::parameters::Parameters;
 use crate::extract::request::WriteRequest;
 use crate::extract::{conditions, etag, note};
-use crate::handles::Named;
 use crate::problem::Problem;
 
 /// Soft-deletes the persona, so that it can be undeleted. Deleting it again changes nothing. With
@@ -51,7 +50,7 @@ async fn purge(
 ) -> Result<Response, Problem> {
     permit_admin(request.parts.extensions.get())?;
     let names_no_state = conditions::names_no_state(&precondition);
-    let named = request.parts.extensions.get::<Named>().map(|named| named.handle.clone());
+    let named = request.named();
     let (author, client) = (request.author()?, request.client());
     let wanted = Purge::new(id, precondition, context.write_deadline());
     let purge = Purge { named, author, client, ..wanted };

@@ -8,11 +8,12 @@ use persona_model::{
 use serde_json::{Value, json};
 
 use super::TestClock;
+use super::labels::{all, label_move, points};
 use super::moved_handles::Dice;
 use super::steps::{Subject, create, create_write, delete, id, json_of, merge, undelete, write};
 use crate::{
-    Error, ExportRequest, Exported, GLANCE_BYTES_MAX, Glance, HandleLook, HandleTarget, Namesake,
-    Operation,
+    Error, ExportRequest, Exported, GLANCE_BYTES_MAX, Glance, HandleLook, HandleTarget, LabelMove,
+    LabelTarget, Namesake, Operation,
 };
 
 fn name(text: &str) -> HandleName {
@@ -165,6 +166,32 @@ pub async fn a_write_by_a_handle_is_refused_where_the_persona_gave_it_up(
     let refused = by_name("a", delete()).await;
     assert!(matches!(refused, Err(Error::HandleMoved { .. })), "{refused:?}");
     by_name("b", delete()).await.expect("deleted");
+}
+
+/// A release names the personas of its moves, too.
+pub async fn a_move_by_a_handle_is_refused_where_the_persona_gave_it_up(
+    store: &Subject,
+    _clock: &TestClock,
+) {
+    create(store, 1, called("a", "")).await;
+    create(store, 2, called("other", "")).await;
+    let by_name = |handle: &str, target| LabelMove {
+        named: Some(name(handle)),
+        ..label_move(1, "production", target)
+    };
+    let moved = all(store, vec![by_name("a", LabelTarget::Latest)]).await.expect("moved");
+    assert!(moved[0].is_moved);
+    merge(store, 1, json!({ "handle": "b" })).await.expect("renamed");
+    let before = points(store, 1).await;
+    for target in [LabelTarget::Latest, LabelTarget::Nowhere] {
+        let other = label_move(2, "production", LabelTarget::Latest);
+        let refused = all(store, vec![other, by_name("a", target)]).await.expect_err("refused");
+        assert!(matches!(refused.error, Error::HandleMoved { .. }), "{refused:?}");
+        assert_eq!(refused.place, Some(1));
+        assert_eq!((points(store, 1).await, points(store, 2).await), (before.clone(), vec![]));
+    }
+    let moved = all(store, vec![by_name("b", LabelTarget::Latest)]).await.expect("moved");
+    assert_eq!(moved[0].label.as_ref().map(|label| label.revision.number()), Some(2));
 }
 
 pub async fn a_random_history_of_handles_leads_where_its_last_change_says(

@@ -19,8 +19,7 @@ pub(super) fn name(text: &str) -> LabelName {
 
 /// A move of a label of a small identity, whatever it is.
 pub fn label_move(number: u8, label: &str, target: LabelTarget) -> LabelMove {
-    let precondition = LabelPrecondition::Any;
-    LabelMove { persona: id(number), name: name(label), target, precondition }
+    LabelMove::new(id(number), name(label), target)
 }
 
 pub(super) fn to(number: u64) -> LabelTarget {

@@ -172,6 +172,7 @@ macro_rules! conformance_suite {
             handles::a_deleted_persona_is_found_by_the_handle_that_it_had,
             handles::a_handle_leads_to_no_persona_that_is_not_reached,
             handles::a_write_by_a_handle_is_refused_where_the_persona_gave_it_up,
+            handles::a_move_by_a_handle_is_refused_where_the_persona_gave_it_up,
             handles::a_random_history_of_handles_leads_where_its_last_change_says,
             handles::lists_and_exports_hold_the_handles_that_begin_as_asked,
             feed::every_change_is_in_the_feed_once_in_commit_order,

@@ -51,6 +51,8 @@ pub(crate) struct Holder {
     pub id: PersonaId,
     /// Its owner; empty where it has none.
     pub owner: String,
+    /// Its handle, as far as moves are about it.
+    pub handle: Option<String>,
     /// Its current revision.
     pub latest: Revision,
     /// Whether it is soft-deleted.
@@ -104,7 +106,13 @@ impl Placed {
 impl Holder {
     /// A persona without labels.
     pub(crate) fn new(id: PersonaId, owner: String, latest: Revision, deleted: bool) -> Self {
-        Self { id, owner, latest, deleted, labels: BTreeMap::new(), removed: BTreeMap::new() }
+        let (labels, removed) = (BTreeMap::new(), BTreeMap::new());
+        Self { id, owner, handle: None, latest, deleted, labels, removed }
+    }
+
+    /// The same persona with its handle.
+    pub(crate) fn called(self, handle: Option<String>) -> Self {
+        Self { handle, ..self }
     }
 
     /// What a reader of several sees of it; `None` where it has no label.
@@ -133,6 +141,11 @@ impl Holder {
         }
         if self.deleted {
             return Err(LabelError::Deleted.into());
+        }
+        if let Some(name) = &wanted.named
+            && self.handle.as_deref() != Some(name.as_str())
+        {
+            return Err(Error::HandleMoved { handle: name.clone() });
         }
         let current = self.labels.get(&wanted.name);
         if !wanted.precondition.is_met_by(current.map(|label| label.tag)) {

@@ -80,7 +80,7 @@ fn answer((persona, is_moved, before, kept): Kept, one: &LabelMove) -> Option<Mo
 mod tests {
     use std::time::Instant;
 
-    use persona_model::{LabelName, LabelPrecondition, PersonaId, Revision, Timestamp};
+    use persona_model::{LabelName, PersonaId, Revision, Timestamp};
 
     use super::{FORGOTTEN, kept_text, mark_of, read_kept};
     use crate::label::{Label, LabelMove, LabelMoves, LabelTarget, MoveRecord, MovedLabel};
@@ -89,12 +89,7 @@ mod tests {
     fn an_answer_reads_back_as_it_was_given_and_only_for_as_many_moves() {
         let persona = PersonaId::from_bytes([1; 16]);
         let name = |word: &str| LabelName::parse(word).expect("a label");
-        let to_latest = |word: &str| LabelMove {
-            persona,
-            name: name(word),
-            target: LabelTarget::Latest,
-            precondition: LabelPrecondition::Any,
-        };
+        let to_latest = |word: &str| LabelMove::new(persona, name(word), LabelTarget::Latest);
         let label = |word: &str, author: Option<&str>| {
             let record = MoveRecord {
                 version: 3,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use persona_model::{LabelName, LabelPrecondition, PersonaId, Revision};
+use persona_model::{HandleName, LabelName, LabelPrecondition, PersonaId, Revision};
 
 use super::record::Label;
 use crate::fault_injection::{InjectedFault, is_on};
@@ -37,6 +37,16 @@ pub struct LabelMove {
     pub target: LabelTarget,
     /// What the client believes of the label.
     pub precondition: LabelPrecondition,
+    /// The handle that the persona was named by. Fails with [`crate::Error::HandleMoved`] where it
+    /// has another one when the move has its turn.
+    pub named: Option<HandleName>,
+}
+
+impl LabelMove {
+    /// A move without conditions, of a persona that was named by its identity.
+    pub fn new(persona: PersonaId, name: LabelName, target: LabelTarget) -> Self {
+        Self { persona, name, target, precondition: LabelPrecondition::Any, named: None }
+    }
 }
 
 /// Moves that are made all together or not at all, in their order. Each label of a persona comes

@@ -12,7 +12,8 @@ use crate::{Error, Label, LabelMovePage, LabelMoves, MoveRecord, MovedLabel, Not
 pub(super) fn holder(rows: &Rows, id: PersonaId) -> Option<Holder> {
     let (persona, _) = rows.current(id)?;
     let (owner, deleted) = (persona.document.owner_word().into(), persona.deleted_at.is_some());
-    let mut holder = Holder::new(id, owner, persona.revision, deleted);
+    let mut holder = Holder::new(id, owner, persona.revision, deleted)
+        .called(persona.document.handle().map(str::to_owned));
     for ((_, name), moves) in rows.labels.iter().filter(|((persona, _), _)| *persona == id) {
         let newest = moves.last()?;
         match Label::after(id, name, newest) {

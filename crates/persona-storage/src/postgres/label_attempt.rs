@@ -238,7 +238,8 @@ impl Moving {
                 return Err(Refused { place: None, failure: Failure::OtherSchema });
             }
             let (id, latest) = (row::id(found, 0)?, row::revision(found, 1)?);
-            let holder = Holder::new(id, row::value(found, 5)?, latest, row::value(found, 2)?);
+            let holder = Holder::new(id, row::value(found, 5)?, latest, row::value(found, 2)?)
+                .called(row::value(found, 6)?);
             seen.insert(id, Seen { holder, updated_at: row::time(found, 3)? });
         }
         for found in &connection.rows(Statement::Kept(SET), &of_ids).await? {

@@ -58,7 +58,7 @@ pub(super) const IS_KNOWN: &str =
 
 /// The personas of some moves, and the version of the schema.
 pub(super) const HOLDERS: &str = "
-    SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.updated_at, about.schema_version, p.owner
+    SELECT p.id, p.revision, p.deleted_at IS NOT NULL, p.updated_at, about.schema_version, p.owner, p.handle
     FROM persona_store.personas AS p
     CROSS JOIN (SELECT * FROM persona_store.about LIMIT 1) AS about
     WHERE p.id = ANY ($1)";

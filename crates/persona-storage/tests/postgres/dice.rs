@@ -206,7 +206,7 @@ impl Dice {
             2 => LabelPrecondition::OneOf(vec![]),
             _ => LabelPrecondition::Any,
         };
-        LabelMove { persona: self.id(), name: self.label(), target, precondition }
+        LabelMove { precondition, ..LabelMove::new(self.id(), self.label(), target) }
     }
 
     fn search(&mut self) -> Option<Search> {

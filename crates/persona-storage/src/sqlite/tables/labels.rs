@@ -112,7 +112,7 @@ pub(crate) fn past(connection: &Connection, id: PersonaId) -> rusqlite::Result<V
 /// A persona with its labels, in one statement and so of one snapshot.
 fn holder(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Holder>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {MOVE}, p.revision, p.deleted_at IS NOT NULL, p.owner
+        "SELECT {MOVE}, p.revision, p.deleted_at IS NOT NULL, p.owner, p.handle
          FROM personas AS p
          LEFT JOIN labels AS l ON l.persona = p.id
          LEFT JOIN label_moves AS m ON m.persona = l.persona AND m.label = l.label AND m.version = l.version
@@ -123,7 +123,8 @@ fn holder(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Hol
     while let Some(found) = rows.next()? {
         if holder.is_none() {
             let (latest, deleted) = (row::revision(found, 7)?, found.get(8)?);
-            holder = Some(Holder::new(id, found.get(9)?, latest, deleted));
+            let new = Holder::new(id, found.get(9)?, latest, deleted);
+            holder = Some(new.called(found.get(10)?));
         }
         let Some(holder) = &mut holder else { continue };
         if found.get_ref(1)? == ValueRef::Null {

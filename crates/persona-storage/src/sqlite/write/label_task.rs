@@ -81,6 +81,10 @@ const WITHDRAWN: &str = "a request that was withdrawn";
 fn is_refusal(error: &Error) -> bool {
     matches!(
         error,
-        Error::NotFound | Error::Purged { .. } | Error::RevisionDropped { .. } | Error::Label(_)
+        Error::NotFound
+            | Error::Purged { .. }
+            | Error::RevisionDropped { .. }
+            | Error::HandleMoved { .. }
+            | Error::Label(_)
     )
 }

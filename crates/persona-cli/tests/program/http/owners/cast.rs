@@ -42,8 +42,8 @@ pub const LABEL: &str = "production";
 /// See the module.
 pub struct Cast<'a> {
     pub server: &'a Server,
-    /// Tokens that are bound to the first owner, one of each scope; the last token also reads the
-    /// personas without an owner.
+    /// Tokens that are bound to the first owner, one of each scope; that of the scope `admin` names
+    /// other authors, and the last one also reads the personas without an owner.
     pub ada: Vec<String>,
     /// The token of the other owner.
     pub bea: String,
@@ -63,8 +63,11 @@ impl<'a> Cast<'a> {
     pub fn of(server: &'a Server) -> Self {
         let token = |flags: &[&str]| bearer(&create(server, flags));
         let ada = ["read", "write", "admin", "admin+shared"].map(|scope| {
-            let (name, scope) = (format!("--name=a-{}", scope.replace('+', "-")), scope);
-            token(&[&name, &format!("--scope={scope}"), "--owner=ada"])
+            let name = format!("--name=a-{}", scope.replace('+', "-"));
+            let scope_flag = format!("--scope={scope}");
+            let flags = [&*name, &*scope_flag, "--owner=ada", "--act-as"];
+            // Without the last one an import of a revision is refused before it is about a persona.
+            token(if scope == "admin" { &flags } else { &flags[..3] })
         });
         let nothing = Hidden::default;
         let mut cast = Self {

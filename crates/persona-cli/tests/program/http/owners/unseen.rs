@@ -69,9 +69,11 @@ fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
         "?q=-wizard&count=exact",
         "?kind=character&count=exact&fields=id,owner",
         "?q=o*",
+        "?handle_prefix=handle-of-&count=exact",
+        "?handle_prefix=h&include_deleted=true",
         "?updated_since=2000-01-01T00:00:00Z&count=exact",
     ];
-    let exports = ["", "?include_deleted=true", "?history=true", "?owner=bea"];
+    let exports = ["", "?include_deleted=true", "?history=true", "?owner=bea", "?handle_prefix=h"];
     let lists = queries.into_iter().map(|query| format!("{PERSONAS}{query}"));
     let exports = exports.into_iter().map(|query| format!("/api/v1/export{query}"));
     let server = ["/api/v1/status", "/metrics"].into_iter().map(str::to_owned);

@@ -1,6 +1,8 @@
 //! Personas that are named by their handles.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::http::client::Reply;
 use crate::http::server::Server;
@@ -172,4 +174,42 @@ async fn lists_and_exports_hold_the_handles_that_begin_as_asked() {
     }
     let refused = server.get(&format!("{PERSONAS}?handle_prefix=%2F")).await;
     assert_eq!(refused.refusal(), (400, "bad_parameter".into()));
+}
+
+/// What the server answers to a request with a slow body: the handle is given to another persona
+/// when the server has looked the handle up and asks for the body.
+async fn with_a_slow_body(method: &str, target: &str, body: &str) -> (Server, String, String) {
+    let (server, path) = server_with_a_handle().await;
+    let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.expect("the server asks for the body");
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    patch(&server, &path, &json!({ "handle": null })).await;
+    server.post(&json!({ "name": "Bea", "handle": "support/tier-1" })).await;
+    stream.write_all(body.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    (server, path, answer)
+}
+
+#[tokio::test]
+async fn a_label_of_a_handle_is_not_moved_where_another_persona_took_the_handle_meanwhile() {
+    let target = format!("{BY_HANDLE}/labels/live");
+    let (server, path, answer) = with_a_slow_body("PUT", &target, r#"{"revision":1}"#).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("given up"), "{answer}");
+    for path in [path.as_str(), BY_HANDLE] {
+        let labels = server.get(&format!("{path}/labels")).await.json();
+        let words: Vec<_> = labels["items"].as_array().into_iter().flatten().collect();
+        assert!(words.iter().all(|one| one["label"] == "latest"), "{labels}");
+    }
+    // The body of a write, which is decided by the same rule.
+    let (server, path, answer) = with_a_slow_body("PATCH", BY_HANDLE, r#"{"bio":"x"}"#).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert_eq!(server.get(&path).await.json()["bio"], Value::Null);
 }
