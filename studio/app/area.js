@@ -1,9 +1,11 @@
-// A text box of the editor. Others can change its text while it is written: the caret stays where it
+// A text box of the editor, and how long its text is. Others can change its text while it is written: the caret stays where it
 // is, and a word that is being composed is finished first.
 
 import { useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
+import { bytes, sizeOf } from './figures.js';
 import { html } from './html.js';
 import { merge3 } from './merge.js';
+import { t } from './strings.js';
 
 /** Where a place in a text is in another text, which differs in one part.
  * @param {number} place @param {string} before @param {string} after */
@@ -17,29 +19,47 @@ export function placeIn(place, before, after) {
   return place >= before.length - end ? place + after.length - before.length : after.length - end;
 }
 
-/** @param {{ text: string, onText: (text: string) => void, [more: string]: any }} props */
-export function Area({ text, onText, ...more }) {
+/** @param {{ text: string, onText: (text: string) => void, onPasted?: (before: string, replaced: number, after: string) => void, [more: string]: any }} props
+ * onPasted: what stood in the box, how many characters of it a paste replaced, and what stands in it */
+export function Area({ text, onText, onPasted, ...more }) {
   const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
-  /** What stands in the box. */
-  const shown = useRef(text);
-  /** @type {{ current: number[] | null }} */
-  const caret = useRef(/** @type {any} */ (null));
+  /** What stands in the box: to read it from there copies all of it. @type {{ current: string | null }} */
+  const shown = useRef(/** @type {any} */ (null));
+  /** The text with what was typed since it was drawn: a browser can tell of several lines one by one. */
+  const current = useRef(text);
+  current.current = text;
+  /** How many characters were selected when something was pasted. */
+  const replaced = useRef(0);
   const [isComposing, setComposing] = useState(false);
-  const own = box.current;
-  caret.current = null;
-  if (!isComposing) {
-    if (own && own === document.activeElement && own.value !== text) caret.current = [own.selectionStart, own.selectionEnd].map((place) => placeIn(place, own.value, text));
-    shown.current = text;
-  }
   useLayoutEffect(() => {
-    if (caret.current) box.current?.setSelectionRange(caret.current[0], caret.current[1]);
+    const own = box.current;
+    const before = shown.current;
+    if (!own || before === text || (isComposing && before !== null)) return;
+    const carets = own === document.activeElement && before !== null ? [own.selectionStart, own.selectionEnd].map((place) => placeIn(place, before, text)) : null;
+    own.value = text;
+    shown.current = text;
+    if (carets) own.setSelectionRange(carets[0], carets[1]);
   });
   const onInput = (/** @type {any} */ event) => {
     const typed = event.target.value;
+    const before = shown.current ?? '';
+    if (event.inputType === 'insertFromPaste') onPasted?.(before, replaced.current, typed);
     // What others changed since is in the text, and not in the box.
-    const next = shown.current === text ? typed : merge3(shown.current, text, typed, '', (clash) => clash.yours);
+    const next = before === current.current ? typed : merge3(before, current.current, typed, '', (clash) => clash.yours);
     shown.current = typed;
+    current.current = next;
     onText(next);
   };
-  return html`<textarea ref=${box} dir="auto" value=${shown.current} onInput=${onInput} onCompositionStart=${() => setComposing(true)} onCompositionEnd=${() => setComposing(false)} ...${more}></textarea>`;
+  return html`<textarea ref=${box} dir="auto" onInput=${onInput} onPaste=${(/** @type {any} */ event) => (replaced.current = event.target.selectionEnd - event.target.selectionStart)} onCompositionStart=${() => setComposing(true)} onCompositionEnd=${() => setComposing(false)} ...${more}></textarea>`;
+}
+
+/** The most that the server takes of one text. */
+const TEXT_BYTES_MAX = 256 * 1024;
+
+/** @param {{ text: string }} props */
+export function Counts({ text }) {
+  if (!text) return null;
+  const size = sizeOf(text);
+  const isOver = size.bytes > TEXT_BYTES_MAX;
+  return html`<span class="hint counts ${isOver ? 'over' : ''}">${isOver ? t.editor.tooLong(bytes(size.bytes), bytes(TEXT_BYTES_MAX)) : t.editor.counts(size.characters, size.tokens)}</span>`;
 }

@@ -1,17 +1,16 @@
 // The fields of a persona, in sections, in the order in which its kind needs them.
 
 import { mayWrite } from './api.js';
-import { Area } from './area.js';
-import { Book, Greetings, Lines, Tags } from './editor-lists.js';
-import { bytes, PERMANENT, sizeOf } from './figures.js';
+import { Area, Counts } from './area.js';
+import { Book, Greetings, Lines, Tags, textsOf } from './editor-lists.js';
+import { PERMANENT, sizeOf } from './figures.js';
 import { Check, html } from './html.js';
+import { notePaste, RewriteButton } from './rewrite.js';
 import { KINDS, t } from './strings.js';
 import { asText } from './words.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines'} Widget */
-
-const TEXT_BYTES_MAX = 256 * 1024;
 
 /** @type {Record<string, [string, Widget][]>} */
 const SECTIONS = {
@@ -54,19 +53,18 @@ function Field({ session, name, widget }) {
   const isGroup = ['tags', 'greetings', 'book', 'kind'].includes(widget);
   return html`<div class="editor-field ${widget} ${name} ${changed ? 'changed' : ''}">
     ${widget !== 'flag' && html`<div class="label-row">${isGroup && widget !== 'kind' && widget !== 'tags' ? html`<span class="label" id=${`${id}-label`}>${label}</span>` : html`<label class="label" for=${id}>${label}</label>`}
-      ${widget === 'text' && html`<${Counts} text=${asText(value)} />`}</div>`}
+      ${(widget === 'greetings' || widget === 'book') && html`<${ListCounts} texts=${textsOf(value)} unit=${widget} />`}
+      ${widget === 'text' && html`<${RewriteButton} session=${session} path=${`/${name}`} label=${label} text=${asText(value)} box=${id} /><${Counts} text=${asText(value)} />`}</div>`}
     <${Widget} ...${props} />
     ${hint && html`<p id=${`${id}-hint`} class="hint">${hint}</p>`}
     <p id=${`${id}-error`} class="error" role="alert">${own.map(([, message]) => message).join('; ')}</p>
   </div>`;
 }
 
-/** @param {{ text: string }} props */
-function Counts({ text }) {
-  if (!text) return null;
-  const size = sizeOf(text);
-  const isOver = size.bytes > TEXT_BYTES_MAX;
-  return html`<span class="hint counts ${isOver ? 'over' : ''}">${isOver ? t.editor.tooLong(bytes(size.bytes), bytes(TEXT_BYTES_MAX)) : t.editor.counts(size.characters, size.tokens)}</span>`;
+/** How many items a list has, and how long they are together. @param {{ texts: string[], unit: 'greetings' | 'book' }} props */
+function ListCounts({ texts, unit }) {
+  if (!texts.length) return null;
+  return html`<span class="hint counts">${t.editor.listCounts[unit](texts.length, texts.reduce((sum, text) => sum + sizeOf(text).tokens, 0))}</span>`;
 }
 
 /** @typedef {{ session: Session, name: string, value: any, id: string, label: string, describedBy: string, isFixed: boolean,
@@ -93,7 +91,7 @@ function TextBox({ session, name, value, id, describedBy, wrong, isFixed }) {
   const isLong = text.length > GROW_CHARS_MAX;
   const direction = isLong ? (RIGHT_TO_LEFT.test(text) ? 'rtl' : 'ltr') : 'auto';
   return html`<${Area} id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} text=${text} aria-describedby=${describedBy} aria-invalid=${wrong()} readonly=${isFixed}
-    onText=${(/** @type {string} */ next) => session.set(name, next)} />`;
+    onText=${(/** @type {string} */ next) => session.set(name, next)} onPasted=${(/** @type {[string, number, string]} */ ...paste) => notePaste(session, `/${name}`, ...paste)} />`;
 }
 
 /** @param {WidgetProps} props */

@@ -2,9 +2,10 @@
 // changed with the keyboard alone, and its order with buttons.
 
 import { useRef, useState } from '../vendor/runtime.js';
-import { Area } from './area.js';
+import { Area, Counts } from './area.js';
 import { Button, Check, html, Icon } from './html.js';
 import { isObject, listOf, same } from './merge.js';
+import { notePaste, RewriteButton } from './rewrite.js';
 import { t } from './strings.js';
 import { asText } from './words.js';
 
@@ -92,11 +93,16 @@ export function Greetings({ session, name, value, id, describedBy, wrong, isFixe
   return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
     ${!all.length && name === 'alternate_greetings' && html`<p class="hint">${t.editor.noGreetings}</p>`}
     ${all.map((text, place) => html`<div key=${place} class="item"><div class="label-row"><label class="label" for=${`${id}-${place}`}>${t.editor.greeting(place + 1)}</label>
+        <${RewriteButton} session=${session} path=${`/${name}/${place}`} label=${t.editor.greeting(place + 1)} text=${asText(text)} box=${`${id}-${place}`} /><${Counts} text=${asText(text)} />
         <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => { put(moved(all, place, to)); focusButton(list, to, to < place ? 'up' : 'down'); }} onRemove=${() => { put(all.filter((_, other) => other !== place)); focusButton(list, place, 'remove'); }} /></div>
-      <${Area} id=${`${id}-${place}`} rows="2" readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong(`${place}/`)} text=${asText(text)} onText=${(/** @type {string} */ next) => put(all.map((one, other) => (other === place ? next : one)))} /></div>`)}
+      <${Area} id=${`${id}-${place}`} rows="2" readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong(`${place}/`)} text=${asText(text)} onText=${(/** @type {string} */ next) => put(all.map((one, other) => (other === place ? next : one)))}
+        onPasted=${(/** @type {[string, number, string]} */ ...paste) => notePaste(session, `/${name}/${place}`, ...paste)} /></div>`)}
     <div class="writes"><${Button} icon="plus" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}>${t.editor.addGreeting}</${Button}></div>
   </div>`;
 }
+
+/** The texts of a list of greetings, or of a lorebook. @param {any} value */
+export const textsOf = (value) => (Array.isArray(value) ? value.map(asText) : listOf(value?.entries).map((one) => asText(one?.content)));
 
 /** The entries of a lorebook (Character Card V3). Members that this form does not show stay as they
  * are.
@@ -115,15 +121,16 @@ export function Book({ session, name, value, id, describedBy, wrong, isFixed }) 
   };
   return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
     ${!entries.length && html`<p class="hint">${t.editor.noEntries}</p>`}
-    ${entries.map((entry, place) => html`<${Entry} key=${place} entry=${entry} place=${place} count=${entries.length} id=${`${id}-${place}`} isFixed=${isFixed} describedBy=${describedBy} wrong=${wrong(`entries/${place}/`)} onChange=${(/** @type {any} */ members) => change(place, members)}
+    ${entries.map((entry, place) => html`<${Entry} key=${place} session=${session} path=${`/${name}/entries/${place}/content`} entry=${entry} place=${place} count=${entries.length} id=${`${id}-${place}`} isFixed=${isFixed} describedBy=${describedBy} wrong=${wrong(`entries/${place}/`)} onChange=${(/** @type {any} */ members) => change(place, members)}
       onMove=${(/** @type {number} */ to) => { put(moved(entries, place, to)); focusButton(list, to, to < place ? 'up' : 'down'); }} onRemove=${() => { put(entries.filter((_, other) => other !== place)); focusButton(list, place, 'remove'); }} />`)}
     <div class="writes"><${Button} icon="plus" onClick=${add}>${t.editor.addEntry}</${Button}></div>
   </div>`;
 }
 
-/** @param {{ entry: any, place: number, count: number, id: string, isFixed: boolean, describedBy: string, wrong: any, onChange: (members: any) => void, onMove: (to: number) => void, onRemove: () => void }} props */
-function Entry({ entry, place, count, id, isFixed, describedBy, wrong, onChange, onMove, onRemove }) {
+/** @param {{ session: import('./session.js').Session, path: string, entry: any, place: number, count: number, id: string, isFixed: boolean, describedBy: string, wrong: any, onChange: (members: any) => void, onMove: (to: number) => void, onRemove: () => void }} props */
+function Entry({ session, path, entry, place, count, id, isFixed, describedBy, wrong, onChange, onMove, onRemove }) {
   const name = t.editor.entry(place + 1);
+  const content = asText(entry.content);
   const keys = useList(entry.keys, ',', (list) => onChange({ keys: list }));
   return html`<div class="item" role="group" aria-label=${name}>
     <div class="label-row"><span class="label">${asText(entry.name || entry.comment || name)}</span>
@@ -132,6 +139,8 @@ function Entry({ entry, place, count, id, isFixed, describedBy, wrong, onChange,
       <${ItemButtons} name=${name} place=${place} count=${count} onMove=${onMove} onRemove=${onRemove} /></div>
     <label class="field"><span>${t.editor.entryKeys}</span><input type="text" dir="auto" ...${keys} readonly=${isFixed} aria-describedby=${`${id}-keys ${describedBy}`} aria-invalid=${wrong} /></label>
     <p id=${`${id}-keys`} class="hint">${t.editor.entryKeysHint}</p>
-    <label class="field"><span>${t.editor.entryContent}</span><${Area} rows="2" readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong} text=${asText(entry.content)} onText=${(/** @type {string} */ content) => onChange({ content })} /></label>
+    <div class="label-row"><label class="label" for=${`${id}-content`}>${t.editor.entryContent}</label>
+      <${RewriteButton} session=${session} path=${path} label=${`${t.editor.entryContent}, ${name}`} text=${content} box=${`${id}-content`} /><${Counts} text=${content} /></div>
+    <${Area} id=${`${id}-content`} rows="2" readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong} text=${content} onText=${(/** @type {string} */ next) => onChange({ content: next })} onPasted=${(/** @type {[string, number, string]} */ ...paste) => notePaste(session, path, ...paste)} />
   </div>`;
 }

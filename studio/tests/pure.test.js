@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytes, sizeOf } from '../app/figures.js';
+import { chosenText, isRewrite, piecesOf, valueAt, withValueAt } from '../app/hunks.js';
 import { changes, merge3, merged, patchOf, reconcile, same } from '../app/merge.js';
 import { searchText, wordDiff } from '../app/words.js';
 
@@ -31,6 +32,46 @@ test('two long texts without a common word are one replacement', () => {
   const [before, after] = ['a ', 'b '].map((word) => word.repeat(50_000));
   const parts = wordDiff(before, after);
   assert.deepEqual([side(parts, 'removed'), side(parts, 'added')], [before, after]);
+});
+
+test('the changes of a rewrite make both texts, and each decision is found in the result', () => {
+  let seed = 13;
+  const random = (below) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % below;
+  const text = () => Array.from({ length: random(30) }, () => ['one', 'two', 'drei', '👩‍🚀', '\n', '\n\n', ', '][random(7)]).join(random(2) ? ' ' : '');
+  for (let round = 0; round < 3000; round += 1) {
+    const [before, after] = [text(), text()];
+    const pieces = piecesOf(before, after);
+    const hunks = pieces.filter((piece) => 'key' in piece);
+    assert.equal(new Set(hunks.map(({ key }) => key)).size, hunks.length);
+    assert.ok(hunks.every((hunk) => hunk.before !== hunk.after) && pieces.every((piece, place) => place === 0 || 'same' in piece !== 'same' in pieces[place - 1]), JSON.stringify(pieces));
+    const all = (side) => Object.fromEntries(hunks.map((hunk) => [hunk.key, hunk[side]]));
+    assert.deepEqual([chosenText(pieces, {}), chosenText(pieces, all('before')), chosenText(pieces, all('after'))], [before, before, after]);
+  }
+});
+
+test('the changes of a rewrite are those that one decides together', () => {
+  const changed = (before, after) => piecesOf(before, after).filter((piece) => 'key' in piece).map((hunk) => [hunk.before, hunk.after]);
+  assert.deepEqual(changed('The quick brown fox', 'The slow brown fox'), [['quick', 'slow']]);
+  assert.deepEqual(changed('He is tall, dark and kind.', 'She was small, fair and kind.'), [['He is tall, dark', 'She was small, fair']]);
+  assert.deepEqual(changed('One here.\nTwo here.', 'Eins here.\nZwei here.'), [['One', 'Eins'], ['Two', 'Zwei']]);
+  // Too many other words to be compared as one text: line by line.
+  const lines = (word) => Array.from({ length: 900 }, (_, place) => `${word}${place} stays ${word}${place}.`).join('\n');
+  assert.equal(changed(lines('a'), lines('b')).length, 1800);
+});
+
+test('a decision keeps its place where the text changes elsewhere', () => {
+  const key = (before, after, place) => piecesOf(before, after).filter((piece) => 'key' in piece)[place].key;
+  assert.equal(key('a one b', 'a two b', 0), key('x\na one b', 'y\na two b', 1));
+  assert.notEqual(key('a one b', 'a two b', 0), key('a one b', 'a three b', 0));
+});
+
+test('a paste is a rewrite where it replaces most of a long text', () => {
+  const long = 'word '.repeat(60);
+  assert.deepEqual([[long, 300, 'x'], [long, 151, 'x'], [long, 149, 'x'], [long, 300, ' '], [long, 300, long], ['short', 5, 'x']].map((all) => isRewrite(...all)), [true, true, false, false, false, false]);
+  const form = { list: ['a', 'b'], book: { entries: [{ content: 'c', keys: [] }] } };
+  assert.deepEqual([valueAt(form, '/list/1'), valueAt(form, '/book/entries/0/content'), valueAt(form, '/none/0')], ['b', 'c', undefined]);
+  assert.deepEqual(withValueAt(form, ['book', 'entries', '0', 'content'], 'd'), { list: ['a', 'b'], book: { entries: [{ content: 'd', keys: [] }] } });
+  assert.deepEqual(withValueAt(form, ['list', '1'], 'd').list, ['a', 'd']);
 });
 
 test('what one side changed is taken, and what both changed is to be decided', () => {

@@ -84,6 +84,11 @@ fn what_is_typed_is_not_lost_by_anything_else() {
 }
 
 #[test]
+fn a_rewrite_is_stepped_through() {
+    tell_stories("rewrite.test.js");
+}
+
+#[test]
 fn what_is_written_is_of_its_author() {
     tell_stories("authors.test.js");
 }
