@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
 import { Avatar, Button, html, Icon, Notice } from './html.js';
 import { Box, FormDialog } from './overlay.js';
+import { Presence } from './presence.js';
 import { go, lastGallery, personaLink } from './route.js';
 import { t } from './strings.js';
 import { at } from './time.js';
@@ -22,6 +23,7 @@ export function Head({ session, name, view, onDecide }) {
       <${Avatar} name=${name} />
       <div class="editor-name"><h1 tabindex="-1" dir="auto">${name || '–'}</h1>
         <p class="hint" title=${at(server.updated_at)}>${t.kinds[/** @type {keyof typeof t.kinds} */ (session.form.value.kind)] ?? session.form.value.kind}${server.updated_by ? ` · ${server.updated_by}` : ''} · r${server.revision}</p></div>
+      <${Presence} session=${session} />
       <${Status} session=${session} onDecide=${onDecide} />
       <${Menu} session=${session} />
     </div>

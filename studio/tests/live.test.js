@@ -204,3 +204,33 @@ story('another database in the place of the first one is read anew', async (tool
   await page.getByRole('link', { name: 'Of the second' }).waitFor();
   await page.getByRole('link', { name: 'Of the first' }).waitFor({ state: 'detached' });
 });
+
+story('an editor says who else has its persona, and who has changed it last', async ({ server, open, person }) => {
+  const { id } = await server.create({ name: 'Ada', description: 'a' });
+  const context = await person();
+  const page = await open(`#/personas/${id}`, { context });
+  await page.getByText('Saved as r1').waitFor();
+  assert.equal(await page.locator('.presence .badge').count(), 0);
+  const other = await open(`#/personas/${id}`, { context });
+  for (const one of [page, other]) await one.getByText('Also open in another window').waitFor();
+  const third = await open(`#/personas/${id}/history`, { context });
+  await page.getByText('Also open in 2 other windows').waitFor();
+  // What is typed there and not saved is told at once.
+  await other.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
+  await other.getByLabel('Description').fill('b');
+  await page.getByText('Being edited in another window').waitFor();
+  await other.unroute('**/api/v1/personas/**');
+  await other.keyboard.press('Control+s');
+  await page.getByText('Being edited in another window').waitFor({ state: 'detached' });
+  await page.getByText('Another window edited just now').waitFor();
+  await change(server, id, { personality: 'Of Bea.' });
+  await page.getByText('Bea edited just now').waitFor();
+  // One that is left, and one that is closed, are not there any more; whoever comes sees who was there last.
+  await third.getByRole('link', { name: 'Settings' }).click();
+  await page.getByText('Also open in another window').waitFor();
+  await other.close();
+  await page.getByText('Also open in another window').waitFor({ state: 'detached' });
+  const next = await open(`#/personas/${id}`, { context: await person() });
+  await next.getByText('Bea edited just now').waitFor();
+  assert.equal(await next.getByText('Also open').count(), 0);
+});
