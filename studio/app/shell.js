@@ -62,12 +62,16 @@ export function Shell() {
   return html`
     <div class="shell">
       <${Sidebar} shown=${shown} />
-      <main id="content" tabindex="-1">
-        ${!reachable.value && html`<div class="banner" role="alert"><${Icon} name="cloud" /><span><strong>${t.offline.title}</strong> ${t.offline.about}</span></div>`}
-        ${isLocked.value && !asksToken.value && html`<div class="banner" role="status"><${Icon} name="warn" /><span>${t.signIn.locked}</span><${Button} onClick=${() => (asksToken.value = true)}>${t.signIn.enter}</${Button}></div>`}
-        ${isStale.value && html`<div class="banner" role="status"><${Icon} name="undo" /><span><strong>${t.stale.title}</strong> ${t.stale.about}</span><${Button} onClick=${() => location.reload()}>${t.stale.reload}</${Button}></div>`}
-        <${Screen} key=${`${shown}/${shown === 'personas' ? route.value.id : ''}/${entered}`} />
-      </main>
+      <div class="stage">
+        <div class="banners">
+          ${!reachable.value && html`<div class="banner" role="alert"><${Icon} name="cloud" /><span><strong>${t.offline.title}</strong> ${t.offline.about}</span></div>`}
+          ${isLocked.value && !asksToken.value && html`<div class="banner" role="status"><${Icon} name="warn" /><span>${t.signIn.locked}</span><${Button} onClick=${() => (asksToken.value = true)}>${t.signIn.enter}</${Button}></div>`}
+          ${isStale.value && html`<div class="banner" role="status"><${Icon} name="undo" /><span><strong>${t.stale.title}</strong> ${t.stale.about}</span><${Button} onClick=${() => location.reload()}>${t.stale.reload}</${Button}></div>`}
+        </div>
+        <main id="content" tabindex="-1">
+          <${Screen} key=${`${shown}/${shown === 'personas' ? route.value.id : ''}/${entered}`} />
+        </main>
+      </div>
     </div>
     <${Toasts} />
     <${DropZone} />

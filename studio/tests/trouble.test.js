@@ -242,3 +242,19 @@ story('no name at the top of a module hides one of the browser, which another mo
   const page = await open();
   assert.deepEqual(await page.evaluate((all) => all.filter((name) => name in globalThis), names), []);
 });
+
+story('a banner covers nothing: the head of the editor stays where it can be used', async ({ server, open }) => {
+  const { id } = await server.create({ name: 'Ada', description: 'Words. '.repeat(2000) });
+  const page = await open(`#/personas/${id}`);
+  await page.route('**/api/v1/**', (route) => route.abort());
+  await page.getByLabel('Personality').fill('Typed while the server is away.');
+  await page.locator('.banner').waitFor();
+  await page.getByLabel('Example dialogue').scrollIntoViewIfNeeded();
+  const boxes = await page.evaluate(() => ['.banner', '.editor-head', '.preview'].map((one) => {
+    const { top, bottom } = document.querySelector(one).getBoundingClientRect();
+    return [top, bottom];
+  }));
+  const [banner, head, preview] = boxes;
+  assert.ok(head[0] >= banner[1] - 1 && preview[0] >= head[1] - 1 && preview[1] <= 801, JSON.stringify(boxes));
+  await page.unroute('**/api/v1/**');
+});
