@@ -96,6 +96,24 @@ async function moveLate(id) {
   }
 }
 
+/** The personas for which a page that is gone has left something to be sent.
+ * @param {string} by who is signed in @returns {Promise<string[]>} */
+export async function unsentIds(by) {
+  const late = Object.keys(localStorage).filter((key) => key.startsWith(LATE)).map((key) => key.slice(LATE.length).split(':')[0]);
+  for (const id of new Set(late)) await moveLate(id);
+  /** @type {Draft[]} */
+  const all = await within('readonly', (store) => store.getAll());
+  const isGone = await gone();
+  const isUnsent = (/** @type {Draft} */ draft) => draft.by === by && (draft.pending || Object.keys(draft.changes).length > 0);
+  return [...new Set(all.filter((draft) => isUnsent(draft) && (isAside(draft.window) || isGone(draft))).map((draft) => draft.id))];
+}
+
+/** Tells whether the window of a draft is gone, or is this one. @returns {Promise<(draft: Draft) => boolean>} */
+async function gone() {
+  const held = navigator.locks ? new Set((await navigator.locks.query()).held?.map((lock) => lock.name)) : null;
+  return (draft) => draft.window === windowId || (held ? !held.has(lockOf(draft.window)) : Date.now() - draft.at > GONE_MS);
+}
+
 /** @param {string} id @param {string} [window] */
 export const dropDraft = (id, window = windowId) => within('readwrite', (store) => store.delete([id, window]));
 
@@ -106,9 +124,9 @@ export async function findDraft(id, by) {
   await moveLate(id).catch(() => {});
   /** @type {Draft[]} */
   const all = await within('readonly', (store) => store.getAll(IDBKeyRange.bound([id, ''], [id, '\uffff'])));
-  const held = navigator.locks ? new Set((await navigator.locks.query()).held?.map((lock) => lock.name)) : null;
-  const isGone = (/** @type {Draft} */ draft) => (isAside(draft.window) ? draft.by === by : draft.window === windowId || (held ? !held.has(lockOf(draft.window)) : Date.now() - draft.at > GONE_MS));
-  const found = all.find((draft) => draft.window === windowId) ?? all.filter(isGone).sort((one, other) => other.at - one.at)[0];
+  const isGone = await gone();
+  const isFree = (/** @type {Draft} */ draft) => (isAside(draft.window) ? draft.by === by : isGone(draft));
+  const found = all.find((draft) => draft.window === windowId) ?? all.filter(isFree).sort((one, other) => other.at - one.at)[0];
   if (found && found.window !== windowId) {
     await keepDraft(found);
     await dropDraft(id, found.window);

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { identity, reachable, Refusal } from './api.js';
 import { ConflictDialog } from './conflict.js';
-import { findDraft, whenOthersEnd } from './drafts.js';
+import { dropDraft, findDraft, keepDraft, whenOthersEnd } from './drafts.js';
 import { Form } from './editor-form.js';
 import { fieldName, Head, NoteDialog, Notices, VIEWS } from './editor-head.js';
 import { JsonView, Preview } from './editor-views.js';
@@ -14,7 +14,7 @@ import { onChanges } from './live.js';
 import { go, lastGallery, route } from './route.js';
 import { leaveSession, openSession } from './sessions.js';
 import { t } from './strings.js';
-import { explain } from './toasts.js';
+import { explain, toast, toastError } from './toasts.js';
 import { asText } from './words.js';
 
 export function Editor() {
@@ -61,9 +61,15 @@ export function Editor() {
 /** A persona that cannot be shown, and what this browser has that was typed for it.
  * @param {{ id: string, failure: any, retry: () => void }} props */
 function Missing({ id, failure, retry }) {
-  const [kept, setKept] = useState(/** @type {[string, any][]} */ ([]));
+  const [draft, setDraft] = useState(/** @type {import('./drafts.js').Draft | undefined} */ (undefined));
+  const kept = Object.entries(draft?.changes ?? {});
+  const discard = async () => {
+    await dropDraft(id);
+    setDraft(undefined);
+    toast(t.editor.discarded, { action: { text: t.common.undo, act: () => draft && keepDraft(draft).then(() => setDraft(draft), toastError) } });
+  };
   useEffect(() => {
-    findDraft(id, identity()).then((draft) => setKept(Object.entries(draft?.changes ?? {})), () => {});
+    findDraft(id, identity()).then(setDraft, () => {});
     // A server that was away is asked again when it is back.
     return failure.status === 0 ? reachable.subscribe((is) => is && retry()) : undefined;
   }, []);
@@ -71,7 +77,8 @@ function Missing({ id, failure, retry }) {
   return html`<div class="nothing"><${Icon} name=${isMissing ? 'search' : 'cloud'} /><h1 tabindex="-1">${isMissing ? t.editor.missing : explain(failure)}</h1>
     ${isMissing && html`<p>${t.editor.missingAbout}</p>`}
     ${isMissing ? html`<a class="button" href=${lastGallery.value}>${t.editor.toGallery}</a>` : html`<${Button} onClick=${retry}>${t.common.retry}</${Button}>`}
-    ${kept.length > 0 && html`<${Notice} icon="undo" text=${html`<strong>${t.editor.keptHere}</strong>${kept.map(([name, value]) => html`<h2 key=${name}>${fieldName(name)}</h2><p class="prose" dir="auto">${asText(value)}</p>`)}`} />`}</div>`;
+    ${kept.length > 0 && html`<${Notice} icon="undo" text=${html`<strong>${t.editor.keptHere}</strong>${kept.map(([name, value]) => html`<h2 key=${name}>${fieldName(name)}</h2><p class="prose" dir="auto">${asText(value)}</p>`)}`}>
+      ${isMissing && html`<${Button} class="danger" onClick=${() => discard().catch(toastError)}>${t.editor.discard}</${Button}>`}</${Notice}>`}</div>`;
 }
 
 /** @param {{ session: import('./session.js').Session }} props */

@@ -25,8 +25,29 @@ export function leaveSession(session) {
   session.close();
 }
 
-/** Reads the persona and its unsaved draft. @param {string} id */
+/** Sessions that are being begun without an editor. @type {Map<string, Promise<unknown>>} */
+const brought = new Map();
+
+/** Sends what is in the draft of a persona, without an editor; where it has a session already, that does
+ * it. @param {string} id @param {(session: Session) => void} tell */
+export async function sendDraft(id, tell) {
+  if (left.get(id)?.isAlive() || brought.has(id)) return;
+  const sent = begin(id).then((session) => {
+    tell(session);
+    leaveSession(session);
+  });
+  brought.set(id, sent.then(() => {}, () => {}).finally(() => brought.delete(id)));
+  await sent;
+}
+
+/** Begins the session of an editor, or goes on with one that was left. @param {string} id */
 export async function openSession(id) {
+  await brought.get(id);
+  return begin(id);
+}
+
+/** Reads the persona and its unsaved draft. @param {string} id */
+async function begin(id) {
   const knowing = knowSelf();
   const kept = left.get(id);
   left.delete(id);

@@ -17,6 +17,7 @@ import { Settings } from './settings.js';
 import { link, LinkQuestion, SignIn, signInByAddress } from './sign-in.js';
 import { t } from './strings.js';
 import { Toasts } from './toasts.js';
+import { sendUnsent } from './unsent.js';
 
 const closeOverlay = () => (overlay.value = '');
 
@@ -123,3 +124,4 @@ await signInByAddress();
 knowSelf();
 const root = document.getElementById('app');
 if (root) render(html`<${Shell} />`, root);
+sendUnsent();

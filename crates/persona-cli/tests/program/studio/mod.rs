@@ -89,6 +89,11 @@ fn a_rewrite_is_stepped_through() {
 }
 
 #[test]
+fn what_a_closed_page_left_is_sent() {
+    tell_stories("unsent.test.js");
+}
+
+#[test]
 fn what_is_written_is_of_its_author() {
     tell_stories("authors.test.js");
 }
