@@ -15,6 +15,7 @@ mod events_pruned;
 mod export;
 #[path = "../../program/http/fields.rs"]
 mod fields;
+mod machines;
 mod maintenance;
 #[path = "../../program/http/owners/mod.rs"]
 mod owners;
