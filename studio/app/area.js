@@ -1,7 +1,7 @@
 // A text box of the editor, and how long its text is. Others can change its text while it is written: the caret stays where it
 // is, and a word that is being composed is finished first.
 
-import { useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { bytes, sizeOf } from './figures.js';
 import { html } from './html.js';
 import { merge3 } from './merge.js';
@@ -18,6 +18,17 @@ export function placeIn(place, before, after) {
   while (end < rest && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1;
   return place >= before.length - end ? place + after.length - before.length : after.length - end;
 }
+
+/** Above this many characters a box scrolls and does not grow, is not checked for spelling, has the
+ * direction of its first letter throughout, and is alone in its form: else the browser lays out all of
+ * it, and looks at all boxes beside it, with each key. */
+const GROW_CHARS_MAX = 20_000;
+/** @param {string} text */
+const isLong = (text) => text.length > GROW_CHARS_MAX;
+/** A first letter that is written from right to left. */
+const RIGHT_TO_LEFT = /^\P{L}*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
+/** The form that has long texts. */
+export const ALONE = 'long-texts';
 
 /** @param {{ text: string, onText: (text: string) => void, onPasted?: (before: string, replaced: number, after: string) => void, [more: string]: any }} props
  * onPasted: what stood in the box, how many characters of it a paste replaced, and what stands in it */
@@ -50,7 +61,29 @@ export function Area({ text, onText, onPasted, ...more }) {
     current.current = next;
     onText(next);
   };
-  return html`<textarea ref=${box} dir="auto" onInput=${onInput} onPaste=${(/** @type {any} */ event) => (replaced.current = event.target.selectionEnd - event.target.selectionStart)} onCompositionStart=${() => setComposing(true)} onCompositionEnd=${() => setComposing(false)} ...${more}></textarea>`;
+  const far = isLong(text) && { class: 'long', dir: RIGHT_TO_LEFT.test(text) ? 'rtl' : 'ltr', spellcheck: false, form: ALONE };
+  return html`<textarea ref=${box} dir="auto" onInput=${onInput} onPaste=${(/** @type {any} */ event) => (replaced.current = event.target.selectionEnd - event.target.selectionStart)} onCompositionStart=${() => setComposing(true)} onCompositionEnd=${() => setComposing(false)} ...${more} ...${far}></textarea>`;
+}
+
+/** How long one pauses in a long text before what is told of it follows, in milliseconds. */
+const LATER_MS = 200;
+
+/** Texts that are shown elsewhere too; with a long one among them, as they were before the last keys.
+ * @param {string[]} texts @returns {string[]} */
+export function useLater(texts) {
+  const shown = useRef(texts);
+  const [, draw] = useState(0);
+  if (!texts.some(isLong)) shown.current = texts;
+  const isDue = texts.length !== shown.current.length || texts.some((text, place) => text !== shown.current[place]);
+  useEffect(() => {
+    if (!isDue) return undefined;
+    const clock = setTimeout(() => {
+      shown.current = texts;
+      draw((before) => before + 1);
+    }, LATER_MS);
+    return () => clearTimeout(clock);
+  });
+  return shown.current;
 }
 
 /** The most that the server takes of one text. */
@@ -58,8 +91,9 @@ const TEXT_BYTES_MAX = 256 * 1024;
 
 /** @param {{ text: string }} props */
 export function Counts({ text }) {
+  const [late] = useLater([text]);
   if (!text) return null;
-  const size = sizeOf(text);
+  const size = sizeOf(late);
   const isOver = size.bytes > TEXT_BYTES_MAX;
   return html`<span class="hint counts ${isOver ? 'over' : ''}">${isOver ? t.editor.tooLong(bytes(size.bytes), bytes(TEXT_BYTES_MAX)) : t.editor.counts(size.characters, size.tokens)}</span>`;
 }

@@ -1,7 +1,7 @@
 // The fields of a persona, in sections, in the order in which its kind needs them.
 
 import { mayWrite } from './api.js';
-import { Area, Counts } from './area.js';
+import { ALONE, Area, Counts, useLater } from './area.js';
 import { Book, Greetings, Lines, Tags, textsOf } from './editor-lists.js';
 import { PERMANENT, sizeOf } from './figures.js';
 import { Check, html } from './html.js';
@@ -26,32 +26,38 @@ const ORDER_OF_PROMPTS = ['identity', 'prompts', 'texts', 'greetings', 'lorebook
 
 /** @param {{ session: Session }} props */
 export function Form({ session }) {
-  const form = session.form.value;
-  const order = form.kind === 'prompt' || form.kind === 'agent' ? ORDER_OF_PROMPTS : ORDER;
-  const total = PERMANENT.reduce((sum, name) => sum + sizeOf(asText(form[name])).tokens, 0);
+  const kind = session.member('kind').value.value;
+  const order = kind === 'prompt' || kind === 'agent' ? ORDER_OF_PROMPTS : ORDER;
   return html`<form class="form" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()} autocomplete="off">
     ${order.map((section) => html`<section key=${section} class="section" aria-labelledby=${`section-${section}`}>
       <header><h2 id=${`section-${section}`}>${t.editor.sections[/** @type {keyof typeof t.editor.sections} */ (section)]}</h2>
-        ${section === order[1] && total > 0 && html`<span class="hint">${t.editor.total(total)}</span>`}</header>
+        ${section === order[1] && html`<${Total} session=${session} />`}</header>
       <div class="section-fields ${section}">${SECTIONS[section].map(([name, widget]) => html`<${Field} key=${name} session=${session} name=${name} widget=${widget} />`)}</div>
     </section>`)}
-  </form>`;
+  </form><form id=${ALONE} hidden></form>`;
+}
+
+/** @param {{ session: Session }} props */
+function Total({ session }) {
+  const texts = useLater(PERMANENT.map((name) => asText(session.member(name).value.value)));
+  const total = texts.reduce((sum, text) => sum + sizeOf(text).tokens, 0);
+  return total > 0 && html`<span class="hint">${t.editor.total(total)}</span>`;
 }
 
 /** @param {{ session: Session, name: string, widget: Widget }} props */
 function Field({ session, name, widget }) {
-  const value = session.form.value[name];
+  const member = session.member(name);
+  const value = member.value.value;
   const label = t.editor.fields[/** @type {keyof typeof t.editor.fields} */ (name)];
   const hint = t.editor.hints[/** @type {keyof typeof t.editor.hints} */ (name)];
   const own = Object.entries(session.errors.value).filter(([pointer]) => pointer === `/${name}` || pointer.startsWith(`/${name}/`));
-  const changed = name in session.unsaved.value || name in session.both.value;
   const id = `field-${name}`;
   /** @type {(place?: string) => any} */
   const wrong = (place = '') => (own.some(([pointer]) => `${pointer}/`.startsWith(`/${name}/${place}`)) ? 'true' : undefined);
   const props = { session, name, value, id, label, wrong, describedBy: `${id}-hint ${id}-error`, isFixed: !mayWrite.value };
   const Widget = WIDGETS[widget];
   const isGroup = ['tags', 'greetings', 'book', 'kind'].includes(widget);
-  return html`<div class="editor-field ${widget} ${name} ${changed ? 'changed' : ''}">
+  return html`<div class="editor-field ${widget} ${name} ${member.isChanged.value ? 'changed' : ''}">
     ${widget !== 'flag' && html`<div class="label-row">${isGroup && widget !== 'kind' && widget !== 'tags' ? html`<span class="label" id=${`${id}-label`}>${label}</span>` : html`<label class="label" for=${id}>${label}</label>`}
       ${(widget === 'greetings' || widget === 'book') && html`<${ListCounts} texts=${textsOf(value)} unit=${widget} />`}
       ${widget === 'text' && html`<${RewriteButton} session=${session} path=${`/${name}`} label=${label} text=${asText(value)} box=${id} /><${Counts} text=${asText(value)} />`}</div>`}
@@ -63,8 +69,9 @@ function Field({ session, name, widget }) {
 
 /** How many items a list has, and how long they are together. @param {{ texts: string[], unit: 'greetings' | 'book' }} props */
 function ListCounts({ texts, unit }) {
+  const late = useLater(texts);
   if (!texts.length) return null;
-  return html`<span class="hint counts">${t.editor.listCounts[unit](texts.length, texts.reduce((sum, text) => sum + sizeOf(text).tokens, 0))}</span>`;
+  return html`<span class="hint counts">${t.editor.listCounts[unit](texts.length, late.reduce((sum, text) => sum + sizeOf(text).tokens, 0))}</span>`;
 }
 
 /** @typedef {{ session: Session, name: string, value: any, id: string, label: string, describedBy: string, isFixed: boolean,
@@ -79,18 +86,9 @@ function Line({ session, name, value, id, describedBy, wrong, isFixed }) {
     onInput=${(/** @type {any} */ event) => session.set(name, read(event.target.value))} />`;
 }
 
-/** Above this many characters a box scrolls and does not grow, is not checked for spelling, and has
- * the direction of its first letter throughout: else the browser lays out all of it with each key. */
-const GROW_CHARS_MAX = 20_000;
-/** A first letter that is written from right to left. */
-const RIGHT_TO_LEFT = /^\P{L}*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
-
 /** @param {WidgetProps} props */
 function TextBox({ session, name, value, id, describedBy, wrong, isFixed }) {
-  const text = asText(value);
-  const isLong = text.length > GROW_CHARS_MAX;
-  const direction = isLong ? (RIGHT_TO_LEFT.test(text) ? 'rtl' : 'ltr') : 'auto';
-  return html`<${Area} id=${id} dir=${direction} class=${isLong ? 'long' : ''} rows="3" spellcheck=${!isLong} text=${text} aria-describedby=${describedBy} aria-invalid=${wrong()} readonly=${isFixed}
+  return html`<${Area} id=${id} rows="3" text=${asText(value)} aria-describedby=${describedBy} aria-invalid=${wrong()} readonly=${isFixed}
     onText=${(/** @type {string} */ next) => session.set(name, next)} onPasted=${(/** @type {[string, number, string]} */ ...paste) => notePaste(session, `/${name}`, ...paste)} />`;
 }
 

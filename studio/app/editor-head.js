@@ -17,12 +17,13 @@ export const VIEWS = /** @type {const} */ (['write', 'history', 'json']);
 /** @param {{ session: Session, name: string, view: string, onDecide: () => void }} props */
 export function Head({ session, name, view, onDecide }) {
   const server = session.server.value;
+  const kind = session.member('kind').value.value;
   return html`<header class="editor-head">
     <div class="editor-title">
       <a class="button icon-only quiet" href=${lastGallery.value} aria-label=${t.editor.toGallery} title=${t.editor.toGallery}><${Icon} name="back" /></a>
       <${Avatar} name=${name} />
       <div class="editor-name"><h1 tabindex="-1" dir="auto">${name || '–'}</h1>
-        <p class="hint" title=${at(server.updated_at)}>${t.kinds[/** @type {keyof typeof t.kinds} */ (session.form.value.kind)] ?? session.form.value.kind}${server.updated_by ? ` · ${server.updated_by}` : ''} · r${server.revision}</p></div>
+        <p class="hint" title=${at(server.updated_at)}>${t.kinds[/** @type {keyof typeof t.kinds} */ (kind)] ?? kind}${server.updated_by ? ` · ${server.updated_by}` : ''} · r${server.revision}</p></div>
       <${Presence} session=${session} />
       <${Status} session=${session} onDecide=${onDecide} />
       <${Menu} session=${session} />

@@ -2,6 +2,7 @@
 
 import { useState } from '../vendor/runtime.js';
 import { mayWrite } from './api.js';
+import { useLater } from './area.js';
 import { Avatar, Button, html } from './html.js';
 import { changes, editable, isObject, merge3 } from './merge.js';
 import { t } from './strings.js';
@@ -12,25 +13,27 @@ import { asText } from './words.js';
 /** Most characters that the preview shows of a text; the field has the whole text. */
 const SHOWN_CHARS_MAX = 4000;
 const BEFORE = /** @type {const} */ (['system_prompt', 'description', 'personality', 'scenario', 'mes_example']);
+const BESIDE = /** @type {const} */ (['first_mes', 'post_history_instructions', 'name', 'nickname']);
 
 /** The texts in the order in which a model reads them, with the names filled in. When the API can
  * render a prompt, its result replaces this preview. Markup in texts has no effect.
  * @param {{ session: Session }} props */
 export function Preview({ session }) {
-  const form = session.form.value;
-  const char = asText(form.nickname || form.name);
-  const filled = (/** @type {any} */ value) => {
-    const text = asText(value);
+  const names = [...BEFORE, ...BESIDE];
+  const texts = useLater(names.map((name) => asText(session.member(name).value.value)));
+  const form = Object.fromEntries(names.map((name, place) => [name, texts[place]]));
+  const char = form.nickname || form.name;
+  const filled = (/** @type {string} */ text) => {
     const shown = text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
     return shown.replace(/\{\{(char|user)\}\}/gi, (_, /** @type {string} */ who) => (who.toLowerCase() === 'char' ? char : t.editor.you));
   };
-  const texts = BEFORE.filter((name) => form[name]);
-  const hasAny = texts.length || form.first_mes || form.post_history_instructions;
+  const before = BEFORE.filter((name) => form[name]);
+  const hasAny = before.length || form.first_mes || form.post_history_instructions;
   return html`<aside class="preview" aria-label=${t.editor.preview} tabindex="0">
     <header><h2>${t.editor.preview}</h2><p class="hint">${t.editor.previewAbout}</p></header>
     ${!hasAny && html`<p class="hint">${t.editor.previewEmpty}</p>`}
-    ${texts.map((name) => html`<section key=${name}><h3>${t.editor.fields[name]}</h3><p class="prose" dir="auto">${filled(form[name])}</p></section>`)}
-    ${form.first_mes && html`<section class="said"><${Avatar} name=${asText(form.name) || '?'} size="small" /><div><h3 dir="auto">${char}</h3><p class="bubble prose" dir="auto">${acted(filled(form.first_mes))}</p></div></section>`}
+    ${before.map((name) => html`<section key=${name}><h3>${t.editor.fields[name]}</h3><p class="prose" dir="auto">${filled(form[name])}</p></section>`)}
+    ${form.first_mes && html`<section class="said"><${Avatar} name=${form.name || '?'} size="small" /><div><h3 dir="auto">${char}</h3><p class="bubble prose" dir="auto">${acted(filled(form.first_mes))}</p></div></section>`}
     ${form.post_history_instructions && html`<section><h3>${t.editor.fields.post_history_instructions}</h3><p class="prose" dir="auto">${filled(form.post_history_instructions)}</p></section>`}
   </aside>`;
 }

@@ -86,7 +86,7 @@ function Opened({ session }) {
   const [deciding, setDeciding] = useState(false);
   const [noting, setNoting] = useState(false);
   const seen = useRef(0);
-  const name = String(session.form.value.name ?? '');
+  const name = String(session.member('name').value.value ?? '');
   const open = session.clashes.value.length;
   useEffect(() => {
     document.title = `${name || session.id} · ${t.product}`;

@@ -13,6 +13,9 @@ import { changes, editable, listOf, merged } from './merge.js';
 /** @typedef {'' | 'saving' | 'offline' | 'busy' | 'locked' | 'invalid' | 'gone' | 'failed'} Trouble */
 /** @typedef {'saved' | 'dirty' | 'conflict' | Exclude<Trouble, ''>} State */
 
+/** A member as signals of its own: with a key one field is drawn anew, and not all of them.
+ * @typedef {{ value: import('../vendor/runtime.js').ReadonlySignal<any>, isChanged: import('../vendor/runtime.js').ReadonlySignal<boolean> }} Shown */
+
 /** How long after the last keystroke the changes are sent, in milliseconds. */
 export const IDLE_MS = 1200;
 /** Autosaves within so many seconds are one revision: the one before is dropped from the history. */
@@ -49,6 +52,8 @@ export class Written {
       const all = changes(editable(this.server.value), this.form.value);
       return Object.fromEntries(Object.entries(all).filter(([name]) => !(name in this.both.value)));
     });
+    /** What is shown of each member, by its name. @type {Record<string, Shown>} */
+    this.shown = {};
     this.isDirty = computed(() => Object.keys(this.unsaved.value).length > 0);
     /** @type {import('../vendor/runtime.js').ReadonlySignal<State>} */
     this.state = computed(() => {
@@ -81,6 +86,11 @@ export class Written {
     this.typed.value = draft.typed ?? {};
     this.by.value = draft.by || this.by.peek();
     this.wasRestored.value = Object.keys({ ...draft.changes, ...draft.typed }).length > 0;
+  }
+
+  /** @param {string} name */
+  member(name) {
+    return this.shown[name] ??= { value: computed(() => this.form.value[name]), isChanged: computed(() => name in this.unsaved.value || name in this.both.value) };
   }
 
   /** Saves after a while. @param {number} _ms */

@@ -9,7 +9,7 @@ withBrowser();
 const COUNT = Number(process.env.STUDIO_PERSONAS ?? 2000);
 const IS_LONG = COUNT >= 100_000;
 /** The targets in milliseconds. */
-const TARGETS = { 'first cards': 300, 'longest task': 50, 'a search': 100, 'a change elsewhere': 300, 'a keystroke in 256 KiB': 16 };
+const TARGETS = { 'first cards': 300, 'longest task': 50, 'a search': 100, 'a change elsewhere': 300, 'a keystroke in 256 KiB': 16, 'the longest task in a pause behind it': 50 };
 const ROUNDS = 7;
 /** Making many personas and looking at the last of them takes its time. */
 const LONG_MS_MAX = 900_000;
@@ -113,7 +113,8 @@ async function changesElsewhere(server, page, id) {
   return judge('a change elsewhere', times);
 }
 
-/** The work of the page for one key in the largest text, with everything that follows from it. */
+/** The work of the page for one key in the largest text, and what follows when one pauses: counts, the
+ * preview, saving. */
 async function keystrokes(server, open, context) {
   const { id } = await server.create({ name: 'Long', description: 'All of the words. '.repeat(14_500) });
   const page = await open(`#/personas/${id}`, { context });
@@ -124,6 +125,7 @@ async function keystrokes(server, open, context) {
   await page.getByLabel('Description').click();
   await page.keyboard.press('Control+End');
   const times = [];
+  await page.evaluate(() => (globalThis.tasks.length = 0));
   for (let round = 0; round < ROUNDS * 3; round += 1) {
     const before = await busy();
     await page.keyboard.type('a');
@@ -131,7 +133,9 @@ async function keystrokes(server, open, context) {
     times.push((await busy()) - before);
   }
   await page.getByText(/^Saved as r/).waitFor();
-  return judge('a keystroke in 256 KiB', times);
+  const holds = judge('a keystroke in 256 KiB', times);
+  const longest = judge('the longest task in a pause behind it', [Math.max(0, ...(await page.evaluate(() => globalThis.tasks)))]);
+  return () => [holds, longest].forEach((one) => one());
 }
 
 story(`${COUNT} personas are as quick as a few`, async ({ server, open, person }) => {
