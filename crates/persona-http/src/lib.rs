@@ -13,7 +13,7 @@
 //! - `events/` tells followers of changes as they are committed;
 //! - `labels/` has the routes of labels, and reads by a label; `tokens/` those of access tokens;
 //! - `maintenance/` has what an admin can have the server do for its database;
-//! - `studio.rs` serves the web studio;
+//! - `studio/` serves the web studio;
 //! - `plain_reads.rs` is the short way of a GET of one persona, past the router.
 //!
 //! Nothing here knows a backend: handlers speak to the [`View`](persona_storage::View) of their

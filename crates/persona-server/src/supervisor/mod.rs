@@ -1,11 +1,11 @@
 //! The parent of all processes. It starts, replaces and ends them. It never opens the database and
 //! answers no request.
 //!
-//! What lives here: the loop (`run.rs`), its decisions (`state.rs`, a pure function over the words
+//! What lives here: the loop (`run.rs`), its decisions (`state/`, a pure function over the words
 //! of `events.rs`), and the only place that touches processes (`process.rs`). What must not:
 //! the store, HTTP.
 //!
-//! Start reading at `events.rs`, then `state.rs`.
+//! Start reading at `events.rs`, then `state/machine.rs`.
 
 mod certificate;
 mod child_state;

@@ -1,5 +1,5 @@
 //! The cache of reads answers as a SELECT would, whatever was committed and by which program (ADR
-//! 0049). Every test also proves that the cache was in use: without that proof a cache that never
+//! 0054). Every test also proves that the cache was in use: without that proof a cache that never
 //! answers would pass.
 
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! The HTTP API as a client sees it. The tree mirrors `src/http/router.rs`; every test talks to a
-//! server over TCP.
+//! The HTTP API as a client sees it. The tree mirrors the paths of
+//! `persona-http/src/contract/operations/`; every test talks to a server over TCP.
 
 mod access;
 mod both_ways;
