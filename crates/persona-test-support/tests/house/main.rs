@@ -1,6 +1,8 @@
 //! Rules of the house: over all sources of the workspace, over the dependencies of
-//! its packages, over the promises of its security page, and over the command `./test`.
+//! its packages, over the records of decisions, over the promises of its security page, and over
+//! the command `./test`.
 
+mod decisions;
 mod dependencies;
 mod promises;
 mod sleeps;

@@ -14,7 +14,7 @@ fn root() -> PathBuf {
 }
 
 /// Every file below a folder with this ending, as path from the root and text.
-fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+pub fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     let (root, mut found, mut folders) = (root(), Vec::new(), vec![root().join(folder)]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("readable") {
