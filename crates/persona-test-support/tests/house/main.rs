@@ -4,6 +4,7 @@
 
 mod decisions;
 mod dependencies;
+mod links;
 mod promises;
 mod sleeps;
 mod test_command;

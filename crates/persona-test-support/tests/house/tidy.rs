@@ -9,7 +9,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Longest line of a comment, in characters; rustfmt holds the code to the same.
 const COMMENT_COLUMNS_MAX: usize = 100;
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
 }
 
@@ -21,7 +21,7 @@ pub fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
             let path = entry.expect("readable").path();
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
             if path.is_dir() {
-                if name != "target" && !name.starts_with('.') {
+                if !["target", "node_modules"].contains(&&*name) && !name.starts_with('.') {
                     folders.push(path);
                 }
             } else if name.ends_with(ending) {
@@ -253,29 +253,5 @@ fn unsafe_code_is_in_few_places_only() {
         })
         .map(|(path, _)| format!("{path}: unsafe code"))
         .collect();
-    assert_none(&problems);
-}
-
-#[test]
-fn every_link_between_documents_leads_somewhere() {
-    let mut documents = files("docs", ".md");
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "AGENTS.md"] {
-        documents.push((name.into(), fs::read_to_string(root().join(name)).expect("readable")));
-    }
-    let (mut links, mut problems) = (0, Vec::new());
-    for (path, text) in documents {
-        let folder = root().join(&path).parent().expect("a folder").to_owned();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            if file.is_empty() || target.contains("://") || target.contains(' ') {
-                continue;
-            }
-            links += 1;
-            if !folder.join(file).exists() {
-                problems.push(format!("{path}: {target}"));
-            }
-        }
-    }
-    assert!(links > 10, "only {links} links were found: the search is broken");
     assert_none(&problems);
 }
