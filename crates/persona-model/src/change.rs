@@ -40,7 +40,9 @@ impl ChangeKind {
         matches!(self, Self::Labelled | Self::Unlabelled)
     }
 
-    /// The word for this kind in the database and on the wire.
+    /// The word for this kind in the database. Clients get the words of the API, which are others
+    /// for some kinds. `restored` is what undeleting was called when the schema was made: it stays,
+    /// because a constraint of every database names it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",

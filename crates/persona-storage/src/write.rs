@@ -269,7 +269,8 @@ impl Outcome {
     pub const ALL: [Self; 5] =
         [Self::Created, Self::Updated, Self::Unchanged, Self::Deleted, Self::Undeleted];
 
-    /// The word for this outcome in the database.
+    /// The word for this outcome in the database. `restored` is what undeleting was called when the
+    /// schema was made: it stays in the records of idempotency keys and in the feed.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
