@@ -170,7 +170,7 @@ impl Rows {
     fn keep(&mut self, revised: Revised) -> Written {
         let (persona, outcome) = (revised.persona, revised.outcome);
         self.move_handle(&persona);
-        let answer = answer_of(&persona);
+        let answer = representation_of(&persona);
         let changed = revised.changed.into_iter().map(String::from).collect();
         let (at, author) = (persona.updated_at, persona.updated_by.clone());
         let (base, note) = (revised.base, revised.note);
@@ -357,7 +357,7 @@ impl Rows {
     }
 }
 
-fn answer_of(persona: &Persona) -> Representation {
+fn representation_of(persona: &Persona) -> Representation {
     let (metadata, document, deleted) =
         (metadata_text(persona), persona.document.text(), persona.deleted_at.is_some());
     let checksum =

@@ -237,7 +237,7 @@ async fn send_all(
             };
             let Some(found) = found else { break };
             count += 1;
-            let answer = row::answer(&found, 1, row::id(&found, 0)?)?;
+            let answer = row::representation(&found, 1, row::id(&found, 0)?)?;
             let answer =
                 if is_history { in_history(&found, &answer, &mut history)? } else { answer };
             let (bytes, began) = (answer.body.len(), Instant::now());

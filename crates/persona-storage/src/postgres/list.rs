@@ -64,7 +64,7 @@ fn read(found: &Row, key: SortKey) -> Result<Option<(String, Representation)>, E
             row::value::<i64>(found, 1)?.to_string()
         }
     };
-    Ok(Some((text, row::answer(found, 3, row::id(found, 2)?)?)))
+    Ok(Some((text, row::representation(found, 3, row::id(found, 2)?)?)))
 }
 
 /// Values of any type, in the order of their numbers.

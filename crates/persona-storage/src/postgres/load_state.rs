@@ -324,7 +324,7 @@ fn current_from(found: &Row, write: &Write, is_hidden: bool) -> Result<Current, 
         base,
         replaced: if is_hidden { None } else { replaced_from(found)? },
         earlier: if row::value(found, 11)? { Some(earlier_from(found, write)?) } else { None },
-        own: if exists(21)? { Some(row::answer(found, 21, id)?) } else { None },
+        own: if exists(21)? { Some(row::representation(found, 21, id)?) } else { None },
         schema_version: row::value(found, 25)?,
     })
 }
@@ -368,7 +368,7 @@ fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Representation),
         document: Document::from_stored(row::value(found, 3)?)
             .map_err(|invalid| damaged(&invalid))?,
     };
-    Ok((persona, row::answer(found, 0, id)?))
+    Ok((persona, row::representation(found, 0, id)?))
 }
 
 fn earlier_from(found: &Row, write: &Write) -> Result<Earlier, Error> {
@@ -384,7 +384,7 @@ fn earlier_from(found: &Row, write: &Write) -> Result<Earlier, Error> {
         fingerprint: row::value(found, 12)?,
         operation: row::value(found, 16)?,
         outcome: word.parse().map_err(|UnknownWord| damaged(&"an outcome has an unknown word"))?,
-        representation: is_there.then(|| row::answer(found, 17, persona)).transpose()?,
+        representation: is_there.then(|| row::representation(found, 17, persona)).transpose()?,
         revision: row::optional_revision(found, 17)?,
     })
 }

@@ -185,7 +185,7 @@ impl Purging {
             connection.rows(Statement::Kept(WAIT_FOR_STANDBYS), &of_id).await?;
             return Ok(tombstone);
         };
-        let answer = row::answer(found, 0, self.purge.id)?;
+        let answer = row::representation(found, 0, self.purge.id)?;
         let (updated_at, owner, handle) =
             (row::time(found, 4)?, row::value(found, 5)?, row::value(found, 6)?);
         check(&self.purge, &Found { tag: answer.tag(), updated_at, owner, handle })?;

@@ -51,8 +51,12 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, Error> {
 }
 
 /// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, as the
-/// ready answer.
-pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Representation, Error> {
+/// representation.
+pub(super) fn representation(
+    row: &Row,
+    first: usize,
+    id: PersonaId,
+) -> Result<Representation, Error> {
     let (metadata, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
     let (revision, deleted) = (revision(row, first)?, value(row, first + 1)?);
     // Not a column here: PostgreSQL has checksums of its own, and what the entity tag needs follows
@@ -68,7 +72,7 @@ pub(super) fn glance(row: &Row, first: usize, id: PersonaId) -> Result<Glance, E
     if document.is_none() {
         Ok(Glance::Large)
     } else {
-        answer(row, first, id).map(|answer| Glance::Whole(Some(answer)))
+        representation(row, first, id).map(|found| Glance::Whole(Some(found)))
     }
 }
 

@@ -169,7 +169,7 @@ impl Store for PostgresStore {
             .leases
             .read(Kind::Look, Statement::Kept(ANSWER), &[(&row::uuid(id), Type::UUID)])
             .await?;
-        rows.first().map(|found| row::answer(found, 0, id)).transpose()
+        rows.first().map(|found| row::representation(found, 0, id)).transpose()
     }
 
     async fn look_at_handle(&self, name: &HandleName, reach: &Reach) -> Result<HandleLook, Error> {
@@ -334,7 +334,7 @@ impl Store for PostgresStore {
 
 fn record_from(found: &Row, id: PersonaId) -> Result<RevisionRecord, Error> {
     Ok(RevisionRecord {
-        representation: row::answer(found, 0, id)?,
+        representation: row::representation(found, 0, id)?,
         at: row::time(found, 4)?,
         author: row::value(found, 5)?,
         changed: changed(found, 6)?,

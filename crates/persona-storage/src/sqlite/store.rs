@@ -92,7 +92,7 @@ impl Store for SqliteStore {
         }
         let read = self
             .readers
-            .large(move |connection| personas::answer(connection, id).map_err(from_driver))
+            .large(move |connection| personas::representation(connection, id).map_err(from_driver))
             .await;
         read.map(|answer| fault_injection::answer(id, answer))
     }

@@ -229,7 +229,8 @@ fn send_all(
     let mut rows = statement.query(params_from_iter(&owners)).map_err(failed)?;
     let mut count = HistoryCount::default();
     while let Some(found) = rows.next().map_err(failed)? {
-        let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
+        let answer =
+            row::id(found, 0).and_then(|id| row::representation(found, 1, id)).map_err(failed)?;
         let answer = if exported == Exported::History {
             in_history(connection, found, &answer, &mut count).map_err(failed)?
         } else {

@@ -279,7 +279,7 @@ impl Rows {
         let mut found = statement.query(rusqlite::params_from_iter(conditions.values))?;
         while let Some(row) = found.next()? {
             let id = row::id(row, 1)?;
-            let answer = row::answer(row, 2, id)?;
+            let answer = row::representation(row, 2, id)?;
             // The one that comes after a full page is read too: it tells that there is another
             // page.
             self.full = self.bytes >= PAGE_BYTES_MAX;

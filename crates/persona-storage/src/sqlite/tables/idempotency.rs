@@ -59,7 +59,7 @@ pub(crate) fn find(
         return Err(Error::NotFound);
     }
     // The answer is that of the revision, which has a checksum.
-    let answer = revisions::answer(connection, id, revision)?;
+    let answer = revisions::representation(connection, id, revision)?;
     Ok(answer.map(|representation| Written { outcome, representation, replayed: true }))
 }
 

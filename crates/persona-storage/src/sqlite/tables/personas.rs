@@ -67,14 +67,14 @@ pub(crate) fn glance(connection: &Connection, id: PersonaId) -> rusqlite::Result
         .map(|found| found.unwrap_or(Glance::Whole(None)))
 }
 
-/// The ready answer of a persona.
-pub(crate) fn answer(
+/// The representation of a persona.
+pub(crate) fn representation(
     connection: &Connection,
     id: PersonaId,
 ) -> rusqlite::Result<Option<Representation>> {
     connection
         .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document, checksum FROM personas WHERE id = ?1")?
-        .query_row([id.as_bytes()], |found| row::answer(found, 0, id))
+        .query_row([id.as_bytes()], |found| row::representation(found, 0, id))
         .optional()
 }
 
@@ -343,7 +343,7 @@ pub(crate) fn update(
         })
         .map_err(from_driver)?;
     if changed == 0 {
-        let current = answer(connection, persona.id)
+        let current = representation(connection, persona.id)
             .map_err(from_driver)?
             .map_or(before.tag, |answer| answer.tag());
         return Err(Error::Stale { current });

@@ -177,14 +177,14 @@ pub(crate) fn glance_in(
     read(connection, id, history, revision, columns, glance)
 }
 
-/// The answer that there was at a revision.
-pub(crate) fn answer(
+/// The representation of a revision.
+pub(crate) fn representation(
     connection: &Connection,
     id: PersonaId,
     revision: Revision,
 ) -> Result<Option<Representation>, Error> {
     let columns = "revision, deleted, head, document, checksum";
-    of_persona(connection, id, revision, columns, |found| row::answer(found, 0, id))
+    of_persona(connection, id, revision, columns, |found| row::representation(found, 0, id))
 }
 
 /// One entry of a persona's history.
@@ -260,7 +260,7 @@ pub(crate) fn misplaced(revision: u64, sequence: i64) -> rusqlite::Error {
 
 fn record_from(found: &Row<'_>, id: PersonaId) -> rusqlite::Result<RevisionRecord> {
     Ok(RevisionRecord {
-        representation: row::answer(found, 0, id)?,
+        representation: row::representation(found, 0, id)?,
         at: row::time(found, 5)?,
         author: found.get(6)?,
         changed: changed(found, 7)?,

@@ -38,10 +38,10 @@ pub(crate) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> 
 }
 
 /// Five neighbouring columns, `revision`, whether it is deleted, `head`, `document` and `checksum`,
-/// as the ready answer.
+/// as the representation.
 ///
-/// The two texts are copied once, from SQLite's memory into the answer.
-pub(crate) fn answer(
+/// The two texts are copied once, from the memory of SQLite into the representation.
+pub(crate) fn representation(
     row: &Row<'_>,
     first: usize,
     id: PersonaId,
@@ -64,7 +64,7 @@ pub(crate) fn glance(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Re
     if is_large {
         Ok(Glance::Large)
     } else {
-        answer(row, first, id).map(|answer| Glance::Whole(Some(answer)))
+        representation(row, first, id).map(|found| Glance::Whole(Some(found)))
     }
 }
 

@@ -28,7 +28,7 @@ type Read = fn(&Connection) -> Result<String, Error>;
 
 const READS: [(&str, Read); 6] = [
     ("glance", |file| revisions::glance(file, id(1), past()).map(text)),
-    ("answer", |file| revisions::answer(file, id(1), past()).map(text)),
+    ("answer", |file| revisions::representation(file, id(1), past()).map(text)),
     ("find", |file| revisions::find(file, id(1), past()).map(text)),
     ("page", |file| revision_list::page(file, id(1), None, 9).map(text).map_err(from_driver)),
     ("moves", |file| {

@@ -79,8 +79,9 @@ pub(crate) fn apply(
     let mut bytes = current.as_ref().map_or(0, |stored| stored.persona.document.text().len());
     let (written, entry) = match decision {
         Decision::Unchanged => {
-            let answer =
-                personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
+            let answer = personas::representation(connection, id)
+                .map_err(from_driver)?
+                .ok_or(Error::NotFound)?;
             let outcome = Outcome::Unchanged;
             (Written { outcome, representation: answer, replayed: false }, None)
         }
