@@ -88,7 +88,7 @@ pub(super) fn document_of_put(
         members.remove(FORMERLY_MANAGED);
         for managed in MANAGED {
             if let Some(value) = members.remove(managed.name) {
-                wrong.errors.extend(managed.fault(id, &value));
+                wrong.errors.extend(managed.error_of(id, &value));
             }
         }
     }
@@ -100,8 +100,8 @@ pub(super) fn document_of_put(
 }
 
 impl Managed {
-    /// The fault of a value that a client sends for this member; `None` if there is none.
-    pub(super) fn fault(&self, id: PersonaId, value: &Value) -> Option<FieldError> {
+    /// The error of a value that a client sends for this member; `None` if there is none.
+    pub(super) fn error_of(&self, id: PersonaId, value: &Value) -> Option<FieldError> {
         let text_meets = |rule: fn(&str) -> bool| value.as_str().is_some_and(rule);
         let is_time = |text: &str| Timestamp::parse(text).is_some();
         let (good, wanted) = match self.holds {
@@ -181,8 +181,8 @@ mod tests {
     fn managed_members_of_another_form_are_refused_together_with_all_other_faults() {
         let (id, _) = answer();
         let body = json!({ "id": "0193b0c2-7f3e-7a10-8c1d-000000000001", "revision": 0, "deleted_at": 1, "tags": 1 });
-        let faults = document_of_put(id, body).expect_err("refused").errors;
-        let places: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        let errors = document_of_put(id, body).expect_err("refused").errors;
+        let places: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
         assert_eq!(places, ["/id", "/revision", "/deleted_at", "/name", "/tags"]);
     }
 }

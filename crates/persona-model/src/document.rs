@@ -54,7 +54,7 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// Every fault at once: unknown members (with the nearest name), wrong types, sizes over a
+    /// Every error at once: unknown members (with the nearest name), wrong types, sizes over a
     /// limit, a missing name.
     pub fn from_json(input: Value) -> Result<Self, ValidationErrors> {
         validate::document(input).map(Self::of)

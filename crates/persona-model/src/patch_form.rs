@@ -16,7 +16,7 @@ const OPERATIONS: [(&str, &[&str]); 6] = [
     ("test", &["value"]),
 ];
 
-/// Checks the form of every operation; all faults at once.
+/// Checks the form of every operation; all errors at once.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub(crate) fn check(patch: &Value) -> Result<(), ValidationErrors> {
     };
     let mut invalid = ValidationErrors { errors: Vec::new(), more: 0 };
     for (index, operation) in operations.iter().enumerate() {
-        for (place, message) in faults_of(operation) {
+        for (place, message) in errors_of(operation) {
             if invalid.errors.len() < FIELD_ERRORS_MAX {
                 invalid.errors.push(FieldError {
                     pointer: format!("/{index}{place}"),
@@ -51,12 +51,12 @@ fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
     let Value::Object(members) = operation else {
         return vec![("", "an operation must be an object with op and path".into())];
     };
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     let names = || OPERATIONS.iter().map(|(name, _)| *name);
     let known = names().collect::<Vec<_>>().join(", ");
     let needed = match members.get("op").map(Value::as_str) {
         None => {
-            faults.push(("", format!("op is missing; it must be one of {known}")));
+            errors.push(("", format!("op is missing; it must be one of {known}")));
             None
         }
         Some(op) => {
@@ -67,26 +67,26 @@ fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
                     .and_then(|op| nearest_name(op, names()))
                     .map(|near| format!("; did you mean {near}?"))
                     .unwrap_or_default();
-                faults.push(("/op", format!("must be one of {known}{near}")));
+                errors.push(("/op", format!("must be one of {known}{near}")));
             }
             needed
         }
     };
-    faults.extend(fault_of_pointer(members, "path", "/path"));
+    errors.extend(error_of_pointer(members, "path", "/path"));
     for member in needed.unwrap_or_default() {
         match *member {
-            "from" => faults.extend(fault_of_pointer(members, "from", "/from")),
+            "from" => errors.extend(error_of_pointer(members, "from", "/from")),
             member if !members.contains_key(member) => {
-                faults.push(("", format!("{member} is missing")));
+                errors.push(("", format!("{member} is missing")));
             }
             _ => {}
         }
     }
-    faults
+    errors
 }
 
-/// The fault of a member that must be a JSON Pointer (RFC 6901, section 3).
-fn fault_of_pointer(
+/// The error of a member that must be a JSON Pointer (RFC 6901, section 3).
+fn error_of_pointer(
     members: &Map<String, Value>,
     member: &str,
     place: &'static str,

@@ -1,4 +1,4 @@
-//! The rules of a document: one walk over the table of fields that finds every fault.
+//! The rules of a document: one walk over the table of fields that finds every error.
 
 use serde_json::{Map, Value};
 
@@ -35,45 +35,45 @@ pub(crate) fn document(input: Value) -> Result<Map<String, Value>, ValidationErr
             format!("must be a JSON object, not {}", kind_of(&input)),
         ));
     };
-    let mut faults = Faults::default();
+    let mut errors = Errors::default();
     let mut members = Map::new();
     for field in FIELDS {
         let pointer = format!("/{}", field.name);
         match input.remove(field.name) {
             None | Some(Value::Null) => match field.default() {
                 Some(value) => drop(members.insert(field.name.into(), value)),
-                None => faults.add(pointer, "required", format!("{} is required", field.name)),
+                None => errors.add(pointer, "required", format!("{} is required", field.name)),
             },
             Some(value) => {
-                faults.check_field(field, &pointer, &value);
+                errors.check_field(field, &pointer, &value);
                 members.insert(field.name.into(), value);
             }
         }
     }
     for name in input.keys() {
-        faults.add_unknown(name);
+        errors.add_unknown(name);
     }
-    if faults.found.is_empty() {
+    if errors.found.is_empty() {
         Ok(members)
     } else {
-        Err(ValidationErrors { errors: faults.found, more: faults.more })
+        Err(ValidationErrors { errors: errors.found, more: errors.more })
     }
 }
 
 /// The first rule of its field that a value breaks, for people.
 pub(crate) fn broken_rule(field: &Field, value: &Value) -> Option<String> {
-    let mut faults = Faults::default();
-    faults.check_field(field, field.name, value);
-    faults.found.into_iter().next().map(|fault| fault.message)
+    let mut errors = Errors::default();
+    errors.check_field(field, field.name, value);
+    errors.found.into_iter().next().map(|error| error.message)
 }
 
 #[derive(Default)]
-struct Faults {
+struct Errors {
     found: Vec<FieldError>,
     more: usize,
 }
 
-impl Faults {
+impl Errors {
     fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
         if self.are_enough() {
             self.more += 1;
@@ -122,8 +122,8 @@ impl Faults {
                 self.check_items(at, value, items_max, Self::check_text);
             }
             FieldKind::Lines { items_max, chars_max } => {
-                self.check_items(at, value, items_max, |faults, at, item| {
-                    faults.check_line(at, item, ITEM_CHARS_MIN, chars_max);
+                self.check_items(at, value, items_max, |errors, at, item| {
+                    errors.check_line(at, item, ITEM_CHARS_MIN, chars_max);
                 });
             }
             FieldKind::TextByLanguage => self.check_languages(at, value),
@@ -279,8 +279,8 @@ impl Faults {
         let (default, allowed) =
             (rating.get("default").unwrap_or(&missing), rating.get("allowed").unwrap_or(&missing));
         self.check_word(&format!("{at}/default"), default, &RATINGS);
-        self.check_items(&format!("{at}/allowed"), allowed, RATINGS.len(), |faults, at, item| {
-            faults.check_word(at, item, &RATINGS);
+        self.check_items(&format!("{at}/allowed"), allowed, RATINGS.len(), |errors, at, item| {
+            errors.check_word(at, item, &RATINGS);
         });
         if default.is_string()
             && allowed.as_array().is_some_and(|allowed| !allowed.contains(default))
@@ -334,11 +334,6 @@ impl Faults {
             );
         }
     }
-}
-
-/// A member name as a step of a JSON Pointer (RFC 6901 section 3), shortened where it is very long.
-fn escaped(name: &str) -> String {
-    excerpt(name).replace('~', "~0").replace('/', "~1")
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -11,13 +11,13 @@ impl From<MalformedJson> for Problem {
         let MalformedJson { pointer, message, line, column, .. } = malformed;
         let place = if pointer.is_empty() { String::new() } else { format!(" (at {pointer})") };
         let detail = format!("line {line}, column {column}{place}: {message}");
-        let fault = FieldError {
+        let error = FieldError {
             pointer: Some(pointer),
             code: "malformed_json".into(),
             message,
             ..FieldError::default()
         };
-        Self::new(Code::MalformedJson, detail).errors(vec![fault]).with(|body| {
+        Self::new(Code::MalformedJson, detail).errors(vec![error]).with(|body| {
             body.line = Some(line);
             body.column = Some(column);
         })

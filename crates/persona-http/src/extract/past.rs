@@ -7,7 +7,7 @@ use persona_model::{
 use serde_json::{Map, Value};
 
 use super::json::whole_number;
-use crate::wire::{FORMERLY_MANAGED, MANAGED};
+use crate::contract::managed_members::{FORMERLY_MANAGED, MANAGED};
 
 /// Reads the body. The import keeps the members that the store manages, so each of them is checked.
 ///
@@ -27,12 +27,12 @@ pub(crate) fn past_revision(
         members.remove(FORMERLY_MANAGED);
         for known in MANAGED {
             if let Some(value) = members.remove(known.name) {
-                wrong.errors.extend(known.fault(id, &value));
+                wrong.errors.extend(known.error_of(id, &value));
                 managed.insert(known.name.into(), value);
             }
         }
     }
-    let mut reader = Reader { managed: &managed, faults: Vec::new() };
+    let mut reader = Reader { managed: &managed, errors: Vec::new() };
     let (created_at, updated_at) = (reader.time("created_at"), reader.time("updated_at"));
     let is_deleted = managed.get("deleted_at").is_some_and(|time| !time.is_null());
     // Times are compared, not texts: one time can be written in several ways.
@@ -49,7 +49,7 @@ pub(crate) fn past_revision(
     let (base, note) = (reader.earlier(&history, "base"), reader.note(&history));
     let previous = reader.earlier(&history, "previous");
     let (created_by, updated_by) = (reader.text("created_by"), reader.text("updated_by"));
-    wrong.errors.append(&mut reader.faults);
+    wrong.errors.append(&mut reader.errors);
     let document = match Document::from_json(body) {
         Ok(document) => document,
         Err(invalid) => return Err(wrong.and(invalid)),
@@ -58,9 +58,10 @@ pub(crate) fn past_revision(
     let content_hash = stated
         .and_then(|stated| document.content_hashes().find(|hash| *stated == hash.to_string()));
     if stated.is_some() && content_hash.is_none() {
-        wrong
-            .errors
-            .push(fault("/content_hash", "is not that of the content: one of the two was changed"));
+        wrong.errors.push(error_at(
+            "/content_hash",
+            "is not that of the content: one of the two was changed",
+        ));
     }
     match (created_at, updated_at) {
         (Some(created_at), Some(updated_at)) if wrong.errors.is_empty() => Ok(PastRevision {
@@ -80,24 +81,24 @@ pub(crate) fn past_revision(
     }
 }
 
-fn fault(pointer: &str, message: &str) -> FieldError {
+fn error_at(pointer: &str, message: &str) -> FieldError {
     FieldError { pointer: pointer.into(), code: "bad_history", message: message.into() }
 }
 
 /// Reads members after a check of their form.
 struct Reader<'a> {
     managed: &'a Map<String, Value>,
-    faults: Vec<FieldError>,
+    errors: Vec<FieldError>,
 }
 
 impl Reader<'_> {
     fn complain(&mut self, pointer: &str, message: &str) {
-        self.faults.push(fault(pointer, message));
+        self.errors.push(error_at(pointer, message));
     }
 
     fn time(&mut self, name: &str) -> Option<Timestamp> {
         if !self.managed.contains_key(name) {
-            self.faults.push(FieldError {
+            self.errors.push(FieldError {
                 pointer: format!("/{name}"),
                 code: "required",
                 message: format!("{name} is required"),
@@ -159,7 +160,7 @@ mod tests {
             invalid
                 .errors
                 .into_iter()
-                .map(|fault| format!("{} {}", fault.pointer, fault.code))
+                .map(|error| format!("{} {}", error.pointer, error.code))
                 .collect()
         })
     }

@@ -235,14 +235,14 @@ impl Problem {
 
     /// Query parameters that cannot be used; at least one.
     pub fn bad_parameters(errors: Vec<FieldError>) -> Self {
-        let name = |fault: &FieldError| fault.parameter.clone().unwrap_or_default();
+        let name = |error: &FieldError| error.parameter.clone().unwrap_or_default();
         let detail = match errors.as_slice() {
-            [fault] if name(fault).is_empty() => format!("the query {}", fault.message),
-            [fault] => format!("{}: {}", name(fault), fault.message),
-            faults => format!(
+            [error] if name(error).is_empty() => format!("the query {}", error.message),
+            [error] => format!("{}: {}", name(error), error.message),
+            errors => format!(
                 "{} parameters cannot be used: {}",
-                faults.len(),
-                faults.iter().map(name).collect::<Vec<_>>().join(", ")
+                errors.len(),
+                errors.iter().map(name).collect::<Vec<_>>().join(", ")
             ),
         };
         Self::new(Code::BadParameter, detail).errors(errors)
@@ -262,14 +262,14 @@ impl From<ValidationErrors> for Problem {
             [_] => invalid.to_string(),
             errors => format!("{} rules are broken", errors.len() + more),
         };
-        let fault = |error: persona_model::FieldError| FieldError {
+        let on_the_wire = |error: persona_model::FieldError| FieldError {
             pointer: Some(error.pointer),
             code: error.code.into(),
             message: error.message,
             ..FieldError::default()
         };
         let problem = Self::new(Code::Invalid, detail)
-            .errors(invalid.errors.into_iter().map(fault).collect());
+            .errors(invalid.errors.into_iter().map(on_the_wire).collect());
         if more == 0 { problem } else { problem.with(|body| body.more_errors = Some(more)) }
     }
 }
