@@ -143,7 +143,7 @@ struct Started {
 struct Run {
     batch: Arc<Batch>,
     unanswered: watch::Sender<usize>,
-    lanes: Lanes,
+    queues: PersonaQueues,
     running: JoinSet<Done>,
     started: HashMap<Id, Started>,
     /// The result of each item so far.
@@ -159,7 +159,7 @@ impl Run {
         Self {
             batch,
             unanswered,
-            lanes: Lanes::default(),
+            queues: PersonaQueues::default(),
             running: JoinSet::new(),
             started: HashMap::new(),
             all: Vec::new(),
@@ -177,7 +177,7 @@ impl Run {
             Ok(item) => {
                 let deadline = self.batch.context.write_deadline();
                 let write = self.batch.writes.write(place, item, None, deadline);
-                self.lanes.add(Placed { place, bytes, write });
+                self.queues.add(Placed { place, bytes, write });
             }
             Err(problem) => self.done(place, bytes, self.batch.refused(place, problem)),
         }
@@ -186,7 +186,7 @@ impl Run {
     fn start_items(&mut self) {
         let Some(begun) = self.begun else { return };
         while self.running.len() < ITEMS_OF_BATCH_AT_ONCE
-            && let Some(Placed { place, bytes, write }) = self.lanes.next()
+            && let Some(Placed { place, bytes, write }) = self.queues.next()
         {
             let persona = write.operation.id();
             let write = Write { deadline: write.deadline.max(begun), ..write };
@@ -204,7 +204,7 @@ impl Run {
         };
         let done = joined.map_or_else(|_| panicked(), |(_, done)| done);
         self.done(place, bytes, done);
-        self.lanes.is_free(persona);
+        self.queues.is_free(persona);
     }
 
     fn done(&mut self, place: usize, bytes: usize, done: Done) {
@@ -220,14 +220,14 @@ impl Run {
 
 /// The items that wait, by persona, so that items of one persona are written in order.
 #[derive(Default)]
-struct Lanes {
+struct PersonaQueues {
     /// The items that may be written now, in their order.
     ready: VecDeque<Placed>,
     /// The personas of which an item is ready or being written, with the items that wait behind it.
     busy: HashMap<PersonaId, VecDeque<Placed>>,
 }
 
-impl Lanes {
+impl PersonaQueues {
     fn add(&mut self, placed: Placed) {
         if let Some(behind) = self.busy.get_mut(&placed.write.operation.id()) {
             behind.push_back(placed);

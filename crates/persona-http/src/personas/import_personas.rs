@@ -63,12 +63,12 @@ pub async fn import_personas(
     } else {
         let writes = items.iter().map(|(_, item)| Ok(creation(item))).collect();
         let writes = request.writes(&context, writes, false)?;
-        let mut lanes = Lanes::default();
+        let mut queues = PersonaQueues::default();
         for ((place, item), write) in items.into_iter().zip(writes) {
-            lanes.add(Placed { place, item, write: write? });
+            queues.add(Placed { place, item, write: write? });
         }
         let (context, viewer) = (Arc::clone(&context), viewer.clone());
-        Arc::new(Import { context, viewer, on_duplicate }).run(lanes).await
+        Arc::new(Import { context, viewer, on_duplicate }).run(queues).await
     };
     let mut failures = Vec::new();
     for (place, done) in done {
@@ -131,16 +131,16 @@ struct Placed {
 
 /// The items by persona, in the order in which each persona comes first.
 #[derive(Default)]
-struct Lanes(Vec<Vec<Placed>>, HashMap<PersonaId, usize>);
+struct PersonaQueues(Vec<Vec<Placed>>, HashMap<PersonaId, usize>);
 
-impl Lanes {
+impl PersonaQueues {
     fn add(&mut self, placed: Placed) {
-        let Self(lanes, known) = self;
-        let lane = *known.entry(placed.item.id).or_insert_with(|| {
-            lanes.push(Vec::new());
-            lanes.len() - 1
+        let Self(queues, known) = self;
+        let queue = *known.entry(placed.item.id).or_insert_with(|| {
+            queues.push(Vec::new());
+            queues.len() - 1
         });
-        lanes[lane].push(placed);
+        queues[queue].push(placed);
     }
 }
 
@@ -219,27 +219,27 @@ impl Import {
     /// # Cancellation
     ///
     /// Dropping the future withdraws the items that have not had their turn yet.
-    async fn run(self: Arc<Self>, lanes: Lanes) -> Vec<(usize, Done)> {
-        let (mut waiting, mut all) = (lanes.0.into_iter(), Vec::new());
+    async fn run(self: Arc<Self>, queues: PersonaQueues) -> Vec<(usize, Done)> {
+        let (mut waiting, mut all) = (queues.0.into_iter(), Vec::new());
         let mut running: JoinSet<Vec<(usize, Done)>> = JoinSet::new();
         loop {
             while running.len() < ITEMS_OF_BATCH_AT_ONCE
-                && let Some(lane) = waiting.next()
+                && let Some(queue) = waiting.next()
             {
-                running.spawn(Arc::clone(&self).lane(lane));
+                running.spawn(Arc::clone(&self).in_order(queue));
             }
             match running.join_next().await {
                 None => return all,
                 // The items of a task that panicked stay reported as failed.
                 Some(Err(_)) => {}
-                Some(Ok(lane)) => all.extend(lane),
+                Some(Ok(done)) => all.extend(done),
             }
         }
     }
 
-    async fn lane(self: Arc<Self>, lane: Vec<Placed>) -> Vec<(usize, Done)> {
-        let mut done = Vec::with_capacity(lane.len());
-        for Placed { place, item, write } in lane {
+    async fn in_order(self: Arc<Self>, queue: Vec<Placed>) -> Vec<(usize, Done)> {
+        let mut done = Vec::with_capacity(queue.len());
+        for Placed { place, item, write } in queue {
             done.push((place, self.item(&item, write).await));
         }
         done

@@ -68,14 +68,14 @@ async fn measure(
     let give_up_at = start + Duration::from_secs(arguments.seconds.into()) + LATE_MAX;
     let mut connections = tokio::task::JoinSet::new();
     for _ in 0..arguments.connections {
-        // Each lane has a separate client, because a client shares its connections.
-        let lane = Lane {
+        // Each connection has a separate client, because a client shares its connections.
+        let connection = Connection {
             api: Api::remote(server.clone()),
             schedule: Arc::clone(&schedule),
             paths: Arc::clone(paths),
             give_up_at,
         };
-        connections.spawn(lane.run());
+        connections.spawn(connection.run());
     }
     let mut tally = Tally::default();
     while let Some(ended) = connections.join_next().await {
@@ -95,14 +95,14 @@ async fn measure(
 }
 
 /// One connection, with the requests that it sends.
-struct Lane {
+struct Connection {
     api: Api,
     schedule: Arc<Schedule>,
     paths: Arc<Vec<String>>,
     give_up_at: Instant,
 }
 
-impl Lane {
+impl Connection {
     async fn run(self) -> std::io::Result<Tally> {
         let alarm = Alarm::new()?;
         let mut tally = Tally::default();

@@ -85,8 +85,8 @@ pub(crate) struct Queue<T> {
 pub(crate) struct Taker<T>(Arc<Queue<T>>);
 
 struct State<T> {
-    light: Lanes<T>,
-    heavy: Lanes<T>,
+    light: ClientQueues<T>,
+    heavy: ClientQueues<T>,
     count: usize,
     bytes: usize,
     /// The weight of the previous transaction.
@@ -97,7 +97,7 @@ struct State<T> {
 impl<T> Queue<T> {
     /// An empty queue and its taker.
     pub(crate) fn new() -> (Arc<Self>, Taker<T>) {
-        let (light, heavy) = (Lanes::new(LIGHT_TURN), Lanes::new(HEAVY_TURN));
+        let (light, heavy) = (ClientQueues::new(LIGHT_TURN), ClientQueues::new(HEAVY_TURN));
         let state = State { light, heavy, count: 0, bytes: 0, last: Weight::Heavy, closed: false };
         let queue = Arc::new(Self { state: Mutex::new(state), arrived: Condvar::new() });
         (Arc::clone(&queue), Taker(queue))
@@ -121,7 +121,7 @@ impl<T> Queue<T> {
         };
         state.count += 1;
         state.bytes += size.bytes;
-        state.lanes(size.weight()).push(client, size, item);
+        state.queues(size.weight()).push(client, size, item);
         drop(state);
         self.arrived.notify_one();
         older
@@ -190,7 +190,7 @@ enum Room<T> {
 }
 
 impl<T> State<T> {
-    fn lanes(&mut self, weight: Weight) -> &mut Lanes<T> {
+    fn queues(&mut self, weight: Weight) -> &mut ClientQueues<T> {
         match weight {
             Weight::Light => &mut self.light,
             Weight::Heavy => &mut self.heavy,
@@ -198,7 +198,7 @@ impl<T> State<T> {
     }
 
     fn pop(&mut self, weight: Weight) -> Option<T> {
-        let (size, item) = self.lanes(weight).pop()?;
+        let (size, item) = self.queues(weight).pop()?;
         self.count -= 1;
         self.bytes -= size.bytes;
         Some(item)
@@ -218,11 +218,11 @@ impl<T> State<T> {
         let most = clients.map(|other| (self.cost_of(*other), *other)).max();
         let Some((_, other)) = most.filter(|(cost, _)| *cost > own) else { return Room::None };
         let weight = if self.heavy.cost_of(other) > 0 { Weight::Heavy } else { Weight::Light };
-        let freed = self.lanes(weight).newest(other).map_or(0, |newest| newest.bytes);
+        let freed = self.queues(weight).newest(other).map_or(0, |newest| newest.bytes);
         if !fits(self.count - 1, self.bytes - freed) {
             return Room::None;
         }
-        let Some((freed, item)) = self.lanes(weight).pop_newest(other) else { return Room::None };
+        let Some((freed, item)) = self.queues(weight).pop_newest(other) else { return Room::None };
         self.count -= 1;
         self.bytes -= freed.bytes;
         Room::MadeBy(item)
@@ -233,25 +233,25 @@ impl<T> State<T> {
     }
 }
 
-/// Items of one kind, in a lane for each client.
-struct Lanes<T> {
+/// Items of one kind, in a queue for each client.
+struct ClientQueues<T> {
     /// The bytes that a client may send in one turn.
     turn: usize,
-    of: HashMap<Client, Lane<T>>,
+    of: HashMap<Client, ClientQueue<T>>,
     /// The order of the turns, the next client first; the same clients as in `of`.
     order: VecDeque<Client>,
 }
 
 /// What one client has in the queue; never empty.
-struct Lane<T> {
+struct ClientQueue<T> {
     items: VecDeque<(Size, T)>,
     /// The bytes that may still be sent in this turn.
     credit: usize,
-    /// The cost of all items of the lane.
+    /// The cost of all items of the client.
     cost: usize,
 }
 
-impl<T> Lanes<T> {
+impl<T> ClientQueues<T> {
     fn new(turn: usize) -> Self {
         Self { turn, of: HashMap::new(), order: VecDeque::new() }
     }
@@ -261,34 +261,34 @@ impl<T> Lanes<T> {
     }
 
     fn cost_of(&self, client: Client) -> usize {
-        self.of.get(&client).map_or(0, |lane| lane.cost)
+        self.of.get(&client).map_or(0, |queue| queue.cost)
     }
 
     fn push(&mut self, client: Client, size: Size, item: T) {
-        let lane = self.of.entry(client).or_insert_with(|| {
+        let queue = self.of.entry(client).or_insert_with(|| {
             self.order.push_back(client);
-            Lane { items: VecDeque::new(), credit: self.turn, cost: 0 }
+            ClientQueue { items: VecDeque::new(), credit: self.turn, cost: 0 }
         });
-        lane.cost += size.share();
-        lane.items.push_back((size, item));
+        queue.cost += size.share();
+        queue.items.push_back((size, item));
     }
 
     fn pop(&mut self) -> Option<(Size, T)> {
         loop {
             let client = *self.order.front()?;
-            let lane = self.of.get_mut(&client)?;
-            let cost = lane.items.front()?.0.share();
+            let queue = self.of.get_mut(&client)?;
+            let cost = queue.items.front()?.0.share();
             // Alone in the queue, a client needs no turns.
-            if cost <= lane.credit || self.order.len() == 1 {
-                let (size, item) = lane.items.pop_front()?;
-                lane.credit = lane.credit.saturating_sub(cost);
-                lane.cost -= cost;
-                if lane.items.is_empty() {
+            if cost <= queue.credit || self.order.len() == 1 {
+                let (size, item) = queue.items.pop_front()?;
+                queue.credit = queue.credit.saturating_sub(cost);
+                queue.cost -= cost;
+                if queue.items.is_empty() {
                     self.remove(client);
                 }
                 return Some((size, item));
             }
-            lane.credit += self.turn;
+            queue.credit += self.turn;
             self.order.rotate_left(1);
         }
     }
@@ -298,10 +298,10 @@ impl<T> Lanes<T> {
     }
 
     fn pop_newest(&mut self, client: Client) -> Option<(Size, T)> {
-        let lane = self.of.get_mut(&client)?;
-        let (size, item) = lane.items.pop_back()?;
-        lane.cost -= size.share();
-        if lane.items.is_empty() {
+        let queue = self.of.get_mut(&client)?;
+        let (size, item) = queue.items.pop_back()?;
+        queue.cost -= size.share();
+        if queue.items.is_empty() {
             self.remove(client);
         }
         Some((size, item))
@@ -312,7 +312,7 @@ impl<T> Lanes<T> {
         self.order.retain(|other| *other != client);
     }
 
-    fn clear(&mut self) -> HashMap<Client, Lane<T>> {
+    fn clear(&mut self) -> HashMap<Client, ClientQueue<T>> {
         self.order.clear();
         std::mem::take(&mut self.of)
     }
