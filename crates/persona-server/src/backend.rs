@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use persona_model::Clock;
 use persona_storage::postgres::{self, PostgresStore};
-use persona_storage::sqlite::{self, Lost, SqliteStore, library_version};
+use persona_storage::sqlite::{self, ReplacedFile, SqliteStore, library_version};
 use persona_storage::{Error, HistoryLimits, HistoryPruned, HistorySize, Observer, Store};
 use serde::{Deserialize, Serialize};
 
@@ -297,9 +297,9 @@ impl Maintenance {
 
     /// Which file of the database was removed or replaced, if any; `None` for a database on a
     /// server.
-    pub fn lost(&mut self) -> Option<Lost> {
+    pub fn replaced_file(&mut self) -> Option<ReplacedFile> {
         match self {
-            Self::File(maintenance) => maintenance.lost(),
+            Self::File(maintenance) => maintenance.replaced_file(),
             Self::Server(_) => None,
         }
     }

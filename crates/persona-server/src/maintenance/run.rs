@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use persona_storage::Error as StoreError;
-use persona_storage::sqlite::Lost;
+use persona_storage::sqlite::ReplacedFile;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::field;
@@ -80,7 +80,7 @@ fn look_after(
     mut tasks: Tasks,
 ) -> Result<(), Error> {
     loop {
-        if let Some(lost) = maintenance.lost() {
+        if let Some(lost) = maintenance.replaced_file() {
             give_up(&lost, stopped, supervisor);
             return Ok(());
         }
@@ -118,7 +118,7 @@ fn look_after(
 
 /// Tells that a file of the database is gone, and waits until the supervisor has ended all
 /// processes: the write lock stays closed.
-fn give_up(lost: &Lost, stopped: &Receiver<()>, supervisor: &UnixStream) {
+fn give_up(lost: &ReplacedFile, stopped: &Receiver<()>, supervisor: &UnixStream) {
     let rescued = lost.rescued.as_deref().map(Path::display);
     tracing::error!(
         file = %lost.file.display(),

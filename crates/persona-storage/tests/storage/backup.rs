@@ -354,7 +354,7 @@ async fn a_lost_file_is_noticed_by_the_maintenance_process_which_rescues_everyth
         let folder = Folder::filled(PERSONAS).await;
         let (mut maintenance, store) = (maintenance(&folder.database()), open(&folder.database()));
         create(&store, PERSONAS + 1).await;
-        assert_eq!(maintenance.lost(), None);
+        assert_eq!(maintenance.replaced_file(), None);
         let mut expected = Vec::new();
         for number in 1..=PERSONAS + 1 {
             let answer =
@@ -367,7 +367,7 @@ async fn a_lost_file_is_noticed_by_the_maintenance_process_which_rescues_everyth
         } else {
             fs::remove_file(folder.path(name)).expect("removed");
         }
-        let lost = maintenance.lost().expect("noticed");
+        let lost = maintenance.replaced_file().expect("noticed");
         assert_eq!(lost.file, folder.path(name));
         drop((store, maintenance));
         let rescued = lost.rescued.expect("a copy");

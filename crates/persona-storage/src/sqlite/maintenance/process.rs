@@ -95,7 +95,7 @@ pub struct Maintenance {
 
 /// A file of the database was removed or replaced while it was open.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Lost {
+pub struct ReplacedFile {
     /// Which file.
     pub file: PathBuf,
     /// A backup of everything that was acknowledged; `None` when not even that could be made.
@@ -169,7 +169,7 @@ impl Maintenance {
     /// backup beside the database, because with the last process that has the old files open it
     /// would be gone. The write lock stays closed until this maintenance process is dropped: the
     /// caller has to end the server.
-    pub fn lost(&mut self) -> Option<Lost> {
+    pub fn replaced_file(&mut self) -> Option<ReplacedFile> {
         let file = self.watch.lost()?.to_path_buf();
         if let Ok(guard) = self.write_lock.lock() {
             std::mem::forget(guard);
@@ -191,7 +191,7 @@ impl Maintenance {
         if let Err(error) = &rescued {
             tracing::error!(%error, "could not rescue what was acknowledged");
         }
-        Some(Lost { file, rescued: rescued.is_ok().then_some(rescue) })
+        Some(ReplacedFile { file, rescued: rescued.is_ok().then_some(rescue) })
     }
 
     /// Whether the schema is still the one that this program knows.
