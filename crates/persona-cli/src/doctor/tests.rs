@@ -32,7 +32,7 @@ fn file() -> FileFacts {
         first_page: Ok(Some(FirstPage { wal: true, schema_version: SCHEMA_VERSION })),
         file_system: Some(FileSystem::from_magic(0xef53)),
         space: Some(Space { bytes_free: 1 << 40, files_free: Some(1_000_000) }),
-        log_bytes: None,
+        wal_bytes: None,
         leftovers: Vec::new(),
         users: Vec::new(),
         write_lock: None,
@@ -172,7 +172,7 @@ fn files_of_others_and_logs_that_grew_are_found() {
     assert_only("owner", Level::Warn, "user 0, and user 1000 asks", entry(|entry| entry.owner = 0));
     assert_only("clock", Level::Warn, "ahead of the clock", entry(|entry| entry.modified += 3_600));
     assert_only("WAL", Level::Warn, "70.0 MiB on disk, of at most 64.0 MiB", |file, _| {
-        file.log_bytes = Some(70 << 20);
+        file.wal_bytes = Some(70 << 20);
     });
 }
 

@@ -120,9 +120,9 @@ pub struct Reading {
     /// The figures of the database server; `None` if the database is a file.
     pub server: Option<ServerReading>,
     /// Size of the WAL in bytes.
-    pub log_bytes: u64,
+    pub wal_bytes: u64,
     /// Bytes that the WAL is kept below.
-    pub log_bytes_max: u64,
+    pub wal_bytes_max: u64,
     /// Pages in the WAL at which a checkpoint begins.
     pub autocheckpoint: u64,
     /// Checkpoints that copied the whole WAL.
@@ -177,8 +177,8 @@ impl Reading {
                 queue_wait: between.times("persona_write_queue_wait_seconds", ""),
                 transaction: between.times("persona_transaction_seconds", ""),
             }),
-            log_bytes: metric("persona_wal_bytes"),
-            log_bytes_max: status.wal_bytes_max.unwrap_or_default(),
+            wal_bytes: metric("persona_wal_bytes"),
+            wal_bytes_max: status.wal_bytes_max.unwrap_or_default(),
             autocheckpoint: status.wal_autocheckpoint.unwrap_or_default().into(),
             checkpoints: between.rate("persona_checkpoints_total", ""),
             checkpoints_blocked: checkpoints.blocked,
@@ -223,8 +223,8 @@ impl Reading {
                 "write_lock_wait_micros": times(self.write_lock_wait),
                 "write_lock_hold_micros": times(self.write_lock_hold),
                 "lock_retries_per_s": self.lock_retries,
-                "wal_bytes": self.log_bytes,
-                "wal_bytes_max": self.log_bytes_max,
+                "wal_bytes": self.wal_bytes,
+                "wal_bytes_max": self.wal_bytes_max,
                 "checkpoints_per_s": self.checkpoints,
                 "checkpoints_blocked": self.checkpoints_blocked,
                 "checkpoints_failed": self.checkpoints_failed,

@@ -16,7 +16,7 @@ const BARS_MAX: usize = 60;
 const FIGURES: usize = 11;
 
 /// Size of the WAL that gives a warning, in percent of its limit.
-const LOG_PERCENT_NOTABLE: u64 = 75;
+const WAL_PERCENT_NOTABLE: u64 = 75;
 
 /// Connections to the database server that give a warning, in percent of its limit.
 const CONNECTIONS_PERCENT_NOTABLE: u64 = 90;
@@ -248,7 +248,7 @@ pub fn line(reading: &Reading) -> String {
             "lock wait p99 {}, lock hold p99 {}, log {}",
             time(reading.write_lock_wait.p99),
             time(reading.write_lock_hold.p99),
-            size(reading.log_bytes)
+            size(reading.wal_bytes)
         ),
     };
     format!("{begins}, {kind}, workers {serving}")
@@ -310,8 +310,8 @@ fn figures_of_server(server: &ServerReading) -> [Figure; 3] {
 }
 
 fn figures_of_file(reading: &Reading) -> [Figure; 5] {
-    let log = format!("{} of {}", size(reading.log_bytes), size(reading.log_bytes_max));
-    let log_notable = reading.log_bytes * 100 >= reading.log_bytes_max.max(1) * LOG_PERCENT_NOTABLE;
+    let wal = format!("{} of {}", size(reading.wal_bytes), size(reading.wal_bytes_max));
+    let wal_notable = reading.wal_bytes * 100 >= reading.wal_bytes_max.max(1) * WAL_PERCENT_NOTABLE;
     let last = reading
         .last_checkpoint_s
         .map_or("none yet".into(), |age| format!("last {} ago", long_time(age)));
@@ -327,7 +327,7 @@ fn figures_of_file(reading: &Reading) -> [Figure; 5] {
         notable(times("lock wait", reading.write_lock_wait), waits_long, Emphasis::Warning),
         times("lock hold", reading.write_lock_hold),
         notable(foreign, reading.lock_retries > 0, Emphasis::Warning),
-        notable(plain("log", log, reading.log_bytes), log_notable, Emphasis::Warning),
+        notable(plain("WAL", wal, reading.wal_bytes), wal_notable, Emphasis::Warning),
         notable(
             plain("checkpoints", checkpoints, reading.checkpoints),
             reading.checkpoints_failed > 0,

@@ -34,8 +34,8 @@ fn reading(requests: u64) -> Reading {
         queue: 7,
         write_lock_wait: times,
         write_lock_hold: Times { p50: Some(100), p99: Some(900) },
-        log_bytes: 3_400_000,
-        log_bytes_max: 64 << 20,
+        wal_bytes: 3_400_000,
+        wal_bytes_max: 64 << 20,
         autocheckpoint: 1000,
         checkpoints: 1,
         last_checkpoint_s: Some(1),
@@ -126,7 +126,7 @@ fn a_database_server_is_shown_with_its_connections_and_without_write_lock_log_an
             && shown.contains("transaction"),
         "{shown}"
     );
-    for none in ["write_lock", "LOCK", "log", "checkpoints", "foreign lock"] {
+    for none in ["write_lock", "LOCK", "WAL", "checkpoints", "foreign lock"] {
         assert!(!shown.contains(none) && !line(&reading).contains(none), "{none}: {shown}");
     }
     assert!(line(&reading).contains("connections 93 of 100"), "{}", line(&reading));

@@ -238,7 +238,7 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     let first = json!({ "extensions": { "first": 1 } });
     assert_eq!(patch(&mut server.connect(), &path, &first).expect("an answer").status, 200);
     let worker = attach(before[1].pid, "fsync", false);
-    let (mut acknowledged, mut log_bytes) = (vec!["first".to_owned()], 0);
+    let (mut acknowledged, mut wal_bytes) = (vec!["first".to_owned()], 0);
     for number in 0..120 {
         let key = number.to_string();
         let change = json!({ "extensions": { &key: 1, "text": "t".repeat(500_000) } });
@@ -251,8 +251,8 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
             Ok(reply) => panic!("{reply:?}"),
             Err(_) => break,
         }
-        log_bytes = log_bytes
-            .max(fs::metadata(server.folder().join("persona.db-wal")).expect("a log").len());
+        wal_bytes = wal_bytes
+            .max(fs::metadata(server.folder().join("persona.db-wal")).expect("a WAL").len());
     }
     wait_for("new processes only", DEADLINE, || {
         let now = [server.processes("maintenance"), server.processes("worker")].concat();
@@ -261,7 +261,7 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
         .then_some(())
     });
     drop((maintenance, worker));
-    assert!(log_bytes > CEILING_BYTES * 9 / 10, "the log had {log_bytes} bytes");
+    assert!(wal_bytes > CEILING_BYTES * 9 / 10, "the WAL had {wal_bytes} bytes");
     server.wait_for_log(
         "a sync of the disk failed or a commit is in doubt: all processes are replaced",
     );
@@ -276,7 +276,7 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     let lost: Vec<&String> =
         acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
     assert!(lost.is_empty(), "lost {lost:?}");
-    let figures = json!({ "acknowledged": acknowledged.len(), "log_bytes": log_bytes, "restarts": restarts, "lost": 0 });
+    let figures = json!({ "acknowledged": acknowledged.len(), "wal_bytes": wal_bytes, "restarts": restarts, "lost": 0 });
     report(6, NAME, Form::Short, "every process replaced, counted and logged", &figures);
 }
 

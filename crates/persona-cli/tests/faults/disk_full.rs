@@ -172,12 +172,12 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
     });
     assert_eq!((refused.0, refused.1.as_str()), (507, Some("storage_full")));
     let revision = get(&mut client, &path).revision();
-    let log = || fs::metadata(server.folder().join("persona.db-wal")).expect("a log").len();
-    wait_for("an empty log", DEADLINE, || (log() == 0).then_some(()));
+    let wal_bytes = || fs::metadata(server.folder().join("persona.db-wal")).expect("a WAL").len();
+    wait_for("an empty WAL", DEADLINE, || (wal_bytes() == 0).then_some(()));
     for key in 0..20 {
         assert_eq!(write(&mut server.connect(), &path, key).0, 507);
         assert_eq!(
-            (log(), get(&mut server.connect(), &path).revision()),
+            (wal_bytes(), get(&mut server.connect(), &path).revision()),
             (0, revision),
             "it began"
         );
@@ -224,7 +224,7 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     let path = create(&mut client, "survivor");
     assert_eq!(write(&mut client, &path, 0).0, 200);
     // The maintenance process is at rest when the WAL is empty, as on a server that is mostly read.
-    wait_for("an empty log", DEADLINE, || {
+    wait_for("an empty WAL", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
             .is_ok_and(|metadata| metadata.len() == 0)
             .then_some(())

@@ -129,7 +129,7 @@ fn running_server(form: Form) {
     };
     let requests: u64 = clients.into_iter().map(made).sum();
     // The maintenance process does its largest piece of work when no client writes.
-    wait_for("an empty log", DEADLINE, || {
+    wait_for("an empty WAL", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
             .is_ok_and(|metadata| metadata.len() == 0)
             .then_some(())

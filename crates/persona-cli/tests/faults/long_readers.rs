@@ -18,7 +18,7 @@ const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The size to which the WAL grows while a snapshot is held, in bytes: from here on the server
 /// breaks slow exports off.
-const LOG_BYTES_HELD: u64 = 16 * 1024 * 1024;
+const WAL_BYTES_HELD: u64 = 16 * 1024 * 1024;
 
 /// So many personas of this size that an export does not fit into the queues between the database
 /// and its reader: 128 personas in the server, and the kernel's buffers of the connection.
@@ -73,13 +73,13 @@ fn sip(server: &Server, hurry: &Stop) -> thread::JoinHandle<(bool, usize)> {
 
 /// Waits until the WAL is cut, and until the maintenance process has reported that: an older value
 /// of the metric would be taken for a WAL that was reset beside the export.
-fn wait_for_an_empty_log(server: &Server) {
-    let log = server.folder().join("persona.db-wal");
+fn wait_for_an_empty_wal(server: &Server) {
+    let wal = server.folder().join("persona.db-wal");
     let is_empty = || {
-        std::fs::metadata(&log).is_ok_and(|metadata| metadata.len() == 0)
+        std::fs::metadata(&wal).is_ok_and(|metadata| metadata.len() == 0)
             && server.metric("persona_wal_bytes") == 0
     };
-    wait_for("an empty log", DEADLINE, || is_empty().then_some(()));
+    wait_for("an empty WAL", DEADLINE, || is_empty().then_some(()));
 }
 
 /// Starts a server with the personas of an export. Returns it and their paths.
@@ -114,20 +114,20 @@ fn keep_writing(server: &Server, path: &str, stop: &Stop) -> thread::JoinHandle<
     })
 }
 
-/// Waits until the WAL has grown and starts over beside an export. Returns the size that the WAL
+/// Waits until the WAL has grown and is reset beside an export. Returns the size that the WAL
 /// reached.
-fn wait_for_a_log_that_starts_over(server: &Server) -> u64 {
-    let log = server.folder().join("persona.db-wal");
+fn wait_for_a_wal_reset(server: &Server) -> u64 {
+    let wal = server.folder().join("persona.db-wal");
     // Only sizes during this export count: what the WAL reached during an earlier one says nothing
     // about this one.
     let (mut reached, mut most_used) = (0, 0);
-    wait_for("a log that starts over although an export holds it", 3 * DEADLINE, || {
+    wait_for("a WAL reset although an export reads", 3 * DEADLINE, || {
         // The file keeps its size when the WAL is reset; the metrics tell how much of it is in use.
-        reached = reached.max(std::fs::metadata(&log).map_or(0, |metadata| metadata.len()));
-        assert!(reached <= WAL_BYTES_MAX, "the log reached {reached} bytes");
+        reached = reached.max(std::fs::metadata(&wal).map_or(0, |metadata| metadata.len()));
+        assert!(reached <= WAL_BYTES_MAX, "the WAL reached {reached} bytes");
         let used = server.metric("persona_wal_bytes");
         most_used = most_used.max(used);
-        (most_used > LOG_BYTES_HELD && used < most_used / 2).then_some(())
+        (most_used > WAL_BYTES_HELD && used < most_used / 2).then_some(())
     });
     reached
 }
@@ -157,8 +157,8 @@ fn slow_export(form: Form) {
         // The snapshot has ended, so the WAL is cut when no client writes.
         wait_for_an_empty_log(&server);
     }
-    let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent, "writes_failed": 0, "largest_log_bytes": largest });
-    report(12, "slow_export", form, "log at most 64 MiB, no failed write", &figures);
+    let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent, "writes_failed": 0, "largest_wal_bytes": largest });
+    report(12, "slow_export", form, "WAL at most 64 MiB, no failed write", &figures);
 }
 
 #[test]

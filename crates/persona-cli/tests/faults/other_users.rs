@@ -173,14 +173,14 @@ fn a_database_that_cannot_be_written_is_refused_at_the_start_with_the_reason_and
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, Permissions::from_mode(mode)).expect("root may");
     };
-    let log = ["persona.db-wal", "persona.db-shm"].map(|name| folder.join(name));
+    let wal = ["persona.db-wal", "persona.db-shm"].map(|name| folder.join(name));
     mode(&database, 0o444);
     all_refused(SERVICE, folder, "it belongs to user 65534 with mode 0444", "chmod u+rw");
     assert!(done(SERVICE, folder, &["list"]).contains("Ada"), "what only reads goes on");
     // SQLite gave the files the mode of the database, and a reader does not remove them.
     mode(&database, 0o600);
     all_refused(SERVICE, folder, "persona.db-wal cannot be written", "chmod u+rw");
-    for path in &log {
+    for path in &wal {
         mode(path, 0o600);
     }
     chown(&database, Some(ROOT), Some(ROOT)).expect("root may");
@@ -270,7 +270,7 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
     wait_for("the end of its children", DEADLINE, || {
         children.iter().all(|child| !child.is_alive()).then_some(())
     });
-    assert!(folder.join("persona.db-shm").exists(), "the index of the log was not left");
+    assert!(folder.join("persona.db-shm").exists(), "the index of the WAL was not left");
     assert_eq!(strangers(folder), [""; 0], "a killed server of root");
     // Root converts an old file.
     let connection = rusqlite::Connection::open(folder.join("persona.db")).expect("a database");

@@ -166,11 +166,11 @@ fn searches_beside_writers(form: Form) {
         })
     });
     let clients: Vec<_> = readers.chain(writers).collect();
-    let (log, mut largest) = (server.folder().join("persona.db-wal"), 0);
+    let (wal, mut largest) = (server.folder().join("persona.db-wal"), 0);
     // Several times the bound of the WAL, so that it has to be reset beside the searches.
     let written_min = form.pick(3, 20) * WAL_BYTES_MAX / REVISION_BYTES;
-    wait_for("writes that fill the log several times", form.pick(9, 30) * DEADLINE, || {
-        largest = largest.max(fs::metadata(&log).map_or(0, |metadata| metadata.len()));
+    wait_for("writes that fill the WAL several times", form.pick(9, 30) * DEADLINE, || {
+        largest = largest.max(fs::metadata(&wal).map_or(0, |metadata| metadata.len()));
         let [listed, gave_way, timed_out, written] =
             [0, 1, 2, 3].map(|index| counts[index].load(Relaxed));
         (written >= written_min && listed + gave_way + timed_out >= 4).then_some(())
@@ -181,9 +181,9 @@ fn searches_beside_writers(form: Form) {
     }
     let [listed, gave_way, timed_out, written] =
         [0, 1, 2, 3].map(|index| counts[index].load(Relaxed));
-    let figures = json!({ "largest_log_bytes": largest, "writes": written, "lists": listed, "gave_way": gave_way, "timed_out": timed_out });
-    report(40, "searches_beside_writers", form, "log at most 64 MiB, no failed write", &figures);
-    assert!(largest <= WAL_BYTES_MAX, "the log reached {largest} bytes");
+    let figures = json!({ "largest_wal_bytes": largest, "writes": written, "lists": listed, "gave_way": gave_way, "timed_out": timed_out });
+    report(40, "searches_beside_writers", form, "WAL at most 64 MiB, no failed write", &figures);
+    assert!(largest <= WAL_BYTES_MAX, "the WAL reached {largest} bytes");
 }
 
 #[test]

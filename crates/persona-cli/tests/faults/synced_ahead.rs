@@ -23,7 +23,7 @@ fn replaces_every_process(nth: u64) {
     let before = of_both();
     // By then all earlier frames were reset, and their syncs are over.
     let is_cut = || {
-        std::fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|log| log.len() == 0)
+        std::fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|wal| wal.len() == 0)
     };
     wait_for("an empty WAL", DEADLINE, || is_cut().then_some(()));
     let point = Point { call: "fsync".into(), nth };

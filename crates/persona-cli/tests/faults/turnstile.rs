@@ -68,14 +68,14 @@ fn killed_while_it_waits(victim: Victim) {
     let mut workers = server.processes("worker");
     workers.sort_by_key(|worker| worker.slot);
     let workers: Vec<u32> = workers.iter().map(|worker| worker.pid).collect();
-    let gate = File::open(server.folder().join("persona.db-gate")).expect("the write lock");
+    let lock_file = File::open(server.folder().join("persona.db-gate")).expect("the write lock");
     let (write_lock, turnstile) =
-        (gate.metadata().expect("a file").ino(), turnstile_of(workers[0]));
+        (lock_file.metadata().expect("a file").ino(), turnstile_of(workers[0]));
     let at = |file: u64| -> Vec<u32> {
         let waiters = flock_waiters().into_iter();
         waiters.filter(|waiter| waiter.file == file).map(|waiter| waiter.pid).collect()
     };
-    gate.lock().expect("locks work");
+    lock_file.lock().expect("locks work");
     let (killed, answers) = thread::scope(|scope| {
         let writers: Vec<_> = clients
             .into_iter()
@@ -101,7 +101,7 @@ fn killed_while_it_waits(victim: Victim) {
         wait_for("a next one", DEADLINE, || {
             at(write_lock).iter().any(|waiter| *waiter != killed).then_some(())
         });
-        drop(gate);
+        drop(lock_file);
         let answers: Vec<_> =
             writers.into_iter().map(|writer| writer.join().expect("no panic")).collect();
         (killed, answers)

@@ -1,6 +1,6 @@
-//! The brake of restarts that clients ask for: one for all workers of the server.
+//! The limit of restarts that clients ask for: one for all workers of the server.
 //!
-//! Each restart costs every client its connection, and a file its caches. Without a brake a client
+//! Each restart costs every client its connection, and a file its caches. Without a limit a client
 //! that asks again and again keeps the workers from ever having either.
 
 use std::sync::atomic::Ordering::Relaxed;

@@ -188,7 +188,7 @@ pub(super) fn flags(purpose: Purpose) -> [(DbConfig, bool); 6] {
 const PAGE_BYTES: u64 = 4096;
 /// Bytes of the header of the WAL, and of the header of each frame in it (SQLite documentation,
 /// "WAL-mode File Format").
-const LOG_HEADER_BYTES: u64 = 32;
+const WAL_HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
 
 /// Bytes of the database without its WAL.
@@ -249,7 +249,7 @@ impl WalState {
         if self.frames == 0 {
             0
         } else {
-            LOG_HEADER_BYTES + self.frames * (PAGE_BYTES + FRAME_HEADER_BYTES)
+            WAL_HEADER_BYTES + self.frames * (PAGE_BYTES + FRAME_HEADER_BYTES)
         }
     }
 }

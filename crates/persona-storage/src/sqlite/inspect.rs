@@ -134,7 +134,7 @@ fn read_back_one(
 pub enum Presence {
     /// There is a WAL: other processes may be running, or were killed. The file is opened like by
     /// any reader.
-    WithLog,
+    WithWal,
     /// No process uses the file. It is opened without locks and without creating the WAL and its
     /// index, so that nothing changes.
     AtRest,
@@ -175,7 +175,7 @@ pub fn contents(
     // calls.
     let compared = if full { Some(check_in(&settings.path, presence)?) } else { None };
     let connection = match presence {
-        Presence::WithLog => {
+        Presence::WithWal => {
             let settings =
                 Settings { busy_timeout: settings.busy_timeout.min(WAIT_MAX), ..settings.clone() };
             connection::open(&settings, Purpose::Read, Arc::new(NoObserver))?
@@ -213,7 +213,7 @@ pub fn contents(
 fn check_in(path: &Path, presence: Presence) -> Result<CheckReport, DatabaseError> {
     let watcher = &mut |_: Progress| ControlFlow::Continue(());
     match presence {
-        Presence::WithLog => super::check(path, watcher),
+        Presence::WithWal => super::check(path, watcher),
         Presence::AtRest => {
             examine(path, &mut open_at_rest(path)?, true, Scope::WithWords, watcher)
         }
@@ -309,7 +309,7 @@ mod tests {
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
         for full in [false, true] {
-            let found = contents(&settings, Presence::WithLog, full).expect("readable");
+            let found = contents(&settings, Presence::WithWal, full).expect("readable");
             assert_eq!(
                 (found.faults, found.schema_version, found.personas),
                 (vec![], SCHEMA_VERSION, 0)

@@ -223,7 +223,7 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     drop(store);
     // The last connection is closed, so the next connection recovers the WAL.
     let (store, _) = open(path);
-    figures.compare(&answers, &states(&store, figures.rounds).await, "after a recovery of the log");
+    figures.compare(&answers, &states(&store, figures.rounds).await, "after a recovery of the WAL");
     store.close().await;
     let report = check(path).expect("readable");
     assert!(report.is_sound(), "round {}: {report:?}", figures.rounds);

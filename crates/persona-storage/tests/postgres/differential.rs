@@ -105,7 +105,7 @@ impl Pair {
             rusqlite::Connection::open(self.folder.path().join("persona.db")).expect("it opens");
         connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .expect("copied back");
+            .expect("moved back");
     }
 
     async fn look_at_handle(&self, dice: &mut Dice) -> Result<(), String> {

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 const POOL_MAX: usize = 4;
-/// Most sessions that may wait: those that a closed pool left behind, and those of the present
+/// Most sessions that may wait: those that a closed pool abandoned, and those of the present
 /// pool.
 const WAITING_MAX: usize = 2 * POOL_MAX + POOL_MAX;
 /// More writes than fit into the pool; each is tried again and again.

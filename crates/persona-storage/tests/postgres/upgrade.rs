@@ -161,8 +161,8 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
         (report.migrated_from, report.schema_version, report.personas),
         (Some(5), 15, Some(5))
     );
-    let log = fs::metadata(folder.path("persona.db-wal")).map_or(0, |log| log.len());
-    assert_eq!(log, 0, "what the migration wrote is in the file itself");
+    let wal = fs::metadata(folder.path("persona.db-wal")).map_or(0, |wal| wal.len());
+    assert_eq!(wal, 0, "what the migration wrote is in the file itself");
     let store = file_store(&folder.database());
     assert_is_found_by_the_rules_of_today(&store).await;
     store.close().await;

@@ -75,9 +75,9 @@ async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle
     }
     // 320 revisions of 200 KB, each kept twice: twice as much as the WAL may ever be.
     let largest = counts.largest_wal.load(Ordering::Relaxed);
-    assert!(largest > 0 && largest <= 64 * 1024 * 1024, "the log reached {largest} bytes");
+    assert!(largest > 0 && largest <= 64 * 1024 * 1024, "the WAL reached {largest} bytes");
     let is_cut = || std::fs::metadata(file.wal()).expect("it exists").len() == 0;
-    wait_until("the idle log is cut", LONG, is_cut).await;
+    wait_until("the idle WAL is cut", LONG, is_cut).await;
     drop(stop);
     let maintenance = maintenance.join().expect("no panic");
     for store in &stores {

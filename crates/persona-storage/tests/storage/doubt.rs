@@ -65,7 +65,7 @@ async fn a_writer_that_panics_after_its_commit_leaves_its_requests_in_doubt_and_
     }
 }
 
-/// Notes what was copied back, and whether writers could enter meanwhile.
+/// Notes the checkpoints, and whether writers could enter meanwhile.
 #[derive(Default)]
 struct Copied {
     checkpoints: std::sync::Mutex<Vec<Checkpoint>>,
@@ -99,8 +99,8 @@ async fn a_log_that_nobody_looks_after_is_copied_back_after_a_commit_and_stays_b
         let mut request = write(operation);
         request.deadline = Instant::now() + Duration::from_mins(1);
         store.write(request).await.expect("written");
-        let log = std::fs::metadata(folder.path().join("persona.db-wal")).expect("a log").len();
-        assert!(log <= 64 << 20, "the log has {log} bytes after {number} writes");
+        let wal = std::fs::metadata(folder.path().join("persona.db-wal")).expect("a WAL").len();
+        assert!(wal <= 64 << 20, "the WAL has {wal} bytes after {number} writes");
     }
     // The answer of the last write does not wait for the copy, and the write lock does.
     drop(WriteLock::open(&settings.path).expect("a write lock").lock().expect("locks work"));

@@ -54,8 +54,8 @@ async fn segments_do_not_pile_up_while_the_log_is_long_and_somebody_writes() {
     for number in 0..60 {
         create(number, many_words(number)).await;
     }
-    let log = std::fs::metadata(folder.database().with_extension("db-wal")).expect("a log").len();
-    assert!(log > 8 * 1024 * 1024, "{log} bytes: so much is merged whoever writes");
+    let wal = std::fs::metadata(folder.database().with_extension("db-wal")).expect("a WAL").len();
+    assert!(wal > 8 * 1024 * 1024, "{wal} bytes: so much is merged beside any writer");
     for number in 60..120 {
         create(number, "a few words".into()).await;
         maintenance.tick().expect("maintenance");

@@ -48,7 +48,7 @@ fn settings(path: &Path) -> Settings {
     settings
 }
 
-/// A database file of this program with some personas in it, copied back whole and closed.
+/// A database file of this program with some personas in it, closed after a whole checkpoint.
 async fn filled(path: &Path) {
     let clock = Arc::new(TestClock::default());
     initialise(&settings(path)).expect("a new file");

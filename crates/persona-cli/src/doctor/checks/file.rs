@@ -154,7 +154,7 @@ fn wal(facts: &Facts) -> Option<Finding> {
     if !matches!(file.first_page, Ok(Some(_))) {
         return None;
     }
-    Some(match file.log_bytes {
+    Some(match file.wal_bytes {
         None => Finding::ok("none: the file is complete in itself"),
         Some(bytes) if bytes > WAL_BYTES_MAX => Finding::warn(format!(
             "{} on disk, of at most {}: a reader on an old snapshot holds it up",

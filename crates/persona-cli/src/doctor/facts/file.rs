@@ -62,7 +62,7 @@ pub struct FileFacts {
     /// The free space; `None` when the folder does not exist.
     pub space: Option<Space>,
     /// Size of the WAL file in bytes; `None` when there is none.
-    pub log_bytes: Option<u64>,
+    pub wal_bytes: Option<u64>,
     /// Names of files that an earlier run left.
     pub leftovers: Vec<String>,
     /// The processes that have the file open.
@@ -102,7 +102,7 @@ impl FileFacts {
             first_page: inspect::first_page(&path),
             file_system: FileSystem::of(&folder).ok(),
             space: space_of(&folder),
-            log_bytes: fs::metadata(with_suffix(&path, "-wal")).ok().map(|metadata| metadata.len()),
+            wal_bytes: fs::metadata(with_suffix(&path, "-wal")).ok().map(|metadata| metadata.len()),
             leftovers: leftovers_of(&path, &folder),
             users: processes::users_of(&path),
             write_lock: holder_of_write_lock(&path),
@@ -123,10 +123,10 @@ impl FileFacts {
         if !ours || remote {
             return;
         }
-        let presence = if self.log_bytes.is_some() { Presence::WithLog } else { Presence::AtRest };
+        let presence = if self.wal_bytes.is_some() { Presence::WithWal } else { Presence::AtRest };
         self.contents = Some(inspect::contents(&self.settings, presence, full));
         self.read_back = match presence {
-            Presence::WithLog => Some(inspect::read_back(&self.settings)),
+            Presence::WithWal => Some(inspect::read_back(&self.settings)),
             // Beside a file that no process has open, a connection would create a WAL and its
             // index, so the connection is tried on a temporary file.
             Presence::AtRest => tried_elsewhere(&self.settings),

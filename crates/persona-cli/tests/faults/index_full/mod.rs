@@ -25,8 +25,8 @@ const REGION_BYTES: usize = 32 * 1024;
 const CHANGE_BYTES: usize = 500_000;
 
 /// Keeps the maintenance process from checkpoints: otherwise it could checkpoint the WAL as fast as
-/// a busy machine writes it, and the WAL would start over before its second region.
-const NO_COPY_BACK: &str = "--wal-autocheckpoint=1000000";
+/// a busy machine writes it, and the WAL would be reset before its second region.
+const NO_CHECKPOINTS: &str = "--wal-autocheckpoint=1000000";
 
 /// How many changes bring the WAL to its ceiling and so to its second region.
 const CHANGES_MAX: usize = 60;
@@ -78,7 +78,7 @@ impl Shim {
     /// switched on.
     fn server(&self, regions: usize, folder: Option<TempDir>) -> Server {
         let server = Server::with_workers(2)
-            .flag(NO_COPY_BACK)
+            .flag(NO_CHECKPOINTS)
             .variable("LD_PRELOAD", self.library().display().to_string())
             .variable("PERSONA_TEST_FULL", self.switch().display().to_string())
             .variable("PERSONA_TEST_INDEX_BYTES", (regions * REGION_BYTES).to_string());

@@ -24,7 +24,7 @@ fn add_key(server: &Server, path: &str, key: &str) {
 
 /// Whether the WAL of a server is empty.
 fn is_cut(server: &Server) -> bool {
-    fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|log| log.len() == 0)
+    fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|wal| wal.len() == 0)
 }
 
 fn expect_keys(server: &Server, keys: usize) {

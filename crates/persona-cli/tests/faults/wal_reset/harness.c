@@ -1,7 +1,7 @@
 /* Drives one SQLite library into the WAL-reset race again and again, and looks whether anything is lost.
 **
 ** The race (SQLite documentation, "Write-Ahead Logging", section "WAL-reset bug"): a checkpoint reads the header of the
-** log, which is copied back completely; then a commit starts the log over; then the checkpoint goes on with what it read
+** WAL, all of which is checkpointed; then a commit resets the WAL; then the checkpoint goes on with what it read
 ** and notes frames as copied that have yet to be written. Later they are taken for copied, and are overwritten.
 ** The window is a few instructions wide. SQLite's own fault-simulation point 660 lies in it, so the commit is made there;
 ** wal_reset.rs puts the point into older sources, which do not have it yet.
@@ -75,10 +75,10 @@ int main(int count, char **arguments) {
   for (round = 1; round <= rounds; round++) {
     commit(ROWS);
     run(maintenance, "PRAGMA wal_checkpoint(PASSIVE)");
-    /* Everything is copied: the commit in the window starts the log over. */
+    /* Everything is copied: the commit in the window resets the WAL. */
     armed = 1;
     run(maintenance, "PRAGMA wal_checkpoint(PASSIVE)");
-    /* The log grows past where it was, is copied, and starts over. */
+    /* The WAL grows past where it was, is copied, and is reset. */
     commit(ROWS);
     last_of_all = version;
     run(maintenance, "PRAGMA wal_checkpoint(PASSIVE)");

@@ -143,7 +143,7 @@ fn while_the_standby_is_away_the_server_is_not_filled_with_commits_that_nobody_w
         .expect("a number");
     assert!(
         (1..=10).contains(&left),
-        "{left} commits wait: more than the eight that may be left behind and the pool of two"
+        "{left} commits wait: more than the eight that may be abandoned and the pool of two"
     );
     pair.standby.start_again();
     pair.wait_until_synchronous();

@@ -5,7 +5,7 @@
 //!
 //! 1. The backup is copied to `<database>-restore.unfinished`, and that copy is checked, switched
 //!    to WAL and synced. Until here nothing of the database was touched: every reader finds the
-//!    old state, and the next attempt starts over.
+//!    old state, and the next attempt begins anew.
 //! 2. The copy is renamed to `<database>-restore`. **This is the moment of the restore.** From here
 //!    on it is finished by the process that comes next: this process, another `persona restore`, or
 //!    [`crate::sqlite::initialise`], which every command and every server calls before it opens the

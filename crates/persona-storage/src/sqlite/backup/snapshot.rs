@@ -1,6 +1,6 @@
 //! A copy of one snapshot of a file, proved to be sound and complete.
 //!
-//! SQLite's backup interface starts over when another process writes between two of its steps. It
+//! SQLite's backup interface begins anew when another process writes between two of its steps. It
 //! does not when the source's connection is inside a read transaction of its own: then every step
 //! reads that one snapshot, and the copy can still be made in pieces, with progress and an early
 //! end. Why not `VACUUM INTO`: ADR 0011.

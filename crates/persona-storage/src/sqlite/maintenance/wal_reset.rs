@@ -103,7 +103,7 @@ fn copy(
     Ok(wal)
 }
 
-/// Enters the write lock when little of the WAL is left to copy. Writers are slowed down for it:
+/// Takes the write lock when little of the WAL is left to copy. Writers are slowed down for it:
 /// the disk is about as fast as they are, so beside them as much as before would be left each time.
 fn close_in<'write_lock>(
     write_lock: &'write_lock WriteLock,

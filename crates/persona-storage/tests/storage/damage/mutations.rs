@@ -192,9 +192,9 @@ async fn a_log_that_is_damaged_loses_a_suffix_at_most_and_nothing_is_made_up() {
             store.get(id(number)).await.expect("readable").map(|answer| answer.body.to_vec()),
         );
     }
-    let log = fs::read(running.path("persona.db-wal")).expect("readable");
+    let wal = fs::read(running.path("persona.db-wal")).expect("readable");
     for seed in 0..60 {
-        let (mut random, mut bytes) = (Random(seed), log.clone());
+        let (mut random, mut bytes) = (Random(seed), wal.clone());
         let what = format!("seed {seed}: {}", mutate(&mut bytes, &mut random));
         let folder = Folder::new();
         fs::copy(empty.database(), folder.database()).expect("copied");
