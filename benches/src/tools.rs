@@ -46,7 +46,7 @@ mod tests {
     use super::find;
 
     #[test]
-    fn a_program_that_nobody_has_is_missing_and_one_that_everybody_has_is_not() {
+    fn a_program_that_no_system_has_is_missing_and_one_that_every_system_has_is_not() {
         assert_eq!(find("a-program-that-nobody-has"), None);
         assert_eq!(find("cargo"), Some("cargo".into()));
     }

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_whose_quotes_do_not_add_up_is_told_and_the_next_line_is_read() {
+    fn a_row_with_quotes_that_do_not_add_up_is_told_and_the_next_line_is_read() {
         let found: Vec<_> =
             rows(b"A,\"never closed\nC,\"D\"\nE,F\n\"X\",\"a\" \"b\"\n\"G\" ,\"h\"\t\n")
                 .into_iter()

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_whose_words_are_segments_is_told_as_one_segment() {
+    fn a_handle_made_of_segments_is_told_as_one_segment() {
         let under = |path: &str| encoded(&format!("/api/v1/personas/{path}"));
         for (path, expected) in [
             ("@support/tier-1", "@support%2Ftier-1"),

@@ -156,7 +156,7 @@ fn places_where_a_file_cannot_be_or_cannot_grow_are_found() {
 }
 
 #[test]
-fn files_of_others_and_logs_that_grew_are_found() {
+fn files_of_others_and_wals_that_grew_are_found() {
     let entry = |change: fn(&mut Entry)| {
         move |file: &mut FileFacts, _: &mut ServerFacts| {
             change(file.entry.as_mut().expect("an entry"));

@@ -96,7 +96,7 @@ fn nothing_is_wider_or_higher_than_the_place_however_small_it_is() {
 }
 
 #[test]
-fn a_second_is_one_line_where_nobody_watches() {
+fn a_second_is_one_line_without_a_terminal() {
     let expected = "requests 1000/s, errors 0/s, writes 480/s, queue 7, lock wait p99 5.0 ms, lock hold p99 900 us, log 3.2 MiB, workers 4";
     assert_eq!(line(&reading(1000)), expected);
 }
@@ -107,7 +107,7 @@ fn long_numbers_are_grouped() {
 }
 
 #[test]
-fn a_database_server_is_shown_with_its_connections_and_without_write_lock_log_and_checkpoints() {
+fn a_database_server_is_shown_with_its_connections_and_without_write_lock_wal_and_checkpoints() {
     let mut view = View::new("http://127.0.0.1:8000");
     let times = Times { p50: Some(200), p99: Some(60_000) };
     let server = ServerReading {

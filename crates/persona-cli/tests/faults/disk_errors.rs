@@ -217,7 +217,7 @@ fn a_disk_that_fails_makes_nothing_acknowledged_that_is_not_kept_long() {
 const CEILING_BYTES: u64 = 14 * 1024 * 4120;
 
 #[test]
-fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process() {
+fn a_sync_that_fails_in_the_checkpoint_of_a_writer_replaces_every_process() {
     const NAME: &str = "a_sync_that_fails_above_the_ceiling";
     if !is_there(NAME) {
         return;

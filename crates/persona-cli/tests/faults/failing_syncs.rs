@@ -99,13 +99,13 @@ fn every_sync_of_every_command(form: Form) {
 }
 
 #[test]
-fn a_command_whose_sync_fails_does_not_say_that_it_is_done() {
+fn a_command_does_not_say_that_it_is_done_after_a_failed_sync() {
     every_sync_of_every_command(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn a_command_whose_sync_fails_does_not_say_that_it_is_done_long() {
+fn a_command_does_not_say_that_it_is_done_after_a_failed_sync_long() {
     every_sync_of_every_command(Form::Long);
 }
 
@@ -145,12 +145,12 @@ fn every_sync_of_a_server(form: Form) {
 }
 
 #[test]
-fn a_server_whose_processes_fail_to_sync_says_so_and_loses_nothing() {
+fn a_server_with_processes_that_fail_to_sync_says_so_and_loses_nothing() {
     every_sync_of_a_server(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn a_server_whose_processes_fail_to_sync_says_so_and_loses_nothing_long() {
+fn a_server_with_processes_that_fail_to_sync_says_so_and_loses_nothing_long() {
     every_sync_of_a_server(Form::Long);
 }

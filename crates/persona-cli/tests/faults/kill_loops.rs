@@ -208,13 +208,13 @@ fn supervisors_are_killed(form: Form) {
 }
 
 #[test]
-fn killed_supervisors_lose_nothing_acknowledged_and_leave_nobody_behind() {
+fn killed_supervisors_lose_nothing_acknowledged_and_leave_no_orphans() {
     supervisors_are_killed(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn killed_supervisors_lose_nothing_acknowledged_and_leave_nobody_behind_long() {
+fn killed_supervisors_lose_nothing_acknowledged_and_leave_no_orphans_long() {
     supervisors_are_killed(Form::Long);
 }
 

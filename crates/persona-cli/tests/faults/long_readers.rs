@@ -137,13 +137,13 @@ fn slow_export(form: Form) {
     let (mut cut, mut taken, mut sent, mut largest) = (0, 0, 0, 0);
     // The creation of the personas has left frames in the WAL, which do not count as those of
     // writers beside the export.
-    wait_for_an_empty_log(&server);
+    wait_for_an_empty_wal(&server);
     for _ in 0..form.pick(1, 50) {
         let (hurry, stop) = (Stop::default(), Stop::default());
         let reader = sip(&server, &hurry);
         let writers: Vec<_> =
             paths.iter().take(4).map(|path| keep_writing(&server, path, &stop)).collect();
-        largest = largest.max(wait_for_a_log_that_starts_over(&server));
+        largest = largest.max(wait_for_a_wal_reset(&server));
         stop.now();
         for writer in writers {
             sent += writer.join().expect("no write failed");
@@ -155,19 +155,19 @@ fn slow_export(form: Form) {
         cut += 1;
         taken += its_bytes;
         // The snapshot has ended, so the WAL is cut when no client writes.
-        wait_for_an_empty_log(&server);
+        wait_for_an_empty_wal(&server);
     }
     let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent, "writes_failed": 0, "largest_wal_bytes": largest });
     report(12, "slow_export", form, "WAL at most 64 MiB, no failed write", &figures);
 }
 
 #[test]
-fn a_slow_export_neither_makes_the_log_grow_without_bound_nor_fails_a_write() {
+fn a_slow_export_neither_makes_the_wal_grow_without_bound_nor_fails_a_write() {
     slow_export(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn a_slow_export_neither_makes_the_log_grow_without_bound_nor_fails_a_write_long() {
+fn a_slow_export_neither_makes_the_wal_grow_without_bound_nor_fails_a_write_long() {
     slow_export(Form::Long);
 }

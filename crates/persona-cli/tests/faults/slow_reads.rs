@@ -187,13 +187,13 @@ fn searches_beside_writers(form: Form) {
 }
 
 #[test]
-fn slow_searches_do_not_make_the_log_grow_without_bound() {
+fn slow_searches_do_not_make_the_wal_grow_without_bound() {
     searches_beside_writers(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn slow_searches_do_not_make_the_log_grow_without_bound_long() {
+fn slow_searches_do_not_make_the_wal_grow_without_bound_long() {
     searches_beside_writers(Form::Long);
 }
 
@@ -340,12 +340,12 @@ fn in_flight(server: &Server) -> u64 {
 }
 
 #[test]
-fn exports_that_nobody_reads_leave_the_server_its_memory_and_its_threads() {
+fn unread_exports_leave_the_server_its_memory_and_its_threads() {
     unread_exports(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn exports_that_nobody_reads_leave_the_server_its_memory_and_its_threads_long() {
+fn unread_exports_leave_the_server_its_memory_and_its_threads_long() {
     unread_exports(Form::Long);
 }

@@ -206,12 +206,12 @@ fn supervisor_is_stopped(form: Form) {
 }
 
 #[test]
-fn a_supervisor_that_was_stopped_kills_nobody_when_it_goes_on() {
+fn a_supervisor_that_was_stopped_kills_no_process_when_it_goes_on() {
     supervisor_is_stopped(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn a_supervisor_that_was_stopped_kills_nobody_when_it_goes_on_long() {
+fn a_supervisor_that_was_stopped_kills_no_process_when_it_goes_on_long() {
     supervisor_is_stopped(Form::Long);
 }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_peer_says_for_whom_it_asks() {
+    fn only_a_trusted_peer_says_for_which_client_it_asks() {
         let forwarded = [("x-forwarded-for", "198.51.100.7")];
         assert_eq!(client("192.0.2.1", &forwarded), "192.0.2.1");
         assert_eq!(client("127.0.0.1", &forwarded), "198.51.100.7");

@@ -12,7 +12,7 @@ use super::super::{Measure, ProcessState, Scoreboard};
 const START: Timestamp = Timestamp::from_micros(1_795_543_841_000_120);
 
 #[test]
-fn counters_go_on_and_gauges_start_again_when_a_seat_is_filled_again() {
+fn counters_go_on_and_gauges_start_again_when_an_entry_is_filled_again() {
     let scoreboard = Scoreboard::create().expect("a scoreboard");
     let entry = scoreboard.entry(1, 1);
     entry.prepare(START);
@@ -50,7 +50,7 @@ fn the_turnstile_lets_one_process_of_a_server_through_at_a_time() {
 }
 
 #[test]
-fn the_two_seats_of_a_slot_are_apart_and_counted_together() {
+fn the_two_entries_of_a_slot_are_apart_and_counted_together() {
     let scoreboard = Scoreboard::create().expect("a scoreboard");
     let (old, new) = (scoreboard.entry(2, 4), scoreboard.entry(2, 5));
     for (pid, entry) in [(10, &old), (11, &new)] {

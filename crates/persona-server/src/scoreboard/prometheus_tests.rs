@@ -70,7 +70,7 @@ fn check_labels(labels: &str) {
 }
 
 #[test]
-fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
+fn the_text_keeps_the_rules_of_the_format_and_sums_over_entries() {
     let scoreboard = Scoreboard::create().expect("a scoreboard");
     scoreboard.set_started_at(Timestamp::from_micros(1_500_000));
     for (slot, generation) in [(0, 1), (1, 1), (1, 2), (2, 1)] {

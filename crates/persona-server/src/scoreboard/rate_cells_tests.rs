@@ -75,7 +75,7 @@ fn a_debt_of_earlier_settings_is_not_longer_than_a_budget_of_these() {
 }
 
 #[test]
-fn a_client_whose_cell_was_given_up_begins_anew_and_no_other_client_pays_for_it() {
+fn a_client_begins_anew_after_its_cell_was_given_up_and_no_other_client_pays_for_it() {
     let words = words(1);
     let (cells, rate) = (Cells { words: &words, secret: 7 }, rate(1, 10));
     // All cells of the set are in use, each client a little deeper in debt than the one before.

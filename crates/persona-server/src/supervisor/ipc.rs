@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_whose_supervisor_is_gone_is_told_so() {
+    fn a_child_is_told_that_its_supervisor_is_gone() {
         let (_, child) = UnixStream::pair().expect("a socket");
         assert_eq!(
             receive_from(child).err().map(|error| error.kind()),

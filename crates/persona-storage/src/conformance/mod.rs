@@ -231,7 +231,7 @@ macro_rules! conformance_suite {
             token_authority::a_token_manages_none_that_reaches_further,
             token_authority::a_token_that_has_ended_makes_no_other,
             token_authority::a_secret_that_was_replaced_changes_no_token,
-            token_authority::an_owner_whose_share_is_used_up_gets_a_token_in_place_of_an_ended_one,
+            token_authority::an_owner_with_a_used_up_share_gets_a_token_in_place_of_an_ended_one,
             token_authority::tokens_are_listed_page_by_page_and_those_of_an_owner_alone,
             labels::a_label_points_where_it_was_moved_and_the_persona_stays_as_it_was,
             labels::a_label_that_points_there_already_is_left_as_it_is,
@@ -263,7 +263,7 @@ macro_rules! conformance_suite {
             limits::numbers_at_the_edge_of_64_bits_are_numbers_of_nothing,
             races::concurrent_patches_of_one_persona_lose_nothing,
             races::of_concurrent_replacements_of_one_revision_exactly_one_wins,
-            races::a_write_whose_deadline_has_passed_is_never_applied,
+            races::a_write_is_never_applied_after_its_deadline,
             races::a_closed_store_refuses_and_does_not_hang,
         }
     };

@@ -59,10 +59,7 @@ pub async fn of_concurrent_replacements_of_one_revision_exactly_one_wins(
     assert_eq!(store.get(id(1)).await.expect("readable").as_ref(), won.first());
 }
 
-pub async fn a_write_whose_deadline_has_passed_is_never_applied(
-    store: &Subject,
-    _clock: &TestClock,
-) {
+pub async fn a_write_is_never_applied_after_its_deadline(store: &Subject, _clock: &TestClock) {
     let mut late = write(Operation::Create { id: id(1), document: document(named("Ada")) });
     late.deadline = Instant::now()
         .checked_sub(Duration::from_millis(1))

@@ -190,7 +190,7 @@ pub async fn a_secret_that_was_replaced_changes_no_token(store: &Subject, clock:
     store.change_token(made).await.expect("the newest secret counts");
 }
 
-pub async fn an_owner_whose_share_is_used_up_gets_a_token_in_place_of_an_ended_one(
+pub async fn an_owner_with_a_used_up_share_gets_a_token_in_place_of_an_ended_one(
     store: &Subject,
     clock: &TestClock,
 ) {

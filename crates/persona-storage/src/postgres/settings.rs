@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_host_has_to_prove_who_it_is_and_a_near_one_need_not() {
+    fn a_named_host_has_to_prove_its_name_and_a_near_one_need_not() {
         let tls = |url| parse(url).tls;
         assert_eq!(tls("postgres://a@db.example.com/p"), TlsMode::VerifyFull);
         assert_eq!(tls("postgres://a@localhost,db/p"), TlsMode::VerifyFull);

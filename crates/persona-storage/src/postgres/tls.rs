@@ -29,7 +29,7 @@ pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect, Databa
             builder.with_root_certificates(authorities(settings)?).with_no_client_auth()
         }
         TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => {
-            let anybody = Arc::new(Anybody { provider, authorities: None });
+            let anybody = Arc::new(AnyServerName { provider, authorities: None });
             builder.dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth()
         }
         TlsMode::VerifyAuthority => {
@@ -42,7 +42,7 @@ pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect, Databa
                 from: origin(settings),
                 reason: error.to_string(),
             })?;
-            let any_name = Arc::new(Anybody { provider, authorities: Some(verifier) });
+            let any_name = Arc::new(AnyServerName { provider, authorities: Some(verifier) });
             builder.dangerous().with_custom_certificate_verifier(any_name).with_no_client_auth()
         }
     };
@@ -88,12 +88,12 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 
 /// Accepts every name, and every authority or only the trusted ones.
 #[derive(Debug)]
-struct Anybody {
+struct AnyServerName {
     provider: Arc<CryptoProvider>,
     authorities: Option<Arc<WebPkiServerVerifier>>,
 }
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyServerName {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,

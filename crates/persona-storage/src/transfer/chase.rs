@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_nearer_is_never_given_up_and_who_does_not_is_after_two_minutes() {
+    fn a_client_that_comes_nearer_is_never_given_up_and_another_one_is_after_two_minutes() {
         assert_eq!(
             given_up_after(|look| u64::from(2000 - look)),
             None,

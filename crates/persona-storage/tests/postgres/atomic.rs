@@ -42,7 +42,7 @@ async fn revisions(store: &dyn Store) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_whose_connection_breaks_anywhere_is_done_once() {
+async fn a_batch_is_done_once_wherever_its_connection_breaks() {
     let database = Database::new();
     let wire = Wire::to(database.cluster.port());
     let store = open(&wire.url(&database.name));
@@ -78,7 +78,7 @@ async fn a_batch_whose_connection_breaks_anywhere_is_done_once() {
 /// The next attempt finds nothing of the first one, waits for its rows, and must then see that it
 /// is done: the items have no key and no condition.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_whose_commit_waits_while_its_connection_breaks_is_done_once() {
+async fn a_batch_with_a_waiting_commit_and_a_broken_connection_is_done_once() {
     let database = Database::alone();
     let wire = Wire::to(database.cluster.port());
     let store = open(&wire.url(&database.name));

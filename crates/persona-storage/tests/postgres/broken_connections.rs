@@ -81,7 +81,7 @@ impl Broken<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing_had_been() {
+async fn a_write_with_a_broken_connection_is_done_once_and_answered_as_if_nothing_had_been() {
     let database = Database::new();
     let wire = Wire::to(database.cluster.port());
     let url = wire.url(&database.name);

@@ -144,7 +144,7 @@ async fn shuffled_lines(url: &str, rounds: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_pages_through_the_feed_while_transactions_overlap_sees_every_line_once_and_in_order() {
+async fn pages_of_the_feed_beside_overlapping_transactions_have_every_line_once_and_in_order() {
     let database = Database::alone();
     let store = database.store();
     let url = database.cluster.url(&database.name);

@@ -86,7 +86,7 @@ async fn of_the_same_request_to_many_stores_at_once_one_is_executed_and_all_get_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_want_one_handle_at_once_one_gets_it() {
+async fn of_many_that_want_one_handle_at_once_one_gets_it() {
     let database = Database::new();
     let stores: Vec<_> = (0..4).map(|_| database.store()).collect();
     let mut writers = JoinSet::new();

@@ -174,7 +174,7 @@ async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_live_move_takes_every_acknowledged_write_along_and_then_nobody_writes() {
+async fn a_live_move_takes_every_acknowledged_write_along_and_then_no_writer_goes_on() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     fill(&folder.database()).await;
     let store: Arc<dyn Store> = Arc::new(files::open(&folder.database()));
@@ -197,7 +197,7 @@ async fn a_live_move_takes_every_acknowledged_write_along_and_then_nobody_writes
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_live_move_back_takes_every_acknowledged_write_along_and_then_nobody_writes() {
+async fn a_live_move_back_takes_every_acknowledged_write_along_and_then_no_writer_goes_on() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     fill(&folder.database()).await;
     let url = cluster.url(&cluster.database());

@@ -45,7 +45,7 @@ async fn a_backup_is_one_private_file_and_can_be_served_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_backup_holds_what_is_only_in_the_log_of_a_killed_server() {
+async fn a_backup_holds_what_is_only_in_the_wal_of_a_killed_server() {
     let (folder, crashed) = (Folder::new(), Folder::new());
     initialise(&settings(&folder.database())).expect("a new file");
     let store = open(&folder.database());
@@ -209,7 +209,7 @@ async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
 }
 
 #[tokio::test]
-async fn a_restore_is_refused_while_anybody_has_the_database_open() {
+async fn a_restore_is_refused_while_another_process_has_the_database_open() {
     let folder = Folder::filled(PERSONAS).await;
     back_up(&folder.database(), &folder.path("b.db")).expect("a backup");
     let mut holder = std::process::Command::new(std::env::current_exe().expect("this program"))
@@ -234,7 +234,7 @@ async fn a_restore_is_refused_while_anybody_has_the_database_open() {
 }
 
 #[test]
-#[ignore = "the other process of a_restore_is_refused_while_anybody_has_the_database_open, and nothing without it"]
+#[ignore = "the other process of a_restore_is_refused_while_another_process_has_the_database_open, and nothing without it"]
 fn holds_the_database_open_until_its_input_ends() {
     #[expect(
         clippy::disallowed_methods,
@@ -248,7 +248,7 @@ fn holds_the_database_open_until_its_input_ends() {
 }
 
 #[tokio::test]
-async fn a_restored_database_is_in_wal_mode_and_the_old_one_is_kept_whole_with_its_log() {
+async fn a_restored_database_is_in_wal_mode_and_the_old_one_is_kept_whole_with_its_wal() {
     let (folder, running) = (Folder::filled(PERSONAS).await, Folder::new());
     let at_backup = bodies(&folder.database(), PERSONAS).await;
     back_up(&folder.database(), &folder.path("b.db")).expect("a backup");

@@ -34,7 +34,7 @@ async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle() {
+async fn the_maintenance_process_bounds_the_wal_under_load_and_cuts_it_when_idle() {
     let file = File::new();
     let counts = Arc::new(Counts::default());
     let (stop, stopped) = mpsc::channel::<()>();

@@ -78,7 +78,8 @@ impl Observer for Copied {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_looks_after_is_copied_back_after_a_commit_and_stays_below_its_bound() {
+async fn a_wal_without_a_maintenance_process_is_checkpointed_after_a_commit_and_stays_below_its_bound()
+ {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = settings_in(&folder);
     let copied = Arc::new(Copied::default());

@@ -39,7 +39,7 @@ fn segments(path: &Path) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn segments_do_not_pile_up_while_the_log_is_long_and_somebody_writes() {
+async fn segments_do_not_pile_up_while_the_wal_is_long_beside_a_writer() {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
     let (mut maintenance, store) = (maintenance(&folder.database()), open(&folder.database()));
@@ -69,7 +69,7 @@ async fn segments_do_not_pile_up_while_the_log_is_long_and_somebody_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_that_nobody_writes_beside_is_not_broken_off_because_the_index_is_merged() {
+async fn an_export_without_writers_beside_it_is_not_broken_off_because_the_index_is_merged() {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
     let store = open(&folder.database());

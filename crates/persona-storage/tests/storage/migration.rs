@@ -177,7 +177,7 @@ async fn a_file_from_before_owners_keeps_every_answer_and_every_tag() {
 }
 
 #[test]
-fn a_file_whose_revisions_could_not_all_be_found_again_is_refused_and_stays_as_it_was() {
+fn a_file_with_revisions_that_could_not_be_found_again_is_refused_and_stays_as_it_was() {
     let missing_line = "DELETE FROM changes WHERE sequence = 9";
     let missing_revision = "DELETE FROM revisions WHERE persona = 1 AND revision = 3";
     let missing_persona = "PRAGMA foreign_keys = OFF; DELETE FROM personas WHERE row_id = 2";

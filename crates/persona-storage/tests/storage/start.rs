@@ -183,7 +183,7 @@ async fn a_hot_journal_is_rolled_back_and_the_file_converted() {
 }
 
 #[tokio::test]
-async fn a_wal_file_whose_log_was_never_copied_back_loses_nothing() {
+async fn a_file_in_wal_mode_without_any_checkpoint_loses_nothing() {
     let (folder, crashed) = (Folder::new(), Folder::new());
     initialise(&settings(&folder.database())).expect("a new file");
     let clock = Arc::new(TestClock::default());
@@ -251,7 +251,7 @@ fn a_database_of_another_application_is_refused_untouched() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_says_so() {
+async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_wal_says_so() {
     let folder = Folder::new();
     filled(&folder.database()).await;
     let connection = Connection::open(folder.database()).expect("it opens");
@@ -298,7 +298,7 @@ async fn a_reader_of_another_program_delays_the_conversion_and_is_then_named() {
 }
 
 #[test]
-fn a_store_refuses_a_file_that_nobody_made_ready() {
+fn a_store_refuses_a_file_that_was_not_made_ready() {
     let folder = Folder::new();
     let clock = Arc::new(TestClock::default());
     let open = || {

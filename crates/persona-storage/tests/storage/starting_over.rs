@@ -88,7 +88,7 @@ fn a_reader_on_an_old_snapshot_is_not_throttled_for_again_and_again() {
 }
 
 #[test]
-fn a_full_wal_that_is_copied_back_makes_nobody_wait_again_before_the_next_write() {
+fn a_full_wal_after_its_checkpoint_makes_no_writer_wait_again_before_the_next_write() {
     let (folder, watch, mut maintenance) = full(0);
     assert_eq!(
         watch.tick(&mut maintenance),

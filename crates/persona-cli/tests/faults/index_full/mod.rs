@@ -164,13 +164,13 @@ fn no_room_for_the_index(form: Form) {
 }
 
 #[test]
-fn without_room_for_the_index_of_the_log_a_commit_is_in_doubt_and_what_is_refused_stays_refused() {
+fn without_room_for_the_index_of_the_wal_a_commit_is_in_doubt_and_what_is_refused_stays_refused() {
     no_room_for_the_index(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn without_room_for_the_index_of_the_log_a_commit_is_in_doubt_and_what_is_refused_stays_refused_long()
+fn without_room_for_the_index_of_the_wal_a_commit_is_in_doubt_and_what_is_refused_stays_refused_long()
  {
     no_room_for_the_index(Form::Long);
 }

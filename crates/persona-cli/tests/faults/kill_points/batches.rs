@@ -138,13 +138,13 @@ fn every_batch_killed_at_every_call(form: Form) {
 }
 
 #[test]
-fn an_atomic_batch_whose_worker_is_killed_at_any_call_is_kept_whole_or_not_at_all() {
+fn an_atomic_batch_is_kept_whole_or_not_at_all_at_whichever_call_its_worker_is_killed() {
     every_batch_killed_at_every_call(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn an_atomic_batch_whose_worker_is_killed_at_any_call_is_kept_whole_or_not_at_all_long() {
+fn an_atomic_batch_is_kept_whole_or_not_at_all_at_whichever_call_its_worker_is_killed_long() {
     every_batch_killed_at_every_call(Form::Long);
 }
 

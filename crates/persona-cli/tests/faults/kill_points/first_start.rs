@@ -66,12 +66,12 @@ fn first_start_killed_at_every_call(form: Form) {
 }
 
 #[test]
-fn a_server_whose_first_start_is_killed_anywhere_starts_the_next_time() {
+fn a_server_starts_the_next_time_wherever_its_first_start_was_killed() {
     first_start_killed_at_every_call(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn a_server_whose_first_start_is_killed_anywhere_starts_the_next_time_long() {
+fn a_server_starts_the_next_time_wherever_its_first_start_was_killed_long() {
     first_start_killed_at_every_call(Form::Long);
 }

@@ -107,7 +107,7 @@ fn a_write_that_may_have_been_done_is_never_told_as_one_that_was_not() {
 }
 
 #[test]
-fn who_is_not_let_in_waits_and_is_told_to_come_again() {
+fn a_client_that_is_not_let_in_waits_and_is_told_to_come_again() {
     let mut bench = bench();
     for code in ["53300", "57P03", "28P01"] {
         bench.wire.arm(Trap::at(Sender::Client, STARTUP, Fault::Ends(code)).lasting());

@@ -122,7 +122,7 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
 /// The request to cancel goes to the pooler, which passes it on to the connection that runs the
 /// statement.
 #[test]
-fn a_list_whose_client_is_gone_is_cancelled_through_a_pooler() {
+fn a_list_is_cancelled_when_its_client_is_gone_through_a_pooler() {
     let cluster = Cluster::shared();
     let database = cluster.database();
     let pooler = Pooler::start(cluster, "");

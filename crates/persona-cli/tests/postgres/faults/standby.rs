@@ -65,7 +65,7 @@ impl Pair {
 }
 
 #[test]
-fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_standby_has_it() {
+fn a_commit_is_not_acknowledged_before_the_standby_has_it_also_after_its_wait_was_ended() {
     let pair = Pair::start();
     let url = format!("{}?statement_timeout=1", pair.url());
     let server = Server::with_workers(1)
@@ -115,7 +115,7 @@ fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_
 
 #[test]
 #[ignore = "waits for the limits of a dozen writes"]
-fn while_the_standby_is_away_the_server_is_not_filled_with_commits_that_nobody_waits_for() {
+fn while_the_standby_is_away_the_server_is_not_filled_with_abandoned_commits() {
     let pair = Pair::start();
     let url = format!("{}?statement_timeout=1&pool_max=2", pair.url());
     let server = Server::with_workers(1)

@@ -51,7 +51,7 @@ fn a_write_lock_that_is_removed_under_a_running_server() {
 }
 
 #[test]
-fn a_log_that_is_removed_under_a_running_server() {
+fn a_wal_that_is_removed_under_a_running_server() {
     assert_rescued(|database| {
         std::fs::remove_file(format!("{}-wal", database.display())).expect("removed");
     });

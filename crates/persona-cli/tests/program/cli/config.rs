@@ -176,7 +176,7 @@ fn more_workers_than_a_file_bears_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_host_that_everybody_reaches_needs_a_word_for_it() {
+fn a_host_within_reach_of_all_machines_needs_a_word_for_it() {
     let folder = Folder::new();
     for host in ["0.0.0.0", "::1"] {
         assert_eq!(folder.run(&["config", "check", "--host", host]).code, 0);

@@ -41,7 +41,7 @@ fn the_examination_counts_as_the_check_the_backup_and_the_restore_do() {
 }
 
 #[test]
-fn the_log_of_a_killed_server_is_explained_and_left_alone() {
+fn the_wal_of_a_killed_server_is_explained_and_left_alone() {
     let server = Server::with_workers(2).start();
     assert_eq!(
         server

@@ -13,7 +13,7 @@ async fn programs_get_links_and_each_of_them_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn browsers_get_the_studio_whose_files_they_keep_for_ever() {
+async fn browsers_get_the_studio_with_files_that_they_keep_for_ever() {
     let server = Server::start();
     let page = server
         .send("GET", "/")

@@ -70,7 +70,7 @@ fn a_backup_that_is_asked_for_is_made_into_the_folder_of_the_settings() {
 }
 
 #[test]
-fn a_checkpoint_that_is_asked_for_empties_the_log() {
+fn a_checkpoint_that_is_asked_for_empties_the_wal() {
     let server = Server::with_workers(2).start();
     persona(&server);
     assert_eq!(ask(&server, "POST", "checkpoint", "").status, 202);

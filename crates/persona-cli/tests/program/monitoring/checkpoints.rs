@@ -37,7 +37,7 @@ fn keep_creating(server: &Server, stop: &Stop) -> JoinHandle<u64> {
 
 /// Looks at the size of the WAL until it is told to stop, and returns the largest size in bytes.
 /// The size is read from the folder: no file is opened.
-fn largest_log(server: &Server, stop: &Stop) -> JoinHandle<u64> {
+fn largest_wal(server: &Server, stop: &Stop) -> JoinHandle<u64> {
     let log = PathBuf::from(format!("{}-wal", server.database().display()));
     let stop = stop.clone();
     thread::spawn(move || {
@@ -54,7 +54,7 @@ fn largest_log(server: &Server, stop: &Stop) -> JoinHandle<u64> {
 fn maintenance_processes_are_killed_under_load(kills: usize) {
     let server = Server::with_workers(2).flag("--wal-autocheckpoint=100").start();
     let stop = Stop::default();
-    let largest = largest_log(&server, &stop);
+    let largest = largest_wal(&server, &stop);
     let clients: Vec<_> = (0..CLIENTS).map(|_| keep_creating(&server, &stop)).collect();
     for _ in 0..kills {
         let maintenance = server.grown_up("maintenance");

@@ -8,7 +8,7 @@ const PERSONAS: usize = 500;
 const PROMPT_CHARS: usize = 16_000;
 
 #[test]
-fn an_export_that_nobody_reads_is_the_longest_read_until_it_ends() {
+fn an_unread_export_is_the_longest_read_until_it_ends() {
     let server = Server::with_workers(1).start();
     let mut client = server.connect();
     let body = format!(r#"{{"name":"Ada","system_prompt":"{}"}}"#, "x".repeat(PROMPT_CHARS));
@@ -41,7 +41,7 @@ fn an_export_that_nobody_reads_is_the_longest_read_until_it_ends() {
 }
 
 #[test]
-fn the_status_names_writes_by_worker_and_what_the_log_is_kept_below() {
+fn the_status_names_writes_by_worker_and_what_the_wal_is_kept_below() {
     let server = Server::with_workers(2).flag("--wal-autocheckpoint=77").start();
     for _ in 0..10 {
         server

@@ -86,7 +86,7 @@ fn a_worker_that_cannot_open_the_file_any_more_ends_the_program_with_its_code() 
 }
 
 #[test]
-fn a_worker_that_cannot_be_started_again_ends_the_program_instead_of_a_loop_that_nobody_watches() {
+fn a_worker_that_cannot_be_started_again_ends_the_program_instead_of_an_unwatched_loop() {
     let server = Server::with_workers(1).start();
     // A supervisor that may open no more files has no socket for a new child: every start fails.
     let pid = i32::try_from(server.pid()).ok().and_then(Pid::from_raw);

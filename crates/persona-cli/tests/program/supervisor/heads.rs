@@ -125,7 +125,7 @@ fn requests_that_two_readers_could_understand_differently_are_refused() {
 }
 
 #[test]
-fn a_body_whose_frame_breaks_is_refused_like_a_head() {
+fn a_body_with_a_broken_frame_is_refused_like_a_head() {
     let server = Server::with_workers(1).start();
     let head = "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     let extension = "x".repeat(20_000);

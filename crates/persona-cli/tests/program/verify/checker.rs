@@ -91,7 +91,7 @@ fn make_stale(history: &mut [Record], random: &mut Random, operation: RequestKin
 }
 
 #[test]
-fn a_write_whose_key_is_not_there_is_caught() {
+fn a_write_without_the_record_of_its_key_is_caught() {
     caught_as(&[Check::Durable], |history, random| {
         let lie = one(history, random, |record| is_acknowledged(record, RequestKind::Patch));
         lie.is_some_and(|record| {
@@ -116,7 +116,7 @@ fn two_writes_acknowledged_as_the_same_revision_are_caught() {
 }
 
 #[test]
-fn a_revision_that_nobody_made_is_caught() {
+fn a_revision_that_no_request_made_is_caught() {
     caught_as(&[Check::Durable], |history, random| {
         // A read that was seen, after one that was seen too: an unseen revision could be that of a
         // write without an answer.

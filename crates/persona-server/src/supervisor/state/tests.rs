@@ -120,7 +120,7 @@ fn a_killed_worker_is_replaced_at_once_and_so_is_the_maintenance_process() {
 }
 
 #[test]
-fn after_a_failed_sync_everybody_ends_and_only_then_the_maintenance_process_comes_and_after_it_the_workers()
+fn after_a_failed_sync_all_processes_end_and_only_then_the_maintenance_process_comes_and_after_it_the_workers()
  {
     let mut world = World::running(2);
     let failed = Ending::Code(74);
@@ -249,7 +249,7 @@ fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() 
 }
 
 #[test]
-fn where_no_worker_can_write_any_more_everybody_drains_once_a_replacement_says_why() {
+fn where_no_worker_can_write_any_more_all_drain_once_a_replacement_says_why() {
     let mut world = World::running(2);
     let (first, next) = (worker(1, 2), worker(1, 4));
     assert_eq!(world.tell(Event::SchemaMismatch(worker(1, 1))), [Action::Spawn(first)]);
@@ -368,7 +368,7 @@ fn a_process_that_does_not_get_ready_or_shows_no_sign_of_life_is_killed() {
 }
 
 #[test]
-fn a_rotated_log_is_opened_again_by_everybody_and_by_the_starting_ones_when_they_are_ready() {
+fn a_rotated_log_is_opened_again_by_every_process_and_by_the_starting_ones_when_they_are_ready() {
     let mut world = World::running(1);
     world.tell(Event::AddWorker);
     let reopen = |key| Action::Signal(key, Signal::ReopenLog);

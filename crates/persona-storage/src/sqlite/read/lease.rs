@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_is_ended_at_its_limit_and_by_who_left_and_the_next_one_is_not() {
+    fn a_statement_is_ended_at_its_limit_and_when_its_client_left_and_the_next_one_is_not() {
         let (leases, connection) = (leases(Arc::new(NoObserver)), connection());
         let limit = Duration::from_millis(50);
         let read = |held: &Held| {

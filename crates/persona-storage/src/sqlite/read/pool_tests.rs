@@ -133,7 +133,7 @@ async fn hundreds_of_abandoned_reads_leave_no_more_threads_and_connections_than_
 }
 
 #[tokio::test]
-async fn a_read_whose_request_goes_before_its_turn_never_runs() {
+async fn a_read_never_runs_when_its_request_goes_before_its_turn() {
     let subject = subject(1, DEADLINE);
     let (deaf, go) = subject.deaf();
     subject.until("read", |pool| pool.running.load(SeqCst) == 1).await;

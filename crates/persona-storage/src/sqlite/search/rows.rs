@@ -284,7 +284,7 @@ mod tests {
     use crate::sqlite::start::migrate;
 
     #[test]
-    fn a_writer_whose_parts_were_removed_writes_the_words_with_the_document() {
+    fn a_writer_writes_the_words_with_the_document_after_its_parts_were_removed() {
         let connection = Connection::open_in_memory().expect("memory");
         migrate::apply(&connection, 0, migrate::VERSION).expect("a schema");
         let words: Vec<String> = (0..20_000).map(|number| format!("w{number}")).collect();

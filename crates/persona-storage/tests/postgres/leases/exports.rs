@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::bench::{Bench, LARGE_PERSONAS, LIST_TIME, LONG, list_with_tags};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exports_that_nobody_reads_hold_nothing_that_writes_lists_or_the_feed_need() {
+async fn unread_exports_hold_nothing_that_writes_lists_or_the_feed_need() {
     let bench = Bench::with("", LIST_TIME).await;
     bench.fill().await;
     let (mut slow, mut refused) = (Vec::new(), 0);

@@ -47,7 +47,7 @@ async fn lists_that_take_long_hold_only_the_connections_of_lists() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_whose_client_is_gone_is_cancelled_and_no_write_waits_behind_it() {
+async fn a_list_is_cancelled_when_its_client_is_gone_and_no_write_waits_behind_it() {
     for parameters in ["", "pool_max=2", "statement_cache=off"] {
         let bench = Bench::with(parameters, LIST_TIME).await;
         let held = Held::tags_of(&bench).await;
@@ -74,7 +74,7 @@ async fn a_list_whose_client_is_gone_is_cancelled_and_no_write_waits_behind_it()
 
 /// The request to cancel goes over a connection of its own, which is encrypted as the others are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_whose_client_is_gone_is_cancelled_over_tls_too() {
+async fn a_list_is_cancelled_when_its_client_is_gone_over_tls_too() {
     let cluster = Cluster::with_tls();
     let authority = cluster.folder().join("ca.crt");
     let database = cluster.database();

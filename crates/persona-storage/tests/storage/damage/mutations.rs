@@ -180,7 +180,7 @@ async fn ten_thousand_mutated_files_are_refused_or_found_or_read_as_before() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_damaged_loses_a_suffix_at_most_and_nothing_is_made_up() {
+async fn a_wal_that_is_damaged_loses_a_suffix_at_most_and_nothing_is_made_up() {
     let (running, empty) = (Folder::new(), Folder::new());
     fill(&empty.database(), 0).await;
     fs::copy(empty.database(), running.database()).expect("copied");

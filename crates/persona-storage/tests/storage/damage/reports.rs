@@ -109,7 +109,7 @@ async fn a_repeated_request_is_not_answered_with_a_damaged_text() {
 }
 
 #[tokio::test]
-async fn the_maintenance_process_comes_across_damage_that_nobody_reads_and_reports_it_once() {
+async fn the_maintenance_process_comes_across_unread_damage_and_reports_it_once() {
     let folder = Folder::filled(8).await;
     folder.change("UPDATE personas SET name = 'what it is not' WHERE row_id IN (3, 6)");
     let found = Arc::new(Found::default());

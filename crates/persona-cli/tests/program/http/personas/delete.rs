@@ -34,7 +34,7 @@ async fn a_repeated_delete_is_done_already_whatever_is_expected() {
 }
 
 #[tokio::test]
-async fn deleting_nobody_is_not_found() {
+async fn deleting_what_never_was_is_not_found() {
     let server = Server::start();
     assert_eq!(
         server.send("DELETE", ABSENT).header("if-match", "\"1\"").send().await.refusal(),

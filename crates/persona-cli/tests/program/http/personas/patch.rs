@@ -262,7 +262,7 @@ async fn a_base_that_never_was_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_and_the_deleted_cannot_be_patched() {
+async fn what_never_was_and_what_is_deleted_cannot_be_patched() {
     let server = Server::start();
     let path = server.persona("Ada").await;
     server.delete(&path).await;

@@ -100,7 +100,7 @@ async fn a_window_that_is_none_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_repeated_request_whose_revision_was_dropped_is_not_applied_again() {
+async fn a_repeated_request_is_not_applied_again_when_its_revision_was_dropped() {
     let server = Server::start();
     let path = server.persona_with(&json!({ "name": "Ada" })).await;
     let save = |key: &'static str, name: &'static str| {
