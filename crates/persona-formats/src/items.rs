@@ -17,7 +17,7 @@ use persona_model::read_strictly;
 
 /// The items of one file: good ones, and bad ones with the reason. A bad item never stops the rest.
 ///
-/// It holds one record at a time in memory, whatever the size of the file.
+/// The reader holds one record at a time in memory, whatever the size of the file.
 pub struct Items {
     records: Box<dyn Iterator<Item = Result<Record, Bad>>>,
     identities: Identities,

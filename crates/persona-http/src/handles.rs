@@ -134,9 +134,9 @@ async fn led(context: &Context, request: &mut Request) -> Result<Option<Response
 
 /// A persona that a handle leads to.
 pub(crate) enum Target {
-    /// It has the handle.
+    /// The persona has the handle.
     Persona(PersonaId),
-    /// It had the handle.
+    /// The persona had the handle.
     Former(PersonaId),
 }
 

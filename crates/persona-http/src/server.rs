@@ -89,9 +89,9 @@ pub enum TaskRefusal {
 pub enum Restart {
     /// The supervisor was told.
     Begun,
-    /// They are being replaced.
+    /// The workers are being replaced.
     UnderWay,
-    /// They were replaced a short time ago; the next time has to wait this long.
+    /// The workers were replaced a short time ago; the next time has to wait this long.
     TooSoon(Duration),
     /// No server runs, or the supervisor cannot be told.
     Impossible,

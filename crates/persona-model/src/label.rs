@@ -17,15 +17,15 @@ pub struct LabelName(Box<str>);
 /// Why a text is no label.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadLabel {
-    /// It has other characters, or too many or none.
+    /// The text has other characters, or too many or none.
     #[error(
         "a label has 1 to {LABEL_CHARS_MAX} characters of a-z, 0-9, \".\", \"_\" and \"-\", and begins with one of a-z or 0-9"
     )]
     Form,
-    /// It is a number.
+    /// The text is a number.
     #[error("a label is not a number, because revisions are")]
     Number,
-    /// It is the word of the server.
+    /// The text is a word of the server.
     #[error("{LABEL_LATEST} always points to the current revision")]
     Latest,
 }

@@ -5,9 +5,9 @@ use persona_model::PersonaId;
 
 /// The CRC-32 of the parts of the representation and of the persona's identity.
 ///
-/// It detects every damage within 32 adjacent bits, and any other damage except in one of four
-/// thousand million cases. Two contents of one revision differ in it with the same probability. It
-/// is no protection against forgery.
+/// The checksum detects every damage within 32 adjacent bits, and any other damage except in one of
+/// four thousand million cases. Two contents of one revision differ in it with the same
+/// probability. It is no protection against forgery.
 pub(crate) fn of(
     id: PersonaId,
     revision: u64,

@@ -63,7 +63,7 @@ pub enum HandleTarget {
 pub struct Namesake {
     /// The persona.
     pub persona: PersonaId,
-    /// Its owner; empty where it has none.
+    /// The owner of the persona; empty where it has none.
     pub owner: String,
 }
 

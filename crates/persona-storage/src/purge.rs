@@ -19,7 +19,7 @@ pub struct Purge {
     /// The handle that the persona was named by. Fails with [`Error::HandleMoved`] where it has
     /// another one when the purge has its turn.
     pub named: Option<HandleName>,
-    /// Its author, where known.
+    /// The author of the purge, where known.
     pub author: Option<String>,
     /// The deadline of the wait for the turn; after it the purge fails with [`Error::Busy`] and is
     /// never made.

@@ -11,7 +11,7 @@ pub struct RevisionRecord {
     pub representation: Representation,
     /// When it was committed.
     pub at: Timestamp,
-    /// Its author, where known.
+    /// The author of the revision, where known.
     pub author: Option<String>,
     /// The names of the fields that it changed; every field for revision 1.
     pub changed: Vec<String>,
@@ -28,7 +28,7 @@ pub struct RevisionSummary {
     pub revision: Revision,
     /// When it was committed.
     pub at: Timestamp,
-    /// Its author, where known.
+    /// The author of the revision, where known.
     pub author: Option<String>,
     /// What the author said of it.
     pub note: Option<String>,

@@ -1,7 +1,7 @@
 //! Remembers which personas are heavy, as far as this process knows: a short patch of a large
 //! document costs the document.
 //!
-//! This is only a hint for the order of writes. An unknown persona counts as light until this
+//! The weight is only a hint for the order of writes. An unknown persona counts as light until this
 //! process reads or writes it: once after a start, and once more whenever more personas were heavy
 //! than are remembered.
 

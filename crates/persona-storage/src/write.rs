@@ -173,7 +173,7 @@ pub enum IdentityOrigin {
     /// The client chose it. A client that is bound to an owner may not: whether the identity is in
     /// use would tell of personas of others.
     Chosen,
-    /// It was made for this persona, so that no other one has it.
+    /// The store made the identity for this persona, so that no other one has it.
     New,
 }
 
@@ -189,7 +189,7 @@ pub struct Write {
     /// The handle that the persona was named by. Fails with [`crate::Error::HandleMoved`] where it
     /// has another one when the write has its turn.
     pub named: Option<HandleName>,
-    /// Its author, where known.
+    /// The author of the write, where known.
     pub author: Option<String>,
     /// The note of the author, stored with the revision; an import has its own.
     pub note: Option<String>,

@@ -13,11 +13,11 @@ pub const MARK: char = '@';
 
 /// Where a handle leads.
 pub enum Lead {
-    /// This persona has it.
+    /// This persona has the handle.
     Persona(PersonaId),
-    /// This persona had it, and no other one has it now.
+    /// This persona had the handle, and no other one has it now.
     Former(PersonaId),
-    /// This persona had it when it was deleted.
+    /// This persona had the handle when it was deleted.
     Deleted(PersonaId),
     /// Nowhere.
     Nothing,

@@ -1,6 +1,6 @@
 //! Messages about a command line that cannot be parsed.
 //!
-//! They are the messages of the parser, except where those would be misleading.
+//! The messages are those of the parser, except where those would be misleading.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use persona_server::config::setting_of_earlier_name;

@@ -16,7 +16,7 @@ pub struct Process {
     pub slot: u16,
     /// How many processes the slot had up to and with this one.
     pub generation: u64,
-    /// Its number.
+    /// The number of the process.
     pub pid: u32,
 }
 

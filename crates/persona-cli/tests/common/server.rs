@@ -54,7 +54,7 @@ type Gathered = Arc<Mutex<Vec<u8>>>;
 /// How a program ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code; `None` when a signal ended it.
+    /// The exit code of the program; `None` when a signal ended it.
     pub code: Option<i32>,
     /// Everything that it wrote to standard error.
     pub stderr: String,

@@ -1,9 +1,9 @@
 //! The secrets with which requests were let in lately: what tells a token in use from a guess
 //! without a look at the store.
 //!
-//! It decides nothing but the order of two questions (`guess.rs`): a secret that is known here is
-//! looked up as ever, so that a token that has ended is refused at once. A table of fixed size is
-//! enough, because a token that is forgotten is only asked about in the other order.
+//! The table decides nothing but the order of two questions (`guess.rs`): a secret that is known
+//! here is looked up as ever, so that a token that has ended is refused at once. A table of fixed
+//! size is enough, because a token that is forgotten is only asked about in the other order.
 
 use std::fmt;
 use std::sync::Arc;

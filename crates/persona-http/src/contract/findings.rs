@@ -35,9 +35,9 @@ pub struct Finding {
 pub enum FindingLevel {
     /// Nothing is wrong.
     Ok,
-    /// It works, but needs attention.
+    /// What was looked at works, but needs attention.
     Warn,
-    /// It does not work, or a promise does not hold.
+    /// What was looked at does not work, or a promise does not hold.
     Fail,
 }
 

@@ -70,9 +70,9 @@ pub struct ItemDiff {
     /// What names the item: the id of an entry, or type and name of an asset; null for an item that
     /// is known by its value.
     pub identity: Option<Value>,
-    /// Its place in the first list, from 0; null where the item is new.
+    /// The place of the item in the first list, from 0; null where it is new.
     pub from: Option<usize>,
-    /// Its place in the second list, from 0; null where the item is gone.
+    /// The place of the item in the second list, from 0; null where it is gone.
     pub to: Option<usize>,
     /// Whether it stands elsewhere among the items that stay.
     pub moved: bool,
@@ -86,7 +86,7 @@ pub struct TextDiff {
     /// The place of the text in the second document: a JSON Pointer (RFC 6901), such as
     /// /alternate_greetings/1.
     pub pointer: String,
-    /// Its place in the first document; absent where it is the same.
+    /// The place in the first document; absent where it is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_pointer: Option<String>,
     /// Whether the texts were too large to be compared line by line. Then one hunk has everything

@@ -285,7 +285,7 @@ pub enum OnDuplicate {
 /// The word of a label, that of the server too.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LabelWord {
-    /// It points to the current revision.
+    /// The word that always means the current revision.
     Latest,
     /// A label that is moved by clients.
     Label(LabelName),
@@ -296,7 +296,7 @@ impl LabelWord {
     ///
     /// # Errors
     ///
-    /// It is none.
+    /// The text is no label.
     pub fn parse(text: &str) -> Result<Self, BadLabel> {
         if text == LABEL_LATEST {
             Ok(Self::Latest)

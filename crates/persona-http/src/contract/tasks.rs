@@ -80,12 +80,12 @@ pub enum TaskState {
     /// None was asked for since the server started.
     #[default]
     Never,
-    /// It was asked for, and has not begun.
+    /// The task was asked for, and has not begun.
     Waiting,
-    /// It is being done.
+    /// The task is being done.
     Running,
-    /// It has ended as it should.
+    /// The task has ended as it should.
     Done,
-    /// It has failed, or was broken off; the log says why.
+    /// The task has failed, or was broken off; the log says why.
     Failed,
 }

@@ -93,11 +93,11 @@ pub enum TokenKind {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum TokenWord {
-    /// It counts.
+    /// The token counts.
     Live,
-    /// Its time is over.
+    /// The time of the token is over.
     Expired,
-    /// It was revoked.
+    /// The token was revoked.
     Revoked,
 }
 

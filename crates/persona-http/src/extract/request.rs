@@ -158,7 +158,7 @@ impl WriteRequest {
         self.turn = Some(turn);
     }
 
-    /// This request as a write: the operation with author, idempotency key and deadline.
+    /// The request as a write: the operation with author, idempotency key and deadline.
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
         Ok(Write {
@@ -178,13 +178,14 @@ impl WriteRequest {
         self.parts.extensions.get::<Named>().map(|named| named.handle.clone())
     }
 
-    /// How a repetition of it is recognised; `None` where the client did not ask for it.
+    /// How a repetition of the request is recognised; `None` where the client did not ask for that.
     pub fn idempotency(&self) -> Result<Option<Idempotency>, Problem> {
         let key = idempotency_key(&self.parts.headers)?;
         Ok(key.map(|key| Idempotency { key, fingerprint: self.fingerprint() }))
     }
 
-    /// The author of its changes: the token's name, or the author that the request names.
+    /// The author of the changes of the request: the token's name, or the author that the request
+    /// names.
     pub fn author(&self) -> Result<Option<String>, Problem> {
         author_of(&self.parts)
     }

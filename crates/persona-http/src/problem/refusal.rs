@@ -11,13 +11,13 @@ pub enum Refusal {
     Malformed(&'static str),
     /// The request names a host that the server does not answer for.
     ForeignHost,
-    /// Its head is longer than [`HEAD_BYTES_MAX`].
+    /// The head is longer than [`HEAD_BYTES_MAX`].
     TooManyBytes,
-    /// Its head has more fields than [`HEADERS_MAX`].
+    /// The head has more fields than [`HEADERS_MAX`].
     TooManyFields,
     /// The head did not arrive in time.
     TooSlow,
-    /// Its body has a transfer coding other than `chunked`.
+    /// The body has a transfer coding other than `chunked`.
     UnknownCoding,
     /// No place was free for its connection, and it does not ask for the health of the server.
     NoPlace,

@@ -17,9 +17,9 @@ pub struct ItemDiff {
     /// What names the item: the `id` of an entry of a lorebook, or type and name of an asset.
     /// `None` for an item that is known by its value, such as a greeting.
     pub identity: Option<Value>,
-    /// Its place in the first list, from 0; `None` where the item is new.
+    /// The place of the item in the first list, from 0; `None` where it is new.
     pub from: Option<usize>,
-    /// Its place in the second list, from 0; `None` where the item is gone.
+    /// The place of the item in the second list, from 0; `None` where it is gone.
     pub to: Option<usize>,
     /// Whether it stands elsewhere among the items that stay.
     pub is_moved: bool,

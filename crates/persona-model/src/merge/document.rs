@@ -13,9 +13,9 @@ pub struct Conflict {
     /// Which unit: a JSON Pointer (RFC 6901) into the base, where the members of objects have the
     /// same place on all sides. The place `-` of a list is an item that the base does not have.
     pub pointer: String,
-    /// Its value in the base; `None` where it did not exist.
+    /// The value of the unit in the base; `None` where it did not exist.
     pub base: Option<Value>,
-    /// Its value now, made by another writer.
+    /// The value of the unit now, made by another writer.
     pub theirs: Option<Value>,
     /// The value that this writer wants.
     pub yours: Option<Value>,

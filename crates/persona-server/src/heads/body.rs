@@ -4,7 +4,7 @@
 /// How much of a body is still to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Body {
-    /// This many bytes.
+    /// The body has this many bytes.
     Length(u64),
     /// Chunks, in this state of reading.
     Chunked(ChunkState),

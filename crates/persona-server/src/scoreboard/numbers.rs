@@ -79,7 +79,7 @@ pub(super) enum Kind {
 /// How the numbers of several entries become one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Merge {
-    /// Their sum.
+    /// The sum over all entries.
     Sum,
     /// The largest of them.
     Max,

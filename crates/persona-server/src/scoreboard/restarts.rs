@@ -15,10 +15,10 @@ pub const RESTART_PAUSE: Duration = Duration::from_secs(10);
 /// Why the workers are not replaced now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoRestart {
-    /// They are being replaced.
+    /// The workers are being replaced.
     UnderWay,
-    /// They were replaced at the request of a client so short a time ago that a next one has to
-    /// wait this long.
+    /// The workers were replaced at the request of a client so short a time ago that a next one has
+    /// to wait this long.
     TooSoon(Duration),
 }
 

@@ -25,11 +25,11 @@ const YOUNG: Duration = Duration::from_secs(1);
 /// How long a process lived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Life {
-    /// It never got ready.
+    /// The process never got ready.
     NeverReady,
-    /// It was ready, but not for long.
+    /// The process was ready, but not for long.
     Young,
-    /// It served for at least [`YOUNG`].
+    /// The process served for at least [`YOUNG`].
     Grown,
 }
 

@@ -47,17 +47,17 @@ pub enum LabelError {
 /// A persona when a move of one of its labels has its turn.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Holder {
-    /// Its identity.
+    /// The identity of the persona.
     pub id: PersonaId,
-    /// Its owner; empty where it has none.
+    /// The owner of the persona; empty where it has none.
     pub owner: String,
-    /// Its handle, as far as moves are about it.
+    /// The handle of the persona, as far as moves are about it.
     pub handle: Option<String>,
-    /// Its current revision.
+    /// The current revision of the persona.
     pub latest: Revision,
     /// Whether it is soft-deleted.
     pub deleted: bool,
-    /// Its labels that are set.
+    /// The labels of the persona that are set.
     pub labels: BTreeMap<LabelName, Label>,
     /// The newest moves of labels that are not set, as far as moves are about them.
     pub removed: BTreeMap<LabelName, u64>,

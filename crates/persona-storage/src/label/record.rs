@@ -75,7 +75,7 @@ impl From<Label> for PastLabel {
 /// The labels of a persona.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PersonaLabels {
-    /// Its current revision, which `latest` means.
+    /// The current revision of the persona, which `latest` means.
     pub latest: Revision,
     /// Whether it is soft-deleted: its labels are kept, and cannot be moved.
     pub deleted: bool,
@@ -93,7 +93,7 @@ impl PersonaLabels {
 /// A persona as it is read by a label, all of one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Labelled {
-    /// Its owner; empty where it has none.
+    /// The owner of the persona; empty where it has none.
     pub owner: String,
     /// Whether it is soft-deleted.
     pub deleted: bool,
@@ -119,9 +119,9 @@ impl Labelled {
 pub struct LabelsOf {
     /// The persona.
     pub persona: PersonaId,
-    /// Its owner; empty where it has none.
+    /// The owner of the persona; empty where it has none.
     pub owner: String,
-    /// Its labels, at least one, in the order of their words.
+    /// The labels of the persona, at least one, in the order of their words.
     pub labels: Vec<Label>,
 }
 

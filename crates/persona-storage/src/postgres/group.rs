@@ -86,7 +86,7 @@ async fn settle_together(shared: Arc<Shared>, taken: Vec<Queued>, connection: Co
     give_back(connection, false, meaning);
     let members = match done {
         Ok(members) => members,
-        // It is the error of this write, as if it had been alone.
+        // The error is that of this write, as if it had been alone.
         Err(error) if requests.len() == 1 => {
             let refused = shared.refuse(&requests[0], error.into(), Tries::default()).await;
             vec![refused.map_or_else(Member::Refused, |()| Member::Alone)]
@@ -189,7 +189,7 @@ async fn decided(
     Ok(match request.decide(persona.as_ref(), now, Base::default()) {
         Ok(Decision::Change(revised)) => {
             let new = request.row(*revised, None);
-            // It has two lines in the feed, and the places of a transaction are shared.
+            // Such a write has two lines in the feed, and the places of a transaction are shared.
             if new.is_behind_dropped() { Err(Member::Alone) } else { Ok(new) }
         }
         // The write goes on alone, because its answer must be stored or must wait for standbys.

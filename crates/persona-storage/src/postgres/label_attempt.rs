@@ -1,9 +1,9 @@
 //! One attempt at moves of labels: a transaction of its own that holds all of them or is given up.
 //!
-//! It first locks the rows of their personas, in the order of their identities: whatever moves a
-//! label holds the row of its persona, so what is then read and decided stays true until it ends.
-//! For the same reason an earlier attempt, of which the commit was sent on a connection that broke,
-//! has ended when the rows are locked: it is done then, or it never will be.
+//! The attempt first locks the rows of their personas, in the order of their identities: whatever
+//! moves a label holds the row of its persona, so what is then read and decided stays true until it
+//! ends. For the same reason an earlier attempt, of which the commit was sent on a connection that
+//! broke, has ended when the rows are locked: it is done then, or it never will be.
 
 use std::collections::{HashMap, HashSet};
 
@@ -45,9 +45,9 @@ struct Plan {
 
 /// What an attempt did within its transaction.
 enum Step {
-    /// It wrote something; the time of the newest move that it made.
+    /// The attempt wrote something; the time of the newest move that it made.
     Written(Option<Timestamp>),
-    /// It wrote nothing.
+    /// The attempt wrote nothing.
     Nothing,
 }
 

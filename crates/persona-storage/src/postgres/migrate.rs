@@ -120,7 +120,7 @@ pub(super) struct Migrated {
 /// The state of a schema.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Found {
-    /// Its version; 0 where there is none.
+    /// The version of the schema; 0 where there is none.
     pub version: u32,
     /// Whether a transfer is filling the schema, which a table in it says.
     pub is_being_filled: bool,

@@ -118,7 +118,7 @@ impl<A: Attempts> Settling<A> {
                     // The connection is given back first, because changes that hold one must not
                     // wait for a second one.
                     if matches!(refused.failure, Failure::Driver(_)) {
-                        // It is in the middle of a transaction, or broken.
+                        // The connection is in the middle of a transaction, or broken.
                         held.discard();
                     } else {
                         drop(held);

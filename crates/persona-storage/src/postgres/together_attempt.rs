@@ -1,12 +1,12 @@
 //! One attempt at an atomic batch: a transaction of its own that holds all of it or is given up.
 //!
-//! It first locks the rows of all personas that are there, in the order of their identities, so
-//! what is then read and decided stays true until it ends. An earlier attempt, of which the commit
-//! was sent on a connection that broke, holds the same rows until it has ended: whether it is done
-//! is asked only behind the locks. Where a persona was changed meanwhile by a transaction that the
-//! feed has behind this one, this one is begun anew. What is new is written with the same statement
-//! and the same conditions as every write. A condition that does not hold, which only a creation
-//! can meet, is a lost race.
+//! The attempt first locks the rows of all personas that are there, in the order of their
+//! identities, so what is then read and decided stays true until it ends. An earlier attempt, of
+//! which the commit was sent on a connection that broke, holds the same rows until it has ended:
+//! whether it is done is asked only behind the locks. Where a persona was changed meanwhile by a
+//! transaction that the feed has behind this one, this one is begun anew. What is new is written
+//! with the same statement and the same conditions as every write. A condition that does not hold,
+//! which only a creation can meet, is a lost race.
 //!
 //! The attempts are repeated by `settle_all.rs`. Start reading at [`Batch::attempt`].
 
@@ -216,7 +216,7 @@ impl Attempts for Batch {
 
 /// The decision on an item.
 enum Decided {
-    /// This is its answer.
+    /// The answer to this write.
     Answer(Written),
     /// A new revision.
     Row(Box<NewRow>),

@@ -44,7 +44,7 @@ struct State {
 /// How long the first write waits for a connection.
 pub(super) struct First {
     number: u64,
-    /// Its own deadline.
+    /// The deadline of this write alone.
     pub deadline: Instant,
     /// When the write stops waiting for a database that cannot be reached.
     pub patience: Instant,
@@ -142,7 +142,7 @@ impl Queued {
     pub(super) fn end(self, shared: &Shared, settled: Result<Settled, Error>) {
         shared.learn_from(&settled);
         drop(self.held);
-        // Its client may have gone.
+        // The client of the write may have gone.
         let _ = self.settled.send(settled);
     }
 }

@@ -184,9 +184,9 @@ const WHICH: &str = "
 /// What the statement does about rows that other transactions hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Waits {
-    /// It waits for them.
+    /// The statement waits for locked rows.
     ForRows,
-    /// It leaves them out.
+    /// The statement leaves locked rows out.
     ForNoRow,
 }
 

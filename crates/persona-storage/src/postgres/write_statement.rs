@@ -205,7 +205,7 @@ pub(super) async fn lock(connection: &Connection, ids: &[Uuid]) -> Result<bool, 
     let sql = "SELECT 1 FROM persona_store.personas WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
     connection.rows(Statement::Kept(sql), &[(&ids, Type::UUID_ARRAY)]).await?;
     if ids.windows(2).all(|pair| pair[0] == pair[1]) {
-        // It waited without a number.
+        // The statement waited without a number.
         return Ok(true);
     }
     let later = connection.rows(Statement::Kept(LATER_CHANGE), &[(&ids, Type::UUID_ARRAY)]).await?;

@@ -61,7 +61,7 @@ pub(super) struct Writer {
 
 /// The result of a write that was taken from the queue.
 pub(super) enum Settled {
-    /// It is done.
+    /// The write is done.
     Written(Written),
     /// Nothing was done, because the persona has this many bytes: a heavy write needs a turn first.
     Large(usize),

@@ -92,7 +92,7 @@ pub enum TokenError {
     /// Another token has the name, maybe an ended one.
     #[error("a token has this name already")]
     NameTaken,
-    /// It was revoked, or its time is over.
+    /// The token was revoked, or its time is over.
     #[error("the token has ended")]
     Ended,
     /// There are [`TOKENS_MAX`] tokens already.
@@ -116,7 +116,7 @@ pub enum TokenError {
     /// The token permits what that of the client does not.
     #[error("the token permits what that of the client does not")]
     Exceeds,
-    /// It is that of a link or a session: such a secret is for a browser alone.
+    /// The token is that of a link or a session: such a secret is for a browser alone.
     #[error("the token is that of a link or a session, which gets no new secret")]
     OfPage,
 }

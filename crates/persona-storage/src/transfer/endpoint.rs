@@ -18,13 +18,13 @@ pub enum Endpoint {
 /// Why a text does not name an end of a transfer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// It says neither `sqlite:` nor `postgres:`.
+    /// The text says neither `sqlite:` nor `postgres:`.
     #[error("must be sqlite:FILE or postgres://HOST/DATABASE")]
     Scheme,
-    /// It names no database that can be used.
+    /// The text names no database that can be used.
     #[error(transparent)]
     Url(DatabaseUrlError),
-    /// Its symbolic links cannot be followed.
+    /// The symbolic links of the file cannot be followed.
     #[error("cannot be followed to a file: {0}")]
     Unreadable(String),
 }

@@ -228,7 +228,7 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
         return with_labels(api, item, Status::Unchanged).await;
     }
     if here.problem().is(Code::RevisionDropped) {
-        // It was here, and went as autosaves and old revisions do.
+        // The revision was here, and went as autosaves and old revisions do.
         return with_labels(api, item, Status::Unchanged).await;
     }
     let what = if here.status == StatusCode::OK {

@@ -147,7 +147,7 @@ fn a_link_leads_to_the_server_that_has_the_database_open() {
     if ON_POSTGRES {
         return;
     }
-    // Its port is not that of the settings.
+    // The port of the link is not that of the settings.
     let server = Server::with_workers(1).start();
     create(&server, &["--name=ci", "--scope=admin"]);
     let made = run(&server, &["link"]);

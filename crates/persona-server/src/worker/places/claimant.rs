@@ -14,7 +14,8 @@ pub(super) struct Claimant {
     address: IpAddr,
     is_proxy: bool,
     tokens: HashSet<Party>,
-    /// The places that it holds: those of its address, or of one of its tokens if that holds more.
+    /// The places that the client holds: those of its address, or of one of its tokens if that
+    /// holds more.
     held: usize,
     /// The places that one client may hold while other clients connect.
     share: usize,

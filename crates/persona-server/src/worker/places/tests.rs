@@ -348,7 +348,7 @@ async fn an_address_that_uses_a_token_is_no_other_client_than_the_token() {
     let held = four_addresses(&places, [1, 1, 1, 1]).await;
     assert!(places.take(client(2)).expect("a place of the reserve").entry.is_reserved());
     assert_eq!(cut_off(&held), [false; 4], "a client breaks off no request of its own");
-    // It has its share, so it makes room for itself only.
+    // The client has its share, so it makes room for itself only.
     let places = shared(4, 50);
     let _of_token = {
         let mut of_token = Vec::new();

@@ -18,11 +18,11 @@
 //!
 //! # Beside a running server
 //!
-//! It is refused. Every connection holds a shared lock on the database for as long as it is open
-//! (SQLite documentation, "Write-Ahead Logging", section 2.3), so an exclusive lock on all of it
-//! says that there is none, and keeps new ones out. The lock belongs to the file: when a leftover
-//! of an earlier restore was given the name first, it is taken again on that one, and it is
-//! compared with what has the name. The write lock is held too, so that no new file is made
+//! A restore is refused. Every connection holds a shared lock on the database for as long as it is
+//! open (SQLite documentation, "Write-Ahead Logging", section 2.3), so an exclusive lock on all of
+//! it says that there is none, and keeps new ones out. The lock belongs to the file: when a
+//! leftover of an earlier restore was given the name first, it is taken again on that one, and it
+//! is compared with what has the name. The write lock is held too, so that no new file is made
 //! meanwhile. A process that opened the old file by its name and got its lock only after the rename
 //! finds that out by itself (`connection.rs`).
 

@@ -1,6 +1,6 @@
 //! The maintenance process: looks after the file while others use it.
 //!
-//! It checkpoints the WAL, so that no writer has to, merges the search index, and
+//! The process checkpoints the WAL, so that no writer has to, merges the search index, and
 //! removes what has expired. Its connection is open from before the first worker until after the
 //! last one, so that no worker ever is the last to close the file.
 

@@ -78,7 +78,8 @@ enum Look<T> {
 enum Asked<T> {
     /// The answer, which holds.
     Found(T),
-    /// It has to read. What it finds may be kept while the state has this version, if there is one.
+    /// The request has to read. What it finds may be kept while the state has this version, if
+    /// there is one.
     Missing(Option<u64>),
 }
 

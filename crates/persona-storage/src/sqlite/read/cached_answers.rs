@@ -58,7 +58,7 @@ impl Weighter<PersonaId, Kept> for Bytes {
 /// kept twice, as the current one and by labels, has one text.
 #[derive(Clone, Default)]
 struct Kept {
-    /// Its current state.
+    /// The current state of the persona.
     current: Option<Representation>,
     /// What was read by its labels, at most [`LABELS_MAX`], the last one last.
     labelled: Vec<Arc<Labelled>>,

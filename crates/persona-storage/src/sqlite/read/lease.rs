@@ -33,9 +33,9 @@ const WAL_GROWTH_MIN: u64 = 8 * 1024 * 1024;
 pub(in crate::sqlite) enum Reason {
     /// The request that asked for it was dropped.
     Left,
-    /// Its time was over.
+    /// The time of the read was over.
     TimedOut,
-    /// It kept the WAL from being reset.
+    /// The read kept the WAL from being reset.
     InTheWay,
     /// The store is closing.
     Closing,
@@ -346,7 +346,7 @@ mod tests {
         left.join().expect("no panic");
         let lease = Arc::clone(held.lease());
         drop(held);
-        // It is not held any more, so this is no read's statement.
+        // The lease is not held any more, so this is no read's statement.
         let next = begin(&leases, &connection, None);
         leases.end(&lease, Reason::Left);
         let one: i64 =

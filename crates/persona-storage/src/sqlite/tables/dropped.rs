@@ -14,9 +14,9 @@ use crate::sqlite::error::from_driver;
 pub(crate) enum Kept<T> {
     /// The persona never had it.
     Never,
-    /// It was dropped.
+    /// The revision was dropped.
     Dropped,
-    /// It is there.
+    /// The revision is there.
     There(T),
 }
 

@@ -103,7 +103,7 @@ pub(crate) fn row_of(
         if link.first <= wanted {
             break;
         }
-        // It ends before the revision that it is kept by, so each step comes nearer.
+        // The gap ends before the revision that it is kept by, so each step comes nearer.
         (revision, sequence) =
             link.earlier.nearest(wanted).ok_or_else(|| misplaced(revision, sequence))?;
     }

@@ -159,7 +159,7 @@ impl Target for FileTarget {
     }
 
     fn handles_taken(&mut self, _handles: &[Handle]) -> Result<Vec<Handle>, TransferError> {
-        // It is always a new file.
+        // The target is always a new file.
         Ok(Vec::new())
     }
 
@@ -219,7 +219,7 @@ impl Target for FileTarget {
             for persona in &mut personas {
                 // One batch is one look at the source, in which a purged persona has no revision.
                 let Some(history) = histories.remove(&persona.id) else { continue };
-                // Those behind the last kept one were dropped.
+                // Revisions behind the last kept one were dropped.
                 persona.revision = row::stored(history.newest());
                 if put_persona(&transaction, persona, &history)? {
                     let place = (persona.created_at, persona.id);

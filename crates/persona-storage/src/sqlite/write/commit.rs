@@ -53,11 +53,11 @@ pub(crate) struct WriteTransaction<'a> {
 /// The outcome of a transaction.
 #[derive(Debug)]
 pub(crate) enum Committed {
-    /// It was kept.
+    /// The transaction was kept.
     Kept,
-    /// It was not kept, and never will be.
+    /// The transaction was not kept, and never will be.
     NotKept(rusqlite::Error),
-    /// It may have been kept, or may be kept by the next recovery of the WAL.
+    /// The transaction may have been kept, or may be kept by the next recovery of the WAL.
     Unknown(rusqlite::Error),
 }
 

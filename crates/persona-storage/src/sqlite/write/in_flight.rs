@@ -1,7 +1,7 @@
 //! Knows which personas have a write in progress in this process: a result foreseen for another
 //! write of them would be void before its turn.
 //!
-//! This is only a hint for where the work is done. The check behind the lock decides whether a
+//! The table is only a hint for where the work is done. The check behind the lock decides whether a
 //! foreseen result counts.
 
 use std::collections::HashMap;

@@ -30,7 +30,7 @@ pub(super) struct LabelTask {
 }
 
 impl LabelTask {
-    /// What they count in the queue: they have a transaction of their own, as a heavy write has.
+    /// The size of moves in the queue: they have a transaction of their own, as a heavy write has.
     pub(super) fn size(moves: &LabelMoves) -> Size {
         let bytes = moves.bytes();
         Size { bytes, cost: bytes.max(LIGHT_BYTES_MAX + 1) }
