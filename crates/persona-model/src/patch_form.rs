@@ -46,8 +46,8 @@ pub(crate) fn check(patch: &Value) -> Result<(), ValidationErrors> {
     if invalid.errors.is_empty() { Ok(()) } else { Err(invalid) }
 }
 
-/// The faults of one operation: for each the place inside the operation, and the reason.
-fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
+/// The errors of one operation: for each the place inside the operation, and the reason.
+fn errors_of(operation: &Value) -> Vec<(&'static str, String)> {
     let Value::Object(members) = operation else {
         return vec![("", "an operation must be an object with op and path".into())];
     };

@@ -12,7 +12,7 @@ use serde::de::{
 };
 use serde_json::{Map, Value};
 
-use crate::{VALUE_DEPTH_MAX, excerpt};
+use crate::{VALUE_DEPTH_MAX, excerpt, excerpt_step};
 
 /// Why a text is not JSON that every reader understands alike.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -216,12 +216,12 @@ impl<'de> Visitor<'de> for Node<'_> {
                     "the member {:?} is there twice",
                     excerpt(&name)
                 ));
-                self.left_through(|| escaped(&name));
+                self.left_through(|| excerpt_step(&name));
                 return Err(error);
             }
             let value = members
                 .next_value_seed(node)
-                .inspect_err(|_| self.left_through(|| escaped(&name)))?;
+                .inspect_err(|_| self.left_through(|| excerpt_step(&name)))?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -237,11 +237,6 @@ impl<'de> DeserializeSeed<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<String, D::Error> {
         String::deserialize(reader)
     }
-}
-
-/// A member name as a step of a JSON Pointer (RFC 6901 section 3), shortened where it is very long.
-fn escaped(name: &str) -> String {
-    excerpt(name).replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

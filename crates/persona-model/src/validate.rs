@@ -9,7 +9,7 @@ use crate::field::{
 use crate::handle::is_handle;
 use crate::owner::{OWNER_CHARS_MAX, OWNER_SIGNS, is_owner};
 use crate::validation_errors::{FIELD_ERRORS_MAX, excerpt};
-use crate::{FieldError, ValidationErrors, operations};
+use crate::{FieldError, ValidationErrors, excerpt_step, operations};
 
 /// Members that the store manages, and that a client cannot set. An export contains them.
 pub const MANAGED_MEMBERS: [&str; 9] = [
@@ -92,7 +92,7 @@ impl Errors {
             self.more += 1;
             return;
         }
-        let pointer = format!("/{}", escaped(name));
+        let pointer = format!("/{}", excerpt_step(name));
         if MANAGED_MEMBERS.contains(&name) {
             self.add(
                 pointer,
@@ -260,7 +260,7 @@ impl Errors {
             );
         }
         for (language, text) in texts {
-            self.check_text(&format!("{at}/{}", escaped(language)), text);
+            self.check_text(&format!("{at}/{}", excerpt_step(language)), text);
         }
     }
 
@@ -270,7 +270,7 @@ impl Errors {
         };
         for name in rating.keys().filter(|name| !["default", "allowed"].contains(&name.as_str())) {
             self.add(
-                format!("{at}/{}", escaped(name)),
+                format!("{at}/{}", excerpt_step(name)),
                 "unknown_member",
                 "unknown member; a content rating has default and allowed",
             );
@@ -328,7 +328,7 @@ impl Errors {
             asset.keys().filter(|name| !["type", "uri", "name", "ext"].contains(&name.as_str()))
         {
             self.add(
-                format!("{at}/{}", escaped(name)),
+                format!("{at}/{}", excerpt_step(name)),
                 "unknown_member",
                 "unknown member; an asset has type, uri, name and ext",
             );

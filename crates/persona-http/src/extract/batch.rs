@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::json::whole_number;
+use super::members::{inside, pointer_of};
 use super::request::{IDEMPOTENCY_KEY, idempotency_key};
 use super::{conditions, etag, note};
 use crate::contract::batch::BATCH_ITEMS_MAX;
@@ -113,10 +114,6 @@ pub(crate) fn item(
     new_id: impl Fn() -> PersonaId,
 ) -> Result<BatchItem, Problem> {
     ItemReader::of(item, has_key)?.read(new_id)
-}
-
-pub(super) fn pointer_of(member: &str) -> String {
-    format!("/{}", excerpt(member).replace('~', "~0").replace('/', "~1"))
 }
 
 /// An item that is being taken apart.
@@ -310,12 +307,4 @@ pub(crate) fn in_patch(places: &PatchPlaces, invalid: ValidationErrors) -> Probl
     };
     let errors = errors.into_iter().map(told).collect();
     inside("/patch", ValidationErrors { errors, more })
-}
-
-/// The same errors, with places in the item.
-pub(crate) fn inside(member: &str, invalid: ValidationErrors) -> Problem {
-    let ValidationErrors { errors, more } = invalid;
-    let placed =
-        |error: FieldError| FieldError { pointer: format!("{member}{}", error.pointer), ..error };
-    ValidationErrors { errors: errors.into_iter().map(placed).collect(), more }.into()
 }

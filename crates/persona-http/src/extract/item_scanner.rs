@@ -6,8 +6,7 @@
 
 use persona_model::{MalformedJson, ValidationErrors, excerpt, read_strictly};
 
-use super::batch::pointer_of;
-use super::body::BODY_BYTES_MAX;
+use super::members::pointer_of;
 use crate::contract::batch::BATCH_ITEMS_MAX;
 use crate::problem::{Code, Problem};
 

@@ -1,9 +1,8 @@
 //! A small object of a body that is taken apart member by member, so that each error has its place.
 
-use persona_model::{ValidationErrors, excerpt, nearest_name};
+use persona_model::{FieldError, ValidationErrors, excerpt, excerpt_step, nearest_name};
 use serde_json::{Map, Value};
 
-use super::batch::inside;
 use super::json::whole_number;
 use crate::problem::Problem;
 
@@ -70,7 +69,15 @@ pub(super) fn wrong(pointer: &str, code: &'static str, message: &str) -> Problem
     inside("", ValidationErrors::one(pointer, code, message))
 }
 
+/// The same errors, with places in a member of the body.
+pub(crate) fn inside(member: &str, invalid: ValidationErrors) -> Problem {
+    let ValidationErrors { errors, more } = invalid;
+    let placed =
+        |error: FieldError| FieldError { pointer: format!("{member}{}", error.pointer), ..error };
+    ValidationErrors { errors: errors.into_iter().map(placed).collect(), more }.into()
+}
+
 /// The place of a member of the body.
 pub(super) fn pointer_of(member: &str) -> String {
-    format!("/{}", excerpt(member).replace('~', "~0").replace('/', "~1"))
+    format!("/{}", excerpt_step(member))
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::items::{self, ItemDiff};
 use crate::merge::Parts;
+use crate::pointer_step;
 
 /// The place of a value in both documents: a JSON Pointer into each.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ fn of_objects<'a>(
     found: &mut Found<'a>,
 ) -> Vec<Value> {
     let part = |key: &str| {
-        let name = key.replace('~', "~0").replace('/', "~1");
+        let name = pointer_step(key);
         place.part(&name, &name)
     };
     let gone = from.keys().filter(|key| !to.contains_key(*key));

@@ -7,6 +7,7 @@ use super::line_changes::Steps;
 use super::lines;
 use super::marked::Markers;
 use super::parts::Parts;
+use crate::pointer_step;
 
 /// The value of one unit in the base and on both sides.
 #[derive(Clone, Copy)]
@@ -49,7 +50,7 @@ impl Merging {
     pub(super) fn member(&mut self, name: &str, parts: Parts, sides: Sides<'_>) -> Option<Value> {
         let length = self.at.len();
         self.at.push('/');
-        self.at.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        self.at.push_str(&pointer_step(name));
         let value = self.unit(parts, sides);
         self.at.truncate(length);
         value
