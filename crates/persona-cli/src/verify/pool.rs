@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use http::Method;
 use http_body_util::Full;
+use persona_http::contract::OperationId;
 
 use super::connection::Connection;
 use crate::client::ServerAddress;
@@ -37,8 +38,10 @@ impl Pool {
         }
         for _ in 0..ATTEMPTS_MAX {
             let mut connection = Connection::open(&self.address).await.ok()?;
-            let request =
-                self.address.request(Method::GET, "/healthz").body(Full::<Bytes>::default());
+            let request = self
+                .address
+                .request(Method::GET, OperationId::GetHealth.path())
+                .body(Full::<Bytes>::default());
             connection.send(request.ok()?).await.ok()?;
             if connection.worker == worker {
                 return Some(connection);

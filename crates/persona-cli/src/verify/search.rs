@@ -7,6 +7,7 @@
 
 use http::Method;
 use http_body_util::Full;
+use persona_http::contract::OperationId;
 use persona_http::contract::page::Page;
 use persona_model::PersonaId;
 use serde::de::DeserializeOwned;
@@ -83,7 +84,8 @@ async fn get<T: DeserializeOwned>(
     connection: &mut Connection,
     path: &str,
 ) -> Option<T> {
-    let request = load.address.request(Method::GET, &format!("/api/v1/personas{path}"));
+    let request =
+        load.address.request(Method::GET, &format!("{}{path}", OperationId::ListPersonas.path()));
     let Answer { status, body, .. } =
         connection.send(request.body(Full::default()).ok()?).await.ok()?;
     (status == 200).then(|| serde_json::from_slice(&body).ok()).flatten()
