@@ -22,10 +22,10 @@ use persona_storage::{
     Glance, HandleLook, HandleTarget, NAMESAKES_MAX, Namesake, Party, Representation, View,
 };
 
+use crate::answering::Answering;
 use crate::auth::viewer_of;
 use crate::contract::{OPERATIONS, OperationId};
 use crate::problem::{Code, Problem};
-use crate::router::Answering;
 use crate::{Context, personas};
 
 /// What a handle in a path begins with, as it is and percent-encoded.

@@ -8,7 +8,7 @@
 //! - `limits/` is what one client may hold of a worker: memory, turns, time;
 //! - `rate_limit.rs` is how many requests one client may make of the server;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
-//! - `wire.rs` is what the JSON of a persona has besides its document;
+//! - `wire.rs` reads a persona that a client sends back;
 //! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
 //! - `events/` tells followers of changes as they are committed;
 //! - `labels/` has the routes of labels, and reads by a label; `tokens/` those of access tokens;
@@ -19,6 +19,8 @@
 //! Nothing here knows a backend: handlers speak to the [`View`](persona_storage::View) of their
 //! client only.
 
+mod allow;
+mod answering;
 mod auth;
 #[cfg(test)]
 mod autosave_tests;
@@ -49,6 +51,7 @@ mod server;
 mod sessions;
 mod status;
 mod studio;
+mod tag_headers;
 #[cfg(test)]
 mod testing;
 mod tokens;

@@ -18,13 +18,14 @@ use http_body::Body;
 use persona_model::PersonaId;
 use persona_storage::Party;
 
+use crate::allow::methods_at;
+use crate::answering::Answering;
 use crate::auth::{guess_beyond_budget, permit};
 use crate::contract::OperationId;
 use crate::limits::answer_memory::SMALL_BYTES_MAX;
 use crate::origins::{PageVerdict, preflight};
 use crate::problem::{Code, Problem, Refusal, render};
 use crate::rate_limit::Counted;
-use crate::router::{Answering, methods_at};
 use crate::{ClientAddress, Context, TokenNote, personas};
 
 /// The target of the log lines about requests that break the rules of HTTP. The log never
@@ -376,7 +377,8 @@ mod tests {
     async fn a_handler_that_panics_is_answered_like_any_other_problem() {
         let context = context(Arc::new(memory_store()));
         let request = Request::get("/").body(Body::empty()).expect("a request");
-        let broken = |_| -> crate::router::Answering { Box::pin(async { panic!("on purpose") }) };
+        let broken =
+            |_| -> crate::answering::Answering { Box::pin(async { panic!("on purpose") }) };
         let response = finish(&context, None, "/", request, broken).await;
         assert_eq!(response.status(), 500);
         let (parts, body) = response.into_parts();

@@ -19,7 +19,7 @@ use crate::auth::permit_at_once;
 use crate::contract::OperationId;
 use crate::labels::read::answer_by_label;
 use crate::middleware::Begun;
-use crate::personas::get::answer_to_read;
+use crate::personas::read::answer_to_read;
 use crate::rate_limit::Counted;
 use crate::{ClientAddress, Context, TokenNote, handles, personas};
 

@@ -3,18 +3,19 @@
 //! Routes follow from the table of operations alone. Routing a request costs one look at its path
 //! and one allocation for the future of its handler.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
+use http::Uri;
 use http::header::{ALLOW, CONTENT_LENGTH};
-use http::{HeaderValue, Uri};
 use http_body::Body as _;
 use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
+use crate::allow::{methods_at, operations_at};
+use crate::answering::Answering;
 use crate::contract::parameters::parse_revision;
 use crate::contract::{Method, OPERATIONS, OperationId, OperationRow, PREFIX};
 use crate::middleware::finish;
@@ -26,9 +27,6 @@ use crate::{
 
 /// The name of requests in the log that no route matches.
 const NO_ROUTE: &str = "none";
-
-/// The future of a handler's answer.
-pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// The whole API.
 #[derive(Clone)]
@@ -225,10 +223,6 @@ fn paths() -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().enumerate().filter(is_first).map(|(_, row)| row.path)
 }
 
-fn operations_at(path: &str) -> impl Iterator<Item = OperationId> {
-    OperationId::ALL.iter().copied().filter(move |id| id.path() == path)
-}
-
 fn no_such_route(uri: &Uri) -> Problem {
     let path = uri.path();
     let problem =
@@ -250,18 +244,7 @@ fn method_not_allowed(pattern: &str, request: &Request) -> Problem {
     let (method, path) = (excerpt(request.method().as_str()), shortened(request.uri().path()));
     Problem::new(Code::MethodNotAllowed, format!("{method} is not possible at {path}"))
         .hint(format!("it answers to {}", methods.join(", ")))
-        .header(ALLOW, allow(&methods))
-}
-
-/// The methods of a pattern, as `Allow` has them; empty where there are none.
-pub(crate) fn methods_at(pattern: &str) -> HeaderValue {
-    allow(&operations_at(pattern).map(|id| id.row().method.as_str()).collect::<Vec<_>>())
-}
-
-/// The value of `Allow` for a path with these methods; HEAD is added to GET.
-fn allow(methods: &[&str]) -> HeaderValue {
-    let with_head = methods.join(",").replace("GET", "GET,HEAD");
-    HeaderValue::try_from(with_head).expect("methods are visible ASCII")
+        .header(ALLOW, methods_at(pattern))
 }
 
 /// The pattern that is nearest to a mistyped path.

@@ -1,78 +1,10 @@
-//! The members of a persona's JSON that the store manages, besides the document.
+//! The members of a persona's JSON that the store manages, as a client sends them back.
 
-use persona_model::{Document, FIELDS, FieldError, PersonaId, Timestamp, ValidationErrors};
+use persona_model::{Document, FieldError, PersonaId, Timestamp, ValidationErrors};
 use serde_json::Value;
 
+use crate::contract::managed_members::{FORMERLY_MANAGED, MANAGED, Managed, MemberKind};
 use crate::extract::json::whole_number;
-
-/// A member that the store manages: every answer has it, no client sets it.
-pub(super) struct Managed {
-    /// Its name.
-    pub name: &'static str,
-    /// The kind of its value.
-    pub holds: MemberKind,
-    /// The meaning of the member, in one sentence.
-    pub about: &'static str,
-}
-
-/// What a store-managed member holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum MemberKind {
-    Id,
-    Revision,
-    Time,
-    TimeOrNull,
-    AuthorOrNull,
-    Hash,
-}
-
-/// Every store-managed member, in the order of `persona_model::metadata_text`.
-pub(super) const MANAGED: &[Managed] = &[
-    Managed { name: "id", holds: MemberKind::Id, about: "Its identity, for ever." },
-    Managed {
-        name: "revision",
-        holds: MemberKind::Revision,
-        about: "1 at creation, one more for each change.",
-    },
-    Managed {
-        name: "created_at",
-        holds: MemberKind::Time,
-        about: "When revision 1 was committed.",
-    },
-    Managed {
-        name: "updated_at",
-        holds: MemberKind::Time,
-        about: "When the current revision was committed.",
-    },
-    Managed {
-        name: "deleted_at",
-        holds: MemberKind::TimeOrNull,
-        about: "When it was deleted; null while it is alive.",
-    },
-    Managed {
-        name: "created_by",
-        holds: MemberKind::AuthorOrNull,
-        about: "The author of revision 1, where known.",
-    },
-    Managed {
-        name: "updated_by",
-        holds: MemberKind::AuthorOrNull,
-        about: "The author of the current revision, where known.",
-    },
-    Managed {
-        name: "content_hash",
-        holds: MemberKind::Hash,
-        about: "SHA-256 of the canonical JSON (RFC 8785, with whole numbers in all their digits) of the editable members.",
-    },
-];
-
-/// A member that answers of earlier versions had. A client may still send it; it is ignored.
-pub(super) const FORMERLY_MANAGED: &str = "labels";
-
-/// The names of all members of an answer.
-pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
-    MANAGED.iter().map(|managed| managed.name).chain(FIELDS.iter().map(|field| field.name))
-}
 
 /// The document in the body of a PUT.
 ///
@@ -143,7 +75,8 @@ mod tests {
     };
     use serde_json::{Value, json};
 
-    use super::{FORMERLY_MANAGED, document_of_put, member_names};
+    use super::document_of_put;
+    use crate::contract::managed_members::{FORMERLY_MANAGED, member_names};
 
     fn answer() -> (PersonaId, Value) {
         let document = Document::from_json(json!({ "name": "Ada" })).expect("valid");
@@ -178,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn managed_members_of_another_form_are_refused_together_with_all_other_faults() {
+    fn managed_members_of_another_form_are_refused_together_with_all_other_errors() {
         let (id, _) = answer();
         let body = json!({ "id": "0193b0c2-7f3e-7a10-8c1d-000000000001", "revision": 0, "deleted_at": 1, "tags": 1 });
         let errors = document_of_put(id, body).expect_err("refused").errors;

@@ -50,10 +50,10 @@ mod tests {
     use persona_model::Clock;
     use persona_storage::{Error, Party, Store, Token, TokenChange, TokenScope, TokenSecret};
 
+    use crate::answering::Answering;
     use crate::contract::{OperationId, Scope};
     use crate::middleware::finish;
     use crate::openapi::failing::Failing;
-    use crate::router::Answering;
     use crate::testing::{FixedClock, context, memory_store};
     use crate::{
         AccessRules, Budget, ClientAddress, Context, PlainReads, Rate, RateCells, RateLimits, Taken,

@@ -9,6 +9,7 @@
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `labels.rs`, `tokens.rs`: bodies that are about labels and tokens, of requests and of answers.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
+//! - `managed_members.rs`: the members of a persona that the store manages.
 //! - `limits.rs`: limits of a request that its sender can know.
 
 pub mod batch;
@@ -24,6 +25,7 @@ pub mod history;
 pub mod import;
 pub mod labels;
 pub mod limits;
+pub(crate) mod managed_members;
 mod operation;
 mod operations;
 pub mod page;

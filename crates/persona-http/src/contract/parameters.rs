@@ -11,8 +11,6 @@ use persona_model::{
     Revision, Since, Sort,
 };
 
-use crate::wire;
-
 pub use super::change_parameters::*;
 pub use super::event_parameters::*;
 pub use super::handle_parameters::*;
@@ -313,7 +311,7 @@ pub fn parse_revision(text: &str) -> Option<Revision> {
 
 /// The members of a persona that [`FIELDS`] may name.
 pub fn members() -> impl Iterator<Item = &'static str> {
-    wire::member_names()
+    super::managed_members::member_names()
 }
 
 fn read_flag(_: &Parameter, value: &str) -> Result<bool, String> {

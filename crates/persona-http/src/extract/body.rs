@@ -17,12 +17,11 @@ use http_body_util::BodyExt;
 use persona_storage::Party;
 use tokio::time::timeout;
 
+use crate::contract::limits::BODY_BYTES_MAX;
 use crate::limits::body_memory::{BodyMemoryLimit, Claim, SMALL_BYTES_MAX};
 use crate::limits::patience::{BYTES_PER_SECOND_MIN, Patience};
 use crate::problem::{Code, Problem};
 
-/// Most bytes of a body: one persona with every field near its own limit, with room for escapes.
-pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most bytes of a body over the limit that are read, only to tell its size in the refusal.
 const MEASURED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
 /// How long a body may pause, and how long in sum it may be slower than the minimum rate.

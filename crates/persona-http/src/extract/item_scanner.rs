@@ -8,6 +8,7 @@ use persona_model::{MalformedJson, ValidationErrors, excerpt, read_strictly};
 
 use super::members::pointer_of;
 use crate::contract::batch::BATCH_ITEMS_MAX;
+use crate::contract::limits::BODY_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
 /// The only member of a batch.

@@ -22,7 +22,7 @@ pub mod item_stream;
 pub mod item_writes;
 pub mod json;
 pub mod label;
-mod members;
+pub(crate) mod members;
 pub mod note;
 pub mod parameters;
 pub mod past;

@@ -19,7 +19,7 @@ use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
 use crate::limits::heavy::{Turn, Weight};
-use crate::personas::{self, get, responses};
+use crate::personas::{self, read, responses};
 use crate::problem::{Code, Problem};
 use crate::{Context, wire};
 
@@ -36,7 +36,7 @@ pub async fn diff_revisions(
     query.done()?;
     let after = revision_or_current(&context, view, client, id, to).await?;
     let before = match from {
-        Some(from) => get::at_revision(&context, view, client, id, from).await?,
+        Some(from) => read::at_revision(&context, view, client, id, from).await?,
         None => before(&context, view, client, id, after.revision).await?,
     };
     let bytes = before.body.len() + after.body.len();
@@ -82,8 +82,8 @@ async fn revision_or_current(
     revision: Option<Revision>,
 ) -> Result<Representation, Problem> {
     match revision {
-        Some(revision) => get::at_revision(context, view, client, id, revision).await,
-        None => get::current(context, view, client, id).await,
+        Some(revision) => read::at_revision(context, view, client, id, revision).await,
+        None => read::current(context, view, client, id).await,
     }
 }
 
@@ -103,8 +103,9 @@ async fn before(
             return Err(Problem::new(Code::NoSuchRevision, what)
                 .hint("name the revision to start from with from"));
         };
-        match get::at_revision(context, view, client, id, entry.revision).await {
-            // It went since the list was read. The next one is before it, and the first one stays.
+        match read::at_revision(context, view, client, id, entry.revision).await {
+            // The revision went since the list was read. The next one is before it, and the first
+            // one stays.
             Err(problem) if problem.code() == Code::RevisionDropped => {}
             found => return found,
         }

@@ -20,7 +20,7 @@ use crate::auth::viewer_of;
 use crate::contract::OperationId;
 use crate::contract::parameters::LabelWord;
 use crate::extract::{conditions, etag};
-use crate::personas::{get, responses};
+use crate::personas::{read, responses};
 use crate::problem::Problem;
 
 /// Most looks for labels and a current state of one moment: each is in vain only where labels of
@@ -66,7 +66,7 @@ pub(crate) async fn by_label(
     }
     let label = found.as_deref().and_then(|found| found.label.as_ref());
     let label = label.ok_or_else(|| Problem::no_such_label(name.as_str()))?;
-    let answer = get::at_revision(context, view, client, id, label.revision).await?;
+    let answer = read::at_revision(context, view, client, id, label.revision).await?;
     at_label(context, method, headers, client, label, answer)
 }
 
@@ -132,13 +132,13 @@ pub(crate) async fn with_labels(
         // A revision is read also of a deleted persona.
         Wanted::Revision(revision) => {
             let labels = of_persona(view, id).await?;
-            (labels, get::at_revision(context, view, client, id, revision).await?)
+            (labels, read::at_revision(context, view, client, id, revision).await?)
         }
         Wanted::Label(name) => {
             let labels = living(view, id).await?;
             let label = labels.get(&name);
             let label = label.ok_or_else(|| Problem::no_such_label(name.as_str()))?;
-            let answer = get::at_revision(context, view, client, id, label.revision).await?;
+            let answer = read::at_revision(context, view, client, id, label.revision).await?;
             (labels, answer)
         }
     };
@@ -156,7 +156,7 @@ async fn current_with_labels(
 ) -> Result<(PersonaLabels, Representation), Problem> {
     let mut before = living(view, id).await?;
     for _ in 0..LOOKS_MAX {
-        let answer = get::current(context, view, client, id).await?;
+        let answer = read::current(context, view, client, id).await?;
         if answer.deleted {
             return Err(Problem::labels_of_deleted(id));
         }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use persona_storage::Party;
 use tokio::sync::oneshot;
 
-use crate::extract::body::BODY_BYTES_MAX;
+use crate::contract::limits::BODY_BYTES_MAX;
 use crate::limits::ledger::{Bounds, Ledger, Short};
 use crate::problem::{Code, Problem};
 

@@ -47,9 +47,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::TokenNote;
+    use crate::answering::Answering;
     use crate::contract::OperationId;
     use crate::middleware::finish;
-    use crate::router::Answering;
     use crate::testing::{FixedClock, context, memory_store};
     use crate::{AccessRules, ClientAddress, Context, PlainReads};
 

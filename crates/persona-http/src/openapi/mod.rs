@@ -1,8 +1,7 @@
 //! `GET /api/v1/openapi.json`: the API as an OpenAPI 3.1 document.
 //!
 //! The document is built from the tables that the server itself uses, so that it cannot differ from
-//! the server: fields from `persona_model::FIELDS`, store-managed members from `wire.rs`, and
-//! everything else from `contract/`.
+//! the server: fields from `persona_model::FIELDS`, everything else from `contract/`.
 //!
 //! - `paths.rs`: the rows of the table of operations; start there.
 //! - `persona.rs`: the schemas of a persona; `grammar.rs`: the forms of texts that are no JSON.

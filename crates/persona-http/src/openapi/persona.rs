@@ -7,8 +7,8 @@ use persona_model::{
 use serde_json::{Map, Value, json};
 
 use super::grammar;
+use crate::contract::managed_members::{MANAGED, Managed, MemberKind, member_names};
 use crate::contract::schema::named;
-use crate::wire::{MANAGED, Managed, MemberKind, member_names};
 
 /// Every schema of a persona, by its name.
 pub(super) fn schemas() -> [(&'static str, Value); 14] {

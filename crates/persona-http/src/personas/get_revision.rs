@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::{get, responses};
+use super::{read, responses};
 use crate::Context;
 use crate::contract::OperationId;
 use crate::extract::parameters::Parameters;
@@ -19,5 +19,5 @@ pub async fn get_revision(
     let id = super::id_in(request.uri().path())?;
     let revision = responses::revision_in(request.uri().path(), id)?;
     Parameters::none(request.uri(), OperationId::GetRevision)?;
-    get::respond(&context, request, id, Some(revision)).await
+    read::respond(&context, request, id, Some(revision)).await
 }

@@ -15,6 +15,7 @@ mod import_identities;
 pub mod import_personas;
 pub mod list;
 pub mod patch;
+pub(crate) mod read;
 pub mod replace;
 pub(crate) mod responses;
 pub mod undelete;

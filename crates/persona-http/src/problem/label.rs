@@ -6,7 +6,7 @@ use persona_storage::{Error, LabelError};
 
 use super::{Code, Problem};
 use crate::contract::OperationId;
-use crate::extract::etag;
+use crate::tag_headers;
 
 impl Problem {
     /// No such label is set.
@@ -55,7 +55,7 @@ impl Problem {
                 let detail =
                     format!("the label points to revision {revision} since move {version}");
                 Self::new(Code::LabelMoved, detail)
-                    .header(ETAG, etag::quoted(&label.tag.to_string()))
+                    .header(ETAG, tag_headers::quoted(&label.tag.to_string()))
             }
             LabelError::TooMany => Self::new(Code::TooManyLabels, detail),
         }

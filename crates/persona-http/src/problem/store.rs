@@ -8,7 +8,7 @@ use persona_storage::Error;
 use super::{Code, Problem};
 use crate::contract::OperationId;
 use crate::contract::problem_body::Conflict;
-use crate::extract::etag;
+use crate::tag_headers;
 
 /// `Retry-After` of a busy server, in seconds: the queue is empty again within one second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -84,7 +84,7 @@ impl Problem {
     fn at(code: Code, current: EntityTag, detail: String) -> Self {
         Self::new(code, detail)
             .with(|body| body.current_revision = Some(current.revision.number()))
-            .header(ETAG, etag::of(current))
+            .header(ETAG, tag_headers::of(current))
     }
 
     /// Tells the client when to try again.
