@@ -1,7 +1,7 @@
 //! What a backend says of itself.
 
 use crate::HistorySize;
-use crate::sqlite::Space;
+use crate::disk_space::Space;
 
 /// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start
 /// line.

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_postgres::Client;
 
 use super::Settings;
-use super::pool::ANSWER_GRACE;
+use super::settings::ANSWER_GRACE;
 use crate::observer::Counted;
 use crate::{Connected, Observer};
 

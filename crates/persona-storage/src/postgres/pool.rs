@@ -15,6 +15,7 @@ use super::connection::{Connection, Parameter, Statement};
 use super::connection_manager::{ConnectionManager, PoolError};
 use super::driver_error::DriverError;
 use super::error::{Meaning, from_pool};
+use super::settings::ANSWER_GRACE;
 use super::{DatabaseError, Settings, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
@@ -31,10 +32,6 @@ const READ_ATTEMPTS_MAX: usize = 3;
 const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
                        -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed \
                        -c persona_store.session=on";
-/// How much longer than the server may work on a statement its answer is waited for. After that,
-/// the server or the network is silent, which the system itself notices only if the other host is
-/// gone.
-pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// The connections of one process.
 #[derive(Clone)]

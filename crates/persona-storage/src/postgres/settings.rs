@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::pool::ANSWER_GRACE;
 use super::url_parameters::{OwnParameters, TlsMode, default_tls, set_defaults};
 use crate::HistoryLimits;
 
@@ -25,6 +24,11 @@ const READ_TIME_DEFAULT: Duration = Duration::from_secs(5);
 const POOL_DEFAULT: usize = 10;
 /// Longest work of the server on one statement when the URL does not say.
 const STATEMENT_WAIT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// How much longer than the server may work on a statement its answer is waited for. After that,
+/// the server or the network is silent, which the system itself notices only if the other host is
+/// gone.
+pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// How the database is reached.
 #[derive(Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::copied_keys::CopiedKeys;
 use super::endpoint::Endpoint;
 use super::side::{Counts, Source, Start, Target};
 use super::verify;
-use crate::sqlite::{Progress, Step, Watcher};
+use crate::progress::{Progress, Step, Watcher};
 use crate::{postgres, sqlite};
 
 /// A live transfer has caught up when no more lines than this are left: they take a few

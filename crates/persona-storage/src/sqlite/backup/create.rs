@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::snapshot;
+use crate::progress::Watcher;
 use crate::sqlite::DatabaseError;
 use crate::sqlite::check::{CheckReport, SourceFile};
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::own_files::{real_path, refuse_own_files};
-use crate::sqlite::progress::Watcher;
 use crate::sqlite::start::library;
 
 /// A finished backup.

@@ -16,10 +16,10 @@ use persona_model::{Clock, Timestamp};
 
 use super::create::{BackupReport, back_up_from};
 use super::folder::BackupFolder;
+use crate::progress::Watcher;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::ownership::Owner;
 use crate::sqlite::files::paths::modified;
-use crate::sqlite::progress::Watcher;
 use crate::sqlite::{DatabaseError, Settings};
 use crate::{NoObserver, Observer};
 

@@ -10,10 +10,10 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::progress::{Progress, Step, Watcher};
 use crate::sqlite::DatabaseError;
 use crate::sqlite::check::{CheckReport, check_alone};
-use crate::sqlite::progress::{Progress, Step, Watcher};
-use crate::sqlite::start::convert::set_mode;
+use crate::sqlite::journal_mode::to_rollback_mode;
 use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{meta, purged, row};
 
@@ -134,26 +134,5 @@ fn begin_life(path: &Path) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "off")?;
     connection.pragma_update(None, "journal_mode", "memory")?;
     meta::renew_epoch(&connection)?;
-    connection.close().map_err(|(_, error)| error)
-}
-
-/// Switches a copy to a rollback mode; the copy of a file in WAL mode is in WAL mode too.
-pub(crate) fn to_rollback_mode(path: &Path) -> rusqlite::Result<()> {
-    switch(path, "delete")
-}
-
-/// Switches a file that no other process has open to WAL; afterwards it is one complete file.
-pub(crate) fn to_wal_mode(path: &Path) -> Result<(), DatabaseError> {
-    switch(path, "wal").map_err(|error| DatabaseError::from_driver(path, error))
-}
-
-fn switch(path: &Path, mode: &str) -> rusqlite::Result<()> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    let now = set_mode(&connection, mode)?;
-    debug_assert_eq!(now, mode, "no other process has the file open");
-    // Closing the last connection checkpoints the WAL and removes it.
     connection.close().map_err(|(_, error)| error)
 }

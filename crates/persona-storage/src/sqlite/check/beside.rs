@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::report::CheckReport;
 use super::run::{Scope, examine};
 use crate::NoObserver;
+use crate::progress::Watcher;
 use crate::sqlite::connection::{self, Purpose};
-use crate::sqlite::progress::Watcher;
 use crate::sqlite::{DatabaseError, Settings};
 
 /// Checks the whole file over a connection of its own, while this and other processes go on. Unlike

@@ -12,9 +12,9 @@ use super::report::CheckReport;
 use super::source_file::SourceFile;
 use super::steps::Steps;
 use super::words::Words;
+use crate::progress::{Progress, Step, Watcher};
 use crate::sqlite::DatabaseError;
 use crate::sqlite::connection;
-use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::{self, meta, tokens};
 

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::NoObserver;
 use crate::sqlite::at_rest::{is_at_rest, leave_at_rest};
-use crate::sqlite::backup::restore;
+use crate::sqlite::backup::hold;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::header::Header;
 use crate::sqlite::files::own_files::refuse_second_name;
@@ -34,7 +34,7 @@ impl SourceFile {
     /// There is no such file, or it is of another application or of a newer version, or it cannot
     /// be opened.
     pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
-        restore::finish_interrupted(path)?;
+        hold::finish_interrupted(path)?;
         let Some(header) = Header::read(path)? else {
             return Err(DatabaseError::missing_or_empty(path));
         };

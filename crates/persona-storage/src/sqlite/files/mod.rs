@@ -7,6 +7,8 @@ pub(super) mod atomic_file;
 pub(super) mod file_system;
 pub(super) mod file_watch;
 pub(super) mod header;
+pub(super) mod obstacle;
 pub(super) mod own_files;
 pub(super) mod ownership;
 pub(super) mod paths;
+pub(super) mod second_name;

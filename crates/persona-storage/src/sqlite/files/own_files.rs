@@ -18,6 +18,7 @@ use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::paths::{COMPANIONS, FileId, with_suffix};
+use super::second_name::SecondName;
 use crate::sqlite::files::paths::folder_of;
 use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
 use crate::sqlite::{DatabaseError, WriteLock};
@@ -50,24 +51,6 @@ pub fn real_path(path: &Path) -> IoResult<PathBuf> {
         }
     }
     Err(Errno::LOOP.into())
-}
-
-/// How a file is reached by more than one name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SecondName {
-    /// It has this many hard links, more than one.
-    HardLinks(u64),
-    /// It is a mount point of its own, as a single file that is mounted into a container.
-    MountPoint,
-}
-
-impl std::fmt::Display for SecondName {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::HardLinks(links) => write!(out, "has {links} hard links"),
-            Self::MountPoint => out.write_str("is a mount point of its own"),
-        }
-    }
 }
 
 /// How the file at a path is reached by more than one name; `None` for one name, and for no file.

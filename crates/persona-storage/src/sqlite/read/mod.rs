@@ -39,8 +39,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::cache::ReadCache;
 use self::damage::Damage;
-use self::pool::{Pool, PoolSettings, TURN_WAIT_MAX};
+use self::pool::{Pool, PoolSettings};
 use self::token_cache::TokenCache;
+use self::wal_watch::TURN_WAIT_MAX;
 use crate::handle::first_owner_of;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::error::{explain_read, from_driver};

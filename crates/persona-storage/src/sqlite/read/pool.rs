@@ -16,15 +16,12 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::lease::{Held, Lease, Leases, Reason};
-use super::wal_watch::LOOK_EVERY;
+use super::wal_watch::{LOOK_EVERY, TURN_WAIT_MAX};
 use crate::Error;
 use crate::sqlite::error::explain_read;
 
 /// Reads that wait for a thread at most; a request more is refused at once.
 const WAITING_MAX: usize = 64;
-/// How long a read waits for a thread, and for the WAL to be reset: longer than it takes to see
-/// that another program holds the WAL, and a whole cycle after that (`wal_watch.rs`).
-pub(in crate::sqlite) const TURN_WAIT_MAX: Duration = Duration::from_secs(15);
 /// A thread that has had nothing to do for this long ends, and gives its connection's memory back.
 const IDLE_MAX: Duration = Duration::from_mins(1);
 /// How long after its limit the pool waits for a read that cannot be interrupted. After that its

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::pool::TURN_WAIT_MAX;
 use crate::NoObserver;
 use crate::sqlite::connection::{self, Purpose, WalState};
 use crate::sqlite::{DatabaseError, Settings};
 
+/// How long a read waits for a thread, and for the WAL to be reset: longer than it takes to see
+/// that another program holds the WAL, and a whole cycle after that.
+pub(in crate::sqlite) const TURN_WAIT_MAX: Duration = Duration::from_secs(15);
 /// Time between two looks at the WAL: a fast disk writes a megabyte in this time.
 pub(in crate::sqlite) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// At this size of the WAL no long read begins until the WAL was reset, because a reset needs a

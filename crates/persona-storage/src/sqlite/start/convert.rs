@@ -11,10 +11,10 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::sqlite::DatabaseError;
-use crate::sqlite::backup::snapshot::to_rollback_mode;
 use crate::sqlite::connection::open_unconfigured;
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths::with_suffix;
+use crate::sqlite::journal_mode::{set_mode, to_rollback_mode};
 
 /// Pages that the copy takes at a time; no other process has the file open, so this only bounds the
 /// memory.
@@ -44,18 +44,6 @@ pub(crate) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, Data
         "wal" => Ok((before != "wal").then_some(before)),
         mode => Err(DatabaseError::NotWal { path: path.into(), mode: mode.into() }),
     }
-}
-
-/// Switches the mode and tells which one there is now. What was switched is committed when the
-/// statement ends, so an error of that comes behind the row with the mode.
-pub(crate) fn set_mode(connection: &Connection, mode: &str) -> rusqlite::Result<String> {
-    let mut statement = connection.prepare(&format!("PRAGMA journal_mode = {mode}"))?;
-    let mut rows = statement.query([])?;
-    let mut now = String::new();
-    while let Some(row) = rows.next()? {
-        now = row.get(0)?;
-    }
-    Ok(now)
 }
 
 fn mode_of(connection: &Connection) -> rusqlite::Result<String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{convert, library, migrate};
-use crate::sqlite::backup::restore;
+use crate::sqlite::backup::hold;
 use crate::sqlite::connection::{self, Purpose, open_unconfigured};
 use crate::sqlite::files::header::{Header, holder_of};
 use crate::sqlite::files::own_files;
@@ -65,7 +65,7 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
     let path = &settings.path;
     let unreadable = |source| DatabaseError::Unreadable { path: path.clone(), source };
     own_files::refuse_second_name(path)?;
-    restore::finish_interrupted(path)?;
+    hold::finish_interrupted(path)?;
     let header = Header::read(path)?;
     if let Some(header) = &header {
         migrate::check_owner(path, header)?;
@@ -92,7 +92,7 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
 ///
 /// The file cannot be read.
 pub fn is_new(path: &Path) -> Result<bool, DatabaseError> {
-    Ok(Header::read(path)?.is_none() && !restore::is_there_unfinished(path))
+    Ok(Header::read(path)?.is_none() && !hold::is_there_unfinished(path))
 }
 
 /// Whether there is nothing to do: then no lock is taken, and a running server notices nothing.

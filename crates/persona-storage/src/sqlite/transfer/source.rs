@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::read::File;
 use crate::NoObserver;
-use crate::sqlite::backup::restore;
+use crate::sqlite::backup::hold;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::header::Header;
 use crate::sqlite::files::own_files::refuse_second_name;
@@ -50,7 +50,7 @@ impl FileSource {
     pub(crate) fn open(path: &Path, is_live: bool) -> Result<Self, TransferError> {
         library::check_library()?;
         refuse_second_name(path)?;
-        restore::finish_interrupted(path)?;
+        hold::finish_interrupted(path)?;
         let Some(header) = Header::read(path)? else {
             return Err(DatabaseError::missing_or_empty(path).into());
         };
@@ -61,7 +61,7 @@ impl FileSource {
             None
         };
         if write_lock.is_some() && !is_live {
-            restore::refuse_in_use(path)?;
+            hold::refuse_in_use(path)?;
         }
         let connection = if header.wal {
             connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?

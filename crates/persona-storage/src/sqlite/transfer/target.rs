@@ -17,9 +17,9 @@ use crate::Token;
 use crate::handle::{FormerHandle, Handle};
 use crate::sqlite::DatabaseError;
 use crate::sqlite::FileSystem;
-use crate::sqlite::backup::snapshot;
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths;
+use crate::sqlite::journal_mode::to_wal_mode;
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::{handles, row, tokens};
 use crate::transfer::{Entry, KeyRecord, Side, Source, Start, Target, TransferError, newest_kept};
@@ -332,7 +332,7 @@ impl Target for FileTarget {
             ))
             .map_err(failed)?;
         connection.close().map_err(|(_, error)| self.failed(error))?;
-        snapshot::to_wal_mode(file.path())?;
+        to_wal_mode(file.path())?;
         Ok(file.finish(false).map_err(|error| DatabaseError::from_file(&self.path, error))?)
     }
 }
