@@ -4,6 +4,7 @@
 //! for a database server. What must not: how this is done (`persona-storage`), and which process
 //! does it when (`init`, `maintenance`, `worker`, and the command line).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -237,7 +238,7 @@ fn warn_of_long_histories(history: HistorySize, config: &Config) {
 }
 
 /// Opens the database that [`initialise`] made ready, for a process that gives the database server
-/// this name.
+/// this name. The processes of a server share a turnstile, and a command has none.
 ///
 /// # Errors
 ///
@@ -248,10 +249,12 @@ pub fn open(
     application: &str,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
+    turnstile: Option<PathBuf>,
 ) -> Result<Arc<dyn Store>, DatabaseError> {
     Ok(match &config.database {
         Database::File(path) => {
-            Arc::new(SqliteStore::open(config.file_settings(path), clock, observer)?)
+            let settings = sqlite::Settings { turnstile, ..config.file_settings(path) };
+            Arc::new(SqliteStore::open(settings, clock, observer)?)
         }
         Database::Server(url) => {
             let settings = Config::server_settings(url, application)
@@ -280,10 +283,11 @@ impl Maintenance {
         config: &Config,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
+        turnstile: Option<PathBuf>,
     ) -> Result<Self, DatabaseError> {
         Ok(match &config.database {
             Database::File(path) => Self::File(Box::new(sqlite::Maintenance::open(
-                &config.file_settings(path),
+                &sqlite::Settings { turnstile, ..config.file_settings(path) },
                 clock,
                 observer,
             )?)),

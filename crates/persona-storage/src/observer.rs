@@ -1,6 +1,5 @@
 //! What the store reports while it works; the server counts it in metrics.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,14 +52,6 @@ pub enum Connected {
 
 /// Receives measurements. Called on the write path: implementations must not block.
 pub trait Observer: Send + Sync {
-    /// Opens the turnstile: the file that all writers of this server lock before they wait for the
-    /// write lock. `None` if there is none, or it cannot be opened.
-    ///
-    /// Called once, when a writer opens the write lock. The other methods only report; this one
-    /// changes the behaviour of writers.
-    fn turnstile(&self) -> Option<File> {
-        None
-    }
     /// A writer begins to wait for the write lock.
     fn write_lock_waiting(&self) {}
     /// A writer waited this long for the write lock, and holds it from now on.

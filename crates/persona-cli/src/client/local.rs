@@ -40,8 +40,8 @@ impl Local {
         backend::initialise(config, writes).map_err(failed)?;
         let clock = Arc::new(SystemClock);
         let maintenance = if writes && config.database.file().is_some() {
-            let maintenance =
-                Maintenance::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
+            let maintenance = Maintenance::open(config, clock.clone(), Arc::new(NoObserver), None)
+                .map_err(failed)?;
             Some(Arc::new(MaintenanceThread::start(maintenance)))
         } else {
             None
@@ -53,8 +53,9 @@ impl Local {
             )),
             None => None,
         };
-        let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver))
-            .map_err(failed)?;
+        let store =
+            backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver), None)
+                .map_err(failed)?;
         let context = Context {
             store: GuardedStore::new(Arc::clone(&store)),
             clock,

@@ -101,7 +101,7 @@ fn certificate_of(config: &Config, now: Timestamp) -> Option<CertificateFacts> {
 /// Looks at a database on a server without changing it.
 async fn look_at_server(config: &Config) -> DatabaseFacts {
     let opened =
-        backend::open(config, "persona doctor", Arc::new(SystemClock), Arc::new(NoObserver));
+        backend::open(config, "persona doctor", Arc::new(SystemClock), Arc::new(NoObserver), None);
     let looked = match opened {
         Err(error) => Err((error.to_string(), error.hint())),
         Ok(store) => {

@@ -40,7 +40,7 @@ pub fn run(arguments: &Prune, environment: &Environment, output: &Output) -> Res
         // A dry run migrates nothing, and makes no schema.
         backend::initialise(&config, true).map_err(|error| Failure::start(&error))?;
     }
-    let opened = Maintenance::open(&config, Arc::new(SystemClock), Arc::new(NoObserver));
+    let opened = Maintenance::open(&config, Arc::new(SystemClock), Arc::new(NoObserver), None);
     let mut maintenance = opened.map_err(|error| Failure::start(&error))?;
     let pruned = maintenance.prune_now(limits, arguments.dry_run);
     let closed = maintenance.close();

@@ -276,6 +276,7 @@ impl Config {
     /// The settings of storage for a file.
     pub fn file_settings(&self, path: &Path) -> sqlite::Settings {
         sqlite::Settings {
+            turnstile: None,
             path: path.into(),
             durability: self.durability,
             busy_timeout: Duration::from_millis(self.busy_timeout_ms),

@@ -44,6 +44,7 @@ pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> 
             &input.config,
             Arc::new(SystemClock),
             Arc::new(process_entry.clone()),
+            Some(process_entry.turnstile()),
         )?;
         let (stop, stopped) = channel();
         let (done, mut thread_ended) = oneshot::channel();

@@ -1,9 +1,9 @@
 //! The reading side: the scoreboard as a whole.
 
-use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -200,8 +200,8 @@ impl Scoreboard {
 
     /// The turnstile of this server: the memory of the scoreboard, opened again as a file that its
     /// writers lock before the write lock. It needs no file on a disk, and ends with the server.
-    pub fn turnstile(&self) -> io::Result<File> {
-        self.memory.open_again()
+    pub fn turnstile(&self) -> PathBuf {
+        self.memory.path()
     }
 
     /// The results of all checkpoints since the server started.

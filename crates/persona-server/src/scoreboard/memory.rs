@@ -4,9 +4,9 @@
 //! This file does not know the meaning of the cells.
 
 use std::ffi::CStr;
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 
 use memmap2::MmapRaw;
@@ -108,10 +108,11 @@ impl Memory {
         self.file.as_fd()
     }
 
-    /// Opens the same file again. A lock of `flock(2)` belongs to an open file description, and all
-    /// processes share the one of the inherited descriptor.
-    pub(super) fn open_again(&self) -> io::Result<File> {
-        File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    /// The path by which this process opens the same file again, for as long as this value lives. A
+    /// lock of `flock(2)` belongs to an open file description, and all processes share the one of
+    /// the inherited descriptor.
+    pub(super) fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
 
     /// The cells.

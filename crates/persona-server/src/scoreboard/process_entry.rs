@@ -1,6 +1,6 @@
 //! The writing side: the entry of one process on the scoreboard.
 
-use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,6 +31,11 @@ pub struct ProcessEntry {
 impl ProcessEntry {
     pub(super) fn new(scoreboard: Arc<Scoreboard>, slot: u16, index: usize) -> Self {
         Self { scoreboard, slot, index }
+    }
+
+    /// The turnstile of the server, which writers lock before the write lock.
+    pub fn turnstile(&self) -> PathBuf {
+        self.scoreboard.turnstile()
     }
 
     /// The slot: 0 for the maintenance process, 1 and up for workers.
@@ -198,11 +203,6 @@ impl ProcessEntry {
 }
 
 impl Observer for ProcessEntry {
-    fn turnstile(&self) -> Option<File> {
-        let opened = self.scoreboard.turnstile();
-        opened.inspect_err(|error| tracing::warn!(%error, "writers do not take turns")).ok()
-    }
-
     fn write_lock_waiting(&self) {
         self.set(Number::WriteLockWaitingSince, monotonic_micros());
     }

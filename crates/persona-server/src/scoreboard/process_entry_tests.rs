@@ -1,5 +1,6 @@
 //! What becomes of the numbers of a process when its entry changes hands.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ fn the_turnstile_lets_one_process_of_a_server_through_at_a_time() {
     let (ours, of_another) = (Scoreboard::create(), Scoreboard::create());
     let (ours, of_another) = (ours.expect("a scoreboard"), of_another.expect("a scoreboard"));
     let turnstile = |board: &Arc<Scoreboard>, slot| {
-        board.entry(slot, slot.into()).turnstile().expect("it can be opened again")
+        File::open(board.entry(slot, slot.into()).turnstile()).expect("it can be opened again")
     };
     let (first, second) = (turnstile(&ours, 1), turnstile(&ours, 2));
     first.lock().expect("free");

@@ -268,6 +268,7 @@ fn open(
         &format!("persona worker {slot}"),
         Arc::clone(&clock),
         Arc::new(process_entry.clone()),
+        Some(process_entry.turnstile()),
     )?;
     let (answers, bodies) =
         (AnswerMemoryLimit::new(config.answer_memory_bytes()), BodyMemoryLimit::default());

@@ -64,6 +64,9 @@ impl FromStr for Durability {
 pub struct Settings {
     /// The database file. The write lock's lock file lies beside it.
     pub path: PathBuf,
+    /// The turnstile: a file that all writers of one server lock before they wait for the write
+    /// lock (ADR 0055). `None` outside of a server.
+    pub turnstile: Option<PathBuf>,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// Longest wait for SQLite's own lock, if a program without the write lock holds it.
@@ -98,6 +101,7 @@ impl Settings {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            turnstile: None,
             durability: Durability::Normal,
             busy_timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(5),

@@ -118,6 +118,7 @@ impl Maintenance {
                 path: WriteLock::path(&settings.path),
                 source,
             })?
+            .behind(settings.turnstile.as_deref())
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Maintain, Arc::new(NoObserver))?;
         migrate::check(&connection, &settings.path)?;

@@ -60,10 +60,22 @@ impl WriteLock {
         Ok(Self { file, turnstile: None, observer: Arc::new(NoObserver) })
     }
 
-    /// Reports waits and holds to the observer, and takes turns at its turnstile.
+    /// Reports waits and holds to the observer.
     #[must_use]
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
-        Self { turnstile: observer.turnstile(), observer, ..self }
+        Self { observer, ..self }
+    }
+
+    /// Takes turns with the other writers that lock this turnstile first. Without one, or where it
+    /// cannot be opened, the writer is let in by the write lock alone.
+    #[must_use]
+    pub fn behind(self, turnstile: Option<&Path>) -> Self {
+        let open = |path| {
+            File::open(path)
+                .inspect_err(|error| tracing::warn!(%error, "writers do not take turns"))
+                .ok()
+        };
+        Self { turnstile: turnstile.and_then(open), ..self }
     }
 
     /// The lock file of a database: beside it, with `-gate` added to the name.
@@ -152,30 +164,18 @@ impl Drop for WriteGuard<'_> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::path::{Path, PathBuf};
-    use std::sync::{Arc, mpsc};
+    use std::path::Path;
+    use std::sync::mpsc;
     use std::thread;
     use std::time::{Duration, Instant};
 
     use super::WriteLock;
-    use crate::Observer;
-
-    /// Has a file as the turnstile, as the processes of one server share one.
-    struct Server(PathBuf);
-
-    impl Observer for Server {
-        fn turnstile(&self) -> Option<File> {
-            File::open(&self.0).ok()
-        }
-    }
 
     /// The write lock as a process of the server in this folder has it.
     fn of_server(folder: &Path) -> WriteLock {
         let turnstile = folder.join("turnstile");
         File::create(&turnstile).expect("a file");
-        WriteLock::open(&folder.join("persona.db"))
-            .expect("a write lock")
-            .observed_by(Arc::new(Server(turnstile)))
+        WriteLock::open(&folder.join("persona.db")).expect("a write lock").behind(Some(&turnstile))
     }
 
     /// Waits until another opening of this file is locked.

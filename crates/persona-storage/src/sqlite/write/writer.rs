@@ -106,6 +106,7 @@ impl Writer {
                 path: WriteLock::path(&settings.path),
                 source,
             })?
+            .behind(settings.turnstile.as_deref())
             .observed_by(Arc::clone(&observer));
         let connection = WriteConnection::open(settings, Arc::clone(&observer))?;
         let (queue, tasks) = Queue::new();
