@@ -2,13 +2,12 @@
 //! always match.
 
 use clap::CommandFactory;
+use clap_complete::Shell;
 
 use super::arguments::Arguments;
 use super::version::VERSION;
 use crate::failure::Failure;
 use crate::terminal::Output;
-
-pub use clap_complete::Shell;
 
 /// Prints the script that completes commands.
 pub fn completions(shell: Shell, output: &Output) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{ConfigAction, DatabaseFile};
-use super::export::folder_of;
+use super::folder::folder_of;
 use crate::failure::Failure;
 use crate::terminal::{Output, Table, Tone};
 

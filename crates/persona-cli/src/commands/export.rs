@@ -13,6 +13,7 @@ use persona_storage::sqlite::refuse_output;
 use serde_json::json;
 
 use super::arguments::Export;
+use super::folder::folder_of;
 use super::target::{self, Access};
 use crate::client::{Query, Reply, cut_short, request};
 use crate::failure::Failure;
@@ -91,11 +92,6 @@ async fn to_file(response: Response<Body>, path: &Path, replace: bool) -> Result
         .and_then(|folder| folder.sync_all())
         .map_err(|error| failed(&error))?;
     Ok(lines)
-}
-
-/// The folder of a path.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Copies the stream piece by piece, and counts its lines.

@@ -27,6 +27,7 @@ mod edit_draft;
 mod edit_save;
 mod entry;
 mod export;
+mod folder;
 mod form;
 mod health;
 mod history;

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use persona_server::config::{Environment, Flags};
 use persona_server::process_table::RUN_ROLE;
 
@@ -11,7 +12,6 @@ use super::{
     Backup, Bench, Check, Create, Delete, Diff, Doctor, Edit, Export, Health, History, Import,
     Label, List, Move, Prune, Restore, Revert, Show, Token, Top, Undelete, Update, Verify, Watch,
 };
-use crate::commands::completions::Shell;
 use crate::terminal::Format;
 
 /// The program as the user calls it.

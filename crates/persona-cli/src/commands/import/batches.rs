@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::own;
-use super::send::BUDGET_WAIT_MAX;
+use super::patience::BUDGET_WAIT_MAX;
 use crate::client::{Api, Reply, request_with};
 use crate::commands::arguments::OnDuplicate;
 

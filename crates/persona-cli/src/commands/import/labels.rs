@@ -8,7 +8,7 @@ use persona_http::contract::problems::Code;
 use persona_model::LabelName;
 use serde_json::{Value, json};
 
-use super::send::{patiently, reasons_of};
+use super::patience::{patiently, reasons_of};
 use crate::client::{Api, Reply};
 use crate::failure::Failure;
 

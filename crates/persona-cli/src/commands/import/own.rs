@@ -17,8 +17,9 @@ use persona_model::{PersonaId, join_representation};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use super::patience::{RETRY_TOTAL_MAX, patiently, refused};
 use super::report::Status;
-use super::send::{Answer, RETRY_TOTAL_MAX, Sender, patiently, refused};
+use super::send::{Answer, Sender};
 use crate::client::Query;
 use crate::commands::arguments::OnDuplicate;
 use crate::failure::Failure;
