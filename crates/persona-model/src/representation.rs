@@ -16,7 +16,7 @@ use crate::{Persona, Timestamp};
 
 /// The end of stored metadata that a version of this program wrote which still had labels in it.
 /// They are always empty, because no such version could set a label. The stored text stays as it
-/// is, because its checksum covers it.
+/// is, because its checksum covers it (ADR 0091).
 const FORMER_LABELS: &str = r#","labels":{}}"#;
 
 /// The first bytes of the text of a document with an owner.

@@ -2,6 +2,7 @@
 //! its packages, over the records of decisions, over the promises of its security page, and over
 //! the command `./test`.
 
+mod circles;
 mod decisions;
 mod dependencies;
 mod links;
