@@ -109,11 +109,15 @@ fn no_function_is_longer_than_70_lines() {
 
 #[test]
 fn no_comment_is_wider_than_100_columns() {
-    let problems: Vec<String> = all_sources()
+    let scripts = ["test", "bench", ".ci/run"]
+        .map(|name| (name.to_owned(), fs::read_to_string(root().join(name)).expect("readable")));
+    let sources = [all_sources(), files("crates", ".py"), scripts.to_vec()].concat();
+    let problems: Vec<String> = sources
         .iter()
         .flat_map(|(path, text)| {
+            let sign = if path.strip_suffix(".rs").is_some() { "//" } else { "#" };
             text.lines()
-                .filter(|line| line.trim_start().starts_with("//"))
+                .filter(move |line| line.trim_start().starts_with(sign))
                 .filter(|line| line.chars().count() > COMMENT_COLUMNS_MAX)
                 .map(move |line| format!("{path}: {line}"))
         })

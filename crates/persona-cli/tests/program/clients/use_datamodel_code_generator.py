@@ -66,7 +66,8 @@ def use(server: Server) -> None:
     made = Persona.model_validate_json(text)
     assert made.extensions == document.extensions
     path = f"{PERSONAS}/{made.id}"
-    # Sent whole, as a careless client would: what is not set has no value of its own that could be sent.
+    # Sent whole, as a careless client would: what is not set has no value of its own that could be
+    # sent.
     patch = PersonaMergePatch(nickname="the Countess").model_dump_json(exclude_none=True)
     assert patch == '{"nickname":"the Countess"}', patch
     status, text, _ = server.send("PATCH", path, patch)
