@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Server, story, until, withBrowser } from './harness.js';
+import { Server, story, until, violations, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -219,6 +219,11 @@ story('an editor says who else has its persona, and who has changed it last', as
   await other.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
   await other.getByLabel('Description').fill('b');
   await page.getByText('Being edited in another window').waitFor();
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
+    assert.deepEqual(await violations(page), [], colorScheme);
+  }
   await other.unroute('**/api/v1/personas/**');
   await other.keyboard.press('Control+s');
   await page.getByText('Being edited in another window').waitFor({ state: 'detached' });

@@ -26,6 +26,9 @@ const MORE = [
   ['Haiku Translator', 'prompt', ['writing', 'languages'], 'Keeps the season, the cut and the breath; lets the syllables go where they must.'],
 ];
 
+/** What a model might make of the first description. */
+const REWRITTEN = ADA.description.replace('Mathematician in London', 'A mathematician, in the London of').replace(' in 1843', ' 1843').replace('sent her notes on the Analytical Engine', 'posted her notes on the engine').replace('impatient with vagueness', 'short with the vague');
+
 const browser = await launch();
 
 /** A window of its own person. */
@@ -92,6 +95,14 @@ async function screens(server, colorScheme) {
   await page.setViewportSize(WIDE);
   await go(`#/personas/${ADA.id}`, '.form');
   await shot('editor');
+  await page.getByRole('button', { name: 'Rewrite… Description' }).click();
+  await page.getByLabel('The rewritten text').fill(REWRITTEN);
+  await page.getByRole('button', { name: 'Step through' }).click();
+  await page.getByText('Change 1 of').waitFor();
+  await page.keyboard.press('t');
+  await page.keyboard.press('k');
+  await shot('rewrite');
+  await page.getByRole('button', { name: 'Discard' }).click();
   await page.setViewportSize(SIZE);
   await go(`#/personas/${ADA.id}/json`, '.code');
   await shot('json');

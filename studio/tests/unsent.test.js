@@ -21,35 +21,42 @@ const drafts = (page) => page.evaluate(() => new Promise((resolve, reject) => {
   };
 }));
 
-/** Types into a persona in a window of its own, and closes it before the server has it. */
-async function typeAndClose(open, id, text, context) {
-  const page = await open(edit(id), { context });
-  await page.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
-  await page.getByLabel('Description').fill(text);
-  await until('the browser has it', () => drafts(page));
-  await page.getByText('Offline · kept here, retrying').waitFor();
-  await page.close({ runBeforeUnload: false });
+/** Types into personas in windows of their own, and closes all of them before the server has it. What a
+ * page sends while it is closed passes every route, so the page itself sends nothing. */
+async function typeAndClose(open, texts, context) {
+  const pages = [];
+  for (const [id, text] of Object.entries(texts)) {
+    const page = await open(edit(id), { context });
+    pages.push(page);
+    await page.evaluate(() => {
+      const real = fetch;
+      globalThis.fetch = (to, how) => (how?.method === 'PATCH' ? Promise.reject(new TypeError('away')) : real(to, how));
+    });
+    await page.getByLabel('Description').fill(text);
+    await page.getByText('Offline · kept here, retrying').waitFor();
+  }
+  await until('the browser has all of it', async () => (await drafts(pages[0])) === pages.length);
+  for (const page of pages) await page.close({ runBeforeUnload: false });
 }
 
 story('what was typed in pages that were closed is saved when the studio opens again, and told', async ({ server, open, person }) => {
   const [ada, ben] = [await server.create({ name: 'Ada' }), await server.create({ name: 'Ben', personality: 'Calm.' })];
   const context = await person();
-  await typeAndClose(open, ada.id, 'Typed for Ada.', context);
-  await typeAndClose(open, ben.id, 'Typed for Ben.', context);
+  await typeAndClose(open, { [ada.id]: 'Typed for Ada.', [ben.id]: 'Typed for Ben.' }, context);
   await server.api('PATCH', `personas/${ben.id}`, { personality: 'Changed meanwhile.' });
   const page = await open('#/health', { context });
-  await until('both are saved', async () => (await server.read(ada.id)).description === 'Typed for Ada.' && (await server.read(ben.id)).description === 'Typed for Ben.');
-  assert.equal((await server.read(ben.id)).personality, 'Changed meanwhile.');
   await page.locator('.toast', { hasText: 'What you had typed in Ben before the page was closed is saved' }).waitFor();
   await page.locator('.toast', { hasText: 'typed in Ada' }).getByRole('button', { name: 'Show' }).click();
   await page.getByRole('heading', { name: 'Ada' }).waitFor();
+  await until('both are saved', async () => (await server.read(ada.id)).description === 'Typed for Ada.' && (await server.read(ben.id)).description === 'Typed for Ben.');
+  assert.equal((await server.read(ben.id)).personality, 'Changed meanwhile.');
   await until('no draft is left', async () => (await drafts(page)) === 0);
 });
 
 story('of two windows that open together one sends what was left, once', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada' });
   const context = await person();
-  await typeAndClose(open, id, 'Typed once.', context);
+  await typeAndClose(open, { [id]: 'Typed once.' }, context);
   await Promise.all([open('#/', { context }), open('#/settings', { context })]);
   await until('it is saved', async () => (await server.read(id)).description === 'Typed once.');
   assert.equal((await server.read(id)).revision, 2);
@@ -58,7 +65,7 @@ story('of two windows that open together one sends what was left, once', async (
 story('what was left for a text that others have changed waits for a decision, and says so', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada' });
   const context = await person();
-  await typeAndClose(open, id, 'Mine.', context);
+  await typeAndClose(open, { [id]: 'Mine.' }, context);
   await server.api('PATCH', `personas/${id}`, { description: 'Theirs.' }, { 'x-persona-author': 'Bea' });
   const page = await open('#/', { context });
   await page.locator('.toast', { hasText: 'What you changed in Ada is not saved. It is kept here.' }).getByRole('button', { name: 'Open' }).click();
@@ -69,7 +76,7 @@ story('what was left for a text that others have changed waits for a decision, a
 story('what was left for a persona that is gone is shown, until it is discarded', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada' });
   const context = await person();
-  await typeAndClose(open, id, 'The last words.', context);
+  await typeAndClose(open, { [id]: 'The last words.' }, context);
   await server.api('DELETE', `personas/${id}`, undefined, { 'if-match': '*' });
   await server.api('DELETE', `personas/${id}?purge=true`, undefined, { 'if-match': '*' });
   const page = await open('#/', { context });
@@ -96,7 +103,7 @@ story('what one person left is not sent in the name of another one', async ({ se
     await page.locator('main h1:not(.hidden)').waitFor();
     return page;
   };
-  await typeAndClose((hash) => enter(hash, ann), id, 'Typed by Ann.', context);
+  await typeAndClose((hash) => enter(hash, ann), { [id]: 'Typed by Ann.' }, context);
   const page = await enter('#/', ben);
   await page.getByRole('link', { name: 'Ada' }).waitFor();
   await page.getByRole('link', { name: 'Settings' }).click();
@@ -111,7 +118,7 @@ story('a server that is away when the studio opens gets what was left when it is
   const { server, open, person } = tools;
   const { id } = await server.create({ name: 'Ada' });
   const context = await person();
-  await typeAndClose(open, id, 'Typed before.', context);
+  await typeAndClose(open, { [id]: 'Typed before.' }, context);
   let isAway = true;
   await context.route('**/api/v1/**', (route) => (isAway ? route.abort() : route.continue()));
   const page = await context.newPage();
