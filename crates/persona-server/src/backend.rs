@@ -134,15 +134,21 @@ pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, DatabaseErr
     }
 }
 
-/// Whether [`initialise`] would make a new database. Changes nothing.
+/// Number of access tokens that are valid now in a database that is not made ready yet, of whatever
+/// version; `None` where [`initialise`] would make a new one. Migrates nothing.
 ///
 /// # Errors
 ///
 /// The database cannot be used.
-pub fn is_new(config: &Config) -> Result<bool, DatabaseError> {
+pub fn valid_tokens(config: &Config) -> Result<Option<u64>, DatabaseError> {
     Ok(match &config.database {
-        Database::File(path) => sqlite::is_new(path)?,
-        Database::Server(url) => postgres::is_new(&Config::server_settings(url, "persona init"))?,
+        Database::File(path) => {
+            sqlite::refuse_unwritable(path)?;
+            sqlite::valid_tokens(&config.file_settings(path))?
+        }
+        Database::Server(url) => {
+            postgres::valid_tokens(&Config::server_settings(url, "persona init"))?
+        }
     })
 }
 

@@ -14,9 +14,11 @@ use crate::supervisor::{ChildInput, Message, say};
 pub fn run(input: &ChildInput) -> Result<(), Error> {
     let config = &input.config;
     if let Some(address) = config.exposed.filter(|_| !config.allow_open) {
-        // A new database has no token. A start that is refused must not leave one.
-        if backend::is_new(config)? {
-            return Err(Error::NoToken { address, is_new: true });
+        // A start that is refused must leave no new database, and must not bring an older one up to
+        // date: the program that it belongs to could not use it any more.
+        let tokens = backend::valid_tokens(config)?;
+        if tokens.unwrap_or_default() == 0 {
+            return Err(Error::NoToken { address, is_new: tokens.is_none() });
         }
     }
     let prepared = backend::initialise(config, true)?;

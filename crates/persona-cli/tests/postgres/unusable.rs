@@ -86,6 +86,42 @@ fn a_start_that_is_refused_for_want_of_a_token_makes_no_schema() {
 }
 
 #[test]
+fn a_start_that_is_refused_for_want_of_a_token_leaves_an_older_schema_as_it_is() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let url = format!("--database={}", cluster.url(&database));
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["list", &url]).code, 0);
+    let version = || cluster.sql(&database, "SELECT schema_version FROM persona_store.about");
+    // As the version before the last left it, and the last one without a table of tokens.
+    let older = "DROP INDEX persona_store.label_moves_by_revision;
+                 ALTER TABLE persona_store.personas DROP COLUMN autosaved_since;
+                 UPDATE persona_store.about SET schema_version = 9";
+    let without_tokens = "ALTER TABLE persona_store.tokens RENAME TO hidden;
+                          UPDATE persona_store.about SET schema_version = 4";
+    cluster.sql(&database, older);
+    for (before, now) in [("9", ""), ("4", without_tokens)] {
+        if !now.is_empty() {
+            cluster.sql(&database, now);
+        }
+        let place = tempfile::tempdir().expect("a folder");
+        let ended = refused(place.path(), &[&url, "--host=0.0.0.0"]);
+        assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+        assert!(ended.stderr.contains("no access token counts"), "{}", ended.stderr);
+        assert_eq!(version().trim(), before);
+    }
+    // The control: with a token that counts it is brought up to date.
+    let back = "ALTER TABLE persona_store.hidden RENAME TO tokens;
+                UPDATE persona_store.about SET schema_version = 9";
+    cluster.sql(&database, back);
+    let made = folder.run(&["token", "create", "--name=first", "--scope=admin", &url]);
+    assert_eq!(made.code, 0, "{made}");
+    cluster.sql(&database, older);
+    let _server = Server::with_workers(1).flag(url).flag("--host=0.0.0.0").start();
+    assert_eq!(version().trim(), "10");
+}
+
+#[test]
 fn a_limit_of_connections_that_is_reached_while_serving_is_503_until_it_is_not_any_more() {
     let cluster = Cluster::shared();
     role(cluster, "limited", "");

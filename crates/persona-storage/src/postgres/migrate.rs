@@ -32,6 +32,9 @@ pub(super) const EPOCH_SINCE: u32 = 2;
 /// The first version that keeps the words of titles and of texts apart.
 pub(super) const TWO_INDEXES_SINCE: u32 = 4;
 
+/// The first schema version with tokens.
+pub(super) const TOKENS_SINCE: u32 = 5;
+
 /// The first version in which personas have owners.
 pub(super) const OWNERS_SINCE: u32 = 6;
 

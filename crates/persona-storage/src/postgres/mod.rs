@@ -75,6 +75,6 @@ mod writer;
 pub use error::DatabaseError;
 pub use maintenance::Maintenance;
 pub use settings::{Settings, SettingsError};
-pub use start::{InitReport, RESERVED_CONNECTIONS, initialise, is_new};
+pub use start::{InitReport, RESERVED_CONNECTIONS, initialise, valid_tokens};
 pub use store::PostgresStore;
 pub use url_parameters::TlsMode;

@@ -69,19 +69,27 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
     prepared.map_err(|error| system(error.to_string()))?
 }
 
-/// Whether [`initialise`] would make a new schema. Changes nothing.
+/// Number of access tokens that are valid now in a database as it is, of whatever version; `None`
+/// where [`initialise`] would make a new schema. Changes nothing.
 ///
 /// # Errors
 ///
 /// As for [`initialise`].
-pub fn is_new(settings: &Settings) -> Result<bool, DatabaseError> {
+pub fn valid_tokens(settings: &Settings) -> Result<Option<u64>, DatabaseError> {
     let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
     let io_thread = IoThread::start().map_err(|error| system(error.to_string()))?;
     let pool = Pool::new(settings, io_thread.handle(), Arc::new(NoObserver))?;
     let settings = settings.clone();
     let asked = io_thread.wait_for(async move {
         let connection = connect(&pool, &settings).await?;
-        Ok(migrate::version_of(&connection, &settings).await? == 0)
+        match migrate::version_of(&connection, &settings).await? {
+            0 => Ok(None),
+            version if version < migrate::TOKENS_SINCE => Ok(Some(0)),
+            _ => status::valid_tokens(&connection)
+                .await
+                .map(Some)
+                .map_err(|error| DatabaseError::from_driver(&settings, &error)),
+        }
     });
     asked.map_err(|error| system(error.to_string()))?
 }

@@ -23,6 +23,12 @@ const FACTS: &str = "
             WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)),
            pg_table_size('persona_store.personas'), pg_table_size('persona_store.revisions')";
 
+/// The number of tokens that are valid by the clock of the server, in a schema of any version that
+/// has tokens.
+const VALID_TOKENS: &str = "
+    SELECT count(*) FROM persona_store.tokens
+    WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
+
 /// The durability of acknowledged writes, from the server's own settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Durability {
@@ -78,6 +84,13 @@ pub(super) struct Facts {
     pub tokens: u64,
     pub tokens_kept: u64,
     pub history: HistorySize,
+}
+
+/// Counts the tokens that are valid now.
+pub(super) async fn valid_tokens(connection: &Connection) -> Result<u64, DriverError> {
+    let rows = connection.rows(Statement::Once(VALID_TOKENS), &[]).await?;
+    let count = rows.first().map_or(Ok(0), |found| row::driver_value::<i64>(found, 0))?;
+    Ok(count.unsigned_abs())
 }
 
 /// Reads them from a database that has the schema.

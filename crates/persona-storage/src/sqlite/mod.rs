@@ -63,7 +63,7 @@ pub use files::paths::{FileId, with_suffix};
 pub use files::second_name::SecondName;
 pub use maintenance::process::{Maintenance, ReplacedFile};
 pub use settings::{Durability, Settings};
-pub use start::initialise::{InitReport, initialise, is_new};
+pub use start::initialise::{InitReport, initialise, valid_tokens};
 pub use start::library::{library_is_safe, library_version};
 pub use store::SqliteStore;
 pub use write::write_lock::{WriteGuard, WriteLock};

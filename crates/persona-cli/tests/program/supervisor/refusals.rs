@@ -53,21 +53,73 @@ fn an_address_of_all_machines_without_a_token_is_refused_before_there_is_a_datab
     assert_eq!(fs::read(folder.path().join("persona.db")).expect("readable"), b"");
 }
 
+/// Runs a command on the database of a folder.
+fn run(folder: &Path, words: &str) {
+    let made = Command::new(env!("CARGO_BIN_EXE_persona"))
+        .args(words.split(' '))
+        .arg("--database=persona.db")
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .expect("the built program");
+    assert!(made.status.success(), "{words}: {}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// As the version before the last left it.
+fn to_version_14(database: &Path) {
+    let older = "ALTER TABLE personas DROP COLUMN autosaved_since;
+                 DROP INDEX label_moves_by_revision;
+                 PRAGMA user_version = 14";
+    let file = rusqlite::Connection::open(database).expect("it opens");
+    file.execute_batch(older).expect("SQL");
+}
+
+/// Starts a server that has to be refused for want of a token, and to change nothing.
+#[track_caller]
+fn changes_nothing(folder: &Path) {
+    let database = folder.join("persona.db");
+    let before = (files(folder), fs::read(&database).expect("readable"));
+    let ended = refused(folder, &["--host=0.0.0.0"]);
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no access token counts"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("--create"), "{}", ended.stderr);
+    assert_eq!(files(folder), before.0, "{}", ended.stderr);
+    assert!(fs::read(&database).expect("readable") == before.1, "{}", ended.stderr);
+}
+
+#[test]
+fn a_start_without_a_token_leaves_an_older_database_as_it_is() {
+    // Version 8 has no table of tokens.
+    let folder = folder();
+    let database = folder.path().join("persona.db");
+    let older =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-storage/tests/storage/version-8.sqlite");
+    fs::copy(older, &database).expect("a copy");
+    changes_nothing(folder.path());
+    // A backup that was put in the place of the database is in a rollback mode.
+    let mode = rusqlite::Connection::open(&database).expect("it opens");
+    mode.pragma_update(None, "journal_mode", "delete").expect("a mode");
+    drop(mode);
+    changes_nothing(folder.path());
+    // Version 14 has one, in which the only token has ended.
+    run(folder.path(), "token create --name=first --scope=admin");
+    run(folder.path(), "token revoke first");
+    to_version_14(&database);
+    changes_nothing(folder.path());
+    // The control: a token that counts.
+    run(folder.path(), "token create --name=second --scope=admin");
+    to_version_14(&database);
+    let server = Server::with_workers(1).in_folder(folder).flag("--host=0.0.0.0").start();
+    assert_eq!(server.connect().get("/api/v1/personas").expect("an answer").status, 401);
+}
+
 #[test]
 fn the_way_on_that_a_refusal_names_leads_to_a_server() {
     let folder = folder();
     let ended = refused(folder.path(), &["--host=0.0.0.0"]);
     let command = "persona token create --name NAME --scope admin --create";
     assert!(ended.stderr.contains(&format!("hint: make a token: {command};")), "{}", ended.stderr);
-    let mut words = command.replace("NAME", "first");
-    words.push_str(" --database persona.db");
-    let made = Command::new(env!("CARGO_BIN_EXE_persona"))
-        .args(words.split(' ').skip(1))
-        .current_dir(folder.path())
-        .env_clear()
-        .output()
-        .expect("the built program");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    run(folder.path(), command.replace("NAME", "first").trim_start_matches("persona "));
     let server = Server::with_workers(1).in_folder(folder).flag("--host=0.0.0.0").start();
     assert_eq!(server.connect().get("/api/v1/personas").expect("an answer").status, 401);
 }

@@ -34,12 +34,7 @@ pub(crate) fn refuse_in_use(database: &Path) -> Result<(), DatabaseError> {
 /// Whether there is a database at a path, or a restore that only has to be finished for one to be
 /// there.
 pub fn is_there(database: &Path) -> bool {
-    database.exists() || is_there_unfinished(database)
-}
-
-/// Whether a restore only has to be finished for a database to be there.
-pub(crate) fn is_there_unfinished(database: &Path) -> bool {
-    with_suffix(database, READY).exists()
+    database.exists() || with_suffix(database, READY).exists()
 }
 
 /// Finishes the restore of a process that was killed after the moment of the restore.

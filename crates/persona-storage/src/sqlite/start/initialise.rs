@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{convert, library, migrate};
+use crate::sqlite::at_rest;
 use crate::sqlite::backup::hold;
 use crate::sqlite::connection::{self, Purpose, open_unconfigured};
 use crate::sqlite::files::header::{Header, holder_of};
@@ -84,15 +85,41 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
     Ok(report)
 }
 
-/// Whether [`initialise`] would make a new database: there is no file, or an empty one.
+/// Number of access tokens that are valid now in a file as it is, of whatever version; `None` where
+/// [`initialise`] would make a new database: there is no file, or an empty one.
 ///
+/// Converts and migrates nothing, and leaves no file behind, so that a start can be refused by it.
 /// Must be called before anything else in this process opens the file, as [`initialise`].
 ///
 /// # Errors
 ///
-/// The file cannot be read.
-pub fn is_new(path: &Path) -> Result<bool, DatabaseError> {
-    Ok(Header::read(path)?.is_none() && !hold::is_there_unfinished(path))
+/// As for [`initialise`].
+pub fn valid_tokens(settings: &Settings) -> Result<Option<u64>, DatabaseError> {
+    let path = &settings.path;
+    let unreadable = |source| DatabaseError::Unreadable { path: path.clone(), source };
+    own_files::refuse_second_name(path)?;
+    // What was asked for earlier decides which database this is.
+    hold::finish_interrupted(path)?;
+    let Some(header) = Header::read(path)? else { return Ok(None) };
+    migrate::check_owner(path, &header)?;
+    check_file_system(path, FileSystem::of(paths::folder_of(path)).map_err(unreadable)?)?;
+    if !header.wal {
+        // Of a first start that was killed, nothing may be left then.
+        convert::roll_back(path, settings.busy_timeout)?;
+        if Header::read(path)?.is_none() {
+            return Ok(None);
+        }
+    }
+    let connection = open_unconfigured(path, settings.busy_timeout)?;
+    let version = migrate::check_known(&connection, path)?;
+    let valid = if version < tokens::TOKENS_SINCE {
+        0
+    } else {
+        let counts = tokens::counts(&connection);
+        counts.map_err(|error| DatabaseError::from_driver(path, error))?.0
+    };
+    at_rest::leave_at_rest(&connection);
+    Ok(Some(valid))
 }
 
 /// Whether there is nothing to do: then no lock is taken, and a running server notices nothing.
