@@ -47,7 +47,8 @@ macro_rules! look {
         )
     };
 }
-const OF_OWNERS: &str = look!("p.owner IN ($2, $3)", "f.owner IN ($2, $3)");
+/// A persona that was given away is not read for the owner that it had.
+const OF_OWNERS: &str = look!("p.owner IN ($2, $3)", "f.owner IN ($2, $3) AND p.owner IN ($2, $3)");
 const OF_ALL: &str = look!("$2::text = $3::text", "$2::text = $3::text");
 
 /// What a handle leads a client to, with the persona itself.

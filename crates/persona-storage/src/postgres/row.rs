@@ -58,12 +58,21 @@ pub(super) fn representation(
     id: PersonaId,
 ) -> Result<Representation, Error> {
     let (metadata, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
+    if !is_object(metadata) || !is_object(document) {
+        return Err(damaged(&"what is kept of a persona is no object"));
+    }
     let (revision, deleted) = (revision(row, first)?, value(row, first + 1)?);
     // Not a column here: PostgreSQL has checksums of its own, and what the entity tag needs follows
     // from the texts.
     let checksum = checksum::of(id, revision.number(), deleted, metadata, document);
     let body = persona_model::join_representation(metadata, document).into();
     Ok(Representation { id, revision, checksum, deleted, body })
+}
+
+/// Whether a text can be half of a representation: in front of a damaged one the joint would be
+/// made where there is none.
+fn is_object(text: &str) -> bool {
+    text.len() > "{}".len() && text.starts_with('{') && text.ends_with('}')
 }
 
 /// The same columns, where `document` is null when it is a large one.

@@ -23,7 +23,7 @@ impl View<'_> {
         id: PersonaId,
         name: &LabelName,
     ) -> Result<Option<Arc<Labelled>>, Error> {
-        let found = self.store.labelled(id, name).await?;
+        let found = self.unless_hidden(id, self.store.labelled(id, name).await).await?.flatten();
         self.or_purged(id, found.filter(|found| self.sees_of(&found.owner))).await
     }
 
@@ -36,7 +36,7 @@ impl View<'_> {
     ) -> Option<Result<Option<Arc<Labelled>>, Error>> {
         let found = self.store.labelled_at_once(id, name)?;
         let found = found.map(|found| found.filter(|found| self.sees_of(&found.owner)));
-        self.unless_purged(id, found)
+        self.unless_unsure(id, found)
     }
 
     /// See [`Store::labels_of`](crate::Store::labels_of). A persona is there by the owner that it

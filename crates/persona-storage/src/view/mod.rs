@@ -8,7 +8,8 @@
 //! A write is decided inside its transaction, by the owner of the row that it changes
 //! (`decide.rs`).
 //! A list and an export have the owners in their statements. What a read of one persona found is
-//! judged by its own text, because every representation names its owner. A past revision may name
+//! judged by its own text, because every representation names its owner; where the read failed, by
+//! the owner in its row. A past revision may name
 //! another: it is judged by the owner that the persona has after it was read, and so are labels and
 //! their moves, which name no owner.
 
@@ -171,10 +172,11 @@ impl View<'_> {
                 Some(Glance::Large) => return Ok(Glance::Large),
             }
         } else {
-            match read.await? {
-                Glance::Whole(found) => found.filter(|found| self.viewer.sees(found)),
-                Glance::Large if self.reaches(id).await? => return Ok(Glance::Large),
-                Glance::Large => None,
+            match self.unless_hidden(id, read.await).await? {
+                None => None,
+                Some(Glance::Whole(found)) => found.filter(|found| self.viewer.sees(found)),
+                Some(Glance::Large) if self.reaches(id).await? => return Ok(Glance::Large),
+                Some(Glance::Large) => None,
             }
         };
         self.or_purged(id, found).await.map(Glance::Whole)
@@ -184,15 +186,19 @@ impl View<'_> {
     pub fn glance_at_once(&self, id: PersonaId) -> Option<Result<Option<Representation>, Error>> {
         let found = self.store.glance_at_once(id)?;
         let found = found.map(|found| found.filter(|found| self.viewer.sees(found)));
-        self.unless_purged(id, found)
+        self.unless_unsure(id, found)
     }
 
-    /// What was found at once; `None` where nothing was found and the persona may be a purged one.
-    fn unless_purged<T>(
+    /// What was found at once; `None` where nothing was found and the persona may be a purged one,
+    /// and where a read failed that may be of a persona of another owner.
+    fn unless_unsure<T>(
         &self,
         id: PersonaId,
         found: Result<Option<T>, Error>,
     ) -> Option<Result<Option<T>, Error>> {
+        if found.is_err() && self.viewer.is_bound() {
+            return None;
+        }
         let is_sure = !matches!(found, Ok(None))
             || matches!(self.store.tombstone_at_once(id), Some(Ok(None)));
         is_sure.then_some(found)
@@ -200,7 +206,7 @@ impl View<'_> {
 
     /// See [`Store::get`].
     pub async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
-        let found = self.store.get(id).await?;
+        let found = self.unless_hidden(id, self.store.get(id).await).await?.flatten();
         self.or_purged(id, found.filter(|found| self.viewer.sees(found))).await
     }
 
@@ -332,6 +338,20 @@ impl View<'_> {
             return Err(Error::Purged { at: tombstone.at });
         }
         Ok(found)
+    }
+
+    /// What a read of the current state of a persona found, from which its owner is told; `None`
+    /// where the read failed, and the viewer does not reach the persona: the error, such as that a
+    /// row is damaged, would tell that it is there.
+    async fn unless_hidden<T>(
+        &self,
+        id: PersonaId,
+        found: Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        match found {
+            Err(_) if !self.reaches(id).await? => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     /// Reads a persona's past; `None` if the viewer does not reach the persona.

@@ -51,15 +51,16 @@ fn look_at_all(
     reach: &Reach,
 ) -> rusqlite::Result<HandleLook> {
     let owners = owners_of(reach);
-    let bound = |column: &str| match owners {
-        Some(_) => format!("AND {column} IN (?2, ?3)"),
-        None => "AND ?2 IS ?3".into(),
+    // A persona that was given away is not read for the owner that it had.
+    let [of_living, of_former] = match owners {
+        Some(_) => ["AND p.owner IN (?2, ?3)", "AND f.owner IN (?2, ?3) AND p.owner IN (?2, ?3)"],
+        None => ["AND ?2 IS ?3"; 2],
     };
     let sql = format!(
         "SELECT * FROM (
              SELECT 0, p.owner, p.owner, 0, p.id, {GLANCE}
              FROM personas AS p
-             WHERE p.handle = ?1 AND p.deleted_at IS NULL {}
+             WHERE p.handle = ?1 AND p.deleted_at IS NULL {of_living}
              ORDER BY p.owner
              LIMIT {NAMESAKES_MAX}
          )
@@ -68,12 +69,10 @@ fn look_at_all(
              SELECT 1, f.owner, p.owner, p.deleted_at IS NOT NULL AND p.handle IS f.handle AND p.owner = f.owner, p.id, {GLANCE}
              FROM former_handles AS f
              JOIN personas AS p ON p.id = f.persona
-             WHERE f.handle = ?1 {}
+             WHERE f.handle = ?1 {of_former}
              ORDER BY f.owner
              LIMIT {NAMESAKES_MAX}
-         )",
-        bound("p.owner"),
-        bound("f.owner"),
+         )"
     );
     let [first, second] = owners.unwrap_or_default();
     let mut statement = connection.prepare_cached(&sql)?;

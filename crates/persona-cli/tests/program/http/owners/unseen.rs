@@ -18,7 +18,7 @@ const CASES: u32 = 700;
 
 /// The first probe with an answer about a hidden persona that differs from the answer about one
 /// that never existed.
-fn told_apart(cast: &Cast<'_>) -> Option<String> {
+pub fn told_apart(cast: &Cast<'_>) -> Option<String> {
     let first = RefCell::new(None);
     let config = Config {
         cases: CASES,
@@ -50,7 +50,7 @@ fn told_apart(cast: &Cast<'_>) -> Option<String> {
 
 /// The answers to every request about all personas. A position names a line of the feed, which all
 /// owners share, so positions are left out.
-fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
+pub fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
     let queries = [
         "",
         "?count=exact",
