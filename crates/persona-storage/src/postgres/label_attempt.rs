@@ -32,6 +32,8 @@ pub(super) struct Moving {
     operation: Uuid,
     /// The attempt of which the commit was sent, while it is not known whether it is done.
     sent: Option<Plan>,
+    /// Whether this will never be known: every persona of which a label was moved is purged.
+    is_unprovable: bool,
 }
 
 /// What the moves come to.
@@ -98,7 +100,7 @@ impl Attempts for Moving {
     }
 
     fn is_in_doubt(&self) -> bool {
-        self.sent.as_ref().is_some_and(|sent| !sent.placed.is_empty())
+        self.is_unprovable || self.sent.as_ref().is_some_and(|sent| !sent.placed.is_empty())
     }
 
     fn dice(&self) -> u64 {
@@ -122,7 +124,7 @@ impl Moving {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
         let operation = uuid::Builder::from_random_bytes(bytes).into_uuid();
-        Ok(Self { moves, operation, sent: None })
+        Ok(Self { moves, operation, sent: None, is_unprovable: false })
     }
 
     /// Writes what the moves come to. Where nothing is written they are made already, and `sent`
@@ -133,11 +135,14 @@ impl Moving {
         common: &Common,
     ) -> Result<Step, Refused> {
         let ids: Vec<Uuid> = self.moves.moves().iter().map(|one| row::uuid(one.persona)).collect();
-        let is_behind_all = write_statement::lock(connection, &ids).await?;
+        let locked = write_statement::lock(connection, &ids).await?;
         if let Some(sent) = &self.sent {
             if is_done(connection, sent, self.operation).await? {
                 return Ok(Step::Nothing);
             }
+            // The moves of a persona that was purged since are gone, and prove nothing.
+            let is_gone = |placed: &Placed| !locked.ids.contains(&row::uuid(placed.persona));
+            self.is_unprovable |= !sent.placed.is_empty() && sent.placed.iter().all(is_gone);
             self.sent = None;
         }
         if let Some(wanted) = &self.moves.idempotency {
@@ -150,7 +155,7 @@ impl Moving {
                 return Err(Error::TooManyKeys { max: common.quota.max() }.into());
             }
         }
-        if !is_behind_all {
+        if !locked.is_behind_all {
             return Ok(Step::Nothing);
         }
         let seen = self.look(connection, &ids).await?;
@@ -294,11 +299,11 @@ async fn is_done(
     sent: &Plan,
     operation: Uuid,
 ) -> Result<bool, DriverError> {
-    let Some(placed) = sent.placed.first() else { return Ok(false) };
+    let placed = &sent.placed;
     let parameters: [Parameter<'_>; 4] = [
-        (&row::uuid(placed.persona), Type::UUID),
-        (&placed.name.as_str(), Type::TEXT),
-        (&row::stored(placed.record.version), Type::INT8),
+        (&column(placed, |one| row::uuid(one.persona)), Type::UUID_ARRAY),
+        (&column(placed, |one| one.name.as_str()), Type::TEXT_ARRAY),
+        (&column(placed, |one| row::stored(one.record.version)), Type::INT8_ARRAY),
         (&operation, Type::UUID),
     ];
     Ok(!connection.rows(Statement::Kept(IS_DONE), &parameters).await?.is_empty())

@@ -112,10 +112,13 @@ pub(super) const MOVE: &str = "
     )
     SELECT count(*) FROM placed";
 
-/// The move that a certain request made.
+/// One of the moves that a certain request made.
 pub(super) const IS_DONE: &str = "
-    SELECT 1 FROM persona_store.label_moves
-    WHERE persona = $1 AND label = $2 AND version = $3 AND operation = $4";
+    SELECT 1
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS made (persona, label, version)
+    JOIN persona_store.label_moves AS m USING (persona, label, version)
+    WHERE m.operation = $4
+    LIMIT 1";
 
 /// Changes nothing and commits that, where commits wait for standbys. The WAL is kept in order, so
 /// what was seen before is then kept there too.

@@ -10,6 +10,7 @@
 //!
 //! The attempts are repeated by `settle_all.rs`. Start reading at [`Batch::attempt`].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use persona_model::Timestamp;
@@ -24,13 +25,12 @@ use super::rounds::in_rounds;
 use super::settle_all::{Attempt, Attempts, Refused};
 use super::write_attempt::{Common, Failure, Request};
 use super::write_sql::Waits;
+use super::write_statement::{Locked, Made};
 use super::{migrate, purge, row, write_statement};
 use crate::atomic::Budget;
 use crate::decide::Decision;
 use crate::fault_injection::{self, InjectedFault};
-use crate::{
-    ATOMIC_BYTES_MAX, AtomicBatch, Error, Operation, Outcome, Representation, Write, Written,
-};
+use crate::{ATOMIC_BYTES_MAX, AtomicBatch, Error, Operation, Outcome, Write, Written};
 
 /// A batch with its attempts so far.
 pub(super) struct Batch {
@@ -42,9 +42,20 @@ pub(super) struct Batch {
 
 /// An attempt that may have been committed.
 struct Committed {
-    /// A revision that it made, by which it is recognised, and the identity of that write.
-    made: (Representation, Uuid),
+    /// The revisions that it made, by each of which it is recognised.
+    made: Vec<Made>,
+    /// The personas whose rows it held until it ended.
+    held: HashSet<Uuid>,
     written: Vec<Written>,
+}
+
+impl Committed {
+    /// Whether it would be recognised where it was done, now that these rows are locked: it has
+    /// ended, because it held one of them, and one of the personas that it changed was not purged.
+    fn is_decided(&self, locked: &Locked) -> bool {
+        !self.held.is_disjoint(&locked.ids)
+            && self.made.iter().any(|(persona, ..)| locked.ids.contains(persona))
+    }
 }
 
 /// The plan of a batch: what its items write and answer.
@@ -66,19 +77,17 @@ impl Batch {
         Ok(Self { requests, writes, committed: Vec::new() })
     }
 
-    /// The earlier attempt that turns out to be done.
-    async fn done(&self, connection: &Connection) -> Result<Option<&Committed>, DriverError> {
+    /// The earlier attempt that turns out to be done, with a revision that it made.
+    async fn done(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<(&Committed, (Uuid, i64))>, DriverError> {
         for committed in &self.committed {
-            let (made, operation) = &committed.made;
-            if write_statement::is_done(connection, made, *operation).await? {
-                return Ok(Some(committed));
+            if let Some(place) = write_statement::one_made(connection, &committed.made).await? {
+                return Ok(Some((committed, place)));
             }
         }
         Ok(None)
-    }
-
-    async fn is_done(&self, connection: &Connection) -> Result<bool, DriverError> {
-        Ok(self.done(connection).await?.is_some())
     }
 
     /// The answers of an earlier attempt that turns out to be done. Not within a transaction, which
@@ -87,11 +96,9 @@ impl Batch {
         &self,
         connection: &Connection,
     ) -> Result<Option<Vec<Written>>, DriverError> {
-        let Some(Committed { made: (made, _), written }) = self.done(connection).await? else {
-            return Ok(None);
-        };
-        write_statement::wait_for_standbys(connection, made).await?;
-        Ok(Some(written.clone()))
+        let Some((committed, place)) = self.done(connection).await? else { return Ok(None) };
+        write_statement::wait_for_standbys_of(connection, place).await?;
+        Ok(Some(committed.written.clone()))
     }
 
     async fn within_transaction(
@@ -100,8 +107,13 @@ impl Batch {
     ) -> Result<Attempt<Written>, Refused> {
         let ids: Vec<Uuid> =
             self.writes.iter().map(|write| row::uuid(write.operation.id())).collect();
-        let is_behind_all = write_statement::lock(connection, &ids).await?;
-        if !is_behind_all || self.is_done(connection).await? {
+        let locked = write_statement::lock(connection, &ids).await?;
+        if self.done(connection).await?.is_some() {
+            return Ok(Attempt::Raced);
+        }
+        // What is proved not to be done, and never will be, is in doubt no more.
+        self.committed.retain(|committed| !committed.is_decided(&locked));
+        if !locked.is_behind_all {
             return Ok(Attempt::Raced);
         }
         let seen = look_at_several(connection, &self.writes, ATOMIC_BYTES_MAX).await?;
@@ -122,13 +134,15 @@ impl Batch {
                 return Ok(Attempt::Raced);
             }
         }
-        let made = rounds.last().and_then(|round| round.rows.last());
-        if let Some(new) = made {
-            let (made, written) = ((new.representation(), new.operation), plan.written.clone());
-            self.committed.push(Committed { made, written });
+        let rows = || rounds.iter().flat_map(|round| &round.rows);
+        let made: Vec<Made> = rows().map(|new| (new.id, new.revision, new.operation)).collect();
+        let is_unchanged = made.is_empty();
+        if !is_unchanged {
+            let (held, written) = (locked.ids, plan.written.clone());
+            self.committed.push(Committed { made, held, written });
         }
         connection.execute("COMMIT").await?;
-        if let Some(answer) = plan.written.first().filter(|_| made.is_none()) {
+        if let Some(answer) = plan.written.first().filter(|_| is_unchanged) {
             write_statement::wait_for_standbys(connection, &answer.representation).await?;
         }
         for round in &rounds {

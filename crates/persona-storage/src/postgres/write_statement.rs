@@ -42,10 +42,16 @@ const HOLDERS: &str = "
     SELECT owner, handle, id FROM persona_store.personas
     WHERE (owner, handle) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND deleted_at IS NULL";
 
-/// The revision that a certain write made.
-const IS_DONE: &str = "
-    SELECT 1 FROM persona_store.revisions
-    WHERE persona = $1 AND revision = $2 AND operation = $3";
+/// Of the revisions that certain writes made one that is there, also as one that was dropped.
+const MADE: &str = "
+    SELECT r.persona, r.revision
+    FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS made (persona, revision, operation)
+    JOIN persona_store.revisions AS r USING (persona, revision, operation)
+    LIMIT 1";
+
+/// The rows of some personas, in the order of their identities.
+const LOCK: &str =
+    "SELECT id FROM persona_store.personas WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
 
 /// A change of one of some personas by a transaction with a higher number than this one has. The
 /// feed is in the order of the numbers, so only lines behind the own place are looked at.
@@ -141,10 +147,16 @@ pub(super) async fn wait_for_standbys(
     connection: &Connection,
     found: &Representation,
 ) -> Result<(), DriverError> {
-    let parameters = [
-        (&row::uuid(found.id) as _, Type::UUID),
-        (&row::stored(found.revision.number()) as _, Type::INT8),
-    ];
+    let place = (row::uuid(found.id), row::stored(found.revision.number()));
+    wait_for_standbys_of(connection, place).await
+}
+
+/// The same for a revision of a persona.
+pub(super) async fn wait_for_standbys_of(
+    connection: &Connection,
+    (persona, revision): (Uuid, i64),
+) -> Result<(), DriverError> {
+    let parameters: [Parameter<'_>; 2] = [(&persona, Type::UUID), (&revision, Type::INT8)];
     connection.rows(Statement::Kept(WAIT_FOR_STANDBYS), &parameters).await.map(drop)
 }
 
@@ -180,34 +192,51 @@ pub(super) async fn holders_of(
     rows.iter().map(holder).collect()
 }
 
-/// Whether a write is done that made this revision, if it is.
-pub(super) async fn is_done(
+/// A revision that a write makes: persona, revision, and the identity of the write.
+pub(super) type Made = (Uuid, i64, Uuid);
+
+/// One of the revisions that writes made together, if they are done. The revisions of a persona
+/// that was purged since are gone; one that was dropped is there.
+pub(super) async fn one_made(
     connection: &Connection,
-    made: &Representation,
-    operation: Uuid,
-) -> Result<bool, DriverError> {
+    made: &[Made],
+) -> Result<Option<(Uuid, i64)>, DriverError> {
+    let personas: Vec<Uuid> = made.iter().map(|(persona, ..)| *persona).collect();
+    let revisions: Vec<i64> = made.iter().map(|(_, revision, _)| *revision).collect();
+    let operations: Vec<Uuid> = made.iter().map(|(.., operation)| *operation).collect();
     let parameters: [Parameter<'_>; 3] = [
-        (&row::uuid(made.id), Type::UUID),
-        (&row::stored(made.revision.number()), Type::INT8),
-        (&operation, Type::UUID),
+        (&personas, Type::UUID_ARRAY),
+        (&revisions, Type::INT8_ARRAY),
+        (&operations, Type::UUID_ARRAY),
     ];
-    Ok(!connection.rows(Statement::Kept(IS_DONE), &parameters).await?.is_empty())
+    let rows = connection.rows(Statement::Kept(MADE), &parameters).await?;
+    let place = |found| Ok((row::driver_value(found, 0)?, row::driver_value(found, 1)?));
+    rows.first().map(place).transpose()
+}
+
+/// Personas whose rows a transaction has locked.
+#[derive(Default)]
+pub(super) struct Locked {
+    /// Those that are there.
+    pub ids: HashSet<Uuid>,
+    /// Whether the transaction comes behind every change so far of them in the feed.
+    pub is_behind_all: bool,
 }
 
 /// Makes every other write of these personas wait, until the end of the transaction. In the order
 /// of their identities, so that no two transactions wait for each other.
 ///
-/// Tells whether the transaction comes behind every change so far of these personas in the feed.
-/// Where it does not, it has to be begun anew. The first lock gives a transaction its number, which
-/// is its place in the feed. While it waited for a further lock, a transaction with a higher number
-/// can have changed that persona.
-pub(super) async fn lock(connection: &Connection, ids: &[Uuid]) -> Result<bool, DriverError> {
-    let sql = "SELECT 1 FROM persona_store.personas WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
-    connection.rows(Statement::Kept(sql), &[(&ids, Type::UUID_ARRAY)]).await?;
-    if ids.windows(2).all(|pair| pair[0] == pair[1]) {
-        // The statement waited without a number.
-        return Ok(true);
-    }
-    let later = connection.rows(Statement::Kept(LATER_CHANGE), &[(&ids, Type::UUID_ARRAY)]).await?;
-    Ok(later.is_empty())
+/// Where the transaction does not come behind every change so far of these personas in the feed, it
+/// has to be begun anew. The first lock gives a transaction its number, which is its place in the
+/// feed. While it waited for a further lock, a transaction with a higher number can have changed
+/// that persona.
+pub(super) async fn lock(connection: &Connection, ids: &[Uuid]) -> Result<Locked, DriverError> {
+    let of_ids: [Parameter<'_>; 1] = [(&ids, Type::UUID_ARRAY)];
+    let rows = connection.rows(Statement::Kept(LOCK), &of_ids).await?;
+    let found = rows.iter().map(|found| row::driver_value(found, 0));
+    let locked = found.collect::<Result<HashSet<Uuid>, DriverError>>()?;
+    // With one persona the statement waited without a number.
+    let is_behind_all = ids.windows(2).all(|pair| pair[0] == pair[1])
+        || connection.rows(Statement::Kept(LATER_CHANGE), &of_ids).await?.is_empty();
+    Ok(Locked { ids: locked, is_behind_all })
 }

@@ -16,6 +16,7 @@ mod feed;
 mod forgetting;
 mod grouped;
 mod hidden;
+mod in_doubt;
 mod keys;
 mod leases;
 mod polling;
