@@ -271,6 +271,34 @@ pub fn open(
     })
 }
 
+/// Counts all old revisions that the limits let go, and changes nothing: a file is not even
+/// checkpointed.
+///
+/// # Errors
+///
+/// The database cannot be used, or is of another version.
+pub fn prunable(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    limits: HistoryLimits,
+) -> Result<HistoryPruned, DatabaseError> {
+    Ok(match &config.database {
+        Database::File(path) => {
+            sqlite::refuse_unreadable(path)?;
+            sqlite::prunable(&config.file_settings(path), clock, &limits)?
+        }
+        Database::Server(url) => {
+            let settings = Config::server_settings(url, "persona prune");
+            let mut maintenance = postgres::Maintenance::open(&settings, clock)?;
+            let counted = maintenance.prune_now(limits, true);
+            counted.map_err(|error| postgres::DatabaseError::Backend {
+                place: settings.place(),
+                reason: error.to_string(),
+            })?
+        }
+    })
+}
+
 /// The maintenance of a database while other processes use it.
 pub enum Maintenance {
     /// Of a file.
@@ -339,19 +367,15 @@ impl Maintenance {
         }
     }
 
-    /// Drops all old revisions that the limits let go, or with a dry run only counts them.
+    /// Drops all old revisions that the limits let go.
     ///
     /// # Errors
     ///
     /// As for [`Self::tick`]; what was dropped before stays dropped.
-    pub fn prune_now(
-        &mut self,
-        limits: HistoryLimits,
-        is_dry: bool,
-    ) -> Result<HistoryPruned, Error> {
+    pub fn prune_now(&mut self, limits: HistoryLimits) -> Result<HistoryPruned, Error> {
         match self {
-            Self::File(maintenance) => maintenance.prune_now(limits, is_dry),
-            Self::Server(maintenance) => maintenance.prune_now(limits, is_dry),
+            Self::File(maintenance) => maintenance.prune_now(limits, false),
+            Self::Server(maintenance) => maintenance.prune_now(limits, false),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
-use persona_server::config::{Environment, Flags};
+use persona_server::config::{ConfigError, Environment, Flags, load};
 use persona_server::exit_code::ExitCode;
 use persona_server::units::size;
 use persona_storage::sqlite::is_there;
@@ -13,7 +13,6 @@ use persona_storage::{Error, HistoryPruned, NoObserver};
 use serde_json::json;
 
 use super::arguments::Prune;
-use super::config::loaded;
 use crate::failure::Failure;
 use crate::terminal::Output;
 
@@ -26,7 +25,11 @@ pub fn run(arguments: &Prune, environment: &Environment, output: &Output) -> Res
     ];
     let values = named.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect();
     let flags = Flags { config: arguments.config.clone(), values };
-    let config = loaded(&flags, environment, output)?.config;
+    let loaded = load(&flags, environment).map_err(by_own_names)?;
+    for warning in &loaded.warnings {
+        output.warn(warning);
+    }
+    let config = loaded.config;
     let limits = config.history_limits();
     if limits.keep_everything() {
         let failure = Failure::new(ExitCode::Usage, "nothing says which revisions may go");
@@ -36,17 +39,34 @@ pub fn run(arguments: &Prune, environment: &Environment, output: &Output) -> Res
         let message = format!("there is no database {}", config.database);
         return Err(Failure::new(ExitCode::NotFound, message).hint("name one with --database"));
     }
-    if !arguments.dry_run {
-        // A dry run migrates nothing, and makes no schema.
-        backend::initialise(&config, true).map_err(|error| Failure::start(&error))?;
+    let clock = Arc::new(SystemClock);
+    if arguments.dry_run {
+        let counted = backend::prunable(&config, clock, limits);
+        return tell(counted.map_err(|error| Failure::start(&error))?, true, output);
     }
-    let opened = Maintenance::open(&config, Arc::new(SystemClock), Arc::new(NoObserver), None);
+    backend::initialise(&config, true).map_err(|error| Failure::start(&error))?;
+    let opened = Maintenance::open(&config, clock, Arc::new(NoObserver), None);
     let mut maintenance = opened.map_err(|error| Failure::start(&error))?;
-    let pruned = maintenance.prune_now(limits, arguments.dry_run);
+    let pruned = maintenance.prune_now(limits);
     let closed = maintenance.close();
     let pruned =
         pruned.and_then(|pruned| closed.map(|()| pruned)).map_err(|error| failed(&error))?;
-    tell(pruned, arguments.dry_run, output)
+    tell(pruned, false, output)
+}
+
+/// What is wrong with the settings, with the names that the flags have here.
+fn by_own_names(mut error: ConfigError) -> Failure {
+    for problem in &mut error.problems {
+        for (flag, own) in
+            [("--history-keep", "--keep"), ("--history-keep-newest", "--keep-newest")]
+        {
+            if problem.origin == flag {
+                own.clone_into(&mut problem.origin);
+                break;
+            }
+        }
+    }
+    error.into()
 }
 
 fn failed(error: &Error) -> Failure {

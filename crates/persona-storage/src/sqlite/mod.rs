@@ -62,6 +62,7 @@ pub use files::own_files::{real_path, refuse_output, second_name};
 pub use files::paths::{FileId, with_suffix};
 pub use files::second_name::SecondName;
 pub use maintenance::process::{Maintenance, ReplacedFile};
+pub use maintenance::retention::prunable;
 pub use settings::{Durability, Settings};
 pub use start::initialise::{InitReport, initialise, valid_tokens};
 pub use start::library::{library_is_safe, library_version};

@@ -75,6 +75,9 @@ fn without_a_rule_and_without_a_database_nothing_is_done() {
     for wrong in ["--keep=1d", "--keep=soon", "--keep-newest=-1"] {
         let refused = folder.run(&["prune", wrong]);
         assert_ne!(refused.code, 0, "{wrong}: {refused}");
+        let (name, _) = wrong.split_once('=').expect("a flag");
+        assert!(refused.stderr.contains(&format!("{name}:")), "{wrong}: {refused}");
+        assert!(!refused.stderr.contains("history-keep"), "{wrong}: {refused}");
     }
     let missing = folder.run(&["prune", "--keep=30d", "--database=missing.db"]);
     assert_eq!(missing.code, 3, "{missing}");
@@ -99,4 +102,42 @@ fn a_dry_run_migrates_nothing() {
     drop(file);
     let done = folder.run(&["prune", "--keep=30d"]);
     assert!(done.code == 0 && done.stdout.starts_with("6 old revisions are gone"), "{done}");
+}
+
+/// The bytes of every file of the database.
+fn bytes(folder: &Folder) -> Vec<(String, Vec<u8>)> {
+    let read = |name: String| {
+        let content = std::fs::read(folder.path(&name)).expect("readable");
+        (name, content)
+    };
+    let names = folder.files().into_iter().filter(|name| name.starts_with("persona.db"));
+    // The index of the WAL is memory of the processes that have the file open.
+    names.filter(|name| !name.ends_with("-shm")).map(read).collect()
+}
+
+#[test]
+fn a_dry_run_leaves_every_byte_alone() {
+    let folder = filled();
+    let path = folder.path("persona.db");
+    let dry = ["prune", "--keep=30d", "--dry-run"];
+    let told = |folder: &Folder| {
+        let before = bytes(folder);
+        let told = folder.run(&dry);
+        assert!(told.code == 0 && told.stdout.starts_with("6 old revisions would go"), "{told}");
+        assert!(bytes(folder) == before, "{:?}", folder.files());
+    };
+    let at_rest = folder.files();
+    told(&folder);
+    assert_eq!(folder.files(), at_rest, "nothing is left beside a file at rest");
+    // With a WAL that no process has copied yet, as a killed server leaves it, and beside another
+    // process.
+    let other = rusqlite::Connection::open(&path).expect("it opens");
+    let keep = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    other.set_db_config(keep, true).expect("a setting");
+    other.pragma_update(None, "wal_autocheckpoint", 0).expect("a setting");
+    other.execute("INSERT INTO meta (key, value) VALUES ('x', 'x')", []).expect("a change");
+    told(&folder);
+    drop(other);
+    assert!(folder.files().contains(&"persona.db-wal".to_owned()), "{:?}", folder.files());
+    told(&folder);
 }

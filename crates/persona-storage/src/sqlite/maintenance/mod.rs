@@ -8,6 +8,6 @@ pub(super) mod checkpoint;
 pub(super) mod disk;
 pub(super) mod process;
 mod removal;
-mod retention;
+pub(super) mod retention;
 pub(super) mod scrub;
 mod wal_reset;

@@ -2,15 +2,22 @@
 //! writer waits long and the WAL stays short.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::{PersonaId, Timestamp};
+use persona_model::{Clock, PersonaId, Timestamp};
+use rusqlite::Connection;
 
 use super::process::Maintenance;
 use crate::retention::LookScope;
+use crate::sqlite::at_rest::leave_at_rest;
+use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::error::from_driver;
+use crate::sqlite::start::migrate;
 use crate::sqlite::tables::old_revisions::{self, Found};
-use crate::{Error, HistoryLimits, HistoryPruned};
+use crate::sqlite::{DatabaseError, Settings};
+use crate::time::Time;
+use crate::{Error, HistoryLimits, HistoryPruned, NoObserver};
 
 /// Lines of the feed that are looked at in one step: some ten milliseconds, in which nothing is
 /// locked.
@@ -75,28 +82,10 @@ impl Maintenance {
         limits: HistoryLimits,
         is_dry: bool,
     ) -> Result<HistoryPruned, Error> {
-        let mut pruned = HistoryPruned::default();
         if is_dry {
-            let (now, mut place, mut damaged) = (self.time.now(), 0, HashSet::new());
-            loop {
-                let looked = old_revisions::look(
-                    &self.connection,
-                    &limits,
-                    now,
-                    (place, LookScope::Whole),
-                    LINES_AT_ONCE,
-                );
-                let looked = looked.map_err(from_driver)?;
-                pruned.revisions += looked.found.len() as u64;
-                pruned.bytes += looked.found.iter().map(|found| found.bytes).sum::<u64>();
-                damaged.extend(looked.damaged.into_iter().map(|(persona, _)| persona));
-                pruned.damaged = damaged.len() as u64;
-                place = looked.place;
-                if looked.is_end {
-                    return Ok(pruned);
-                }
-            }
+            return count_old(&self.connection, &limits, self.time.now()).map_err(from_driver);
         }
+        let mut pruned = HistoryPruned::default();
         self.retention = Retention { place: Some(0), ..Retention::new(limits) };
         loop {
             let (dropped, is_end) = self.prune_some(LookScope::Whole)?;
@@ -173,6 +162,44 @@ impl Maintenance {
         self.observer.damage_found();
         tracing::error!(%persona, what, "the history of a persona is damaged, and its old revisions cannot be dropped");
         1
+    }
+}
+
+/// Counts all old revisions that the limits let go, and changes nothing: not the file, and no WAL
+/// is copied into it or left beside it. Safe beside a running server.
+///
+/// # Errors
+///
+/// The file cannot be opened or read, or is of another version.
+pub fn prunable(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    limits: &HistoryLimits,
+) -> Result<HistoryPruned, DatabaseError> {
+    let connection = connection::open(settings, Purpose::Read, Arc::new(NoObserver))?;
+    migrate::check(&connection, &settings.path)?;
+    let counted = count_old(&connection, limits, Time::new(clock).now());
+    leave_at_rest(&connection);
+    counted.map_err(|error| DatabaseError::from_driver(&settings.path, error))
+}
+
+fn count_old(
+    connection: &Connection,
+    limits: &HistoryLimits,
+    now: Timestamp,
+) -> rusqlite::Result<HistoryPruned> {
+    let (mut counted, mut place, mut damaged) = (HistoryPruned::default(), 0, HashSet::new());
+    loop {
+        let from = (place, LookScope::Whole);
+        let looked = old_revisions::look(connection, limits, now, from, LINES_AT_ONCE)?;
+        counted.revisions += looked.found.len() as u64;
+        counted.bytes += looked.found.iter().map(|found| found.bytes).sum::<u64>();
+        damaged.extend(looked.damaged.into_iter().map(|(persona, _)| persona));
+        counted.damaged = damaged.len() as u64;
+        place = looked.place;
+        if looked.is_end {
+            return Ok(counted);
+        }
     }
 }
 
