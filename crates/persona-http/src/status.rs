@@ -56,6 +56,8 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
         schema_version: stored.schema_version,
         personas: stored.personas,
         database_bytes: stored.database_bytes,
+        personas_bytes: stored.history.living_bytes,
+        history_bytes: stored.history.history_bytes,
         wal_bytes: file.wal_bytes,
         wal_bytes_max: file.wal_bytes_max,
         wal_autocheckpoint: file.wal_autocheckpoint,

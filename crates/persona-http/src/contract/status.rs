@@ -33,6 +33,11 @@ pub struct Status {
     pub personas: u64,
     /// Size of the database in bytes.
     pub database_bytes: u64,
+    /// About how many bytes the personas take up, without their indexes; on a database server, with
+    /// what is free in their table.
+    pub personas_bytes: u64,
+    /// The same of all revisions that are kept.
+    pub history_bytes: u64,
     /// Bytes of the write-ahead log in use; null where the database is no file.
     pub wal_bytes: Option<u64>,
     /// Bytes that the write-ahead log is kept below.

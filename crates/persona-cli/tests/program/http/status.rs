@@ -19,6 +19,8 @@ async fn the_status_tells_of_database_and_processes() {
         (&status["personas"], &status["version"]),
         (&json!(1), &json!(env!("CARGO_PKG_VERSION")))
     );
+    let bytes = ["personas_bytes", "history_bytes"].map(|name| status[name].as_u64());
+    assert!(bytes[1] > bytes[0] && bytes[0] > Some(100), "{bytes:?}");
     let members: Vec<&String> = status.as_object().expect("an object").keys().collect();
     assert_eq!(
         members,
@@ -35,9 +37,11 @@ async fn the_status_tells_of_database_and_processes() {
             "engine_version",
             "event_streams",
             "file_system",
+            "history_bytes",
             "journal_mode",
             "maintenance",
             "personas",
+            "personas_bytes",
             "read_cache",
             "requests_in_flight",
             "schema_version",
