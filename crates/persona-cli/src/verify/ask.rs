@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::Full;
 use persona_http::contract::OperationId;
-use persona_model::EntityTag;
+use persona_model::{EntityTag, PersonaId};
+use persona_storage::SQUASH_SECONDS_MAX;
 use serde_json::json;
 
 use super::answer::key_of;
@@ -18,6 +19,9 @@ use super::search::word_of;
 const DESCRIPTION: &str = "Answers like an archivist with many years of practice: patiently, in \
                            whole sentences, and with the figures at hand.";
 
+/// The author of autosaves.
+const AUTHOR: &str = "verify";
+
 /// One request of one client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
@@ -28,19 +32,34 @@ pub(super) struct Ask {
     /// The entity tag that a condition names.
     pub expected: Option<EntityTag>,
     pub has_key: bool,
+    /// The identity of a persona that other clients do not know; `None` for one that they know.
+    pub id: Option<PersonaId>,
+    /// Whether a write is an autosave.
+    pub is_autosave: bool,
 }
 
 impl Ask {
+    /// A request about a persona without anything else.
+    pub fn of(operation: RequestKind, persona: u32) -> Self {
+        Self {
+            operation,
+            persona,
+            request: 0,
+            expected: None,
+            has_key: false,
+            id: None,
+            is_autosave: false,
+        }
+    }
+
     /// A read on another worker than that of the last write.
     pub fn visit(persona: u32) -> Self {
-        let operation = RequestKind::Visit;
-        Self { operation, persona, request: 0, expected: None, has_key: false }
+        Self::of(RequestKind::Visit, persona)
     }
 
     /// A patch without a condition.
     pub fn patch(persona: u32, request: u32) -> Self {
-        let operation = RequestKind::Patch;
-        Self { operation, persona, request, expected: None, has_key: true }
+        Self { request, has_key: true, ..Self::of(RequestKind::Patch, persona) }
     }
 
     /// The revision that a condition names; 0 without a condition.
@@ -56,7 +75,7 @@ pub(super) fn idempotency_key(load: &Load, request: u32) -> String {
 
 /// The HTTP message of the request.
 pub(super) fn message(load: &Load, ask: &Ask) -> Option<Request<Full<Bytes>>> {
-    let id = load.personas().get(ask.persona as usize).copied().flatten();
+    let id = ask.id.or_else(|| load.personas().get(ask.persona as usize).copied().flatten());
     let operation = match ask.operation {
         RequestKind::Create => OperationId::CreatePersona,
         RequestKind::Undelete => OperationId::UndeletePersona,
@@ -70,10 +89,16 @@ pub(super) fn message(load: &Load, ask: &Ask) -> Option<Request<Full<Bytes>>> {
     } else {
         operation.path_of(&[&id?.to_string()])
     };
+    let query =
+        if ask.is_autosave { format!("?squash={SQUASH_SECONDS_MAX}") } else { String::new() };
     let mut request = Request::builder()
         .method(operation.row().method.as_str())
-        .uri(format!("{}{path}", load.address.prefix))
+        .uri(format!("{}{path}{query}", load.address.prefix))
         .header(header::HOST, load.address.authority.as_str());
+    if ask.is_autosave {
+        // Only what one author saved is squashed.
+        request = request.header("x-persona-author", AUTHOR);
+    }
     if let Some(tag) = ask.expected {
         let name = if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };
         request = request.header(name, format!("\"{tag}\""));

@@ -171,7 +171,7 @@ impl Client {
     pub async fn create_hidden(&mut self) -> Option<(u32, PersonaId)> {
         let (operation, persona) = (RequestKind::Create, self.load.new_persona()?);
         let request = self.load.new_request();
-        let ask = Ask { operation, persona, request, expected: None, has_key: true };
+        let ask = Ask { request, has_key: true, ..Ask::of(operation, persona) };
         for _ in 0..ATTEMPTS_MAX {
             let mut connection = self.connect().await?;
             let created = self.attempt(&ask, &mut connection).await;
@@ -207,8 +207,7 @@ impl Client {
     async fn read(&mut self, persona: u32) -> Option<Understood> {
         let known = self.sights.get(&persona).and_then(|sight| sight.tag);
         let expected = known.filter(|_| self.random.once_in(2));
-        let ask =
-            Ask { operation: RequestKind::Read, persona, request: 0, expected, has_key: false };
+        let ask = Ask { expected, ..Ask::of(RequestKind::Read, persona) };
         let mut connection = self.connect().await?;
         let understood = self.attempt(&ask, &mut connection).await;
         self.home = Some(connection);
@@ -219,7 +218,8 @@ impl Client {
     /// workers.
     async fn write(&mut self, operation: RequestKind, persona: u32, expected: Option<EntityTag>) {
         let has_key = operation != RequestKind::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
-        let ask = Ask { operation, persona, request: self.load.new_request(), expected, has_key };
+        let request = self.load.new_request();
+        let ask = Ask { request, expected, has_key, ..Ask::of(operation, persona) };
         for _ in 0..ATTEMPTS_MAX {
             if self.load.is_full() {
                 return;

@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::error::Error;
 use super::history::{Knowledge, Record, RequestKind};
 use super::load::Load;
+use super::purged;
 
 /// The query of the export: deleted personas too.
 const QUERY: &str = "include_deleted=true";
@@ -63,6 +64,14 @@ impl Lines<'_> {
         let is_ours =
             line.windows(self.load.tag.len()).any(|part| part == self.load.tag.as_bytes());
         if !is_ours {
+            return;
+        }
+        let name = purged::name(self.load);
+        if line.windows(name.len()).any(|part| part == name.as_bytes()) {
+            if self.load.has_purged_all() {
+                let what = "the export has a persona that was purged".into();
+                self.load.complain(Check::Purged, what);
+            }
             return;
         }
         match self.parse(line) {

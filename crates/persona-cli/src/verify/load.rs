@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use persona_model::PersonaId;
 
@@ -43,6 +43,8 @@ pub struct Load {
     /// Refused writes.
     pub refused: AtomicU64,
     personas: Mutex<Vec<Option<PersonaId>>>,
+    purged: Mutex<Vec<PersonaId>>,
+    unpurged: AtomicBool,
     requests: AtomicU32,
     stopped: AtomicBool,
     full: AtomicBool,
@@ -73,6 +75,8 @@ impl Load {
             unknown: AtomicU64::default(),
             refused: AtomicU64::default(),
             personas: Mutex::default(),
+            purged: Mutex::default(),
+            unpurged: AtomicBool::default(),
             requests: AtomicU32::new(1),
             stopped: AtomicBool::default(),
             full: AtomicBool::default(),
@@ -153,13 +157,33 @@ impl Load {
     }
 
     /// The identities of all personas, by number; `None` for an identity that is not known yet.
-    pub fn personas(&self) -> std::sync::MutexGuard<'_, Vec<Option<PersonaId>>> {
+    pub fn personas(&self) -> MutexGuard<'_, Vec<Option<PersonaId>>> {
         self.personas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The personas of which a purge was acknowledged, in this order.
+    pub fn purged(&self) -> MutexGuard<'_, Vec<PersonaId>> {
+        self.purged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a persona that was to be purged may be left.
+    pub fn leave_unpurged(&self) {
+        self.unpurged.store(true, Relaxed);
+    }
+
+    /// Whether all personas that were to be purged are.
+    pub fn has_purged_all(&self) -> bool {
+        !self.unpurged.load(Relaxed)
+    }
+
+    /// What clients found themselves.
+    pub fn findings(&self) -> MutexGuard<'_, Findings> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a broken promise.
     pub fn complain(&self, check: Check, what: String) {
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner).add(check, what);
+        self.findings().add(check, what);
     }
 
     /// Records a request and its answer.

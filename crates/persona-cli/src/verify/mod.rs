@@ -9,14 +9,15 @@
 //! recorded, `checks/` is the pure judgement of it, `client.rs` is what one client does,
 //! `follow.rs` the one that only follows changes, `streams.rs` those that are told of them,
 //! `together.rs` those that change and read several personas at once, `labelled.rs` those that move
-//! a label and read by it, `renamed.rs` those that rename and read by handles, `chaos.rs` kills
-//! processes. `overtaken.rs` comes before the load: changes while a worker takes in earlier ones.
+//! a label and read by it, `renamed.rs` those that rename and read by handles, `autosaved.rs` the
+//! one that autosaves, `purged.rs` those that purge, `chaos.rs` kills processes. `overtaken.rs` comes before the load: changes while a worker takes in earlier ones.
 //! `refusals.rs` and `lives.rs` come after it: kills behind refused writes, and a restore.
 //! `report.rs` is what is said.
 
 mod answer;
 mod ask;
 mod attempt;
+mod autosaved;
 mod batches;
 mod chaos;
 pub mod checks;
@@ -35,6 +36,7 @@ mod overtaken;
 mod plan;
 mod pool;
 mod processes;
+mod purged;
 mod random;
 mod refusals;
 mod renamed;

@@ -193,6 +193,8 @@ impl Report {
             "fairness": self.fairness(),
             "kills": { "workers": self.kills.workers, "maintenance": self.kills.maintenance, "supervisors": self.kills.supervisors },
             "refused_before_a_kill": self.kills.refusals,
+            "purged": self.findings.purged,
+            "dropped_by_autosaves": self.findings.squashed,
             "restored": self.restored.is_ok(),
             "not_restored_because": self.restored.as_ref().err().cloned().flatten(),
             "writes_without_answer": {
@@ -310,6 +312,9 @@ impl Report {
                 format!("{told}; {unattributed} revisions could be one's or another's"),
             ));
         }
+        let Findings { purged, squashed, .. } = &self.findings;
+        let gone = format!("{purged} personas, and {squashed} revisions by autosaves");
+        facts.push(("Purged", gone));
         let Kills { workers, maintenance, supervisors, refusals } = self.kills;
         if workers + maintenance + supervisors > 0 {
             facts.push((

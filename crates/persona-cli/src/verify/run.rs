@@ -15,6 +15,7 @@ use persona_http::contract::problems::Code;
 use persona_http::contract::status::Status;
 use tokio::task::JoinSet;
 
+use super::autosaved;
 use super::chaos::{self, Kills};
 use super::checks::{self, Check, Poll, Told};
 use super::client::Client;
@@ -28,6 +29,7 @@ use super::lives::{self, Led};
 use super::load::Load;
 use super::overtaken;
 use super::plan::{Chaos, Plan, ServerUnderTest};
+use super::purged;
 use super::random::Random;
 use super::refusals;
 use super::renamed;
@@ -125,6 +127,7 @@ struct Reserved {
     together: Arc<Together>,
     labelled: Option<Arc<Hidden>>,
     renamed: Option<Arc<Hidden>>,
+    autosaved: Option<Arc<Hidden>>,
 }
 
 impl Reserved {
@@ -133,12 +136,14 @@ impl Reserved {
             together: Together::create(Arc::clone(load), client).await,
             labelled: Hidden::create(load, client).await,
             renamed: Hidden::create(load, client).await,
+            autosaved: Hidden::create(load, client).await,
         }
     }
 
     fn reveal(&self) {
         self.together.reveal();
-        self.labelled.iter().chain(&self.renamed).for_each(|hidden| hidden.reveal());
+        let all = [&self.labelled, &self.renamed, &self.autosaved];
+        all.into_iter().flatten().for_each(|hidden| hidden.reveal());
     }
 }
 
@@ -160,6 +165,11 @@ fn start_clients(plan: &Plan, load: &Arc<Load>, first: Client, reserved: &Reserv
         clients.spawn(renamed::rename(Arc::clone(renamed), client(STREAM_OF_RENAMED)));
         clients.spawn(renamed::watch(Arc::clone(renamed)));
     }
+    if let Some(autosaved) = &reserved.autosaved {
+        clients.spawn(autosaved::save(Arc::clone(autosaved)));
+    }
+    clients.spawn(purged::purge(Arc::clone(load)));
+    clients.spawn(purged::watch(Arc::clone(load)));
     clients
 }
 
@@ -264,14 +274,13 @@ async fn judge(
         (Err(error), Some(_)) => load.complain(Check::Errors, error.to_string()),
         (Err(error), None) => return Err(error),
     }
+    purged::look_again(load).await;
     let Followed { polls, told } = followers.finish(load).await;
     let restored = match &mut scratch {
         Some(scratch) => lead_two_lives(scratch, load).await,
         None => Err(None),
     };
-    let mut findings = std::mem::take(
-        &mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
-    );
+    let mut findings = std::mem::take(&mut *load.findings());
     match &mut scratch {
         Some(scratch) => scratch
             .stop_and_check()

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use persona_http::Body;
 use persona_http::contract::OperationId;
-use persona_http::contract::events::{Event, EventPage};
+use persona_http::contract::events::{Event, EventKind, EventPage};
 use persona_model::PersonaId;
 
 use super::checks::{Check, Told};
@@ -34,6 +34,8 @@ pub struct Stream {
     has_proof: bool,
     place: String,
     told: Vec<(u64, Option<PersonaId>, u32)>,
+    /// The personas of which a purge was told.
+    purged: Vec<PersonaId>,
 }
 
 /// The reason why a stream failed.
@@ -55,6 +57,7 @@ impl Stream {
                     has_proof: number.is_multiple_of(2),
                     place: place.clone(),
                     told: Vec::new(),
+                    purged: Vec::new(),
                 };
                 return (0..STREAMS).map(follower).collect();
             }
@@ -101,6 +104,9 @@ impl Stream {
         }
         if !is_at_the_end {
             load.complain(Check::Told, "a stream did not come to the end of the changes".into());
+        }
+        if is_at_the_end {
+            check_purges(&load, &self.purged);
         }
         let told = self.told.into_iter();
         told.map(|(sequence, id, revision)| Told {
@@ -158,12 +164,27 @@ impl Stream {
         // A move of a label makes no revision.
         let revised = Some(id).filter(|_| event.label.is_none());
         self.told.push((event.sequence, revised, revision));
+        self.purged.extend((event.kind == EventKind::Purged).then_some(id));
         self.place = if self.has_proof {
             event.place().ok_or_else(unread)?.to_string()
         } else {
             event.sequence.to_string()
         };
         Ok(())
+    }
+}
+
+/// Checks that each purge was told once.
+fn check_purges(load: &Load, told: &[PersonaId]) {
+    let mut counts: HashMap<PersonaId, u32> = HashMap::new();
+    for id in told {
+        *counts.entry(*id).or_default() += 1;
+    }
+    let purged = load.purged().clone();
+    for count in purged.iter().map(|id| counts.get(id).copied().unwrap_or_default()) {
+        if count != 1 {
+            load.complain(Check::Told, format!("the purge of a persona was told {count} times"));
+        }
     }
 }
 

@@ -61,12 +61,16 @@ pub enum InjectedFault {
     KeepCachedLabels,
     /// The cache of reads keeps what was read by the handle of a persona that was changed.
     KeepCachedHandles,
+    /// The cache of reads keeps what was read of a persona that was purged.
+    KeepCachedPurged,
+    /// An autosave drops the one before it also where a label points to that one.
+    DropLabelled,
 }
 
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -93,6 +97,8 @@ impl InjectedFault {
         Self::OldHandles,
         Self::KeepCachedLabels,
         Self::KeepCachedHandles,
+        Self::KeepCachedPurged,
+        Self::DropLabelled,
     ];
 
     /// The name of the fault in the setting `fault`.
@@ -124,6 +130,8 @@ impl InjectedFault {
             Self::OldHandles => "old-handles",
             Self::KeepCachedLabels => "keep-cached-labels",
             Self::KeepCachedHandles => "keep-cached-handles",
+            Self::KeepCachedPurged => "keep-cached-purged",
+            Self::DropLabelled => "drop-labelled",
         }
     }
 }

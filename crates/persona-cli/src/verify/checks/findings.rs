@@ -25,6 +25,10 @@ pub enum Check {
     Labelled,
     /// N: a handle leads where its last rename says.
     Renamed,
+    /// H: an autosave drops the one before it from the history, and nothing else.
+    Squashed,
+    /// U: nothing of what was purged is read again.
+    Purged,
     /// F: a client that follows changes sees each of them.
     Followed,
     /// G: the stream of events tells each change once, in order.
@@ -41,7 +45,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Durable,
         Self::Refused,
         Self::Linear,
@@ -50,6 +54,8 @@ impl Check {
         Self::Atomic,
         Self::Labelled,
         Self::Renamed,
+        Self::Squashed,
+        Self::Purged,
         Self::Followed,
         Self::Told,
         Self::Found,
@@ -69,6 +75,8 @@ impl Check {
             Self::Atomic => 'A',
             Self::Labelled => 'P',
             Self::Renamed => 'N',
+            Self::Squashed => 'H',
+            Self::Purged => 'U',
             Self::Followed => 'F',
             Self::Told => 'G',
             Self::Found => 'S',
@@ -89,6 +97,8 @@ impl Check {
             Self::Atomic => "an atomic batch is seen as a whole",
             Self::Labelled => "a label is never behind its last move",
             Self::Renamed => "a handle leads where it was given",
+            Self::Squashed => "autosaves drop autosaves only",
+            Self::Purged => "what is purged is gone for good",
             Self::Followed => "followers see every change",
             Self::Told => "each change is told once, in order",
             Self::Found => "a search finds a write at once",
@@ -125,6 +135,10 @@ pub struct Findings {
     /// Revisions of writes without an answer that could not be attributed: several writes would
     /// fit, or the gap was too long to try all.
     pub unattributed: u64,
+    /// Revisions that were dropped by autosaves and looked for.
+    pub squashed: u64,
+    /// Personas that were purged and looked for.
+    pub purged: u64,
 }
 
 impl Findings {
@@ -163,5 +177,7 @@ impl Findings {
         self.unknown_applied += other.unknown_applied;
         self.unknown_missing += other.unknown_missing;
         self.unattributed += other.unattributed;
+        self.squashed += other.squashed;
+        self.purged += other.purged;
     }
 }

@@ -123,6 +123,9 @@ caught! {
     /// A worker answers from its cache what it read by a label or a handle before a move.
     keep_cached_labels: KeepCachedLabels is "P";
     keep_cached_handles: KeepCachedHandles is "N";
+    /// The same of a persona before it was purged.
+    keep_cached_purged: KeepCachedPurged is "U";
+    drop_labelled: DropLabelled is "H";
 }
 
 #[test]

@@ -28,7 +28,7 @@ use super::cached_answers::CachedAnswers;
 use crate::fault_injection::{self, InjectedFault};
 use crate::handle::Handle;
 use crate::sqlite::error::from_driver;
-use crate::sqlite::tables::feed;
+use crate::sqlite::tables::{feed, purged};
 use crate::sqlite::wal_index::{self, Header};
 use crate::sqlite::write::commit_record::{CommitRecord, Succession};
 use crate::{CacheEvent, Error, Glance, HandleLook, HandleTarget, Labelled, Observer};
@@ -330,6 +330,10 @@ fn changes_since(connection: &Connection, sequence: u64) -> Result<(Change, u64)
         let newest = feed::newest(connection).map_err(from_driver)?;
         return Ok((Change::Clear, newest));
     }
-    let ids = lines.into_iter().map(|(_, id)| id).collect();
+    let is_kept = |id: &PersonaId| {
+        fault_injection::is_on(InjectedFault::KeepCachedPurged)
+            && matches!(purged::find(connection, *id), Ok(Some(_)))
+    };
+    let ids = lines.into_iter().map(|(_, id)| id).filter(|id| !is_kept(id)).collect();
     Ok((Change::Drop(fault_injection::leave_out_one(ids)), newest))
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::foresight::Foreseen;
 use crate::decide::{Decision, Revised, decide};
-use crate::fault_injection;
+use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Entry;
 use crate::sqlite::tables::history::History;
@@ -194,7 +194,8 @@ fn squash(
         let (autosaved_since, changed) = (Some(*since), newest.changed.as_slice());
         let replaced = Replaced { persona, autosaved_since, changed };
         if squash::may_drop(write, replaced, revised)
-            && !dropped::was_labelled(connection, persona.id, persona.revision)?
+            && (fault_injection::is_on(InjectedFault::DropLabelled)
+                || !dropped::was_labelled(connection, persona.id, persona.revision)?)
         {
             dropped::drop_newest(connection, persona.id, history).map_err(from_driver)?;
             revised.previous = newest.previous;
