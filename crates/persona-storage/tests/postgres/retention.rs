@@ -8,11 +8,13 @@ use persona_storage::conformance::{TestClock, id, label_move, soon};
 use persona_storage::memory::MemoryStore;
 use persona_storage::postgres::{self, Maintenance, PostgresStore};
 use persona_storage::{HistoryPruned, LabelMoves, LabelTarget, NoObserver, Store};
-use persona_test_support::Cluster;
+use persona_test_support::wire::{Fault, STARTUP, Sender, Trap, Wire};
+use persona_test_support::{Cluster, wait_until};
 
 use crate::old_histories::{
     CASES, CASES_OF_IMPORTED, DAYS, compare, fill, import_with_gaps, kept_of_imported, limits,
 };
+use crate::shared_database::LONG;
 
 /// A database with histories of some months.
 struct Filled {
@@ -129,4 +131,65 @@ async fn what_is_before_an_imported_gap_goes_as_the_oracle_lets_it_go() {
             filled.store.close().await;
         }
     }
+}
+
+/// Messages between two places at which the connection breaks, and an upper bound of all.
+const MESSAGES_APART: u64 = 23;
+const MESSAGES_MAX: u64 = 5_000;
+
+/// Checks that everything that the oracle keeps is there as it was. Returns how many revisions are
+/// kept.
+async fn kept_beside(store: &dyn Store, oracle: &MemoryStore) -> usize {
+    let mut count = 0;
+    for number in [1, 2] {
+        for revision in (1..=DAYS + 2).filter_map(Revision::new) {
+            let found = store.revision(id(number), revision).await;
+            if let Ok(Some(wanted)) = oracle.revision(id(number), revision).await {
+                let found = found.as_ref().expect("readable");
+                assert_eq!(found.as_ref(), Some(&wanted), "{number} {revision}");
+            }
+            count += usize::from(matches!(found, Ok(Some(_))));
+        }
+    }
+    count
+}
+
+/// Each connection of the maintenance breaks, from one of its messages on, as where its process is
+/// killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn maintenance_that_is_killed_anywhere_drops_nothing_else_and_another_one_goes_on() {
+    let (limits, clock) = (limits(None, Some(10)), Arc::new(TestClock::default()));
+    let oracle = MemoryStore::new(clock.clone());
+    fill(&oracle, &clock).await;
+    let all = kept_beside(&oracle, &oracle).await;
+    oracle.prune(&limits).expect("dropped");
+    let wanted = kept_beside(&oracle, &oracle).await;
+    let mut parts = 0;
+    for nth in (0..MESSAGES_MAX / MESSAGES_APART).map(|step| step * MESSAGES_APART) {
+        let filled = Filled::new().await;
+        let wire = Wire::to(Cluster::shared().port());
+        let url = format!("{}?pool_max=1", wire.url(&filled.database));
+        let settings = postgres::Settings::parse(&url).expect("a URL");
+        let mut killed = Maintenance::open(&settings, filled.clock.clone()).expect("it opens");
+        let others = Trap::at(Sender::Client, STARTUP, Fault::Before).lasting();
+        wire.arm_in_turn([Trap::nth(Sender::Client, nth, Fault::Before), others]);
+        let working = tokio::task::spawn_blocking(move || killed.prune_now(limits, false).is_ok());
+        let has_ended = || wire.sprung() > 0 || working.is_finished();
+        wait_until("it is broken or done", LONG, has_ended).await;
+        let is_killed = wire.sprung() > 0;
+        let open = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE '%transaction%'";
+        let sessions = || Cluster::shared().sql(&filled.database, open);
+        wait_until("its transaction has ended", LONG, || sessions() == "0").await;
+        let kept = kept_beside(&filled.store, &oracle).await;
+        parts += usize::from(is_killed && wanted < kept && kept < all);
+        filled.maintenance().prune_now(limits, false).expect("dropped");
+        compare(&filled.store, &oracle).await;
+        filled.store.close().await;
+        if !is_killed {
+            assert!(parts > 0 && working.await.expect("no panic"), "none was between two steps");
+            return;
+        }
+    }
+    panic!("the work has no end");
 }

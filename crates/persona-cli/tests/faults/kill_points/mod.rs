@@ -7,6 +7,7 @@
 mod batches;
 mod commands;
 mod first_start;
+mod histories;
 mod processes;
 mod purges;
 mod works;
