@@ -48,6 +48,7 @@ mod purge_attempt;
 mod quota;
 mod readiness;
 mod retention;
+mod revision_list;
 mod rounds;
 mod row;
 mod search;

@@ -21,13 +21,14 @@ use super::shares::Kind;
 use super::tokens::Tokens;
 use super::writer::Writer;
 use super::{
-    DatabaseError, Settings, events, export, feed, handles, labels, list, purge, row, start, status,
+    DatabaseError, Settings, events, export, feed, handles, labels, list, purge, revision_list,
+    row, start, status,
 };
 use crate::{
     AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, HandleLook,
     LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
-    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary,
-    Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
+    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store,
+    Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
     fault_injection,
 };
 
@@ -65,15 +66,6 @@ const REVISION: &str = concat!(
     ORDER BY revision
     LIMIT 1"
 );
-
-/// The newest revisions of a persona before one, without their content. The server knows the size
-/// of a document without reading it.
-const REVISIONS: &str = "
-    SELECT revision, at, author, note, changed, base, deleted, octet_length(document)::bigint
-    FROM persona_store.revisions
-    WHERE persona = $1 AND revision < $2 AND head <> ''
-    ORDER BY revision DESC
-    LIMIT $3";
 
 /// Keeps personas in one PostgreSQL database, together with other processes.
 pub struct PostgresStore {
@@ -210,17 +202,11 @@ impl Store for PostgresStore {
         before: Option<Revision>,
         limit: usize,
     ) -> Result<Option<RevisionPage>, Error> {
-        let before = before.map_or(i64::MAX, |before| row::stored(before.number()));
-        // One more tells whether there are more.
-        let count = row::stored(limit as u64 + 1);
-        let parameters: &[Parameter<'_>] =
-            &[(&row::uuid(id), Type::UUID), (&before, Type::INT8), (&count, Type::INT8)];
-        let rows = self.leases.read(Kind::List, Statement::Kept(REVISIONS), parameters).await?;
-        if rows.is_empty() && self.glance(id, None).await? == Glance::Whole(None) {
+        let page = revision_list::page(&self.leases, id, before, limit).await?;
+        if page.items.is_empty() && self.glance(id, None).await? == Glance::Whole(None) {
             return Ok(None);
         }
-        let items = rows.iter().take(limit).map(summary_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(RevisionPage { has_more: rows.len() > limit, items }))
+        Ok(Some(page))
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
@@ -340,18 +326,5 @@ fn record_from(found: &Row, id: PersonaId) -> Result<RevisionRecord, Error> {
         changed: changed(found, 6)?,
         base: row::optional_revision(found, 7)?,
         note: row::value(found, 8)?,
-    })
-}
-
-fn summary_from(found: &Row) -> Result<RevisionSummary, Error> {
-    Ok(RevisionSummary {
-        revision: row::revision(found, 0)?,
-        at: row::time(found, 1)?,
-        author: row::value(found, 2)?,
-        note: row::value(found, 3)?,
-        changed: changed(found, 4)?,
-        base: row::optional_revision(found, 5)?,
-        deleted: row::value(found, 6)?,
-        document_bytes: row::number(found, 7)?,
     })
 }

@@ -121,6 +121,44 @@ async fn looked_at(store: Arc<dyn Store>, database: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_revisions_looks_at_few_of_those_that_were_dropped() {
+    const SAVES: usize = 200;
+    const TIMES: u64 = 10;
+    let parameters = "pool_max=3";
+    let (store, database) = store(parameters).await;
+    // Kept ones, two of which stand around many that were dropped.
+    for number in 0..4 {
+        save(&store, number, 0).await;
+    }
+    for number in 0..SAVES {
+        save(&store, number, 900).await;
+    }
+    save(&store, SAVES, 0).await;
+    let before = looked_at(store, &database).await;
+
+    let store = open(&database, parameters);
+    let newest = SAVES as u64 + 6;
+    for _ in 0..TIMES {
+        // The newest ones, those behind a page, and the one that a difference begins with.
+        for (start, limit, expected) in [
+            (None, 3, vec![newest, newest - 1, 5]),
+            (Some(newest), 2, vec![newest - 1, 5]),
+            (Some(newest - 1), 1, vec![5]),
+        ] {
+            let start = start.and_then(Revision::new);
+            let page = store.revisions(id(1), start, limit).await.expect("readable");
+            let page = page.expect("it exists");
+            let found: Vec<u64> = page.items.iter().map(|item| item.revision.number()).collect();
+            assert_eq!((found, page.has_more), (expected, true));
+        }
+    }
+    let after = looked_at(store, &database).await;
+    let each = (after - before) / (3 * TIMES);
+    assert!(each < 10, "{each} revisions for each page, {} in all", after - before);
+    assert!(after > before, "nothing was counted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_by_a_label_and_an_autosave_look_at_few_revisions_of_a_long_history() {
     const REVISIONS: usize = 200;
     const TIMES: usize = 10;
