@@ -111,6 +111,7 @@ async fn path_of(api: &Api, arguments: &Watch, output: &Output) -> Result<String
     for tag in &arguments.tag {
         query = query.with("tag", tag);
     }
+    query = query.with_some("owner", arguments.owner.as_deref());
     for label in &arguments.label {
         query = query.with("label", label);
     }

@@ -4,11 +4,11 @@ use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use persona_model::{
-    FeedPlace, HandleName, LabelName, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags,
+    FeedPlace, HandleName, LabelName, Owned, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags,
 };
 use persona_storage::View;
 
-use super::batch::tag_hash;
+use super::marks::hash;
 use super::selection::Selection;
 use crate::auth::viewer_of;
 use crate::contract::OperationId;
@@ -69,6 +69,10 @@ impl Asked {
         let named = personas(&mut query);
         let (kinds, tags) = (kinds(&mut query), tags(&mut query));
         let labels = labels(&mut query);
+        let owner = query.value(&row::OWNER).map(|owned| match owned {
+            Owned::By(owner) => hash(owner.as_str()),
+            Owned::ByNone => hash(""),
+        });
         if !labels.is_empty() && !kinds.is_empty() && !kinds.iter().any(|kind| kind.is_of_label()) {
             let message = "does not go with label, which leaves moves of labels alone: those are \
                            labelled and unlabelled";
@@ -77,7 +81,7 @@ impl Asked {
         let with_document = query.value(&row::INCLUDE_DOCUMENT).unwrap_or(false);
         query.done()?;
         let personas = ids_of(context.store.view(viewer), named).await?;
-        let selection = Selection { viewer: viewer.clone(), personas, kinds, tags, labels };
+        let selection = Selection { viewer: viewer.clone(), personas, kinds, tags, owner, labels };
         Ok(Self { place: last_event_id(headers).or(after), selection, with_document, form })
     }
 }
@@ -177,7 +181,7 @@ fn labels(query: &mut Parameters<'_>) -> Vec<LabelName> {
 
 fn tags(query: &mut Parameters<'_>) -> Vec<u64> {
     match filter_tags(query.texts(&row::TAG)) {
-        Ok(tags) => tags.iter().map(|tag| tag_hash(tag)).collect(),
+        Ok(tags) => tags.iter().map(|tag| hash(tag)).collect(),
         Err(error) => {
             query.refuse("tag", "too_many", error.to_string());
             Vec::new()

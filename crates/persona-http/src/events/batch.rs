@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use persona_model::{ChangeKind, Position, folded_tag};
-use persona_storage::{Error, Event, Glance, GuardedStore, Representation, View, Viewer};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use persona_model::{ChangeKind, Position};
+use persona_storage::{Error, Event, GuardedStore, Representation, View};
 use tokio::sync::OnceCell;
 
+use super::marks::{self, Marks};
 use crate::contract::events::Event as EventBody;
 
 /// Some events of the feed that follow each other, at least one.
@@ -29,9 +28,8 @@ pub(super) struct Line {
     part: Range<usize>,
     /// The range of its JSON in the text of the batch.
     json: Range<usize>,
-    /// The hashes of the tags that the persona had before and after the change, read at the first
-    /// use.
-    tags: OnceCell<Option<Box<[u64]>>>,
+    /// The tags and owners that the persona had before and after the change, read at the first use.
+    marks: OnceCell<Marks>,
 }
 
 impl Batch {
@@ -47,7 +45,7 @@ impl Batch {
             serde_json::to_writer(&mut text, &EventBody::of(&event)).expect("an event is JSON");
             let json = json_start..text.len();
             text.extend_from_slice(b"\n\n");
-            lines.push(Line { event, part: start..text.len(), json, tags: OnceCell::new() });
+            lines.push(Line { event, part: start..text.len(), json, marks: OnceCell::new() });
         }
         Some(Self { before, lines, text: text.into(), end })
     }
@@ -93,16 +91,10 @@ impl Line {
     /// The persona at the revision of this event; `None` where that is not there any more. The
     /// caller reserves memory for it.
     pub(super) async fn persona(&self, view: View<'_>) -> Result<Option<Representation>, Error> {
-        Ok(if_there(self.read(view).await)?.flatten())
-    }
-
-    async fn read(&self, view: View<'_>) -> Result<Option<Representation>, Error> {
-        let (id, revision) = (self.event.change.persona, self.event.change.revision);
-        if let Glance::Whole(found) = view.glance(id, Some(revision)).await? {
-            return Ok(found);
+        match marks::revision(&self.event.change, view).await {
+            Err(Error::Purged { .. } | Error::RevisionDropped { .. }) => Ok(None),
+            found => found,
         }
-        let record = view.revision(id, revision).await?;
-        Ok(record.map(|record| record.representation))
     }
 
     /// Whether the persona has a tag after the change or had it before, so that a follower of a tag
@@ -112,74 +104,20 @@ impl Line {
         if self.event.change.kind == ChangeKind::Purged {
             return Ok(true);
         }
-        let tags = self.tags.get_or_try_init(|| self.read_tags(store)).await?;
+        let tags = &self.marks(store).await?.tags;
         Ok(tags.as_ref().is_none_or(|tags| tags.contains(&hash)))
     }
 
-    /// All followers share the tags, so they are read without the viewer of a follower. This
-    /// reveals nothing: the tags only select among events that the follower may see. `None` where
-    /// they are not known, because a revision was dropped from the history: then the followers of
-    /// every tag are told.
-    async fn read_tags(&self, store: &GuardedStore) -> Result<Option<Box<[u64]>>, Error> {
-        let everyone = Viewer::trusted();
-        let view = store.view(&everyone);
-        let change = &self.event.change;
-        let mut tags = Vec::new();
-        match self.read(view).await {
-            Err(Error::RevisionDropped { .. }) => return Ok(None),
-            found => {
-                if let Some(persona) = if_there(found)?.flatten() {
-                    add_tags(&mut tags, &persona.body)?;
-                }
-            }
-        }
-        let before = change.revision.number().checked_sub(1).and_then(persona_model::Revision::new);
-        if let Some(before) = before {
-            match view.revision(change.persona, before).await {
-                Err(Error::RevisionDropped { .. }) if self.may_change_tags(view).await? => {
-                    return Ok(None);
-                }
-                found => {
-                    if let Some(record) = if_there(found)?.flatten() {
-                        add_tags(&mut tags, &record.representation.body)?;
-                    }
-                }
-            }
-        }
-        tags.sort_unstable();
-        tags.dedup();
-        Ok(Some(tags.into()))
+    /// Whether the persona has an owner after the change or had it before, so that a follower of an
+    /// owner is also told when a persona is given away.
+    pub(super) async fn has_owner(&self, store: &GuardedStore, hash: u64) -> Result<bool, Error> {
+        let owners = &self.marks(store).await?.owners;
+        Ok(owners.as_ref().is_none_or(|owners| owners.contains(&hash)))
     }
 
-    /// Whether the change, or one before it that was dropped from the history, changed tags.
-    async fn may_change_tags(&self, view: View<'_>) -> Result<bool, Error> {
-        let (id, revision) = (self.event.change.persona, self.event.change.revision);
-        let record = if_there(view.revision(id, revision).await)?.flatten();
-        Ok(record.is_none_or(|record| record.changed.iter().any(|field| field == "tags")))
+    async fn marks(&self, store: &GuardedStore) -> Result<&Marks, Error> {
+        self.marks.get_or_try_init(|| Marks::of(&self.event.change, store)).await
     }
-}
-
-/// What a read found; `None` where the persona was purged since, or the revision was dropped.
-fn if_there<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(Error::Purged { .. } | Error::RevisionDropped { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn add_tags(tags: &mut Vec<u64>, persona: &[u8]) -> Result<(), Error> {
-    let persona: Value = serde_json::from_slice(persona)
-        .map_err(|error| Error::Damaged(format!("a stored answer cannot be read: {error}")))?;
-    let texts = persona["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    tags.extend(texts.map(|tag| tag_hash(&folded_tag(tag))));
-    Ok(())
-}
-
-/// The hash of a folded tag, 8 bytes, which is kept instead of the tag to save memory.
-pub(super) fn tag_hash(folded: &str) -> u64 {
-    let digest = Sha256::digest(folded);
-    digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@
 //! - `feed.rs`: the watcher and what followers share; `recent.rs`: the events that are kept for
 //!   them; `batch.rs`: events that were read together, as text.
 //! - `follower.rs`: the way of one follower through the feed.
-//! - `selection.rs`: which events a request may see, and which it wants.
+//! - `selection.rs`: which events a request may see, and which it wants; `marks.rs`: the tags and
+//!   owners by which it wants them.
 //! - `stream.rs`: a stream of events; `page.rs`: a page of them.
 
 mod asked;
@@ -17,6 +18,7 @@ mod batch;
 mod feed;
 mod follow_events;
 mod follower;
+mod marks;
 mod page;
 mod recent;
 mod selection;

@@ -15,6 +15,8 @@ pub(super) struct Selection {
     pub kinds: Vec<ChangeKind>,
     /// Only personas with each of these tags, by their hashes.
     pub tags: Vec<u64>,
+    /// Only personas of this owner, by its hash; that of the empty word stands for no owner.
+    pub owner: Option<u64>,
     /// Only moves of these labels; everything where it is empty.
     pub labels: Vec<LabelName>,
 }
@@ -37,6 +39,7 @@ impl Selection {
             && self.personas.is_empty()
             && self.kinds.is_empty()
             && self.tags.is_empty()
+            && self.owner.is_none()
             && self.labels.is_empty()
     }
 
@@ -57,6 +60,11 @@ impl Selection {
     /// Whether the request is told of an event.
     pub(super) async fn has(&self, store: &GuardedStore, line: &Line) -> Result<bool, Error> {
         if !self.wants(line) || !may_see(store.view(&self.viewer), &line.event).await? {
+            return Ok(false);
+        }
+        if let Some(owner) = self.owner
+            && !line.has_owner(store, owner).await?
+        {
             return Ok(false);
         }
         for tag in &self.tags {

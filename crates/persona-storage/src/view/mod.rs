@@ -311,6 +311,12 @@ impl View<'_> {
         Ok(self.owner_before(id).await?.is_some_and(|word| !self.viewer.reach.sees(&word)))
     }
 
+    /// The owner of a persona, also of one that was deleted or purged: empty where it has none.
+    /// `None` where there is no such persona for the viewer.
+    pub async fn owner(&self, id: PersonaId) -> Result<Option<String>, Error> {
+        Ok(self.owner_before(id).await?.filter(|word| self.sees_of(word)))
+    }
+
     /// The word of the owner of a persona, also of one that was deleted or purged.
     async fn owner_before(&self, id: PersonaId) -> Result<Option<String>, Error> {
         match self.store.owner_of(id).await? {

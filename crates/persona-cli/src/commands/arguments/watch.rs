@@ -21,13 +21,17 @@ pub struct Watch {
     /// Begin behind this event.
     #[arg(long, value_name = "SEQUENCE", help = AFTER_HELP)]
     pub after: Option<String>,
-    /// Only this kind of change: created, updated, deleted, undeleted, labelled or unlabelled;
-    /// repeat for several.
+    /// Only this kind of change: created, updated, deleted, undeleted, labelled, unlabelled
+    /// or purged; repeat for several.
     #[arg(long, value_name = "KIND")]
     pub kind: Vec<String>,
     /// Only changes of personas that have this tag, or had it before; repeat for all of several.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
+    /// Only changes of personas of this owner, or that it gave away with the change; with an empty
+    /// NAME, of those without one.
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
     /// Only moves of this label, such as production; repeat for several.
     #[arg(long, value_name = "LABEL")]
     pub label: Vec<String>,

@@ -78,6 +78,19 @@ fn a_file_is_watched_from_its_beginning_and_while_others_write_to_it() {
 }
 
 #[test]
+fn a_watch_of_an_owner_tells_of_what_it_has_and_gives_away() {
+    let folder = Folder::with_personas(&[&["Ada", "--set=owner=ada"], &["Eve"]]);
+    for members in ["owner=bea", "nickname=B"] {
+        assert_eq!(folder.run(&["update", "Ada", "--set", members]).code, 0);
+    }
+    let watched = folder.results(&["watch", "--after=0", "--owner=ada", "--count=2"]);
+    let kinds: Vec<&str> = watched.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(kinds, ["created", "updated"], "{watched}");
+    let none = folder.results(&["watch", "--after=0", "--owner=", "--count=1"]);
+    assert!(none.contains(" created "), "{none}");
+}
+
+#[test]
 fn a_watch_goes_on_after_a_restart_of_the_server_and_nothing_is_missing() {
     let server = Server::with_workers(2).start();
     let mut client = server.connect();

@@ -7,6 +7,7 @@ mod client;
 mod docs;
 mod events;
 mod events_of_labels;
+mod events_of_owners;
 mod events_pruned;
 mod export;
 mod fields;

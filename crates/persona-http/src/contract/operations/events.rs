@@ -16,6 +16,7 @@ pub(super) const FOLLOW_EVENTS: OperationRow = OperationRow {
         of::PERSONA,
         of::EVENT_KIND,
         of::TAG,
+        of::OWNER.parameter,
         of::EVENT_LABEL,
         of::INCLUDE_DOCUMENT.parameter,
     ],

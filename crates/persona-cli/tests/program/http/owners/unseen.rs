@@ -87,6 +87,8 @@ pub fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
         "&kind=purged",
         "&label=production",
         "&tag=otter",
+        "&owner=bea",
+        "&owner=ada",
         "&include=document",
         &hidden,
     ]
