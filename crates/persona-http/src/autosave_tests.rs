@@ -96,6 +96,10 @@ impl Store for Autosaving {
         self.0.owner_of(id).await
     }
 
+    async fn owners_of(&self, ids: &[PersonaId]) -> Result<Vec<(PersonaId, String)>, Error> {
+        self.0.owners_of(ids).await
+    }
+
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
         self.0.tombstone(id).await
     }

@@ -99,6 +99,10 @@ pub trait Store: Send + Sync {
     /// where there is no such persona.
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error>;
 
+    /// The owners of several personas, also of soft-deleted and of purged ones; those that never
+    /// existed are left out. Each is of a moment of its own after the call.
+    async fn owners_of(&self, ids: &[PersonaId]) -> Result<Vec<(PersonaId, String)>, Error>;
+
     /// What is left of a persona that was purged; `None` for every other one.
     ///
     /// A purge that [`Store::purge`] of whichever process has answered is always seen.

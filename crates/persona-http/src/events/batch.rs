@@ -1,13 +1,16 @@
 //! Events that were read together, as text that is made once for all followers.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use persona_model::{ChangeKind, Position};
-use persona_storage::{Error, Event, GuardedStore, Representation, View};
+use persona_model::{ChangeKind, PersonaId, Position};
+use persona_storage::{Error, Event, GuardedStore, Owners, Representation, View};
 use tokio::sync::OnceCell;
 
 use super::marks::{self, Marks};
+use super::shared_look::SharedLook;
 use crate::contract::events::Event as EventBody;
 
 /// Some events of the feed that follow each other, at least one.
@@ -19,6 +22,8 @@ pub(super) struct Batch {
     /// All events in the form of a stream.
     text: Bytes,
     end: Position,
+    /// Looks at the owners of its personas.
+    owners: SharedLook<Owners>,
 }
 
 /// One event.
@@ -47,7 +52,7 @@ impl Batch {
             text.extend_from_slice(b"\n\n");
             lines.push(Line { event, part: start..text.len(), json, marks: OnceCell::new() });
         }
-        Some(Self { before, lines, text: text.into(), end })
+        Some(Self { before, lines, text: text.into(), end, owners: SharedLook::new() })
     }
 
     /// The sequence number of the line before the batch.
@@ -74,6 +79,16 @@ impl Batch {
     pub(super) fn behind(&self, sequence: u64) -> &[Line] {
         let at = self.lines.partition_point(|line| line.event.change.sequence <= sequence);
         &self.lines[at..]
+    }
+
+    /// The owners that the personas of all events have now.
+    pub(super) async fn owners(&self, store: &GuardedStore) -> Result<Arc<Owners>, Error> {
+        let look = async || {
+            let personas = self.lines.iter().map(|line| line.event.change.persona);
+            let personas: BTreeSet<PersonaId> = personas.collect();
+            store.owners(&personas.into_iter().collect::<Vec<_>>()).await
+        };
+        self.owners.ask(look).await
     }
 
     /// An event of this batch in the form of a stream.

@@ -11,6 +11,8 @@
 //! - `follower.rs`: the way of one follower through the feed.
 //! - `selection.rs`: which events a request may see, and which it wants; `marks.rs`: the tags and
 //!   owners by which it wants them.
+//! - `pick.rs`: the events of a batch that a request is told of; `shared_look.rs`: a look that
+//!   followers share.
 //! - `stream.rs`: a stream of events; `page.rs`: a page of them.
 
 mod asked;
@@ -20,8 +22,10 @@ mod follow_events;
 mod follower;
 mod marks;
 mod page;
+mod pick;
 mod recent;
 mod selection;
+mod shared_look;
 mod stream;
 
 pub use asked::{EVENT_LABELS_MAX, EVENT_PERSONAS_MAX};

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::asked::Asked;
 use super::batch::Batch;
 use super::follower::{Follower, Next};
-use super::stream::with_document;
+use super::pick::Room;
 use crate::Context;
 use crate::auth::permit;
 use crate::contract::OperationId;
@@ -84,30 +84,21 @@ impl Items {
         batch: &Batch,
         limit: usize,
     ) -> Result<(), Error> {
-        let store = &context.store;
-        let view = store.view(&asked.selection.viewer);
-        let mut last = None;
-        for line in batch.behind(follower.place().sequence) {
-            if self.count >= limit || self.text.len() >= PAGE_BYTES {
-                break;
-            }
-            last = Some(line);
-            if !asked.selection.has(store, line).await? {
-                continue;
-            }
+        let room = Room {
+            events: limit.saturating_sub(self.count),
+            bytes: PAGE_BYTES.saturating_sub(self.text.len()),
+        };
+        let from = follower.place().sequence;
+        let picked = asked.pick(&context.store, batch, from, room).await?;
+        for (line, json) in picked.events {
             if self.count > 0 {
                 self.text.push(b',');
             }
-            let json = batch.json_of(line);
-            if asked.with_document {
-                self.text.extend_from_slice(&with_document(view, line, json).await?);
-            } else {
-                self.text.extend_from_slice(json);
-            }
+            self.text.extend_from_slice(json.as_deref().unwrap_or_else(|| batch.json_of(line)));
             self.count += 1;
         }
-        if let Some(line) = last {
-            follower.go_on_behind(line.event.position());
+        if let Some(end) = picked.end {
+            follower.go_on_behind(end);
         }
         Ok(())
     }

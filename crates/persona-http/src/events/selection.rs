@@ -1,9 +1,11 @@
 //! Which events a request may see, and which of them it wants.
 
-use persona_model::{Change, ChangeKind, LabelName, PersonaId};
-use persona_storage::{Error, Event, GuardedStore, View, Viewer};
+use std::sync::Arc;
 
-use super::batch::Line;
+use persona_model::{Change, ChangeKind, LabelName, PersonaId};
+use persona_storage::{Error, GuardedStore, Owners, View, Viewer};
+
+use super::batch::{Batch, Line};
 
 /// The events that a request is told of.
 pub(super) struct Selection {
@@ -21,21 +23,27 @@ pub(super) struct Selection {
     pub labels: Vec<LabelName>,
 }
 
-/// Whether a request may see an event. No other place decides this, for streams and for pages. A
-/// request sees the events of personas that it reaches now, also those from the time before.
-async fn may_see(view: View<'_>, event: &Event) -> Result<bool, Error> {
-    view.reaches(event.change.persona).await
+/// Which events of a batch a request may see. No other place decides this, for streams and for
+/// pages. A request sees the events of personas that it reaches now, also those from the time
+/// before.
+pub(super) struct Reach<'a> {
+    view: View<'a>,
+    /// `None` where it reaches all of them.
+    owners: Option<Arc<Owners>>,
 }
 
-/// Whether a request may see every event, so that no single one has to be looked at.
-fn may_see_all(viewer: &Viewer) -> bool {
-    !viewer.is_bound()
+impl Reach<'_> {
+    /// Whether it has an event.
+    pub(super) fn has(&self, line: &Line) -> bool {
+        let persona = line.event.change.persona;
+        self.owners.as_ref().is_none_or(|owners| self.view.reaches_by(owners, persona))
+    }
 }
 
 impl Selection {
     /// Whether the request is told of every event.
     pub(super) fn is_everything(&self) -> bool {
-        may_see_all(&self.viewer)
+        !self.viewer.is_bound()
             && self.personas.is_empty()
             && self.kinds.is_empty()
             && self.tags.is_empty()
@@ -57,11 +65,23 @@ impl Selection {
             && self.is_about(change)
     }
 
-    /// Whether the request is told of an event.
+    /// What the request reaches of a batch, by the owners that its personas have now.
+    pub(super) async fn reach<'a>(
+        &'a self,
+        store: &'a GuardedStore,
+        batch: &Batch,
+    ) -> Result<Reach<'a>, Error> {
+        let owners = if self.viewer.is_bound() { Some(batch.owners(store).await?) } else { None };
+        Ok(Reach { view: store.view(&self.viewer), owners })
+    }
+
+    /// Whether more than the event itself tells has to be read to know whether it is wanted.
+    pub(super) fn reads(&self) -> bool {
+        self.owner.is_some() || !self.tags.is_empty()
+    }
+
+    /// Whether the request wants an event, by what it reads.
     pub(super) async fn has(&self, store: &GuardedStore, line: &Line) -> Result<bool, Error> {
-        if !self.wants(line) || !may_see(store.view(&self.viewer), &line.event).await? {
-            return Ok(false);
-        }
         if let Some(owner) = self.owner
             && !line.has_owner(store, owner).await?
         {

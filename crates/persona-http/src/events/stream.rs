@@ -17,12 +17,13 @@ use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
-use persona_storage::{Error, Party, View};
+use persona_storage::Party;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
-use super::batch::{Batch, Line};
+use super::batch::Batch;
 use super::follower::{Follower, Next};
+use super::pick::Room;
 use crate::auth::permit;
 use crate::contract::OperationId;
 use crate::contract::events::{HEARTBEAT_SECONDS, RESET, Reset};
@@ -96,22 +97,6 @@ fn credentials(headers: &HeaderMap) -> HeaderMap {
         }
     }
     kept
-}
-
-/// An event with the persona at its revision, as JSON; without it where the persona was purged.
-pub(super) async fn with_document(
-    view: View<'_>,
-    line: &Line,
-    json: &[u8],
-) -> Result<Bytes, Error> {
-    let Some(persona) = line.persona(view).await? else { return Ok(Bytes::copy_from_slice(json)) };
-    let members = json.strip_suffix(b"}").unwrap_or(json);
-    let mut text = BytesMut::with_capacity(members.len() + persona.body.len() + 16);
-    text.extend_from_slice(members);
-    text.extend_from_slice(b",\"document\":");
-    text.extend_from_slice(&persona.body);
-    text.extend_from_slice(b"}");
-    Ok(text.freeze())
 }
 
 /// An open stream, as far as it is counted; until this is dropped.
@@ -227,16 +212,11 @@ impl EventStream {
             self.follower.go_on_behind(batch.end());
             return Ok(batch.text());
         }
-        let store = &self.context.store;
-        let view = store.view(&self.asked.selection.viewer);
-        let (mut part, mut last) = (BytesMut::new(), None);
-        for line in batch.behind(from) {
-            last = Some(line);
-            if !self.asked.selection.has(store, line).await? {
-                continue;
-            }
-            if self.asked.with_document {
-                let json = with_document(view, line, batch.json_of(line)).await?;
+        let room = Room { events: usize::MAX, bytes: PART_BYTES };
+        let picked = self.asked.pick(&self.context.store, batch, from, room).await?;
+        let mut part = BytesMut::new();
+        for (line, json) in picked.events {
+            if let Some(json) = json {
                 part.extend_from_slice(
                     format!("id: {}\ndata: ", line.event.change.sequence).as_bytes(),
                 );
@@ -245,12 +225,9 @@ impl EventStream {
             } else {
                 part.extend_from_slice(batch.part_of(line));
             }
-            if part.len() >= PART_BYTES {
-                break;
-            }
         }
-        if let Some(line) = last {
-            self.follower.go_on_behind(line.event.position());
+        if let Some(end) = picked.end {
+            self.follower.go_on_behind(end);
         }
         let memory = self.context.answers.reserve(self.client, part.len())?;
         Ok(memory.hold(part.freeze()))

@@ -39,6 +39,10 @@ impl Store for Failing {
         Err((self.0)())
     }
 
+    async fn owners_of(&self, _: &[PersonaId]) -> Result<Vec<(PersonaId, String)>, Error> {
+        Err((self.0)())
+    }
+
     async fn tombstone(&self, _: PersonaId) -> Result<Option<Tombstone>, Error> {
         Err((self.0)())
     }

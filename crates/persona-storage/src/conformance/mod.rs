@@ -214,6 +214,7 @@ macro_rules! conformance_suite {
             owners::a_list_of_an_owner_has_its_personas_in_every_order,
             owners::the_other_conditions_of_a_list_hold_for_an_owner_too,
             owners::an_export_of_an_owner_has_its_personas_only,
+            owners::the_owners_of_several_personas_are_looked_at_together,
             reach::a_bound_viewer_reads_its_own_personas_and_no_others,
             reach::a_write_of_a_bound_viewer_finds_no_persona_of_others,
             reach::a_move_of_a_bound_viewer_finds_no_persona_of_others,

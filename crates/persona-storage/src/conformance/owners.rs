@@ -212,3 +212,26 @@ pub async fn an_export_of_an_owner_has_its_personas_only(store: &Subject, _clock
     assert_eq!(history, [(1, 1), (4, 1), (6, 1), (7, 1), (6, 2)]);
     assert_eq!(exported(Exported::History, Some(owned("eve")), everything()).await, []);
 }
+
+pub async fn the_owners_of_several_personas_are_looked_at_together(
+    store: &Subject,
+    _clock: &TestClock,
+) {
+    for (number, owner) in [(1, json!("ada")), (2, json!("bea")), (3, Value::Null), (4, json!("x"))]
+    {
+        create(store, number, json!({ "name": "Ada", "owner": owner })).await;
+    }
+    merge(store, 4, json!({ "owner": "ada" })).await.expect("given away");
+    delete(store, 2, persona_model::Precondition::Any).await.expect("deleted");
+    super::purging::purge(store, 1).await.expect("purged");
+    let told = async |numbers: &[u8]| {
+        let ids: Vec<_> = numbers.iter().map(|number| id(*number)).collect();
+        let mut found = store.owners_of(&ids).await.expect("readable");
+        found.sort();
+        found.into_iter().map(|(id, word)| (id.as_bytes()[15], word)).collect::<Vec<_>>()
+    };
+    let all = [(1, "ada"), (2, "bea"), (3, ""), (4, "ada")].map(|(id, word)| (id, word.to_owned()));
+    assert_eq!(told(&[3, 1, 9, 2, 4]).await, all);
+    assert_eq!(told(&[9]).await, []);
+    assert_eq!(told(&[]).await, []);
+}

@@ -95,6 +95,16 @@ impl Rows {
         Ok(written)
     }
 
+    /// The owners of those of some personas that exist or were purged.
+    pub fn owners_of(&self, ids: &[PersonaId]) -> Vec<(PersonaId, String)> {
+        let owner = |id: &PersonaId| {
+            let word = self.current(*id).map(|(persona, _)| persona.document.owner_word());
+            let word = word.or_else(|| Some(self.tombstones.get(id)?.owner.as_str()))?;
+            Some((*id, word.to_owned()))
+        };
+        ids.iter().filter_map(owner).collect()
+    }
+
     /// Whether an answer is stored under the key of a write.
     fn is_known(&self, write: &Write) -> bool {
         write.idempotency.as_ref().is_some_and(|wanted| self.replays.contains_key(&wanted.key))

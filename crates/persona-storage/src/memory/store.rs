@@ -118,6 +118,10 @@ impl Store for MemoryStore {
         Ok(rows.current(id).map(|(persona, _)| persona.document.owner_word().to_owned()))
     }
 
+    async fn owners_of(&self, ids: &[PersonaId]) -> Result<Vec<(PersonaId, String)>, Error> {
+        self.rows().map(|rows| rows.owners_of(ids))
+    }
+
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
         Ok(self.rows()?.tombstones.get(&id).cloned())
     }

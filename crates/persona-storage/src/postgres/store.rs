@@ -9,6 +9,7 @@ use persona_model::{
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use super::connection::{Parameter, Statement};
 use super::dropped::{changed, is_kept, state};
@@ -55,6 +56,12 @@ const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FR
 
 /// The owner of a persona.
 const OWNER: &str = "SELECT owner FROM persona_store.personas WHERE id = $1";
+
+/// The owners of those of some personas that exist or were purged.
+const OWNERS: &str = "
+    SELECT id, owner FROM persona_store.personas WHERE id = ANY ($1)
+    UNION ALL
+    SELECT persona, owner FROM persona_store.purged WHERE persona = ANY ($1)";
 
 /// One entry of a persona's history.
 const REVISION: &str = concat!(
@@ -172,6 +179,12 @@ impl Store for PostgresStore {
     async fn owner_of(&self, id: PersonaId) -> Result<Option<String>, Error> {
         let rows = self.shared_reader.read(OWNER, &[(&row::uuid(id), Type::UUID)]).await?;
         rows.first().map(|found| row::value(found, 0)).transpose()
+    }
+
+    async fn owners_of(&self, ids: &[PersonaId]) -> Result<Vec<(PersonaId, String)>, Error> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| row::uuid(*id)).collect();
+        let rows = self.shared_reader.read(OWNERS, &[(&ids, Type::UUID_ARRAY)]).await?;
+        rows.iter().map(|found| Ok((row::id(found, 0)?, row::value(found, 1)?))).collect()
     }
 
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {

@@ -113,6 +113,10 @@ impl Store for SqliteStore {
         self.readers.short(|connection| personas::owner_of(connection, id).map_err(from_driver))
     }
 
+    async fn owners_of(&self, ids: &[PersonaId]) -> Result<Vec<(PersonaId, String)>, Error> {
+        self.readers.short(|connection| personas::owners_of(connection, ids).map_err(from_driver))
+    }
+
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
         self.readers.short(|connection| purged::find(connection, id).map_err(from_driver))
     }

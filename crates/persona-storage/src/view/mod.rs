@@ -14,7 +14,10 @@
 //! their moves, which name no owner.
 
 mod labels;
+mod owners;
 mod tokens;
+
+pub use owners::Owners;
 
 use std::sync::Arc;
 

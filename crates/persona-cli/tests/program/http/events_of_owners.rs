@@ -132,3 +132,45 @@ fn a_change_within_a_gap_of_an_import_is_told_to_followers_of_what_it_took_away(
     }
     assert_eq!(told_of(&other, "", "owner=bea", &path), ["updated 2", "updated 3", "updated 4"]);
 }
+
+/// Followers of each owner share what the server looks up of owners.
+#[test]
+fn followers_with_tokens_of_owners_hear_of_a_persona_until_it_is_given_away_and_from_then_on() {
+    const FOLLOWERS: usize = 8;
+    let server = Server::with_workers(2).start();
+    let admin = bearer(&create(&server, &["--name=operator", "--scope=admin"]));
+    let mut client = server.connect();
+    let follow = |owner: &str| -> Vec<EventStream> {
+        let flags = [format!("--name={owner}"), "--scope=read".into(), format!("--owner={owner}")];
+        let token = bearer(&create(&server, &flags.each_ref().map(String::as_str)));
+        let headers = [("authorization", &*token)];
+        let open = || EventStream::open(&server, "", &headers);
+        let mut streams: Vec<EventStream> = (0..FOLLOWERS).map(|_| open()).collect();
+        for stream in &mut streams {
+            stream.block().expect("read").expect("the first comment");
+        }
+        streams
+    };
+    let (mut of_ada, mut of_bea) = (follow("ada"), follow("bea"));
+    let expect = |streams: &mut [EventStream], expected: &[(&str, u64)]| {
+        for stream in streams {
+            for (path, revision) in expected {
+                let event = stream.event();
+                assert!(path.ends_with(event["persona"].as_str().expect("an id")), "{event}");
+                assert_eq!(event["revision"], *revision);
+            }
+        }
+    };
+    let adas = made(&mut client, &admin, &json!({ "name": "A", "owner": "ada" }));
+    let beas = made(&mut client, &admin, &json!({ "name": "B", "owner": "bea" }));
+    let given = made(&mut client, &admin, &json!({ "name": "G", "owner": "ada" }));
+    send(&mut client, "PATCH", &given, &admin, r#"{"name":"2"}"#);
+    send(&mut client, "PATCH", &beas, &admin, r#"{"name":"2"}"#);
+    expect(&mut of_ada, &[(&adas, 1), (&given, 1), (&given, 2)]);
+    expect(&mut of_bea, &[(&beas, 1), (&beas, 2)]);
+    send(&mut client, "PATCH", &given, &admin, r#"{"owner":"bea"}"#);
+    send(&mut client, "PATCH", &given, &admin, r#"{"name":"4"}"#);
+    send(&mut client, "PATCH", &adas, &admin, r#"{"name":"2"}"#);
+    expect(&mut of_ada, &[(&adas, 2)]);
+    expect(&mut of_bea, &[(&given, 3), (&given, 4)]);
+}

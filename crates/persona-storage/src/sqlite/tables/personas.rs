@@ -102,6 +102,25 @@ pub(crate) fn owner_of(connection: &Connection, id: PersonaId) -> rusqlite::Resu
         .optional()
 }
 
+/// The owners of those of some personas that exist or were purged.
+pub(crate) fn owners_of(
+    connection: &Connection,
+    ids: &[PersonaId],
+) -> rusqlite::Result<Vec<(PersonaId, String)>> {
+    // One statement for both tables, because a persona can be purged between two.
+    let mut statement = connection.prepare_cached(
+        "SELECT owner FROM personas WHERE id = ?1
+         UNION ALL
+         SELECT owner FROM purged WHERE persona = ?1",
+    )?;
+    let mut found = Vec::new();
+    for id in ids {
+        let owner = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?;
+        found.extend(owner.map(|owner| (*id, owner)));
+    }
+    Ok(found)
+}
+
 /// The persona that a writer finds.
 pub(crate) enum Found {
     /// The persona does not exist for the writer.
