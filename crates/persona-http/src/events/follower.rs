@@ -24,6 +24,8 @@ pub(super) struct Follower {
     /// Whether the feed is known to have the place.
     is_known: bool,
     page_events: usize,
+    /// How many pages of the store it has read.
+    pages_read: usize,
 }
 
 /// What a follower gets next.
@@ -51,7 +53,7 @@ impl Follower {
             Some(place) => (place, false),
             None => (counted.feed.store.feed_end().await?.into(), true),
         };
-        Ok(Self { counted, news, place, is_known, page_events: PAGE_EVENTS })
+        Ok(Self { counted, news, place, is_known, page_events: PAGE_EVENTS, pages_read: 0 })
     }
 
     /// Sets how many events the follower reads at once at most.
@@ -62,6 +64,11 @@ impl Follower {
     /// The place behind which the follower goes on.
     pub(super) fn place(&self) -> FeedPlace {
         self.place
+    }
+
+    /// How many pages of the store the follower has read; events that are kept in memory are none.
+    pub(super) fn pages_read(&self) -> usize {
+        self.pages_read
     }
 
     /// Records that the follower has all events up to this line.
@@ -83,6 +90,7 @@ impl Follower {
         }
         let feed = &self.counted.feed;
         let _turn = feed.page_turn().await?;
+        self.pages_read += 1;
         match feed.store.events_after(self.place, self.page_events).await {
             Ok(events) => {
                 self.is_known = true;

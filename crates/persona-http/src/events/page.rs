@@ -11,6 +11,7 @@ use super::asked::Asked;
 use super::batch::Batch;
 use super::follower::{Follower, Next};
 use super::pick::Room;
+use super::recent::EVENTS_MAX;
 use crate::Context;
 use crate::auth::permit;
 use crate::contract::OperationId;
@@ -20,6 +21,10 @@ use crate::problem::Problem;
 /// Most pages of the store that are searched for one answer. If few events meet the filter, the
 /// client asks again from the place that the search reached.
 const READS_MAX: usize = 16;
+/// Most batches that are passed over in one go, without a wait for the next event: as many as can
+/// be kept, so that a search that begins behind all of them finds its end, and one beside writers
+/// ends too.
+const AT_ONCE_MAX: usize = EVENTS_MAX;
 /// A page with this many bytes is full; a limit of bytes is needed because personas can be large.
 const PAGE_BYTES: usize = 256 * 1024;
 
@@ -48,12 +53,19 @@ pub(super) async fn answer(
     let mut follower = if is_everything { follower.reading(wanted.limit) } else { follower };
     let deadline = Instant::now() + Duration::from_secs(wanted.wait_seconds);
     let mut items = Items::default();
-    for _ in 0..READS_MAX {
+    let mut at_once = 0;
+    while follower.pages_read() < READS_MAX && at_once < AT_ONCE_MAX {
         let next = match follower.try_next().await? {
-            Some(next) => Some(next),
+            Some(next) => {
+                at_once += 1;
+                Some(next)
+            }
             None if items.count > 0 || Instant::now() >= deadline => None,
             // Without an event in time, and when the process ends, the page is empty.
-            None => timeout_at(deadline, follower.next()).await.unwrap_or(Ok(None))?,
+            None => {
+                at_once = 0;
+                timeout_at(deadline, follower.next()).await.unwrap_or(Ok(None))?
+            }
         };
         match next {
             None => break,

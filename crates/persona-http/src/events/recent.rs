@@ -8,7 +8,7 @@ use persona_model::Position;
 use super::batch::Batch;
 
 /// Most events that are kept: those of some seconds under full load.
-const EVENTS_MAX: usize = 8 * 1024;
+pub(super) const EVENTS_MAX: usize = 8 * 1024;
 /// Most bytes of the text of the kept events; about the size of [`EVENTS_MAX`] events.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 

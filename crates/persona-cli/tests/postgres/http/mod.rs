@@ -13,6 +13,8 @@ mod events;
 mod events_of_owners;
 #[path = "../../program/http/events_pruned.rs"]
 mod events_pruned;
+#[path = "../../program/http/events_waiting.rs"]
+mod events_waiting;
 #[path = "../../program/http/export.rs"]
 mod export;
 #[path = "../../program/http/fields.rs"]

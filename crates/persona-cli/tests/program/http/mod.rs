@@ -9,6 +9,7 @@ mod events;
 mod events_of_labels;
 mod events_of_owners;
 mod events_pruned;
+mod events_waiting;
 mod export;
 mod fields;
 mod health;
