@@ -53,9 +53,19 @@ pub(super) fn with_label(
     status: StatusCode,
     label: &Label,
 ) -> Result<Response, Problem> {
-    let mut response = responses::json(context, client, &LabelEntry::from(label))?;
+    with_entry(context, client, status, &LabelEntry::from(label))
+}
+
+/// The same with a label as clients see it.
+pub(super) fn with_entry(
+    context: &Context,
+    client: Option<Party>,
+    status: StatusCode,
+    entry: &LabelEntry,
+) -> Result<Response, Problem> {
+    let mut response = responses::json(context, client, entry)?;
     *response.status_mut() = status;
-    response.headers_mut().insert(ETAG, etag::quoted(&label.tag.to_string()));
+    response.headers_mut().insert(ETAG, etag::quoted(entry.etag.trim_matches('"')));
     Ok(response)
 }
 

@@ -145,6 +145,36 @@ async fn a_move_with_a_key_is_made_once_and_answered_again() {
 }
 
 #[tokio::test]
+async fn the_label_of_the_server_is_read_like_any_other() {
+    let server = Server::start();
+    let path = three_revisions(&server).await;
+    let target = format!("{path}/labels/latest");
+    let read = server.get(&target).await;
+    let persona = server.get(&path).await.json();
+    let expected = json!({
+        "label": "latest", "revision": 3, "version": 3, "etag": read.etag(),
+        "at": persona["updated_at"], "by": null,
+    });
+    assert_eq!((read.status.as_u16(), read.json()), (200, expected));
+    let known = server.send("GET", &target).header("if-none-match", read.etag());
+    assert_eq!(known.send().await.status, 304);
+    let changed = server.send("PATCH", &path).header("x-persona-author", "Ann");
+    assert_eq!(changed.json(&json!({ "name": "4" })).send().await.status, 200);
+    let moved = server.send("GET", &target).header("if-none-match", read.etag()).send().await;
+    assert_eq!((&moved.json()["revision"], &moved.json()["by"]), (&json!(4), &json!("Ann")));
+    let expected = server.send("GET", &target).header("if-match", read.etag()).send().await;
+    assert_eq!(expected.refusal(), (412, "label_moved".into()));
+    // Its moves are the revisions.
+    let moves = server.get(&format!("{target}/moves")).await;
+    assert_eq!(moves.refusal(), (404, "no_such_label".into()));
+    let deleted = server.send("DELETE", &path).header("if-match", "*").send().await;
+    assert_eq!(deleted.status, 204);
+    assert_eq!(server.get(&target).await.json()["revision"], 5);
+    let absent = server.get(&format!("{ABSENT}/labels/latest")).await;
+    assert_eq!(absent.refusal(), (404, "no_such_persona".into()));
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_label_or_a_revision_is_refused() {
     let server = Server::start();
     let path = three_revisions(&server).await;
@@ -157,7 +187,13 @@ async fn what_cannot_be_a_label_or_a_revision_is_refused() {
         let target = format!("{path}/labels/{word}");
         let removed = server.send("DELETE", &target).send().await;
         assert_eq!(removed.refusal(), (422, "bad_label".into()), "{word}");
-        assert_eq!(server.get(&target).await.refusal(), (404, "no_such_label".into()), "{word}");
+        if word != "latest" {
+            assert_eq!(
+                server.get(&target).await.refusal(),
+                (404, "no_such_label".into()),
+                "{word}"
+            );
+        }
     }
     assert_eq!(set(&server, &path, &longest, 1).await.status, 201);
     let body =
