@@ -5,7 +5,7 @@ use crate::common::runner::{Folder, many};
 use persona_test_support::Cluster;
 
 /// A folder with settings that name a new database.
-fn folder() -> Folder {
+pub fn folder() -> Folder {
     let cluster = Cluster::shared();
     Folder::new().variable("DATABASE_URL", cluster.url(&cluster.database()))
 }

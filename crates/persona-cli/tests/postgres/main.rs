@@ -7,6 +7,7 @@ mod common;
 mod acceptance;
 mod away;
 mod commands;
+mod commands_of_the_past;
 mod contrib;
 mod faults;
 mod figures;

@@ -9,6 +9,8 @@ mod both_ways;
 mod client;
 #[path = "../../program/http/events.rs"]
 mod events;
+#[path = "../../program/http/events_of_labels.rs"]
+mod events_of_labels;
 #[path = "../../program/http/events_of_owners.rs"]
 mod events_of_owners;
 #[path = "../../program/http/events_pruned.rs"]
