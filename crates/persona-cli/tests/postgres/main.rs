@@ -12,6 +12,8 @@ mod contrib;
 mod faults;
 mod figures;
 mod http;
+#[path = "../program/long_histories.rs"]
+mod long_histories;
 mod transfer;
 mod unusable;
 mod verified;

@@ -10,6 +10,7 @@ mod clients;
 mod doctor;
 mod fuzz;
 mod http;
+mod long_histories;
 mod monitoring;
 mod studio;
 mod supervisor;
