@@ -18,8 +18,9 @@ const EVENT_MAX: Duration = Duration::from_secs(20);
 /// Pause between two looks whether the measurement is over.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-fn head(server: SocketAddr, query: &str) -> String {
-    format!("GET /api/v1/events{query} HTTP/1.1\r\nHost: {server}\r\n\r\n")
+/// The head of a request; `fields` are further header fields, each with its end of the line.
+fn head(server: SocketAddr, query: &str, fields: &str) -> String {
+    format!("GET /api/v1/events{query} HTTP/1.1\r\nHost: {server}\r\n{fields}\r\n")
 }
 
 /// Many followers; dropping this closes their connections.
@@ -31,10 +32,10 @@ pub struct Crowd {
 
 impl Crowd {
     /// Connects so many followers, and waits until each has received its first bytes.
-    pub fn connect(server: SocketAddr, count: usize, query: &str) -> Result<Self> {
+    pub fn connect(server: SocketAddr, count: usize, query: &str, fields: &str) -> Result<Self> {
         let (is_over, bytes) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let (told, all_follow) = std::sync::mpsc::channel();
-        let head = head(server, query);
+        let head = head(server, query, fields);
         let thread = std::thread::spawn({
             let (is_over, bytes) = (Arc::clone(&is_over), Arc::clone(&bytes));
             move || {
@@ -114,7 +115,7 @@ impl Follower {
         let mut stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(EVENT_MAX))?;
-        stream.write_all(head(server, query).as_bytes())?;
+        stream.write_all(head(server, query, "").as_bytes())?;
         let mut follower = Self { stream: BufReader::with_capacity(256 * 1024, stream) };
         while !follower.line()?.is_empty() {}
         Ok(follower)

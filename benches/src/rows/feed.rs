@@ -3,11 +3,16 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use persona_model::Clock;
+use persona_server::clock::SystemClock;
+use persona_storage::sqlite::{Settings, SqliteStore};
+use persona_storage::{NoObserver, Store, Token, TokenChange, TokenScope, TokenSecret};
 use serde_json::json;
 
 use crate::client::Client;
@@ -49,16 +54,21 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let server = ours.server.address;
     let aim = Aim::api(ours.server.url(), options.personas);
     session.load(&aim, Load::Patch)?;
-    let rate = |query: Option<&str>| -> Result<f64> {
-        let crowd = query.map(|query| Crowd::connect(server, FOLLOWERS, query)).transpose()?;
-        let measured = session.load(&aim, Load::Patch)?;
-        if crowd.is_some_and(|crowd| query == Some("") && crowd.bytes() == 0) {
+    let rate = |aim: &Aim, followed: Option<(&str, &str)>| -> Result<f64> {
+        let crowd = followed
+            .map(|(query, fields)| Crowd::connect(server, FOLLOWERS, query, fields))
+            .transpose()?;
+        let before = crowd.as_ref().map_or(0, Crowd::bytes);
+        let measured = session.load(aim, Load::Patch)?;
+        let is_told = followed.is_some_and(|(query, _)| query.is_empty());
+        if crowd.is_some_and(|crowd| is_told && crowd.bytes() == before) {
             return Err("the followers were told of nothing".into());
         }
         Ok(measured.rate)
     };
-    let idle = session.pairs(|| rate(Some(OF_NOTHING)), || rate(None))?;
-    let told = session.pairs(|| rate(Some("")), || rate(None))?;
+    let alone = |aim: &Aim| rate(aim, None);
+    let idle = session.pairs(|| rate(&aim, Some((OF_NOTHING, ""))), || alone(&aim))?;
+    let told = session.pairs(|| rate(&aim, Some(("", ""))), || alone(&aim))?;
     let delays = (0..options.pairs)
         .map(|_| delay_p99_ms(server, options.seconds))
         .collect::<Result<Vec<_>>>()?;
@@ -66,6 +76,11 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let caught_up = (0..options.pairs)
         .map(|_| Follower::connect(server, "?after=0")?.drain(events))
         .collect::<Result<Vec<_>>>()?;
+    // Last, because a server with tokens wants one with every request.
+    let (writing, following) = add_tokens(&database)?;
+    let aim = aim.with("Authorization", &writing);
+    let fields = format!("Authorization: {following}\r\n");
+    let bound = session.pairs(|| rate(&aim, Some(("", &fields))), || alone(&aim))?;
     let beside = |name: &str, target, pairs: &[(f64, f64)]| {
         let (ours, alone) = (pairs.iter().map(|pair| pair.0), pairs.iter().map(|pair| pair.1));
         Row::compared(name, "updates/s", target, Spread::of(ours), Spread::of(alone))
@@ -73,6 +88,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     Ok(vec![
         beside("PATCH beside 1,000 followers of nothing", Target::RatioAtLeast(0.9), &idle),
         beside("PATCH beside 1,000 followers of everything", Target::None, &told),
+        beside("PATCH beside 1,000 followers with tokens of an owner", Target::None, &bound),
         Row::alone("memory of a follower", "KiB", Target::AtMost(64.0), Spread::of(memory)),
         Row::alone(
             "p99 from the answer of a change to its event, at 1,000 changes a second",
@@ -89,12 +105,29 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ])
 }
 
+/// Makes two tokens in the store of a running server, and returns their header fields: of one that
+/// changes all personas, and of one that is bound to an owner and reads those of none, which all of
+/// the store are.
+fn add_tokens(database: &Path) -> Result<(String, String)> {
+    let store =
+        SqliteStore::open(Settings::new(database), Arc::new(SystemClock), Arc::new(NoObserver))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let add = |name: &str, scope, owner: Option<&str>| -> Result<String> {
+        let secret = TokenSecret::random()?;
+        let mut token = Token::new(name.into(), secret.hash(), scope, SystemClock.now())?;
+        (token.owner, token.shared) = (owner.map(Into::into), owner.is_some());
+        runtime.block_on(store.change_token(TokenChange::Create(token)))?;
+        Ok(format!("Bearer {}", secret.expose()))
+    };
+    Ok((add("writer", TokenScope::Write, None)?, add("ada", TokenScope::Read, Some("ada"))?))
+}
+
 /// The memory of the workers that each of many followers takes up, in KiB.
 fn memory_of_each(ours: &Ours) -> Result<f64> {
     let workers = ours.worker_pids()?;
     let memory = || -> f64 { workers.iter().filter_map(|pid| machine::resident_mb(*pid)).sum() };
     let before = memory();
-    let crowd = Crowd::connect(ours.server.address, FOLLOWERS, OF_NOTHING)?;
+    let crowd = Crowd::connect(ours.server.address, FOLLOWERS, OF_NOTHING, "")?;
     let after = memory();
     drop(crowd);
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
