@@ -141,6 +141,10 @@ pub fn request_of(bytes: &[u8]) -> Option<Request<Body>> {
     let first = lines.next()?;
     let space = first.iter().position(|byte| *byte == b' ')?;
     let (method, target) = (&first[..space], &first[space + 1..]);
+    // The check of heads refuses it, and `Uri` would drop what follows.
+    if target.contains(&b'#') {
+        return None;
+    }
     let mut request =
         Request::builder().method(method).uri(target).body(body.to_vec().into()).ok()?;
     for line in lines {

@@ -16,7 +16,7 @@ use crate::contract::{OperationId, Time};
 use crate::extract::conditions;
 use crate::extract::label::{label_to_read, word_in};
 use crate::extract::parameters::Parameters;
-use crate::personas::get;
+use crate::personas::read;
 use crate::problem::Problem;
 use crate::{Context, personas};
 
@@ -32,7 +32,7 @@ pub async fn get_label(
     Parameters::none(request.uri(), OperationId::GetLabel)?;
     let view = context.store.view(viewer_of(request.extensions())?);
     let entry = match name {
-        None => latest(&get::current(&context, view, client, id).await?)?,
+        None => latest(&read::current(&context, view, client, id).await?)?,
         Some(name) => {
             let labels = view.labels(id).await?;
             let labels = labels.ok_or_else(|| Problem::no_such_persona(&id.to_string()))?;

@@ -134,6 +134,12 @@ impl Head {
     /// Checks a target that is more than a path and begins at this byte of the head. A host in the
     /// target takes precedence over `Host` (section 3.2.2).
     fn target(&mut self, target: &[u8], at: usize) -> Result<(), Refusal> {
+        // `Uri` drops a fragment without a word: a search for "c#" would be one for "c".
+        if target.contains(&b'#') {
+            return Err(Refusal::Malformed(
+                "the target of the request has a #, which no target has: write %23 for it",
+            ));
+        }
         let uri = Uri::try_from(target)
             .map_err(|_| Refusal::Malformed("the target of the request is no URI"))?;
         let Some(authority) = uri.authority() else { return Ok(()) };
@@ -320,6 +326,8 @@ mod tests {
             "GET / HTTP/1.1\r\nhost: a\r\nnothing\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\nx: \u{0}\r\n\r\n",
             "GET  / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /?tag=c# HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET http://a/b#c HTTP/1.1\r\nhost: a\r\n\r\n",
             "GET / HTTP/1.1 \r\nhost: a\r\n\r\n",
             "GET /\r\nhost: a\r\n\r\n",
             "GET / HTTP/x.1\r\nhost: a\r\n\r\n",

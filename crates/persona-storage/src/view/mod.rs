@@ -176,10 +176,9 @@ impl View<'_> {
             }
         } else {
             match self.unless_hidden(id, read.await).await? {
-                None => None,
                 Some(Glance::Whole(found)) => found.filter(|found| self.viewer.sees(found)),
                 Some(Glance::Large) if self.reaches(id).await? => return Ok(Glance::Large),
-                Some(Glance::Large) => None,
+                Some(Glance::Large) | None => None,
             }
         };
         self.or_purged(id, found).await.map(Glance::Whole)

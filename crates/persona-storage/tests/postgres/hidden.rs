@@ -52,20 +52,20 @@ async fn reads(door: &GuardedStore, viewer: &Viewer) -> Vec<(&'static str, &'sta
     let handle = HandleName::parse("given").expect("a handle");
     let led = |look: HandleLook| look.target != HandleTarget::Nothing;
     vec![
-        ("glance", told(view.glance(id, None).await.map(whole))),
-        ("glance at the past", told(view.glance(id, Some(first)).await.map(whole))),
-        ("get", told(view.get(id).await.map(|found| found.is_some()))),
-        ("revision", told(view.revision(id, first).await.map(|found| found.is_some()))),
-        ("revisions", told(view.revisions(id, None, 9).await.map(|found| found.is_some()))),
-        ("labels", told(view.labels(id).await.map(|found| found.is_some()))),
-        ("labels of", told(view.labels_of(&[id]).await.map(|found| !found.is_empty()))),
-        ("labelled", told(view.labelled(id, &label).await.map(|found| found.is_some()))),
-        ("moves", told(view.label_moves(id, &label, None, 9).await.map(|found| found.is_some()))),
-        ("handle", told(view.look_at_handle(&handle).await.map(led))),
+        ("glance", told(&view.glance(id, None).await.map(whole))),
+        ("glance at the past", told(&view.glance(id, Some(first)).await.map(whole))),
+        ("get", told(&view.get(id).await.map(|found| found.is_some()))),
+        ("revision", told(&view.revision(id, first).await.map(|found| found.is_some()))),
+        ("revisions", told(&view.revisions(id, None, 9).await.map(|found| found.is_some()))),
+        ("labels", told(&view.labels(id).await.map(|found| found.is_some()))),
+        ("labels of", told(&view.labels_of(&[id]).await.map(|found| !found.is_empty()))),
+        ("labelled", told(&view.labelled(id, &label).await.map(|found| found.is_some()))),
+        ("moves", told(&view.label_moves(id, &label, None, 9).await.map(|found| found.is_some()))),
+        ("handle", told(&view.look_at_handle(&handle).await.map(led))),
     ]
 }
 
-fn told(found: Result<bool, Error>) -> &'static str {
+fn told(found: &Result<bool, Error>) -> &'static str {
     match found {
         Ok(true) => "there",
         Ok(false) => "nothing",

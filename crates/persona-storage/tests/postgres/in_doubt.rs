@@ -176,7 +176,7 @@ async fn moves_of_labels_are_proved_by_each_of_them_and_stay_in_doubt_without_on
         bench.wire.disarm();
         let told = moving.await.expect("no panic");
         let is_told = match &told {
-            Ok(moved) => moved.len() == 2 && is_done == Some(true),
+            Ok(done) => done.len() == 2 && is_done == Some(true),
             Err(NotApplied { error: Error::OutcomeUnknown, .. }) => is_done.is_none(),
             Err(NotApplied { error: Error::Purged { .. }, .. }) => is_done == Some(false),
             Err(_) => false,

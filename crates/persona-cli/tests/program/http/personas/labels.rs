@@ -160,8 +160,8 @@ async fn the_label_of_the_server_is_read_like_any_other() {
     assert_eq!(known.send().await.status, 304);
     let changed = server.send("PATCH", &path).header("x-persona-author", "Ann");
     assert_eq!(changed.json(&json!({ "name": "4" })).send().await.status, 200);
-    let moved = server.send("GET", &target).header("if-none-match", read.etag()).send().await;
-    assert_eq!((&moved.json()["revision"], &moved.json()["by"]), (&json!(4), &json!("Ann")));
+    let changed = server.send("GET", &target).header("if-none-match", read.etag()).send().await;
+    assert_eq!((&changed.json()["revision"], &changed.json()["by"]), (&json!(4), &json!("Ann")));
     let expected = server.send("GET", &target).header("if-match", read.etag()).send().await;
     assert_eq!(expected.refusal(), (412, "label_moved".into()));
     // Its moves are the revisions.
