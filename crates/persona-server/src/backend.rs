@@ -288,13 +288,7 @@ pub fn prunable(
             sqlite::prunable(&config.file_settings(path), clock, &limits)?
         }
         Database::Server(url) => {
-            let settings = Config::server_settings(url, "persona prune");
-            let mut maintenance = postgres::Maintenance::open(&settings, clock)?;
-            let counted = maintenance.prune_now(limits, true);
-            counted.map_err(|error| postgres::DatabaseError::Backend {
-                place: settings.place(),
-                reason: error.to_string(),
-            })?
+            postgres::prunable(&Config::server_settings(url, "persona prune"), clock, limits)?
         }
     })
 }

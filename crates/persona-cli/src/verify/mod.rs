@@ -10,9 +10,10 @@
 //! `follow.rs` the one that only follows changes, `streams.rs` those that are told of them,
 //! `together.rs` those that change and read several personas at once, `labelled.rs` those that move
 //! a label and read by it, `renamed.rs` those that rename and read by handles, `autosaved.rs` the
-//! one that autosaves, `purged.rs` those that purge, `chaos.rs` kills processes. `overtaken.rs` comes before the load: changes while a worker takes in earlier ones.
-//! `refusals.rs` and `lives.rs` come after it: kills behind refused writes, and a restore.
-//! `report.rs` is what is said.
+//! one that autosaves, `purged.rs` those that purge, `chaos.rs` kills processes. `overtaken.rs`
+//! comes before the load: changes while a worker takes in earlier ones. `refusals.rs` and
+//! `lives.rs` come after it: kills behind refused writes, and a restore. `report.rs` is what is
+//! said.
 
 mod answer;
 mod ask;

@@ -206,6 +206,23 @@ impl Maintenance {
     }
 }
 
+/// Counts all old revisions that the limits let go, and changes nothing.
+///
+/// # Errors
+///
+/// The database cannot be used or read, or is of another version.
+pub fn prunable(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    limits: HistoryLimits,
+) -> Result<HistoryPruned, DatabaseError> {
+    let counted = Maintenance::open(settings, clock)?.prune_now(limits, true);
+    counted.map_err(|error| DatabaseError::Backend {
+        place: settings.place(),
+        reason: error.to_string(),
+    })
+}
+
 /// Repeats a statement with this count and a limit, until it finds less than the limit; tells how
 /// many rows it changed.
 async fn in_batches(pool: &Pool, sql: &'static str, count: i64) -> Result<u64, Error> {

@@ -74,7 +74,7 @@ mod write_statement;
 mod writer;
 
 pub use error::DatabaseError;
-pub use maintenance::Maintenance;
+pub use maintenance::{Maintenance, prunable};
 pub use settings::{Settings, SettingsError};
 pub use start::{InitReport, RESERVED_CONNECTIONS, initialise, valid_tokens};
 pub use store::PostgresStore;

@@ -174,14 +174,14 @@ async fn moves_of_labels_are_proved_by_each_of_them_and_stay_in_doubt_without_on
             bench.purge(*number).await;
         }
         bench.wire.disarm();
-        let told = moving.await.expect("no panic");
-        let is_told = match &told {
+        let answer = moving.await.expect("no panic");
+        let is_as_proved = match &answer {
             Ok(done) => done.len() == 2 && is_done == Some(true),
             Err(NotApplied { error: Error::OutcomeUnknown, .. }) => is_done.is_none(),
             Err(NotApplied { error: Error::Purged { .. }, .. }) => is_done == Some(false),
             Err(_) => false,
         };
-        assert!(is_told, "{fault:?}, {purged:?} purged: {told:?}");
+        assert!(is_as_proved, "{fault:?}, {purged:?} purged: {answer:?}");
     }
 }
 
