@@ -312,9 +312,7 @@ impl Report {
                 format!("{told}; {unattributed} revisions could be one's or another's"),
             ));
         }
-        let Findings { purged, squashed, .. } = &self.findings;
-        let gone = format!("{purged} personas, and {squashed} revisions by autosaves");
-        facts.push(("Purged", gone));
+        facts.push(("Purged", self.gone()));
         let Kills { workers, maintenance, supervisors, refusals } = self.kills;
         if workers + maintenance + supervisors > 0 {
             facts.push((
@@ -332,6 +330,13 @@ impl Report {
             ));
         }
         facts
+    }
+
+    /// What was purged and dropped, and looked for.
+    fn gone(&self) -> String {
+        let Findings { purged, squashed, .. } = &self.findings;
+        let (purged, squashed) = (grouped(*purged), grouped(*squashed));
+        format!("{purged} personas, and {squashed} revisions by autosaves")
     }
 
     fn verdict(&self) -> String {

@@ -44,7 +44,7 @@ pub(super) struct Batch {
 struct Committed {
     /// The revisions that it made, by each of which it is recognised.
     made: Vec<Made>,
-    /// The personas whose rows it held until it ended.
+    /// The personas of which it held the rows until it ended.
     held: HashSet<Uuid>,
     written: Vec<Written>,
 }

@@ -214,7 +214,7 @@ pub(super) async fn one_made(
     rows.first().map(place).transpose()
 }
 
-/// Personas whose rows a transaction has locked.
+/// Personas of which a transaction has locked the rows.
 #[derive(Default)]
 pub(super) struct Locked {
     /// Those that are there.

@@ -1,6 +1,6 @@
-//! Batches and moves of labels whose commit was sent on a connection that broke, and what was
-//! purged or dropped before it was asked whether they are done: the answer is what the rows prove.
-//! And autosaves and purges whose connection breaks anywhere.
+//! Batches and moves of labels of which the commit was sent on a connection that broke, and what
+//! was purged or dropped before it was asked whether they are done: the answer is what the rows
+//! prove. And autosaves and purges over connections that break anywhere.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use crate::shared_database::{Database, LONG, create, open};
 
-/// A store whose connection breaks at its next commit, and that gets no other one before it may.
+/// A store with a connection that breaks at its next commit, and that gets no other one before it
+/// may.
 struct Bench {
     database: Database,
     wire: Wire,
@@ -53,7 +54,7 @@ impl Bench {
         wait_until("it has ended", LONG, || self.database.sql(under_way) == "0").await;
     }
 
-    /// What a batch is answered whose connection breaks so, where this happens before another
+    /// What a batch is answered over a connection that breaks so, where this happens before another
     /// attempt.
     async fn batch(
         &self,
