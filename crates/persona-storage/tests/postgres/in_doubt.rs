@@ -196,7 +196,7 @@ async fn kept(store: &dyn Store, number: u8) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_autosave_whose_connection_breaks_anywhere_drops_the_one_before_it_and_no_other() {
+async fn an_autosave_drops_the_one_before_it_and_no_other_wherever_its_connection_breaks() {
     let bench = Bench::new().await;
     let mut labelled = vec![1];
     let mut current = 2;
@@ -229,7 +229,7 @@ async fn an_autosave_whose_connection_breaks_anywhere_drops_the_one_before_it_an
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_purge_whose_connection_breaks_anywhere_is_made_once() {
+async fn a_purge_is_made_once_wherever_its_connection_breaks() {
     let bench = Bench::new().await;
     let mut purged = 0;
     for fault in [Fault::Before, Fault::After] {
