@@ -6,6 +6,7 @@
 //! shared memory. The command line is the crate `persona-cli`.
 
 pub mod backend;
+mod backend_maintenance;
 mod child;
 pub mod clock;
 pub mod config;
