@@ -20,7 +20,7 @@ use persona_storage::sqlite::{is_there, refuse_output};
 
 use crate::client::server_at;
 use crate::failure::Failure;
-use crate::terminal::Output;
+use crate::terminal::{Output, shell_word};
 
 /// The address on which a server listens by default.
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -195,33 +195,50 @@ fn banner(database: &Database, workers: u16, url: &str, access: &str, started: &
         Some(1) => format!("{state}, 1 persona"),
         Some(personas) => format!("{state}, {personas} personas"),
     };
-    let engine = match &prepared.engine {
+    let (engine, engine_facts) = match &prepared.engine {
         Engine::Sqlite { journal_mode, .. } => {
             ("SQLite", format!("{}, journal mode {journal_mode}", prepared.engine_version))
         }
         Engine::Postgres => ("PostgreSQL", prepared.engine_version.clone()),
     };
-    // The supervisor never opens the database, so another command makes the link.
-    let sign_in = match prepared.tokens_kept {
-        0 => String::new(),
-        _ => format!(" (to sign in: persona token link --database {database} --url {url})"),
-    };
+    let sign_in = (prepared.tokens_kept > 0).then(|| sign_in(database, url));
     let lines = [
-        ("Studio", format!("{url}/{sign_in}")),
-        ("API", format!("{url}/api/v1")),
-        ("Docs", format!("{url}{}", OperationId::GetDocs.path())),
-        ("Data", format!("{database} ({content})")),
-        engine,
-        ("Durability", format!("{}: {}", prepared.durability, prepared.durability_meaning)),
-        ("Access", access.into()),
-        ("Workers", format!("{workers} (pids {})", pids(started))),
+        ("Studio", Some(format!("{url}/"))),
+        ("Sign in", sign_in),
+        ("API", Some(format!("{url}/api/v1"))),
+        ("Docs", Some(format!("{url}{}", OperationId::GetDocs.path()))),
+        ("Data", Some(format!("{database} ({content})"))),
+        (engine, Some(engine_facts)),
+        ("Durability", Some(format!("{}: {}", prepared.durability, prepared.durability_meaning))),
+        ("Access", Some(access.into())),
+        ("Workers", Some(format!("{workers} (pids {})", pids(started)))),
     ];
-    let facts = lines.map(|(name, value)| format!("  {name:<11}{value}\n")).concat();
+    let facts: String = lines
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("  {name:<11}{}\n", value?)))
+        .collect();
     format!(
         "Persona Store {}\n{facts}Ready in {} ms. Ctrl-C stops.\n",
         env!("CARGO_PKG_VERSION"),
         started.took.as_millis()
     )
+}
+
+/// How a person gets a link that signs a browser in. The link itself is not made here: the
+/// supervisor never opens the database, and a link that is made at each start would be a secret on
+/// every terminal that anybody looks at, whether it is used or not.
+fn sign_in(database: &Database, url: &str) -> String {
+    // Browsers do not reach a unix socket themselves.
+    let url = if url.starts_with("unix:") { "ADDRESS_FOR_BROWSERS" } else { url };
+    match database {
+        Database::File(path) => {
+            format!("persona token link --database {} --url {url}", shell_word(path))
+        }
+        // The URL of the settings may have a password.
+        Database::Server(_) => {
+            format!("persona token link --url {url}, with the database of this server")
+        }
+    }
 }
 
 /// The line about access: whether requests need a token, and how to make the first one.
@@ -253,10 +270,8 @@ mod tests {
     use persona_server::config::Database;
     use persona_server::supervisor::Started;
 
-    #[test]
-    fn the_banner_tells_where_what_and_how_safe() {
-        let database = Database::File("persona.db".into());
-        let prepared = Prepared {
+    fn prepared() -> Prepared {
+        Prepared {
             engine: Engine::Sqlite { journal_mode: "wal".into(), file_system: "ext4".into() },
             engine_version: "3.54.1".into(),
             durability: "normal".into(),
@@ -266,9 +281,17 @@ mod tests {
             personas: Some(1),
             tokens: 0,
             tokens_kept: 0,
-        };
-        let started =
-            Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
+        }
+    }
+
+    fn started(prepared: Prepared) -> Started {
+        Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) }
+    }
+
+    #[test]
+    fn the_banner_tells_where_what_and_how_safe() {
+        let database = Database::File("persona.db".into());
+        let started = started(prepared());
         let expected = "\
 Persona Store 0.1.0
   Studio     http://127.0.0.1:8000/
@@ -285,5 +308,36 @@ Ready in 42 ms. Ctrl-C stops.
             banner(&database, 2, "http://127.0.0.1:8000", "open on this machine", &started),
             expected
         );
+    }
+    #[test]
+    fn a_server_with_a_token_tells_how_to_sign_in() {
+        let line = |database: &Database, url: &str, tokens_kept: u64| {
+            let started = started(Prepared { tokens_kept, ..prepared() });
+            let text = banner(database, 2, url, "with a token", &started);
+            text.lines().find_map(|line| line.strip_prefix("  Sign in    ").map(ToOwned::to_owned))
+        };
+        let (here, url) = (Database::File("persona.db".into()), "http://127.0.0.1:8000");
+        assert_eq!(line(&here, url, 0), None);
+        for (database, url, expected) in [
+            (here, url, "persona token link --database persona.db --url http://127.0.0.1:8000"),
+            // What is printed can be pasted.
+            (
+                Database::File("/srv/my personas/a'b.db".into()),
+                url,
+                r#"persona token link --database "/srv/my personas/a'b.db" --url http://127.0.0.1:8000"#,
+            ),
+            (
+                Database::File("persona.db".into()),
+                "unix:/run/persona.sock",
+                "persona token link --database persona.db --url ADDRESS_FOR_BROWSERS",
+            ),
+            (
+                Database::Server("postgres://ada:secret@db/personas".into()),
+                url,
+                "persona token link --url http://127.0.0.1:8000, with the database of this server",
+            ),
+        ] {
+            assert_eq!(line(&database, url, 1).as_deref(), Some(expected));
+        }
     }
 }
