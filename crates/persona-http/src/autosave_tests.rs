@@ -15,10 +15,10 @@ use persona_model::{
 };
 use persona_storage::memory::MemoryStore;
 use persona_storage::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Glance, HandleLook, LabelMovePage,
-    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Operation, Page, PersonaLabels,
-    Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, SquashWindow, Status, Store,
-    Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
+    AtomicBatch, Count, CountRequest, Error, Event, Export, ExportRequest, Glance, HandleLook,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Operation, Page,
+    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, SquashWindow,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
 };
 use serde_json::{Value, json};
 
@@ -106,6 +106,10 @@ impl Store for Autosaving {
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         self.0.list(request).await
+    }
+
+    async fn counts(&self, request: CountRequest) -> Result<Vec<Count>, Error> {
+        self.0.counts(request).await
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {

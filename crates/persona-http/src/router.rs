@@ -165,6 +165,7 @@ fn handle(id: OperationId, request: Request, context: Arc<Context>) -> Answering
     }
     match id {
         OperationId::ListPersonas => on(personas::list::list_personas, request, context),
+        OperationId::CountPersonas => on(personas::count::count_personas, request, context),
         OperationId::CreatePersona => on(personas::create::create_persona, request, context),
         OperationId::BatchPersonas => on(personas::batch::batch_personas, request, context),
         OperationId::ImportPersonas => {

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::search::folded_tag;
-use crate::{HandlePrefix, Kind, Owned, PersonaId, Rank, Reach, Search, Since, Term, UnknownWord};
+use crate::{
+    HandlePrefix, Kind, LabelName, Owned, PersonaId, Rank, Reach, Search, Since, Term, UnknownWord,
+};
 
 /// Default number of items of a page.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -32,6 +34,10 @@ pub struct Filter {
     /// Only personas that have every one of these tags, which [`filter_tags`] made; case is
     /// ignored.
     pub tags: Vec<String>,
+    /// Only personas that have none of these tags, which [`filter_tags`] made.
+    pub without_tags: Vec<String>,
+    /// Only personas with this label, wherever it points.
+    pub label: Option<LabelName>,
     /// Only personas that were changed since this time or this line of the feed.
     pub updated_since: Option<Since>,
     /// Only personas that meet this search.
@@ -245,6 +251,9 @@ fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
     // An object, so that no owner looks like it.
     let prefix = filter.handle_prefix.as_ref();
     parts.extend(prefix.map(|prefix| json!({ "handle_prefix": prefix.as_str() })));
+    let without = Some(&filter.without_tags).filter(|tags| !tags.is_empty());
+    parts.extend(without.map(|tags| json!({ "without_tags": tags })));
+    parts.extend(filter.label.as_ref().map(|label| json!({ "label": label.as_str() })));
     let parts = Value::from(parts);
     let digest = Sha256::digest(parts.to_string());
     let mut print = [0; FINGERPRINT_BYTES];
@@ -271,7 +280,9 @@ mod tests {
     use super::{
         Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags, fingerprint,
     };
-    use crate::{HandlePrefix, Kind, Owned, PersonaId, Position, Search, Since, Timestamp};
+    use crate::{
+        HandlePrefix, Kind, LabelName, Owned, PersonaId, Position, Search, Since, Timestamp,
+    };
 
     #[test]
     fn a_filter_has_each_tag_once_and_at_most_sixteen_of_them() {
@@ -336,6 +347,9 @@ mod tests {
             Filter { owned: Some(Owned::ByNone), ..Filter::default() },
             Filter { handle_prefix: HandlePrefix::parse("ada"), ..Filter::default() },
             Filter { handle_prefix: HandlePrefix::parse("ada/"), ..Filter::default() },
+            Filter { without_tags: vec!["a".into(), "b".into()], ..Filter::default() },
+            Filter { without_tags: vec!["a\",\"b".into()], ..Filter::default() },
+            Filter { label: LabelName::parse("ada").ok(), ..Filter::default() },
         ]
     }
 

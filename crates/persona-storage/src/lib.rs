@@ -23,6 +23,7 @@ mod backend_status;
 mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod counts;
 pub mod database_url;
 mod decide;
 mod decide_import;
@@ -60,6 +61,7 @@ mod write;
 
 pub use atomic::{ATOMIC_BYTES_MAX, ATOMIC_WRITES_MAX, AtomicBatch, NoBatch, NotApplied};
 pub use backend_status::{BackendDetails, Status};
+pub use counts::{Count, CountBy, CountRequest};
 pub use error::Error;
 pub use event::{EVENTS_AT_ONCE_MAX, Event};
 pub use export::{EXPORT_BYTES_MAX, Export, ExportRequest, Exported};

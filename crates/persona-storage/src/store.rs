@@ -10,10 +10,10 @@ use persona_model::{
 };
 
 use crate::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Exported, HandleLook, LabelMovePage,
-    LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, Purge,
-    ReadRoom, RevisionPage, RevisionRecord, Status, Token, TokenChange, TokenHash, TokenLook,
-    TokenPage, Tombstone, Write, Written, fault_injection,
+    AtomicBatch, Count, CountRequest, Error, Event, Export, ExportRequest, Exported, HandleLook,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
+    PersonaLabels, Purge, ReadRoom, RevisionPage, RevisionRecord, Status, Token, TokenChange,
+    TokenHash, TokenLook, TokenPage, Tombstone, Write, Written, fault_injection,
 };
 
 /// A persona as it is sent to clients.
@@ -119,6 +119,10 @@ pub trait Store: Send + Sync {
     /// Fails with [`Error::UnknownPosition`] where changes since a position are wanted that this
     /// feed does not have.
     async fn list(&self, request: ListRequest) -> Result<Page, Error>;
+
+    /// How many living personas have something in common: at most as many counts as asked for, in
+    /// the order of their names, all of one moment.
+    async fn counts(&self, request: CountRequest) -> Result<Vec<Count>, Error>;
 
     /// The persona as it was at a revision, read after a wait for a turn; `None` when persona or
     /// revision never existed.

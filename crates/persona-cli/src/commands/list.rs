@@ -87,6 +87,7 @@ pub async fn run(
 fn query(arguments: &List, is_json: bool) -> Query {
     let query = Query::new(PERSONAS)
         .with_some("q", arguments.text.as_deref().map(going_on).as_deref())
+        .with_some("label", arguments.label.as_deref())
         .with_some("owner", arguments.owner.as_deref())
         .with_some("handle_prefix", arguments.handle_prefix.as_deref())
         .with_some("kind", arguments.kind.as_deref())
@@ -98,7 +99,8 @@ fn query(arguments: &List, is_json: bool) -> Query {
         .with_some("include_deleted", arguments.include_deleted.then_some("true"))
         .with_some("sort", arguments.sort.as_deref())
         .with_some("fields", (!is_json).then_some(FIELDS));
-    arguments.tag.iter().fold(query, |query, tag| query.with("tag", tag))
+    let query = arguments.tag.iter().fold(query, |query, tag| query.with("tag", tag));
+    arguments.without_tag.iter().fold(query, |query, tag| query.with("without_tag", tag))
 }
 
 fn cells(item: &Value) -> [String; 7] {

@@ -1,11 +1,13 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
 //! - `operations/`: the table of operations; start there. `operation.rs` is what a row says.
-//! - `parameters.rs`, `change_parameters.rs`, `event_parameters.rs`, `handle_parameters.rs`,
-//!   `token_parameters.rs`: query parameters, and how their values are read; `headers.rs`: headers.
+//! - `parameters.rs`, `change_parameters.rs`, `count_parameters.rs`, `event_parameters.rs`,
+//!   `handle_parameters.rs`, `token_parameters.rs`: query parameters, and how their values are
+//!   read; `headers.rs`: headers.
 //! - `problems.rs`: the problem codes; their table is in `problem_table.rs` and `failure_table.rs`.
-//! - `problem_body.rs`, `page.rs`, `history.rs`, `events.rs`, `import.rs`, `session.rs`,
-//!   `status.rs`, `health.rs`, `tasks.rs`, `findings.rs`: bodies of answers, as types.
+//! - `problem_body.rs`, `page.rs`, `counts.rs`, `history.rs`, `events.rs`, `import.rs`,
+//!   `session.rs`, `status.rs`, `health.rs`, `tasks.rs`, `findings.rs`: bodies of answers, as
+//!   types.
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `labels.rs`, `tokens.rs`: bodies that are about labels and tokens, of requests and of answers.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
@@ -14,6 +16,8 @@
 
 pub mod batch;
 mod change_parameters;
+mod count_parameters;
+pub mod counts;
 mod event_parameters;
 pub mod events;
 mod failure_table;

@@ -12,6 +12,7 @@ use persona_model::{
 };
 
 pub use super::change_parameters::*;
+pub use super::count_parameters::*;
 pub use super::event_parameters::*;
 pub use super::handle_parameters::*;
 pub use super::headers::*;
@@ -47,6 +48,8 @@ pub enum ParameterKind {
     Search,
     /// A cursor that a list handed out.
     Cursor,
+    /// A cursor that counts handed out.
+    CountCursor,
     /// A cursor that a list of revisions handed out.
     RevisionCursor,
     /// The name of a token.

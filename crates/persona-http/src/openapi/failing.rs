@@ -10,8 +10,8 @@ use persona_model::{
     Revision, Timestamp, ValidationErrors,
 };
 use persona_storage::{
-    AtomicBatch, Error, Event, Export, ExportRequest, Glance, HandleLook, LabelError,
-    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
+    AtomicBatch, Count, CountRequest, Error, Event, Export, ExportRequest, Glance, HandleLook,
+    LabelError, LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
     PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store,
     Token, TokenChange, TokenError, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
 };
@@ -48,6 +48,10 @@ impl Store for Failing {
     }
 
     async fn list(&self, _: ListRequest) -> Result<Page, Error> {
+        Err((self.0)())
+    }
+
+    async fn counts(&self, _: CountRequest) -> Result<Vec<Count>, Error> {
         Err((self.0)())
     }
 

@@ -83,6 +83,11 @@ pub(super) fn cursor() -> Value {
     json!({ "type": "string", "minLength": 48, "pattern": CURSOR })
 }
 
+/// Where a page of counts starts.
+pub(super) fn count_cursor() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": OWNER_CHARS_MAX + 1, "pattern": "^~[!-~]*$" })
+}
+
 /// The word of a label.
 pub(super) fn label() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": LABEL_CHARS_MAX, "pattern": LABEL_PATTERN })

@@ -137,6 +137,7 @@ fn query_schema(holds: ParameterKind) -> Value {
             json!({ "type": "array", "items": grammar::reference(), "maxItems": EVENT_PERSONAS_MAX })
         }
         ParameterKind::HandlePrefix => grammar::handle_prefix(),
+        ParameterKind::CountCursor => grammar::count_cursor(),
         ParameterKind::AnyOf(words) => {
             json!({ "type": "array", "items": { "type": "string", "enum": words } })
         }

@@ -106,11 +106,17 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
         query.refuse("tag", "too_many", error.to_string());
         Vec::new()
     });
+    let without_tags = filter_tags(query.texts(&row::WITHOUT_TAG)).unwrap_or_else(|error| {
+        query.refuse("without_tag", "too_many", error.to_string());
+        Vec::new()
+    });
     let filter = Filter {
         kind: query.value(&row::KIND),
         is_active: query.value(&row::IS_ACTIVE),
         handle_prefix: query.value(&row::HANDLE_PREFIX),
         tags,
+        without_tags,
+        label: query.value(&row::WITH_LABEL),
         updated_since: query.value(&row::UPDATED_SINCE),
         search: search.clone().unwrap_or_default(),
         include_deleted: query.value(&row::INCLUDE_DELETED).unwrap_or(false),

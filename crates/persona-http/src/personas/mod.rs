@@ -4,6 +4,7 @@
 pub mod batch;
 mod batch_atomic;
 mod batch_run;
+pub mod count;
 pub mod create;
 pub mod delete;
 pub mod get;

@@ -1,13 +1,15 @@
 //! Cases: lists of personas.
 
 use persona_model::{
-    Cursor, Filter, Kind, ListRequest, Precondition, Since, Sort, Timestamp, filter_tags,
+    Cursor, Filter, Kind, LabelName, ListRequest, Precondition, Search, Since, Sort, Timestamp,
+    filter_tags,
 };
 use serde_json::json;
 
 use super::TestClock;
+use super::labels::{label_move, one, set, to};
 use super::steps::{Subject, create, delete, id, json_of, merge, named};
-use crate::{Exported, PAGE_BYTES_MAX, Page, Representation};
+use crate::{Exported, LabelTarget, PAGE_BYTES_MAX, Page, Representation};
 
 async fn list(
     store: &Subject,
@@ -110,6 +112,45 @@ pub async fn filters_select_exactly_the_personas_that_meet_them(
             (wanted.to_vec(), Some(wanted.len() as u64)),
             "{filter:?}"
         );
+    }
+}
+
+pub async fn tags_leave_personas_out_and_labels_are_wanted(store: &Subject, _clock: &TestClock) {
+    for (number, tags) in [(1, &["x"][..]), (2, &["X", "y"]), (3, &["y"]), (4, &[])] {
+        create(store, number, json!({ "name": format!("{number}"), "tags": tags })).await;
+    }
+    for (number, label) in [(1, "production"), (2, "production"), (2, "staging"), (4, "gone")] {
+        set(store, number, label, to(1)).await;
+    }
+    one(store, label_move(4, "gone", LabelTarget::Nowhere)).await.expect("removed");
+    // It has the label still, at an earlier revision.
+    merge(store, 1, json!({ "nickname": "N" })).await.expect("patched");
+    delete(store, 2, Precondition::Any).await.expect("deleted");
+    let tags = |tags: &[&str]| filter_tags(tags.iter().copied()).expect("few");
+    let without = |words: &[&str]| Filter { without_tags: tags(words), ..Filter::default() };
+    let labelled =
+        |label: &str| Filter { label: LabelName::parse(label).ok(), ..Filter::default() };
+    let deleted_too = |filter| Filter { include_deleted: true, ..filter };
+    for (filter, wanted) in [
+        (without(&["x"]), &[3, 4][..]),
+        (deleted_too(without(&["X"])), &[3, 4]),
+        (deleted_too(without(&["x", "y"])), &[4]),
+        (without(&["unknown", "with\0nul"]), &[1, 3, 4]),
+        (deleted_too(Filter { tags: tags(&["y"]), ..without(&["x"]) }), &[3]),
+        (labelled("production"), &[1]),
+        (deleted_too(labelled("production")), &[1, 2]),
+        (labelled("staging"), &[]),
+        (labelled("gone"), &[]),
+        (Filter { label: LabelName::parse("production").ok(), ..without(&["x"]) }, &[]),
+        (Filter { search: Search::parse("1").ok(), ..labelled("production") }, &[1]),
+        (Filter { search: Search::parse("1").ok(), ..without(&["x"]) }, &[]),
+    ] {
+        let orders = ["name", "relevance"].map(|word| word.parse::<Sort>().expect("an order"));
+        for sort in orders.into_iter().take(1 + usize::from(filter.search.is_some())) {
+            let page = list(store, &filter, sort, 10, None).await;
+            let found = (ids(&page.items), page.total);
+            assert_eq!(found, (wanted.to_vec(), Some(wanted.len() as u64)), "{filter:?}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![expect(missing_docs, reason = "the name of a case is the statement that it proves")]
 
+pub mod counts;
 pub mod creation;
 pub mod deletion;
 pub mod feed;
@@ -183,9 +184,14 @@ macro_rules! conformance_suite {
             following::followers_beside_many_writers_miss_nothing_and_see_nothing_twice,
             lists::every_order_pages_through_every_persona_once,
             lists::filters_select_exactly_the_personas_that_meet_them,
+            lists::tags_leave_personas_out_and_labels_are_wanted,
             lists::a_list_is_stable_while_personas_come_and_go,
             lists::a_page_of_large_personas_ends_early_and_the_next_one_goes_on,
             lists::an_export_holds_every_living_persona_once,
+            counts::folders_are_counted_with_all_that_is_below_them,
+            counts::labels_and_owners_are_counted_of_the_living,
+            counts::counts_come_in_pages_in_the_order_of_their_names,
+            counts::a_bound_viewer_counts_what_it_reaches,
             searching::a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions,
             searching::signs_belong_to_words_and_letters_are_folded_fully,
             searching::tags_are_found_in_any_case_after_every_kind_of_change,

@@ -6,8 +6,9 @@
 //! - `dropped.rs`: revisions that are dropped from a history.
 //! - `tokens.rs`: access tokens.
 //! - `labels.rs`: labels.
-//! - `lists.rs`: which personas a list has, and in which order.
+//! - `lists.rs`: which personas a list has, and in which order; `counts.rs`: how many there are.
 
+mod counts;
 mod dropped;
 mod labels;
 mod lists;

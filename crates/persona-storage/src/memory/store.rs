@@ -5,22 +5,21 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use persona_model::{
-    Change, Clock, Cursor, FeedPlace, HandleName, LabelName, ListRequest, Persona, PersonaId,
-    Position, Reach, Revision, SortKey,
+    Change, Clock, FeedPlace, HandleName, LabelName, ListRequest, Persona, PersonaId, Position,
+    Reach, Revision,
 };
 
-use super::lists::{compare, cursor_value, meets, sort_value};
 use super::rows::Rows;
-use super::{labels, tokens};
+use super::{counts, labels, lists, tokens};
 use crate::atomic::Budget;
 use crate::label::Holder;
 use crate::time::Time;
 use crate::{
-    AtomicBatch, BackendDetails, EVENTS_AT_ONCE_MAX, Error, Event, Export, ExportRequest, Exported,
-    GLANCE_BYTES_MAX, Glance, HandleLook, IDEMPOTENCY_KEYS_MAX, LabelMovePage, LabelMoves,
-    Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page, PersonaLabels, Purge, ReadRoom,
-    Representation, RevisionPage, RevisionRecord, RevisionSummary, Status, Store, Token,
-    TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
+    AtomicBatch, BackendDetails, Count, CountRequest, EVENTS_AT_ONCE_MAX, Error, Event, Export,
+    ExportRequest, Exported, GLANCE_BYTES_MAX, Glance, HandleLook, IDEMPOTENCY_KEYS_MAX,
+    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Page,
+    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, RevisionSummary,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
 };
 
 /// Pause between two looks for the next event.
@@ -131,49 +130,11 @@ impl Store for MemoryStore {
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
-        let rows = self.rows()?;
-        let key = request.sort.key;
-        let since = request.filter.updated_since;
-        let position = since.map(|since| rows.position(since)).transpose()?;
-        let mut all: Vec<&(Persona, RevisionRecord)> = rows
-            .histories
-            .values()
-            .filter_map(|history| history.last())
-            .filter(|(persona, _)| {
-                meets(persona, &request) && since.is_none_or(|since| rows.changed(persona, since))
-            })
-            .collect();
-        let total = request.count.then_some(all.len() as u64);
-        all.sort_by(|(one, _), (other, _)| {
-            compare(
-                (sort_value(one, &request), one.id),
-                (sort_value(other, &request), other.id),
-                request.sort,
-            )
-        });
-        if let Some(after) = &request.after {
-            let start = (cursor_value(after, key), after.id);
-            all.retain(|(persona, _)| {
-                compare((sort_value(persona, &request), persona.id), start, request.sort).is_gt()
-            });
-        }
-        let fitting = crate::page::fitting(
-            all.iter().map(|(_, record)| record.representation.body.len()),
-            request.limit,
-        );
-        let more = all.len() > fitting;
-        all.truncate(fitting);
-        let next_cursor = all.last().filter(|_| more).map(|(persona, _)| {
-            let (number, name) = sort_value(persona, &request);
-            let key = if key == SortKey::Name { name.to_owned() } else { number.to_string() };
-            Cursor { key, id: persona.id }.encode(&request.filter, request.sort)
-        });
-        Ok(Page {
-            items: all.into_iter().map(|(_, record)| record.representation.clone()).collect(),
-            next_cursor,
-            total,
-            position,
-        })
+        lists::page(&*self.rows()?, &request)
+    }
+
+    async fn counts(&self, request: CountRequest) -> Result<Vec<Count>, Error> {
+        Ok(counts::page(&*self.rows()?, &request))
     }
 
     async fn revision(

@@ -288,6 +288,11 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
         conditions.push(format!("p.handle >= {from} AND p.handle < {to}"));
     }
     conditions.extend(tags(&filter.tags, values));
+    conditions.extend(without_tags(&filter.without_tags, values));
+    if let Some(label) = &filter.label {
+        let label = values.add(label.to_string(), Type::TEXT);
+        conditions.push(format!("EXISTS (SELECT 1 FROM persona_store.labels AS l WHERE l.persona = p.id AND l.label = {label})"));
+    }
     conditions
 }
 
@@ -318,6 +323,20 @@ fn tags(wanted: &[String], values: &mut Values) -> Vec<String> {
         ));
     }
     conditions
+}
+
+/// Whether a persona has none of these tags. One with NUL, which the database does not take, no
+/// persona has.
+fn without_tags(unwanted: &[String], values: &mut Values) -> Option<String> {
+    let unwanted: Vec<String> =
+        unwanted.iter().filter(|tag| !tag.contains('\0')).cloned().collect();
+    if unwanted.is_empty() {
+        return None;
+    }
+    let unwanted = values.add(unwanted, Type::TEXT_ARRAY);
+    Some(format!(
+        "NOT EXISTS (SELECT 1 FROM persona_store.persona_tags AS t WHERE t.tag = ANY ({unwanted}) AND t.persona = p.id)"
+    ))
 }
 
 /// Whether an index has a persona as a candidate for a term.

@@ -19,6 +19,7 @@ mod abandoned;
 mod cancel;
 mod connection;
 mod connection_manager;
+mod counts;
 mod doubt;
 mod driver_error;
 mod dropped;

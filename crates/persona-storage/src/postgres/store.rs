@@ -22,15 +22,15 @@ use super::shares::Kind;
 use super::tokens::Tokens;
 use super::writer::Writer;
 use super::{
-    DatabaseError, Settings, events, export, feed, handles, labels, list, purge, revision_list,
-    row, start, status,
+    DatabaseError, Settings, counts, events, export, feed, handles, labels, list, purge,
+    revision_list, row, start, status,
 };
 use crate::{
-    AtomicBatch, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance, HandleLook,
-    LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Observer, Page,
-    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, Status, Store,
-    Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
-    fault_injection,
+    AtomicBatch, Count, CountRequest, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX,
+    Glance, HandleLook, LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel,
+    NotApplied, Observer, Page, PersonaLabels, Purge, ReadRoom, Representation, RevisionPage,
+    RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone,
+    Write, Written, fault_injection,
 };
 
 /// A persona, without its document if that is large; the server knows the size of a document
@@ -193,6 +193,10 @@ impl Store for PostgresStore {
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         list::page(&self.leases, &request).await
+    }
+
+    async fn counts(&self, request: CountRequest) -> Result<Vec<Count>, Error> {
+        counts::page(&self.leases, &request).await
     }
 
     async fn revision(

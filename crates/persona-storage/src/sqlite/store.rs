@@ -7,23 +7,24 @@ use persona_model::{
     Change, Clock, FeedPlace, HandleName, LabelName, ListRequest, PersonaId, Position, Reach,
     Revision,
 };
+use rusqlite::Connection;
 
 use super::error::from_driver;
 use super::{DatabaseError, FileSystem, Settings, connection, library_version};
 use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
-use crate::sqlite::read::{self, Readers, export, follow, list};
+use crate::sqlite::read::{self, Readers, counts, export, follow, list};
 use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{
     events, feed, labels, old_revisions, personas, purged, revision_list, revisions, tokens,
 };
 use crate::sqlite::write::writer::Writer;
 use crate::{
-    AtomicBatch, BackendDetails, Error, Event, Export, ExportRequest, GLANCE_BYTES_MAX, Glance,
-    HandleLook, LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied,
-    Observer, Page, PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord,
-    Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
-    fault_injection,
+    AtomicBatch, BackendDetails, Count, CountRequest, Error, Event, Export, ExportRequest,
+    GLANCE_BYTES_MAX, Glance, HandleLook, LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss,
+    MovedLabel, NotApplied, Observer, Page, PersonaLabels, Purge, ReadRoom, Representation,
+    RevisionPage, RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook,
+    TokenPage, Tombstone, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -127,6 +128,12 @@ impl Store for SqliteStore {
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         self.readers.long(move |connection| list::page(connection, &request)).await
+    }
+
+    async fn counts(&self, request: CountRequest) -> Result<Vec<Count>, Error> {
+        let read =
+            move |connection: &Connection| counts::page(connection, &request).map_err(from_driver);
+        self.readers.long(read).await
     }
 
     async fn revision(

@@ -26,9 +26,10 @@ use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
-    AtomicBatch, Error, Export, ExportRequest, Glance, HandleLook, HandleTarget, Idempotency,
-    NotApplied, Operation, Page, Purge, Representation, RevisionPage, RevisionRecord, Status,
-    Store, Token, TokenChange, TokenHash, TokenLook, Tombstone, Write, Written,
+    AtomicBatch, Count, CountRequest, Error, Export, ExportRequest, Glance, HandleLook,
+    HandleTarget, Idempotency, NotApplied, Operation, Page, Purge, Representation, RevisionPage,
+    RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Tombstone, Write,
+    Written,
 };
 
 /// The client of a request.
@@ -246,6 +247,12 @@ impl View<'_> {
     pub async fn list(&self, mut request: ListRequest) -> Result<Page, Error> {
         request.filter.reach = self.reach();
         self.store.list(request).await
+    }
+
+    /// See [`Store::counts`].
+    pub async fn counts(&self, mut request: CountRequest) -> Result<Vec<Count>, Error> {
+        request.reach = self.reach();
+        self.store.counts(request).await
     }
 
     /// See [`Store::revision`].

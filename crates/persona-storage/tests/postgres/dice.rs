@@ -5,7 +5,10 @@ use persona_model::{
     Patch, PersonaId, Precondition, Reach, Revision, Search, Since, Sort, Timestamp, filter_tags,
 };
 use persona_storage::conformance::{document, guess, id, idempotent, soon, write};
-use persona_storage::{LabelMove, LabelMoves, LabelTarget, Operation, Purge, SquashWindow, Write};
+use persona_storage::{
+    CountBy, CountRequest, LabelMove, LabelMoves, LabelTarget, Operation, Purge, SquashWindow,
+    Write,
+};
 use serde_json::{Value, json};
 
 /// Few identities, so that the operations meet each other.
@@ -84,7 +87,13 @@ impl Dice {
     }
 
     fn handle(&mut self) -> Value {
-        if self.one_in(2) { Value::Null } else { json!(format!("h{}", self.below(8))) }
+        if self.one_in(2) { Value::Null } else { json!(self.handle_text()) }
+    }
+
+    /// Few handles, of which some are in folders of others.
+    fn handle_text(&mut self) -> String {
+        let folder = *self.of(&["", "", "", "h1/", "x/h/"]);
+        format!("{folder}h{}", self.below(8))
     }
 
     fn owner(&mut self) -> Value {
@@ -93,7 +102,7 @@ impl Dice {
     }
 
     pub fn handle_name(&mut self) -> HandleName {
-        HandleName::parse(&format!("h{}", self.below(8))).expect("a handle")
+        HandleName::parse(&self.handle_text()).expect("a handle")
     }
 
     pub fn reach(&mut self) -> Reach {
@@ -221,6 +230,18 @@ impl Dice {
         Search::parse(&text).ok()
     }
 
+    pub fn counts(&mut self) -> CountRequest {
+        let by = match self.below(4) {
+            0 => CountBy::Label,
+            1 => CountBy::Owner,
+            2 => CountBy::Folder(None),
+            _ => CountBy::Folder(HandlePrefix::parse(self.of::<&str>(&["h", "h1", "h1/", "x/"]))),
+        };
+        let after = self.one_in(3).then(|| (*self.of(&["", "ada", "h1/", "production"])).into());
+        let limit = usize::try_from(self.below(4) + 1).expect("small");
+        CountRequest { by, after, limit, reach: self.reach() }
+    }
+
     pub fn list(&mut self, now: Timestamp) -> ListRequest {
         let filter = Filter {
             kind: self.one_in(4).then(|| *self.of(&Kind::ALL)),
@@ -239,6 +260,12 @@ impl Dice {
                 Ok(owner) => Owned::By(owner),
                 Err(_) => Owned::ByNone,
             }),
+            without_tags: if self.one_in(5) {
+                filter_tags(self.tags().into_iter()).expect("few")
+            } else {
+                Vec::new()
+            },
+            label: self.one_in(8).then(|| self.label()),
             handle_prefix: HandlePrefix::parse(
                 ["", "", "", "h", "h1"][usize::try_from(self.below(5)).expect("small")],
             ),

@@ -174,7 +174,9 @@ impl Pair {
                     request.after = next;
                     same(&request, &list(sqlite, &request).await, &list(postgres, &request).await)?;
                 }
-                Ok(())
+                let counts = dice.counts();
+                let of_sqlite = sqlite.counts(counts.clone()).await;
+                same(&counts, &of_sqlite, &postgres.counts(counts.clone()).await)
             }
         }
     }

@@ -82,6 +82,12 @@ pub struct List {
     /// Only those that have this tag, in any letter case; repeat for several.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
+    /// Only those without this tag; repeat it for none of several.
+    #[arg(long, value_name = "TAG")]
+    pub without_tag: Vec<String>,
+    /// Only those with this label, wherever it points.
+    #[arg(long, value_name = "LABEL")]
+    pub label: Option<String>,
     /// Only those of this owner; with an empty NAME, those without one.
     #[arg(long, value_name = "NAME")]
     pub owner: Option<String>,

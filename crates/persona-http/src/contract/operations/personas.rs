@@ -7,6 +7,7 @@ use super::row::{
     row,
 };
 use crate::contract::batch::{Batch, BatchAnswer, EXAMPLE as BATCH_EXAMPLE};
+use crate::contract::counts::CountList;
 use crate::contract::import::ImportReport;
 use crate::contract::operation::{Answer, Content, Method, OperationRow, StoreUse};
 use crate::contract::page::Page;
@@ -27,6 +28,8 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
         of::CURSOR,
         of::SORT.parameter,
         of::TAG,
+        of::WITHOUT_TAG,
+        of::WITH_LABEL.parameter,
         of::OWNER.parameter,
         of::HANDLE_PREFIX.parameter,
         of::KIND.parameter,
@@ -43,6 +46,20 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
     problems: &[Code::BadSearch, Code::UnknownPosition, Code::ReadTimeout],
     store: StoreUse::Reads,
     ..row(SCAN, "list_personas", Method::Get, "/api/v1/personas")
+};
+
+pub(super) const COUNT_PERSONAS: OperationRow = OperationRow {
+    summary: "Count living personas by folder, label or owner",
+    query: &[
+        of::COUNT_BY.parameter,
+        of::HANDLE_PREFIX.parameter,
+        of::LIMIT.parameter,
+        of::COUNT_CURSOR.parameter,
+    ],
+    answers: &[answer(200, "One page.", Content::Json(schema_of::<CountList>()))],
+    problems: &[Code::ReadTimeout],
+    store: StoreUse::Reads,
+    ..row(SCAN, "count_personas", Method::Get, "/api/v1/counts")
 };
 
 pub(super) const CREATE_PERSONA: OperationRow = OperationRow {

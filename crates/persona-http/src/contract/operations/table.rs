@@ -31,6 +31,7 @@ macro_rules! operations {
 
 operations! {
     ListPersonas => personas::LIST_PERSONAS,
+    CountPersonas => personas::COUNT_PERSONAS,
     CreatePersona => personas::CREATE_PERSONA,
     BatchPersonas => personas::BATCH_PERSONAS,
     ImportPersonas => personas::IMPORT_PERSONAS,

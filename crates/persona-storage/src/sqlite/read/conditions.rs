@@ -80,6 +80,14 @@ impl Conditions {
                 "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";
             self.add(has, [Value::Text(tag.clone())]);
         }
+        for tag in &filter.without_tags {
+            let has_not = "NOT EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";
+            self.add(has_not, [Value::Text(tag.clone())]);
+        }
+        if let Some(label) = &filter.label {
+            let has = "EXISTS (SELECT 1 FROM labels AS l WHERE l.persona = p.id AND l.label = ?)";
+            self.add(has, [Value::Text(label.to_string())]);
+        }
     }
 
     /// The same for the personas of the owners that are asked for and reached.

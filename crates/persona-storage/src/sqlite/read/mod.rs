@@ -19,6 +19,7 @@
 mod cache;
 mod cached_answers;
 mod conditions;
+pub(super) mod counts;
 mod damage;
 pub(super) mod export;
 pub(super) mod follow;

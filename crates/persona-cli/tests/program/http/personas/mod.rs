@@ -4,6 +4,7 @@ mod batch;
 mod batch_atomic;
 mod batch_stream;
 mod conditions;
+mod counts;
 mod create;
 mod delete;
 mod diff;
