@@ -53,7 +53,7 @@ async function selectEverything() {
 }
 
 /** Sends changes in batches, and shows the refusals. Of one that fails, what was done before is kept
- * and the rest stays selected. Returns the cards with a kept change.
+ * and the rest stays selected. Returns the cards with a kept change, each with the revision after it.
  * @param {Card[]} cards @param {(card: Card) => any} change */
 async function changeAll(cards, change) {
   /** @type {Card[]} */
@@ -73,7 +73,7 @@ async function changeAll(cards, change) {
     }
     const { body } = answer;
     body.items.forEach((/** @type {any} */ answer, /** @type {number} */ place) => {
-      if (answer.status < 300) kept.push(part[place]);
+      if (answer.status < 300) kept.push({ ...part[place], now: answer.revision });
       else {
         refused += 1;
         why ||= answer.problem ? explain({ status: answer.status, problem: answer.problem }) : String(answer.status);
@@ -114,6 +114,27 @@ async function exportSelected() {
   if (failed) toastError(/** @type {PromiseRejectedResult} */ (failed).reason);
 }
 
+/** @param {Card} card @param {number | undefined} base @param {string[]} tags */
+const retag = (card, base, tags) => ({ op: 'patch', id: card.id, base_revision: base, patch: { tags } });
+
+/** Takes a change of tags back, and nothing that others changed.
+ * @param {Card[]} changed @param {(card: Card) => string[]} next what it made of the tags of a card */
+async function takeBack(changed, next) {
+  const found = await each(changed, async (card) => {
+    // Nothing but this change lies between these two.
+    if (card.now === card.revision + 1) return card.tags;
+    const [added, removed] = [next(card).filter((tag) => !card.tags.includes(tag)), card.tags.filter((tag) => !next(card).includes(tag))];
+    const { tags } = (await get(`personas/${card.id}/revisions/${card.now}`)).body;
+    return [...tags.filter((/** @type {string} */ tag) => !added.includes(tag)), ...removed.filter((tag) => !tags.includes(tag))];
+  });
+  const before = new Map(changed.flatMap((card, place) => (found[place].status === 'fulfilled' ? [[card, found[place].value]] : [])));
+  const kept = await changeAll([...before.keys()], (card) => retag(card, card.now, before.get(card) ?? []));
+  await reload();
+  if (kept.length) toast(t.bulk.untagged(kept.length));
+  const failed = found.find((one) => one.status === 'rejected');
+  if (failed) toastError(failed.reason);
+}
+
 /** @param {{ onClose: () => void }} props */
 function TagDialog({ onClose }) {
   const [text, setText] = useState('');
@@ -129,10 +150,11 @@ function TagDialog({ onClose }) {
       return [...card.tags, ...tags.filter((tag) => !has.has(tag.toLowerCase()))];
     };
     // Merged with what others did since, tag by tag. A persona that they deleted is told.
-    const kept = await changeAll(selection(), (card) => ({ op: 'patch', id: card.id, base_revision: card.revision, patch: { tags: next(card) } }));
+    const kept = await changeAll(selection(), (card) => retag(card, card.revision, next(card)));
     onClose();
     await reload();
-    if (kept.length) toast(t.bulk.tagged(kept.length));
+    const changed = kept.filter((card) => card.now !== card.revision);
+    if (kept.length) toast(t.bulk.tagged(kept.length), changed.length ? { action: { text: t.common.undo, act: () => takeBack(changed, next).catch(toastError) } } : {});
   };
   return html`<${FormDialog} title=${t.bulk.tagTitle(count)} onClose=${onClose} onSubmit=${apply} action=${t.common.save} disabled=${!text.trim()}>
     <${Choices} legend=${t.bulk.tag} isQuiet options=${[['tagAdd', t.bulk.tagAdd], ['tagRemove', t.bulk.tagRemove]]} value=${how} onChoice=${setHow} />

@@ -91,8 +91,14 @@ async function countAll(signal) {
   }
 }
 
+/** How often the same list was asked for again: what belongs to it may be other too. */
+export const reloads = signal(0);
+
 /** Asks for the same list again. */
-export const reload = () => load(asked);
+export const reload = () => {
+  reloads.value += 1;
+  return load(asked);
+};
 
 /** Reads further pages until this many personas are loaded, or all. @param {number} count */
 export function want(count) {

@@ -5,8 +5,10 @@ import { effect, untracked, useEffect, useLayoutEffect, useRef, useState } from 
 import { call, Refusal } from './api.js';
 import { BulkBar } from './gallery-bulk.js';
 import { Cards, focusWhenDrawn } from './gallery-cards.js';
-import { apiQuery, filters, isFiltered, refine, Toolbar } from './gallery-filters.js';
+import { apiQuery, filters, isFiltered, NO_FILTERS, refine } from './gallery-filters.js';
+import { Crumbs, Folders } from './gallery-folders.js';
 import { cards, clearSelection, failure, load, loading, news, reload, takeIn, tookMs, total } from './gallery-list.js';
+import { Toolbar } from './gallery-toolbar.js';
 import { Button, html, Icon } from './html.js';
 import { shortcuts } from './keys.js';
 import { onChanges } from './live.js';
@@ -93,14 +95,16 @@ export function Gallery() {
     };
   }, []);
   useEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);
-  const isEmpty = total.value === 0 && !isFiltered(filters.value) && !failure.value;
+  const isEmpty = total.value === 0 && !isFiltered(filters.value) && !filters.value.folder && !failure.value;
   return html`<div class="gallery">
     <div class="gallery-head">
       <div class="title-row"><h1 tabindex="-1">${t.gallery.title}</h1>
         <p class="count" role="status" aria-live="polite">${total.value !== null && !failure.value && !isEmpty ? html`${t.gallery.total(total.value)}${filters.value.q.trim() ? html`<span class="took"> · ${t.gallery.took(tookMs.value)}</span>` : ''}` : ''}</p></div>
+      <${Crumbs} />
       ${!isEmpty && html`<${Toolbar} box=${box} />`}
     </div>
     ${news.value > 0 && html`<${Button} class="news" onClick=${() => { document.querySelector('main')?.scrollTo(0, 0); reload(); }}>${t.gallery.news(news.value)}</${Button}>`}
+    ${!isEmpty && html`<${Folders} />`}
     <${Body} isEmpty=${isEmpty} />
     <${BulkBar} />
   </div>`;
@@ -110,8 +114,10 @@ export function Gallery() {
 function Body({ isEmpty }) {
   if (failure.value && failure.value.status !== 0) {
     const isSearch = failure.value.code === 'bad_search';
+    // An address can have filters that the server does not take.
+    const [act, text] = isSearch ? [() => refine({ q: '' }), t.gallery.clearSearch] : failure.value.status === 400 ? [() => refine({ ...NO_FILTERS, folder: '' }), t.gallery.clear] : [reload, t.common.retry];
     return html`<div class="nothing"><h2>${isSearch ? t.gallery.badSearch : t.gallery.nothing}</h2><p role="alert">${explain(failure.value)}</p>
-      <${Button} onClick=${() => (isSearch ? refine({ q: '' }) : reload())}>${isSearch ? t.gallery.clearSearch : t.common.retry}</${Button}></div>`;
+      <${Button} onClick=${act}>${text}</${Button}></div>`;
   }
   if (isEmpty) return html`<${Empty} />`;
   if (total.value === 0) return html`<${NothingFound} />`;
@@ -153,6 +159,9 @@ function Empty() {
 }
 
 function NothingFound() {
+  if (!isFiltered(filters.value)) {
+    return html`<div class="nothing"><${Icon} name="folder" /><h2>${t.folders.empty}</h2><${Button} onClick=${() => refine({ folder: '' })}>${t.folders.all}</${Button}></div>`;
+  }
   return html`<div class="nothing"><${Icon} name="search" /><h2>${t.gallery.nothing}</h2><p>${t.gallery.nothingAbout}</p>
-    <${Button} onClick=${() => refine({ ...filters.peek(), q: '', kind: '', tags: [], active: '', deleted: false })}>${t.gallery.clear}</${Button}></div>`;
+    <${Button} onClick=${() => refine(NO_FILTERS)}>${t.gallery.clear}</${Button}></div>`;
 }

@@ -4,6 +4,7 @@ import { useEffect, useState } from '../vendor/runtime.js';
 import { address, call, get, who } from './api.js';
 import { Button, Check, Choices, html, Icon, Page } from './html.js';
 import { overlay } from './overlay.js';
+import { LabelCounts, OwnerCounts } from './settings-counts.js';
 import { settings, token } from './settings-store.js';
 import { t } from './strings.js';
 import { downloadFile, toastError } from './toasts.js';
@@ -51,6 +52,8 @@ export function Settings() {
     ${who.value?.name && html`<section class="block"><h2>${t.signIn.title}</h2><p>${t.signIn.as(who.value.name, t.signIn.scopes[who.value.scope])}</p>
       ${(token.value || who.value.is_session) && html`<div><${Button} onClick=${signOut}>${token.value ? t.signIn.out : t.signIn.end}</${Button}></div>`}</section>`}
     ${who.value?.scope === 'admin' && html`<${Tokens} me=${who.value} />`}
+    <${LabelCounts} />
+    <${OwnerCounts} />
     <section class="block"><h2>${words.data}</h2><p class="hint">${words.exportAllAbout}</p>
       <div>${token.value ? html`<${Button} icon="export" disabled=${isBusy} onClick=${exportAll}>${words.exportAll}</${Button}>` : html`<a class="button" href=${address('export')} download="personas.ndjson"><${Icon} name="export" />${words.exportAll}</a>`}</div></section>
     <section class="block"><h2>${words.about}</h2><p>${t.product} ${version}</p><p><a href="api/v1/docs">${t.nav.docs}</a></p></section>

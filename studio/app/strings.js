@@ -59,6 +59,16 @@ export const t = {
       made: (/** @type {number} */ count) => `${personas(count)} added`,
     },
   },
+  folders: {
+    label: 'Folders', here: 'Folder', all: 'All personas', more: 'More folders', empty: 'Nothing in this folder',
+    count: (/** @type {number} */ count) => (count === 1 ? 'persona' : 'personas'),
+  },
+  filter: {
+    more: 'More filters', title: 'Filters', apply: 'Show', without: 'Without the tags', changed: 'Last changed', since: 'Since', noOwner: 'Without an owner',
+    spans: { any: 'At any time', '1d': 'Within a day', '7d': 'Within 7 days', '30d': 'Within 30 days', day: 'Since a day' },
+    sinceDay: (/** @type {string} */ day) => `Since ${day}`, not: (/** @type {string} */ tag) => `not ${tag}`, minus: '-tag leaves personas with the tag out',
+    wants: (/** @type {string} */ tag) => `not ${tag}: want it instead`, leavesOut: (/** @type {string} */ tag) => `${tag}: leave it out instead`,
+  },
   bulk: {
     label: 'Selected personas',
     count: (/** @type {number} */ count) => `${count.toLocaleString('en')} selected`,
@@ -66,6 +76,7 @@ export const t = {
     tagTitle: (/** @type {number} */ count) => `Tags of ${personas(count)}`,
     tagAdd: 'Add these tags', tagRemove: 'Remove these tags', tagHint: 'Separate tags with commas',
     tagged: (/** @type {number} */ count) => `Tags of ${personas(count)} changed`,
+    untagged: (/** @type {number} */ count) => `Tags of ${personas(count)} as before`,
     deleted: (/** @type {number} */ count) => `${personas(count)} deleted`,
     restored: (/** @type {number} */ count) => `${personas(count)} restored`,
     exported: (/** @type {number} */ count) => `${personas(count)} exported`,
@@ -207,6 +218,12 @@ export const t = {
     title: 'Settings', you: 'You', author: 'Your name', authorAbout: 'Stands beside your changes in the history. Only this browser keeps it.',
     appearance: 'Appearance', data: 'Data', exportAll: 'Export everything', exportAllAbout: 'Every living persona of one snapshot, as NDJSON. persona import reads it back.',
     about: 'About this server', keyboard: 'Keyboard', letters: 'Single keys are shortcuts, such as C for a new persona',
+  },
+  counts: {
+    show: personas, more: 'More', nothing: 'No persona', guarded: 'Protected', guardedAbout: 'Protected ones are moved only by who may do everything (protected_labels).',
+    labels: 'Words that point to a revision of a persona. They are moved in its history, or for many in the gallery.', noLabels: 'No persona has a label yet. They are set in the history of a persona, or for many in the gallery.',
+    owners: 'Owners', ownersAbout: 'Whose the personas are. A token can be bound to one of them.',
+    reached: (/** @type {string} */ owner, /** @type {boolean} */ shared) => `You are bound to ${owner}${shared ? ', and read what has no owner' : ''}.`,
   },
   history: {
     revision: 'Revision', current: 'Current', compare: 'What changed', against: 'Compared with', restore: 'Restore all of it', restoreField: 'Restore', unsaved: 'What you typed is not saved yet, and would be lost. Try again when it is.', inEditor: 'It is in the editor, and saved in a moment', show: 'Show', nothing: 'Nothing differs.',

@@ -12,6 +12,7 @@ export type Revision = Schemas['RevisionEntry'];
 export type Task = Schemas['Task'];
 export type Token = Schemas['Token'];
 export type Label = Schemas['LabelEntry'];
+export type Count = Schemas['Count'];
 export type ImportItem = Schemas['ImportItem'];
 
 export interface Problem {
@@ -49,6 +50,8 @@ export interface Card {
   deleted_at: string | null;
   /** Null where it was not read. */
   excerpt: string | null;
+  /** The revision after a change that was just made. */
+  now?: number;
   /** It is gone for good. */
   isPurged?: boolean;
 }

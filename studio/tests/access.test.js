@@ -49,6 +49,27 @@ async function checkGallery(page, server) {
   await checkDialog(page, 'palette');
 }
 
+/** Folders, filters of every kind with long words, their dialog, and a folder with nothing in it. */
+async function checkFolders(page, server) {
+  const folder = 'long-word'.repeat(7).slice(0, 50);
+  for (let number = 0; number < 14; number += 1) await server.create({ name: `In a folder ${number}`, handle: `${folder.slice(0, 36 + number)}/${number}/a`, owner: 'team:7' });
+  await page.goto(`${server.url}/#/?folder=${folder.slice(0, 36)}`);
+  await page.locator('.folders .folder').first().waitFor();
+  await check(page, 'a folder');
+  await page.goto(`${server.url}/#/`);
+  await page.getByRole('button', { name: 'More folders' }).waitFor();
+  await check(page, 'more folders');
+  await page.goto(`${server.url}/#/?not=a&tag=${'x'.repeat(60)}&label=${'label'.repeat(12)}&owner=${'owner'.repeat(20)}&since=7d`);
+  await page.getByRole('heading', { name: 'No persona matches' }).waitFor();
+  await check(page, 'filters of every kind');
+  await page.getByRole('button', { name: 'More filters' }).click();
+  await page.getByLabel('Since a day').check();
+  await checkDialog(page, 'filters');
+  await page.goto(`${server.url}/#/?folder=nothing`);
+  await page.getByRole('heading', { name: 'Nothing in this folder' }).waitFor();
+  await check(page, 'an empty folder');
+}
+
 async function checkEditor(page, server, id) {
   await page.goto(`${server.url}/#/personas/${id}`);
   await page.getByLabel('Description').waitFor();
@@ -133,6 +154,8 @@ async function checkOthers(page, server) {
     await page.goto(`${server.url}/${hash}`);
     await page.getByRole('heading', { name, level: 1 }).waitFor();
     if (name === 'Health') await healthOf(page);
+    // Labels and owners, one of each with a long name.
+    if (name === 'Settings') await page.locator('.rows li', { hasText: 'team:7' }).waitFor();
     await check(page, name);
   }
   await page.goto(`${server.url}/#/import`);
@@ -160,6 +183,7 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
     await server.api('PATCH', `personas/${id}`, { is_active: false });
     await server.api('PUT', `personas/${id}/labels/staging`, { revision: 1 });
     await checkGallery(page, server);
+    await checkFolders(page, server);
     await checkEditor(page, server, id);
     await checkOthers(page, server);
     await page.goto(`${server.url}/#/personas/${id}`);

@@ -74,6 +74,16 @@ fn the_gallery_finds_chooses_and_changes_personas() {
 }
 
 #[test]
+fn the_gallery_has_folders_and_filters_of_every_kind() {
+    tell_stories("folders.test.js");
+}
+
+#[test]
+fn the_settings_tell_labels_and_owners() {
+    tell_stories("settings.test.js");
+}
+
+#[test]
 fn the_editor_loses_nothing_that_was_typed() {
     tell_stories("editor.test.js");
 }
