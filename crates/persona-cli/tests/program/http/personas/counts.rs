@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use crate::http::server::Server;
 
+/// A persona's handle, owner, tags and label.
+type Marked<'a> = (&'a str, Option<&'a str>, &'a [&'a str], Option<&'a str>);
+
 /// Personas with these handles, owners and tags; those with a label have it at their revision.
-async fn filled(all: &[(&str, Option<&str>, &[&str], Option<&str>)]) -> Server {
+async fn filled(all: &[Marked<'_>]) -> Server {
     let server = Server::start();
     for (handle, owner, tags, label) in all {
         let document = json!({ "name": handle, "handle": handle, "owner": owner, "tags": tags });
