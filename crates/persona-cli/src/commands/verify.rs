@@ -162,6 +162,9 @@ fn failure(error: &Error) -> Failure {
                         a minute of 64 clients takes a gigabyte or two";
             Failure::new(ExitCode::Failure, error.to_string()).hint(hint)
         }
+        Error::Refused { .. } => Failure::new(ExitCode::Failure, error.to_string()).hint(
+            "name a token of the scope admin without an owner with --token-file or PERSONA_TOKEN",
+        ),
         Error::Foreign { .. } => Failure::new(ExitCode::Unavailable, error.to_string())
             .hint("name the URL that `persona serve` prints"),
     }

@@ -91,12 +91,9 @@ pub(super) fn message(load: &Load, ask: &Ask) -> Option<Request<Full<Bytes>>> {
     };
     let query =
         if ask.is_autosave { format!("?squash={SQUASH_SECONDS_MAX}") } else { String::new() };
-    let mut request = Request::builder()
-        .method(operation.row().method.as_str())
-        .uri(format!("{}{path}{query}", load.address.prefix))
-        .header(header::HOST, load.address.authority.as_str());
-    if ask.is_autosave {
-        // Only what one author saved is squashed.
+    let mut request = load.request(operation, &format!("{path}{query}"));
+    if ask.is_autosave && load.address.token().is_none() {
+        // Only what one author saved is squashed. With a token that is the token's name.
         request = request.header("x-persona-author", AUTHOR);
     }
     if let Some(tag) = ask.expected {

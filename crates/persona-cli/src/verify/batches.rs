@@ -112,10 +112,7 @@ fn message(
     let items: Vec<Value> = changes.iter().map(item).collect();
     let operation = OperationId::BatchPersonas;
     let query = if is_atomic { "?atomic=true" } else { "" };
-    Request::builder()
-        .method(operation.row().method.as_str())
-        .uri(format!("{}{}{query}", load.address.prefix, operation.path()))
-        .header(header::HOST, load.address.authority.as_str())
+    load.request(operation, &format!("{}{query}", operation.path()))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::from(json!({ "items": items }).to_string()))
         .ok()

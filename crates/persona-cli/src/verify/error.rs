@@ -38,6 +38,14 @@ pub enum Error {
         /// Number of writes that were made.
         writes: u64,
     },
+    /// The server does not let the run in.
+    #[error("{server} does not let this program in: {why}")]
+    Refused {
+        /// The URL of the server.
+        server: String,
+        /// What is wrong with the token, or that there is none.
+        why: String,
+    },
     /// Another program answers at the address.
     #[error("{server} is no Persona Store: {why}")]
     Foreign {

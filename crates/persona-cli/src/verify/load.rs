@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use http::{Method, request};
+use persona_http::contract::OperationId;
 use persona_model::PersonaId;
 
 use super::checks::{Check, Findings};
@@ -53,6 +55,14 @@ pub struct Load {
 }
 
 impl Load {
+    /// The beginning of a request of an operation for this target, with the token of the run.
+    pub fn request(&self, operation: OperationId, target: &str) -> request::Builder {
+        let method = operation.row().method.as_str();
+        // The table has methods that HTTP has.
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
+        self.address.request(method, target)
+    }
+
     /// The state before the first request.
     pub fn new(
         address: ServerAddress,

@@ -34,6 +34,7 @@ mod labelled;
 mod lives;
 mod load;
 mod overtaken;
+mod permission;
 mod plan;
 mod pool;
 mod processes;

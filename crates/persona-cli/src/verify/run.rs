@@ -28,6 +28,7 @@ use super::labelled;
 use super::lives::{self, Led};
 use super::load::Load;
 use super::overtaken;
+use super::permission;
 use super::plan::{Chaos, Plan, ServerUnderTest};
 use super::purged;
 use super::random::Random;
@@ -82,6 +83,7 @@ pub async fn run(
         }
         ServerUnderTest::Server(address) => (None, address.clone()),
     };
+    permission::check(&address).await?;
     let workers = workers_of(&address).await?;
     let tag = format!("persona verify {:08x}", plan.run);
     let load = Arc::new(Load::new(address, tag, workers, plan.hot_keys, plan.chaos != Chaos::None));

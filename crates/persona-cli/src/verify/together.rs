@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::time::Duration;
 
-use http::Request;
+use http::Method;
 use http_body_util::Full;
 use persona_http::contract::OperationId;
 use persona_http::contract::page::Page;
@@ -141,9 +141,7 @@ impl Together {
     }
 
     async fn get(&self, connection: &mut Connection, target: &str) -> Option<bytes::Bytes> {
-        let address = &self.load.address;
-        let request = Request::get(format!("{}{target}", address.prefix))
-            .header("host", address.authority.as_str());
+        let request = self.load.address.request(Method::GET, target);
         let answer = connection.send(request.body(Full::default()).ok()?).await.ok()?;
         (answer.status == 200).then_some(answer.body)
     }

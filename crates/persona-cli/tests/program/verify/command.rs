@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::common::tokens::{create, random_secret};
 use crate::common::{DEADLINE, Server, signal, wait_for};
 
 fn command(folder: &Path, flags: &[&str]) -> Command {
@@ -125,6 +126,36 @@ fn a_running_server_is_verified_and_left_without_the_personas_of_the_run() {
     }
     let status = server.connect().get("/api/v1/status").expect("an answer").json();
     assert_eq!(status["personas"], 0, "{status}");
+}
+
+#[test]
+fn a_server_with_tokens_is_verified_with_one_that_permits_it_and_no_refusal_breaks_a_promise() {
+    let server = Server::with_workers(2).flag("--expose-worker").start();
+    let url = format!("http://{}", server.address());
+    let tokens = [
+        (create(&server, &["--name=all", "--scope=admin"]), None),
+        (create(&server, &["--name=ada", "--scope=admin", "--owner=ada"]), Some("owner ada")),
+        (create(&server, &["--name=reader", "--scope=read"]), Some("the scope read")),
+        (random_secret(), Some("not known here")),
+    ];
+    let flags = ["--server", &url, "--seconds=1", "--clients=6", "--json", "--seed=5"];
+    for (secret, why) in tokens {
+        let ran = command(server.folder(), &flags).env("PERSONA_TOKEN", secret).output();
+        let ran = ran.expect("the built program");
+        match why {
+            None => {
+                let report = good(&ran);
+                assert!(report["operations"]["patch"]["done"].as_u64() > Some(0), "{report}");
+            }
+            Some(why) => {
+                let told = text(&ran.stderr);
+                assert!(!ran.status.success() && told.contains(why), "{told}");
+                assert!(told.contains("--token-file"), "{told}");
+            }
+        }
+    }
+    let without = run(server.folder(), &flags);
+    assert!(text(&without.stderr).contains("does not let this program in"), "{without:?}");
 }
 
 #[test]
