@@ -10,7 +10,6 @@ withBrowser();
 const SIZES = { 'a window': { width: 1280, height: 800 }, 'a phone': { width: 320, height: 640 }, 'a zoomed window': { width: 640, height: 400 }, '4K': { width: 3840, height: 2160 } };
 
 async function check(page, what) {
-  await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
   assert.deepEqual(await violations(page), [], what);
   const over = await page.evaluate(() => document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth);
   assert.ok(over <= 0, `${what}: ${over} pixels are cut off`);

@@ -179,9 +179,19 @@ export async function until(what, ask) {
   }
 }
 
-/** The rules of accessibility (WCAG 2.2, levels A and AA, and good practice) on a page. */
+/** Waits until nothing moves on a page. A colour that is inherited moves anew where the one above has ended, so one look is not enough. */
+export const still = (page) => page.evaluate(async () => {
+  while (document.getAnimations().length > 0) {
+    await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})));
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  }
+});
+
 const axe = () => fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+/** The rules of accessibility (WCAG 2.2, levels A and AA, and good practice) that a page at rest breaks. */
 export async function violations(page) {
+  await still(page);
   await page.evaluate(axe());
   const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations);
   return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(' ')}: ${node.failureSummary.split('\n').slice(1).join('; ')}`));

@@ -221,7 +221,6 @@ story('an editor says who else has its persona, and who has changed it last', as
   await page.getByText('Being edited in another window').waitFor();
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
     assert.deepEqual(await violations(page), [], colorScheme);
   }
   await other.unroute('**/api/v1/personas/**');

@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Server, launch, takeFiles } from './harness.js';
+import { Server, launch, still, takeFiles } from './harness.js';
 
 const folder = process.argv[2] ?? '../../docs/img/studio';
 const SAMPLES = JSON.parse(fs.readFileSync(new URL('../app/samples.json', import.meta.url), 'utf8'));
@@ -47,7 +47,7 @@ async function open(server, options) {
 /** Keeps a picture, with few colours. */
 async function keep(page, name) {
   await page.mouse.move(0, 0);
-  await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
+  await still(page);
   const file = path.join(folder, `${name}.png`);
   await page.screenshot({ path: file });
   spawnSync('pngquant', ['--force', '--ext', '.png', '--strip', file]);
