@@ -73,7 +73,7 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
         ),
         (&operations, format!("| {} different ones of its longer texts", number(SEARCH_WORDS_MAX))),
         (&operations, format!("| {} bytes, {SEARCH_TERMS_MAX} terms |", number(SEARCH_BYTES_MAX))),
-        (&operations, format!("| {FIELD_ERRORS_MAX} faults or conflicts")),
+        (&operations, format!("| {FIELD_ERRORS_MAX} field errors or conflicts")),
         (&api, format!("beyond {} of them in an answer", bytes(MARKED_BYTES_MAX))),
         (
             &api,
