@@ -226,7 +226,7 @@ fn banner(database: &Database, workers: u16, url: &str, access: &str, started: &
 
 /// How a person gets a link that signs a browser in. The link itself is not made here: the
 /// supervisor never opens the database, and a link that is made at each start would be a secret on
-/// every terminal that anybody looks at, whether it is used or not.
+/// every terminal, whether it is used or not.
 fn sign_in(database: &Database, url: &str) -> String {
     // Browsers do not reach a unix socket themselves.
     let url = if url.starts_with("unix:") { "ADDRESS_FOR_BROWSERS" } else { url };
