@@ -122,7 +122,7 @@ async function screens(server, colorScheme) {
   // What came of it is shown in both themes; right after a check there is no other.
   if (colorScheme === 'light') await page.getByRole('button', { name: 'Check', exact: true }).click();
   await page.getByText('no problem').waitFor();
-  await page.locator('.rows').evaluate((one) => one.scrollIntoView({ block: 'end' }));
+  await page.locator('.rows').first().evaluate((one) => one.scrollIntoView({ block: 'end' }));
   await shot('actions');
   await go('#/settings', '.block');
   await shot('settings');
@@ -212,7 +212,7 @@ async function outside() {
       await page.getByLabel('Token').fill(token);
       await page.keyboard.press('Enter');
       await go('#/settings', '.rows li');
-      await page.locator('.rows').evaluate((one) => one.scrollIntoView({ block: 'center' }));
+      await page.locator('.rows').first().evaluate((one) => one.scrollIntoView({ block: 'center' }));
       await keep(page, `tokens-${colorScheme}`);
       await page.getByRole('button', { name: 'New token' }).click();
       await page.getByLabel('Name', { exact: true }).fill('nightly');
