@@ -1,6 +1,6 @@
 // The head of the editor: the name, what is saved, the menu, the notices, and saving with a note.
 
-import { useEffect, useRef, useState } from '../vendor/runtime.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
 import { Avatar, Button, html, Icon, Notice } from './html.js';
 import { Box, FormDialog } from './overlay.js';
@@ -76,9 +76,12 @@ export function Notices({ session, onDecide }) {
 function Menu({ session }) {
   const [open, setOpen] = useState(false);
   const self = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
+  // What a token may not do is hidden, and cannot have the focus.
+  const shown = () => /** @type {HTMLElement[]} */ ([...(self.current?.querySelectorAll('ul button') ?? [])]).filter((one) => one.checkVisibility());
+  // It has the focus before the next key or press is heard: later it would take the focus from what was pressed.
+  useLayoutEffect(() => {
     if (!open) return undefined;
-    /** @type {HTMLElement | null | undefined} */ (self.current?.querySelector('ul button'))?.focus();
+    shown()[0]?.focus();
     const outside = (/** @type {Event} */ event) => !self.current?.contains(/** @type {Node} */ (event.target)) && setOpen(false);
     addEventListener('pointerdown', outside);
     return () => removeEventListener('pointerdown', outside);
@@ -99,7 +102,7 @@ function Menu({ session }) {
   ];
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (!open) return;
-    const buttons = [...(self.current?.querySelectorAll('ul button') ?? [])];
+    const buttons = shown();
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (event.key === 'Escape') {
       event.preventDefault();
@@ -107,8 +110,8 @@ function Menu({ session }) {
       /** @type {HTMLElement | null | undefined} */ (self.current?.querySelector('button'))?.focus();
     } else if (step) {
       event.preventDefault();
-      const here = buttons.indexOf(/** @type {Element} */ (document.activeElement));
-      /** @type {HTMLElement} */ (buttons[(here + step + buttons.length) % buttons.length]).focus();
+      const here = buttons.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+      buttons[(here + step + buttons.length) % buttons.length]?.focus();
     }
   };
   return html`<div class="menu" ref=${self} onKeyDown=${onKeyDown}>
