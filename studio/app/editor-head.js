@@ -78,7 +78,8 @@ function Menu({ session }) {
   const self = useRef(/** @type {HTMLElement | null} */ (null));
   // What a token may not do is hidden, and cannot have the focus.
   const shown = () => /** @type {HTMLElement[]} */ ([...(self.current?.querySelectorAll('ul button') ?? [])]).filter((one) => one.checkVisibility());
-  // It has the focus before the next key or press is heard: later it would take the focus from what was pressed.
+  // It has the focus before the next key or press is heard: later it would take the focus from what
+  // was pressed.
   useLayoutEffect(() => {
     if (!open) return undefined;
     shown()[0]?.focus();

@@ -195,7 +195,7 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
     await page.keyboard.press('Escape');
     await page.route('**/api/v1/**', (route) => route.abort());
     await page.getByLabel('Appearance').fill('Typed while the server is away.');
-    await page.getByText('The server cannot be reached.').waitFor();
+    await page.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor();
     await check(page, 'offline');
     await page.unroute('**/api/v1/**');
     const { token } = server.token('create', '--name=admin', '--scope=admin');

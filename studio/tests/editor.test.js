@@ -142,12 +142,12 @@ story('a server that is away is told, and gets what was typed when it is back', 
   await server.stop('SIGKILL');
   await page.getByLabel('Description').fill('Written offline.');
   await page.keyboard.press('Control+s');
-  await page.getByText('The server cannot be reached.').waitFor();
+  await page.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor();
   await page.getByText('Offline · kept here, retrying').waitFor();
   Object.assign(server, await Server.start({ folder: server.folder, port: server.port }));
   await page.getByText(/Saved as r/).waitFor();
   assert.equal((await server.read(id)).description, 'Written offline.');
-  await page.getByText('The server cannot be reached.').waitFor({ state: 'detached' });
+  await page.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor({ state: 'detached' });
 });
 
 story('a server that limits writes is given what was typed when it takes it', async ({ server, open }) => {

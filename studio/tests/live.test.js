@@ -72,7 +72,7 @@ story('a purge while no stream is open is told of by the next one', async (tools
   await change(server, id, { description: 'b' });
   await page.locator('.card.fresh', { hasText: 'Ada' }).waitFor();
   await server.stop();
-  await page.getByText('The server cannot be reached.').waitFor();
+  await page.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor();
   const elsewhere = await Server.start({ folder: server.folder });
   await purge(elsewhere, id);
   await elsewhere.stop();
@@ -166,7 +166,7 @@ story('a server that was away has told of everything when it is back', async (to
   const [gallery, editor] = [await open(), await open(`#/personas/${id}`)];
   await gallery.getByRole('link', { name: 'Before' }).waitFor();
   await server.stop();
-  await gallery.getByText('The server cannot be reached.').waitFor();
+  await gallery.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor();
   // While it is up at another address the pages do not hear of it.
   const elsewhere = await Server.start({ folder: server.folder });
   await change(elsewhere, id, { name: 'Meanwhile' });
@@ -195,7 +195,7 @@ story('another database in the place of the first one is read anew', async (tool
   const page = await open();
   await page.getByRole('link', { name: 'Of the first' }).waitFor();
   await server.stop();
-  await page.getByText('The server cannot be reached.').waitFor();
+  await page.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor();
   for (const name of fs.readdirSync(server.folder)) if (name.startsWith('s.db')) fs.rmSync(path.join(server.folder, name), { recursive: true });
   const other = await Server.start({ folder: server.folder });
   await other.create({ name: 'Of the second' });

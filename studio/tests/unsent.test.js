@@ -123,7 +123,7 @@ story('a server that is away when the studio opens gets what was left when it is
   await context.route('**/api/v1/**', (route) => (isAway ? route.abort() : route.continue()));
   const page = await context.newPage();
   await page.goto(`${server.url}/#/settings`);
-  await page.getByText('The server cannot be reached.').waitFor();
+  await page.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor();
   isAway = false;
   await until('it is saved', async () => (await server.read(id)).description === 'Typed before.');
   await page.locator('.toast', { hasText: 'typed in Ada' }).waitFor();

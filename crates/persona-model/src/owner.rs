@@ -89,7 +89,7 @@ pub enum Owned {
 }
 
 /// Which personas a client reaches. For this client the others do not exist.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Reach {
     /// The client reaches all personas.
     #[default]

@@ -85,7 +85,7 @@ pub use token::{
     TokenSecret, TokenState, is_link_name, is_session_name, is_token_name, link_name, session_name,
 };
 pub use turns::{Turn, Turns};
-pub use view::{GuardedStore, Owners, View, Viewer};
+pub use view::{GuardedStore, Owners, Reached, View, Viewer};
 pub use write::{
     IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, IdentityOrigin, Operation, Outcome, Write,
     Written,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use persona_model::{ChangeKind, PersonaId, Position};
-use persona_storage::{Error, Event, GuardedStore, Owners, Representation, View};
+use persona_storage::{Error, Event, GuardedStore, Representation, View};
 use tokio::sync::OnceCell;
 
 use super::marks::{self, Marks};
+use super::reach::Look;
 use super::shared_look::SharedLook;
 use crate::contract::events::Event as EventBody;
 
@@ -22,8 +23,9 @@ pub(super) struct Batch {
     /// All events in the form of a stream.
     text: Bytes,
     end: Position,
-    /// Looks at the owners of its personas.
-    owners: SharedLook<Owners>,
+    /// The first look at the owners of its personas.
+    first_look: OnceCell<Look>,
+    looks: SharedLook<Look>,
 }
 
 /// One event.
@@ -52,7 +54,8 @@ impl Batch {
             text.extend_from_slice(b"\n\n");
             lines.push(Line { event, part: start..text.len(), json, marks: OnceCell::new() });
         }
-        Some(Self { before, lines, text: text.into(), end, owners: SharedLook::new() })
+        let (text, first_look, looks) = (text.into(), OnceCell::new(), SharedLook::new());
+        Some(Self { before, lines, text, end, first_look, looks })
     }
 
     /// The sequence number of the line before the batch.
@@ -82,13 +85,29 @@ impl Batch {
     }
 
     /// The owners that the personas of all events have now.
-    pub(super) async fn owners(&self, store: &GuardedStore) -> Result<Arc<Owners>, Error> {
-        let look = async || {
-            let personas = self.lines.iter().map(|line| line.event.change.persona);
-            let personas: BTreeSet<PersonaId> = personas.collect();
-            store.owners(&personas.into_iter().collect::<Vec<_>>()).await
-        };
-        self.owners.ask(look).await
+    pub(super) async fn look(&self, store: &GuardedStore) -> Result<Arc<Look>, Error> {
+        self.looks.ask(|| self.look_alone(store)).await
+    }
+
+    /// Whether a viewer reached none of the personas of all events at one time after they were
+    /// read from the feed.
+    ///
+    /// A follower that waited then can pass over them, as if it had looked at that time itself:
+    /// when a persona has come into its reach since, the change that brought it there is a later
+    /// event, which it is told of.
+    pub(super) async fn was_beyond(
+        &self,
+        view: View<'_>,
+        store: &GuardedStore,
+    ) -> Result<bool, Error> {
+        let look = self.first_look.get_or_try_init(|| self.look_alone(store)).await?;
+        Ok(view.reached_by(&look.owners).is_none())
+    }
+
+    async fn look_alone(&self, store: &GuardedStore) -> Result<Look, Error> {
+        let personas = self.lines.iter().map(|line| line.event.change.persona);
+        let personas: BTreeSet<PersonaId> = personas.collect();
+        Ok(Look::at(store.owners(&personas.into_iter().collect::<Vec<_>>()).await?))
     }
 
     /// An event of this batch in the form of a stream.

@@ -133,6 +133,11 @@ impl Shared {
         self.state().recent.as_ref().map_or(Found::NotKept, |recent| recent.next(sequence))
     }
 
+    /// The number of the newest event that is kept; 0 where none are.
+    pub(super) fn newest(&self) -> u64 {
+        self.state().recent.as_ref().map_or(0, Recent::end)
+    }
+
     /// Waits until this follower may read a page of the store.
     pub(super) async fn page_turn(&self) -> Result<SemaphorePermit<'_>, Error> {
         self.pages.acquire().await.map_err(|_| Error::Closed("it is closing"))

@@ -23,6 +23,8 @@ pub(super) struct Follower {
     place: FeedPlace,
     /// Whether the feed is known to have the place.
     is_known: bool,
+    /// The number of the newest event that the process had read when this follower came.
+    came_at: u64,
     page_events: usize,
     /// How many pages of the store it has read.
     pages_read: usize,
@@ -48,12 +50,13 @@ impl Follower {
         place: Option<FeedPlace>,
     ) -> Result<Self, Error> {
         let counted = feed.place(client)?;
-        let news = counted.feed.news();
+        let (news, came_at) = (counted.feed.news(), counted.feed.newest());
         let (place, is_known) = match place {
             Some(place) => (place, false),
             None => (counted.feed.store.feed_end().await?.into(), true),
         };
-        Ok(Self { counted, news, place, is_known, page_events: PAGE_EVENTS, pages_read: 0 })
+        let (page_events, pages_read) = (PAGE_EVENTS, 0);
+        Ok(Self { counted, news, place, is_known, came_at, page_events, pages_read })
     }
 
     /// Sets how many events the follower reads at once at most.
@@ -69,6 +72,11 @@ impl Follower {
     /// How many pages of the store the follower has read; events that are kept in memory are none.
     pub(super) fn pages_read(&self) -> usize {
         self.pages_read
+    }
+
+    /// Whether the follower was there when a batch was read from the feed.
+    pub(super) fn was_there_for(&self, batch: &Batch) -> bool {
+        batch.end().sequence > self.came_at
     }
 
     /// Records that the follower has all events up to this line.

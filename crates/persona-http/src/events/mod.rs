@@ -23,6 +23,7 @@ mod follower;
 mod marks;
 mod page;
 mod pick;
+mod reach;
 mod recent;
 mod selection;
 mod shared_look;

@@ -100,8 +100,7 @@ impl Items {
             events: limit.saturating_sub(self.count),
             bytes: PAGE_BYTES.saturating_sub(self.text.len()),
         };
-        let from = follower.place().sequence;
-        let picked = asked.pick(&context.store, batch, from, room).await?;
+        let picked = asked.pick(&context.store, batch, follower, room).await?;
         for (line, json) in picked.events {
             if self.count > 0 {
                 self.text.push(b',');

@@ -6,6 +6,7 @@ use persona_storage::{Error, GuardedStore, View};
 
 use super::asked::Asked;
 use super::batch::{Batch, Line};
+use super::follower::Follower;
 
 /// How much is picked at most; the last event may go beyond the bytes.
 pub(super) struct Room {
@@ -30,12 +31,14 @@ impl Asked {
         &self,
         store: &GuardedStore,
         batch: &'a Batch,
-        from: u64,
+        follower: &Follower,
         room: Room,
     ) -> Result<Picked<'a>, Error> {
         let (selection, view) = (&self.selection, store.view(&self.selection.viewer));
-        let lines = batch.behind(from);
-        if !lines.iter().any(|line| selection.wants(line)) {
+        let lines = batch.behind(follower.place().sequence);
+        if !lines.iter().any(|line| selection.wants(line))
+            || self.is_beyond(store, batch, follower).await?
+        {
             let end = lines.last().map(|line| line.event.position());
             return Ok(Picked { events: Vec::new(), end });
         }
@@ -64,6 +67,20 @@ impl Asked {
             events.retain(|(line, _)| reach.has(line));
         }
         Ok(Picked { events, end })
+    }
+
+    /// Whether nothing of a batch is for a follower with a token of an owner, by a look that all
+    /// such followers share.
+    pub(super) async fn is_beyond(
+        &self,
+        store: &GuardedStore,
+        batch: &Batch,
+        follower: &Follower,
+    ) -> Result<bool, Error> {
+        let viewer = &self.selection.viewer;
+        Ok(viewer.is_bound()
+            && follower.was_there_for(batch)
+            && batch.was_beyond(store.view(viewer), store).await?)
     }
 }
 

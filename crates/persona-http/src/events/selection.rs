@@ -1,11 +1,10 @@
 //! Which events a request may see, and which of them it wants.
 
-use std::sync::Arc;
-
 use persona_model::{Change, ChangeKind, LabelName, PersonaId};
-use persona_storage::{Error, GuardedStore, Owners, View, Viewer};
+use persona_storage::{Error, GuardedStore, Viewer};
 
 use super::batch::{Batch, Line};
+use super::reach::Reach;
 
 /// The events that a request is told of.
 pub(super) struct Selection {
@@ -23,28 +22,15 @@ pub(super) struct Selection {
     pub labels: Vec<LabelName>,
 }
 
-/// Which events of a batch a request may see. No other place decides this, for streams and for
-/// pages. A request sees the events of personas that it reaches now, also those from the time
-/// before.
-pub(super) struct Reach<'a> {
-    view: View<'a>,
-    /// `None` where it reaches all of them.
-    owners: Option<Arc<Owners>>,
-}
-
-impl Reach<'_> {
-    /// Whether it has an event.
-    pub(super) fn has(&self, line: &Line) -> bool {
-        let persona = line.event.change.persona;
-        self.owners.as_ref().is_none_or(|owners| self.view.reaches_by(owners, persona))
-    }
-}
-
 impl Selection {
     /// Whether the request is told of every event.
     pub(super) fn is_everything(&self) -> bool {
-        !self.viewer.is_bound()
-            && self.personas.is_empty()
+        !self.viewer.is_bound() && self.is_all_in_reach()
+    }
+
+    /// Whether the request is told of every event that it may see.
+    pub(super) fn is_all_in_reach(&self) -> bool {
+        self.personas.is_empty()
             && self.kinds.is_empty()
             && self.tags.is_empty()
             && self.owner.is_none()
@@ -66,13 +52,13 @@ impl Selection {
     }
 
     /// What the request reaches of a batch, by the owners that its personas have now.
-    pub(super) async fn reach<'a>(
-        &'a self,
-        store: &'a GuardedStore,
-        batch: &Batch,
-    ) -> Result<Reach<'a>, Error> {
-        let owners = if self.viewer.is_bound() { Some(batch.owners(store).await?) } else { None };
-        Ok(Reach { view: store.view(&self.viewer), owners })
+    pub(super) async fn reach(&self, store: &GuardedStore, batch: &Batch) -> Result<Reach, Error> {
+        if !self.viewer.is_bound() {
+            return Ok(Reach::Everything);
+        }
+        let look = batch.look(store).await?;
+        let reached = store.view(&self.viewer).reached_by(&look.owners);
+        Ok(reached.map_or(Reach::Nothing, |reached| Reach::Some(look, reached)))
     }
 
     /// Whether more than the event itself tells has to be read to know whether it is wanted.

@@ -24,6 +24,7 @@ use super::asked::Asked;
 use super::batch::Batch;
 use super::follower::{Follower, Next};
 use super::pick::Room;
+use super::reach::Reach;
 use crate::auth::permit;
 use crate::contract::OperationId;
 use crate::contract::events::{HEARTBEAT_SECONDS, RESET, Reset};
@@ -156,25 +157,26 @@ impl EventStream {
             {
                 continue;
             }
-            if !self.is_permitted().await {
-                return None;
-            }
             let part = match next {
                 Some(Next::Events(batch)) => self.part_of(&batch).await.ok()?,
                 Some(Next::Reset(position)) => reset(position.sequence),
                 None => self.heartbeat(),
             };
-            if !part.is_empty() {
-                self.told = self.follower.place().sequence;
-                self.beat_at = Instant::now() + HEARTBEAT;
-                return Some(part);
+            if part.is_empty() {
+                continue;
             }
+            // The token is looked at only where something is told, and last: the parts took time.
+            if !self.is_permitted().await {
+                return None;
+            }
+            self.told = self.follower.place().sequence;
+            self.beat_at = Instant::now() + HEARTBEAT;
+            return Some(part);
         }
     }
 
     /// Goes on behind a batch in which nothing is wanted, and tells whether there is nothing. Most
-    /// batches are so for a follower of single personas, and the token has to be looked at only
-    /// before something is told.
+    /// batches are so for a follower of single personas.
     fn passes_over(&mut self, batch: &Batch) -> bool {
         let (from, selection) = (self.follower.place().sequence, &self.asked.selection);
         let is_nothing = !batch.behind(from).iter().any(|line| selection.wants(line));
@@ -184,16 +186,13 @@ impl EventStream {
         is_nothing
     }
 
-    /// Whether the client may still be told anything: its token may have ended meanwhile.
-    async fn is_permitted(&mut self) -> bool {
+    /// Whether the client may still be told what was picked for it: its token may have ended
+    /// meanwhile.
+    async fn is_permitted(&self) -> bool {
         let operation = Some(OperationId::FollowEvents);
-        match permit(&self.context, &self.credentials, operation).await {
-            Ok(permit) => {
-                self.asked.selection.viewer = permit.viewer;
-                true
-            }
-            Err(_) => false,
-        }
+        permit(&self.context, &self.credentials, operation)
+            .await
+            .is_ok_and(|permit| permit.viewer.reach() == self.asked.selection.viewer.reach())
     }
 
     /// The text that the client gets of a batch; empty where no event of the batch is for the
@@ -204,16 +203,15 @@ impl EventStream {
     /// The store failed, or there is no memory for a large persona: the stream ends, and its client
     /// begins again from the last event that came.
     async fn part_of(&mut self, batch: &Batch) -> Result<Bytes, Problem> {
-        let from = self.follower.place().sequence;
-        if self.asked.selection.is_everything()
-            && !self.asked.with_document
-            && from <= batch.before()
-        {
+        let (selection, store) = (&self.asked.selection, &self.context.store);
+        let is_whole = self.follower.place().sequence <= batch.before();
+        if selection.is_all_in_reach() && !self.asked.with_document && is_whole {
+            let text = self.text_in_reach(batch).await?;
             self.follower.go_on_behind(batch.end());
-            return Ok(batch.text());
+            return Ok(text);
         }
         let room = Room { events: usize::MAX, bytes: PART_BYTES };
-        let picked = self.asked.pick(&self.context.store, batch, from, room).await?;
+        let picked = self.asked.pick(store, batch, &self.follower, room).await?;
         let mut part = BytesMut::new();
         for (line, json) in picked.events {
             if let Some(json) = json {
@@ -231,6 +229,20 @@ impl EventStream {
         }
         let memory = self.context.answers.reserve(self.client, part.len())?;
         Ok(memory.hold(part.freeze()))
+    }
+
+    /// All events of a batch that the client may see. The text is shared by all streams that may
+    /// see the same.
+    async fn text_in_reach(&self, batch: &Batch) -> Result<Bytes, Problem> {
+        let (selection, store) = (&self.asked.selection, &self.context.store);
+        if self.asked.is_beyond(store, batch, &self.follower).await? {
+            return Ok(Bytes::new());
+        }
+        Ok(match selection.reach(store, batch).await? {
+            Reach::Everything => batch.text(),
+            Reach::Nothing => Bytes::new(),
+            Reach::Some(look, reached) => look.text(batch, store.view(&selection.viewer), &reached),
+        })
     }
 
     /// A comment, which keeps the connection open. If events were skipped that the client does not

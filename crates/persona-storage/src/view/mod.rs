@@ -17,7 +17,7 @@ mod labels;
 mod owners;
 mod tokens;
 
-pub use owners::Owners;
+pub use owners::{Owners, Reached};
 
 use std::sync::Arc;
 

@@ -96,11 +96,13 @@ pub(crate) fn of_personas(
     connection: &Connection,
     ids: &[PersonaId],
 ) -> rusqlite::Result<Vec<LabelsOf>> {
-    let mut all = Vec::new();
-    for id in ids {
-        all.extend(holder(connection, *id)?.and_then(Holder::into_labels_of));
-    }
-    Ok(all)
+    in_one_snapshot(connection, || {
+        let mut all = Vec::new();
+        for id in ids {
+            all.extend(holder(connection, *id)?.and_then(Holder::into_labels_of));
+        }
+        Ok(all)
+    })
 }
 
 /// The labels of a persona as an exported history has them.

@@ -7,6 +7,7 @@ use super::checksum;
 use super::history::History;
 use super::meta;
 use super::row;
+use super::snapshot::in_one_snapshot;
 use crate::decide::Current;
 use crate::sqlite::error::{damage, damaged, from_driver};
 use crate::{Error, Glance, Representation, Write, fault_injection};
@@ -113,12 +114,15 @@ pub(crate) fn owners_of(
          UNION ALL
          SELECT owner FROM purged WHERE persona = ?1",
     )?;
-    let mut found = Vec::new();
-    for id in ids {
-        let owner = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?;
-        found.extend(owner.map(|owner| (*id, owner)));
-    }
-    Ok(found)
+    // A transaction of its own would cost each of them more than the read.
+    in_one_snapshot(connection, || {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let owner = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?;
+            found.extend(owner.map(|owner| (*id, owner)));
+        }
+        Ok(found)
+    })
 }
 
 /// The persona that a writer finds.
