@@ -143,10 +143,13 @@ function focusCard(place, columns, rowHeight) {
 }
 
 /** Focuses the element of a selector as soon as it exists: a row is drawn with the next frame, and
- * its page may have to be read first. The returned function ends the wait.
+ * its page may have to be read first. Where the focus went elsewhere meanwhile, it stays there. The
+ * returned function ends the wait.
  * @param {string} selector */
 export function focusWhenDrawn(selector) {
+  const before = document.activeElement;
   const look = () => {
+    if (![before, document.body].includes(document.activeElement)) return true;
     const found = /** @type {HTMLElement | null} */ (document.querySelector(selector));
     found?.focus({ preventScroll: true });
     return found !== null;

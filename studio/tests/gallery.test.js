@@ -209,6 +209,26 @@ story('the palette finds personas and commands', async ({ server, open }) => {
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
 });
 
+story('the way back from a persona that is not in sight takes no focus from a search', async ({ server, open }) => {
+  await server.createAll(Array.from({ length: 300 }, (_, place) => ({ name: `Persona ${place}` })));
+  await server.create({ name: 'Zed', description: 'Somewhere far below.' });
+  const page = await open('#/?sort=name');
+  await page.getByText('301 personas').waitFor();
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('zed');
+  await page.getByRole('option', { name: 'Zed' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Zed' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.locator('.card').first().waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('ze');
+  await page.getByRole('link', { name: 'Zed' }).waitFor();
+  await page.keyboard.type('d');
+  assert.equal(await page.evaluate(() => document.activeElement.type), 'search');
+  assert.equal(await page.getByLabel('Search personas').inputValue(), 'zed');
+});
+
 story('two deletions of one each can both be undone', async ({ server, open }) => {
   for (const name of ['Ada', 'Bea']) await server.create({ name });
   const page = await open();
