@@ -3,39 +3,72 @@
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, get, mayWrite, newKey } from './api.js';
+import { filters } from './gallery-filters.js';
 import { Avatar, Choices, html, Icon } from './html.js';
 import { shown } from './keys.js';
 import { Box, Dialog, FormDialog, overlay } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
 import { settings } from './settings-store.js';
 import { t } from './strings.js';
-import { searchText } from './words.js';
+import { HANDLE_CHARS_MAX, handleIn, numbered, searchText } from './words.js';
 
 const KIND_CHOICES = Object.entries(t.kinds);
 
 /** A name has 256 characters at most, which the server counts; a box counts two units for an emoji. */
 const NAME_UNITS_MAX = 512;
 
-/** A name and a kind, and the editor opens. @param {{ onClose: () => void }} props */
+/** Handles that are looked through for a free one. */
+const NEIGHBOURS_MAX = 1000;
+
+/** The next number that makes a free handle of one that is taken. @param {string} handle @param {number} number the last one */
+async function nextFree(handle, number) {
+  const { body } = await get('personas', { query: { handle_prefix: handle.slice(0, HANDLE_CHARS_MAX - 5), fields: 'handle', limit: NEIGHBOURS_MAX } });
+  const taken = body.items.map((/** @type {any} */ one) => one.handle);
+  do number += 1; while (taken.includes(numbered(handle, number)));
+  return number;
+}
+
+/** A name and a kind, and the editor opens. Where the gallery shows a folder, a handle in it is offered.
+ * @param {{ onClose: () => void }} props */
 export function CreateDialog({ onClose }) {
+  const [folder] = useState(filters.peek().folder);
   const [name, setName] = useState('');
   const [kind, setKind] = useState('character');
-  // One key for each name and kind: a second press, or a repetition after a lost answer, creates no
-  // second persona.
+  // Until a handle is typed it follows from the name; a number is behind one that is taken.
+  const [typed, setTyped] = useState(/** @type {string | null} */ (null));
+  const [number, setNumber] = useState(1);
+  const [isHandleWrong, setHandleWrong] = useState(false);
+  // One key for each name, kind and handle: a second press, or a repetition after a lost answer,
+  // creates no second persona.
   const [key, setKey] = useState(newKey);
+  const first = typed ?? (name.trim() && handleIn(folder, name, kind));
+  const handle = numbered(first.trim(), number);
   const create = async () => {
+    setHandleWrong(false);
     if (!name.trim()) throw new Error(t.create.missing);
-    const { body } = await call('POST', 'personas', { body: { name: name.trim(), kind }, headers: { 'Idempotency-Key': key } });
-    onClose();
-    go(personaLink(body.id));
+    try {
+      const { body } = await call('POST', 'personas', { body: { name: name.trim(), kind, handle: handle || undefined }, headers: { 'Idempotency-Key': key } });
+      onClose();
+      go(personaLink(body.id));
+    } catch (/** @type {any} */ error) {
+      const isTaken = error.code === 'handle_taken';
+      setHandleWrong(isTaken || error.problem?.errors?.[0].pointer === '/handle');
+      if (!isTaken) throw error;
+      const next = await nextFree(first.trim(), number).catch(() => { throw error; });
+      setNumber(next);
+      setKey(newKey());
+      throw new Error(t.create.taken(handle, numbered(first.trim(), next)));
+    }
   };
   const put = (/** @type {(value: string) => void} */ set) => (/** @type {string} */ value) => {
     set(value);
+    setNumber(1);
     setKey(newKey());
   };
   return html`<${FormDialog} title=${t.create.title} onClose=${onClose} onSubmit=${create} action=${t.common.create}>
-    <${Box} data-first label=${t.create.name} name="name" maxlength=${NAME_UNITS_MAX} value=${name} onText=${put(setName)} />
+    <${Box} data-first label=${t.create.name} name="name" maxlength=${NAME_UNITS_MAX} isWrong=${!isHandleWrong} value=${name} onText=${put(setName)} />
     <${Choices} legend=${t.create.kind} options=${KIND_CHOICES} value=${kind} onChoice=${put(setKind)} />
+    ${folder && html`<${Box} label=${t.editor.fields.handle} hint=${t.create.folder(folder)} maxlength=${HANDLE_CHARS_MAX} autocapitalize="none" spellcheck=${false} isWrong=${isHandleWrong} value=${handle} onText=${put(setTyped)} />`}
   </${FormDialog}>`;
 }
 

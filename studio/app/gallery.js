@@ -20,6 +20,8 @@ import { explain, toast, toastError } from './toasts.js';
 /** A search waits for the answer to the one before it, for so long at most; then that one is given
  * up. Without one under way it begins with the letter. */
 const WAIT_MS = 90;
+/** Above so many pixels the list is at its top. */
+const TOP_PX = 40;
 
 /** What the list was read for, and where it was left: the way back leads to the same place. */
 let shownFor = '';
@@ -29,7 +31,7 @@ let scrolled = { top: 0, id: '' };
 onChanges((changed) => {
   takeIn(changed, { showsDeleted: filters.peek().deleted });
   // At the top of the list nothing moves under the eyes of a reader: new ones come by themselves.
-  const isSeen = route.peek().screen === 'gallery' && (document.querySelector('main')?.scrollTop ?? 0) < 40;
+  const isSeen = route.peek().screen === 'gallery' && (document.querySelector('main')?.scrollTop ?? 0) < TOP_PX;
   if (news.peek() && isSeen && !document.querySelector('.card:focus-within')) reload();
 });
 
@@ -65,7 +67,9 @@ export function Gallery() {
         const text = JSON.stringify(query);
         if (text === before) return;
         endOfWait();
-        const isBack = before === '' && text === shownFor && !failure.peek();
+        // At the top of the list a persona that was made meanwhile is there, too.
+        const isNew = news.peek() && scrolled.top < TOP_PX && !cards.peek().some((card) => card.id === scrolled.id);
+        const isBack = before === '' && text === shownFor && !failure.peek() && !isNew;
         const waits = before !== '' && loading.peek();
         before = text;
         shownFor = text;

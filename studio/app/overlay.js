@@ -71,10 +71,11 @@ export function FormDialog({ title, onClose, onSubmit, action, disabled, kind = 
   </form></${Dialog}>`;
 }
 
-/** A line to type in a dialog; what failed is told of the first one. @param {{ label: string, hint?: string, onText: (text: string) => void, [more: string]: any }} props */
-export function Box({ label, hint, onText, ...more }) {
+/** A line to type in a dialog; what failed is told of the first one, or of the one that is wrong.
+ * @param {{ label: string, hint?: string, isWrong?: boolean, onText: (text: string) => void, [more: string]: any }} props */
+export function Box({ label, hint, isWrong, onText, ...more }) {
   const isFirst = more['data-first'];
   const id = isFirst ? 'dialog-hint' : 'dialog-more';
-  return html`<label class="field"><span>${label}</span><input type="text" dir="auto" autocomplete="off" aria-describedby=${`${id} dialog-why`} aria-invalid=${why.value && isFirst ? 'true' : undefined} onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></label>
+  return html`<label class="field"><span>${label}</span><input type="text" dir="auto" autocomplete="off" aria-describedby=${`${id} dialog-why`} aria-invalid=${why.value && (isWrong ?? isFirst) ? 'true' : undefined} onInput=${(/** @type {any} */ event) => onText(event.target.value)} ...${more} /></label>
     ${hint && html`<p id=${id} class="hint">${hint}</p>`}`;
 }

@@ -85,7 +85,10 @@ export const t = {
     notAll: 'Not all of them could be read, so none more is selected. Try again.',
     broken: (/** @type {number} */ done, /** @type {number} */ all, /** @type {string} */ why) => `Done for ${done.toLocaleString('en')} of ${personas(all)}; the others stay selected. ${why}`,
   },
-  create: { title: 'New persona', name: 'Name', kind: 'Kind', missing: 'A persona needs a name.' },
+  create: {
+    title: 'New persona', name: 'Name', kind: 'Kind', missing: 'A persona needs a name.', folder: (/** @type {string} */ folder) => `In the folder ${folder}. Empty: no handle, and in no folder.`,
+    taken: (/** @type {string} */ handle, /** @type {string} */ free) => `Another persona has the handle ${handle}. ${free} is free: Create takes it.`,
+  },
   palette: { title: 'Commands', placeholder: 'Type a command or the name of a persona', nothing: 'Nothing found', personas: 'Personas', commands: 'Commands' },
   shortcuts: {
     title: 'Keyboard shortcuts',

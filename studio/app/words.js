@@ -123,5 +123,19 @@ export function searchText(typed) {
   return `${text}*`;
 }
 
+/** Most characters of a handle. */
+export const HANDLE_CHARS_MAX = 64;
+
+/** A handle in a folder for the first of some names of which letters can be in one; nothing outside of
+ * a folder. @param {string} folder @param {string[]} names */
+export function handleIn(folder, ...names) {
+  const words = names.map((name) => name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, ''));
+  const word = words.find(Boolean);
+  return word && /^([a-z0-9-]+\/)+$/.test(folder) ? (folder + word).slice(0, HANDLE_CHARS_MAX) : '';
+}
+
+/** A handle with a number behind it. @param {string} handle @param {number} number none for the first */
+export const numbered = (handle, number) => (number > 1 ? `${handle.slice(0, HANDLE_CHARS_MAX - 1 - String(number).length)}-${number}` : handle);
+
 /** @param {string} text */
 const quotesOpen = (text) => (text.split('"').length - 1) % 2 === 1;

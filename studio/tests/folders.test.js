@@ -81,6 +81,64 @@ story('a folder that is empty, or gone, leads back', async ({ server, open, prob
   problems.length = 0;
 });
 
+story('a persona that is made in a folder is offered a handle there, and a free one where it is taken', async ({ server, open }) => {
+  await server.createAll([{ name: 'Ada', handle: 'support/ada' }, { name: 'Ada', handle: 'support/ada-2' }, { name: 'Ada', handle: 'sales/ada-3' }]);
+  const page = await open('#/?folder=support/');
+  await sorted(page, ['Ada', 'Ada']);
+  const dialog = page.getByRole('dialog', { name: 'New persona' });
+  const [name, handle, why] = [dialog.getByLabel('Name'), dialog.getByLabel('Handle'), dialog.getByRole('alert')];
+  const offered = (text) => until(`${text} is offered`, async () => (await handle.inputValue()) === text);
+  const made = async (handle) => {
+    await page.locator('.form').waitFor();
+    return until(`the one with ${handle}`, async () => (await server.read(new URL(page.url()).hash.split('/').at(-1))).handle === handle);
+  };
+  await page.keyboard.press('c');
+  await name.fill(' Ünal & Söhne ');
+  await offered('support/unal-sohne');
+  // Where no letter can be in a handle, the kind is.
+  await name.fill('日本');
+  await offered('support/character');
+  await name.fill('x'.repeat(80));
+  await offered(`support/${'x'.repeat(56)}`);
+  await name.fill('Ada');
+  await dialog.getByLabel('Agent').check();
+  await name.press('Enter');
+  await why.filter({ hasText: 'Another persona has the handle support/ada. support/ada-3 is free' }).waitFor();
+  await offered('support/ada-3');
+  assert.deepEqual([await name.inputValue(), await name.getAttribute('aria-invalid'), await handle.getAttribute('aria-invalid')], ['Ada', null, 'true']);
+  await name.press('Enter');
+  await made('support/ada-3');
+  assert.equal((await server.read(new URL(page.url()).hash.split('/').at(-1))).kind, 'agent');
+  // The next one is made in the same folder, with a handle of one's own.
+  await page.keyboard.press('Escape');
+  await sorted(page, ['Ada', 'Ada', 'Ada']);
+  await page.keyboard.press('c');
+  await name.fill('Bea');
+  await handle.fill('support/Bea');
+  await handle.press('Enter');
+  await why.filter({ hasText: 'must be 1 to 8 words' }).waitFor();
+  assert.equal(await handle.getAttribute('aria-invalid'), 'true');
+  await name.fill('Beatrice');
+  await offered('support/Bea');
+  await handle.fill('support/ada');
+  await handle.press('Enter');
+  await offered('support/ada-4');
+  await handle.fill('support/tier-2/bea');
+  await handle.press('Enter');
+  await made('support/tier-2/bea');
+  // None is wanted.
+  await page.keyboard.press('c');
+  await name.fill('Loose');
+  await handle.fill('');
+  await handle.press('Enter');
+  await page.getByRole('heading', { name: 'Loose' }).waitFor();
+  await made(null);
+  const other = await open('#/');
+  await other.keyboard.press('c');
+  await other.getByRole('dialog').getByLabel('Name').waitFor();
+  assert.equal(await other.getByRole('dialog').getByLabel('Handle').count(), 0);
+});
+
 story('hundreds of folders are shown a few at first, and thousands of personas in one scroll', async ({ server, open }) => {
   await server.createAll(Array.from({ length: 1250 }, (_, number) => ({ name: `Persona ${String(number).padStart(4, '0')}`, handle: `f${String(number % 250).padStart(3, '0')}/p${number}` })));
   const page = await open('#/?sort=name');

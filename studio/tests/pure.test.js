@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { bytes, sizeOf } from '../app/figures.js';
 import { chosenText, isRewrite, piecesOf, valueAt, withValueAt } from '../app/hunks.js';
 import { changes, merge3, merged, patchOf, reconcile, same } from '../app/merge.js';
-import { searchText, wordDiff } from '../app/words.js';
+import { handleIn, numbered, searchText, wordDiff } from '../app/words.js';
 
 const side = (parts, kind) => parts.filter((part) => part.kind === 'same' || part.kind === kind).map((part) => part.text).join('');
 
@@ -149,4 +149,15 @@ test('figures are read as people say them', () => {
   assert.deepEqual([0, 1023, 1536, 5 * 1024 ** 3, 300 * 1024 ** 2].map(bytes), ['0 B', '1,023 B', '1.5 KiB', '5 GiB', '300 MiB']);
   assert.deepEqual([sizeOf('a👩‍🚀é').characters, ...['word word', '你好', ''].map((text) => sizeOf(text).tokens)], [5, 3, 2, 0]);
   for (const text of ['', 'abc', 'é你👩‍🚀', 'ünï '.repeat(50), '🦊'.repeat(9)]) assert.equal(sizeOf(text).bytes, new TextEncoder().encode(text).length, text);
+});
+
+test('a handle of a name is one that the server takes, in the folder, with a number where it is taken', () => {
+  assert.equal(handleIn('a/b/', 'Dr. Émile O’Connor 2'), 'a/b/dr-emile-o-connor-2');
+  assert.equal(handleIn('a/', '—', 'Agent'), 'a/agent');
+  assert.deepEqual(['', 'Not a folder/', '/', 'a'].map((folder) => handleIn(folder, 'Ada')), ['', '', '', '']);
+  const longest = handleIn(`${'f'.repeat(62)}/`, 'Ada');
+  assert.equal(longest, `${'f'.repeat(62)}/a`);
+  assert.deepEqual([1, 2, 12].map((number) => numbered('a/ada', number)), ['a/ada', 'a/ada-2', 'a/ada-12']);
+  assert.equal(numbered(`a/${'x'.repeat(62)}`, 117), `a/${'x'.repeat(58)}-117`);
+  for (const name of ['', ' ', '👩‍🚀', 'ŁÓDŹ', 'a--b', '-', 'x'.repeat(300)]) assert.match(handleIn('a/', name, 'user'), /^[a-z0-9/-]{3,64}$/);
 });
