@@ -3,26 +3,28 @@
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, get, mayWrite, newKey } from './api.js';
-import { filters } from './gallery-filters.js';
+import { filters, FILTER_TAGS_MAX, isFiltered, linkOf, NO_FILTERS, refine } from './gallery-filters.js';
+import { stepsOf } from './gallery-folders.js';
+import { cards } from './gallery-list.js';
 import { Avatar, Choices, html, Icon } from './html.js';
 import { shown } from './keys.js';
 import { Box, Dialog, FormDialog, overlay } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
 import { settings } from './settings-store.js';
 import { t } from './strings.js';
-import { HANDLE_CHARS_MAX, handleIn, numbered, searchText } from './words.js';
+import { FOLDER, HANDLE_CHARS_MAX, handleIn, numbered, searchText } from './words.js';
 
 const KIND_CHOICES = Object.entries(t.kinds);
 
 /** A name has 256 characters at most, which the server counts; a box counts two units for an emoji. */
 const NAME_UNITS_MAX = 512;
 
-/** Handles that are looked through for a free one. */
-const NEIGHBOURS_MAX = 1000;
+/** Most items that are looked through: a page of a list has no more. */
+const LOOK_MAX = 1000;
 
 /** The next number that makes a free handle of one that is taken. @param {string} handle @param {number} number the last one */
 async function nextFree(handle, number) {
-  const { body } = await get('personas', { query: { handle_prefix: handle.slice(0, HANDLE_CHARS_MAX - 5), fields: 'handle', limit: NEIGHBOURS_MAX } });
+  const { body } = await get('personas', { query: { handle_prefix: handle.slice(0, HANDLE_CHARS_MAX - 5), fields: 'handle', limit: LOOK_MAX } });
   const taken = body.items.map((/** @type {any} */ one) => one.handle);
   do number += 1; while (taken.includes(numbered(handle, number)));
   return number;
@@ -91,10 +93,11 @@ export function ShortcutSheet({ onClose }) {
   </${Dialog}>`;
 }
 
-// The command palette: commands by their names, and personas by a search of the server. It is a
-// combobox with a list (WAI-ARIA): the focus stays in the box, arrows move along the list.
+// The command palette: commands, folders and filters by their names, and personas by a search of the
+// server. It is a combobox with a list (WAI-ARIA): the focus stays in the box, arrows move along the list.
 
 const PERSONAS_MAX = 8;
+const PLACES_MAX = 6;
 
 /** @typedef {{ id: string, text: string, icon?: any, name?: string, act: () => void }} Entry */
 
@@ -110,12 +113,45 @@ const commands = () => [
   { id: 'shortcuts', text: t.shortcuts.title, icon: 'keyboard', act: () => (overlay.value = 'shortcuts') },
 ];
 
+/** Folders of the gallery, and what its list can be narrowed to.
+ * @param {string[]} counted what personas have: folder, label or owner, and the name of it @returns {Entry[]} */
+function places(counted) {
+  const narrow = (/** @type {string} */ icon, /** @type {string} */ text, /** @type {Partial<import('./gallery-filters.js').Filters>} */ change) => ({ id: text, text, icon, act: () => refine(change) });
+  const { filters: filter, tag, inactive, deleted, clear } = t.gallery;
+  const to = (/** @type {string} */ folder) => ({ id: folder, text: folder || t.folders.all, icon: 'folder', act: () => go(linkOf({ folder }, true)) });
+  const tags = new Set(cards.peek().slice(0, LOOK_MAX).flatMap((card) => card.tags));
+  return [
+    ...counted.map((one) => one.split(' ')).map(([by, name]) => by === 'folder' ? to(name) : by === 'label' ? narrow('pin', `${t.labels.label}: ${name}`, { label: name }) : narrow('people', `${t.tokens.owner}: ${name || t.filter.noOwner}`, { owner: name })),
+    to(''), ...(isFiltered(filters.peek()) ? [narrow('close', clear, NO_FILTERS)] : []),
+    ...KIND_CHOICES.map(([kind, text]) => narrow('people', `${t.create.kind}: ${text}`, { kind })),
+    ...Array.from(tags, (one) => narrow('tag', `${tag}: ${one}`, { tags: [...new Set([...filters.peek().tags, one])].slice(0, FILTER_TAGS_MAX) })),
+    narrow('half', `${filter}: ${inactive}`, { active: 'no' }), narrow('trash', `${filter}: ${deleted}`, { deleted: true }),
+    ...Object.entries(t.filter.spans).slice(1, 4).map(([since, text]) => narrow('clock', `${filter}: ${text}`, { since })),
+  ];
+}
+
+/** Whether a text has a word that begins so. @param {string} text @param {string} start */
+const hasWord = (text, start) => [' ', '/'].some((sign) => ` ${text.toLowerCase()}`.includes(sign + start));
+
 /** @param {{ onClose: () => void }} props */
 export function Palette({ onClose }) {
   const [typed, setTyped] = useState('');
   const [at, setAt] = useState(0);
   const [found, setFound] = useState(/** @type {Entry[]} */ ([]));
+  const [counted, setCounted] = useState(/** @type {string[]} */ ([]));
+  const asked = useRef(new Set());
   const list = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (!typed) return;
+    // A count is work for the server: each is asked for once, and none with each letter.
+    const folders = ['', filters.peek().folder, ...stepsOf(typed.toLowerCase()).map(([, folder]) => folder)];
+    for (const [by, folder] of [['label', ''], ['owner', ''], ...folders.map((one) => ['folder', one])]) {
+      const key = `${by} ${folder}`;
+      if (asked.current.has(key) || (folder && !FOLDER.test(folder))) continue;
+      asked.current.add(key);
+      get('counts', { query: { by, handle_prefix: folder, limit: LOOK_MAX } }).then(({ body }) => setCounted((before) => [...before, ...body.items.map((/** @type {any} */ { name }) => `${by} ${name}`)].sort()), () => asked.current.delete(key));
+    }
+  }, [typed]);
   useEffect(() => {
     const text = searchText(typed);
     const stop = new AbortController();
@@ -127,7 +163,7 @@ export function Palette({ onClose }) {
   }, [typed]);
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
   const fitting = commands().filter((one) => words.every((word) => one.text.toLowerCase().includes(word)));
-  const groups = [{ title: t.palette.commands, entries: typed ? fitting : fitting.slice(0, 5) }, { title: t.palette.personas, entries: found }].filter((group) => group.entries.length);
+  const groups = [{ title: t.palette.commands, entries: typed ? fitting : fitting.slice(0, 5) }, { title: t.palette.places, entries: typed ? places(counted).filter((one) => words.every((word) => hasWord(one.text, word))).slice(0, PLACES_MAX) : [] }, { title: t.palette.personas, entries: found }].filter((group) => group.entries.length);
   const all = groups.flatMap((group) => group.entries);
   const chosen = Math.min(at, Math.max(all.length - 1, 0));
   const run = (/** @type {Entry | undefined} */ entry) => {

@@ -89,7 +89,7 @@ export const t = {
     title: 'New persona', name: 'Name', kind: 'Kind', missing: 'A persona needs a name.', folder: (/** @type {string} */ folder) => `In the folder ${folder}. Empty: no handle, and in no folder.`,
     taken: (/** @type {string} */ handle, /** @type {string} */ free) => `Another persona has the handle ${handle}. ${free} is free: Create takes it.`,
   },
-  palette: { title: 'Commands', placeholder: 'Type a command or the name of a persona', nothing: 'Nothing found', personas: 'Personas', commands: 'Commands' },
+  palette: { title: 'Commands', placeholder: 'Type a command, a persona, a folder or a filter', nothing: 'Nothing found', personas: 'Personas', commands: 'Commands', places: 'Folders and filters' },
   shortcuts: {
     title: 'Keyboard shortcuts',
     groups: { everywhere: 'Everywhere', gallery: 'In the gallery', editor: 'In the editor' },

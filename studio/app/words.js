@@ -123,6 +123,8 @@ export function searchText(typed) {
   return `${text}*`;
 }
 
+/** What the handles in a folder begin with. */
+export const FOLDER = /^([a-z0-9-]+\/)+$/;
 /** Most characters of a handle. */
 export const HANDLE_CHARS_MAX = 64;
 
@@ -131,7 +133,7 @@ export const HANDLE_CHARS_MAX = 64;
 export function handleIn(folder, ...names) {
   const words = names.map((name) => name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, ''));
   const word = words.find(Boolean);
-  return word && /^([a-z0-9-]+\/)+$/.test(folder) ? (folder + word).slice(0, HANDLE_CHARS_MAX) : '';
+  return word && FOLDER.test(folder) ? (folder + word).slice(0, HANDLE_CHARS_MAX) : '';
 }
 
 /** A handle with a number behind it. @param {string} handle @param {number} number none for the first */

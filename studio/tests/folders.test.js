@@ -139,6 +139,67 @@ story('a persona that is made in a folder is offered a handle there, and a free 
   assert.equal(await other.getByRole('dialog').getByLabel('Handle').count(), 0);
 });
 
+story('the palette leads to folders at any depth, and narrows the list by what there is', async ({ server, open, problems }) => {
+  await server.createAll([...SUPPORT, { name: 'Owned', owner: 'team:7', tags: ['Night shift'] }]);
+  const [seller] = (await server.api('GET', 'personas?handle_prefix=sales/')).items;
+  await server.api('PUT', `personas/${seller.id}/labels/production`, { revision: 1 });
+  const page = await open('#/health');
+  const counts = [];
+  // Those of the palette; the gallery has a page of its own.
+  page.on('request', (request) => /\/counts.*limit=1000/.test(request.url()) && counts.push(decodeURIComponent(request.url().split('?')[1])));
+  const box = page.getByRole('dialog').getByRole('combobox');
+  const options = async () => (await page.getByRole('group', { name: 'Folders and filters' }).getByRole('option').allTextContents()).map((text) => text.trim());
+  const type = async (text, expected) => {
+    if (!(await box.count())) await page.keyboard.press('Control+k');
+    await box.fill(text);
+    await until(`${text} finds ${expected}`, async () => (await options()).join() === expected.join());
+  };
+  const choose = async (text, name) => {
+    await type(text, [name]);
+    await page.getByRole('option', { name, exact: true, selected: true }).waitFor();
+    await page.keyboard.press('Enter');
+  };
+  await page.keyboard.press('Control+k');
+  await page.getByRole('option', { name: 'Loose' }).waitFor();
+  assert.deepEqual([await options(), counts], [[], []]);
+  // Words are found where they begin, and what is below a folder where it is typed.
+  await type('ales', []);
+  await type('support/', ['support/', 'support/tier-2/']);
+  await choose('Support/t', 'support/tier-2/');
+  await sorted(page, ['Day', 'Night']);
+  assert.equal(place(page), '#/?folder=support%2Ftier-2%2F');
+  // Each was counted once, however much was typed; what is below the open folder is found by its word.
+  assert.deepEqual(counts.toSorted(), ['by=folder&handle_prefix=support/&limit=1000', 'by=folder&limit=1000', 'by=label&limit=1000', 'by=owner&limit=1000']);
+  await page.getByRole('navigation', { name: 'Folder' }).getByRole('link', { name: 'support' }).click();
+  await sorted(page, ['Day', 'Night', 'Tier 1']);
+  await choose('tier', 'support/tier-2/');
+  await sorted(page, ['Day', 'Night']);
+  await choose('agent kind', 'Kind: Agent');
+  await sorted(page, ['Day']);
+  assert.equal(place(page), '#/?kind=agent&folder=support%2Ftier-2%2F');
+  await choose('clear', 'Clear filters');
+  await sorted(page, ['Day', 'Night']);
+  await choose('all', 'All personas');
+  await page.getByText('7 personas').waitFor();
+  await choose('prod', 'Label: production');
+  await sorted(page, ['Seller']);
+  await choose('all per', 'All personas');
+  await page.getByText('7 personas').waitFor();
+  await choose('team', 'Owner: team:7');
+  await sorted(page, ['Owned']);
+  await choose('clear', 'Clear filters');
+  await page.getByText('7 personas').waitFor();
+  await choose('night s', 'Tag: Night shift');
+  await sorted(page, ['Owned']);
+  assert.equal(place(page), '#/?tag=Night+shift');
+  await choose('7 days', 'Filters: Within 7 days');
+  await page.goBack();
+  await until('the step is taken back', () => place(page) === '#/?tag=Night+shift');
+  // What can be in no handle is not asked for.
+  await type('No such folder/', []);
+  assert.ok(!counts.some((one) => one.includes('No such')));
+});
+
 story('hundreds of folders are shown a few at first, and thousands of personas in one scroll', async ({ server, open }) => {
   await server.createAll(Array.from({ length: 1250 }, (_, number) => ({ name: `Persona ${String(number).padStart(4, '0')}`, handle: `f${String(number % 250).padStart(3, '0')}/p${number}` })));
   const page = await open('#/?sort=name');
