@@ -64,6 +64,8 @@ pub enum ParameterKind {
     Since,
     /// Some of the members of a persona, separated by commas.
     Members,
+    /// Any name, which may be repeated.
+    Names,
     /// A place in the feed.
     Place,
     /// A whole number of seconds, from 0 up to this.
@@ -218,6 +220,13 @@ pub const FIELDS: Parameter = text(
     ParameterKind::Members,
     true,
     "Only these members of each persona; repeat it for several, or separate them by commas.",
+);
+/// Which extensions the personas of a list have.
+pub const EXTENSION: Parameter = text(
+    "extension",
+    ParameterKind::Names,
+    true,
+    "Of the extensions of each persona only this one; repeat it for several.",
 );
 /// Whether a list is counted.
 pub const COUNT: Typed<bool> = typed(

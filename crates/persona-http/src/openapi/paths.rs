@@ -141,6 +141,7 @@ fn query_schema(holds: ParameterKind) -> Value {
         ParameterKind::AnyOf(words) => {
             json!({ "type": "array", "items": { "type": "string", "enum": words } })
         }
+        ParameterKind::Names => json!({ "type": "array", "items": { "type": "string" } }),
         ParameterKind::Members => {
             let names: Vec<&str> = members().collect();
             json!({ "type": "array", "items": { "type": "string", "enum": names }, "minItems": 1 })

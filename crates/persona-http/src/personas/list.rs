@@ -31,6 +31,8 @@ use crate::problem::{Code, Problem};
 const POSITION_BEHIND: char = '.';
 /// Most names of members in `fields`; a persona has about half as many members.
 const FIELD_NAMES_MAX: usize = 64;
+/// The member of which single ones can be wanted: others may keep a megabyte there.
+const EXTENSIONS: &str = "extensions";
 /// The start of the text of a page.
 const PAGE_START: &str = "{\"items\":[";
 const PAGE_END: &str = "}";
@@ -64,7 +66,7 @@ pub async fn list_personas(
     let bytes = bytes_of(&page) + highlights.len() + labels.as_ref().map_or(0, Points::bytes);
     let memory = context.answers.reserve(client, bytes)?;
     let is_light = fields.is_none() || bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
-    let work = move || page_text(&page, fields.as_deref(), labels.as_ref(), &highlights);
+    let work = move || page_text(&page, fields.as_ref(), labels.as_ref(), &highlights);
     let text = if is_light { work()? } else { elsewhere(work).await? };
     let mut response = Response::new(memory.body(text));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -80,10 +82,19 @@ pub(super) async fn elsewhere<T: Send + 'static>(
     Ok(worked.map_err(|_| Problem::new(Code::Internal, "the page could not be taken apart"))??)
 }
 
+/// Which part of each persona is wanted.
+struct Wanted {
+    /// The names of its members; all where none is named.
+    members: Option<Vec<String>>,
+    /// The names of its extensions; all where none is named.
+    extensions: Vec<String>,
+}
+
 /// What a query asks for.
 struct Asked {
     request: ListRequest,
-    fields: Option<Vec<String>>,
+    /// What the personas have, where that is not all.
+    fields: Option<Wanted>,
     /// The search with the words to mark in the answer.
     highlight: Option<Search>,
     /// Whether each persona has its labels.
@@ -125,7 +136,10 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     };
     let (after, followed) = cursor(&mut query, &filter, sort).unzip();
     let followed = followed.flatten();
-    let fields = fields(&mut query);
+    let members = fields(&mut query);
+    let extensions: Vec<String> = query.texts(&row::EXTENSION).map(str::to_owned).collect();
+    let is_whole = members.is_none() && extensions.is_empty();
+    let fields = (!is_whole).then_some(Wanted { members, extensions });
     let highlight = query.value(&row::HIGHLIGHT).unwrap_or(false);
     if highlight && query.text(&row::Q).is_none() {
         query.refuse("highlight", "bad_value", "highlights need a search, q");
@@ -215,7 +229,7 @@ fn bytes_of(page: &Page) -> usize {
 /// Highlights stand beside them, so that an item can be sent back as it came.
 fn page_text(
     page: &Page,
-    fields: Option<&[String]>,
+    fields: Option<&Wanted>,
     labels: Option<&Points>,
     highlights: &str,
 ) -> Result<Vec<u8>, Error> {
@@ -257,12 +271,19 @@ fn page_text(
     Ok(text)
 }
 
-fn sparse(answer: &[u8], fields: &[String]) -> Result<Vec<u8>, Error> {
+fn sparse(answer: &[u8], wanted: &Wanted) -> Result<Vec<u8>, Error> {
     let damaged = |error: serde_json::Error| {
         Error::Damaged(format!("a stored answer cannot be read: {error}"))
     };
     let mut members: Map<String, Value> = serde_json::from_slice(answer).map_err(damaged)?;
-    members.retain(|name, _| fields.contains(name));
+    if let Some(names) = &wanted.members {
+        members.retain(|name, _| names.contains(name));
+    }
+    if let Some(Value::Object(extensions)) = members.get_mut(EXTENSIONS)
+        && !wanted.extensions.is_empty()
+    {
+        extensions.retain(|name, _| wanted.extensions.contains(name));
+    }
     serde_json::to_vec(&members).map_err(damaged)
 }
 
@@ -272,7 +293,7 @@ mod tests {
     use persona_storage::{Page, Representation};
     use serde_json::{Value, json};
 
-    use super::{PageBody, page_text};
+    use super::{PageBody, Wanted, page_text};
     use crate::contract::page::Snippet;
 
     fn item(body: &'static str) -> Representation {
@@ -295,7 +316,8 @@ mod tests {
             position,
         };
         let highlights = r#"[[],[{"pointer":"/name","html":"B"}]]"#;
-        let text = page_text(&page, Some(&["name".to_owned()]), None, highlights).expect("a page");
+        let name = Wanted { members: Some(vec!["name".into()]), extensions: Vec::new() };
+        let text = page_text(&page, Some(&name), None, highlights).expect("a page");
         let read: PageBody<Value> = serde_json::from_slice(&text).expect("a page of the contract");
         let snippet = Snippet { pointer: "/name".into(), html: "B".into() };
         let expected = PageBody {

@@ -38,6 +38,7 @@ pub(super) const LIST_PERSONAS: OperationRow = OperationRow {
         of::INCLUDE_DELETED.parameter,
         of::INCLUDE.parameter,
         of::FIELDS,
+        of::EXTENSION,
         of::COUNT.parameter,
         of::Q,
         of::HIGHLIGHT.parameter,

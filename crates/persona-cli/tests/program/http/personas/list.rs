@@ -147,6 +147,41 @@ async fn fields_leaves_only_the_named_members() {
 }
 
 #[tokio::test]
+async fn extension_leaves_only_the_named_extensions() {
+    let extensions =
+        json!({ "studio": { "colour": "red" }, "a/b": [1], "large": "x".repeat(9000) });
+    let server = filled(&[
+        json!({ "name": "a", "extensions": extensions }),
+        json!({ "name": "b", "extensions": { "large": 1 } }),
+        json!({ "name": "c" }),
+    ])
+    .await;
+    let list = async |query: &str| {
+        let page = server.get(&format!("/api/v1/personas?sort=name&{query}")).await.json();
+        page["items"].clone()
+    };
+    let named = |name: &str, extensions: Value| json!({ "name": name, "extensions": extensions });
+    assert_eq!(
+        list("fields=name,extensions&extension=studio&extension=none").await,
+        json!([
+            named("a", json!({ "studio": { "colour": "red" } })),
+            named("b", json!({})),
+            named("c", json!({})),
+        ])
+    );
+    assert_eq!(
+        list("fields=name,extensions&extension=a%2Fb&limit=1").await,
+        json!([named("a", json!({ "a/b": [1] }))])
+    );
+    assert_eq!(list("fields=name&extension=studio&limit=1").await, json!([{ "name": "a" }]));
+    // Without fields a persona has everything else as it is.
+    let (all, some) = (list("limit=1").await, list("limit=1&extension=studio").await);
+    let mut expected = all[0].clone();
+    expected["extensions"] = json!({ "studio": { "colour": "red" } });
+    assert_eq!(some, json!([expected]));
+}
+
+#[tokio::test]
 async fn every_bad_parameter_is_named_at_once() {
     let server = Server::start();
     let query = "limit=0&sort=nam&kind=robot&is_active=1&updated_since=2026-11-24T18:00:00+01:00&cursor=zz&fields=nmae&count=yes&lmit=1";
