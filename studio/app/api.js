@@ -5,6 +5,8 @@ import { settings, token } from './settings-store.js';
 
 /** Items of a page of most lists. */
 export const PAGE = 100;
+/** The most that a page has. */
+export const PAGE_MAX = 1000;
 /** How long an answer may take, in milliseconds; a server gives up earlier by itself. */
 const ANSWER_MS_MAX = 40_000;
 

@@ -2,11 +2,11 @@
 // all shortcuts.
 
 import { useEffect, useRef, useState } from '../vendor/runtime.js';
-import { call, get, mayWrite, newKey } from './api.js';
+import { call, get, mayWrite, newKey, PAGE_MAX } from './api.js';
 import { filters, FILTER_TAGS_MAX, isFiltered, linkOf, NO_FILTERS, refine } from './gallery-filters.js';
 import { stepsOf } from './gallery-folders.js';
-import { cards } from './gallery-list.js';
-import { Avatar, Choices, html, Icon } from './html.js';
+import { cards, LIGHT_MEMBERS } from './gallery-list.js';
+import { Avatar, Choices, colourOf, html, Icon } from './html.js';
 import { shown } from './keys.js';
 import { Box, Dialog, FormDialog, overlay } from './overlay.js';
 import { go, lastGallery, personaLink } from './route.js';
@@ -19,12 +19,9 @@ const KIND_CHOICES = Object.entries(t.kinds);
 /** A name has 256 characters at most, which the server counts; a box counts two units for an emoji. */
 const NAME_UNITS_MAX = 512;
 
-/** Most items that are looked through: a page of a list has no more. */
-const LOOK_MAX = 1000;
-
 /** The next number that makes a free handle of one that is taken. @param {string} handle @param {number} number the last one */
 async function nextFree(handle, number) {
-  const { body } = await get('personas', { query: { handle_prefix: handle.slice(0, HANDLE_CHARS_MAX - 5), fields: 'handle', limit: LOOK_MAX } });
+  const { body } = await get('personas', { query: { handle_prefix: handle.slice(0, HANDLE_CHARS_MAX - 5), fields: 'handle', limit: PAGE_MAX } });
   const taken = body.items.map((/** @type {any} */ one) => one.handle);
   do number += 1; while (taken.includes(numbered(handle, number)));
   return number;
@@ -99,7 +96,7 @@ export function ShortcutSheet({ onClose }) {
 const PERSONAS_MAX = 8;
 const PLACES_MAX = 6;
 
-/** @typedef {{ id: string, text: string, icon?: any, name?: string, act: () => void }} Entry */
+/** @typedef {{ id: string, text: string, icon?: any, name?: string, colour?: string, act: () => void }} Entry */
 
 /** @type {() => Entry[]} */
 const commands = () => [
@@ -119,7 +116,7 @@ function places(counted) {
   const narrow = (/** @type {string} */ icon, /** @type {string} */ text, /** @type {Partial<import('./gallery-filters.js').Filters>} */ change) => ({ id: text, text, icon, act: () => refine(change) });
   const { filters: filter, tag, inactive, deleted, clear } = t.gallery;
   const to = (/** @type {string} */ folder) => ({ id: folder, text: folder || t.folders.all, icon: 'folder', act: () => go(linkOf({ folder }, true)) });
-  const tags = new Set(cards.peek().slice(0, LOOK_MAX).flatMap((card) => card.tags));
+  const tags = new Set(cards.peek().slice(0, PAGE_MAX).flatMap((card) => card.tags));
   return [
     ...counted.map((one) => one.split(' ')).map(([by, name]) => by === 'folder' ? to(name) : by === 'label' ? narrow('pin', `${t.labels.label}: ${name}`, { label: name }) : narrow('people', `${t.tokens.owner}: ${name || t.filter.noOwner}`, { owner: name })),
     to(''), ...(isFiltered(filters.peek()) ? [narrow('close', clear, NO_FILTERS)] : []),
@@ -149,15 +146,15 @@ export function Palette({ onClose }) {
       const key = `${by} ${folder}`;
       if (asked.current.has(key) || (folder && !FOLDER.test(folder))) continue;
       asked.current.add(key);
-      get('counts', { query: { by, handle_prefix: folder, limit: LOOK_MAX } }).then(({ body }) => setCounted((before) => [...before, ...body.items.map((/** @type {any} */ { name }) => `${by} ${name}`)].sort()), () => asked.current.delete(key));
+      get('counts', { query: { by, handle_prefix: folder, limit: PAGE_MAX } }).then(({ body }) => setCounted((before) => [...before, ...body.items.map((/** @type {any} */ { name }) => `${by} ${name}`)].sort()), () => asked.current.delete(key));
     }
   }, [typed]);
   useEffect(() => {
     const text = searchText(typed);
     const stop = new AbortController();
-    const query = { q: text || undefined, sort: text ? undefined : '-updated_at', limit: PERSONAS_MAX, fields: 'id,name' };
+    const query = { q: text || undefined, sort: text ? undefined : '-updated_at', limit: PERSONAS_MAX, ...LIGHT_MEMBERS };
     get('personas', { query, signal: stop.signal }).then(({ body }) => {
-      setFound(body.items.map((/** @type {any} */ one) => ({ id: one.id, text: one.name, name: one.name, act: () => go(personaLink(one.id)) })));
+      setFound(body.items.map((/** @type {any} */ one) => ({ id: one.id, text: one.name, name: one.name, colour: colourOf(one.extensions), act: () => go(personaLink(one.id)) })));
     }, () => !stop.signal.aborted && setFound([]));
     return () => stop.abort();
   }, [typed]);
@@ -195,7 +192,7 @@ export function Palette({ onClose }) {
           const here = ++place;
           return html`<div key=${entry.id} id=${`palette-${here}`} data-at=${here} role="option" aria-selected=${here === chosen ? 'true' : 'false'} class="palette-entry"
             onPointerMove=${() => setAt(here)} onClick=${() => run(entry)}>
-            ${entry.name !== undefined ? html`<${Avatar} name=${entry.name} size="small" />` : html`<${Icon} name=${entry.icon} />`}<span dir="auto">${entry.text}</span></div>`;
+            ${entry.name !== undefined ? html`<${Avatar} name=${entry.name} colour=${entry.colour} size="small" />` : html`<${Icon} name=${entry.icon} />`}<span dir="auto">${entry.text}</span></div>`;
         })}</div>`)}
     </div>
     ${!all.length && html`<p class="palette-none" role="status">${t.palette.nothing}</p>`}

@@ -4,17 +4,17 @@ import { mayWrite } from './api.js';
 import { ALONE, Area, Counts, useLater } from './area.js';
 import { Book, Greetings, Lines, Tags, textsOf } from './editor-lists.js';
 import { PERMANENT, sizeOf } from './figures.js';
-import { Check, html } from './html.js';
+import { Avatar, Check, Choices, colourOf, html } from './html.js';
 import { notePaste, RewriteButton } from './rewrite.js';
 import { KINDS, t } from './strings.js';
 import { asText } from './words.js';
 
 /** @typedef {import('./session.js').Session} Session */
-/** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines'} Widget */
+/** @typedef {'line' | 'text' | 'kind' | 'flag' | 'tags' | 'greetings' | 'book' | 'lines' | 'colour'} Widget */
 
 /** @type {Record<string, [string, Widget][]>} */
 const SECTIONS = {
-  identity: [['name', 'line'], ['nickname', 'line'], ['kind', 'kind'], ['handle', 'line'], ['tags', 'tags'], ['is_active', 'flag']],
+  identity: [['name', 'line'], ['nickname', 'line'], ['kind', 'kind'], ['handle', 'line'], ['tags', 'tags'], ['is_active', 'flag'], ['extensions', 'colour']],
   texts: [['description', 'text'], ['personality', 'text'], ['scenario', 'text'], ['appearance', 'text']],
   greetings: [['first_mes', 'text'], ['alternate_greetings', 'greetings'], ['mes_example', 'text'], ['group_only_greetings', 'greetings']],
   prompts: [['system_prompt', 'text'], ['post_history_instructions', 'text']],
@@ -48,7 +48,7 @@ function Total({ session }) {
 function Field({ session, name, widget }) {
   const member = session.member(name);
   const value = member.value.value;
-  const label = t.editor.fields[/** @type {keyof typeof t.editor.fields} */ (name)];
+  const label = widget === 'colour' ? t.editor.colour : t.editor.fields[/** @type {keyof typeof t.editor.fields} */ (name)];
   const hint = t.editor.hints[/** @type {keyof typeof t.editor.hints} */ (name)];
   const own = Object.entries(session.errors.value).filter(([pointer]) => pointer === `/${name}` || pointer.startsWith(`/${name}/`));
   const id = `field-${name}`;
@@ -56,7 +56,7 @@ function Field({ session, name, widget }) {
   const wrong = (place = '') => (own.some(([pointer]) => `${pointer}/`.startsWith(`/${name}/${place}`)) ? 'true' : undefined);
   const props = { session, name, value, id, label, wrong, describedBy: `${id}-hint ${id}-error`, isFixed: !mayWrite.value };
   const Widget = WIDGETS[widget];
-  const isGroup = ['tags', 'greetings', 'book', 'kind'].includes(widget);
+  const isGroup = ['tags', 'greetings', 'book', 'kind', 'colour'].includes(widget);
   return html`<div class="editor-field ${widget} ${name} ${member.isChanged.value ? 'changed' : ''}">
     ${widget !== 'flag' && html`<div class="label-row">${isGroup && widget !== 'kind' && widget !== 'tags' ? html`<span class="label" id=${`${id}-label`}>${label}</span>` : html`<label class="label" for=${id}>${label}</label>`}
       ${(widget === 'greetings' || widget === 'book') && html`<${ListCounts} texts=${textsOf(value)} unit=${widget} />`}
@@ -104,5 +104,13 @@ function Flag({ session, name, value, id, label, isFixed }) {
   return html`<${Check} id=${id} disabled=${isFixed} checked=${value === true} onCheck=${(/** @type {boolean} */ is) => session.set(name, is)}>${label}</${Check}>`;
 }
 
+/** The colour of the avatar. It is kept where other programs leave it alone. @param {WidgetProps} props */
+function Colour({ session, name, value, label, isFixed }) {
+  const own = session.member('name').value.value;
+  const options = Object.entries(t.editor.colours).map(([one, text]) => [one, one ? html`<${Avatar} name=${own} colour=${one} size="small" /><span class="hidden">${text}</span>` : text]);
+  return html`<${Choices} class="choices" legend=${label} isQuiet disabled=${isFixed} options=${options} value=${colourOf(value)}
+    onChoice=${(/** @type {string} */ colour) => session.set(name, { ...value, persona_studio: { ...value?.persona_studio, colour: colour || null } })} />`;
+}
+
 /** @type {Record<Widget, any>} */
-const WIDGETS = { line: Line, text: TextBox, kind: Kind, flag: Flag, tags: Tags, greetings: Greetings, book: Book, lines: Lines };
+const WIDGETS = { line: Line, text: TextBox, kind: Kind, flag: Flag, tags: Tags, greetings: Greetings, book: Book, lines: Lines, colour: Colour };

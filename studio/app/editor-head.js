@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
-import { Avatar, Button, html, Icon, Notice } from './html.js';
+import { Avatar, Button, colourOf, html, Icon, Notice } from './html.js';
 import { Box, FormDialog } from './overlay.js';
 import { Presence } from './presence.js';
 import { go, lastGallery, personaLink } from './route.js';
@@ -21,7 +21,7 @@ export function Head({ session, name, view, onDecide }) {
   return html`<header class="editor-head">
     <div class="editor-title">
       <a class="button icon-only quiet" href=${lastGallery.value} aria-label=${t.editor.toGallery} title=${t.editor.toGallery}><${Icon} name="back" /></a>
-      <${Avatar} name=${name} />
+      <${Avatar} name=${name} colour=${colourOf(session.member('extensions').value.value)} />
       <div class="editor-name"><h1 tabindex="-1" dir="auto">${name || '–'}</h1>
         <p class="hint" title=${at(server.updated_at)}>${t.kinds[/** @type {keyof typeof t.kinds} */ (kind)] ?? kind}${server.updated_by ? ` · ${server.updated_by}` : ''} · r${server.revision}</p></div>
       <${Presence} session=${session} />

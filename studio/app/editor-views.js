@@ -3,7 +3,7 @@
 import { useState } from '../vendor/runtime.js';
 import { mayWrite } from './api.js';
 import { useLater } from './area.js';
-import { Avatar, Button, html } from './html.js';
+import { Avatar, Button, colourOf, html } from './html.js';
 import { changes, editable, isObject, merge3 } from './merge.js';
 import { t } from './strings.js';
 import { asText } from './words.js';
@@ -33,7 +33,7 @@ export function Preview({ session }) {
     <header><h2>${t.editor.preview}</h2><p class="hint">${t.editor.previewAbout}</p></header>
     ${!hasAny && html`<p class="hint">${t.editor.previewEmpty}</p>`}
     ${before.map((name) => html`<section key=${name}><h3>${t.editor.fields[name]}</h3><p class="prose" dir="auto">${filled(form[name])}</p></section>`)}
-    ${form.first_mes && html`<section class="said"><${Avatar} name=${form.name || '?'} size="small" /><div><h3 dir="auto">${char}</h3><p class="bubble prose" dir="auto">${acted(filled(form.first_mes))}</p></div></section>`}
+    ${form.first_mes && html`<section class="said"><${Avatar} name=${form.name || '?'} colour=${colourOf(session.member('extensions').value.value)} size="small" /><div><h3 dir="auto">${char}</h3><p class="bubble prose" dir="auto">${acted(filled(form.first_mes))}</p></div></section>`}
     ${form.post_history_instructions && html`<section><h3>${t.editor.fields.post_history_instructions}</h3><p class="prose" dir="auto">${filled(form.post_history_instructions)}</p></section>`}
   </aside>`;
 }

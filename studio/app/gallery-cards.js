@@ -85,7 +85,7 @@ function Card({ place, count }) {
   const selected = isSelected(card.id);
   const state = `${selected ? 'selected' : ''} ${fresh.value.has(card.id) ? 'fresh' : ''} ${card.deleted_at ? 'deleted' : ''} ${card.is_active ? '' : 'inactive'}`;
   return html`<div class="card ${state}" role="listitem" aria-setsize=${count} aria-posinset=${place + 1} data-id=${card.id}>
-    <${Avatar} name=${card.name} />
+    <${Avatar} name=${card.name} colour=${card.colour} />
     <div class="card-text">
       <a class="card-link" dir="auto" data-place=${place} href=${personaLink(card.id)}>${card.name}</a>
       <p class="card-meta"><span class="kind">${t.kinds[/** @type {keyof typeof t.kinds} */ (card.kind)] ?? card.kind}</span>

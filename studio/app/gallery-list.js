@@ -2,14 +2,13 @@
 // at. A cursor leads from each page to the next, so a far place is reached over those before it.
 
 import { batch, computed, h, signal } from '../vendor/runtime.js';
-import { each, get, PAGE, Refusal } from './api.js';
+import { each, get, PAGE, PAGE_MAX, Refusal } from './api.js';
+import { colourOf } from './html.js';
 import { t } from './strings.js';
 
 /** @typedef {import('./types.js').Card} Card */
 
 const FIRST_PAGE = 60;
-/** Pages on the way to a far place have many personas, without texts. */
-const FAR_PAGE = 1000;
 /** How long a card shows that it has just changed. */
 const PULSE_MS = 1800;
 
@@ -49,7 +48,7 @@ export async function load(query) {
   loading.value = true;
   const began = performance.now();
   try {
-    const { body } = await get('personas', { signal, query: { ...query, fields: CARD_FIELDS, limit: FIRST_PAGE, highlight: Boolean(query.q) } });
+    const { body } = await get('personas', { signal, query: { ...query, ...CARD_MEMBERS, limit: FIRST_PAGE, highlight: Boolean(query.q) } });
     batch(() => {
       cards.value = body.items.map(cardOf);
       if (!body.next_cursor) total.value = body.items.length;
@@ -116,9 +115,10 @@ async function readOn() {
   try {
     while (cursor && cards.peek().length < wanted) {
       const missing = wanted - cards.peek().length;
+      // Pages on the way to a far place have many personas, without texts.
       const isFar = missing > 3 * PAGE;
       // The last pages have texts: they are those that are looked at.
-      const query = { ...asked, cursor, fields: isFar ? LIGHT_FIELDS : CARD_FIELDS, limit: isFar ? Math.min(FAR_PAGE, missing - 2 * PAGE) : PAGE, highlight: Boolean(/** @type {any} */ (asked).q) && !isFar };
+      const query = { ...asked, cursor, ...(isFar ? LIGHT_MEMBERS : CARD_MEMBERS), limit: isFar ? Math.min(PAGE_MAX, missing - 2 * PAGE) : PAGE, highlight: Boolean(/** @type {any} */ (asked).q) && !isFar };
       const { body } = await get('personas', { signal, query });
       batch(() => {
         cards.value = cards.peek().concat(body.items.map(cardOf));
@@ -216,17 +216,18 @@ export async function allOf(most) {
 
 // The members of a persona that the gallery reads: enough for its card, and no long texts.
 
-const IDENTITY = ['id', 'revision', 'name', 'nickname', 'kind', 'handle', 'tags', 'is_active', 'updated_at', 'updated_by', 'deleted_at'];
-/** Members for cards that are seen now. */
-export const CARD_FIELDS = [...IDENTITY, 'description', 'system_prompt'].join(',');
+const IDENTITY = ['id', 'revision', 'name', 'nickname', 'kind', 'handle', 'tags', 'is_active', 'updated_at', 'updated_by', 'deleted_at', 'extensions'];
 /** Members for cards on the way to a far place. */
-const LIGHT_FIELDS = IDENTITY.join(',');
+export const LIGHT_MEMBERS = { fields: IDENTITY.join(','), extension: 'persona_studio' };
+/** Members for cards that are seen now. */
+export const CARD_MEMBERS = { ...LIGHT_MEMBERS, fields: [...IDENTITY, 'description', 'system_prompt'].join(',') };
 
 const EXCERPT_CHARS = 200;
 
 /** @param {any} item of a list @returns {Card} */
 export function cardOf(item) {
-  const { description: _text, system_prompt: _prompt, ...card } = item;
+  const { description: _text, system_prompt: _prompt, extensions, ...card } = item;
+  card.colour = colourOf(extensions);
   card.excerpt = 'description' in item ? excerptOf(item) : null;
   return card;
 }

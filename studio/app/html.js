@@ -79,10 +79,14 @@ export function Notice({ kind = '', icon = kind === 'good' ? 'check' : 'warn', t
   return html`<div class="notice ${kind}" ...${more}><${Icon} name=${icon} /><div>${text}</div>${children}</div>`;
 }
 
-// A drawn avatar: letters on a colour that follows from the name. Colours are classes, because the
-// policy of the page allows no style in markup. Uploaded pictures get their place here.
+// A drawn avatar: letters on a colour that was chosen, or follows from the name. Colours are classes,
+// because the policy of the page allows no style in markup. Uploaded pictures get their place here.
 
-const COLOURS = 12;
+/** None, and then one for each class from 1 on; the last one is that of 0. */
+const COLOURS = Object.keys(t.editor.colours);
+
+/** The colour that a persona has, if one was chosen. @param {any} extensions */
+export const colourOf = (extensions) => extensions?.persona_studio?.colour ?? '';
 
 /** @param {string} text */
 function hueOf(text) {
@@ -105,7 +109,8 @@ function initials(name) {
   return parts.length > 1 && letters.length === 1 ? letters + first(parts[parts.length - 1]) : letters;
 }
 
-/** @param {{ name: string, size?: 'small' | 'large' }} props */
-export function Avatar({ name, size }) {
-  return html`<span class="avatar avatar-${hueOf(name) % COLOURS} ${size ?? ''}" aria-hidden="true">${initials(name)}</span>`;
+/** @param {{ name: string, colour?: string, size?: 'small' | 'large' }} props */
+export function Avatar({ name, colour = '', size }) {
+  const own = COLOURS.indexOf(colour);
+  return html`<span class="avatar avatar-${(own > 0 ? own : hueOf(name)) % (COLOURS.length - 1)} ${size ?? ''}" aria-hidden="true">${initials(name)}</span>`;
 }

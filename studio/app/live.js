@@ -4,7 +4,7 @@
 
 import { effect, signal, untracked } from '../vendor/runtime.js';
 import { address, authorization, get, lock, lookForVersion, reachable, Refusal, who } from './api.js';
-import { CARD_FIELDS, cardOf } from './gallery-list.js';
+import { CARD_MEMBERS, cardOf } from './gallery-list.js';
 import { token } from './settings-store.js';
 
 /** @typedef {import('./types.js').Card} Card */
@@ -79,7 +79,7 @@ async function list() {
   let cursor;
   let next = '';
   do {
-    const query = { updated_since: position, include_deleted: true, fields: CARD_FIELDS, limit: CHANGES_PAGE, cursor };
+    const query = { updated_since: position, include_deleted: true, ...CARD_MEMBERS, limit: CHANGES_PAGE, cursor };
     const { body } = await get('personas', { query });
     changed.push(...body.items.map(cardOf));
     cursor = body.next_cursor;

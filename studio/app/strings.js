@@ -139,6 +139,7 @@ export const t = {
     addTag: 'Add a tag', removeTag: (/** @type {string} */ tag) => `Remove the tag ${tag}`,
     preview: 'Preview', previewAbout: 'The texts in the order in which a model reads them.', previewEmpty: 'Nothing to preview yet.',
     you: 'You',
+    colour: 'Colour', colours: { '': 'By the name', blue: 'Blue', teal: 'Teal', green: 'Green', olive: 'Olive', amber: 'Amber', orange: 'Orange', red: 'Red', rose: 'Rose', pink: 'Pink', purple: 'Purple', grey: 'Grey', violet: 'Violet' },
     more: 'More', delete: 'Delete', duplicate: 'Duplicate', exportOne: 'Export', copyId: 'Copy ID',
     duplicated: 'A copy was made', copyOf: (/** @type {string} */ name) => `${name} (copy)`,
     deleted: (/** @type {string} */ name) => `${name} was deleted`,

@@ -48,6 +48,8 @@ export interface Card {
   updated_at: string;
   updated_by: string | null;
   deleted_at: string | null;
+  /** Of its avatar; empty where it follows from the name. */
+  colour: string;
   /** Null where it was not read. */
   excerpt: string | null;
   /** The revision after a change that was just made. */

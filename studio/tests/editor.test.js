@@ -227,6 +227,45 @@ story('greetings, tags and lorebook entries are added, moved and removed', async
   const { id } = await server.create({ name: 'Ada', alternate_greetings: ['one', 'two'], character_book: { name: 'kept', entries: [] } });
   const page = await open(edit(id));
   const focused = (name) => page.getByRole('button', { name, exact: true }).and(page.locator(':focus')).waitFor();
+});
+
+story('the colour of an avatar is chosen in the editor, and seen wherever its persona is', async ({ server, open, person }) => {
+  const extensions = { other: { text: 'x'.repeat(50_000) }, persona_studio: { later: 1 } };
+  const { id } = await server.create({ name: 'Ada', first_mes: 'Hello.', extensions });
+  const context = await person();
+  const gallery = await open('#/', { context });
+  const bytes = [];
+  gallery.on('response', async (answer) => /fields=id/.test(answer.url()) && bytes.push((await answer.body().catch(() => '')).length));
+  const classOf = (page, where) => page.locator(`${where} .avatar`).first().evaluate((one) => /avatar-(\d+)/.exec(one.className)[1]);
+  await gallery.getByRole('link', { name: 'Ada' }).waitFor();
+  const byName = await classOf(gallery, '.card');
+  const page = await open(edit(id), { context });
+  const colours = page.getByRole('group', { name: 'Colour' });
+  assert.equal(await colours.getByLabel('By the name').isChecked(), true);
+  await colours.getByLabel('By the name').focus();
+  // With the keyboard, as in any group of choices; where others keep something is left alone.
+  for (const _time of [1, 2]) await page.keyboard.press('ArrowRight');
+  assert.equal(await colours.getByLabel('Teal').isChecked(), true);
+  await page.keyboard.press('Control+s');
+  await until('it is kept', async () => (await server.read(id)).extensions.persona_studio.colour === 'teal');
+  assert.deepEqual((await server.read(id)).extensions, { ...extensions, persona_studio: { later: 1, colour: 'teal' } });
+  assert.deepEqual([await classOf(page, '.editor-title'), await classOf(page, '.preview')], ['2', '2']);
+  await until('the card has it', async () => (await classOf(gallery, '.card')) === '2');
+  await gallery.reload();
+  await until('the list has it', async () => (await classOf(gallery, '.card')) === '2');
+  assert.ok(Math.max(...bytes) < 5000, 'what other programs keep is not read for it');
+  await gallery.keyboard.press('Control+k');
+  await gallery.locator('.palette-entry .avatar-2').waitFor();
+  // What is no colour of the studio is none, and stays.
+  await server.api('PATCH', `personas/${id}`, { extensions: { persona_studio: { colour: 'mauve' } } });
+  await until('the card is as it was', async () => (await classOf(gallery, '.card')) === byName);
+  await until('no colour is chosen', async () => (await colours.getByRole('radio', { checked: true }).count()) === 0);
+  await colours.getByLabel('Red').check();
+  await until('the card has another one', async () => (await classOf(gallery, '.card')) === '7');
+  await colours.getByLabel('By the name').check();
+  await page.keyboard.press('Control+s');
+  await until('none is kept', async () => (await server.read(id)).extensions.persona_studio.colour === null);
+  await until('the card is as it was', async () => (await classOf(gallery, '.card')) === byName);
   await page.getByRole('button', { name: 'Add an entry' }).click();
   await page.getByRole('button', { name: 'Add an entry' }).click();
   await page.getByRole('button', { name: 'Remove: Entry 1' }).click();
