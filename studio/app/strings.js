@@ -241,7 +241,7 @@ export const t = {
   tokens: {
     title: 'Access tokens', about: 'What programs and other people sign in with.', bound: (/** @type {string} */ owner) => `These are those of ${owner}.`,
     first: 'Without a token everyone who reaches this server may do everything. With the first one every request needs one; this window goes on with it.',
-    create: 'New token', more: 'More tokens', ended: 'Show ended ones', own: 'This window', acts: 'Names authors', unused: 'never used', always: 'without an end',
+    create: 'New token', more: 'More tokens', look: 'Look for tokens', lookHint: 'Name, owner, scope, live, ended, revoked', found: (/** @type {number} */ count, /** @type {number} */ all) => `${count.toLocaleString('en')} of ${number(all, 'token', 'tokens')}`, ended: 'Show ended ones', own: 'This window', acts: 'Names authors', unused: 'never used', always: 'without an end',
     of: (/** @type {string} */ owner, /** @type {boolean} */ shared) => `of ${owner}${shared ? ' and shared' : ''}`, used: (/** @type {string} */ when) => `used ${when}`, until: (/** @type {string} */ day) => `until ${day}`,
     former: (/** @type {string} */ time) => `former secret until ${time}`, days: (/** @type {number} */ count) => `${count} days`,
     kinds: { link: 'One-time link', session: 'Session' }, states: { live: '', expired: 'Ended', revoked: 'Revoked' }, scopes: { read: 'Read', write: 'Read and write', admin: 'Everything' },

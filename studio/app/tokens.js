@@ -2,7 +2,7 @@
 // not permit is not offered; the server would refuse it.
 
 import { useEffect, useState } from '../vendor/runtime.js';
-import { call, get, learnWho, PAGE } from './api.js';
+import { call, get, learnWho, PAGE, PAGE_MAX } from './api.js';
 import { Button, Check, Choices, html, Notice } from './html.js';
 import { Box, Dialog, FormDialog } from './overlay.js';
 import { token } from './settings-store.js';
@@ -16,6 +16,8 @@ import { toastError } from './toasts.js';
 
 const TOKEN_NAME_CHARS_MAX = 64;
 const OWNER_CHARS_MAX = 128;
+/** From so many tokens on there is a box that looks for some. */
+const LOOK_FROM = 8;
 const words = t.tokens;
 const SCOPES = Object.entries(words.scopes);
 /** How long a new token counts, and the former secret of a rotated one, in seconds. */
@@ -27,20 +29,30 @@ export function Tokens({ me }) {
   const [list, setList] = useState(/** @type {{ items: Token[], cursor: string | null }} */ ({ items: [], cursor: null }));
   const [hasEnded, setEnded] = useState(false);
   const [dialog, setDialog] = useState(/** @type {{ Kind: any, one?: Token, answer?: Answer } | null} */ (null));
-  const read = (/** @type {string | null} */ cursor) => get('tokens', { query: { limit: PAGE, cursor } }).then(({ body }) => setList((before) => ({ items: cursor ? [...before.items, ...body.items] : body.items, cursor: body.next_cursor })), toastError);
+  const [wanted, setWanted] = useState('');
+  // A page goes on from the list that there is: one that was asked for twice, or before the list was
+  // read anew, is left out.
+  const read = (/** @type {string | null} */ cursor) => get('tokens', { query: { limit: wanted ? PAGE_MAX : PAGE, cursor } }).then(({ body }) => setList((before) => cursor && cursor !== before.cursor ? before : { items: cursor ? [...before.items, ...body.items] : body.items, cursor: body.next_cursor }), toastError);
   useEffect(() => void read(null), [me.name]);
+  // What is looked for can be on any page.
+  useEffect(() => void (wanted && list.cursor && read(list.cursor)), [!wanted, list.cursor]);
+  const shown = list.items.filter((one) => (wanted ? wanted.toLowerCase().split(/\s+/).every((word) => textOf(one).includes(word)) : hasEnded || one.state === 'live'));
   const close = () => setDialog(null);
   const onDone = (/** @type {Answer} */ answer) => {
     setDialog(answer.secret ? { Kind: Secret, answer } : null);
     read(null);
   };
   return html`<section class="block"><h2>${words.title}</h2><p class="hint">${me.name ? words.about : words.first}${me.owner && ` ${words.bound(me.owner)}`}</p>
-    <ul class="rows">${list.items.filter((one) => hasEnded || one.state === 'live').map((one) => html`<${TokenRow} key=${one.id} one=${one} me=${me} open=${(/** @type {any} */ Kind) => setDialog({ Kind, one })} />`)}</ul>
+    ${(list.items.length >= LOOK_FROM || list.cursor) && html`<label class="field"><span>${words.look}</span><input type="search" dir="auto" placeholder=${words.lookHint} value=${wanted} onInput=${(/** @type {any} */ event) => setWanted(event.target.value.trimStart())} /></label><p class="hint" role="status">${wanted && words.found(shown.length, list.items.length)}</p>`}
+    <ul class="rows">${shown.map((one) => html`<${TokenRow} key=${one.id} one=${one} me=${me} open=${(/** @type {any} */ Kind) => setDialog({ Kind, one })} />`)}</ul>
     <div class="row-foot"><${Button} icon="plus" onClick=${() => setDialog({ Kind: Create })}>${words.create}</${Button}>
       ${list.cursor && html`<${Button} onClick=${() => read(list.cursor)}>${words.more}</${Button}>`}
-      ${list.items.some((one) => one.state !== 'live') && html`<${Check} checked=${hasEnded} onCheck=${setEnded}>${words.ended}</${Check}>`}</div>
+      ${!wanted && list.items.some((one) => one.state !== 'live') && html`<${Check} checked=${hasEnded} onCheck=${setEnded}>${words.ended}</${Check}>`}</div>
     ${dialog && html`<${dialog.Kind} me=${me} one=${dialog.one} answer=${dialog.answer} onClose=${close} onDone=${onDone} />`}</section>`;
 }
+
+/** What is looked through for a token. @param {Token} one */
+const textOf = (one) => [one.name, one.scope, words.scopes[one.scope], one.owner, words.kinds[/** @type {'link'} */ (one.kind)], one.state, words.states[one.state], one.act_as && words.acts].join(' ').toLowerCase();
 
 /** @param {{ one: Token, me: Who, open: (kind: any) => void }} props */
 function TokenRow({ one, me, open }) {

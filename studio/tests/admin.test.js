@@ -126,6 +126,41 @@ story('a token is offered what it permits, and no more', async (tools) => {
   assert.equal(items.find((one) => one.name.startsWith('mine')).owner, 'team:7');
 });
 
+story('of many tokens some are looked for by what they are, whichever page they are on', async (tools) => {
+  const { server } = tools;
+  const admin = bearer(server.token('create', '--name=admin', '--scope=admin').token);
+  const page = await signedIn(tools, '#/settings');
+  await row(page, 'admin').waitFor();
+  const box = page.getByLabel('Look for tokens');
+  assert.equal(await box.count(), 0, 'a few are seen at once');
+  for (let number = 0; number < 110; number += 1) await server.api('POST', 'tokens', { name: `ci-${String(number).padStart(3, '0')}`, scope: 'read' }, admin);
+  await server.api('POST', 'tokens', { name: 'zz-last', scope: 'write', owner: 'team:9' }, admin);
+  await server.api('POST', 'tokens/ci-005/revoke', undefined, admin);
+  await page.reload();
+  await page.getByRole('button', { name: 'More tokens' }).waitFor();
+  assert.equal(await row(page, 'zz-last').count(), 0);
+  const names = () => page.locator('.rows').first().locator('li strong').allTextContents();
+  const find = async (text, expected, count) => {
+    await box.fill(text);
+    await page.getByRole('status').filter({ hasText: `${count} of 113 tokens` }).waitFor();
+    assert.deepEqual((await names()).slice(0, 3), expected);
+  };
+  await find('zz', ['zz-last'], 1);
+  await find(' Team:9 write', ['zz-last'], 1);
+  await find('CI-01', ['ci-010', 'ci-011', 'ci-012'], 10);
+  await find('revoked', ['ci-005'], 1);
+  await find('live session', [(await names()).find((one) => one.startsWith('studio-session')) ?? (await server.api('GET', 'tokens?limit=1000', undefined, admin)).items.find((one) => one.kind === 'session').name], 1);
+  await find('no such', [], 0);
+  // What is found can be changed, and what ended is not among all the others.
+  await find('ci-007 live', ['ci-007'], 1);
+  await page.getByRole('button', { name: 'Revoke ci-007' }).click();
+  await dialog(page).getByRole('button', { name: 'Revoke' }).click();
+  await page.getByRole('status').filter({ hasText: '0 of 113 tokens' }).waitFor();
+  await box.fill('');
+  await row(page, 'ci-006').waitFor();
+  assert.deepEqual([await row(page, 'ci-005').count(), await row(page, 'ci-007').count()], [0, 0]);
+});
+
 story('the own token is rotated under the window, and its end asks for another one', async ({ server, open }) => {
   await server.create({ name: 'Ada' });
   const { token } = server.token('create', '--name=admin', '--scope=admin');
