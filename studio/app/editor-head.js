@@ -1,6 +1,6 @@
 // The head of the editor: the name, what is saved, the menu, the notices, and saving with a note.
 
-import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
+import { useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
 import { Avatar, Button, colourOf, html, Icon, Notice } from './html.js';
 import { Box, FormDialog } from './overlay.js';
@@ -157,7 +157,7 @@ export function NoteDialog({ session, onClose }) {
     onClose();
     session.save(note.replace(/\p{Cc}+/gu, ' ').trim());
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     session.waitForNote(true);
     return () => session.waitForNote(false);
   }, []);

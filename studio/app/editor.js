@@ -1,6 +1,6 @@
 // The editor of one persona: its head with the state of saving, and the view that is open.
 
-import { useEffect, useRef, useState } from '../vendor/runtime.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { identity, reachable, Refusal } from './api.js';
 import { ConflictDialog } from './conflict.js';
 import { dropDraft, findDraft, keepDraft, whenOthersEnd } from './drafts.js';
@@ -99,7 +99,7 @@ function Opened({ session }) {
     if (!open) setDeciding(false);
     seen.current = open;
   }, [open]);
-  useEffect(() => shortcuts([
+  useLayoutEffect(() => shortcuts([
     { keys: 'mod+s', always: true, act: () => {
       const form = /** @type {HTMLFormElement | null} */ (document.querySelector('dialog[open] form'));
       if (form) form.requestSubmit();

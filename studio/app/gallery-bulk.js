@@ -1,6 +1,6 @@
 // Actions on the selected personas: tags, labels, export, and deletion, which can be undone.
 
-import { useEffect, useState } from '../vendor/runtime.js';
+import { useEffect, useLayoutEffect, useState } from '../vendor/runtime.js';
 import { call, each, get, mayWrite, newKey } from './api.js';
 import { allOf, clearSelection, reload, SELECT_MAX, selectAll, selectedCount, selection, total } from './gallery-list.js';
 import { Button, Choices, html } from './html.js';
@@ -28,7 +28,7 @@ export function BulkBar() {
     }
     setBusy(false);
   };
-  useEffect(() => (count ? shortcuts([{ keys: 'Delete', act: () => mayWrite.peek() && run(deleteSelected)() }, { keys: 'Escape', act: clearSelection }]) : undefined), [count > 0]);
+  useLayoutEffect(() => (count ? shortcuts([{ keys: 'Delete', act: () => mayWrite.peek() && run(deleteSelected)() }, { keys: 'Escape', act: clearSelection }]) : undefined), [count > 0]);
   if (!count) return null;
   const hasDeleted = selection().some((card) => card.deleted_at);
   return html`<div class="bulk" role="region" aria-label=${t.bulk.label}>

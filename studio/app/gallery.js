@@ -98,7 +98,7 @@ export function Gallery() {
       scrolled.id = route.peek().id;
     };
   }, []);
-  useEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);
+  useLayoutEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);
   const isEmpty = total.value === 0 && !isFiltered(filters.value) && !filters.value.folder && !failure.value;
   return html`<div class="gallery">
     <div class="gallery-head">

@@ -38,7 +38,7 @@ const KNOCK_MS = 2000;
 
 export function Shell() {
   const [entered, setEntered] = useState(0);
-  useEffect(() => shortcuts([
+  useLayoutEffect(() => shortcuts([
     { keys: 'mod+k', act: () => (overlay.value = 'palette'), always: true },
     { keys: '?', act: () => (overlay.value = 'shortcuts') },
     { keys: 'c', act: () => mayWrite.peek() && (overlay.value = 'create') },

@@ -230,6 +230,31 @@ story('the way back from a persona that is not in sight takes no focus from a se
 });
 
 story('two deletions of one each can both be undone', async ({ server, open }) => {
+story('a key is a command as soon as what it is for is drawn', async ({ server, open, person }) => {
+  const { id } = await server.create({ name: 'Ada' });
+  const context = await person();
+  // It is pressed in the very task in which that is drawn, and not when the browser has painted it.
+  await context.addInitScript(() => {
+    const keys = { '.brand': { key: '?' }, '.search input': { key: '/' }, '.bulk': { key: 'Escape' }, '.save-state': { key: 's', ctrlKey: true } };
+    globalThis.taken = {};
+    new MutationObserver(() => {
+      for (const [selector, key] of Object.entries(keys)) {
+        if (selector in globalThis.taken || !document.querySelector(selector)) continue;
+        globalThis.taken[selector] = !document.body.dispatchEvent(new KeyboardEvent('keydown', { ...key, bubbles: true, cancelable: true }));
+      }
+    }).observe(document, { childList: true, subtree: true });
+  });
+  const taken = (page, expected) => until(`${expected} are taken`, async () => (await page.evaluate(() => Object.entries(globalThis.taken).filter(([, is]) => is).map(([selector]) => selector).join())) === expected);
+  const page = await open('#/', { context });
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await page.keyboard.press('Escape');
+  await taken(page, '.brand,.search input');
+  await page.getByLabel('Select Ada').click();
+  await taken(page, '.brand,.search input,.bulk');
+  await page.locator('.bulk').waitFor({ state: 'detached' });
+  await taken(await open(`#/personas/${id}`, { context }), '.brand,.save-state');
+});
+
   for (const name of ['Ada', 'Bea']) await server.create({ name });
   const page = await open();
   for (const name of ['Ada', 'Bea']) {

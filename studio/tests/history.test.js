@@ -34,13 +34,16 @@ story('revisions are compared word by word, and one field or all of it comes bac
 story('a change is saved with a note in any script', async ({ server, open }) => {
   const { id } = await server.create({ name: 'Ada' });
   const page = await open(`#/personas/${id}`);
+  // The clocks of the page stand still, so that no autosave comes before the note is begun.
   await page.clock.install();
+  await page.clock.pauseAt(Date.now() + 60_000);
   await page.getByLabel('Description').fill('Noted.');
   await page.keyboard.press('Control+Shift+s');
   // A note takes longer to write than an autosave waits.
   await page.getByLabel('Note', { exact: true }).waitFor();
   await page.clock.fastForward(5000);
   await page.getByLabel('Note', { exact: true }).fill('Weil 世界 so ist ✓');
+  await page.clock.resume();
   await page.keyboard.press('Enter');
   await page.getByText('Saved as r2', { exact: true }).waitFor();
   const { items } = await server.api('GET', `personas/${id}/revisions`);
