@@ -2,7 +2,7 @@
 // 320 pixels to 4K and at a zoom of 200 %; nothing is cut off at the side.
 
 import assert from 'node:assert/strict';
-import { story, violations, withBrowser } from './harness.js';
+import { beforeSave, story, violations, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -186,8 +186,10 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
     await checkEditor(page, server, id);
     await checkOthers(page, server);
     await page.goto(`${server.url}/#/personas/${id}`);
-    await page.getByLabel('Scenario').fill('mine');
-    await server.api('PATCH', `personas/${id}`, { scenario: 'theirs' });
+    await beforeSave(page, async () => {
+      await page.getByLabel('Scenario').fill('mine');
+      await server.api('PATCH', `personas/${id}`, { scenario: 'theirs' });
+    });
     await page.getByRole('button', { name: 'Decide…' }).first().click();
     await page.getByRole('dialog', { name: 'Both of you changed this' }).waitFor();
     await check(page, 'conflict');

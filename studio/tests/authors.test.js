@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { story, until, withBrowser } from './harness.js';
+import { deafen, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -103,6 +103,8 @@ story('a window that was signed out goes on when another one has signed in', asy
   const admin = close(server);
   const link = () => server.token('link', `--url=${server.url}`).url;
   const context = await person();
+  // The save is what is refused, and nothing before it: the question would have the keys.
+  await deafen(context);
   const [page, other] = [await context.newPage(), await context.newPage()];
   await page.goto(link());
   await page.getByRole('link', { name: 'Ada' }).click();

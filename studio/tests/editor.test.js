@@ -1,7 +1,7 @@
 // The editor: nothing that is typed is lost, whatever ends.
 
 import assert from 'node:assert/strict';
-import { Server, story, until, withBrowser } from './harness.js';
+import { beforeSave, Server, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -28,9 +28,11 @@ story('two windows that change different fields both win, and are told', async (
 story('two people who change one field see both texts, word by word, and lose neither', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada', description: 'The quick brown fox jumps.' });
   const page = await open(edit(id), { context: await person() });
-  await page.getByLabel('Description').fill('The quick red fox jumps.');
-  await server.api('PATCH', `personas/${id}`, { description: 'The slow brown fox jumps.' }, { 'x-persona-author': 'Bea' });
-  await page.keyboard.press('Control+s');
+  await beforeSave(page, async () => {
+    await page.getByLabel('Description').fill('The quick red fox jumps.');
+    await server.api('PATCH', `personas/${id}`, { description: 'The slow brown fox jumps.' }, { 'x-persona-author': 'Bea' });
+    await page.keyboard.press('Control+s');
+  });
   const dialog = page.getByRole('dialog', { name: 'Both of you changed this' });
   await dialog.waitFor();
   await dialog.getByText('Bea saved another version', { exact: false }).waitFor();
@@ -56,11 +58,13 @@ story('two people who change one field see both texts, word by word, and lose ne
 story('two people who change one list and other lines of one text are not in conflict', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada', tags: ['a'], description: 'One.\n\nTwo.\n\nThree.', scenario: 'London.' });
   const page = await open(edit(id), { context: await person() });
-  await page.getByLabel('Description').fill('ONE.\n\nTwo.\n\nThree.');
-  await page.getByLabel('Tags').fill('c,');
   const theirs = { tags: ['a', 'b'], description: 'One.\n\nTwo.\n\nTHREE.' };
-  await server.api('PATCH', `personas/${id}`, theirs, { 'x-persona-author': 'Bea' });
-  await page.keyboard.press('Control+s');
+  await beforeSave(page, async () => {
+    await page.getByLabel('Description').fill('ONE.\n\nTwo.\n\nThree.');
+    await page.getByLabel('Tags').fill('c,');
+    await server.api('PATCH', `personas/${id}`, theirs, { 'x-persona-author': 'Bea' });
+    await page.keyboard.press('Control+s');
+  });
   const now = await until('both are kept', async () => {
     const read = await server.read(id);
     return read.description === 'ONE.\n\nTwo.\n\nTHREE.' && read.tags.includes('c') && read;
@@ -69,10 +73,12 @@ story('two people who change one list and other lines of one text are not in con
   await page.getByText(`Saved as r${now.revision}`, { exact: true }).waitFor();
   assert.equal(await page.getByLabel('Description').inputValue(), now.description);
   // What cannot be merged waits for a decision, and holds up nothing else.
-  await page.getByLabel('Scenario').fill('Paris.');
-  await page.getByLabel('Tags').fill('e,');
-  await server.api('PATCH', `personas/${id}`, { scenario: 'Rome.', tags: ['a', 'b', 'c', 'd'] }, { 'x-persona-author': 'Bea' });
-  await page.keyboard.press('Control+s');
+  await beforeSave(page, async () => {
+    await page.getByLabel('Scenario').fill('Paris.');
+    await page.getByLabel('Tags').fill('e,');
+    await server.api('PATCH', `personas/${id}`, { scenario: 'Rome.', tags: ['a', 'b', 'c', 'd'] }, { 'x-persona-author': 'Bea' });
+    await page.keyboard.press('Control+s');
+  });
   await page.getByRole('dialog', { name: 'Both of you changed this' }).getByText('Rome.').first().waitFor();
   await until('the tags are kept', async () => (await server.read(id)).tags.join() === 'a,b,c,d,e');
   assert.equal((await server.read(id)).scenario, 'Rome.');
@@ -223,12 +229,6 @@ story('the JSON view changes what the form does not show, and keeps what is no J
   assert.deepEqual(await Promise.all([1, 2].map((place) => page.getByLabel(`Greeting ${place}`, { exact: true }).first().getAttribute('aria-invalid'))), [null, 'true']);
 });
 
-story('greetings, tags and lorebook entries are added, moved and removed', async ({ server, open }) => {
-  const { id } = await server.create({ name: 'Ada', alternate_greetings: ['one', 'two'], character_book: { name: 'kept', entries: [] } });
-  const page = await open(edit(id));
-  const focused = (name) => page.getByRole('button', { name, exact: true }).and(page.locator(':focus')).waitFor();
-});
-
 story('the colour of an avatar is chosen in the editor, and seen wherever its persona is', async ({ server, open, person }) => {
   const extensions = { other: { text: 'x'.repeat(50_000) }, persona_studio: { later: 1 } };
   const { id } = await server.create({ name: 'Ada', first_mes: 'Hello.', extensions });
@@ -266,6 +266,12 @@ story('the colour of an avatar is chosen in the editor, and seen wherever its pe
   await page.keyboard.press('Control+s');
   await until('none is kept', async () => (await server.read(id)).extensions.persona_studio.colour === null);
   await until('the card is as it was', async () => (await classOf(gallery, '.card')) === byName);
+});
+
+story('greetings, tags and lorebook entries are added, moved and removed', async ({ server, open }) => {
+  const { id } = await server.create({ name: 'Ada', alternate_greetings: ['one', 'two'], character_book: { name: 'kept', entries: [] } });
+  const page = await open(edit(id));
+  const focused = (name) => page.getByRole('button', { name, exact: true }).and(page.locator(':focus')).waitFor();
   await page.getByRole('button', { name: 'Add an entry' }).click();
   await page.getByRole('button', { name: 'Add an entry' }).click();
   await page.getByRole('button', { name: 'Remove: Entry 1' }).click();

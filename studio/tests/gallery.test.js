@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { story, until, withBrowser } from './harness.js';
+import { pulses, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -186,8 +186,9 @@ story('what changes elsewhere changes here, and what is new is told', async ({ s
   const { id } = await server.create({ name: 'Before' });
   const page = await open();
   await page.getByRole('link', { name: 'Before' }).waitFor();
+  const pulsed = await pulses(page);
   await server.api('PATCH', `personas/${id}`, { name: 'After' });
-  await page.locator('.card.fresh', { hasText: 'After' }).waitFor();
+  await pulsed('After');
   await server.create({ name: 'Fresh' });
   await page.getByRole('link', { name: 'Fresh' }).waitFor();
   await server.api('DELETE', `personas/${id}`, undefined, { 'if-match': '*' });
@@ -229,7 +230,6 @@ story('the way back from a persona that is not in sight takes no focus from a se
   assert.equal(await page.getByLabel('Search personas').inputValue(), 'zed');
 });
 
-story('two deletions of one each can both be undone', async ({ server, open }) => {
 story('a key is a command as soon as what it is for is drawn', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada' });
   const context = await person();
@@ -255,6 +255,7 @@ story('a key is a command as soon as what it is for is drawn', async ({ server, 
   await taken(await open(`#/personas/${id}`, { context }), '.brand,.save-state');
 });
 
+story('two deletions of one each can both be undone', async ({ server, open }) => {
   for (const name of ['Ada', 'Bea']) await server.create({ name });
   const page = await open();
   for (const name of ['Ada', 'Bea']) {

@@ -52,8 +52,10 @@ export class Server {
     return JSON.parse(text);
   }
 
+  /** A request on a connection of its own: a worker that is replaced closes those that rest for two
+   * seconds, and a story on a busy machine may come back to one just then. */
   async api(method, place, body, headers = {}) {
-    const answer = await fetch(`${this.url}/api/v1/${place}`, { method, headers: { 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body) });
+    const answer = await fetch(`${this.url}/api/v1/${place}`, { method, headers: { connection: 'close', 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body) });
     const text = await answer.text();
     assert.ok(answer.ok, `${method} ${place}: ${answer.status} ${text}`);
     return text ? JSON.parse(text) : undefined;
@@ -177,6 +179,42 @@ export async function until(what, ask) {
     assert.ok(Date.now() < end, `in vain: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** Does something before the next save of a page reaches the server, so that what others change
+ * meanwhile is there first, however slow the machine is. @param {any} page @param {() => Promise<any>} act */
+export async function beforeSave(page, act) {
+  let go;
+  const gate = new Promise((resolve) => (go = resolve));
+  await page.route('**/api/v1/personas/**', async (route) => {
+    if (route.request().method() === 'PATCH') await gate;
+    return route.fallback();
+  });
+  await act();
+  go();
+}
+
+/** Pages of a context that hear nothing of what others change: it is met when they save or read.
+ * @param {any} context */
+export const deafen = (context) => context.route('**/api/v1/events**', () => {});
+
+/** Waits for the stream of a page that is opened: a purge before it is told of by nothing.
+ * @param {any} context @param {() => Promise<any>} open @returns {Promise<any>} the page */
+export async function hearing(context, open) {
+  const [page] = await Promise.all([open(), context.waitForEvent('response', (answer) => new URL(answer.url()).pathname === '/api/v1/events')]);
+  return page;
+}
+
+/** Notes which cards of a page pulse, so that one which has ended is seen, too. The returned function
+ * waits for that of a name. @param {any} page @returns {Promise<(name: string) => Promise<any>>} */
+export async function pulses(page) {
+  await page.evaluate(() => {
+    const seen = (globalThis.pulsed = new Set());
+    const look = () => document.querySelectorAll('.card.fresh .card-link').forEach((link) => seen.add(link.textContent));
+    new MutationObserver(look).observe(document.querySelector('main'), { subtree: true, childList: true, characterData: true, attributeFilter: ['class'] });
+    look();
+  });
+  return (name) => until(`${name} pulses`, () => page.evaluate((one) => globalThis.pulsed.has(one), name));
 }
 
 /** Waits until nothing moves on a page. A colour that is inherited moves anew where the one above has ended, so one look is not enough. */

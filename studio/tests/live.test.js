@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Server, story, until, violations, withBrowser } from './harness.js';
+import { hearing, pulses, Server, story, until, violations, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -27,8 +27,9 @@ story('a change elsewhere pulses on its card and is told in the editor, and no p
   await context.clock.install();
   const [gallery, editor] = [await open('#/', { context }), await open(`#/personas/${id}`, { context })];
   await gallery.getByRole('link', { name: 'Ada' }).waitFor();
+  const pulsed = await pulses(gallery);
   await change(server, id, { description: 'b' });
-  await gallery.locator('.card.fresh', { hasText: 'Ada' }).waitFor();
+  await pulsed('Ada');
   await editor.getByText('Bea changed Description.').waitFor();
   assert.equal(await editor.getByLabel('Description').inputValue(), 'b');
   // 20 seconds by the clocks of the pages, in which nothing happens; a stream may be silent for 45.
@@ -49,7 +50,7 @@ story('a purged persona leaves the gallery and its selection, also where deleted
   const other = await server.create({ name: 'Bea' });
   await server.api('DELETE', `personas/${other.id}`, undefined, { 'if-match': '*' });
   const context = await person();
-  const [first, second] = [await open('#/?deleted=yes', { context }), await open('#/?deleted=yes', { context })];
+  const [first, second] = [await hearing(context, () => open('#/?deleted=yes', { context })), await open('#/?deleted=yes', { context })];
   for (const page of [first, second]) for (const name of ['Ada', 'Bea']) await page.getByRole('link', { name }).waitFor();
   await second.getByLabel('Select Ada').click();
   await second.getByText('1 selected').waitFor();
@@ -69,8 +70,9 @@ story('a purge while no stream is open is told of by the next one', async (tools
   const page = await open();
   await page.getByRole('link', { name: 'Ada' }).waitFor();
   // The stream has told of something, so its place is known.
+  const pulsed = await pulses(page);
   await change(server, id, { description: 'b' });
-  await page.locator('.card.fresh', { hasText: 'Ada' }).waitFor();
+  await pulsed('Ada');
   await server.stop();
   await page.locator('.banner', { hasText: 'The server cannot be reached.' }).waitFor();
   const elsewhere = await Server.start({ folder: server.folder });
@@ -110,9 +112,10 @@ story('a change that is told of while a save is under way is taken in behind it'
   await page.route('**/api/v1/personas/**', async (route) => {
     if (route.request().method() !== 'PATCH') return route.continue();
     const response = await route.fetch();
-    const { revision } = await change(server, id, { personality: 'theirs' });
-    // The answer comes when the page was told of what is newer.
-    await page.waitForResponse(async (answer) => /updated_since/.test(answer.url()) && (await answer.text()).includes(`"revision":${revision}`));
+    // The answer comes when the page was told of what is newer, which can be at once.
+    const told = page.waitForResponse(async (answer) => /updated_since/.test(answer.url()) && (await answer.text()).includes('"revision":3'));
+    assert.equal((await change(server, id, { personality: 'theirs' })).revision, 3);
+    await told;
     return route.fulfill({ response });
   });
   await page.getByLabel('Description').fill('mine');

@@ -2,12 +2,11 @@
 // in dialogs that are left, and not by leaving the editor.
 
 import assert from 'node:assert/strict';
-import { Server, story, until, withBrowser } from './harness.js';
+import { beforeSave, Server, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
 const edit = (id) => `#/personas/${id}`;
-const saved = (page, revision) => page.getByText(`Saved as r${revision}`, { exact: true }).waitFor();
 const change = (server, id, members, by = 'Bea') => server.api('PATCH', `personas/${id}`, members, { 'x-persona-author': by });
 
 /** The drafts that the browser has. @returns {Promise<any[]>} */
@@ -56,7 +55,7 @@ story('what was typed before a restore stays in the history', async ({ server, o
   const { id } = await server.create({ name: 'Ada', description: 'The first.' });
   const page = await open(edit(id), { context: await named(person) });
   await page.getByLabel('Description').fill('Typed for minutes.');
-  await saved(page, 2);
+  await page.getByText('Saved as r2', { exact: true }).waitFor();
   await page.getByLabel('Personality').fill('Not saved yet.');
   await page.getByRole('link', { name: 'History' }).click();
   await page.locator('.timeline a', { hasText: 'r1' }).last().click();
@@ -161,9 +160,11 @@ story('typing on while a save is merged with the change of another person is no 
 story('a conflict that an autosave finds takes no keys from the text that is being typed', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada', description: 'Base.', personality: 'Calm.' });
   const page = await open(edit(id), { context: await named(person) });
-  await page.getByLabel('Description').fill('Mine.');
-  await change(server, id, { description: 'Theirs.' });
-  await page.getByLabel('Personality').pressSequentially(' And more', { delay: 20 });
+  await beforeSave(page, async () => {
+    await page.getByLabel('Description').fill('Mine.');
+    await page.getByLabel('Personality').pressSequentially(' And more');
+    await change(server, id, { description: 'Theirs.' });
+  });
   await page.locator('.notice', { hasText: 'to decide' }).waitFor();
   await page.getByLabel('Personality').pressSequentially(' words.');
   assert.equal(await page.getByRole('dialog').count(), 0);
@@ -183,12 +184,14 @@ story('a conflict in one item is decided for that item, and what was added besid
   const book = (...entries) => ({ name: 'Book', entries });
   const { id } = await server.create({ name: 'Ada', description: 'One.\n\nTwo.\n\nThree.', character_book: book(entry(1, 'first'), entry(2, 'second')) });
   const page = await open(edit(id), { context: await named(person) });
-  await page.getByLabel('Content').first().fill('mine');
-  await page.getByRole('button', { name: 'Add an entry' }).click();
-  await page.getByLabel('Content').last().fill('added by me');
-  await page.getByLabel('Description').fill('ONE.\n\nMine.\n\nThree.');
-  await change(server, id, { description: 'One.\n\nTheirs.\n\nTHREE.', character_book: book(entry(1, 'theirs'), entry(2, 'SECOND'), entry(7, 'added by Bea')) });
-  await page.keyboard.press('Control+s');
+  await beforeSave(page, async () => {
+    await page.getByLabel('Content').first().fill('mine');
+    await page.getByRole('button', { name: 'Add an entry' }).click();
+    await page.getByLabel('Content').last().fill('added by me');
+    await page.getByLabel('Description').fill('ONE.\n\nMine.\n\nThree.');
+    await change(server, id, { description: 'One.\n\nTheirs.\n\nTHREE.', character_book: book(entry(1, 'theirs'), entry(2, 'SECOND'), entry(7, 'added by Bea')) });
+    await page.keyboard.press('Control+s');
+  });
   const dialog = page.getByRole('dialog', { name: 'Both of you changed this' });
   await dialog.waitFor();
   // What is written stays when the dialog is left by a click beside it, by Escape, and over a reload.

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Server, story, until, withBrowser } from './harness.js';
+import { beforeSave, deafen, hearing, Server, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -14,6 +14,8 @@ story('a cookie that is gone asks for a sign-in, and what was typed stays, also 
   const { id } = await server.create({ name: 'Ada' });
   const admin = { authorization: `Bearer ${server.token('create', '--name=admin', '--scope=admin').token}` };
   const context = await person();
+  // The save is what is refused, and nothing before it: the question would have the keys.
+  await deafen(context);
   const page = await context.newPage();
   await page.goto(linkOf(server));
   await page.getByRole('link', { name: 'Ada' }).click();
@@ -35,9 +37,10 @@ story('a cookie that is gone asks for a sign-in, and what was typed stays, also 
   await until('what was typed is saved', async () => (await server.api('GET', `personas/${id}`, undefined, admin)).description === 'Typed without a cookie.');
 });
 
-story('the persona of an open editor is purged: that is said, and no text is lost', async ({ server, open }) => {
+story('the persona of an open editor is purged: that is said, and no text is lost', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada', description: 'Written before.' });
-  const page = await open(edit(id));
+  const context = await person();
+  const page = await hearing(context, () => open(edit(id), { context }));
   const purge = (one) => server.api('DELETE', `personas/${one}?purge=true`, undefined, { 'if-match': '*' });
   await page.getByLabel('Description').waitFor();
   await purge(id);
@@ -58,7 +61,7 @@ story('the persona of an open editor is purged: that is said, and no text is los
   await page.locator('.notice', { hasText: 'Typed after.' }).waitFor();
   // From an editor that is still open, a copy makes a persona of all of it.
   const other = await server.create({ name: 'Bea', description: 'Hers.' });
-  const second = await open(edit(other.id));
+  const second = await open(edit(other.id), { context });
   await second.getByLabel('Personality').fill('Kind.');
   await second.getByText('Saved as r2').waitFor();
   await second.route('**/api/v1/personas/**', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
@@ -210,8 +213,10 @@ story('markup is text in every dialog, notice and table too', async ({ server, o
   await shows(page.locator('.compared'));
   await none('history');
   await page.goto(`${server.url}/${edit(id)}`);
-  await page.getByLabel('Description').fill('mine');
-  await server.api('PATCH', `personas/${id}`, { description: `${evil}!` }, { 'x-persona-author': evil });
+  await beforeSave(page, async () => {
+    await page.getByLabel('Description').fill('mine');
+    await server.api('PATCH', `personas/${id}`, { description: `${evil}!` }, { 'x-persona-author': evil });
+  });
   await page.getByRole('button', { name: 'Decide…' }).first().click();
   await page.getByRole('dialog', { name: 'Both of you changed this' }).waitFor();
   await shows(page.getByRole('dialog'));
