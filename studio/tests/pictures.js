@@ -1,8 +1,9 @@
 // Makes the pictures of the documents: every screen in both themes on made-up personas, and a story
 // as a row of pictures.
 //
-//   PERSONA=... STUDIO_MODULES=. CHROMIUM=... node pictures.js ../../docs/img/studio
+//   PERSONA=... STUDIO_MODULES=. CHROMIUM=... node pictures.js ../../docs/img/studio [NAME]
 //
+// With a name, such as folders, it keeps only the pictures of screens whose names begin so.
 // With pngquant (apt-get install pngquant) they are a third of the size.
 
 import { spawnSync } from 'node:child_process';
@@ -10,7 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Server, launch, still, takeFiles } from './harness.js';
 
-const folder = process.argv[2] ?? '../../docs/img/studio';
+const [folder = '../../docs/img/studio', only = ''] = process.argv.slice(2);
 const SAMPLES = JSON.parse(fs.readFileSync(new URL('../app/samples.json', import.meta.url), 'utf8'));
 const SIZE = { width: 1080, height: 675 };
 /** Wide enough for the preview beside the form. */
@@ -18,12 +19,12 @@ const WIDE = { width: 1320, height: 825 };
 const PHONE = { width: 360, height: 675 };
 const [ADA] = SAMPLES;
 const MORE = [
-  ['Captain Marlowe', 'character', ['fantasy', 'sea'], 'Sails a ship that the charts have forgotten. Pays her crew in stories, and never tells the same one twice.'],
-  ['SQL Reviewer', 'prompt', ['engineering'], 'Reads a query like a colleague would: first what it means, then what it costs, then what could go wrong at midnight.'],
-  ['Museum Guide', 'agent', ['history', 'travel'], 'Leads visitors through a museum at their own pace, and always knows which painting is around the corner.'],
-  ['Nonna Lucia', 'character', ['cooking'], 'Cooks by ear. Measures nothing, forgets nothing, and forgives everything but cold plates.'],
-  ['Interview Coach', 'agent', ['career'], 'Asks the question behind the question, waits, and then asks it again more kindly.'],
-  ['Haiku Translator', 'prompt', ['writing', 'languages'], 'Keeps the season, the cut and the breath; lets the syllables go where they must.'],
+  ['Captain Marlowe', 'crew/captain-marlowe', 'character', ['fantasy', 'sea'], 'Sails a ship that the charts have forgotten. Pays her crew in stories, and never tells the same one twice.'],
+  ['SQL Reviewer', 'work/review/sql', 'prompt', ['engineering'], 'Reads a query like a colleague would: first what it means, then what it costs, then what could go wrong at midnight.', 'blue'],
+  ['Museum Guide', 'work/guides/museum', 'agent', ['history', 'travel'], 'Leads visitors through a museum at their own pace, and always knows which painting is around the corner.', 'teal'],
+  ['Nonna Lucia', 'kitchen/nonna-lucia', 'character', ['cooking'], 'Cooks by ear. Measures nothing, forgets nothing, and forgives everything but cold plates.'],
+  ['Interview Coach', 'work/coaches/interview', 'agent', ['career'], 'Asks the question behind the question, waits, and then asks it again more kindly.'],
+  ['Haiku Translator', 'work/review/haiku', 'prompt', ['writing', 'languages'], 'Keeps the season, the cut and the breath; lets the syllables go where they must.'],
 ];
 
 /** What a model might make of the first description. */
@@ -46,6 +47,7 @@ async function open(server, options) {
 
 /** Keeps a picture, with few colours. */
 async function keep(page, name) {
+  if (!name.startsWith(only)) return;
   await page.mouse.move(0, 0);
   await still(page);
   const file = path.join(folder, `${name}.png`);
@@ -59,7 +61,7 @@ const as = (author, note) => ({ 'x-persona-author': author, ...(note && { 'x-per
 async function fill(server) {
   const items = SAMPLES.map(({ id, ...document }) => ({ op: 'put', id, if_none_match: '*', document }));
   await server.api('POST', 'personas/batch', { items });
-  await server.createAll(MORE.map(([name, kind, tags, description]) => ({ name, kind, tags, description })));
+  await server.createAll(MORE.map(([name, handle, kind, tags, description, colour = null]) => ({ name, handle, kind, tags, description, extensions: { persona_studio: { colour } } })));
   await server.api('PATCH', `personas/${ADA.id}`, { personality: 'Curious and quick. Answers a question with another question.' }, as('Beatrice'));
   await server.api('PATCH', `personas/${ADA.id}`, { personality: ADA.personality, scenario: '{{user}} calls on her late in the evening, before the proofs come back.' }, as('Mara', 'Closer to her letters'));
   await server.api('PUT', `personas/${ADA.id}/labels/production`, { revision: 1 });
@@ -70,8 +72,11 @@ async function fill(server) {
 async function screens(server, colorScheme) {
   const { context, page, go } = await open(server, { colorScheme });
   const shot = (name) => keep(page, `${name}-${colorScheme}`);
-  await go('#/', '.card');
+  await go('#/', '.folder');
   await shot('gallery');
+  await go('#/?folder=work/', 'text=review');
+  await shot('folders');
+  await go('#/', 'text=kitchen');
   for (const name of ['Museum Guide', 'Nonna Lucia', 'SQL Reviewer']) await page.getByLabel(`Select ${name}`).click();
   await page.getByRole('button', { name: 'List', exact: true }).click();
   await shot('selection');
@@ -244,9 +249,9 @@ const server = await Server.start({ env: { PERSONA_BACKUP_EVERY: '1h' } });
 try {
   await fill(server);
   for (const colorScheme of ['light', 'dark']) await screens(server, colorScheme);
-  for (const colorScheme of ['light', 'dark']) await conflict(server, colorScheme);
-  await outside();
-  await recording(server);
+  for (const colorScheme of only ? [] : ['light', 'dark']) await conflict(server, colorScheme);
+  if (!only) await outside();
+  if (!only) await recording(server);
 } finally {
   await browser.close();
   await server.stop('SIGKILL');
