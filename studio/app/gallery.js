@@ -67,13 +67,13 @@ export function Gallery() {
         const text = JSON.stringify(query);
         if (text === before) return;
         endOfWait();
+        const isBack = before === '' && text === shownFor && !failure.peek();
         // At the top of the list a persona that was made meanwhile is there, too.
         const isNew = news.peek() && scrolled.top < TOP_PX && !cards.peek().some((card) => card.id === scrolled.id);
-        const isBack = before === '' && text === shownFor && !failure.peek() && !isNew;
         const waits = before !== '' && loading.peek();
         before = text;
         shownFor = text;
-        if (isBack) return;
+        if (isBack) return void (isNew && reload());
         endOfWait = afterLast(waits, () => {
           clearSelection();
           main.scrollTo(0, 0);

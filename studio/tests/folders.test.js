@@ -126,6 +126,16 @@ story('a persona that is made in a folder is offered a handle there, and a free 
   await handle.fill('support/tier-2/bea');
   await handle.press('Enter');
   await made('support/tier-2/bea');
+  // What is selected stays so on the way back, beside what is new.
+  await page.keyboard.press('Escape');
+  await page.locator('.pick input').last().click();
+  await page.getByText('1 selected').waitFor();
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await server.create({ name: 'Of another one', handle: 'support/other' });
+  await page.getByRole('heading', { name: 'Settings' }).waitFor();
+  await page.getByRole('link', { name: 'Personas', exact: true }).click();
+  await page.getByRole('link', { name: 'Of another one' }).waitFor();
+  await page.getByText('1 selected').waitFor();
   // None is wanted.
   await page.keyboard.press('c');
   await name.fill('Loose');
