@@ -106,7 +106,7 @@ function Flag({ session, name, value, id, label, isFixed }) {
 
 /** The colour of the avatar. It is kept where other programs leave it alone. @param {WidgetProps} props */
 function Colour({ session, name, value, label, isFixed }) {
-  const own = session.member('name').value.value;
+  const own = asText(session.member('name').value.value);
   const options = Object.entries(t.editor.colours).map(([one, text]) => [one, one ? html`<${Avatar} name=${own} colour=${one} size="small" /><span class="hidden">${text}</span>` : text]);
   return html`<${Choices} class="choices" legend=${label} isQuiet disabled=${isFixed} options=${options} value=${colourOf(value)}
     onChoice=${(/** @type {string} */ colour) => session.set(name, { ...value, persona_studio: { ...value?.persona_studio, colour: colour || null } })} />`;
