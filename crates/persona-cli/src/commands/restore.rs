@@ -27,6 +27,8 @@ pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> R
             "deleted": content.deleted,
             "revisions": content.revisions,
             "changes": content.changes,
+            "tokens": content.tokens,
+            "tokens_kept": content.tokens_kept,
             "schema_version": content.schema_version,
         }));
     }
@@ -42,5 +44,19 @@ pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> R
         Some(kept) => output.note(&format!("the database before it is kept as {}", kept.display())),
         None => output.note("there was no database before it"),
     }
+    output.note(&of_tokens(content.tokens, content.tokens_kept));
     Ok(())
+}
+
+/// What is told of the access tokens that a restore brings back, because what was done to them
+/// since the backup is undone by it.
+fn of_tokens(live: u64, kept: u64) -> String {
+    if kept == 0 {
+        return "it has no access token: a server on loopback is open until the first one is made"
+            .into();
+    }
+    format!(
+        "of its {kept} access tokens {live} count, with the secrets of the backup: what was revoked \
+         or rotated since is undone, see `persona token list`"
+    )
 }

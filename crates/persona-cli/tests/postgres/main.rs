@@ -14,6 +14,8 @@ mod figures;
 mod http;
 #[path = "../program/long_histories.rs"]
 mod long_histories;
+#[path = "../program/backup/tokens.rs"]
+mod tokens_of_backups;
 mod transfer;
 mod unusable;
 mod verified;

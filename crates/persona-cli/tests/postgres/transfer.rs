@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::common::runner::{Folder, many};
+use crate::common::tokens::bearer;
 use crate::common::{Client, Server};
 use persona_test_support::Cluster;
 
@@ -42,6 +43,49 @@ fn everything_moves_to_postgresql_and_back_and_is_the_same() {
     let checked = folder.run(&["check", "back.db"]);
     assert_eq!(checked.code, 0, "{checked}");
     assert!(!folder.files().iter().any(|name| name.contains("unfinished")), "{:?}", folder.files());
+}
+
+/// What a server on this database answers to each of these tokens.
+fn statuses<const N: usize>(database: &str, secrets: [&str; N]) -> [u16; N] {
+    let server = Server::with_workers(2).flag(format!("--database={database}")).start();
+    let answers = secrets.map(|secret| {
+        let headers = [("authorization", &*bearer(secret))];
+        let reply = server.connect().request("GET", "/api/v1/personas", &headers, b"");
+        reply.expect("an answer").status
+    });
+    // A server that goes on would keep its database from being moved away.
+    drop(server.stop_and_keep_the_folder());
+    answers
+}
+
+#[test]
+fn tokens_count_where_their_database_was_moved_to_and_ended_ones_do_not() {
+    let (folder, url) = places();
+    let token = |arguments: &[&str], database: &str| {
+        let place = ["--json", "--database", database];
+        let told = folder.results(&[&["token"], arguments, &place].concat());
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        told["token"].as_str().unwrap_or_default().to_owned()
+    };
+    let make = |name| token(&["create", "--scope=read", "--name", name], "persona.db");
+    let (former, later, ended) = (make("rotated"), make("later"), make("ended"));
+    let rotated = token(&["rotate", "rotated"], "persona.db");
+    token(&["revoke", "ended"], "persona.db");
+    let all = [&*former, &rotated, &later, &ended];
+    assert_eq!(folder.run(&["move", "--from", "sqlite:persona.db", "--to", &url]).code, 0);
+    assert_eq!(statuses(&url, all), [200, 200, 200, 401]);
+    token(&["revoke", "later"], &url);
+    token(&["rotate", "--keep=0s", "rotated"], &url);
+    assert_eq!(folder.run(&["move", "--from", &url, "--to", "sqlite:back.db"]).code, 0);
+    let back = folder.path("back.db").display().to_string();
+    assert_eq!(statuses(&back, all), [401; 4], "what ended there has ended here");
+    let again = token(&["rotate", "rotated"], &back);
+    assert_eq!(statuses(&back, [&again]), [200]);
+    for place in ["back.db", "persona.db"] {
+        let bytes = std::fs::read(folder.path(place)).expect("a file");
+        let has = |secret: &str| bytes.windows(43).any(|part| part == &secret.as_bytes()[4..47]);
+        assert!(!all.into_iter().any(has), "{place} has a secret");
+    }
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod lost;
 mod program;
 mod schedule;
 mod tags;
+mod tokens;

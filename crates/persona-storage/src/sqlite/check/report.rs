@@ -33,6 +33,10 @@ pub struct CheckReport {
     pub dropped_revisions: u64,
     /// Lines of the feed.
     pub changes: u64,
+    /// Access tokens that count, by the clock of the system.
+    pub tokens: u64,
+    /// All access tokens, also those that have ended.
+    pub tokens_kept: u64,
     /// The first problems, at most 100.
     pub problems: Vec<CheckProblem>,
     /// Number of all problems.

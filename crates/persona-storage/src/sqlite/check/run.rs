@@ -238,6 +238,10 @@ impl Examination<'_, '_> {
                 self.report.add(None, fault);
             }
         }
+        if version >= tokens::TOKENS_SINCE {
+            let counts = self.found(tokens::counts(connection))?.unwrap_or_default();
+            (self.report.tokens, self.report.tokens_kept) = counts;
+        }
         Ok(())
     }
 
