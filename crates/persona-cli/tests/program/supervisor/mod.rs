@@ -15,3 +15,4 @@ mod sockets;
 mod spread;
 mod start;
 mod tls;
+mod tls_versions;

@@ -183,6 +183,26 @@ fn a_certificate_that_changes_under_load_is_used_and_no_request_fails() {
 }
 
 #[test]
+fn a_certificate_that_changes_is_served_without_a_signal() {
+    let place = Place::new();
+    let server = place.server(1);
+    let other_folder = tempfile::tempdir().expect("a folder");
+    let other = Authority::new(other_folder.path());
+    place.exchange(&other.issue("second"));
+    let trust = trust_in(&other.certificate());
+    let renewed = Way::Encrypted(server.address(), trust);
+    let answer = wait_for("the other certificate", DEADLINE, || {
+        renewed.connect().ok().and_then(|mut client| client.get("/healthz").ok())
+    });
+    assert_eq!(answer.status, 200);
+    // The worker with the former certificate ends, and nothing is left that has it.
+    server.wait_for_log("every worker was replaced");
+    let former = server.way().connect().expect("a connection").get("/healthz");
+    let refused = former.expect_err("another certificate");
+    assert!(refused.to_string().contains("invalid peer certificate"), "{refused}");
+}
+
+#[test]
 fn a_broken_certificate_is_told_once_and_the_old_one_is_served_by_new_workers_too() {
     let place = Place::new();
     let server = place.server(1);
