@@ -120,6 +120,8 @@ fn refused(config: &Config, error: &NoDoor) -> Failure {
         ),
         NoDoor::Unix(NoUnixSocket::NoGroup(_)) => failure(ExitCode::Config)
             .hint("name a group of this machine with --uds-group: getent group"),
+        NoDoor::Unix(NoUnixSocket::NotOfGroup { .. }) => failure(ExitCode::Config)
+            .hint("name a group that this user belongs to with --uds-group, or make it a member"),
         NoDoor::Unix(_) => failure(ExitCode::Config).hint("choose another path with --uds"),
         NoDoor::NotInherited { .. } => failure(ExitCode::Config).hint(
             "hand over a socket of TCP or a unix socket that listens already, and name its \

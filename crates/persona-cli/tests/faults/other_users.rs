@@ -352,3 +352,39 @@ fn a_port_that_the_user_may_not_listen_on_is_told_with_what_to_do() {
         assert!(said.contains(wanted), "{wanted} is missing: {said}");
     }
 }
+
+/// Checks the rights of a unix socket for a group, as the service gives them: a user without rights
+/// may name only groups that it belongs to.
+#[test]
+fn a_service_gives_its_unix_socket_to_a_group_of_its_own_and_to_no_other() {
+    const NAME: &str = "groups_of_unix_sockets";
+    let (group, other) = (4711, 4712);
+    let Some(folder) = folder_of_the_service(NAME) else { return };
+    let (path, folder) = (folder.path().join("persona.sock"), folder.path());
+    let start = |wanted: u32| {
+        let rights = [format!("--uds-group={wanted}"), "--uds-mode=660".into()];
+        let service = program(SERVICE, folder, &["serve", "--uds=persona.sock"]);
+        let mut member = Command::new("setpriv");
+        member.args([format!("--reuid={SERVICE}"), format!("--regid={SERVICE}")]);
+        member.arg(format!("--groups={SERVICE},{group}"));
+        member.arg(service.get_program()).args(service.get_args()).args(rights);
+        member.current_dir(folder).stdin(Stdio::null());
+        member.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("setpriv")
+    };
+    let refused = start(other).wait_with_output().expect("a child");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(5), "{said}");
+    for words in ["to the group 4712: Operation not permitted", "a group that this user belongs"] {
+        assert!(said.contains(words), "{words} is missing: {said}");
+    }
+    assert!(!path.exists(), "the socket that could not be given away is removed");
+    let mut server = start(group);
+    let mut said = String::new();
+    BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut said).expect("text");
+    assert!(said.starts_with("listening on unix:"), "{said}");
+    let facts = fs::metadata(&path).expect("a socket");
+    assert_eq!((facts.uid(), facts.gid(), facts.mode() & 0o777), (SERVICE, group, 0o660));
+    assert!(signal(server.id(), Signal::TERM));
+    assert!(server.wait().expect("a child").success());
+    assert!(!path.exists());
+}

@@ -30,6 +30,8 @@ pub enum NoUnixSocket {
     InUse(PathBuf),
     #[error("there is no group {0}")]
     NoGroup(String),
+    #[error("could not give {} to the group {group}: {source}", path.display())]
+    NotOfGroup { path: PathBuf, group: String, source: io::Error },
     #[error("could not listen on {}: {source}", path.display())]
     System { path: PathBuf, source: io::Error },
 }
@@ -77,8 +79,10 @@ pub fn make(wanted: &UnixSocket) -> Result<(UnixListener, SocketFile), NoUnixSoc
     let failed = |source: io::Error| NoUnixSocket::System { path: path.clone(), source };
     let (socket, file) = bound(path).map_err(failed)?;
     // The group and mode can be set now, because no client can connect before `listen`.
-    if let Some(group) = group {
-        chown(path, None, Some(group)).map_err(failed)?;
+    if let (Some(number), Some(group)) = (group, &wanted.group) {
+        let refused =
+            |source| NoUnixSocket::NotOfGroup { path: path.clone(), group: group.clone(), source };
+        chown(path, None, Some(number)).map_err(refused)?;
     }
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(wanted.mode)).map_err(failed)?;
     listen(&socket, BACKLOG).map_err(io::Error::from).map_err(failed)?;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -55,6 +55,51 @@ fn a_unix_socket_takes_the_place_of_tcp_and_is_removed_at_the_end() {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code, Some(0));
     assert!(!path.exists());
+}
+
+/// The numbers and names of groups that this user may give a file to: root any, another user those
+/// that it belongs to.
+fn groups() -> Vec<(u32, String)> {
+    let file = fs::read_to_string("/etc/group").expect("the groups");
+    let entries = file.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?.parse().ok()?);
+        Some((number, name.to_owned()))
+    });
+    let own = rustix::process::getegid().as_raw();
+    if rustix::process::geteuid().is_root() {
+        let named = entries.filter(|(number, _)| *number != own).take(1);
+        return named.chain([(4711, "4711".into())]).collect();
+    }
+    // A user may belong to no other group than its first one.
+    let others = rustix::process::getgroups().expect("the groups of this process");
+    let others = others.into_iter().map(rustix::process::Gid::as_raw);
+    let number = others.clone().find(|number| *number != own).unwrap_or(own);
+    vec![(number, number.to_string())]
+}
+
+#[test]
+fn a_unix_socket_gets_the_group_and_the_rights_that_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("persona.sock");
+    for (number, name) in groups() {
+        let server = Server::with_workers(1)
+            .flag(uds(&path))
+            .flag(format!("--uds-group={name}"))
+            .flag("--uds-mode=660")
+            .start();
+        let rights = || {
+            let facts = fs::metadata(&path).expect("it is there");
+            (facts.uid(), facts.gid(), facts.permissions().mode() & 0o777)
+        };
+        let expected = (rustix::process::geteuid().as_raw(), number, 0o660);
+        assert_eq!(rights(), expected, "{name}");
+        assert_eq!(server.connect().get("/healthz").expect("an answer").status, 200);
+        assert_eq!(restarted_under_load(&server), Vec::<String>::new());
+        assert_eq!(rights(), expected, "{name}, after restarts of the workers");
+        drop(server.stop_and_keep_the_folder());
+        assert!(!path.exists());
+    }
 }
 
 #[test]
