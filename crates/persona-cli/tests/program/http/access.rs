@@ -3,60 +3,104 @@
 
 use std::fmt::Write as _;
 
-use persona_http::contract::{OPERATIONS, OperationRow, Scope, Tag};
+use persona_http::contract::{Method, OPERATIONS, OperationRow, Scope, Tag};
 use serde_json::Value;
 
-use crate::common::tokens::{bearer, create, random_secret, run};
-use crate::common::{Client, Server};
+use crate::common::Server;
+use crate::common::tokens::{bearer, create, random_secret, run, sign_in};
 
 /// The identity of the persona that the operations are about; no persona has it at the start.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
+const SESSION: &str = "/api/v1/session";
 
 /// A kind of credentials, and how much it permits.
 struct Kind {
     name: &'static str,
-    header: Option<String>,
+    headers: Vec<(&'static str, String)>,
     /// `None` where the credentials permit no more than none at all.
     permits: Option<Scope>,
     /// The code of the refusals of these credentials.
     refusal: &'static str,
     /// Whether the token is bound to an owner, and so may not ask about the whole server.
     is_bound: bool,
+    /// Whether a page of another site sends the request, which so may change nothing.
+    is_foreign: bool,
+    /// How a session is made anew, where the operation before may have ended it.
+    link: Option<&'static [&'static str]>,
 }
 
-/// One of each kind. The tokens of the last two have ended.
-fn kinds(server: &Server) -> Vec<Kind> {
-    let made =
-        |name: &str, flags: &[&str]| bearer(&create(server, &[&["--name", name], flags].concat()));
-    let kind = |name, header, permits, refusal| Kind {
-        name,
-        header,
-        permits,
-        refusal,
-        is_bound: name == "owned",
+impl Kind {
+    fn new(name: &'static str, headers: Vec<(&'static str, String)>) -> Self {
+        let refusal = "token_refused";
+        let (is_bound, is_foreign) = (name.ends_with("owned"), name.ends_with("other"));
+        Self { name, headers, permits: None, refusal, is_bound, is_foreign, link: None }
+    }
+
+    fn permits(self, permitted: Scope) -> Self {
+        let refusal = if self.is_bound { "owner_refused" } else { "scope_too_small" };
+        Self { permits: Some(permitted), refusal, ..self }
+    }
+
+    /// The same credentials, which no operation has ended yet.
+    fn fresh(&self, server: &Server) -> Vec<(&'static str, String)> {
+        let Some(flags) = self.link else { return self.headers.clone() };
+        let cookie = ("cookie", sign_in(server, flags));
+        let others = self.headers.iter().filter(|(name, _)| *name != "cookie").cloned();
+        others.chain([cookie]).collect()
+    }
+}
+
+/// One kind of each credential in `Authorization`. The tokens of the last two have ended.
+fn tokens(server: &Server) -> Vec<Kind> {
+    let made = |name: &'static str, flags: &[&str]| {
+        let secret = create(server, &[&["--name", name], flags].concat());
+        Kind::new(name, vec![("authorization", bearer(&secret))])
     };
+    let unknown = vec![("authorization", bearer(&random_secret()))];
     let kinds = vec![
-        kind("none", None, None, "token_required"),
-        kind("unknown", Some(bearer(&random_secret())), None, "token_refused"),
-        kind("read", Some(made("r", &["--scope=read"])), Some(Scope::Read), "scope_too_small"),
-        kind("write", Some(made("w", &["--scope=write"])), Some(Scope::Write), "scope_too_small"),
-        kind("admin", Some(made("a", &["--scope=admin", "--act-as"])), Some(Scope::Admin), ""),
-        kind(
-            "owned",
-            Some(made("o", &["--scope=admin", "--act-as", "--owner=ada"])),
-            Some(Scope::Admin),
-            "owner_refused",
-        ),
-        kind(
-            "expired",
-            Some(made("e", &["--scope=admin", "--expires=run-out"])),
-            None,
-            "token_refused",
-        ),
-        kind("revoked", Some(made("x", &["--scope=admin"])), None, "token_refused"),
+        Kind { refusal: "token_required", ..Kind::new("none", vec![]) },
+        Kind::new("unknown", unknown),
+        made("read", &["--scope=read"]).permits(Scope::Read),
+        made("write", &["--scope=write"]).permits(Scope::Write),
+        made("admin", &["--scope=admin", "--act-as"]).permits(Scope::Admin),
+        made("owned", &["--scope=admin", "--act-as", "--owner=ada"]).permits(Scope::Admin),
+        made("expired", &["--scope=admin", "--expires=run-out"]),
+        made("revoked", &["--scope=admin"]),
     ];
-    run(server, &["revoke", "x"]);
+    run(server, &["revoke", "revoked"]);
     kinds
+}
+
+/// One kind of each session of the studio, in the cookie of a browser, and what a browser could
+/// have there besides: a session that has ended, and a token that is none of a session.
+fn cookies(server: &Server) -> Vec<Kind> {
+    let session = |name, flags: &'static [&'static str], more: Vec<_>| {
+        let headers = [vec![("cookie", sign_in(server, flags))], more].concat();
+        Kind { link: Some(flags), ..Kind::new(name, headers) }
+    };
+    // A page that another port of the same host has served: browsers send it the cookie.
+    let of_other_port = vec![
+        ("origin", "http://localhost:9000".to_owned()),
+        ("sec-fetch-site", "same-site".to_owned()),
+    ];
+    let ended = sign_in(server, &[]);
+    let headers = [("cookie", &*ended)];
+    let reply = server.connect().request("DELETE", SESSION, &headers, b"").expect("an answer");
+    assert_eq!(reply.status, 204, "{reply:?}");
+    let token = create(server, &["--name=in-a-cookie", "--scope=admin"]);
+    vec![
+        session("c:read", &["--scope=read"], vec![]).permits(Scope::Read),
+        session("c:write", &["--scope=write"], vec![]).permits(Scope::Write),
+        session("c:admin", &["--scope=admin"], vec![]).permits(Scope::Admin),
+        session("c:owned", &["--scope=admin", "--owner=ada"], vec![]).permits(Scope::Admin),
+        session("c:other", &["--scope=admin"], of_other_port).permits(Scope::Admin),
+        Kind::new("c:ended", vec![("cookie", ended)]),
+        Kind::new("c:token", vec![("cookie", format!("persona_session={token}"))]),
+    ]
+}
+
+fn every_kind(server: &Server) -> Vec<Kind> {
+    tokens(server).into_iter().chain(cookies(server)).collect()
 }
 
 fn rank(scope: Scope) -> u8 {
@@ -69,18 +113,21 @@ fn rank(scope: Scope) -> u8 {
 }
 
 /// The status of an answer, and its code if it is a refusal of access.
-fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<String>) {
+fn ask(server: &Server, row: &OperationRow, kind: &Kind) -> (u16, Option<String>) {
     let path = row.path.replace("{id}", ID).replace("{revision}", "1").replace("{file}", "x.js");
     let path = path.replace("{version}", "v").replace("{folder}", "f");
     let path = path.replace("{label}", "staging").replace("{token}", "none");
-    let mut headers: Vec<(&str, &str)> = Vec::new();
-    headers.extend(kind.header.as_deref().map(|value| ("authorization", value)));
+    let ends_a_session = row.name == "delete_session" && !kind.is_foreign;
+    let own = if ends_a_session { kind.fresh(server) } else { kind.headers.clone() };
+    let mut headers: Vec<(&str, &str)> =
+        own.iter().map(|(name, value)| (*name, &**value)).collect();
     let body = row.bodies.first();
     headers.extend(body.map(|body| ("content-type", body.media_type)));
     // A stream of events has no end, so this request asks for a page of events.
     headers.extend((row.name == "follow_events").then_some(("accept", "application/json")));
     let bytes = body.map_or(&b""[..], |body| body.example.as_bytes());
-    let reply = client.request(row.method.as_str(), &path, &headers, bytes).expect("an answer");
+    let reply = server.connect().request(row.method.as_str(), &path, &headers, bytes);
+    let reply = reply.expect("an answer");
     let is_refusal = matches!(reply.status, 401 | 403);
     assert_eq!(
         reply.status == 401,
@@ -94,12 +141,26 @@ fn ask(client: &mut Client, row: &OperationRow, kind: &Kind) -> (u16, Option<Str
     (reply.status, code)
 }
 
+/// The code of the refusal that the table of operations has for these credentials.
+fn expected(row: &OperationRow, needed: Scope, kind: &Kind) -> Option<&'static str> {
+    if kind.is_foreign && row.method != Method::Get {
+        return Some("cross_site");
+    }
+    if row.name == "import_revision" && kind.is_bound && kind.link.is_some() {
+        // A session that is bound to an owner names no other authors.
+        return Some("author_refused");
+    }
+    let is_within = !kind.is_bound || row.tag != Tag::Server;
+    let is_permitted = needed == Scope::Open
+        || kind.permits.is_some_and(|permitted| rank(permitted) >= rank(needed)) && is_within;
+    (!is_permitted).then_some(kind.refusal)
+}
+
 /// Sends each operation with each kind, and prints the answers. Returns the cells that are not as
 /// the table of operations says.
-fn wrong_cells(server: &Server, opened: &[&str]) -> Vec<String> {
-    let kinds = kinds(server);
+fn wrong_cells(server: &Server, kinds: &[Kind], opened: &[&str]) -> Vec<String> {
     let mut matrix = format!("{:<20}{:<8}", "operation", "needs");
-    for kind in &kinds {
+    for kind in kinds {
         write!(matrix, "{:<9}", kind.name).expect("a string");
     }
     let mut wrong = Vec::new();
@@ -107,16 +168,11 @@ fn wrong_cells(server: &Server, opened: &[&str]) -> Vec<String> {
         let needed = if opened.contains(&row.name) { Scope::Open } else { row.scope };
         write!(matrix, "\n{:<20}{:<8}", row.name, format!("{needed:?}").to_lowercase())
             .expect("a string");
-        for kind in &kinds {
-            let (status, code) = ask(&mut server.connect(), row, kind);
-            let is_within = !kind.is_bound || row.tag != Tag::Server;
-            let is_permitted = needed == Scope::Open
-                || kind.permits.is_some_and(|permitted| rank(permitted) >= rank(needed))
-                    && is_within;
+        for kind in kinds {
+            let (status, code) = ask(server, row, kind);
             write!(matrix, "{:<9}", if code.is_some() { status.to_string() } else { "yes".into() })
                 .expect("a string");
-            let expected = (!is_permitted).then(|| kind.refusal.to_owned());
-            if code != expected {
+            if code.as_deref() != expected(row, needed, kind) {
                 wrong.push(format!("{} with {}: {status} {code:?}", row.name, kind.name));
             }
         }
@@ -128,14 +184,56 @@ fn wrong_cells(server: &Server, opened: &[&str]) -> Vec<String> {
 #[test]
 fn each_token_may_do_what_its_scope_says_and_nothing_else() {
     let server = Server::with_workers(2).start();
-    let wrong = wrong_cells(&server, &[]);
+    let wrong = wrong_cells(&server, &every_kind(&server), &[]);
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Everything that a request could have changed: the lines of the feed with their personas, the
+/// tokens, and what was begun for the server.
+fn state(server: &Server, admin: &str) -> String {
+    let ask = |path: &str| {
+        let headers = [("authorization", admin), ("accept", "application/json")];
+        let reply = server.connect().request("GET", path, &headers, b"").expect("an answer");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()
+    };
+    let mut tokens = ask("/api/v1/tokens?limit=100");
+    for token in tokens["items"].as_array_mut().expect("tokens") {
+        // A use is noted for a token that counts, also where it does not permit the request.
+        token.as_object_mut().expect("a token").remove("used_at");
+    }
+    let events = ask("/api/v1/events?after=0&limit=1000&include=document");
+    let tasks = ask("/api/v1/server/tasks");
+    format!("{events}\n{tokens}\n{tasks}")
+}
+
+#[test]
+fn a_request_that_is_refused_for_its_token_changes_nothing() {
+    let server = Server::with_workers(2).start();
+    let kinds = every_kind(&server);
+    let admin = kinds.iter().find(|kind| kind.name == "admin").expect("it is there");
+    let admin = admin.headers[0].1.clone();
+    let create = [("authorization", &*admin), ("if-none-match", "*")];
+    let path = format!("/api/v1/personas/{ID}");
+    let made = server.connect().request("PUT", &path, &create, br#"{"name":"Ada"}"#);
+    assert_eq!(made.expect("an answer").status, 201);
+    let before = state(&server, &admin);
+    let mut refused = 0;
+    for row in OPERATIONS.iter().filter(|row| row.method != Method::Get) {
+        for kind in kinds.iter().filter(|kind| expected(row, row.scope, kind).is_some()) {
+            let (status, code) = ask(&server, row, kind);
+            assert!(code.is_some(), "{} with {}: {status}", row.name, kind.name);
+            refused += 1;
+        }
+    }
+    assert!(refused > 100, "{refused}");
+    assert_eq!(state(&server, &admin), before);
 }
 
 #[test]
 fn what_is_opened_for_monitoring_is_open_and_nothing_else() {
     let server = Server::with_workers(1).flag("--open-monitoring").start();
-    let wrong = wrong_cells(&server, &["get_status", "get_metrics"]);
+    let wrong = wrong_cells(&server, &tokens(&server), &["get_status", "get_metrics"]);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -144,7 +242,7 @@ fn what_is_opened_for_monitoring_is_open_and_nothing_else() {
 #[test]
 fn an_operation_that_does_not_ask_for_a_token_is_noticed() {
     let server = Server::with_workers(1).flag("--fault=overlook-tokens").start();
-    let wrong = wrong_cells(&server, &[]);
+    let wrong = wrong_cells(&server, &tokens(&server), &[]);
     let closed = OPERATIONS.iter().filter(|row| row.scope != Scope::Open);
     for row in closed {
         assert!(

@@ -2,38 +2,21 @@
 
 use std::thread;
 
+use persona_model::{Clock, Timestamp};
+use persona_server::clock::SystemClock;
 use serde_json::{Value, json};
 
-use crate::common::tokens::{bearer, create, run};
-use crate::common::{ON_POSTGRES, Reply, Server};
+use crate::common::tokens::{bearer, cookie_of, create, link, run, sign_in};
+use crate::common::{DEADLINE, ON_POSTGRES, Reply, Server, wait_for};
 
 const SESSION: &str = "/api/v1/session";
 const LIST: &str = "/api/v1/personas";
+const MINUTE_US: i64 = 60_000_000;
+const WEEK_US: i64 = 7 * 24 * 60 * MINUTE_US;
 const ONE: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
-
-/// The secret of a new link, as the value of `Authorization`.
-fn link(server: &Server, flags: &[&str]) -> String {
-    let made = run(server, &[&["link", "--url=http://localhost"], flags].concat());
-    let url = made["url"].as_str().expect("an address");
-    bearer(url.strip_prefix("http://localhost/#/link/").expect("a fragment"))
-}
 
 fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
     server.connect().request(method, path, headers, b"").expect("an answer")
-}
-
-/// The cookie of a new session, as a browser sends it.
-fn cookie_of(reply: &Reply) -> String {
-    let set = reply.header("set-cookie").expect("a cookie");
-    let (pair, rest) = set.split_once(';').expect("attributes");
-    assert_eq!(rest, " Path=/; Max-Age=604800; HttpOnly; SameSite=Strict");
-    pair.to_owned()
-}
-
-fn sign_in(server: &Server, flags: &[&str]) -> String {
-    let reply = ask(server, "POST", SESSION, &[("authorization", &link(server, flags))]);
-    assert_eq!(reply.status, 200, "{reply:?}");
-    cookie_of(&reply)
 }
 
 #[test]
@@ -63,6 +46,39 @@ fn a_link_becomes_one_session_however_many_ask_at_once() {
     let cookie = cookie_of(good[0]);
     let told: Value = ask(&server, "GET", SESSION, &[("cookie", &cookie)]).json();
     assert_eq!((&told["scope"], &told["is_session"]), (&"write".into(), &true.into()));
+    // The server forgets the session when the browser does.
+    let end = told["expires_at"].as_str().and_then(Timestamp::parse).expect("an end");
+    let left = end.as_micros() - SystemClock.now().as_micros();
+    assert!((WEEK_US - MINUTE_US..=WEEK_US).contains(&left), "{left}");
+}
+
+#[test]
+fn the_secrets_of_a_link_and_of_a_session_are_in_no_log_and_no_list() {
+    let server = Server::with_workers(1).flag("--access-log").flag("--log-level=trace").start();
+    create(&server, &["--name=ci", "--scope=admin"]);
+    let header = link(&server, &[]);
+    let cookie = cookie_of(&ask(&server, "POST", SESSION, &[("authorization", &header)]));
+    let secrets = [&header["Bearer psk_".len()..], &cookie["persona_session=psk_".len()..]];
+    assert_eq!(ask(&server, "GET", LIST, &[("cookie", &cookie)]).status, 200);
+    assert_eq!(ask(&server, "GET", ONE, &[("cookie", &cookie)]).status, 404);
+    let told = ask(&server, "GET", SESSION, &[("cookie", &cookie)]);
+    assert_eq!(ask(&server, "GET", LIST, &[("cookie", &format!("{cookie}0"))]).status, 401);
+    let listed = ask(&server, "GET", "/api/v1/tokens", &[("cookie", &cookie)]);
+    let lines = || server.log().matches("answered a request").count();
+    wait_for("a line for each request", DEADLINE, || (lines() >= 6).then_some(()));
+    let log = server.log();
+    let told = [told.body, listed.body].map(|body| String::from_utf8(body).expect("text"));
+    let folder = server.stop_and_keep_the_folder();
+    for secret in secrets {
+        let hidden = &secret[..36];
+        assert!(!log.contains(hidden) && !told.iter().any(|text| text.contains(hidden)));
+        for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let bytes = std::fs::read(&path).expect("a file");
+            let has = bytes.windows(hidden.len()).any(|part| part == hidden.as_bytes());
+            assert!(!has, "{} has the secret", path.display());
+        }
+    }
 }
 
 #[test]
