@@ -27,8 +27,12 @@ mod maintenance;
 mod owners;
 #[path = "../../program/http/personas/mod.rs"]
 mod personas;
+#[path = "../../program/http/parties.rs"]
+mod parties;
 #[path = "../../program/http/request.rs"]
 mod request;
+#[path = "../../program/http/rate_limits.rs"]
+mod rate_limits;
 #[path = "../../program/http/server.rs"]
 mod server;
 #[path = "../../program/http/sessions.rs"]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::common::tokens::{bearer, create, random_secret};
+use crate::common::tokens::{bearer, create, random_secret, sign_in};
 use crate::common::{Client, Reply, Server};
 
 const LIST: &str = "/api/v1/personas";
@@ -136,4 +136,38 @@ fn guesses_have_a_limit_where_nothing_else_counts() {
         let statuses = (0..8).map(|_| get(&server, path, &[("authorization", &admin)]).status);
         assert!(statuses.into_iter().all(|status| status == 200), "{path}");
     }
+}
+
+#[test]
+fn a_session_has_budgets_of_its_own_and_a_guess_in_a_cookie_counts_for_its_address() {
+    let server = Server::with_workers(2)
+        .flag("--rate-reads=1")
+        .flag("--rate-reads-burst=2")
+        .flag("--rate-writes=1")
+        .flag("--rate-writes-burst=3")
+        .start();
+    create(&server, &["--name=admin", "--scope=admin"]);
+    let ask = |cookie: &str, address: &str, body: &[u8]| {
+        let headers = [("cookie", cookie), ("x-forwarded-for", address)];
+        let method = if body.is_empty() { "GET" } else { "POST" };
+        let reply = server.connect().request(method, LIST, &headers, body);
+        reply.expect("an answer").status
+    };
+    // Each request of a session comes from another address, and all sessions from the same ones.
+    let statuses = |cookie: &str, body: &[u8]| -> Vec<u16> {
+        (0..8).map(|number| ask(cookie, &format!("198.51.100.{number}"), body)).collect()
+    };
+    for _ in 0..2 {
+        let cookie = sign_in(&server, &["--scope=write"]);
+        let reads = statuses(&cookie, b"");
+        assert_eq!(reads[..2], [200; 2]);
+        assert!(reads.contains(&429), "{reads:?}");
+        let writes = statuses(&cookie, br#"{"name":"Ada"}"#);
+        assert_eq!(writes[..3], [201; 3]);
+        assert!(writes.contains(&429), "{writes:?}");
+    }
+    let guess = || format!("persona_session={}", random_secret());
+    let guesses: Vec<u16> = (0..8).map(|_| ask(&guess(), "203.0.113.9", b"")).collect();
+    assert_eq!(guesses[..2], [401; 2]);
+    assert!(guesses.contains(&429), "{guesses:?}");
 }
