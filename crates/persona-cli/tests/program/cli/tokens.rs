@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::Server;
 use crate::common::runner::Folder;
-use crate::common::tokens::{create, run};
+use crate::common::tokens::{bearer, create, run};
 
 #[test]
 fn a_token_is_made_listed_rotated_revoked_and_deleted_on_a_file() {
@@ -148,4 +148,25 @@ fn a_token_of_an_owner_imports_files_into_personas_of_its_owner() {
     let other = ["import", "history.ndjson", "--server", &url, "--token-file", "bea"];
     let refused = folder.run(&other);
     assert!(refused.code == 1 && refused.stderr.contains("without --history"), "{refused}");
+}
+
+#[test]
+fn a_damaged_token_lets_no_request_in_and_others_go_on() {
+    let server = Server::with_workers(2).start();
+    let [damaged, sound] = ["damaged", "sound"]
+        .map(|name| bearer(&create(&server, &["--scope=read", "--name", name])));
+    let ask = |path: &str, header: &str| {
+        let headers = [("authorization", header)];
+        server.connect().request("GET", path, &headers, b"").expect("an answer").status
+    };
+    let one = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
+    assert_eq!([ask("/api/v1/personas", &damaged), ask(one, &damaged)], [200, 404]);
+    let file = rusqlite::Connection::open(server.database()).expect("it opens");
+    let sql = "UPDATE tokens SET scope = 'admin' WHERE name = 'damaged'";
+    assert_eq!(file.execute(sql, []), Ok(1));
+    for path in ["/api/v1/personas", one, "/api/v1/tokens", "/metrics"] {
+        assert_eq!(ask(path, &damaged), 500, "{path}");
+        assert_eq!(server.connect().get(path).expect("an answer").status, 401, "{path}");
+    }
+    assert_eq!([ask("/api/v1/personas", &sound), ask(one, &sound)], [200, 404]);
 }

@@ -134,6 +134,12 @@ fn every_answer_forbids_frames_and_reading_by_other_pages() {
         assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
+    // The pages of the studio have a policy of their own.
+    let page = client.request("GET", "/", &[("accept", "text/html")], b"").expect("an answer");
+    assert!(page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(page.header("cross-origin-resource-policy"), Some("same-origin"));
 }
 
 #[test]

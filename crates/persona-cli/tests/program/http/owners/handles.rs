@@ -26,6 +26,38 @@ fn told(cast: &Cast<'_>, token: &str, row: &OperationRow, handle: &str) -> Strin
         .replace(handle, "HANDLE")
 }
 
+/// Requests that name a persona by its handle elsewhere than in the path.
+const NAMED: &[(&str, &str, &str)] = &[
+    (
+        "POST",
+        "/api/v1/personas/batch",
+        r#"{"items":[{"op":"patch","id":"@{handle}","patch":{"nickname":"x"}}]}"#,
+    ),
+    (
+        "POST",
+        "/api/v1/personas/batch?atomic=true",
+        r#"{"items":[{"op":"delete","id":"@{handle}","if_match":"*"}]}"#,
+    ),
+    (
+        "POST",
+        "/api/v1/personas/release",
+        r#"{"moves":[{"id":"@{handle}","label":"staging","revision":1}]}"#,
+    ),
+    ("GET", "/api/v1/events?after=0&persona=@{handle}", ""),
+];
+
+/// The same about a handle that is named there.
+fn told_of_named(cast: &Cast<'_>, token: &str, handle: &str) -> String {
+    let told = NAMED.iter().map(|(method, path, body)| {
+        let (path, body) = (path.replace("{handle}", handle), body.replace("{handle}", handle));
+        let headers = [("accept", "application/json")];
+        let headers = if *method == "GET" { &headers[..] } else { &[] };
+        let reply = cast.ask(token, method, &path, headers, &body);
+        format!("{path}: {} {}", reply.status, String::from_utf8_lossy(&reply.body))
+    });
+    told.collect::<Vec<_>>().join("\n").replace(handle, "HANDLE")
+}
+
 /// What a bound client is told otherwise about a handle of another owner than about one that no
 /// persona has.
 fn leaks_of(flags: &[&str]) -> Vec<String> {
@@ -54,6 +86,15 @@ fn leaks_of(flags: &[&str]) -> Vec<String> {
             }
         }
     }
+    for token in &cast.ada {
+        let never = told_of_named(&cast, token, NEVER);
+        for handle in [HANDLE, FORMER] {
+            let told = told_of_named(&cast, token, handle);
+            if told != never {
+                leaks.push(format!("named: {told}\nand not\n{never}"));
+            }
+        }
+    }
     leaks
 }
 
@@ -68,4 +109,5 @@ fn a_look_at_a_handle_that_overlooks_owners_is_noticed() {
     let leaks = leaks_of(&["--fault=overlook-owners"]);
     assert!(leaks.iter().any(|leak| leak.contains("308")), "{leaks:#?}");
     assert!(leaks.iter().any(|leak| leak.contains("get_persona")), "{leaks:#?}");
+    assert!(leaks.iter().any(|leak| leak.starts_with("named: ")), "{leaks:#?}");
 }

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 
+use persona_http::contract::{Method, OPERATIONS, OperationRow, Scope, Tag};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 
@@ -48,9 +49,8 @@ pub fn told_apart(cast: &Cast<'_>) -> Option<String> {
     first.into_inner()
 }
 
-/// The answers to every request about all personas. A position names a line of the feed, which all
-/// owners share, so positions are left out.
-pub fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
+/// Paths with every request about all personas. What a position tells, `places.rs` tests.
+fn paths_about_all(cast: &Cast<'_>) -> Vec<String> {
     let queries = [
         "",
         "?count=exact",
@@ -74,11 +74,18 @@ pub fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
         "?handle_prefix=handle-of-&count=exact",
         "?handle_prefix=h&include_deleted=true",
         "?updated_since=2000-01-01T00:00:00Z&count=exact",
+        "?label=production&count=exact",
+        "?label=otter&count=exact&include_deleted=true",
+        "?without_tag=t&count=exact",
     ];
+    let counts = ["", "?by=folder&handle_prefix=h", "?by=label", "?by=owner", "?limit=1&by=owner"];
     let exports = ["", "?include_deleted=true", "?history=true", "?owner=bea", "?handle_prefix=h"];
     let lists = queries.into_iter().map(|query| format!("{PERSONAS}{query}"));
     let exports = exports.into_iter().map(|query| format!("/api/v1/export{query}"));
-    let server = ["/api/v1/status", "/metrics"].into_iter().map(str::to_owned);
+    let counts = counts.into_iter().map(|query| format!("/api/v1/counts{query}"));
+    let of_server = OPERATIONS.iter().filter(|row| row.tag == Tag::Server && is_about_all(row));
+    let own = ["/api/v1/session", "/api/v1/tokens"].map(str::to_owned);
+    let others = of_server.map(|row| row.path.to_owned()).chain(own);
     let hidden = format!("&persona={}", cast.hidden[0].id);
     let events = [
         "",
@@ -93,6 +100,17 @@ pub fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
         &hidden,
     ]
     .map(|query| format!("/api/v1/events?after=0{query}"));
+    lists.chain(exports).chain(counts).chain(others).chain(events).collect()
+}
+
+/// Whether an operation reads of all personas, or of the whole server.
+fn is_about_all(row: &OperationRow) -> bool {
+    row.method == Method::Get && row.scope != Scope::Open && !row.path.contains('{')
+}
+
+/// The answers to every request about all personas. A position names a line of the feed, which all
+/// owners share, so positions are left out.
+pub fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
     let text = |path: String| {
         let reply = cast.ask(token, "GET", &path, &[("accept", "application/json")], "");
         let mut body = String::from_utf8_lossy(&reply.body).into_owned();
@@ -102,11 +120,15 @@ pub fn about_all(cast: &Cast<'_>, token: &str) -> Vec<String> {
             if page["next_cursor"].as_str().is_some_and(|cursor| cursor.contains('.')) {
                 page["next_cursor"] = json!("with a position");
             }
+            // The use of a token is noted beside its requests.
+            let tokens = page["items"].as_array_mut().into_iter().flatten();
+            let tokens = tokens.filter_map(Value::as_object_mut);
+            tokens.for_each(|item| drop(item.remove("used_at")));
             body = page.to_string();
         }
         format!("{path}: {} {body}", reply.status)
     };
-    lists.chain(exports).chain(server).chain(events).map(text).collect()
+    paths_about_all(cast).into_iter().map(text).collect()
 }
 
 /// The answers to requests that the first owner sends again with their keys, about personas that it
@@ -210,6 +232,17 @@ fn leaks_of(flags: &[&str]) -> Vec<String> {
 fn nothing_tells_a_bound_client_of_the_personas_of_another_owner() {
     let leaks = leaks_of(&[]);
     assert!(leaks.is_empty(), "{}", leaks.join("\n\n"));
+}
+
+/// A new operation about all personas has to be among the requests of the test above.
+#[test]
+fn every_operation_about_all_personas_is_asked() {
+    let server = Server::with_workers(1).start();
+    let paths = paths_about_all(&Cast::of(&server));
+    for row in OPERATIONS.iter().filter(|row| is_about_all(row)) {
+        let is_asked = |path: &String| path.split('?').next() == Some(row.path);
+        assert!(paths.iter().any(is_asked), "{} is asked nowhere", row.name);
+    }
 }
 
 /// The controls of the test above: each leaves out one check.
