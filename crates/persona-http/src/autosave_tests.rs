@@ -100,6 +100,10 @@ impl Store for Autosaving {
         self.0.owners_of(ids).await
     }
 
+    async fn epoch(&self) -> Result<String, Error> {
+        self.0.epoch().await
+    }
+
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
         self.0.tombstone(id).await
     }

@@ -38,8 +38,22 @@ impl Position {
             .chain_update(revision.number().to_be_bytes())
             .chain_update(at.as_micros().to_be_bytes())
             .finalize();
-        let proof = digest.iter().take(8).fold(0, |proof, byte| proof << 8 | u64::from(*byte));
-        Self { sequence, proof }
+        Self { sequence, proof: first_bytes(&digest) }
+    }
+
+    /// The same place for a client that may not know the line: its proof is made with a secret, and
+    /// without that no client can compare it with a guess at the line.
+    #[must_use]
+    pub fn sealed(self, secret: &str) -> Self {
+        if self == Self::default() {
+            return self;
+        }
+        let digest = Sha256::new()
+            .chain_update(secret)
+            .chain_update(self.sequence.to_be_bytes())
+            .chain_update(self.proof.to_be_bytes())
+            .finalize();
+        Self { proof: first_bytes(&digest), ..self }
     }
 
     /// Reads the text form.
@@ -53,6 +67,11 @@ impl Position {
         }
         Some(Self { sequence: sequence.parse().ok()?, proof: u64::from_str_radix(proof, 16).ok()? })
     }
+}
+
+/// The first 8 bytes of a digest.
+fn first_bytes(digest: &[u8]) -> u64 {
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl fmt::Display for Position {

@@ -141,6 +141,9 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Option<RevisionPage>, Error>;
 
+    /// The random text that names this life of the database (ADR 0033), which no client is told.
+    async fn epoch(&self) -> Result<String, Error>;
+
     /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in
     /// commit order.
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error>;

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 use persona_model::{
     FeedPlace, HandleName, LabelName, Owned, PAGE_LIMIT_DEFAULT, PersonaId, excerpt, filter_tags,
 };
-use persona_storage::View;
+use persona_storage::{Error, View};
 
 use super::marks::hash;
 use super::selection::Selection;
@@ -80,9 +80,14 @@ impl Asked {
         }
         let with_document = query.value(&row::INCLUDE_DOCUMENT).unwrap_or(false);
         query.done()?;
-        let personas = ids_of(context.store.view(viewer), named).await?;
+        let view = context.store.view(viewer);
+        let personas = ids_of(view, named).await?;
+        let place = match last_event_id(headers).or(after) {
+            Some(place) => Some(meant(view, place).await?),
+            None => None,
+        };
         let selection = Selection { viewer: viewer.clone(), personas, kinds, tags, owner, labels };
-        Ok(Self { place: last_event_id(headers).or(after), selection, with_document, form })
+        Ok(Self { place, selection, with_document, form })
     }
 }
 
@@ -103,6 +108,14 @@ fn last_event_id(headers: &HeaderMap) -> Option<FeedPlace> {
     let value = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty())?;
     let place = value.to_str().ok().and_then(|text| FeedPlace::parse(text.trim()));
     Some(place.unwrap_or(NO_PLACE))
+}
+
+/// The place that a client means; one that it cannot know is none of the feed.
+async fn meant(view: View<'_>, place: FeedPlace) -> Result<FeedPlace, Error> {
+    match view.meant(place).await {
+        Err(Error::UnknownPosition) => Ok(NO_PLACE),
+        meant => meant,
+    }
 }
 
 /// What names a persona.

@@ -80,9 +80,10 @@ pub(super) async fn answer(
     }
     // The token may have ended during the wait.
     permit(context, headers, Some(OperationId::FollowEvents)).await?;
+    let next_after = context.store.view(&asked.selection.viewer).told(follower.place()).await?;
     let mut text = b"{\"items\":[".to_vec();
     text.extend_from_slice(&items.text);
-    text.extend_from_slice(format!("],\"next_after\":\"{}\"}}", follower.place()).as_bytes());
+    text.extend_from_slice(format!("],\"next_after\":\"{next_after}\"}}").as_bytes());
     json_text(context, client, text)
 }
 

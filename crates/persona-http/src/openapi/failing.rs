@@ -43,6 +43,10 @@ impl Store for Failing {
         Err((self.0)())
     }
 
+    async fn epoch(&self) -> Result<String, Error> {
+        Err((self.0)())
+    }
+
     async fn tombstone(&self, _: PersonaId) -> Result<Option<Tombstone>, Error> {
         Err((self.0)())
     }

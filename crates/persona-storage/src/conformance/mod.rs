@@ -21,6 +21,7 @@ pub mod moved_handles;
 pub mod owners;
 pub mod patching;
 pub mod polling;
+pub mod positions;
 pub mod purged_identities;
 pub mod purged_keys;
 pub mod purging;
@@ -205,6 +206,8 @@ macro_rules! conformance_suite {
             polling::the_first_list_of_a_poller_may_be_one_by_time,
             polling::a_position_of_another_history_is_refused,
             polling::a_poller_misses_nothing_of_many_writers,
+            positions::a_place_confirms_no_guess_at_a_line_of_another_owner,
+            positions::a_bound_viewer_follows_its_lists_by_places_that_prove_nothing,
             together::a_batch_is_applied_as_a_whole_in_its_order,
             together::a_batch_with_one_refused_write_leaves_no_trace,
             together::a_handle_moves_within_a_batch_in_its_order,

@@ -121,6 +121,10 @@ impl Store for MemoryStore {
         self.rows().map(|rows| rows.owners_of(ids))
     }
 
+    async fn epoch(&self) -> Result<String, Error> {
+        Ok("a store in memory has one life".into())
+    }
+
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {
         Ok(self.rows()?.tombstones.get(&id).cloned())
     }

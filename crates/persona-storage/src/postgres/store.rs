@@ -63,6 +63,8 @@ const OWNERS: &str = "
     UNION ALL
     SELECT persona, owner FROM persona_store.purged WHERE persona = ANY ($1)";
 
+const EPOCH: &str = "SELECT value FROM persona_store.meta WHERE key = 'epoch'";
+
 /// One entry of a persona's history.
 const REVISION: &str = concat!(
     "SELECT revision, deleted, head, document, at, author, changed, base, note, ",
@@ -185,6 +187,11 @@ impl Store for PostgresStore {
         let ids: Vec<Uuid> = ids.iter().map(|id| row::uuid(*id)).collect();
         let rows = self.shared_reader.read(OWNERS, &[(&ids, Type::UUID_ARRAY)]).await?;
         rows.iter().map(|found| Ok((row::id(found, 0)?, row::value(found, 1)?))).collect()
+    }
+
+    async fn epoch(&self) -> Result<String, Error> {
+        let rows = self.shared_reader.read(EPOCH, &[]).await?;
+        rows.first().map_or(Err(Error::Closed("the schema is gone")), |found| row::value(found, 0))
     }
 
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {

@@ -16,7 +16,7 @@ use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::{self, Readers, counts, export, follow, list};
 use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{
-    events, feed, labels, old_revisions, personas, purged, revision_list, revisions, tokens,
+    events, feed, labels, meta, old_revisions, personas, purged, revision_list, revisions, tokens,
 };
 use crate::sqlite::write::writer::Writer;
 use crate::{
@@ -116,6 +116,10 @@ impl Store for SqliteStore {
 
     async fn owners_of(&self, ids: &[PersonaId]) -> Result<Vec<(PersonaId, String)>, Error> {
         self.readers.short(|connection| personas::owners_of(connection, ids).map_err(from_driver))
+    }
+
+    async fn epoch(&self) -> Result<String, Error> {
+        self.readers.short(|connection| meta::epoch(connection).map_err(from_driver))
     }
 
     async fn tombstone(&self, id: PersonaId) -> Result<Option<Tombstone>, Error> {

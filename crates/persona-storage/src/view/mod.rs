@@ -15,19 +15,20 @@
 
 mod labels;
 mod owners;
+mod positions;
 mod tokens;
 
 pub use owners::{Owners, Reached};
 
 use std::sync::Arc;
 
-use persona_model::{Document, HandleName, ListRequest, PersonaId, Reach, Revision, owner_word_in};
+use persona_model::{Document, HandleName, PersonaId, Reach, Revision, owner_word_in};
 use uuid::Uuid;
 
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
     AtomicBatch, Count, CountRequest, Error, Export, ExportRequest, Glance, HandleLook,
-    HandleTarget, Idempotency, NotApplied, Operation, Page, Purge, Representation, RevisionPage,
+    HandleTarget, Idempotency, NotApplied, Operation, Purge, Representation, RevisionPage,
     RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Tombstone, Write,
     Written,
 };
@@ -241,12 +242,6 @@ impl View<'_> {
         let holds =
             |found: &Representation| !found.deleted && owner_word_in(&found.body) == Some(word);
         Ok(found.filter(holds).map(|found| found.id))
-    }
-
-    /// See [`Store::list`].
-    pub async fn list(&self, mut request: ListRequest) -> Result<Page, Error> {
-        request.filter.reach = self.reach();
-        self.store.list(request).await
     }
 
     /// See [`Store::counts`].

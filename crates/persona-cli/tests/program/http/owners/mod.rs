@@ -5,6 +5,7 @@
 //! - `unseen.rs`: no answer tells of the personas of another owner; with its controls.
 //! - `damaged.rs`: nor is it told that one of them is damaged.
 //! - `handles.rs`: no handle leads to a persona of another owner.
+//! - `places.rs`: no place in the feed tells of a change of another owner.
 //! - `own.rs`: what such a token reads and changes.
 //! - `tokens.rs`: no answer tells of the tokens of another owner.
 
@@ -12,6 +13,7 @@ mod cast;
 mod damaged;
 mod handles;
 mod own;
+mod places;
 mod probes;
 mod tokens;
 mod unseen;
