@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::header::FORWARDED;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
 use persona_storage::Party;
 
@@ -108,11 +108,12 @@ fn nearest_untrusted(
     let lines = headers.get_all(name).into_iter().rev();
     // The list is split from the right, so that a quote that a client left open cannot hide the
     // entries behind it. No address has a comma.
-    let entries =
-        lines.map(HeaderValue::to_str).flat_map(|line| line.unwrap_or_default().rsplit(','));
+    let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     for entry in entries.take(HOPS_MAX) {
         // An obfuscated or unknown address cannot be followed; the proxy that named it counts as
-        // the client.
+        // the client. Each entry is read by itself, so that bytes of a client that are no text
+        // cannot hide what a proxy has written behind them.
+        let entry = std::str::from_utf8(entry).unwrap_or_default();
         let Some(address) = address_of(entry.trim()) else { break };
         nearest = Some(address);
         if !is_trusted(address) {
@@ -215,6 +216,13 @@ mod tests {
         assert_eq!(client("127.0.0.1", &[("x-forwarded-for", "nonsense")]), "127.0.0.1");
         assert_eq!(
             client("127.0.0.1", &[("forwarded", "for=\"203.0.113.9, for=198.51.100.7")]),
+            "198.51.100.7"
+        );
+        for hidden in ["\u{e9}, 198.51.100.7", "203.0.113.9\u{e9},198.51.100.7, 10.1.1.1"] {
+            assert_eq!(client("127.0.0.1", &[("x-forwarded-for", hidden)]), "198.51.100.7");
+        }
+        assert_eq!(
+            client("127.0.0.1", &[("forwarded", "for=\u{e9}, for=198.51.100.7")]),
             "198.51.100.7"
         );
         let long = format!("198.51.100.7{}", ",10.1.1.1".repeat(1_000));
