@@ -2,7 +2,7 @@
 //! without that header the cookie of a session. A token in the query would end up in the logs of
 //! proxies.
 
-use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_storage::TokenHash;
 
@@ -17,6 +17,17 @@ const OTHER_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-auth-token"),
     PROXY_AUTHORIZATION,
 ];
+
+/// The headers of a request that contain its credentials, for a check while the request goes on.
+pub(crate) fn credentials(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for name in [AUTHORIZATION, COOKIE, HOST] {
+        for value in headers.get_all(&name) {
+            kept.append(&name, value.clone());
+        }
+    }
+    kept
+}
 
 /// The hash of the token that a request carries, or the reason why there is none.
 pub(super) fn hash_in(headers: &HeaderMap) -> Result<TokenHash, Denial> {

@@ -30,7 +30,8 @@ pub use permit::AccessRules;
 pub use token_uses::TokenUses;
 
 pub(crate) use cookie::set_cookie;
+pub(crate) use credential::credentials;
 pub(crate) use denial::Denial;
 pub(crate) use guess::guess_beyond_budget;
 pub(crate) use identity::{Identity, viewer_of};
-pub(crate) use permit::{permit, permit_admin, permit_at_once};
+pub(crate) use permit::{permit, permit_admin, permit_at_once, permit_still};

@@ -148,6 +148,17 @@ pub(crate) async fn permit(
     question.judge(context, look)
 }
 
+/// Checks once more whether a request is let in, after a wait for its client: its token may have
+/// ended meanwhile. What a token permits besides does not change.
+///
+/// # Errors
+///
+/// The problem with which the request is refused.
+pub(crate) async fn permit_still(context: &Context, headers: &HeaderMap) -> Result<(), Problem> {
+    // Every token that counts may ask about itself.
+    permit(context, headers, Some(OperationId::GetSession)).await.map(drop)
+}
+
 /// Checks whether a request may do the part of its operation for which only a token of the scope
 /// admin counts. A request that needs no token may: it may do everything else too.
 ///

@@ -14,7 +14,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use persona_storage::Party;
@@ -25,7 +25,7 @@ use super::batch::Batch;
 use super::follower::{Follower, Next};
 use super::pick::Room;
 use super::reach::Reach;
-use crate::auth::permit;
+use crate::auth::{credentials, permit};
 use crate::contract::OperationId;
 use crate::contract::events::{HEARTBEAT_SECONDS, RESET, Reset};
 use crate::problem::Problem;
@@ -87,17 +87,6 @@ pub(super) async fn answer(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     Ok(response)
-}
-
-/// The headers of a request that contain its credentials.
-fn credentials(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = HeaderMap::new();
-    for name in [AUTHORIZATION, COOKIE, HOST] {
-        for value in headers.get_all(&name) {
-            kept.append(&name, value.clone());
-        }
-    }
-    kept
 }
 
 /// An open stream, as far as it is counted; until this is dropped.

@@ -5,14 +5,17 @@
 //! clients never see the answer.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
 use std::iter::successors;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use persona_storage::Party;
 use tokio::time::timeout;
@@ -35,6 +38,8 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Received {
     bytes: Vec<u8>,
+    /// Whether its client was waited for: what the head of the request permitted may have ended.
+    pub was_awaited: bool,
     _claim: Option<Claim>,
 }
 
@@ -74,8 +79,10 @@ impl BodyMemoryLimit {
         let mut kept = Vec::with_capacity(announced.unwrap_or_default().min(SMALL_BYTES_MAX));
         let mut claim: Option<Claim> = None;
         let mut patience = Patience::new(BODY_PATIENCE);
-        let mut received = 0;
-        while let Some(data) = next_piece(body, &mut patience, claim.as_mut()).await? {
+        let (mut received, mut was_awaited) = (0, false);
+        while let Some(data) =
+            next_piece(body, &mut patience, claim.as_mut(), &mut was_awaited).await?
+        {
             received += data.len();
             if received > BODY_BYTES_MAX {
                 // The body will be refused; from here on only its size is counted.
@@ -101,17 +108,28 @@ impl BodyMemoryLimit {
             return Err(too_large(BODY_BYTES_MAX, Some(received)));
         }
         claim.as_mut().map_or(Ok(()), Claim::complete)?;
-        Ok(Received { bytes: kept, _claim: claim })
+        Ok(Received { bytes: kept, was_awaited, _claim: claim })
     }
 }
 
-/// The next bytes, unless they are too long in coming or the body has to give way.
+/// The next bytes, unless they are too long in coming or the body has to give way. Bytes that were
+/// not there yet are noted in `was_awaited`.
 pub(super) async fn next_piece(
     body: &mut Body,
     patience: &mut Patience,
     claim: Option<&mut Claim>,
+    was_awaited: &mut bool,
 ) -> Result<Option<Bytes>, Problem> {
-    let next = timeout(patience.left(), next_data(body));
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    let mut data = pin!(next_data(body));
+    let noted = poll_fn(|task| {
+        let polled = data.as_mut().poll(task);
+        *was_awaited |= polled.is_pending();
+        polled
+    });
+    let next = timeout(patience.left(), noted);
     let begun = Instant::now();
     let piece = match claim {
         None => next.await,

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::body::Body;
+use http::HeaderMap;
 use http::request::Parts;
 use persona_model::{PersonaId, read_strictly};
 use tokio::sync::{mpsc, watch};
@@ -17,6 +18,7 @@ use super::batch::{BatchItem, item};
 use super::body::{BODY_PATIENCE, announced, drain, next_piece, too_large};
 use super::item_scanner::{ITEM_BYTES_MAX, ItemScanner, RawItem, moved};
 use crate::Context;
+use crate::auth::{credentials, permit_still};
 use crate::contract::batch::{BATCH_BYTES_MAX, WHOLE_BATCH_BYTES_MAX};
 use crate::limits::body_memory::{Claim, SMALL_BYTES_MAX};
 use crate::limits::heavy::Weight;
@@ -50,6 +52,9 @@ pub(crate) struct ItemStream {
     client: Option<Party>,
     body: Body,
     has_key: bool,
+    credentials: HeaderMap,
+    /// Whether the client was waited for since it was last asked whether its token counts.
+    was_awaited: bool,
     patience: Patience,
     claim: Option<Claim>,
     scanner: ItemScanner,
@@ -80,6 +85,8 @@ impl ItemStream {
             client: parts.extensions.get().copied(),
             body,
             has_key,
+            credentials: credentials(&parts.headers),
+            was_awaited: false,
             patience: Patience::new(BODY_PATIENCE),
             claim: None,
             scanner: ItemScanner::default(),
@@ -117,10 +124,14 @@ impl ItemStream {
                 let _ = unanswered.wait_for(|bytes| *bytes < UNANSWERED_BYTES_MAX).await;
             }
             let (patience, claim) = (&mut self.patience, self.claim.as_mut());
-            let Some(piece) = next_piece(&mut self.body, patience, claim).await? else { break };
+            let piece = next_piece(&mut self.body, patience, claim, &mut self.was_awaited);
+            let Some(piece) = piece.await? else { break };
             self.received += piece.len();
             if self.received > BATCH_BYTES_MAX {
                 return Err(too_large(BATCH_BYTES_MAX, None));
+            }
+            if has_begun {
+                self.check_token().await?;
             }
             let mut items = Vec::new();
             let framed = self.scanner.push(&piece, &mut items);
@@ -128,6 +139,7 @@ impl ItemStream {
             self.pass_on(items, to).await?;
             framed?;
             if !has_begun && self.received > WHOLE_BATCH_BYTES_MAX {
+                self.check_token().await?;
                 has_begun = true;
                 pass(to, Step::Begin).await;
             }
@@ -135,7 +147,17 @@ impl ItemStream {
         self.scanner.finish()?;
         self.claim.as_mut().map_or(Ok(()), Claim::complete)?;
         if !has_begun {
+            self.check_token().await?;
             pass(to, Step::Begin).await;
+        }
+        Ok(())
+    }
+
+    /// Checks whether the client is still let in, if it was waited for: a body may come in for an
+    /// hour, and what comes after the end of its token changes nothing.
+    async fn check_token(&mut self) -> Result<(), Problem> {
+        if std::mem::take(&mut self.was_awaited) {
+            permit_still(&self.context, &self.credentials).await?;
         }
         Ok(())
     }

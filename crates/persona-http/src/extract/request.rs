@@ -14,7 +14,7 @@ use persona_model::{HandleName, PersonaId, excerpt};
 use persona_storage::{Idempotency, Operation, Party, Viewer, Write};
 use serde_json::Value;
 
-use crate::auth::{Identity, viewer_of};
+use crate::auth::{Identity, permit_still, viewer_of};
 use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
 use crate::extract::item_writes::ItemWrites;
@@ -80,6 +80,9 @@ impl FromRequest<Arc<Context>> for WriteRequest {
         let (parts, body) = request.into_parts();
         let client = parts.extensions.get().copied();
         let body = context.bodies.read(&parts.headers, client, body).await?;
+        if body.was_awaited {
+            permit_still(context, &parts.headers).await?;
+        }
         Ok(Self { parts, body: Arc::new(body), fingerprint: OnceLock::new(), turn: None })
     }
 }

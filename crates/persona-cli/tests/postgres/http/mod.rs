@@ -21,18 +21,20 @@ mod events_waiting;
 mod export;
 #[path = "../../program/http/fields.rs"]
 mod fields;
+#[path = "../../program/http/late_bodies.rs"]
+mod late_bodies;
 mod machines;
 mod maintenance;
 #[path = "../../program/http/owners/mod.rs"]
 mod owners;
-#[path = "../../program/http/personas/mod.rs"]
-mod personas;
 #[path = "../../program/http/parties.rs"]
 mod parties;
-#[path = "../../program/http/request.rs"]
-mod request;
+#[path = "../../program/http/personas/mod.rs"]
+mod personas;
 #[path = "../../program/http/rate_limits.rs"]
 mod rate_limits;
+#[path = "../../program/http/request.rs"]
+mod request;
 #[path = "../../program/http/server.rs"]
 mod server;
 #[path = "../../program/http/sessions.rs"]

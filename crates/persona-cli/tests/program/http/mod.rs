@@ -14,6 +14,7 @@ mod export;
 mod fields;
 mod health;
 mod landing;
+mod late_bodies;
 mod maintenance;
 mod middleware;
 mod openapi;
