@@ -40,6 +40,8 @@ export function CreateDialog({ onClose }) {
   // One key for each name, kind and handle: a second press, or a repetition after a lost answer,
   // creates no second persona.
   const [key, setKey] = useState(newKey);
+  const latest = useRef(key);
+  latest.current = key;
   const first = typed ?? (name.trim() && handleIn(folder, name, kind));
   const handle = numbered(first.trim(), number);
   const create = async () => {
@@ -51,9 +53,11 @@ export function CreateDialog({ onClose }) {
       go(personaLink(body.id));
     } catch (/** @type {any} */ error) {
       const isTaken = error.code === 'handle_taken';
-      setHandleWrong(isTaken || error.problem?.errors?.[0].pointer === '/handle');
+      setHandleWrong(isTaken || error.problem?.errors?.[0]?.pointer === '/handle');
       if (!isTaken) throw error;
       const next = await nextFree(first.trim(), number).catch(() => { throw error; });
+      // What was typed during the look stays.
+      if (latest.current !== key) throw error;
       setNumber(next);
       setKey(newKey());
       throw new Error(t.create.taken(handle, numbered(first.trim(), next)));
@@ -146,7 +150,7 @@ export function Palette({ onClose }) {
       const key = `${by} ${folder}`;
       if (asked.current.has(key) || (folder && !FOLDER.test(folder))) continue;
       asked.current.add(key);
-      get('counts', { query: { by, handle_prefix: folder, limit: PAGE_MAX } }).then(({ body }) => setCounted((before) => [...before, ...body.items.map((/** @type {any} */ { name }) => `${by} ${name}`)].sort()), () => asked.current.delete(key));
+      get('counts', { query: { by, handle_prefix: folder, limit: PAGE_MAX } }).then(({ body }) => setCounted((before) => [...before, ...body.items.map((/** @type {any} */ { name }) => `${by} ${name}`)].sort()), () => {});
     }
   }, [typed]);
   useEffect(() => {

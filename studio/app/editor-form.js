@@ -5,6 +5,7 @@ import { ALONE, Area, Counts, useLater } from './area.js';
 import { Book, Greetings, Lines, Tags, textsOf } from './editor-lists.js';
 import { PERMANENT, sizeOf } from './figures.js';
 import { Avatar, Check, Choices, colourOf, html } from './html.js';
+import { isObject } from './merge.js';
 import { notePaste, RewriteButton } from './rewrite.js';
 import { KINDS, t } from './strings.js';
 import { asText } from './words.js';
@@ -109,7 +110,7 @@ function Colour({ session, name, value, label, isFixed }) {
   const own = asText(session.member('name').value.value);
   const options = Object.entries(t.editor.colours).map(([one, text]) => [one, one ? html`<${Avatar} name=${own} colour=${one} size="small" /><span class="hidden">${text}</span>` : text]);
   return html`<${Choices} class="choices" legend=${label} isQuiet disabled=${isFixed} options=${options} value=${colourOf(value)}
-    onChoice=${(/** @type {string} */ colour) => session.set(name, { ...value, persona_studio: { ...value?.persona_studio, colour: colour || null } })} />`;
+    onChoice=${(/** @type {string} */ colour) => session.set(name, { ...value, persona_studio: { ...(isObject(value?.persona_studio) && value.persona_studio), colour: colour || null } })} />`;
 }
 
 /** @type {Record<Widget, any>} */

@@ -25,6 +25,8 @@ pub(super) struct Follower {
     is_known: bool,
     /// The number of the newest event that the process had read when this follower came.
     came_at: u64,
+    /// Whether the last batch is one that all followers of the process share.
+    is_shared: bool,
     page_events: usize,
     /// How many pages of the store it has read.
     pages_read: usize,
@@ -55,8 +57,8 @@ impl Follower {
             Some(place) => (place, false),
             None => (counted.feed.store.feed_end().await?.into(), true),
         };
-        let (page_events, pages_read) = (PAGE_EVENTS, 0);
-        Ok(Self { counted, news, place, is_known, came_at, page_events, pages_read })
+        let (page_events, pages_read, is_shared) = (PAGE_EVENTS, 0, false);
+        Ok(Self { counted, news, place, is_known, came_at, is_shared, page_events, pages_read })
     }
 
     /// Sets how many events the follower reads at once at most.
@@ -74,9 +76,9 @@ impl Follower {
         self.pages_read
     }
 
-    /// Whether the follower was there when a batch was read from the feed.
+    /// Whether the follower was there when a batch was read from the feed for all followers.
     pub(super) fn was_there_for(&self, batch: &Batch) -> bool {
-        batch.end().sequence > self.came_at
+        self.is_shared && batch.end().sequence > self.came_at
     }
 
     /// Records that the follower has all events up to this line.
@@ -91,13 +93,17 @@ impl Follower {
         self.news.mark_unchanged();
         if self.is_known {
             match self.counted.feed.next(self.place.sequence) {
-                Found::Events(batch) => return Ok(Some(Next::Events(batch))),
+                Found::Events(batch) => {
+                    self.is_shared = true;
+                    return Ok(Some(Next::Events(batch)));
+                }
                 Found::Nothing => return Ok(None),
                 Found::NotKept => {}
             }
         }
         let feed = &self.counted.feed;
         let _turn = feed.page_turn().await?;
+        self.is_shared = false;
         self.pages_read += 1;
         match feed.store.events_after(self.place, self.page_events).await {
             Ok(events) => {

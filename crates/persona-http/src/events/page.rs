@@ -78,9 +78,9 @@ pub(super) async fn answer(
             break;
         }
     }
+    let next_after = context.store.view(&asked.selection.viewer).told(follower.place()).await?;
     // The token may have ended during the wait.
     permit(context, headers, Some(OperationId::FollowEvents)).await?;
-    let next_after = context.store.view(&asked.selection.viewer).told(follower.place()).await?;
     let mut text = b"{\"items\":[".to_vec();
     text.extend_from_slice(&items.text);
     text.extend_from_slice(format!("],\"next_after\":\"{next_after}\"}}").as_bytes());

@@ -22,21 +22,32 @@ impl Look {
         Self { owners, texts: Mutex::default() }
     }
 
-    /// All events that a viewer reaches, in the form of a stream.
-    pub(super) fn text(&self, batch: &Batch, view: View<'_>, reached: &Reached) -> Bytes {
+    /// All events that a viewer reaches, in the form of a stream. `reserve` gets the text when it
+    /// is made: its memory counts once, until the last of those that share it has sent it.
+    ///
+    /// # Errors
+    ///
+    /// That of `reserve`.
+    pub(super) fn text<E>(
+        &self,
+        batch: &Batch,
+        view: View<'_>,
+        reached: &Reached,
+        reserve: impl FnOnce(Bytes) -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
         let reach = view.viewer().reach();
         // A poisoned lock can be used: no code panics while it is held.
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = texts.get(reach) {
-            return text.clone();
+            return Ok(text.clone());
         }
         let lines = batch.behind(batch.before()).iter();
         let seen = lines.filter(|line| self.owners.has(reached, line.event.change.persona));
         let mut text = BytesMut::new();
         seen.for_each(|line| text.extend_from_slice(batch.part_of(line)));
-        let text = text.freeze();
+        let text = reserve(text.freeze())?;
         texts.insert(reach.clone(), text.clone());
-        text
+        Ok(text)
     }
 }
 

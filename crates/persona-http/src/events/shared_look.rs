@@ -40,8 +40,9 @@ impl<T> SharedLook<T> {
                     break;
                 }
                 askers = Arc::strong_count(&joined);
-                // The end of a task that waits behind them. `yield_now` would not do: the
-                // connection of the asker polls its answer more than once.
+                // The end of a task that waits behind them, on the one thread of a worker.
+                // `yield_now` would not do: the connection of the asker polls its answer more than
+                // once.
                 let _ = tokio::spawn(async {}).await;
             }
             self.next().take_if(|next| Arc::ptr_eq(next, &joined));

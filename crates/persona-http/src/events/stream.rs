@@ -230,7 +230,13 @@ impl EventStream {
         Ok(match selection.reach(store, batch).await? {
             Reach::Everything => batch.text(),
             Reach::Nothing => Bytes::new(),
-            Reach::Some(look, reached) => look.text(batch, store.view(&selection.viewer), &reached),
+            Reach::Some(look, reached) => {
+                let reserve = |text: Bytes| {
+                    let memory = self.context.answers.reserve(self.client, text.len())?;
+                    Ok::<_, Problem>(memory.hold(text))
+                };
+                look.text(batch, store.view(&selection.viewer), &reached, reserve)?
+            }
         })
     }
 

@@ -26,7 +26,9 @@ impl View<'_> {
         let meant = request.filter.clone();
         let mut page = self.store.list(request).await?;
         // A cursor names the filter of its list, which is the one that the viewer knows.
-        let cursor = page.next_cursor.and_then(|text| Cursor::decode(&text, &meant, sort).ok());
+        let cursor = page.next_cursor.map(|text| Cursor::decode(&text, &meant, sort)).transpose();
+        let cursor =
+            cursor.map_err(|error| Error::Damaged(format!("its own cursor is {error}")))?;
         page.next_cursor = cursor.map(|cursor| cursor.encode(&told, sort));
         if let Some(position) = &mut page.position {
             *position = self.sealed(*position).await?;
