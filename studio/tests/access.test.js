@@ -55,6 +55,13 @@ async function checkFolders(page, server) {
   await page.goto(`${server.url}/#/?folder=${folder.slice(0, 36)}`);
   await page.locator('.folders .folder').first().waitFor();
   await check(page, 'a folder');
+  await page.keyboard.press('c');
+  await page.getByRole('dialog').getByLabel('Name').fill('x'.repeat(80));
+  await checkDialog(page, 'new persona in a folder');
+  await page.keyboard.press('Control+k');
+  await page.getByRole('dialog').getByRole('combobox').fill('long');
+  await page.locator('.palette-entry', { hasText: 'long-word' }).first().waitFor();
+  await checkDialog(page, 'palette with folders');
   await page.goto(`${server.url}/#/`);
   await page.getByRole('button', { name: 'More folders' }).waitFor();
   await check(page, 'more folders');
