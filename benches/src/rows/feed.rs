@@ -54,21 +54,21 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let server = ours.server.address;
     let aim = Aim::api(ours.server.url(), options.personas);
     session.load(&aim, Load::Patch)?;
-    let rate = |aim: &Aim, followed: Option<(&str, &str)>| -> Result<f64> {
-        let crowd = followed
-            .map(|(query, fields)| Crowd::connect(server, FOLLOWERS, query, fields))
-            .transpose()?;
-        let before = crowd.as_ref().map_or(0, Crowd::bytes);
-        let measured = session.load(aim, Load::Patch)?;
-        let is_told = followed.is_some_and(|(query, _)| query.is_empty());
-        if crowd.is_some_and(|crowd| is_told && crowd.bytes() == before) {
-            return Err("the followers were told of nothing".into());
-        }
-        Ok(measured.rate)
-    };
-    let alone = |aim: &Aim| rate(aim, None);
-    let idle = session.pairs(|| rate(&aim, Some((OF_NOTHING, ""))), || alone(&aim))?;
-    let told = session.pairs(|| rate(&aim, Some(("", ""))), || alone(&aim))?;
+    let beside = Beside { session, server };
+    let free = [
+        beside.row(
+            "PATCH beside 1,000 followers of nothing",
+            Target::RatioAtLeast(0.9),
+            &aim,
+            &Followed { query: OF_NOTHING, fields: "", is_told: false },
+        )?,
+        beside.row(
+            "PATCH beside 1,000 followers of everything",
+            Target::None,
+            &aim,
+            &Followed { query: "", fields: "", is_told: true },
+        )?,
+    ];
     let delays = (0..options.pairs)
         .map(|_| delay_p99_ms(server, options.seconds))
         .collect::<Result<Vec<_>>>()?;
@@ -77,18 +77,8 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         .map(|_| Follower::connect(server, "?after=0")?.drain(events))
         .collect::<Result<Vec<_>>>()?;
     // Last, because a server with tokens wants one with every request.
-    let (writing, following) = add_tokens(&database)?;
-    let aim = aim.with("Authorization", &writing);
-    let fields = format!("Authorization: {following}\r\n");
-    let bound = session.pairs(|| rate(&aim, Some(("", &fields))), || alone(&aim))?;
-    let beside = |name: &str, target, pairs: &[(f64, f64)]| {
-        let (ours, alone) = (pairs.iter().map(|pair| pair.0), pairs.iter().map(|pair| pair.1));
-        Row::compared(name, "updates/s", target, Spread::of(ours), Spread::of(alone))
-    };
-    Ok(vec![
-        beside("PATCH beside 1,000 followers of nothing", Target::RatioAtLeast(0.9), &idle),
-        beside("PATCH beside 1,000 followers of everything", Target::None, &told),
-        beside("PATCH beside 1,000 followers with tokens of an owner", Target::None, &bound),
+    let bound = beside.bound(&database, aim)?;
+    let others = [
         Row::alone("memory of a follower", "KiB", Target::AtMost(64.0), Spread::of(memory)),
         Row::alone(
             "p99 from the answer of a change to its event, at 1,000 changes a second",
@@ -102,24 +92,96 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
             Target::AtLeast(50_000.0),
             Spread::of(caught_up),
         ),
-    ])
+    ];
+    Ok(free.into_iter().chain(bound).chain(others).collect())
 }
 
-/// Makes two tokens in the store of a running server, and returns their header fields: of one that
-/// changes all personas, and of one that is bound to an owner and reads those of none, which all of
-/// the store are.
-fn add_tokens(database: &Path) -> Result<(String, String)> {
+/// What all followers of a measurement ask for.
+struct Followed<'a> {
+    query: &'a str,
+    /// Header fields, each with its end of the line.
+    fields: &'a str,
+    /// Whether they are told of the changes.
+    is_told: bool,
+}
+
+/// Measures writes beside followers, and without them.
+struct Beside<'a> {
+    session: &'a Session,
+    server: SocketAddr,
+}
+
+impl Beside<'_> {
+    fn row(&self, name: &str, target: Target, aim: &Aim, followed: &Followed<'_>) -> Result<Row> {
+        let pairs =
+            self.session.pairs(|| self.rate(aim, Some(followed)), || self.rate(aim, None))?;
+        let (ours, alone) = (pairs.iter().map(|pair| pair.0), pairs.iter().map(|pair| pair.1));
+        Ok(Row::compared(name, "updates/s", target, Spread::of(ours), Spread::of(alone)))
+    }
+
+    fn rate(&self, aim: &Aim, followed: Option<&Followed<'_>>) -> Result<f64> {
+        let crowd = followed
+            .map(|all| Crowd::connect(self.server, FOLLOWERS, all.query, all.fields))
+            .transpose()?;
+        let before = crowd.as_ref().map_or(0, Crowd::bytes);
+        let measured = self.session.load(aim, Load::Patch)?;
+        let is_told = followed.is_some_and(|all| all.is_told);
+        if crowd.is_some_and(|crowd| is_told && crowd.bytes() == before) {
+            return Err("the followers were told of nothing".into());
+        }
+        Ok(measured.rate)
+    }
+
+    /// The same beside followers with tokens of an owner.
+    fn bound(&self, database: &Path, aim: Aim) -> Result<[Row; 2]> {
+        let tokens = add_tokens(database)?;
+        let aim = aim.with("Authorization", &tokens.writer);
+        let [with_shared, without_shared] = [&tokens.with_shared, &tokens.without_shared]
+            .map(|token| format!("Authorization: {token}\r\n"));
+        Ok([
+            self.row(
+                "PATCH beside 1,000 followers with tokens of an owner, of nothing",
+                Target::RatioAtLeast(0.9),
+                &aim,
+                &Followed { query: "", fields: &without_shared, is_told: false },
+            )?,
+            self.row(
+                "PATCH beside 1,000 followers with tokens of an owner, of everything",
+                Target::None,
+                &aim,
+                &Followed { query: "", fields: &with_shared, is_told: true },
+            )?,
+        ])
+    }
+}
+
+/// Header fields with tokens.
+struct Tokens {
+    /// Changes all personas.
+    writer: String,
+    /// Is bound to an owner that has no persona, and reads those of no owner: all of the store.
+    with_shared: String,
+    /// Is bound to such an owner, and reads none.
+    without_shared: String,
+}
+
+/// Makes the tokens in the store of a running server.
+fn add_tokens(database: &Path) -> Result<Tokens> {
     let store =
         SqliteStore::open(Settings::new(database), Arc::new(SystemClock), Arc::new(NoObserver))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let add = |name: &str, scope, owner: Option<&str>| -> Result<String> {
+    let add = |name: &str, scope, owner: Option<&str>, shared| -> Result<String> {
         let secret = TokenSecret::random()?;
         let mut token = Token::new(name.into(), secret.hash(), scope, SystemClock.now())?;
-        (token.owner, token.shared) = (owner.map(Into::into), owner.is_some());
+        (token.owner, token.shared) = (owner.map(Into::into), shared);
         runtime.block_on(store.change_token(TokenChange::Create(token)))?;
         Ok(format!("Bearer {}", secret.expose()))
     };
-    Ok((add("writer", TokenScope::Write, None)?, add("ada", TokenScope::Read, Some("ada"))?))
+    Ok(Tokens {
+        writer: add("writer", TokenScope::Write, None, false)?,
+        with_shared: add("ada", TokenScope::Read, Some("ada"), true)?,
+        without_shared: add("bea", TokenScope::Read, Some("bea"), false)?,
+    })
 }
 
 /// The memory of the workers that each of many followers takes up, in KiB.
