@@ -56,7 +56,7 @@ fn of_tokens(live: u64, kept: u64) -> String {
             .into();
     }
     format!(
-        "of its {kept} access tokens {live} count, with the secrets of the backup: what was revoked \
-         or rotated since is undone, see `persona token list`"
+        "of its {kept} access tokens {live} count, with the secrets of the backup: what was made, \
+         revoked or rotated since is undone, see `persona token list`"
     )
 }

@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod source_file;
 mod steps;
+mod table_rows;
 mod words;
 
 pub use beside::check_beside;

@@ -11,6 +11,7 @@ use super::persona::next_after;
 use super::report::CheckReport;
 use super::source_file::SourceFile;
 use super::steps::Steps;
+use super::table_rows;
 use super::words::Words;
 use crate::progress::{Progress, Step, Watcher};
 use crate::sqlite::DatabaseError;
@@ -134,21 +135,6 @@ impl Examination<'_, '_> {
         DatabaseError::Interrupted { path: self.path.into() }
     }
 
-    /// The approximate number of rows of a table; removed rows count too. 0 if it cannot be found
-    /// quickly.
-    ///
-    /// A virtual table is not queried: FTS5 would cache the structure of the index, and its
-    /// integrity check would then take later writes of other processes for damage.
-    fn rows_of(&self, table: &str) -> u64 {
-        let is_stored = "SELECT rootpage > 0 FROM sqlite_schema WHERE name = ?1";
-        let is_stored = self.connection.query_row(is_stored, [table], |row| row.get(0));
-        if !is_stored.unwrap_or(false) {
-            return 0;
-        }
-        let sql = format!("SELECT max(rowid) FROM \"{}\"", table.replace('"', "\"\""));
-        self.connection.query_row(&sql, [], |row| row.get(0)).map_or(0, i64::unsigned_abs)
-    }
-
     /// Adds an error as a problem if it is damage, or fails with it.
     fn found<T>(&mut self, result: rusqlite::Result<T>) -> Result<Option<T>, DatabaseError> {
         match result {
@@ -173,7 +159,10 @@ impl Examination<'_, '_> {
             &[],
         ))?;
         let tables: Vec<(Option<String>, u64)> = {
-            let all = tables.into_iter().flatten().map(|table| (self.rows_of(&table), table));
+            let all = tables
+                .into_iter()
+                .flatten()
+                .map(|table| (table_rows::about(self.connection, &table), table));
             if alone {
                 vec![(None, all.map(|(rows, _)| rows).sum())]
             } else {
