@@ -54,7 +54,20 @@ function afterLast(waits, act) {
 
 export function Gallery() {
   const box = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
+    const main = /** @type {HTMLElement} */ (document.querySelector('main'));
+    main.scrollTo(0, scrolled.top);
+    const stop = scrolled.id ? focusWhenDrawn(`.card[data-id="${CSS.escape(scrolled.id)}"] .card-link`) : () => {};
+    const note = () => (scrolled = { top: main.scrollTop, id: '' });
+    main.addEventListener('scroll', note, { passive: true });
+    return () => {
+      stop();
+      main.removeEventListener('scroll', note);
+      scrolled.id = route.peek().id;
+    };
+  }, []);
+  // Before the first paint: the list is on its way while the page around it is drawn.
+  useLayoutEffect(() => {
     document.title = `${t.gallery.title} · ${t.product}`;
     const main = /** @type {HTMLElement} */ (document.querySelector('main'));
     let before = '';
@@ -84,18 +97,6 @@ export function Gallery() {
     return () => {
       end();
       endOfWait();
-    };
-  }, []);
-  useLayoutEffect(() => {
-    const main = /** @type {HTMLElement} */ (document.querySelector('main'));
-    main.scrollTo(0, scrolled.top);
-    const stop = scrolled.id ? focusWhenDrawn(`.card[data-id="${CSS.escape(scrolled.id)}"] .card-link`) : () => {};
-    const note = () => (scrolled = { top: main.scrollTop, id: '' });
-    main.addEventListener('scroll', note, { passive: true });
-    return () => {
-      stop();
-      main.removeEventListener('scroll', note);
-      scrolled.id = route.peek().id;
     };
   }, []);
   useLayoutEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);
