@@ -113,7 +113,7 @@ pub struct TokenRotate {
     /// Which token.
     #[command(flatten)]
     pub subject: TokenSubject,
-    /// For how long the old secret counts, such as 24h; 0s to end it now.
+    /// For how long the old secret counts, such as 24h; 0 to end it now.
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "24h")]
     pub keep: Duration,
 }
@@ -168,8 +168,11 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a time with its unit.
+/// Reads a time with its unit; nothing needs none.
 fn time(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
     let wrong =
         || format!("a time is a number of s, m, h or d, such as 90d, and at most {DAYS_MAX}d");
     let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
@@ -206,11 +209,13 @@ mod tests {
 
     #[test]
     fn a_time_has_a_unit_and_an_end() {
-        for (text, seconds) in [("0s", 0), ("5m", 300), ("24h", 86_400), ("3660d", 316_224_000)] {
+        for (text, seconds) in
+            [("0", 0), ("0s", 0), ("5m", 300), ("24h", 86_400), ("3660d", 316_224_000)]
+        {
             assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for text in
-            ["", "9", "d", "-1d", "1.5d", "1 d", "3661d", "99999999999999999999d", "1w", "1ä"]
+            ["", "9", "00", "d", "-1d", "1.5d", "1 d", "3661d", "99999999999999999999d", "1w", "1ä"]
         {
             assert!(time(text).is_err(), "{text}");
         }
@@ -219,7 +224,7 @@ mod tests {
     #[test]
     fn nothing_counts_for_no_time() {
         assert_eq!(lifetime("1s"), Ok(Duration::from_secs(1)));
-        for text in ["0s", "0m", "0h", "0d", "00d", "d"] {
+        for text in ["0", "0s", "0m", "0h", "0d", "00d", "d"] {
             assert!(lifetime(text).is_err(), "{text}");
         }
     }

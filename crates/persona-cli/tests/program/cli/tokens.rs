@@ -20,7 +20,7 @@ fn a_token_is_made_listed_rotated_revoked_and_deleted_on_a_file() {
     assert_eq!(again.code, 4, "{again}");
     let listed = token(&["list"]);
     assert!(listed.stdout.contains("ci") && !listed.stdout.contains("psk_"), "{listed}");
-    let rotated = token(&["rotate", "ci", "--keep", "0s"]);
+    let rotated = token(&["rotate", "ci", "--keep", "0"]);
     assert!(rotated.stdout.starts_with("psk_") && rotated.stdout != made.stdout, "{rotated}");
     assert_eq!(token(&["revoke", "ci"]).code, 0);
     assert!(token(&["list"]).stdout.contains("revoked"));
