@@ -32,6 +32,9 @@ pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
         _ if problem.is(Code::TokenRequired) => {
             failure.hint("name the file of a token with --token-file, or set PERSONA_TOKEN")
         }
+        _ if problem.is(Code::TokenRefused) => {
+            failure.hint("name the file of another token with --token-file, or set PERSONA_TOKEN")
+        }
         _ if problem.is(Code::Damaged) => failure.hint(CURE_OF_DAMAGE),
         // Parameters come from flags and arguments, so the command line is wrong.
         _ if problem.is(Code::BadParameter) || problem.is(Code::BadSearch) => {

@@ -67,8 +67,8 @@ pub async fn run(
                 let asked = tokio::time::timeout(ANSWER_WAIT_MAX, ask(server.clone())).await;
                 Some(match asked {
                     Ok(Ok(facts)) => facts,
-                    Ok(Err(failure)) => silent(&server, failure.message),
-                    Err(_) => silent(&server, no_answer()),
+                    Ok(Err(failure)) => silent(&server, failure),
+                    Err(_) => silent(&server, Failure::new(ExitCode::Unavailable, no_answer())),
                 })
             }
             None => None,
@@ -128,15 +128,16 @@ async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {
         detail => detail.to_owned(),
     };
     let not_ready = (!ready.status.is_success()).then(reason);
-    Ok(ServerFacts { url, not_ready, status: Some(status) })
+    Ok(ServerFacts { url, not_ready, cure: String::new(), status: Some(status) })
 }
 
 fn no_answer() -> String {
     format!("no usable answer within {} s", ANSWER_WAIT_MAX.as_secs())
 }
 
-fn silent(server: &ServerAddress, reason: String) -> ServerFacts {
-    ServerFacts { url: server.to_string(), not_ready: Some(reason), status: None }
+fn silent(server: &ServerAddress, failure: Failure) -> ServerFacts {
+    let cure = failure.hints.join("; ");
+    ServerFacts { url: server.to_string(), not_ready: Some(failure.message), cure, status: None }
 }
 
 fn print(outcomes: &[CheckResult], home: Option<&str>, output: &Output) -> Result<(), Failure> {

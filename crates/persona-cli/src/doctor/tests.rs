@@ -76,7 +76,12 @@ fn server() -> ServerFacts {
         contention: Contention { recent: Some(Vec::new()), ..Contention::default() },
         ..Status::default()
     };
-    ServerFacts { url: "http://127.0.0.1:8000".into(), not_ready: None, status: Some(status) }
+    ServerFacts {
+        url: "http://127.0.0.1:8000".into(),
+        not_ready: None,
+        cure: String::new(),
+        status: Some(status),
+    }
 }
 
 impl ServerFacts {

@@ -12,11 +12,7 @@ pub(in crate::doctor) const GROUP: Group = Group {
     name: "Server",
     checks: &[
         Check { name: "server", test: running, fix: |_| "persona serve".into() },
-        Check {
-            name: "readiness",
-            test: readiness,
-            fix: |_| "look into the log of the server for lines at ERROR".into(),
-        },
+        Check { name: "readiness", test: readiness, fix: fix_readiness },
     ],
 };
 
@@ -58,4 +54,9 @@ fn readiness(facts: &Facts) -> Option<Finding> {
         None => Finding::ok("reads and writes are taken"),
         Some(reason) => Finding::fail(reason.clone()),
     })
+}
+
+fn fix_readiness(facts: &Facts) -> String {
+    let told = facts.server.as_ref().map_or("", |server| server.cure.as_str());
+    if told.is_empty() { "look into the log of the server for lines at ERROR" } else { told }.into()
 }

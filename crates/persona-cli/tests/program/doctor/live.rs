@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::Examined;
 use crate::common::runner::Folder;
+use crate::common::tokens::create;
 use crate::common::{DEADLINE, Server, wait_for};
 
 fn of(server: &Server, flags: &[&str]) -> Examined {
@@ -96,4 +97,26 @@ fn a_server_that_does_not_answer_is_a_failure_and_its_file_is_examined_all_the_s
         assert!(crate::common::signal(pid, rustix::process::Signal::CONT));
     }
     wait_for("it answers again", DEADLINE, || (of(&server, &[]).code == 0).then_some(()));
+}
+
+#[test]
+fn a_server_that_wants_a_token_is_told_how_to_get_one() {
+    let server = Server::with_workers(1).start();
+    let secret = create(&server, &["--name=ci", "--scope=read"]);
+    let database = server.database();
+    let arguments = ["doctor", "--database", database.to_str().expect("a path of text")];
+    let folder = Folder::new().file("token", &secret);
+    let without = folder.run(&arguments);
+    assert_eq!(without.code, 2, "{without}");
+    assert!(without.stdout.contains("the request has no token"), "{without}");
+    for name in ["--token-file", "PERSONA_TOKEN"] {
+        assert!(without.stdout.contains(name), "{without}");
+    }
+    assert!(!without.stdout.contains("look into the log"), "{without}");
+    let with = folder.run(&[&arguments[..], &["--token-file", "token"]].concat());
+    assert_eq!(with.code, 0, "{with}");
+    create(&server, &["--name=admin", "--scope=admin"]);
+    crate::common::tokens::run(&server, &["revoke", "ci"]);
+    let revoked = folder.run(&[&arguments[..], &["--token-file", "token"]].concat());
+    assert!(revoked.code == 2 && revoked.stdout.contains("another token"), "{revoked}");
 }
