@@ -2,7 +2,7 @@
 //! servers.
 
 use std::fmt::{self, Display, Formatter};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use http::uri::Authority;
@@ -10,6 +10,7 @@ use http::{Method, Request, Uri, header, request};
 use persona_http::contract::PREFIX;
 use persona_server::config::Config;
 use persona_server::exit_code::ExitCode;
+use persona_server::listen::on_this_machine;
 
 use super::credentials::Credentials;
 use super::token::Token;
@@ -151,8 +152,7 @@ fn is_loopback(host: &str) -> bool {
 /// The address at which a program on this machine reaches the server that the settings describe. A
 /// server that listens on every address is reached over loopback.
 pub fn usual_address(config: &Config) -> SocketAddr {
-    let host = if config.host.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { config.host };
-    SocketAddr::new(host, config.port)
+    on_this_machine(SocketAddr::new(config.host, config.port))
 }
 
 /// The URL of that server; the URL of the unix socket if the server listens on one.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use persona_server::config::{Config, Environment, Flags, Loaded, Profile};
 use persona_server::exit_code::ExitCode;
+use persona_server::listen::on_this_machine;
 use persona_storage::sqlite::is_there;
 
 use super::arguments::{CredentialFlags, Target};
@@ -91,7 +92,7 @@ pub fn own_server(
     let own_certificate = config.tls.as_ref().map(|files| files.cert.clone());
     let scheme = if own_certificate.is_some() { "https" } else { "http" };
     let credentials = Credentials { own_certificate, ..credentials(flags, None, environment)? };
-    ServerAddress::parse(&format!("{scheme}://{address}"), &credentials)
+    ServerAddress::parse(&format!("{scheme}://{}", on_this_machine(address)), &credentials)
 }
 
 /// The server of a URL, or of a name in the settings file.

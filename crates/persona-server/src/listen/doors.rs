@@ -1,7 +1,7 @@
 //! The sockets of a server: those that were handed over, a unix socket, a TCP socket.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use super::unix::{self, NoUnixSocket, SocketFile};
@@ -57,14 +57,20 @@ impl Address {
             Self::Tcp { socket, is_encrypted } => (socket, is_encrypted),
             Self::Unix(path) => return format!("unix:{}", path.display()),
         };
-        let ip = match socket.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-            ip => ip,
-        };
         let scheme = if *is_encrypted { "https" } else { "http" };
-        format!("{scheme}://{}", SocketAddr::new(ip, socket.port()))
+        format!("{scheme}://{}", on_this_machine(*socket))
     }
+}
+
+/// Where a program on this machine reaches the server that listens here. A socket of all addresses
+/// is reached over loopback of its own family, because one of IPv6 takes no connections of IPv4.
+pub fn on_this_machine(socket: SocketAddr) -> SocketAddr {
+    let ip = match socket.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, socket.port())
 }
 
 impl Doors {

@@ -13,7 +13,7 @@ mod listener;
 mod tcp;
 mod unix;
 
-pub use doors::{Address, Doors, NoDoor};
+pub use doors::{Address, Doors, NoDoor, on_this_machine};
 pub use inherited::Inherited;
 pub use listener::{Listener, TakenSocket};
 pub use unix::NoUnixSocket;

@@ -120,3 +120,19 @@ fn a_server_that_wants_a_token_is_told_how_to_get_one() {
     let revoked = folder.run(&[&arguments[..], &["--token-file", "token"]].concat());
     assert!(revoked.code == 2 && revoked.stdout.contains("another token"), "{revoked}");
 }
+
+#[test]
+fn a_server_that_listens_on_all_addresses_is_asked_over_loopback() {
+    for host in ["0.0.0.0", "::"] {
+        let server =
+            Server::with_workers(1).flag(format!("--host={host}")).flag("--allow-open").start();
+        let folder = Folder::new().file("token", create(&server, &["--name=ci", "--scope=read"]));
+        let examined = of(&server, &["--token-file", folder.path("token").to_str().expect("text")]);
+        assert_eq!((examined.code, examined.bad()), (0, vec![]), "{host}");
+        let url = format!("http://{}", server.address());
+        assert!(examined.check("Server", "server").1.starts_with(&url), "{host}");
+        let settings = format!("[listen]\nhost = \"{host}\"\nport = {}\n", server.address().port());
+        let asked = folder.file("persona.toml", settings).run(&["health", "--token-file", "token"]);
+        assert_eq!(asked.code, 0, "{host}: {asked}");
+    }
+}
