@@ -3,16 +3,18 @@
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use persona_formats::Item;
+use persona_http::contract::OperationId;
 use persona_http::contract::batch::BatchItemAnswer;
 use persona_http::contract::import::ImportItem;
 use persona_http::contract::problems::Code;
+use persona_http::contract::session::Session;
 use persona_model::{Document, PersonaId, Revision, join_representation};
 use serde_json::Value;
 
 use super::batches::Batches;
 use super::labels;
 use super::own::{Bound, send_own};
-use super::patience::{patiently, refused};
+use super::patience::{patiently, reasons_of, refused};
 use super::report::Status;
 use crate::client::{Api, Reply, failure, persona_path, reasons_of_item};
 use crate::commands::arguments::OnDuplicate;
@@ -86,16 +88,41 @@ async fn send_persona(sender: &Sender, item: &Item) -> Result<Answer, Failure> {
     let path = persona_path(item.id);
     let created = create(sender, &path, item).await?;
     match created.status {
-        StatusCode::CREATED => return Ok((Status::Created, Vec::new()).into()),
-        StatusCode::OK => return Ok((Status::Unchanged, Vec::new()).into()),
-        StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {}
+        StatusCode::CREATED => Ok((Status::Created, Vec::new()).into()),
+        StatusCode::OK => Ok((Status::Unchanged, Vec::new()).into()),
+        StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {
+            Ok(compare(sender, &path, item).await?.into())
+        }
         _ if created.is_not_its_choice => {
             sender.bound.note();
-            return send_own(sender, item).await;
+            send_own(sender, item).await
         }
-        _ => return Ok((Status::Failed, created.reasons).into()),
+        _ if created.is_past_denied => without_past(sender, &path, item, created.reasons).await,
+        _ => Ok((Status::Failed, created.reasons).into()),
     }
-    compare(sender, &path, item).await.map(Answer::from)
+}
+
+/// Sends an item with times and authors for a client that may not write those: what is there
+/// already needs none. A client that is bound to an owner has new personas made with those of the
+/// import, as it also has where it may write them.
+async fn without_past(
+    sender: &Sender,
+    path: &str,
+    item: &Item,
+    reasons: Vec<String>,
+) -> Result<Answer, Failure> {
+    let api = &sender.api;
+    let session = patiently(api, Method::GET, OperationId::GetSession.path(), &[], None).await?;
+    let session = session.success().and_then(|session| session.read_as::<Session>());
+    if session.is_ok_and(|session| session.owner.is_some()) {
+        sender.bound.note();
+        return send_own(sender, item).await;
+    }
+    let here = patiently(api, Method::HEAD, path, &[], None).await?;
+    if here.status == StatusCode::NOT_FOUND {
+        return Ok((Status::Failed, reasons).into());
+    }
+    Ok(compare(sender, path, item).await?.into())
 }
 
 /// Tells how the persona that is there compares with an item, and updates it where that is wanted.
@@ -145,6 +172,8 @@ struct Created {
     /// Whether there is no such persona, which is told of a creation only where the client does not
     /// choose identities.
     is_not_its_choice: bool,
+    /// Whether the token may not write times and authors of the past.
+    is_past_denied: bool,
 }
 
 /// Creates the persona of an item if its id is free: in a batch with others, or, if the item has
@@ -163,8 +192,9 @@ async fn create(sender: &Sender, path: &str, item: &Item) -> Result<Created, Fai
     };
     let status = reply.status;
     let is_not_its_choice = !status.is_success() && reply.problem().is(Code::NoSuchPersona);
-    let reasons = if status.is_success() { Vec::new() } else { refused(reply).1 };
-    Ok(Created { status, reasons, is_not_its_choice })
+    let is_past_denied = !item.origin.stamps.is_empty() && is_past_denied(&reply);
+    let reasons = if status.is_success() { Vec::new() } else { refused_past(reply) };
+    Ok(Created { status, reasons, is_not_its_choice, is_past_denied })
 }
 
 impl Created {
@@ -178,8 +208,28 @@ impl Created {
         } else {
             vec![failure(status, &problem).message]
         };
-        Self { status, reasons, is_not_its_choice: problem.is(Code::NoSuchPersona) }
+        let is_not_its_choice = problem.is(Code::NoSuchPersona);
+        Self { status, reasons, is_not_its_choice, is_past_denied: false }
     }
+}
+
+/// Whether the token may not write the times and authors of a revision.
+fn is_past_denied(reply: &Reply) -> bool {
+    let problem = reply.problem();
+    reply.status == StatusCode::FORBIDDEN
+        && (problem.is(Code::ScopeTooSmall) || problem.is(Code::AuthorRefused))
+}
+
+/// Why a revision was refused, and which token takes it in where that is the reason.
+fn refused_past(reply: Reply) -> Vec<String> {
+    let is_denied = is_past_denied(&reply);
+    let reasons = reasons_of(reply);
+    if !is_denied {
+        return reasons;
+    }
+    let way = "times and authors of an export come in with a token of the scope admin that was \
+               made with --act-as";
+    reasons.into_iter().map(|reason| format!("{reason}; {way}")).collect()
 }
 
 fn own_body(item: &Item) -> Bytes {
@@ -203,7 +253,7 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
         }
         _ => {
             let holder = holder_of_handle(&kept);
-            return Ok(Answer { holder, ..refused(kept).into() });
+            return Ok(Answer { holder, ..(Status::Failed, refused_past(kept)).into() });
         }
     }
     let here =

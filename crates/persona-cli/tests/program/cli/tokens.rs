@@ -151,6 +151,59 @@ fn a_token_of_an_owner_imports_files_into_personas_of_its_owner() {
 }
 
 #[test]
+fn a_token_that_may_not_write_the_past_imports_what_is_there_and_is_told_the_way_on() {
+    let server = Server::with_workers(2).start();
+    let url = format!("--server=http://{}", server.address());
+    let secret = |name: &str, flags: &[&str]| {
+        create(&server, &[&[&*format!("--name={name}")], flags].concat())
+    };
+    let folder = Folder::new()
+        .file("admin", secret("admin", &["--scope=admin"]))
+        .file("writer", secret("writer", &["--scope=write"]))
+        .file("ada", secret("ada", &["--scope=write", "--owner=ada"]));
+    let run = |token: &str, arguments: &[&str]| {
+        folder.run(&[arguments, &[&url, "--token-file", token]].concat())
+    };
+    for (token, name) in [("ada", "One"), ("ada", "Two"), ("writer", "Three")] {
+        assert_eq!(run(token, &["create", "--name", name]).code, 0);
+    }
+    let export = |token: &str, file: &str| {
+        let exported = run(token, &["export", "--output", file]);
+        assert_eq!(exported.code, 0, "{exported}");
+    };
+    export("ada", "own.ndjson");
+    export("admin", "all.ndjson");
+    let unchanged = |token: &str, file: &str, count: usize| {
+        let ran = run(token, &["import", file]);
+        assert_eq!(ran.code, 0, "{token}: {ran}");
+        assert!(ran.stdout.contains(&format!("{count} unchanged")), "{token}: {ran}");
+    };
+    unchanged("ada", "own.ndjson", 2);
+    unchanged("writer", "all.ndjson", 3);
+    unchanged("admin", "all.ndjson", 3);
+    let changed = folder.read("all.ndjson").replace("\"Three\"", "\"Drei\"");
+    std::fs::write(folder.path("all.ndjson"), changed).expect("a file");
+    let updated = run("writer", &["import", "all.ndjson", "--on-duplicate=update"]);
+    assert!(updated.code == 0 && updated.stdout.contains("1 updated"), "{updated}");
+    // What is not there would come in with times and authors of its own.
+    let other = Server::with_workers(1).start();
+    let there = format!("--server=http://{}", other.address());
+    let folder = Folder::new()
+        .file("all.ndjson", folder.read("all.ndjson"))
+        .file("admin", create(&other, &["--name=admin", "--scope=admin"]))
+        .file("writer", create(&other, &["--name=writer", "--scope=write"]))
+        .file("acting", create(&other, &["--name=acting", "--scope=admin", "--act-as"]));
+    let import = |token: &str| folder.run(&["import", "all.ndjson", &there, "--token-file", token]);
+    for token in ["writer", "admin"] {
+        let refused = import(token);
+        assert_eq!(refused.code, 1, "{token}: {refused}");
+        assert!(refused.stderr.contains("--act-as"), "{token}: {refused}");
+    }
+    let taken = import("acting");
+    assert!(taken.code == 0 && taken.stdout.contains("3 created"), "{taken}");
+}
+
+#[test]
 fn a_damaged_token_lets_no_request_in_and_others_go_on() {
     let server = Server::with_workers(2).start();
     let [damaged, sound] = ["damaged", "sound"]
