@@ -66,6 +66,12 @@ impl SettingsFile {
                 DeValue::Table(members) if sections().any(|known| known == section.get_ref()) => {
                     file.read_section(path, text, section.get_ref(), members);
                 }
+                value
+                    if !matches!(value, DeValue::Table(_))
+                        && keys_called(section.get_ref()).next().is_some() =>
+                {
+                    file.complain_unplaced(path, line, section.get_ref());
+                }
                 _ => {
                     let known = sections().chain([profile::SECTION]);
                     file.complain_unknown(path, line, section.get_ref(), known);
@@ -134,6 +140,14 @@ impl SettingsFile {
         });
     }
 
+    /// Complains of a setting that stands outside the sections that have it.
+    fn complain_unplaced(&mut self, path: &Path, line: usize, name: &str) {
+        let place = |key: &Key| format!("{} below [{}]", key.member, key.section);
+        let places: Vec<String> = keys_called(name).map(place).collect();
+        let places = places.join(" or ");
+        self.complain(path, line, format!("{name} must stand in a section: write {places}"));
+    }
+
     fn complain_unknown<'a>(
         &mut self,
         path: &Path,
@@ -152,6 +166,11 @@ impl SettingsFile {
 /// Resolves a relative path in a settings file against the folder of that file.
 pub fn beside(file: &Path, path: &str) -> PathBuf {
     file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+}
+
+/// The settings that have this name in their section or on the command line.
+fn keys_called(name: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.member == name || key.name == name)
 }
 
 fn sections() -> impl Iterator<Item = &'static str> {

@@ -49,6 +49,22 @@ fn a_named_file_takes_the_place_of_the_project_file() {
 }
 
 #[test]
+fn a_setting_outside_the_sections_is_told_where_it_belongs() {
+    let project = "port = 7791\nworkers = 2\nkeep = 3\nnothing = 1\n";
+    let checked = Folder::new().file("persona.toml", project).run(&["config", "check"]);
+    assert_eq!(checked.code, 5, "{checked}");
+    for words in [
+        "persona.toml:1: port must stand in a section: write port below [listen]",
+        "persona.toml:2: workers must stand in a section: write count below [workers]",
+        "persona.toml:3: keep must stand in a section: write keep below [history] or keep below \
+         [backup]",
+        "persona.toml:4: unknown setting nothing",
+    ] {
+        assert!(checked.stderr.contains(words), "{words}: {checked}");
+    }
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     let project = "[listen]\nhots = \"x\"\nport = 70000\n[storage]\n[log]\nlevel = \"infoo\"\nformat = [1]\n[workers]\n# a comment\ncount = true\n";
     let folder = Folder::new()
