@@ -84,6 +84,11 @@ fn better_words(error: &clap::Error, words: &[String]) -> Option<Failure> {
             format!("{argument} is called {} now", key.flag()),
         ));
     }
+    if !argument.starts_with('-') && words.get(1).is_some_and(|command| command == "create") {
+        let message = format!("unexpected argument '{argument}' found");
+        let hint = format!("a name is given with --name: persona create --name {argument:?}");
+        return Some(Failure::new(ExitCode::Usage, message).hint(hint));
+    }
     // The parser reads `-excel` as `-e -x` and so on, and its proposal cannot work.
     let word = words.iter().skip(2).find(|word| {
         word.len() > argument.len() && word.starts_with(argument) && !word.starts_with("--")
@@ -121,6 +126,12 @@ mod tests {
         );
         let absent = said(&["persona", "list", "-excel"]).expect("better words");
         assert!(absent.contains("'-excel'") && absent.contains("'WORD -excel'"), "{absent}");
+        let name = said(&["persona", "create", "Ada Lovelace"]).expect("better words");
+        assert!(
+            name.contains("'Ada Lovelace'") && name.contains("--name \"Ada Lovelace\""),
+            "{name}"
+        );
+        assert_eq!(said(&["persona", "create", "--nme", "Ada"]), None);
         let other = said(&["persona", "serve", "--proxy-headers"]).expect("better words");
         assert!(
             other.contains("a flag of other servers") && other.contains("--forwarded-allow-ips"),
