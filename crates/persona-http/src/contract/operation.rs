@@ -24,6 +24,8 @@ pub struct OperationRow {
     pub headers: &'static [Header],
     /// Bodies of the request: one for each media type.
     pub bodies: &'static [Body],
+    /// Whether the body may be left out, which is the same as one without members.
+    pub body_can_be_absent: bool,
     /// Whether the body is a file; its content tells the format.
     pub takes_file: bool,
     /// Answers other than problems.

@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{HandleName, PersonaId, excerpt};
 use persona_storage::{Idempotency, Operation, Party, Viewer, Write};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::auth::{Identity, permit_still, viewer_of};
 use crate::extract::batch::BatchItem;
@@ -128,6 +128,20 @@ impl WriteRequest {
             .map_err(|_| Problem::new(Code::Internal, "the body could not be worked on"))?;
         self.fingerprint = fingerprint.map_or_else(OnceLock::new, OnceLock::from);
         result
+    }
+
+    /// The same of a body that may be left out: an empty one is an object without members, of
+    /// whatever media type.
+    pub async fn read_if_there<T: Send + 'static>(
+        &mut self,
+        context: &Context,
+        accepted: &[MediaType],
+        read: impl FnOnce(Value) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        if self.body.bytes().is_empty() {
+            return read(Value::Object(Map::new()));
+        }
+        self.read(context, accepted, |_, body| read(body)).await
     }
 
     /// The id of the request; empty unless `middleware.rs` passed it on to this route.

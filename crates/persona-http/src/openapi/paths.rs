@@ -85,7 +85,7 @@ fn operation(row: &OperationRow, types: &mut SchemaGenerator) -> Value {
         operation["security"] = json!([{ "token": [] }, {}]);
     }
     if !row.bodies.is_empty() {
-        operation["requestBody"] = request_body(row.bodies, types);
+        operation["requestBody"] = request_body(row, types);
     }
     if row.takes_file {
         let file = json!({ "application/octet-stream": { "schema": {} } });
@@ -169,7 +169,7 @@ fn header_parameter(row: &Header) -> Value {
     })
 }
 
-fn request_body(bodies: &[Body], types: &mut SchemaGenerator) -> Value {
+fn request_body(row: &OperationRow, types: &mut SchemaGenerator) -> Value {
     let mut content = |body: &Body| {
         let example: Value = serde_json::from_str(body.example).expect("an example is JSON");
         (
@@ -177,8 +177,8 @@ fn request_body(bodies: &[Body], types: &mut SchemaGenerator) -> Value {
             json!({ "schema": schema(body.schema, types), "example": example }),
         )
     };
-    let content: Map<String, Value> = bodies.iter().map(&mut content).collect();
-    json!({ "required": true, "content": content })
+    let content: Map<String, Value> = row.bodies.iter().map(&mut content).collect();
+    json!({ "required": !row.body_can_be_absent, "content": content })
 }
 
 fn response(answer: &Answer, types: &mut SchemaGenerator) -> Value {

@@ -22,8 +22,7 @@ pub async fn rotate_token(
 ) -> Result<Response, Problem> {
     plain(&request, OperationId::RotateToken)?;
     let which = token::token_in(request.parts.uri.path());
-    let read = |_, body| token::kept_for(body);
-    let keep = request.read(&context, MediaType::PERSONA, read).await?;
+    let keep = request.read_if_there(&context, MediaType::PERSONA, token::kept_for).await?;
     let (secret, at) = (random()?, context.clock.now());
     let (hash, previous_until) = (secret.hash(), after(at, keep));
     let rotate = TokenChange::Rotate { which: which.clone(), hash, previous_until, at };

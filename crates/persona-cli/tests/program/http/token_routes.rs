@@ -152,6 +152,28 @@ fn a_secret_that_was_replaced_changes_no_token_for_as_long_as_it_counts() {
 }
 
 #[test]
+fn a_rotation_without_a_body_is_one_that_names_no_time() {
+    let server = Server::with_workers(1).start();
+    let mut admin = bearer(&create(&server, &["--name=admin", "--scope=admin"]));
+    let path = format!("{TOKENS}/admin/rotate");
+    for content_type in [None, Some("application/json")] {
+        let mut headers = vec![("authorization", &*admin)];
+        headers.extend(content_type.map(|value| ("content-type", value)));
+        let rotated = server.connect().request("POST", &path, &headers, b"").expect("an answer");
+        assert_eq!(rotated.status, 200, "{rotated:?}");
+        let next = bearer(rotated.json()["secret"].as_str().expect("a secret"));
+        assert_eq!(names(&server, &admin, ""), ["admin"], "the former one counts for a day");
+        admin = next;
+    }
+    let headers = [("authorization", &*admin), ("content-type", "text/plain")];
+    let untyped = server.connect().request("POST", &path, &headers, b"{}").expect("an answer");
+    assert_eq!(refused(&untyped), (415, "unsupported_media_type".into()));
+    let document = server.connect().get("/api/v1/openapi.json").expect("an answer").json();
+    let body = |path: &str| document["paths"][path]["post"]["requestBody"]["required"].clone();
+    assert_eq!([body(&format!("{TOKENS}/{{token}}/rotate")), body(TOKENS)], [false, true]);
+}
+
+#[test]
 fn a_body_that_comes_after_a_rotation_was_answered_makes_no_token() {
     let server = Server::with_workers(1).start();
     let first = bearer(&create(&server, &["--name=admin", "--scope=admin"]));

@@ -35,6 +35,7 @@ pub(super) const fn row(
         query: &[],
         headers: &[],
         bodies: &[],
+        body_can_be_absent: false,
         takes_file: false,
         answers: &[],
         problems: &[],

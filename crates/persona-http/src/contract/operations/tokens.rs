@@ -47,6 +47,7 @@ pub(super) const ROTATE_TOKEN: OperationRow = OperationRow {
     tag: Tag::Access,
     summary: "Give an access token a new secret; the former one counts for a while",
     bodies: &[body(JSON, schema_of::<Rotation>(), ROTATION_EXAMPLE)],
+    body_can_be_absent: true,
     answers: &[answer(200, "The token, with its new secret.", ANSWER)],
     problems: &[Code::NoSuchToken, Code::NotRotated, Code::RightsExceeded],
     store: StoreUse::ChangesTokens,
