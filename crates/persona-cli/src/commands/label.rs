@@ -2,7 +2,9 @@
 
 use http::{HeaderName, Method};
 use persona_http::contract::OperationId;
-use persona_http::contract::labels::{LabelList, LabelMoves, ReleaseAnswer, ReleaseItem};
+use persona_http::contract::labels::{
+    LabelList, LabelMoves, ReleaseAnswer, ReleaseItem, reason_of_refused_move,
+};
 use persona_model::{LABEL_LATEST, LabelName};
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
@@ -147,12 +149,17 @@ impl Release<'_> {
         }
         let (path, body) = (OperationId::ReleaseLabels.path(), json!({ "moves": moves }));
         let reply = api.write(Method::POST, path, headers, Some(&body)).await?;
-        let refused = reply.problem().item.and_then(|place| self.personas.get(place));
-        let about = refused.map(|persona| {
-            format!("{} of {:?} cannot be moved, so no label was", self.name, harmless(persona))
-        });
-        let reply = reply.success().map_err(|failure| match about {
-            Some(about) => failure.about(about),
+        let refused = reply
+            .problem()
+            .item
+            .and_then(|place| Some((self.personas.get(place)?, moves.get(place)?["id"].as_str()?)));
+        let reply = reply.success().map_err(|failure| match refused {
+            Some((persona, id)) => {
+                let name = harmless(persona);
+                let about = format!("{} of {name:?} cannot be moved, so no label was", self.name);
+                let message = reason_of_refused_move(&failure.message, id).to_owned();
+                Failure { message, ..failure }.about(about)
+            }
             None => failure,
         })?;
         Ok((reply.body().to_vec(), reply.read_as()?))

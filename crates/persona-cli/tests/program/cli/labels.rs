@@ -69,6 +69,17 @@ fn what_is_no_label_or_is_not_set_is_told_by_the_exit_code() {
 }
 
 #[test]
+fn a_move_that_is_refused_is_told_once_and_by_the_name_that_was_given() {
+    let folder = Folder::with_personas(&[&["Ada", "--set=handle=support/tier-1"]]);
+    let refused = folder.run(&["label", "set", "production", "support/tier-1", "--revision=9"]);
+    assert_eq!(refused.code, 3, "{refused}");
+    assert!(refused.stderr.contains("production of \"support/tier-1\""), "{refused}");
+    assert!(!refused.stderr.contains("[id]"), "{refused}");
+    assert_eq!(refused.stderr.matches("no label was").count(), 1, "{refused}");
+    assert!(refused.stderr.contains("revision 9"), "{refused}");
+}
+
+#[test]
 fn a_history_is_listed_by_a_server_from_before_there_were_labels() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("--server=http://{}", listener.local_addr().expect("an address"));
