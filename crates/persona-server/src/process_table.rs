@@ -60,9 +60,60 @@ pub fn children_of_process_1() -> Vec<i32> {
     listed.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
+/// Whether the command line of a process is one that a supervisor of this program gives its
+/// children, whatever name the file of the program has.
+pub fn is_child_of_server(pid: u32) -> bool {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    is_line_of_child(&line)
+}
+
+fn is_line_of_child(line: &str) -> bool {
+    let mut words = line.split('\0');
+    let (Some(name), Some(RUN_ROLE), Some(role), Some("--slot"), Some(slot)) =
+        (words.next(), words.next(), words.next(), words.next(), words.next())
+    else {
+        return false;
+    };
+    slot.parse().is_ok_and(|slot| name == title(role, slot))
+}
+
 /// The role of a process, if the process is a child of a server.
 pub fn role_of(pid: i32) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
     let mut words = line.split('\0').skip_while(|word| *word != RUN_ROLE);
     words.nth(1).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_line_of_child, title};
+
+    #[test]
+    fn a_child_is_known_by_the_whole_line_that_its_supervisor_gave_it() {
+        let line = |words: &[&str]| words.join("\0") + "\0";
+        let worker = title("worker", 2);
+        let child = [&*worker, "run-role", "worker", "--slot", "2", "--generation", "1"];
+        assert!(is_line_of_child(&line(&child)));
+        let maintenance = title("maintenance", 0);
+        assert!(is_line_of_child(&line(&[
+            &maintenance,
+            "run-role",
+            "maintenance",
+            "--slot",
+            "0",
+            "--generation",
+            "1"
+        ])));
+        for other in [
+            &["run-role", "worker", "--slot", "2"][..],
+            &["sqlite3", "run-role", "worker", "--slot", "2"],
+            &[&worker, "run-role", "worker", "--slot", "3"],
+            &[&worker, "run-role", "maintenance", "--slot", "2"],
+            &[&worker, "run-role", "worker", "--slot", "x"],
+            &[&worker],
+            &[],
+        ] {
+            assert!(!is_line_of_child(&line(other)), "{other:?}");
+        }
+    }
 }

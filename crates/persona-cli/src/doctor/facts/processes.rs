@@ -5,10 +5,11 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use persona_server::process_table::{self, is_child_of_server};
 use persona_storage::sqlite::lock_probe::{Holder, files_open_in};
 use persona_storage::sqlite::{FileId, WriteLock, with_suffix};
 
-/// The name of this program.
+/// The name of this program, unless its file was renamed.
 const PROGRAM: &str = "persona";
 
 /// The state of a listening socket in the system's table (`include/net/tcp_states.h`).
@@ -44,7 +45,7 @@ pub(super) fn users_of(database: &Path) -> Vec<User> {
                 let process = Holder::of(pid);
                 let write_lock = write_lock.is_some_and(|write_lock| open.contains(&write_lock));
                 User {
-                    is_ours: process.name == PROGRAM,
+                    is_ours: is_ours(&process),
                     process,
                     write_lock,
                     descriptors_max: descriptors_max(pid),
@@ -52,8 +53,25 @@ pub(super) fn users_of(database: &Path) -> Vec<User> {
             })
         })
         .collect();
+    // The command line of a supervisor is that of any program, but its children tell of it.
+    let pids = users.iter().map(|user| user.process.pid).filter(|pid| is_child_of_server(*pid));
+    let supervisors: HashSet<u32> = pids.filter_map(process_table::server_of).collect();
+    for user in &mut users {
+        user.is_ours |= supervisors.contains(&user.process.pid);
+    }
     users.sort_by_key(|user| user.process.pid);
     users
+}
+
+/// Whether a process runs this program. A program that was renamed is known by its file, where it
+/// is that of this process, and as a server by the command lines of its children.
+fn is_ours(process: &Holder) -> bool {
+    let file_of = |process: &str| FileId::of(Path::new(&format!("/proc/{process}/exe")));
+    let is_this_file = || match (file_of("self"), file_of(&process.pid.to_string())) {
+        (Ok(Some(own)), Ok(Some(other))) => own == other,
+        _ => false,
+    };
+    process.name == PROGRAM || is_this_file() || is_child_of_server(process.pid)
 }
 
 fn descriptors_max(pid: u32) -> Option<u64> {
@@ -115,7 +133,10 @@ fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{listening_in, users_of};
+    use persona_server::process_table::parent_of;
+    use persona_storage::sqlite::lock_probe::Holder;
+
+    use super::{is_ours, listening_in, users_of};
 
     #[test]
     fn a_socket_that_waits_for_connections_is_found_in_the_table() {
@@ -131,6 +152,15 @@ mod tests {
         );
         assert_eq!(listening_in(&line.replace(" 0A ", " 01 ")), None);
         assert_eq!(listening_in("  sl  local_address rem_address   st tx_queue"), None);
+    }
+
+    #[test]
+    fn a_process_of_the_same_file_is_ours_whatever_its_name() {
+        let own = std::process::id();
+        // The program that runs the tests is another one.
+        let parent = parent_of(own.try_into().expect("a number")).expect("a parent");
+        assert!(is_ours(&Holder { name: "persona-new".into(), ..Holder::of(own) }));
+        assert!(!is_ours(&Holder::of(parent.try_into().expect("a number"))));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Running servers, and programs that disturb them.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
 use rusqlite::Connection;
 
 use super::Examined;
@@ -135,4 +138,46 @@ fn a_server_that_listens_on_all_addresses_is_asked_over_loopback() {
         let asked = folder.file("persona.toml", settings).run(&["health", "--token-file", "token"]);
         assert_eq!(asked.code, 0, "{host}: {asked}");
     }
+}
+
+/// A server that is killed in the end.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_server_whose_program_was_renamed_is_known_as_one_of_this_program() {
+    let folder = Folder::new();
+    let renamed = folder.path("persona-new");
+    std::fs::copy(env!("CARGO_BIN_EXE_persona"), &renamed).expect("a copy");
+    let mut serve = Command::new(&renamed);
+    serve.args(["serve", "--port=0", "--workers=1", "--database=persona.db"]);
+    serve.current_dir(folder.path("")).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
+    serve.stderr(Stdio::null());
+    let mut server = Killed(serve.spawn().expect("the copy"));
+    let mut said = BufReader::new(server.0.stdout.take().expect("a pipe")).lines();
+    let line = said.next().expect("a line").expect("text");
+    let url = line.strip_prefix("listening on ").expect("an address");
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(folder.path(program));
+        command.args(arguments).arg("--database=persona.db");
+        command.current_dir(folder.path("")).env_clear();
+        let output = command.output().expect("the program");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    for program in ["persona-new", env!("CARGO_BIN_EXE_persona")] {
+        let (code, found) = run(program, &["doctor"]);
+        assert_eq!(code, Some(0), "{program}: {found}");
+        assert!(found.contains(url), "{program}: {found}");
+        assert!(found.contains("no other program has the file open"), "{program}: {found}");
+    }
+    let token = ["token", "create", "--name=admin", "--scope=admin"];
+    assert_eq!(run("persona-new", &token).0, Some(0));
+    let (_, link) = run("persona-new", &["token", "link"]);
+    assert!(link.starts_with(url), "{link} of {url}");
 }
