@@ -151,7 +151,7 @@ impl Drop for Killed {
 }
 
 #[test]
-fn a_server_whose_program_was_renamed_is_known_as_one_of_this_program() {
+fn the_server_of_a_renamed_program_is_known_as_one_of_this_program() {
     let folder = Folder::new();
     let renamed = folder.path("persona-new");
     std::fs::copy(env!("CARGO_BIN_EXE_persona"), &renamed).expect("a copy");
@@ -178,6 +178,6 @@ fn a_server_whose_program_was_renamed_is_known_as_one_of_this_program() {
     }
     let token = ["token", "create", "--name=admin", "--scope=admin"];
     assert_eq!(run("persona-new", &token).0, Some(0));
-    let (_, link) = run("persona-new", &["token", "link"]);
-    assert!(link.starts_with(url), "{link} of {url}");
+    let (_, address) = run("persona-new", &["token", "link"]);
+    assert!(address.starts_with(url), "{address} of {url}");
 }
