@@ -52,22 +52,18 @@ function afterLast(waits, act) {
   return end;
 }
 
+/** Reads the list before the page around it is drawn, which takes most of the time until the first
+ * cards. */
+export function readAhead() {
+  if (route.peek().screen !== 'gallery') return;
+  const query = apiQuery(filters.peek());
+  shownFor = JSON.stringify(query);
+  load(query);
+}
+
 export function Gallery() {
   const box = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useLayoutEffect(() => {
-    const main = /** @type {HTMLElement} */ (document.querySelector('main'));
-    main.scrollTo(0, scrolled.top);
-    const stop = scrolled.id ? focusWhenDrawn(`.card[data-id="${CSS.escape(scrolled.id)}"] .card-link`) : () => {};
-    const note = () => (scrolled = { top: main.scrollTop, id: '' });
-    main.addEventListener('scroll', note, { passive: true });
-    return () => {
-      stop();
-      main.removeEventListener('scroll', note);
-      scrolled.id = route.peek().id;
-    };
-  }, []);
-  // Before the first paint: the list is on its way while the page around it is drawn.
-  useLayoutEffect(() => {
+  useEffect(() => {
     document.title = `${t.gallery.title} · ${t.product}`;
     const main = /** @type {HTMLElement} */ (document.querySelector('main'));
     let before = '';
@@ -97,6 +93,18 @@ export function Gallery() {
     return () => {
       end();
       endOfWait();
+    };
+  }, []);
+  useLayoutEffect(() => {
+    const main = /** @type {HTMLElement} */ (document.querySelector('main'));
+    main.scrollTo(0, scrolled.top);
+    const stop = scrolled.id ? focusWhenDrawn(`.card[data-id="${CSS.escape(scrolled.id)}"] .card-link`) : () => {};
+    const note = () => (scrolled = { top: main.scrollTop, id: '' });
+    main.addEventListener('scroll', note, { passive: true });
+    return () => {
+      stop();
+      main.removeEventListener('scroll', note);
+      scrolled.id = route.peek().id;
     };
   }, []);
   useLayoutEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);

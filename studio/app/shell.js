@@ -5,7 +5,7 @@ import { computed, render, useEffect, useLayoutEffect, useState } from '../vendo
 import { asksToken, get, isLocked, isStale, knowSelf, mayWrite, reachable } from './api.js';
 import { CreateDialog, Palette, ShortcutSheet } from './dialogs.js';
 import { Editor } from './editor.js';
-import { Gallery } from './gallery.js';
+import { Gallery, readAhead } from './gallery.js';
 import { Health } from './health.js';
 import { Button, html, Icon } from './html.js';
 import { DropZone, Import } from './import.js';
@@ -122,6 +122,7 @@ function ThemeButton() {
 
 await signInByAddress();
 knowSelf();
+readAhead();
 const root = document.getElementById('app');
 if (root) render(html`<${Shell} />`, root);
 sendUnsent();
