@@ -2,9 +2,7 @@
 
 use http::{HeaderName, Method};
 use persona_http::contract::OperationId;
-use persona_http::contract::labels::{
-    LabelList, LabelMoves, ReleaseAnswer, ReleaseItem, reason_of_refused_move,
-};
+use persona_http::contract::labels::{LabelList, LabelMoves, ReleaseAnswer, ReleaseItem};
 use persona_model::{LABEL_LATEST, LabelName};
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
@@ -154,11 +152,10 @@ impl Release<'_> {
             .item
             .and_then(|place| Some((self.personas.get(place)?, moves.get(place)?["id"].as_str()?)));
         let reply = reply.success().map_err(|failure| match refused {
+            // The server knows the persona by the identity that it was sent.
             Some((persona, id)) => {
-                let name = harmless(persona);
-                let about = format!("{} of {name:?} cannot be moved, so no label was", self.name);
-                let message = reason_of_refused_move(&failure.message, id).to_owned();
-                Failure { message, ..failure }.about(about)
+                let name = format!("{:?}", harmless(persona));
+                Failure { message: failure.message.replace(id, &name), ..failure }
             }
             None => failure,
         })?;

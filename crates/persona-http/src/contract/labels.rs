@@ -24,23 +24,6 @@ pub const RELEASE_EXAMPLE: &str = r#"{
     ]
 }"#;
 
-/// What is told of a move that was refused, so that no label was moved. `what` is the label and its
-/// persona as the client names them.
-pub fn refused_move(place: usize, what: &str, reason: &str) -> String {
-    format!("move {place}, {what}: {reason}{NONE_MOVED}")
-}
-
-/// The reason alone in what [`refused_move`] tells of this persona; another text as it is.
-pub fn reason_of_refused_move<'a>(told: &'a str, persona: &str) -> &'a str {
-    let behind = format!(" of {persona}: ");
-    let reason = told.split_once(&behind).filter(|(before, _)| before.starts_with("move "));
-    let reason = reason.map_or(told, |(_, reason)| reason);
-    reason.strip_suffix(NONE_MOVED).unwrap_or(reason)
-}
-
-/// What is said behind the reason.
-const NONE_MOVED: &str = "; no label was moved";
-
 /// The labels of a persona.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LabelList {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use persona_model::{ChangeKind, PersonaId, Position};
-use persona_storage::{Error, Event, GuardedStore, Representation, View};
+use persona_storage::{Error, Event, GuardedStore, Owners, Representation, View};
 use tokio::sync::OnceCell;
 
 use super::marks::{self, Marks};
@@ -23,8 +23,8 @@ pub(super) struct Batch {
     /// All events in the form of a stream.
     text: Bytes,
     end: Position,
-    /// The first look at the owners of its personas.
-    first_look: OnceCell<Look>,
+    /// The owners that its personas had at the first look.
+    first_owners: OnceCell<Owners>,
     looks: SharedLook<Look>,
 }
 
@@ -54,8 +54,8 @@ impl Batch {
             text.extend_from_slice(b"\n\n");
             lines.push(Line { event, part: start..text.len(), json, marks: OnceCell::new() });
         }
-        let (text, first_look, looks) = (text.into(), OnceCell::new(), SharedLook::new());
-        Some(Self { before, lines, text, end, first_look, looks })
+        let (text, first_owners, looks) = (text.into(), OnceCell::new(), SharedLook::new());
+        Some(Self { before, lines, text, end, first_owners, looks })
     }
 
     /// The sequence number of the line before the batch.
@@ -86,7 +86,7 @@ impl Batch {
 
     /// The owners that the personas of all events have now.
     pub(super) async fn look(&self, store: &GuardedStore) -> Result<Arc<Look>, Error> {
-        self.looks.ask(|| self.look_alone(store)).await
+        self.looks.ask(async || self.owners_now(store).await.map(Look::at)).await
     }
 
     /// Whether a viewer reached none of the personas of all events at one time after they were
@@ -100,14 +100,14 @@ impl Batch {
         view: View<'_>,
         store: &GuardedStore,
     ) -> Result<bool, Error> {
-        let look = self.first_look.get_or_try_init(|| self.look_alone(store)).await?;
-        Ok(view.reached_by(&look.owners).is_none())
+        let owners = self.first_owners.get_or_try_init(|| self.owners_now(store)).await?;
+        Ok(view.reached_by(owners).is_none())
     }
 
-    async fn look_alone(&self, store: &GuardedStore) -> Result<Look, Error> {
+    async fn owners_now(&self, store: &GuardedStore) -> Result<Owners, Error> {
         let personas = self.lines.iter().map(|line| line.event.change.persona);
         let personas: BTreeSet<PersonaId> = personas.collect();
-        Ok(Look::at(store.owners(&personas.into_iter().collect::<Vec<_>>()).await?))
+        store.owners(&personas.into_iter().collect::<Vec<_>>()).await
     }
 
     /// An event of this batch in the form of a stream.

@@ -15,7 +15,6 @@ use persona_storage::Error;
 
 use super::Code;
 use super::store::log_failure;
-use crate::contract::labels::refused_move;
 use crate::contract::problem_body::{FieldError, ProblemBody};
 
 /// Headers of a single request, each with the member that stands for it in an item of a batch.
@@ -197,7 +196,7 @@ impl Problem {
     pub fn not_moved(self, place: usize, what: &str) -> Self {
         self.of_move(place).with(|body| {
             let detail = &body.detail;
-            body.detail = refused_move(place, what, detail).into();
+            body.detail = format!("move {place}, {what}: {detail}; no label was moved").into();
         })
     }
 

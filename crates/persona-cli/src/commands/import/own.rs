@@ -13,14 +13,16 @@ use http::{Method, StatusCode};
 use persona_formats::Item;
 use persona_http::contract::OperationId;
 use persona_http::contract::import::{ImportItem, ImportReport, ImportStatus};
+use persona_http::contract::session::Session;
 use persona_model::{PersonaId, join_representation};
 use serde_json::json;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use super::patience::{RETRY_TOTAL_MAX, patiently, refused};
 use super::report::Status;
 use super::send::{Answer, Sender};
-use crate::client::Query;
+use crate::client::{Api, Query};
 use crate::commands::arguments::OnDuplicate;
 use crate::failure::Failure;
 
@@ -29,17 +31,43 @@ const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// Whether the client was found to be one that does not choose identities.
 #[derive(Clone, Debug, Default)]
-pub struct Bound(Arc<AtomicBool>);
+pub struct Bound(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    is_bound: AtomicBool,
+    /// Filled once the server was asked.
+    is_asked: OnceCell<()>,
+}
 
 impl Bound {
     /// Notes that it is.
     pub fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_bound.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was noted.
     pub fn is_noted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_bound.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is, which the server is asked once for all items.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, or stayed busy.
+    pub async fn ask(&self, api: &Api) -> Result<bool, Failure> {
+        let ask = async || {
+            let path = OperationId::GetSession.path();
+            let session = patiently(api, Method::GET, path, &[], None).await?;
+            let session = session.success().and_then(|session| session.read_as::<Session>());
+            if session.is_ok_and(|session| session.owner.is_some()) {
+                self.note();
+            }
+            Ok::<_, Failure>(())
+        };
+        self.0.is_asked.get_or_try_init(ask).await?;
+        Ok(self.is_noted())
     }
 }
 

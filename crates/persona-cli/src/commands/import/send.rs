@@ -3,11 +3,9 @@
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use persona_formats::Item;
-use persona_http::contract::OperationId;
 use persona_http::contract::batch::BatchItemAnswer;
 use persona_http::contract::import::ImportItem;
 use persona_http::contract::problems::Code;
-use persona_http::contract::session::Session;
 use persona_model::{Document, PersonaId, Revision, join_representation};
 use serde_json::Value;
 
@@ -111,14 +109,10 @@ async fn without_past(
     item: &Item,
     reasons: Vec<String>,
 ) -> Result<Answer, Failure> {
-    let api = &sender.api;
-    let session = patiently(api, Method::GET, OperationId::GetSession.path(), &[], None).await?;
-    let session = session.success().and_then(|session| session.read_as::<Session>());
-    if session.is_ok_and(|session| session.owner.is_some()) {
-        sender.bound.note();
+    if sender.bound.ask(&sender.api).await? {
         return send_own(sender, item).await;
     }
-    let here = patiently(api, Method::HEAD, path, &[], None).await?;
+    let here = patiently(&sender.api, Method::HEAD, path, &[], None).await?;
     if here.status == StatusCode::NOT_FOUND {
         return Ok((Status::Failed, reasons).into());
     }
