@@ -311,7 +311,12 @@ story('a persona that is deleted elsewhere keeps what was typed, and can be brou
 story('a persona is duplicated, and deleted with a way back', async ({ server, open }) => {
   const { id } = await server.create({ name: 'Ada', handle: 'ada', tags: ['maths'] });
   const page = await open(edit(id));
-  await page.getByRole('button', { name: 'More' }).click();
+  // The menu has the focus before the next key or paint.
+  assert.equal(await page.evaluate(async () => {
+    [...document.querySelectorAll('.menu button')].find((one) => one.textContent.includes('More')).click();
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    return document.activeElement.textContent;
+  }), 'Duplicate');
   await page.getByRole('button', { name: 'Duplicate' }).click();
   await page.getByRole('heading', { name: 'Ada (copy)' }).waitFor();
   await page.getByRole('button', { name: 'More' }).click();

@@ -195,14 +195,45 @@ story('what changes elsewhere changes here, and what is new is told', async ({ s
   await page.getByRole('link', { name: 'After' }).waitFor({ state: 'detached' });
 });
 
+/** Goes to a persona by the palette. */
+async function jump(page, typed, name) {
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type(typed);
+  await page.getByRole('option', { name }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name }).waitFor();
+}
+
+story('the list is asked for once, and before anything is drawn', async ({ server, person }) => {
+  await server.create({ name: 'Ada' });
+  const context = await person();
+  // The time of the first drawing, and of each request for the list.
+  await context.addInitScript(() => {
+    globalThis.asked = [];
+    const own = globalThis.fetch;
+    globalThis.fetch = (address, ...more) => {
+      const query = new URL(address, location.href);
+      if (query.pathname.endsWith('/personas') && !query.searchParams.has('updated_since') && !query.searchParams.has('count')) {
+        globalThis.asked.push(document.querySelector('#app > *') !== null);
+      }
+      return own(address, ...more);
+    };
+  });
+  const page = await context.newPage();
+  await page.goto(`${server.url}/`);
+  await page.getByRole('link', { name: 'Ada' }).waitFor();
+  assert.deepEqual(await page.evaluate(() => globalThis.asked), [false]);
+  // A filter in the address is that of the first list too.
+  await page.goto(`${server.url}/#/?q=nobody`);
+  await page.reload();
+  await page.getByRole('heading', { name: 'No persona matches' }).waitFor();
+  assert.deepEqual(await page.evaluate(() => globalThis.asked), [false]);
+});
+
 story('the palette finds personas and commands', async ({ server, open }) => {
   await server.createAll([{ name: 'Merlin' }, { name: 'Morgana' }]);
   const page = await open();
-  await page.keyboard.press('Control+k');
-  await page.keyboard.type('morg');
-  await page.getByRole('option', { name: 'Morgana' }).waitFor();
-  await page.keyboard.press('Enter');
-  await page.getByRole('heading', { name: 'Morgana' }).waitFor();
+  await jump(page, 'morg', 'Morgana');
   await page.keyboard.press('Control+k');
   await page.keyboard.type('dark');
   await page.getByRole('option', { name: 'Theme: Dark' }).waitFor();
@@ -215,11 +246,7 @@ story('the way back from a persona that is not in sight takes no focus from a se
   await server.create({ name: 'Zed', description: 'Somewhere far below.' });
   const page = await open('#/?sort=name');
   await page.getByText('301 personas').waitFor();
-  await page.keyboard.press('Control+k');
-  await page.keyboard.type('zed');
-  await page.getByRole('option', { name: 'Zed' }).waitFor();
-  await page.keyboard.press('Enter');
-  await page.getByRole('heading', { name: 'Zed' }).waitFor();
+  await jump(page, 'zed', 'Zed');
   await page.keyboard.press('Escape');
   await page.locator('.card').first().waitFor();
   await page.keyboard.press('/');
