@@ -68,3 +68,58 @@ impl Reach {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use persona_model::PersonaId;
+    use persona_storage::{Error, GuardedStore, Owners, Token, TokenScope, TokenSecret, Viewer};
+
+    use uuid::Uuid;
+
+    use super::super::batch::{Batch, tests::event};
+    use super::Look;
+    use crate::openapi::failing::Failing;
+
+    fn of_owner(owner: &str) -> Viewer {
+        let secret = TokenSecret::random().expect("a secret").hash();
+        let now = event(1).change.at;
+        let mut token = Token::new("t".into(), secret, TokenScope::Read, now).expect("a token");
+        token.owner = Some(owner.into());
+        Viewer::of(&token, &secret).expect("an owner")
+    }
+
+    #[test]
+    fn followers_of_the_same_reach_share_a_text_and_its_memory_counts_once() {
+        let persona = |number: u128| PersonaId::new(Uuid::from_u128(number));
+        let mut events = [1, 2, 3].map(event);
+        for (event, number) in events.iter_mut().zip([1, 2, 1]) {
+            event.change.persona = persona(number);
+        }
+        let batch = Batch::of(0, events.to_vec()).expect("some events");
+        let owners = vec![(persona(1), "ada".into()), (persona(2), "bea".into())];
+        let look = Look::at(Owners::of(owners));
+        let store = GuardedStore::new(Arc::new(Failing(|| Error::Closed("a test"))));
+        let reserved = Cell::new(0);
+        let told = |viewer: &Viewer| {
+            let view = store.view(viewer);
+            let reached = view.reached_by(&look.owners)?;
+            let reserve = |text: Bytes| {
+                reserved.set(reserved.get() + text.len());
+                Ok::<_, ()>(text)
+            };
+            Some(look.text(&batch, view, &reached, reserve).expect("memory"))
+        };
+        let [first, second, third] = [0, 1, 2].map(|place| batch.part_of(&batch.behind(0)[place]));
+        for _ in 0..2 {
+            assert_eq!(told(&of_owner("ada")), Some([first, third].concat().into()));
+        }
+        assert_eq!(reserved.get(), first.len() + third.len());
+        assert_eq!(told(&of_owner("bea")), Some(second.to_vec().into()));
+        assert_eq!(reserved.get(), batch.text().len());
+        assert_eq!(told(&of_owner("eve")), None);
+    }
+}

@@ -19,7 +19,8 @@ pub struct Owners {
 pub struct Reached(Vec<bool>);
 
 impl Owners {
-    fn of(found: Vec<(PersonaId, String)>) -> Self {
+    /// What a look found.
+    pub fn of(found: Vec<(PersonaId, String)>) -> Self {
         let (mut words, mut known) = (Vec::new(), HashMap::new());
         let places = found.into_iter().map(|(id, word)| {
             let place = *known.entry(word).or_insert_with_key(|word| {
