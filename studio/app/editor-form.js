@@ -105,12 +105,18 @@ function Flag({ session, name, value, id, label, isFixed }) {
   return html`<${Check} id=${id} disabled=${isFixed} checked=${value === true} onCheck=${(/** @type {boolean} */ is) => session.set(name, is)}>${label}</${Check}>`;
 }
 
-/** The colour of the avatar. It is kept where other programs leave it alone. @param {WidgetProps} props */
+/** The colour of the avatar. It is kept where other programs leave it alone, and leaves nothing there
+ * when none is chosen. @param {WidgetProps} props */
 function Colour({ session, name, value, label, isFixed }) {
+  const { persona_studio: mine, ...others } = isObject(value) ? value : {};
+  const { colour: _former, ...rest } = isObject(mine) ? mine : {};
+  const put = (/** @type {string} */ colour) => {
+    const next = colour ? { ...rest, colour } : rest;
+    session.set(name, Object.keys(next).length ? { ...others, persona_studio: next } : others);
+  };
   const own = asText(session.member('name').value.value);
   const options = Object.entries(t.editor.colours).map(([one, text]) => [one, one ? html`<${Avatar} name=${own} colour=${one} size="small" /><span class="hidden">${text}</span>` : text]);
-  return html`<${Choices} class="choices" legend=${label} isQuiet disabled=${isFixed} options=${options} value=${colourOf(value)}
-    onChoice=${(/** @type {string} */ colour) => session.set(name, { ...value, persona_studio: { ...(isObject(value?.persona_studio) && value.persona_studio), colour: colour || null } })} />`;
+  return html`<${Choices} class="choices" legend=${label} isQuiet disabled=${isFixed} options=${options} value=${colourOf(value)} onChoice=${put} />`;
 }
 
 /** @type {Record<Widget, any>} */

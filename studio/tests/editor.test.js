@@ -264,7 +264,8 @@ story('the colour of an avatar is chosen in the editor, and seen wherever its pe
   await until('the card has another one', async () => (await classOf(gallery, '.card')) === '7');
   await colours.getByLabel('By the name').check();
   await page.keyboard.press('Control+s');
-  await until('none is kept', async () => (await server.read(id)).extensions.persona_studio.colour === null);
+  await until('none is kept', async () => !('colour' in (await server.read(id)).extensions.persona_studio));
+  assert.deepEqual((await server.read(id)).extensions, extensions);
   await until('the card is as it was', async () => (await classOf(gallery, '.card')) === byName);
 });
 

@@ -33,9 +33,9 @@ pub struct Task {
     pub rests_for_seconds: u64,
     /// What it is doing now; null where it is not under way.
     pub step: Option<String>,
-    /// How much of that step is done.
+    /// How much of that step is done; 0 without one.
     pub done: u64,
-    /// How much that step has in all; 0 where that is not known.
+    /// How much that step has in all; 0 without one, and where that is not known.
     pub total: u64,
     /// Of a backup that was made: its size.
     pub bytes: Option<u64>,

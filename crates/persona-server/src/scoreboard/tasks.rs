@@ -168,6 +168,7 @@ impl Scoreboard {
         let step = usize::try_from(cell(Cell::Step)).ok().and_then(|place| place.checked_sub(1));
         let step = step.and_then(|place| STEPS.get(place));
         let (state, rest) = (self.state_of(kind), self.rest_of(kind));
+        let of_step = |part| if state == TaskState::Running { cell(part) } else { 0 };
         Task {
             kind,
             state,
@@ -177,8 +178,8 @@ impl Scoreboard {
             ended_at: time(cell(Cell::EndedAt)),
             rests_for_seconds: rest.as_secs() + u64::from(rest.subsec_nanos() > 0),
             step: step.filter(|_| state == TaskState::Running).map(|step| step.as_str().into()),
-            done: cell(Cell::Done),
-            total: cell(Cell::Total),
+            done: of_step(Cell::Done),
+            total: of_step(Cell::Total),
             bytes: cell(Cell::Bytes).checked_sub(1),
             personas: cell(Cell::Personas).checked_sub(1),
             problems: cell(Cell::Problems).checked_sub(1),
@@ -279,6 +280,7 @@ mod tests {
             (task.state, task.step.clone(), task.personas, task.problems, task.bytes),
             (TaskState::Done, None, Some(5), Some(0), None)
         );
+        assert_eq!((task.done, task.total), (0, 0), "no step is under way");
         assert!((3_590..=3_600).contains(&task.rests_for_seconds), "{task:?}");
         let refusal = scoreboard.ask_for_task(0, check, NOW);
         assert!(matches!(refusal, Err(TaskRefusal::Rests { .. })), "{refusal:?}");
