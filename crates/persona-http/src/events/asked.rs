@@ -1,5 +1,7 @@
 //! Reads what a request for events asks for.
 
+use std::sync::Arc;
+
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
@@ -32,7 +34,7 @@ const NO_PLACE: FeedPlace = FeedPlace { sequence: u64::MAX, proof: None };
 pub(super) struct Asked {
     /// The place behind which events start; `None` for events that are committed from now on.
     pub place: Option<FeedPlace>,
-    pub selection: Selection,
+    pub selection: Arc<Selection>,
     /// Whether events contain the persona at their revision.
     pub with_document: bool,
     pub form: Form,
@@ -87,7 +89,7 @@ impl Asked {
             None => None,
         };
         let selection = Selection { viewer: viewer.clone(), personas, kinds, tags, owner, labels };
-        Ok(Self { place, selection, with_document, form })
+        Ok(Self { place, selection: Arc::new(selection), with_document, form })
     }
 }
 

@@ -100,8 +100,17 @@ impl Batch {
         view: View<'_>,
         store: &GuardedStore,
     ) -> Result<bool, Error> {
-        let owners = self.first_owners.get_or_try_init(|| self.owners_now(store)).await?;
-        Ok(view.reached_by(owners).is_none())
+        Ok(view.reached_by(self.first_look(store).await?).is_none())
+    }
+
+    /// The owners that its personas had at the first look, which is made now where there was none.
+    pub(super) async fn first_look(&self, store: &GuardedStore) -> Result<&Owners, Error> {
+        self.first_owners.get_or_try_init(|| self.owners_now(store)).await
+    }
+
+    /// Whether a viewer reached none of the personas at the first look; false where there was none.
+    pub(super) fn first_look_is_beyond(&self, view: View<'_>) -> bool {
+        self.first_owners.get().is_some_and(|owners| view.reached_by(owners).is_none())
     }
 
     async fn owners_now(&self, store: &GuardedStore) -> Result<Owners, Error> {
@@ -157,7 +166,7 @@ impl Line {
 #[cfg(test)]
 pub(super) mod tests {
     use persona_model::{Change, ChangeKind, PersonaId, Revision, Timestamp};
-    use persona_storage::Event;
+    use persona_storage::{Event, Owners};
 
     use super::Batch;
 
@@ -177,6 +186,11 @@ pub(super) mod tests {
     /// The events with these numbers.
     pub(in crate::events) fn batch(before: u64, numbers: &[u64]) -> Batch {
         Batch::of(before, numbers.iter().copied().map(event).collect()).expect("some events")
+    }
+
+    /// The same batch after a first look, which found these owners.
+    pub(in crate::events) fn looked(batch: Batch, owners: Vec<(PersonaId, String)>) -> Batch {
+        Batch { first_owners: tokio::sync::OnceCell::new_with(Some(Owners::of(owners))), ..batch }
     }
 
     #[test]

@@ -9,12 +9,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use persona_model::Position;
-use persona_storage::{Error, Store};
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use persona_model::{FeedPlace, Position};
+use persona_storage::{Error, GuardedStore, Store};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::batch::Batch;
 use super::recent::{Found, Recent};
+use super::selection::Selection;
+use super::waiting::{Entry, Wait, Waiting};
 use crate::limits::client_limit::{ClientLimit, Turn};
 use persona_storage::Party;
 
@@ -52,18 +54,21 @@ pub struct EventFeed(Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
+    /// The same store, for looks on behalf of clients.
+    guarded: GuardedStore,
     limits: EventLimits,
     places: Arc<ClientLimit>,
     pages: Semaphore,
     state: Mutex<State>,
-    /// Tells followers to look again.
-    news: watch::Sender<()>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// The events that the watcher read; `None` while no watcher runs.
     recent: Option<Recent>,
+    /// The number of the newest event that the watcher read, also before it is kept.
+    read_to: u64,
+    pub(super) waiting: Waiting,
     followers: usize,
     has_ended: bool,
 }
@@ -79,19 +84,20 @@ impl EventFeed {
     pub fn new(store: Arc<dyn Store>, limits: EventLimits) -> Self {
         let places = ClientLimit::new("a place for a stream of events", limits.streams_max);
         Self(Arc::new(Shared {
+            guarded: GuardedStore::new(Arc::clone(&store)),
             store,
             limits,
             places,
             pages: Semaphore::new(PAGES_AT_ONCE),
             state: Mutex::default(),
-            news: watch::Sender::new(()),
         }))
     }
 
     /// Ends all streams and all waits: the process is about to end.
     pub fn end(&self) {
-        self.0.state().has_ended = true;
-        self.0.news.send_replace(());
+        let mut state = self.0.state();
+        state.has_ended = true;
+        state.waiting.wake_all();
     }
 
     /// Reserves a place for a follower of this client.
@@ -113,14 +119,9 @@ impl Drop for Counted {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // A poisoned lock can be used: no code panics while the state is inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The channel on which a follower waits for new events.
-    pub(super) fn news(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
     }
 
     /// Whether the process is about to end.
@@ -133,9 +134,24 @@ impl Shared {
         self.state().recent.as_ref().map_or(Found::NotKept, |recent| recent.next(sequence))
     }
 
-    /// The number of the newest event that is kept; 0 where none are.
+    /// The number of the newest event that a watcher read; 0 where none did.
     pub(super) fn newest(&self) -> u64 {
-        self.state().recent.as_ref().map_or(0, Recent::end)
+        self.state().read_to
+    }
+
+    /// The wait of a follower that has all events up to its place; `None` where it need not wait.
+    pub(super) fn wait<'a>(
+        &'a self,
+        selection: &Arc<Selection>,
+        place: &'a mut FeedPlace,
+    ) -> Option<Wait<'a>> {
+        let mut state = self.state();
+        let found = state.recent.as_ref().map(|recent| recent.next(place.sequence));
+        if state.has_ended || !matches!(found, Some(Found::Nothing)) {
+            return None;
+        }
+        let entry = state.waiting.enter(Arc::clone(selection), *place);
+        Some(Wait { feed: self, entry, place })
     }
 
     /// Waits until this follower may read a page of the store.
@@ -143,34 +159,46 @@ impl Shared {
         self.pages.acquire().await.map_err(|_| Error::Closed("it is closing"))
     }
 
-    /// Makes sure that a watcher runs; returns whether one was running already.
-    pub(super) async fn watch(self: &Arc<Self>) -> Result<bool, Error> {
+    /// Makes sure that a watcher runs.
+    pub(super) async fn watch(self: &Arc<Self>) -> Result<(), Error> {
         if self.state().recent.is_some() {
-            return Ok(true);
+            return Ok(());
         }
         let end = self.store.feed_end().await?;
         let mut state = self.state();
         if state.recent.is_some() {
-            return Ok(true);
+            return Ok(());
         }
         state.recent = Some(Recent::behind(end));
+        state.read_to = end.sequence;
         drop(state);
         let watching = Watching(Arc::downgrade(self));
         tokio::spawn(watching.run(Arc::clone(&self.store), end));
-        Ok(false)
+        Ok(())
     }
 
-    /// Adds the events that the watcher read, and wakes the followers; returns the number of
-    /// followers.
-    fn tell(&self, batch: Batch) -> usize {
+    /// Looks at the owners of a batch where followers that wait need it; returns the entry before
+    /// which those are that waited then.
+    async fn look(&self, batch: &Batch) -> Option<Entry> {
+        let asked = {
+            let mut state = self.state();
+            state.read_to = batch.end().sequence;
+            state.waiting.asks_for_owners(batch)
+        };
+        let asked = asked?;
+        // After a failed look the followers are woken, and look for themselves.
+        batch.first_look(&self.guarded).await.ok().map(|_| asked)
+    }
+
+    /// Adds the events that the watcher read, and tells the followers that wait; returns the number
+    /// of all followers.
+    fn tell(&self, batch: Arc<Batch>, looked: Option<Entry>) -> usize {
         let mut state = self.state();
-        let followers = state.followers;
+        state.waiting.tell(&batch, &self.guarded, looked);
         if let Some(recent) = &mut state.recent {
-            recent.add(Arc::new(batch));
+            recent.add(batch);
         }
-        drop(state);
-        self.news.send_replace(());
-        followers
+        state.followers
     }
 }
 
@@ -187,8 +215,10 @@ impl Watching {
             let followers = match next {
                 Ok(Ok(events)) => {
                     let Some(batch) = Batch::of(place.sequence, events) else { continue };
+                    let batch = Arc::new(batch);
                     place = batch.end();
-                    shared.tell(batch)
+                    let looked = shared.look(&batch).await;
+                    shared.tell(batch, looked)
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "the feed could not be watched");
@@ -213,8 +243,9 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
-            shared.state().recent = None;
-            shared.news.send_replace(());
+            let mut state = shared.state();
+            state.recent = None;
+            state.waiting.wake_all();
         }
     }
 }

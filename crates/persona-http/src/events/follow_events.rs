@@ -24,8 +24,9 @@ pub async fn follow_events(
         // Without chunks no client can tell events that are complete from those that are cut off.
         return Err(Problem::new(Code::OldProtocol, "a stream can only be sent with HTTP/1.1"));
     }
+    let selection = Arc::clone(&asked.selection);
     let client = request.extensions.get::<Party>().copied();
-    let follower = Follower::new(&context.events, client, asked.place).await?;
+    let follower = Follower::new(&context.events, client, asked.place, selection).await?;
     match asked.form {
         Form::Stream => stream::answer(context, &request.headers, client, asked, follower).await,
         Form::Page { limit, wait_seconds } => {

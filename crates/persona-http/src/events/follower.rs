@@ -3,13 +3,13 @@
 
 use persona_model::{FeedPlace, Position};
 use persona_storage::Error;
-use tokio::sync::watch;
 
 use std::sync::Arc;
 
 use super::batch::Batch;
 use super::feed::{Counted, EventFeed};
 use super::recent::Found;
+use super::selection::Selection;
 use persona_storage::Party;
 
 /// Events of one page that a follower reads from the store: small enough that a page takes a
@@ -19,7 +19,7 @@ const PAGE_EVENTS: usize = 1_000;
 /// One follower.
 pub(super) struct Follower {
     counted: Counted,
-    news: watch::Receiver<()>,
+    selection: Arc<Selection>,
     place: FeedPlace,
     /// Whether the feed is known to have the place.
     is_known: bool,
@@ -50,15 +50,25 @@ impl Follower {
         feed: &EventFeed,
         client: Option<Party>,
         place: Option<FeedPlace>,
+        selection: Arc<Selection>,
     ) -> Result<Self, Error> {
         let counted = feed.place(client)?;
-        let (news, came_at) = (counted.feed.news(), counted.feed.newest());
+        let came_at = counted.feed.newest();
         let (place, is_known) = match place {
             Some(place) => (place, false),
             None => (counted.feed.store.feed_end().await?.into(), true),
         };
         let (page_events, pages_read, is_shared) = (PAGE_EVENTS, 0, false);
-        Ok(Self { counted, news, place, is_known, came_at, is_shared, page_events, pages_read })
+        Ok(Self {
+            counted,
+            selection,
+            place,
+            is_known,
+            came_at,
+            is_shared,
+            page_events,
+            pages_read,
+        })
     }
 
     /// Sets how many events the follower reads at once at most.
@@ -88,9 +98,6 @@ impl Follower {
 
     /// What comes next, if it is there without waiting.
     pub(super) async fn try_next(&mut self) -> Result<Option<Next>, Error> {
-        // Marked as seen before the look, so that events that come during the look wake the
-        // follower again.
-        self.news.mark_unchanged();
         if self.is_known {
             match self.counted.feed.next(self.place.sequence) {
                 Found::Events(batch) => {
@@ -134,10 +141,11 @@ impl Follower {
             if let Some(next) = self.try_next().await? {
                 return Ok(Some(next));
             }
-            // A new watcher begins at the end of the feed, which may have moved since the look, so
-            // the follower looks again.
-            if self.counted.feed.watch().await? && self.news.changed().await.is_err() {
-                return Ok(None);
+            let feed = &self.counted.feed;
+            feed.watch().await?;
+            // Events that came since the look are found now, so none is missed.
+            if let Some(wait) = feed.wait(&self.selection, &mut self.place) {
+                wait.await;
             }
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! - `follow_events.rs`: the handler; start there. `asked.rs`: what a request asks for.
 //! - `feed.rs`: the watcher and what followers share; `recent.rs`: the events that are kept for
-//!   them; `batch.rs`: events that were read together, as text.
+//!   them; `batch.rs`: events that were read together, as text; `waiting.rs`: the followers that
+//!   wait for more.
 //! - `follower.rs`: the way of one follower through the feed.
 //! - `selection.rs`: which events a request may see, and which it wants; `marks.rs`: the tags and
 //!   owners by which it wants them.
@@ -28,6 +29,7 @@ mod recent;
 mod selection;
 mod shared_look;
 mod stream;
+mod waiting;
 
 pub use asked::{EVENT_LABELS_MAX, EVENT_PERSONAS_MAX};
 pub use feed::{EventFeed, EventLimits};

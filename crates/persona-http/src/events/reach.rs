@@ -70,7 +70,7 @@ impl Reach {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::cell::Cell;
     use std::sync::Arc;
 
@@ -84,7 +84,8 @@ mod tests {
     use super::Look;
     use crate::openapi::failing::Failing;
 
-    fn of_owner(owner: &str) -> Viewer {
+    /// A viewer with a token of an owner.
+    pub(in crate::events) fn of_owner(owner: &str) -> Viewer {
         let secret = TokenSecret::random().expect("a secret").hash();
         let now = event(1).change.at;
         let mut token = Token::new("t".into(), secret, TokenScope::Read, now).expect("a token");

@@ -37,11 +37,6 @@ impl Recent {
         Self { start: place.sequence, batches: VecDeque::new(), events: 0, bytes: 0 }
     }
 
-    /// The number of the newest event, or of the line behind which the events start.
-    pub(super) fn end(&self) -> u64 {
-        self.batches.back().map_or(self.start, |batch| batch.end().sequence)
-    }
-
     /// Adds the events behind those that are kept.
     pub(super) fn add(&mut self, batch: Arc<Batch>) {
         self.events += batch.len();
