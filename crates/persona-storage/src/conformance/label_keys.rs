@@ -5,6 +5,7 @@ use persona_model::LabelPrecondition;
 
 use super::TestClock;
 use super::labels::{all, at_revision, label_move, points, set, to};
+use super::purging::purge;
 use super::steps::{Subject, create, document, id, idempotent, named, soon, write};
 use crate::{
     Error, Idempotency, LabelMove, LabelMoves, LabelTarget, MovedLabel, NotApplied, Operation,
@@ -92,6 +93,23 @@ pub async fn a_key_is_of_moves_or_of_a_write_and_of_one_request(
     assert!(matches!(refused, Err(Error::KeyReused)), "{refused:?}");
     assert_eq!(points(store, 1).await, [("production".into(), 1)]);
     assert!(store.get(id(3)).await.expect("readable").is_none());
+}
+
+pub async fn a_key_of_moves_is_of_its_personas(store: &Subject, _clock: &TestClock) {
+    at_revision(store, 1, 2).await;
+    at_revision(store, 2, 2).await;
+    let moves = |number| vec![label_move(number, "production", to(1))];
+    with_key(store, moves(1), ("k", 1)).await.expect("moved");
+    // The same request, which named the persona by a handle that leads to another one now.
+    let is_reused = async |number| {
+        let refused = with_key(store, moves(number), ("k", 1)).await;
+        matches!(refused, Err(NotApplied { place: None, error: Error::KeyReused }))
+    };
+    assert!(is_reused(2).await);
+    assert_eq!(points(store, 2).await, []);
+    // What is kept tells nothing of a purged persona, and is still of another one.
+    purge(store, 1).await.expect("purged");
+    assert!(is_reused(2).await);
 }
 
 pub async fn refused_moves_may_be_repeated_with_the_same_key(store: &Subject, _clock: &TestClock) {

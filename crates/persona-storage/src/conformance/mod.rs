@@ -257,6 +257,7 @@ macro_rules! conformance_suite {
             label_keys::moves_with_a_key_are_made_once_and_answered_again,
             label_keys::moves_that_change_nothing_keep_their_answer_too,
             label_keys::a_key_is_of_moves_or_of_a_write_and_of_one_request,
+            label_keys::a_key_of_moves_is_of_its_personas,
             label_keys::refused_moves_may_be_repeated_with_the_same_key,
             label_keys::of_concurrent_moves_with_one_key_one_is_made_and_all_are_told_the_same,
             labels::every_move_is_in_the_feed_and_followers_of_personas_hear_nothing,

@@ -6,6 +6,7 @@ use persona_model::{PersonaId, Revision, Timestamp};
 
 use super::moves::{LabelMove, LabelMoves, MovedLabel};
 use super::record::{Label, MoveRecord};
+use crate::Error;
 
 /// Version, revision, time and author of the move that a label stands at.
 type KeptMove = (u64, u64, i64, Option<String>);
@@ -39,14 +40,24 @@ pub(crate) fn kept_text(moves: &LabelMoves, told: &[MovedLabel]) -> String {
     serde_json::to_string(&all).expect("numbers and texts are JSON")
 }
 
-/// The answers that a text keeps, to a repetition of these moves; `None` where it keeps others.
-pub(crate) fn read_kept(text: &str, moves: &LabelMoves) -> Option<Vec<MovedLabel>> {
-    let all: Vec<Kept> =
-        serde_json::from_str(text).ok().or_else(|| read_kept_before(text, moves))?;
-    if all.len() != moves.moves().len() {
-        return None;
+/// The answers that a text keeps, to a repetition of these moves.
+///
+/// # Errors
+///
+/// [`Error::KeyReused`] where the text is of other personas: a request names a persona by its
+/// handle too, which may lead to another one by now. [`Error::Damaged`] where it is no such text.
+pub(crate) fn read_kept(text: &str, moves: &LabelMoves) -> Result<Vec<MovedLabel>, Error> {
+    let damaged = || Error::Damaged("an answer to moves of labels is none".into());
+    let all: Vec<Kept> = serde_json::from_str(text)
+        .ok()
+        .or_else(|| read_kept_before(text, moves))
+        .ok_or_else(damaged)?;
+    let asked = moves.moves().iter().map(|one| one.persona.to_string());
+    if !asked.eq(all.iter().map(|(persona, ..)| persona.as_str())) {
+        return Err(Error::KeyReused);
     }
-    all.into_iter().zip(moves.moves()).map(|(kept, one)| answer(kept, one)).collect()
+    let answers = all.into_iter().zip(moves.moves()).map(|(kept, one)| answer(kept, one));
+    answers.collect::<Option<_>>().ok_or_else(damaged)
 }
 
 fn read_kept_before(text: &str, moves: &LabelMoves) -> Option<Vec<Kept>> {
@@ -57,10 +68,7 @@ fn read_kept_before(text: &str, moves: &LabelMoves) -> Option<Vec<Kept>> {
     (all.len() == moves.moves().len()).then(|| all.into_iter().zip(moves.moves()).map(of).collect())
 }
 
-fn answer((persona, is_moved, before, kept): Kept, one: &LabelMove) -> Option<MovedLabel> {
-    if persona != one.persona.to_string() {
-        return None;
-    }
+fn answer((_, is_moved, before, kept): Kept, one: &LabelMove) -> Option<MovedLabel> {
     let label = match kept {
         None => None,
         Some((version, revision, at, author)) => {
@@ -83,6 +91,7 @@ mod tests {
     use persona_model::{LabelName, PersonaId, Revision, Timestamp};
 
     use super::{FORGOTTEN, kept_text, mark_of, read_kept};
+    use crate::Error;
     use crate::label::{Label, LabelMove, LabelMoves, LabelTarget, MoveRecord, MovedLabel};
 
     #[test]
@@ -109,21 +118,21 @@ mod tests {
         let moves = LabelMoves::new(moves, Instant::now()).expect("some");
         let text = kept_text(&moves, &answers);
         assert_eq!(text.matches(&mark_of(persona)).count(), 3, "{text}");
-        assert_eq!(read_kept(&text, &moves).as_deref(), Some(&answers[..]));
+        let read = |text: &str| read_kept(text, &moves).expect("its answers");
+        assert_eq!(read(&text), answers);
         let before = text.replace(&format!("\"{persona}\","), "");
-        assert_eq!(read_kept(&before, &moves).as_deref(), Some(&answers[..]), "{before}");
+        assert_eq!(read(&before), answers, "{before}");
         let fewer = LabelMoves::one(to_latest("a"), Instant::now());
         let another = PersonaId::from_bytes([2; 16]).to_string();
         let of_another = text.replace(&persona.to_string(), &another);
         let impossible = format!("[{}true,null,[1,0,5,null]]]", mark_of(persona));
-        for (text, moves) in [
-            (&*text, &fewer),
-            (&*of_another, &moves),
-            ("", &moves),
-            (FORGOTTEN, &moves),
-            (&*impossible, &fewer),
-        ] {
-            assert_eq!(read_kept(text, moves), None, "{text}");
+        for (text, moves) in [(&*text, &fewer), (&*of_another, &moves), (FORGOTTEN, &moves)] {
+            let refused = read_kept(text, moves);
+            assert!(matches!(refused, Err(Error::KeyReused)), "{text}: {refused:?}");
+        }
+        for (text, moves) in [("", &moves), (&*impossible, &fewer)] {
+            let refused = read_kept(text, moves);
+            assert!(matches!(refused, Err(Error::Damaged(_))), "{text}: {refused:?}");
         }
     }
 }

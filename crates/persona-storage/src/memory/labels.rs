@@ -53,7 +53,7 @@ pub(super) fn move_all(
     keys_max: u64,
 ) -> Result<Vec<MovedLabel>, NotApplied> {
     if let Some(key) = &wanted.idempotency {
-        if let Some((known, told)) = rows.moves_replays.get(&key.key) {
+        if let Some((known, personas, told)) = rows.moves_replays.get(&key.key) {
             if known != key {
                 return Err(Error::KeyReused.into());
             }
@@ -64,6 +64,9 @@ pub(super) fn move_all(
                 if let Some((persona, _)) = rows.current(one.persona) {
                     check_reached(&wanted.viewer, persona.document.owner_word())?;
                 }
+            }
+            if !wanted.moves().iter().map(|one| one.persona).eq(personas.iter().copied()) {
+                return Err(Error::KeyReused.into());
             }
             let again = |told: &MovedLabel| MovedLabel { replayed: true, ..told.clone() };
             return Ok(told.iter().map(again).collect());
@@ -94,7 +97,8 @@ pub(super) fn move_all(
         });
     }
     if let Some(key) = &wanted.idempotency {
-        after.moves_replays.insert(key.key.clone(), (key.clone(), moved.clone()));
+        let personas = wanted.moves().iter().map(|one| one.persona).collect();
+        after.moves_replays.insert(key.key.clone(), (key.clone(), personas, moved.clone()));
     }
     *rows = after;
     Ok(moved)

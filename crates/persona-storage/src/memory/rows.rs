@@ -39,7 +39,8 @@ pub(super) struct Rows {
     pub autosaved_since: HashMap<PersonaId, Timestamp>,
     pub replays: HashMap<String, (Idempotency, Written)>,
     /// The answers to moves of labels, by their keys.
-    pub moves_replays: HashMap<String, (Idempotency, Vec<MovedLabel>)>,
+    /// The personas of the moves with each key, and their answers.
+    pub moves_replays: HashMap<String, (Idempotency, Vec<PersonaId>, Vec<MovedLabel>)>,
     pub closed: bool,
 }
 

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::connection::{Connection, Parameter, Statement};
 use super::driver_error::DriverError;
-use super::error::damaged;
 use super::settle_all::Refused;
 use super::{purge, row};
 use crate::fault_injection::{InjectedFault, is_on};
@@ -56,8 +55,7 @@ pub(super) async fn find(
             check_reached(&moves.viewer, owner)?;
         }
     }
-    let mut told =
-        read_kept(&text, moves).ok_or_else(|| damaged(&"an answer to moves of labels is none"))?;
+    let mut told = read_kept(&text, moves)?;
     let replayed = row::driver_value::<Uuid>(found, 2)? != operation;
     for one in &mut told {
         one.replayed = replayed;

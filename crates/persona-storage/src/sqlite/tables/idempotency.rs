@@ -123,8 +123,7 @@ pub(crate) fn find_moves(
             return Err(refusal_of(&moves.viewer, Some(&found)));
         }
     }
-    let told = read_kept(&text, moves);
-    Ok(Some(told.ok_or_else(|| Error::Damaged("an answer to moves of labels is none".into()))?))
+    read_kept(&text, moves).map(Some)
 }
 
 /// Keeps the answer to moves of labels. The record names this persona and its current revision, as
