@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::arguments::Edit;
 use super::author;
-use super::edit_draft::{Draft, origin_of, read_kept};
+use super::edit_draft::{Draft, origin_of, read_kept, remove_kept};
 use super::edit_save::{Base, Headers, Refused, fields_with_markers, merge, on_top_of, replace};
 use super::form::{Form, Syntax};
 use super::resolve::resolve;
@@ -116,8 +116,7 @@ impl Session {
         }
         let text = read_kept(path)
             .map_err(|error| Failure::io(format!("could not read {}", path.display()), &error))?;
-        let base =
-            Base::at(api, &format!("{}?revision={}", persona_path(id), tag.revision)).await?;
+        let base = Base::of_kept(api, id, tag, path).await?;
         if base.tag != tag {
             // After a restore of a backup the same revision can be another state, so the tags are
             // compared.
@@ -217,12 +216,12 @@ impl Session {
 
     /// Keeps the typed text, and removes the kept text that this edit resumed.
     fn kept(self, failure: Failure) -> Failure {
-        let Self { id, draft, resumed, .. } = self;
-        match draft.keep() {
+        let Self { id, draft, base, resumed, .. } = self;
+        match draft.keep(&base.members) {
             Ok(path) => {
                 // The old file is removed, because the new one contains its text, and both would be
                 // offered.
-                resumed.map(std::fs::remove_file);
+                resumed.as_deref().map(remove_kept);
                 let word = shell_word(&path);
                 let shown = path.display();
                 failure.hint(format!(
@@ -236,9 +235,6 @@ impl Session {
 
     /// Removes the kept text that this edit resumed, because it is saved, or has nothing new.
     fn done(self) {
-        if let Some(path) = self.resumed {
-            // A file that cannot be removed is only offered again.
-            let _ = std::fs::remove_file(path);
-        }
+        self.resumed.as_deref().map(remove_kept);
     }
 }

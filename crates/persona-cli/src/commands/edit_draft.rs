@@ -3,7 +3,8 @@
 //! The name of the file has the persona and the state that the text started from, so that a kept
 //! text can be resumed: `persona-edit-<id>-r<entity tag>-<random>.toml`, with `.kept` in the name
 //! of a kept file. The entity tag has a checksum besides the revision, because after a restore the
-//! same revision can be another state.
+//! same revision can be another state. Beside a kept text is the state itself, with `.base` in
+//! place of `.toml`: the history may drop its revision, where that was an autosave.
 //!
 //! The folder for temporary files is often shared, so a kept text is only read from a regular file
 //! of this user.
@@ -18,6 +19,7 @@ use persona_model::{EntityTag, PersonaId};
 use persona_server::exit_code::ExitCode;
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
+use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
 use super::form::{Form, Syntax};
@@ -76,11 +78,20 @@ impl Draft {
         }
     }
 
-    /// Keeps the file, and returns its path.
-    pub fn keep(self) -> io::Result<PathBuf> {
+    /// Keeps the file, with the members of the state that the text started from beside it, and
+    /// returns its path.
+    pub fn keep(self, base: &Map<String, Value>) -> io::Result<PathBuf> {
         let (_, path) = self.file.keep().map_err(|refused| refused.error)?;
         let marked = marked(&path, self.syntax);
-        Ok(if std::fs::rename(&path, &marked).is_ok() { marked } else { path })
+        let path = if std::fs::rename(&path, &marked).is_ok() { marked } else { path };
+        // Needed only if that revision is dropped; without it the text is still kept.
+        let _ = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(base_beside(&path))
+            .and_then(|mut file| file.write_all(Value::from(base.clone()).to_string().as_bytes()));
+        Ok(path)
     }
 
     /// The files that earlier edits of a persona kept.
@@ -99,6 +110,23 @@ fn marked(path: &Path, syntax: Syntax) -> PathBuf {
     let name = path.display().to_string();
     format!("{}{KEPT}{}", name.strip_suffix(syntax.ending()).unwrap_or(&name), syntax.ending())
         .into()
+}
+
+/// The file beside a kept text with the members of the state that it started from.
+fn base_beside(text: &Path) -> PathBuf {
+    text.with_extension("base")
+}
+
+/// The members of the state that a kept text started from; `None` where they cannot be read.
+pub fn read_base(text: &Path) -> Option<Map<String, Value>> {
+    serde_json::from_str(&read_kept(&base_beside(text)).ok()?).ok()
+}
+
+/// Removes a kept text, and what is kept beside it. A file that cannot be removed is only offered
+/// again.
+pub fn remove_kept(text: &Path) {
+    let _ = std::fs::remove_file(text);
+    let _ = std::fs::remove_file(base_beside(text));
 }
 
 fn is_kept(path: &Path) -> bool {

@@ -1,13 +1,17 @@
 //! Saves a typed text, and handles changes that another client made meanwhile.
 
+use std::path::Path;
+
 use http::{Method, StatusCode, header};
 use persona_http::contract::problem_body::Conflict;
+use persona_http::contract::problems::Code;
 use persona_model::{
     Document, EntityTag, FIELDS, PersonaId, has_conflict_marker, merge_with_markers,
 };
 use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
 
+use super::edit_draft::read_base;
 use super::form::without_null;
 use crate::client::{Api, Query, Reply, persona_path};
 use crate::failure::Failure;
@@ -36,6 +40,27 @@ impl Base {
     pub async fn at(api: &Api, path: &str) -> Result<Self, Failure> {
         let reply = api.get(path).await?.success()?;
         Self::of(&reply).ok_or_else(|| Failure::new(ExitCode::Failure, "the answer is no persona"))
+    }
+
+    /// Reads the state that a kept text started from: from the database, or, where its revision was
+    /// dropped there, from what was kept beside the text.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Base::at`]; and the revision was dropped and nothing was kept.
+    pub async fn of_kept(
+        api: &Api,
+        id: PersonaId,
+        tag: EntityTag,
+        text: &Path,
+    ) -> Result<Self, Failure> {
+        let reply = api.get(&format!("{}?revision={}", persona_path(id), tag.revision)).await?;
+        let kept = (reply.status == StatusCode::GONE).then(|| read_base(text)).flatten();
+        if let Some(members) = kept {
+            return Ok(Self { tag, members });
+        }
+        let unusable = || Failure::new(ExitCode::Failure, "the answer is no persona");
+        Self::of(&reply.success()?).ok_or_else(unusable)
     }
 
     fn of(reply: &Reply) -> Option<Self> {
@@ -122,6 +147,16 @@ pub async fn merge(
     let reply =
         api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
     let problem = reply.problem();
+    if problem.is(Code::UnknownBase) {
+        // The text started from an autosave that a later one replaced in the history.
+        let newer = Base::at(api, &persona_path(id)).await?;
+        let failure = Failure::new(
+            ExitCode::Conflict,
+            "the persona was changed by another side while you edited it, and the revision that \
+             you began with is not kept",
+        );
+        return Err(Refused { failure, newer: Some(newer) });
+    }
     if reply.status != StatusCode::CONFLICT || problem.conflicts.is_empty() {
         return Ok(reply.success()?);
     }

@@ -47,8 +47,12 @@ pub(super) fn description(folder: &Folder) -> (Value, Value, Value) {
 pub(super) fn kept(folder: &Folder) -> String {
     let files: Vec<String> =
         folder.files().into_iter().filter(|name| name.starts_with("persona-edit-")).collect();
-    assert_eq!(files.len(), 1, "{files:?}");
-    folder.read(&files[0])
+    let texts: Vec<&String> = files
+        .iter()
+        .filter(|name| name.contains(".kept.") && !name.contains(".kept.base"))
+        .collect();
+    assert_eq!(texts.len(), 1, "{files:?}");
+    folder.read(texts[0])
 }
 
 /// The output with a fixed name in place of the file's random name.
@@ -189,6 +193,52 @@ fn a_kept_text_is_gone_on_with_and_overwrites_nothing_unseen() {
         "persona-edit-0193b0c2-7f3e-7a10-8c1d-000000000001-r1-x.toml",
     ] {
         assert_eq!(folder.run(&["edit", "ada", "--resume", file]).code, 2, "{file}");
+    }
+}
+
+/// Changes Ada as an editor that saves by itself does, so that the revision before is dropped.
+fn autosave(change: &str) -> [&str; 5] {
+    ["update", "ada", change, "--squash=900", "--author=eve"]
+}
+
+/// The name of the only kept text.
+fn name_of_kept(folder: &Folder) -> String {
+    let is_text = |name: &String| name.ends_with(".kept.toml");
+    folder.files().into_iter().find(is_text).expect("a kept text")
+}
+
+#[test]
+fn an_edit_goes_on_where_the_revision_that_it_began_with_was_dropped() {
+    let folder = ada();
+    assert_eq!(folder.run(&autosave("--set=nickname=A")).code, 0);
+    let program = env!("CARGO_BIN_EXE_persona");
+    let meanwhile = autosave("--set=tags=logic").join(" ");
+    let script = format!("'{program}' {meanwhile} --quiet || exit 9; sed -i s/Countess/Lady/");
+    let (folder, ran) = edit(folder, &script, None, &["--merge", "--author=bob"]);
+    assert!(ran.code == 4 && ran.stderr.contains("is not kept"), "{ran}");
+    let folder = folder.file("editor", "true\n");
+    let resumed = ["edit", "ada", "--merge", "--resume", &name_of_kept(&folder)];
+    let merged = folder.run(&resumed);
+    assert_eq!(merged.code, 0, "{merged}");
+    assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 4.into()));
+    assert!(folder.files().iter().all(|name| !name.starts_with("persona-edit-")));
+}
+
+#[test]
+fn a_kept_text_is_gone_on_with_where_its_revision_was_dropped() {
+    for flags in [&["edit", "ada"][..], &["edit", "ada", "--merge"]] {
+        let folder = ada();
+        assert_eq!(folder.run(&autosave("--set=nickname=A")).code, 0);
+        let script = "sed -i s/nickname/nickame/ \"$1\"; sed -i s/Countess/Lady/";
+        let (folder, ran) = edit(folder, script, None, &[]);
+        assert_eq!(ran.code, 1, "{ran}");
+        assert_eq!(folder.run(&autosave("--set=tags=logic")).code, 0);
+        let folder = folder.file("editor", "sed -i s/nickame/nickname/ \"$1\"\n");
+        let stale = folder.run(&[flags, &["--resume", &name_of_kept(&folder)]].concat());
+        assert_eq!(stale.code, 4, "{stale}");
+        let merged = folder.run(&[flags, &["--resume", &name_of_kept(&folder)]].concat());
+        assert_eq!(merged.code, 0, "{merged}");
+        assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 4.into()));
     }
 }
 
