@@ -38,10 +38,10 @@ pub async fn run(
         return Ok(());
     }
     let mut headers = vec![(header::IF_MATCH, current.etag().unwrap_or_default())];
+    let (author, note) = (arguments.author.as_deref(), arguments.note.as_deref());
+    headers.extend(author::headers(author, note, &api, environment)?);
     let mut path = persona_path(id);
     if arguments.purge {
-        let author = arguments.author.as_deref();
-        headers.extend(author::headers(author, None, &api, environment)?);
         path = Query::new(&path).with(PURGE.parameter.name, "true").into_path();
     }
     api.write(Method::DELETE, &path, &headers, None).await?.success()?;

@@ -6,6 +6,7 @@ use persona_server::config::Environment;
 use serde_json::Value;
 
 use super::arguments::Undelete;
+use super::author;
 use super::resolve::resolve_deleted;
 use super::target::{self, Access};
 use crate::failure::Failure;
@@ -18,11 +19,11 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
+    let (author, note) = (arguments.author.as_deref(), arguments.note.as_deref());
+    let headers = author::headers(author, note, &api, environment)?;
     let id = resolve_deleted(&api, &arguments.persona).await?;
-    let reply = api
-        .write(Method::POST, &OperationId::UndeletePersona.path_of(&[&id.to_string()]), &[], None)
-        .await?
-        .success()?;
+    let path = OperationId::UndeletePersona.path_of(&[&id.to_string()]);
+    let reply = api.write(Method::POST, &path, &headers, None).await?.success()?;
     api.close().await;
     if output.is_json() {
         return output.json_text(reply.body());

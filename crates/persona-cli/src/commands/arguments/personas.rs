@@ -272,9 +272,13 @@ pub struct Delete {
     /// Remove it for ever with its whole history, also one that is deleted already.
     #[arg(long)]
     pub purge: bool,
-    /// Author of the purge; by default the login name.
-    #[arg(long, value_name = "NAME", requires = "purge")]
+    /// Author of the deletion, or of the purge; by default the login name.
+    #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
+    /// Why it is deleted, in a sentence or two; `persona history` shows it. A purge leaves no
+    /// history that could.
+    #[arg(long, value_name = "TEXT", help = NOTE_HELP, conflicts_with = "purge")]
+    pub note: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
@@ -285,6 +289,12 @@ pub struct Delete {
 pub struct Undelete {
     /// Identity, or the handle or name that it had.
     pub persona: String,
+    /// Author of the change; by default the login name.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
+    /// Why the change is made, in a sentence or two; `persona history` shows it.
+    #[arg(long, value_name = "TEXT", help = NOTE_HELP)]
+    pub note: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

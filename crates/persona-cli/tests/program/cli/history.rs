@@ -69,6 +69,21 @@ fn a_persona_is_compared_and_reverted() {
     assert_eq!(folder.run(&["check"]).code, 0);
 }
 
+#[test]
+fn a_deletion_and_an_undeletion_have_an_author_and_a_note() {
+    let folder = Folder::with_personas(&[&["Ada"]]);
+    for command in [
+        &["delete", "Ada", "--yes", "--author=Eve", "--note=not used"] as &[&str],
+        &["undelete", "Ada", "--author=Bob", "--note=used again"],
+    ] {
+        assert_eq!(folder.run(command).code, 0, "{command:?}");
+    }
+    let history = folder.results(&["history", "Ada"]);
+    for told in ["Eve", "not used", "Bob", "used again"] {
+        assert!(history.contains(told), "{history}");
+    }
+}
+
 /// A folder with a database that has had every kind of change.
 fn lived_in() -> Folder {
     let folder =
