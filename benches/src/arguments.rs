@@ -106,9 +106,12 @@ pub struct Bare {
     /// Processes that share the listener.
     #[arg(long)]
     pub workers: u16,
-    /// The file with the bytes of every answer.
+    /// The file with the body of every answer.
     #[arg(long)]
     pub body: PathBuf,
+    /// The file with the header fields of every answer, each a line.
+    #[arg(long)]
+    pub fields: PathBuf,
 }
 
 /// A process that writes.

@@ -24,6 +24,8 @@ pub struct Answer {
     pub status: u16,
     /// The entity tag, with its quotes.
     pub etag: Option<String>,
+    /// The header fields, each a line without its end.
+    pub fields: Vec<String>,
     pub body: Vec<u8>,
 }
 
@@ -93,7 +95,7 @@ impl Client {
             .nth(1)
             .and_then(|number| number.parse().ok())
             .ok_or("no status line")?;
-        let (mut length, mut etag, mut chunked) = (0, None, false);
+        let (mut length, mut etag, mut chunked, mut fields) = (0, None, false, Vec::new());
         loop {
             let line = self.line()?;
             let Some((name, value)) = line.split_once(':') else { break };
@@ -103,13 +105,14 @@ impl Client {
                 "transfer-encoding" => chunked = true,
                 _ => {}
             }
+            fields.push(line);
         }
         if chunked {
             return Err("an answer in chunks".into());
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, etag, body })
+        Ok(Answer { status, etag, fields, body })
     }
 
     fn line(&mut self) -> Result<String> {

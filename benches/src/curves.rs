@@ -42,7 +42,13 @@ const UNDER_LOAD: &[&str] = &[
     "largest worker, MB",
 ];
 /// The series that are measured with one client.
-const ALONE: &[&str] = &["GET, ms", "GET of revision 1, ms", "PATCH, ms"];
+const ALONE: &[&str] = &[
+    "GET, ms",
+    "GET of revision 1, ms",
+    "a page of 50 revisions, ms",
+    "diff from revision 1, ms",
+    "PATCH, ms",
+];
 
 /// Measures every curve that is wanted.
 pub fn run(options: &Options) -> Result<()> {
@@ -208,11 +214,13 @@ impl Sweep<'_> {
             }
             let get = median_ms(|_| client.get(&path).map(drop))?;
             let first = median_ms(|_| client.get(&format!("{path}?revision=1")).map(drop))?;
+            let page = median_ms(|_| client.get(&format!("{path}/revisions?limit=50")).map(drop))?;
+            let diff = median_ms(|_| client.get(&format!("{path}/diff?from=1")).map(drop))?;
             let change = median_ms(|_| {
                 revision += 1;
                 patch(&mut client, &path, revision)
             })?;
-            points.push((f64::from(u32::try_from(*step)?), vec![get, first, change]));
+            points.push((f64::from(u32::try_from(*step)?), vec![get, first, page, diff, change]));
         }
         Ok(Curve { name: "history", axis: "revisions of one persona", series: ALONE, points })
     }

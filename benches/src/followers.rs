@@ -104,9 +104,20 @@ async fn read_on(
     }
 }
 
+/// The worker that made an answer, among its header fields.
+pub fn worker_in(fields: &[String]) -> Option<String> {
+    let value = |line: &String| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("x-persona-worker").then(|| value.trim().to_owned())
+    };
+    fields.iter().find_map(value)
+}
+
 /// One follower, which reads line by line.
 pub struct Follower {
     stream: BufReader<TcpStream>,
+    /// The worker that serves it; `None` where the server does not tell.
+    pub worker: Option<String>,
 }
 
 impl Follower {
@@ -116,8 +127,16 @@ impl Follower {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(EVENT_MAX))?;
         stream.write_all(head(server, query, "").as_bytes())?;
-        let mut follower = Self { stream: BufReader::with_capacity(256 * 1024, stream) };
-        while !follower.line()?.is_empty() {}
+        let stream = BufReader::with_capacity(256 * 1024, stream);
+        let (mut follower, mut head) = (Self { stream, worker: None }, Vec::new());
+        loop {
+            let line = follower.line()?;
+            if line.is_empty() {
+                break;
+            }
+            head.push(line);
+        }
+        follower.worker = worker_in(&head);
         Ok(follower)
     }
 
@@ -166,8 +185,8 @@ impl Follower {
     }
 }
 
-/// When each change was acknowledged, by persona and revision.
-pub type Acknowledged = HashMap<(String, u64), Instant>;
+/// When each change was acknowledged and by which worker, by persona and revision.
+pub type Acknowledged = HashMap<(String, u64), (Instant, Option<String>)>;
 
 /// Notes each change that a follower is told of, with the moment at which the event came, until
 /// `is_over` is set and no more events come.

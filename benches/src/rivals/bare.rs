@@ -1,8 +1,9 @@
 //! A bare axum server that answers fixed bytes: the limit of the HTTP stack.
 //!
-//! It has as many processes and threads as Persona Store, one inherited listener, the same headers
-//! and the same size; but no database, no rules, no counting. It answers writes too, so that
-//! `persona bench` can measure it.
+//! It has as many processes and threads as Persona Store, one inherited listener, and the header
+//! fields and the body of an answer of Persona Store; but no database, no rules, no counting. It
+//! answers 304 to the entity tag among the fields, and writes too, so that `persona bench` can
+//! measure it.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,13 +18,14 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{any, post};
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 
 use crate::Result;
 use crate::arguments::Bare;
 use crate::child::Server;
+use crate::client::Answer;
 
 /// How long a process leaves the listener to the other processes after it accepted a connection, as
 /// in Persona Store; otherwise the quickest process would get nearly all connections.
@@ -31,11 +33,20 @@ const COURTESY: Duration = Duration::from_millis(1);
 /// Longest time for the head of a request, as in Persona Store.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Starts the bare server; every answer has the bytes of the file `body`.
-pub fn start(body: &Path, workers: u16) -> Result<Server> {
+/// Starts the bare server; every answer is like this one, which is kept in files in a folder.
+pub fn start(answer: &Answer, folder: &Path, workers: u16) -> Result<Server> {
+    let (body, fields) = (folder.join("answer.json"), folder.join("answer.fields"));
+    std::fs::write(&body, &answer.body)?;
+    std::fs::write(&fields, answer.fields.join("\n"))?;
+    Server::start(role("bare", &Bare { workers, body, fields })?)
+}
+
+/// The command of a role of this program.
+fn role(name: &str, options: &Bare) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bare", "--workers", &workers.to_string(), "--body"]).arg(body);
-    Server::start(command)
+    command.args([name, "--workers", &options.workers.to_string()]);
+    command.arg("--body").arg(&options.body).arg("--fields").arg(&options.fields);
+    Ok(command)
 }
 
 /// Role: binds, starts the processes, and ends with them.
@@ -46,12 +57,9 @@ pub fn serve(options: &Bare) -> Result<()> {
     let listener = OwnedFd::from(listener);
     let mut processes = Vec::new();
     for _ in 0..options.workers {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["bare-process", "--workers", &options.workers.to_string(), "--body"])
-            .arg(&options.body);
-        processes
-            .push(command.stdin(Stdio::from(listener.try_clone()?)).stdout(Stdio::null()).spawn()?);
+        let mut command = role("bare-process", options)?;
+        command.stdin(Stdio::from(listener.try_clone()?)).stdout(Stdio::null());
+        processes.push(command.spawn()?);
     }
     println!("listening on http://{address}");
     let ended = until_terminated();
@@ -80,29 +88,56 @@ pub fn serve_process(options: &Bare) -> Result<()> {
     // Without this the process would outlive a parent that is killed.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-    let body = Bytes::from(std::fs::read(&options.body)?);
+    let answers = Arc::new(Answers::read(options)?);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (cores / usize::from(options.workers)).max(1);
     let threads: Vec<_> = (0..threads)
         .map(|_| {
-            let (listener, app) = (listener.try_clone()?, app(body.clone()));
+            let (listener, app) = (listener.try_clone()?, app(Arc::clone(&answers)));
             Ok(std::thread::spawn(move || accept(listener, &app)))
         })
         .collect::<Result<_>>()?;
     threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?)
 }
 
-/// The routes: every identity is a persona with this body, also after a write.
-fn app(body: Bytes) -> Router {
+/// What every answer has.
+struct Answers {
+    body: Bytes,
+    /// The fields of an answer with a body.
+    fields: HeaderMap,
+    /// The fields of an answer without.
+    fields_alone: HeaderMap,
+}
+
+impl Answers {
+    fn read(options: &Bare) -> Result<Self> {
+        let mut fields = HeaderMap::new();
+        for line in std::fs::read_to_string(&options.fields)?.lines() {
+            let (name, value) = line.split_once(':').ok_or("a field without a colon")?;
+            fields.insert(HeaderName::try_from(name)?, HeaderValue::from_str(value.trim())?);
+        }
+        // The HTTP library adds these itself.
+        fields.remove(header::DATE);
+        fields.remove(header::CONTENT_LENGTH);
+        let mut fields_alone = fields.clone();
+        fields_alone.remove(header::CONTENT_TYPE);
+        let body = std::fs::read(&options.body)?.into();
+        Ok(Self { body, fields, fields_alone })
+    }
+}
+
+/// The routes: every identity is the same persona, also after a write.
+fn app(answers: Arc<Answers>) -> Router {
     let routes = Router::new()
         .route("/api/v1/personas", post(answer))
         .route("/api/v1/personas/{id}", any(answer));
-    routes.with_state(Arc::new(body))
+    routes.with_state(answers)
 }
 
-async fn answer(State(body): State<Arc<Bytes>>, request: Request) -> Response {
+async fn answer(State(answers): State<Arc<Answers>>, request: Request) -> Response {
+    let tag = answers.fields.get(header::ETAG);
     let known =
-        request.headers().get(header::IF_NONE_MATCH).is_some_and(|tag| tag == "\"1-9f3c21aa\"");
+        request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| tag == Some(known));
     let status = match *request.method() {
         Method::POST => StatusCode::CREATED,
         Method::DELETE => StatusCode::NO_CONTENT,
@@ -110,17 +145,14 @@ async fn answer(State(body): State<Arc<Bytes>>, request: Request) -> Response {
         _ => StatusCode::OK,
     };
     let has_body = matches!(status, StatusCode::OK | StatusCode::CREATED);
-    let mut response =
-        Response::new(if has_body { Body::from(Bytes::clone(&body)) } else { Body::empty() });
+    let (body, fields) = if has_body {
+        (Body::from(answers.body.clone()), &answers.fields)
+    } else {
+        (Body::empty(), &answers.fields_alone)
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    if has_body {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    headers.insert(header::ETAG, HeaderValue::from_static("\"1-9f3c21aa\""));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers
-        .insert("x-request-id", HeaderValue::from_static("0193b0c2-7f3e-7a10-8c1d-000000000001"));
+    *response.headers_mut() = fields.clone();
     response
 }
 

@@ -1,5 +1,7 @@
 //! Reads over HTTP beside the bare server: how much of the time is the database's.
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 
 use crate::client::Client;
@@ -20,15 +22,15 @@ const FIXED_RATE: &str = "2000";
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let (options, database) = (&session.options, session.store("reads")?);
     let ours = Ours::start(&database, options.workers(), "normal")?;
-    let answer = Client::connect(ours.server.address)?.get(&format!(
-        "{}{}",
-        personas::PATH,
-        personas::id(options.personas / 2)
-    ))?;
-    let body = database.with_file_name("answer.json");
-    std::fs::write(&body, &answer.body)?;
-    let bare = bare::start(&body, options.workers())?;
-    let our_aim = Aim { tag: known_tag(&ours)?, ..Aim::api(ours.server.url(), options.personas) };
+    let path = format!("{}{}", personas::PATH, personas::id(0));
+    let answer = Client::connect(ours.server.address)?.get(&path)?;
+    let folder = database.parent().ok_or("a database without a folder")?;
+    let bare = bare::start(&answer, folder, options.workers())?;
+    let tag = known_tag(ours.server.address, &path)?;
+    if known_tag(bare.address, &path)? != tag {
+        return Err("the bare server knows another entity tag".into());
+    }
+    let our_aim = Aim { tag, ..Aim::api(ours.server.url(), options.personas) };
     let bare_aim = Aim { url: bare.url(), ..our_aim.clone() };
     let run = |aim: &Aim, load| session.load(aim, load);
     // The first pair warms both servers up, and its figures are thrown away.
@@ -79,13 +81,13 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ])
 }
 
-/// The entity tag of the first persona. Checks that the server answers 304 to it.
-fn known_tag(ours: &Ours) -> Result<String> {
-    let path = format!("{}{}", personas::PATH, personas::id(0));
-    let mut client = Client::connect(ours.server.address)?;
-    let tag = client.get(&path)?.etag.ok_or("an answer without ETag")?;
-    let answer = client.send("GET", &path, &format!("If-None-Match: {tag}\r\n"), "")?;
-    if answer.status == 304 {
+/// The entity tag of the persona at a path. Checks that the server answers 304 to it, and sends no
+/// body then.
+fn known_tag(server: SocketAddr, path: &str) -> Result<String> {
+    let mut client = Client::connect(server)?;
+    let tag = client.get(path)?.etag.ok_or("an answer without ETag")?;
+    let answer = client.send("GET", path, &format!("If-None-Match: {tag}\r\n"), "")?;
+    if answer.status == 304 && answer.body.is_empty() {
         Ok(tag)
     } else {
         Err(format!("a known persona was answered with {}", answer.status).into())
