@@ -23,7 +23,7 @@ const PERSONAS: usize = 40;
 const WORDS: usize = 14_000;
 /// Bytes of a text that writers write, and the least number of bytes that each write adds to the
 /// WAL: the persona and its revision.
-const TEXT_BYTES: usize = 100_000;
+const TEXT_BYTES: usize = 250_000;
 const REVISION_BYTES: u64 = 2 * TEXT_BYTES as u64;
 /// How many lists are sent at once and abandoned at once.
 const LISTS: usize = 8;

@@ -18,7 +18,7 @@ const TOOLS: [&str; 11] = [
     "mkfs.xfs",
     "mkfs.btrfs",
     "bindfs",
-    "chromium",
+    "chromium-headless-shell",
     "node",
     "npm",
     "python3",

@@ -201,6 +201,8 @@ impl Work {
         }
         if database.exists() {
             run(folder, &["list", "--database", "persona.db"]);
+            // Indexes, checksums, and every history from its first revision to its last.
+            run(folder, &["check", "--database", "persona.db"]);
             let count = read_whole(&database).personas.len();
             assert!((self.allowed)(count), "{}: {count} personas, {how}", self.name);
             assert!(

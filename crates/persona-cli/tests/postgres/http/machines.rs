@@ -1,5 +1,9 @@
 //! Several servers over one database, as on several machines.
 
+use serde_json::{Value, json};
+
+use crate::common::events::EventStream;
+use crate::common::personas;
 use crate::common::tokens::{bearer, create, run};
 use crate::common::{Client, Server};
 
@@ -38,4 +42,42 @@ fn another_server_that_believes_old_tokens_is_noticed() {
     let answers = answers_after_the_revocation(&["--fault=believe-old-tokens"]);
     assert_eq!(answers[..4], [401; 4]);
     assert!(answers[4..].contains(&200), "{answers:?}");
+}
+
+/// How often the label and the handle are moved.
+const MOVES: u64 = 40;
+
+/// A persona is changed, labelled and called otherwise through one server, and read through another
+/// one right after each answer, by identity, label and handle; a follower there is told of all.
+#[test]
+fn what_one_server_acknowledges_the_next_read_on_another_one_finds_and_its_followers_are_told() {
+    let first = Server::with_workers(2).start();
+    let database = format!("--database={}", first.database_argument());
+    let second = Server::with_workers(2).flag(database).start();
+    let mut here = first.connect();
+    // Two connections, which are mostly of two workers.
+    let mut there = [second.connect(), second.connect()];
+    let path = personas::create(&mut here, "Ada");
+    let mut followers = [(), ()].map(|()| EventStream::open(&second, "?after=0", &[]));
+    let label = format!("{path}/labels/production");
+    for number in 0..MOVES {
+        let handle = format!("ada-{number}");
+        personas::patch(&mut here, &path, &json!({ "handle": handle })).expect("an answer");
+        let moved = here.request("PUT", &label, &[], br#"{"from":"latest"}"#).expect("an answer");
+        assert!(matches!(moved.status, 200 | 201), "{moved:?}");
+        let ways = [path.clone(), format!("{path}?label=production"), format!("{LIST}/@{handle}")];
+        for client in &mut there {
+            for way in &ways {
+                let read = client.get(way).expect("an answer").json();
+                assert_eq!(read["handle"], handle, "{way}");
+            }
+        }
+    }
+    for follower in &mut followers {
+        let told: Vec<Value> = (0..=2 * MOVES).map(|_| follower.event()).collect();
+        let numbers: Vec<u64> = told.iter().filter_map(|one| one["sequence"].as_u64()).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+        let of = |kind: &str| told.iter().filter(|one| one["kind"] == kind).count() as u64;
+        assert_eq!((of("created"), of("updated"), of("labelled")), (1, MOVES, MOVES));
+    }
 }
