@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::backend::DatabaseError;
+use crate::config::{Database, FIRST_TOKEN};
 use crate::exit_code::ExitCode;
 use crate::log::Log;
 
@@ -22,6 +23,8 @@ pub enum Error {
     NoToken {
         /// The address on which the server would listen.
         address: IpAddr,
+        /// The database that has no token.
+        database: Database,
         /// Whether there is no database yet either.
         is_new: bool,
     },
@@ -48,11 +51,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Start(start) => start.hint(),
-            Self::NoToken { is_new, .. } => {
+            Self::NoToken { database, is_new, .. } => {
                 let create = if *is_new { " --create" } else { "" };
+                let command = format!("{FIRST_TOKEN}{create}");
                 Some(format!(
-                    "make a token: persona token create --name NAME --scope admin{create}; \
-                     or add --allow-open to serve every client that can reach the port"
+                    "make a token: {}; \
+                     or add --allow-open to serve every client that can reach the port",
+                    database.in_command(&command)
                 ))
             }
             _ => None,

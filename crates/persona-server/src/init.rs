@@ -3,6 +3,7 @@
 
 use crate::backend;
 use crate::child::Error;
+use crate::config::FIRST_TOKEN;
 use crate::supervisor::{ChildInput, Message, say};
 
 /// Makes the database ready.
@@ -13,24 +14,28 @@ use crate::supervisor::{ChildInput, Message, say};
 /// supervisor has ended.
 pub fn run(input: &ChildInput) -> Result<(), Error> {
     let config = &input.config;
+    let database = &config.database;
     if let Some(address) = config.exposed.filter(|_| !config.allow_open) {
         // A start that is refused must leave no new database, and must not bring an older one up to
         // date: the program that it belongs to could not use it any more.
         let tokens = backend::valid_tokens(config)?;
         if tokens.unwrap_or_default() == 0 {
-            return Err(Error::NoToken { address, is_new: tokens.is_none() });
+            let database = database.clone();
+            return Err(Error::NoToken { address, database, is_new: tokens.is_none() });
         }
     }
     let prepared = backend::initialise(config, true)?;
     if let Some(address) = config.exposed {
         if prepared.tokens == 0 && !config.allow_open {
-            return Err(Error::NoToken { address, is_new: false });
+            let database = database.clone();
+            return Err(Error::NoToken { address, database, is_new: false });
         }
         if prepared.tokens_kept == 0 {
             tracing::warn!(
                 host = %address,
                 "everyone who can reach the port is served, because there is no access token; \
-                 `persona token create` makes one"
+                 make one with: {}",
+                database.in_command(FIRST_TOKEN)
             );
         }
     }

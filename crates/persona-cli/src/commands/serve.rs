@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use persona_http::contract::OperationId;
 use persona_model::Clock;
-use persona_server::backend::Engine;
+use persona_server::backend::{Engine, Prepared};
 use persona_server::clock::SystemClock;
-use persona_server::config::{Config, Database, Environment, TlsFiles};
+use persona_server::config::{Config, Database, Environment, FIRST_TOKEN, TlsFiles};
 use persona_server::exit_code::ExitCode;
 use persona_server::listen::{Address, Doors, Inherited, NoDoor, NoUnixSocket};
 use persona_server::log::{Log, Stream, Writer, say};
@@ -20,7 +20,7 @@ use persona_storage::sqlite::{is_there, refuse_output};
 
 use crate::client::server_at;
 use crate::failure::Failure;
-use crate::terminal::{Output, shell_word};
+use crate::terminal::Output;
 
 /// The address on which a server listens by default.
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -158,7 +158,13 @@ fn announce(config: &Config, urls: &[String], started: &Started) {
     if io::stderr().is_terminal() {
         say(
             Stream::Error,
-            banner(&config.database, config.workers, url, &access(config, started), started),
+            banner(
+                &config.database,
+                config.workers,
+                url,
+                &access(&config.database, config.exposed.is_some(), &started.prepared),
+                started,
+            ),
         );
     } else {
         let journal_mode = match &started.prepared.engine {
@@ -232,26 +238,16 @@ fn banner(database: &Database, workers: u16, url: &str, access: &str, started: &
 fn sign_in(database: &Database, url: &str) -> String {
     // Browsers do not reach a unix socket themselves.
     let url = if url.starts_with("unix:") { "ADDRESS_FOR_BROWSERS" } else { url };
-    match database {
-        Database::File(path) => {
-            format!("persona token link --database {} --url {url}", shell_word(path))
-        }
-        // The URL of the settings may have a password.
-        Database::Server(_) => {
-            format!("persona token link --url {url}, with the database of this server")
-        }
-    }
+    database.in_command(&format!("persona token link --url {url}"))
 }
 
 /// The line about access: whether requests need a token, and how to make the first one.
-fn access(config: &Config, started: &Started) -> String {
-    let prepared = &started.prepared;
+fn access(database: &Database, is_exposed: bool, prepared: &Prepared) -> String {
     match prepared.tokens {
         0 if prepared.tokens_kept > 0 => "with a token (none counts any more)".into(),
-        0 if config.exposed.is_none() => {
-            "open on this machine; make a token with: persona token create --name NAME --scope \
-             admin"
-                .into()
+        0 if !is_exposed => {
+            let command = database.in_command(FIRST_TOKEN);
+            format!("open on this machine; make a token with: {command}")
         }
         0 => "open to everyone who can reach the port (--allow-open)".into(),
         1 => "with a token (1 counts)".into(),
@@ -267,7 +263,7 @@ fn pids(started: &Started) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::banner;
+    use super::{access, banner};
     use persona_server::backend::{Engine, Prepared};
     use persona_server::config::Database;
     use persona_server::supervisor::Started;
@@ -311,6 +307,17 @@ Ready in 42 ms. Ctrl-C stops.
             expected
         );
     }
+
+    #[test]
+    fn a_server_without_a_token_tells_how_to_make_one_in_its_own_database() {
+        let open = |database: Database| access(&database, false, &prepared());
+        let way = "open on this machine; make a token with: persona token create --name NAME \
+                   --scope admin";
+        assert_eq!(open(Database::File("other.db".into())), format!("{way} --database other.db"));
+        let server = Database::Server("postgres://ada:secret@db/personas".into());
+        assert_eq!(open(server), format!("{way}, with the database of this server"));
+    }
+
     #[test]
     fn a_server_with_a_token_tells_how_to_sign_in() {
         let line = |database: &Database, url: &str, tokens_kept: u64| {
@@ -321,17 +328,17 @@ Ready in 42 ms. Ctrl-C stops.
         let (here, url) = (Database::File("persona.db".into()), "http://127.0.0.1:8000");
         assert_eq!(line(&here, url, 0), None);
         for (database, url, expected) in [
-            (here, url, "persona token link --database persona.db --url http://127.0.0.1:8000"),
+            (here, url, "persona token link --url http://127.0.0.1:8000 --database persona.db"),
             // What is printed can be pasted.
             (
                 Database::File("/srv/my personas/a'b.db".into()),
                 url,
-                r#"persona token link --database "/srv/my personas/a'b.db" --url http://127.0.0.1:8000"#,
+                r#"persona token link --url http://127.0.0.1:8000 --database "/srv/my personas/a'b.db""#,
             ),
             (
                 Database::File("persona.db".into()),
                 "unix:/run/persona.sock",
-                "persona token link --database persona.db --url ADDRESS_FOR_BROWSERS",
+                "persona token link --url ADDRESS_FOR_BROWSERS --database persona.db",
             ),
             (
                 Database::Server("postgres://ada:secret@db/personas".into()),

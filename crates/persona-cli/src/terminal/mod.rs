@@ -7,14 +7,14 @@ mod harmless;
 mod output;
 mod progress;
 mod question;
-mod shell;
 mod table;
 mod time;
 
 pub use harmless::harmless;
+pub use persona_server::shell::shell_word;
+
 pub use output::{Format, Output, Tone, print_failure, print_failure_as_json};
 pub use progress::ProgressDisplay;
 pub use question::{can_be_asked, confirmed};
-pub use shell::shell_word;
 pub use table::{GivesWay, Table, shortened};
 pub use time::whole_seconds;

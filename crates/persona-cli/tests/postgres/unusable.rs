@@ -78,6 +78,8 @@ fn a_start_that_is_refused_for_want_of_a_token_makes_no_schema() {
     let ended = refused(folder.path(), &[&url, "--host=0.0.0.0"]);
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert!(ended.stderr.contains("no access token counts"), "{}", ended.stderr);
+    let way = "--scope admin --create, with the database of this server; or add --allow-open";
+    assert!(ended.stderr.contains(way), "{}", ended.stderr);
     assert_eq!(cluster.sql(&database, is_there).trim(), "0");
     // The control: a start that is not refused makes one.
     let server = Server::with_workers(1).flag(url).flag("--host=0.0.0.0").flag("--allow-open");

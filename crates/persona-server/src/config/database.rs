@@ -7,6 +7,11 @@ use persona_storage::database_url::{DatabaseUrl, DatabaseUrlError};
 use persona_storage::postgres;
 use serde::{Deserialize, Serialize};
 
+use crate::shell::shell_word;
+
+/// The command that makes the first token, as messages propose it in [`Database::in_command`].
+pub const FIRST_TOKEN: &str = "persona token create --name NAME --scope admin";
+
 /// The database that keeps the personas.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Database {
@@ -22,6 +27,18 @@ impl Database {
         match self {
             Self::File(path) => Some(path),
             Self::Server(_) => None,
+        }
+    }
+
+    /// A command of this program, for a message that proposes it, with the database that it has to
+    /// work on: a command that names none works on `persona.db` in the folder of the shell.
+    ///
+    /// The command ends with a flag or the value of one. A URL is not named, because it may have a
+    /// password.
+    pub fn in_command(&self, command: &str) -> String {
+        match self {
+            Self::File(path) => format!("{command} --database {}", shell_word(path)),
+            Self::Server(_) => format!("{command}, with the database of this server"),
         }
     }
 }
@@ -71,7 +88,7 @@ pub fn parse(text: &str) -> Result<Database, DatabaseUrlError> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Database, parse, shown};
+    use super::{Database, FIRST_TOKEN, parse, shown};
 
     #[test]
     fn every_form_with_one_meaning_names_its_file() {
@@ -108,6 +125,20 @@ mod tests {
             assert!(!format!("{database} {database:?}").contains("secret"));
         }
         assert_eq!(shown("persona.db"), "persona.db");
+    }
+
+    #[test]
+    fn a_command_names_its_database_but_no_password() {
+        for (database, ending) in [
+            (Database::File("other.db".into()), " --database other.db"),
+            (Database::File("a b/it's.db".into()), " --database \"a b/it's.db\""),
+            (
+                Database::Server("postgres://ada:secret@db/personas".into()),
+                ", with the database of this server",
+            ),
+        ] {
+            assert_eq!(database.in_command(FIRST_TOKEN), format!("{FIRST_TOKEN}{ending}"));
+        }
     }
 
     #[test]

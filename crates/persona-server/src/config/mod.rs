@@ -37,7 +37,7 @@ mod renamed;
 mod setting;
 mod value_kind;
 
-pub use database::{Database, shown};
+pub use database::{Database, FIRST_TOKEN, shown};
 pub use environment::{Environment, Hidden, TokenPlace};
 pub use flags::Flags;
 pub use key::{KEYS, Key, TOKEN_VARIABLE, ValueKind};

@@ -200,8 +200,8 @@ fn a_host_within_reach_of_all_machines_needs_a_word_for_it() {
     // Only the database can tell whether there is a token.
     let ran = folder.run(&["serve", "--host", "0.0.0.0", "--port", "0"]);
     assert_eq!(ran.code, 5, "{ran}");
-    let ways = "hint: make a token: persona token create --name NAME --scope admin --create; \
-                or add --allow-open to serve every client that can reach the port";
+    let ways = "hint: make a token: persona token create --name NAME --scope admin --create --database \
+                persona.db; or add --allow-open to serve every client that can reach the port";
     assert!(ran.stderr.contains(ways), "{ran}");
 }
 

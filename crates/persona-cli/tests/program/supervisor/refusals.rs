@@ -113,15 +113,44 @@ fn a_start_without_a_token_leaves_an_older_database_as_it_is() {
     assert_eq!(server.connect().get("/api/v1/personas").expect("an answer").status, 401);
 }
 
+/// Follows the command of a message word by word, as a shell in this folder does.
+fn follow(folder: &Path, command: &str) {
+    let program = env!("CARGO_BIN_EXE_persona");
+    let words = command.strip_prefix("persona ").expect("a command of this program");
+    let made = Command::new("/bin/sh")
+        .args(["-c", &format!("'{program}' {}", words.replace("NAME", "first"))])
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .expect("a shell");
+    assert!(made.status.success(), "{command}: {}", String::from_utf8_lossy(&made.stderr));
+}
+
 #[test]
 fn the_way_on_that_a_refusal_names_leads_to_a_server() {
-    let folder = folder();
-    let ended = refused(folder.path(), &["--host=0.0.0.0"]);
-    let command = "persona token create --name NAME --scope admin --create";
-    assert!(ended.stderr.contains(&format!("hint: make a token: {command};")), "{}", ended.stderr);
-    run(folder.path(), command.replace("NAME", "first").trim_start_matches("persona "));
-    let server = Server::with_workers(1).in_folder(folder).flag("--host=0.0.0.0").start();
-    assert_eq!(server.connect().get("/api/v1/personas").expect("an answer").status, 401);
+    for database in ["persona.db", "other.db", "a folder/it's.db"] {
+        // There is no database, and then there is one without a token.
+        for is_new in [true, false] {
+            let folder = folder();
+            fs::create_dir(folder.path().join("a folder")).expect("a folder");
+            let flag = format!("--database={database}");
+            let folder = if is_new {
+                folder
+            } else {
+                let server = Server::with_workers(1).in_folder(folder).flag(&flag).start();
+                server.stop_and_keep_the_folder()
+            };
+            let ended = refused(folder.path(), &[&flag, "--host=0.0.0.0"]);
+            let hint = ended.stderr.split_once("hint: make a token: ").map(|(_, hint)| hint);
+            let command = hint.and_then(|hint| Some(hint.split_once("; or")?.0));
+            let command = command.unwrap_or_else(|| panic!("{}", ended.stderr));
+            assert_eq!(command.contains("--create"), is_new, "{command}");
+            follow(folder.path(), command);
+            let server =
+                Server::with_workers(1).in_folder(folder).flag(flag).flag("--host=0.0.0.0").start();
+            assert_eq!(server.connect().get("/api/v1/personas").expect("an answer").status, 401);
+        }
+    }
 }
 
 #[test]
