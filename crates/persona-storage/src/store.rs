@@ -316,7 +316,8 @@ pub trait Store: Send + Sync {
     /// fails.
     async fn token(&self, hash: Option<&TokenHash>) -> Result<TokenLook, Error>;
 
-    /// One page of the tokens, in the order of their names.
+    /// One page of the tokens, in the order of their names. A token that is damaged is left out: it
+    /// lets no request in, and the search for damage tells of it.
     async fn tokens(&self, page: &TokenPage) -> Result<Vec<Token>, Error>;
 
     /// Every token, in the order of their names, page by page.
@@ -339,6 +340,9 @@ pub trait Store: Send + Sync {
     ///
     /// When this returns `Ok`, the change is committed, and in force in every process on every
     /// machine: no [`Store::token`] that begins later answers as before.
+    ///
+    /// A token that is damaged can be revoked and deleted, and both remove it. Every other change of
+    /// it fails with [`Error::Damaged`].
     ///
     /// Fails with [`Error::Token`] if the change is not possible.
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error>;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::authority::TokenAuthority;
 use super::record::Token;
 use super::secret::TokenHash;
+use crate::Error;
 
 /// Most tokens of one database, ended ones too. Each takes some 300 bytes; ten for each of 10,000
 /// owners.
@@ -288,6 +289,36 @@ pub(crate) fn decide(
         TokenChange::Use { at, .. } => Decision::Update(Token { used_at: Some(*at), ..found }),
         TokenChange::Create(_) | TokenChange::OnBehalf { .. } => unreachable!("decided above"),
     })
+}
+
+/// Decides a change of a token whose row is damaged, of which only `remains` can be read; `own` is
+/// the token of [`TokenChange::authority`].
+///
+/// A revocation and a deletion remove the row: it cannot be written again, because nothing in it is
+/// believed. The result is the removed token; `None` for a change that only a sound row can decide.
+pub(crate) fn decide_damaged(
+    change: &TokenChange,
+    remains: Token,
+    own: Option<&Token>,
+    kept: &Kept,
+) -> Option<Result<Token, Error>> {
+    match change {
+        TokenChange::OnBehalf { authority, change } => {
+            // A client that is bound to an owner ends no token of which the owner is not known.
+            let is_bound = own.is_some_and(|own| own.owner.is_some());
+            let found = (!is_bound).then_some(&remains);
+            match authority.permit(own, change, found, kept.all) {
+                Ok(()) => decide_damaged(change, remains, own, kept),
+                Err(error) => Some(Err(error.into())),
+            }
+        }
+        TokenChange::Create(_) => Some(Err(TokenError::NameTaken.into())),
+        TokenChange::Revoke { at, .. } => {
+            Some(Ok(Token { revoked_at: remains.revoked_at.or(Some(*at)), ..remains }))
+        }
+        TokenChange::Delete { .. } => Some(Ok(remains)),
+        TokenChange::Rotate { .. } | TokenChange::Exchange { .. } | TokenChange::Use { .. } => None,
+    }
 }
 
 /// Whether a use at this time is recorded already. A recorded time far in the future came from a

@@ -19,7 +19,7 @@ mod record;
 mod secret;
 
 pub use authority::TokenAuthority;
-pub(crate) use change::{Decision, Kept, decide};
+pub(crate) use change::{Decision, Kept, decide, decide_damaged};
 pub use change::{TOKEN_USE_EVERY, TOKENS_MAX, TOKENS_OF_OWNER_MAX, TokenChange, TokenError};
 pub use list::TokenPage;
 pub(crate) use names::name_of_owner;

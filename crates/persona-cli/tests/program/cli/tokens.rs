@@ -60,6 +60,50 @@ fn a_database_with_tokens_is_sound_and_so_is_a_damaged_one_not() {
 }
 
 #[test]
+fn a_damaged_token_opens_no_server_and_is_ended_by_the_command_and_by_the_route() {
+    let folder = Folder::with_personas(&[&["Ada"]]);
+    let token = |arguments: &[&str]| {
+        let ran = folder.run(&[&["token"], arguments, &["--database", "persona.db"]].concat());
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran}");
+        ran.stdout
+    };
+    let damage = |name: &str| {
+        token(&["create", "--name", name, "--scope=write"]);
+        let file = rusqlite::Connection::open(folder.path("persona.db")).expect("it opens");
+        let sql = "UPDATE tokens SET scope = 'admin' WHERE name = ?1";
+        assert_eq!(file.execute(sql, [name]), Ok(1));
+    };
+    damage("first");
+    // It is the only one, and does not count.
+    let refused = folder.run(&["serve", "--host=0.0.0.0", "--port=0"]);
+    assert_eq!(refused.code, 5, "{refused}");
+    assert!(refused.stderr.contains("no access token counts"), "{refused}");
+    assert!(!token(&["list"]).contains("first"));
+    token(&["link", "--url=http://localhost"]);
+    let secret = token(&["create", "--name=admin", "--scope=admin"]);
+    token(&["revoke", "first"]);
+    assert_eq!(folder.run(&["check"]).code, 0);
+    for name in ["second", "third"] {
+        damage(name);
+    }
+    token(&["delete", "second"]);
+    let database = folder.path("persona.db");
+    let server = Server::with_workers(2).flag(format!("--database={}", database.display())).start();
+    let ask = |method: &str, path: &str| {
+        let headers = [("authorization", &*bearer(secret.trim()))];
+        let reply = server.connect().request(method, path, &headers, b"").expect("an answer");
+        (reply.status, String::from_utf8(reply.body).expect("text"))
+    };
+    let (status, list) = ask("GET", "/api/v1/tokens");
+    assert!(status == 200 && !list.contains("third"), "{status} {list}");
+    let (status, ended) = ask("POST", "/api/v1/tokens/third/revoke");
+    assert!(status == 200 && ended.contains("third"), "{status} {ended}");
+    assert_eq!(ask("POST", "/api/v1/tokens/third/revoke").0, 404);
+    drop(server);
+    assert_eq!(folder.run(&["check"]).code, 0);
+}
+
+#[test]
 fn commands_send_the_token_that_they_find_and_say_what_is_missing() {
     let server = Server::with_workers(1).start();
     let secret = create(&server, &["--name=ci", "--scope=write"]);

@@ -1,5 +1,6 @@
 //! Rows of `tokens`: access tokens. Each row has a checksum, which is verified when the row is
-//! read: a damaged row lets no request in.
+//! read: a damaged row lets no request in, does not count, and is in no list. It can be ended like
+//! every other one, and stands in the way of none.
 
 use persona_model::{Timestamp, UnknownWord};
 use rusqlite::types::Type;
@@ -8,14 +9,28 @@ use uuid::Uuid;
 
 use super::row;
 use crate::sqlite::error::{damage, from_driver};
-use crate::token::{Decision, Kept, TOKENS_OF_OWNER_MAX, decide};
-use crate::{Error, Token, TokenChange, TokenHash, TokenLook, TokenPage};
+use crate::token::{Decision, Kept, TOKENS_OF_OWNER_MAX, decide, decide_damaged};
+use crate::{Error, Token, TokenChange, TokenHash, TokenLook, TokenPage, TokenScope};
 
 /// The first schema version with tokens.
 pub(crate) const TOKENS_SINCE: u32 = 10;
 
 const COLUMNS: &str = "id, name, hash, previous_hash, previous_until, scope, act_as, owner, shared,
                        created_at, expires_at, revoked_at, used_at, checksum";
+
+/// The row of the token that a change is about.
+enum Found {
+    /// The token.
+    Sound(Token),
+    /// The row does not fit its checksum.
+    Damaged {
+        row_id: i64,
+        /// What can still be read of the token.
+        remains: Token,
+        /// Why the row is not believed.
+        error: rusqlite::Error,
+    },
+}
 
 /// The token with a secret of this hash, or whether there is any.
 pub(crate) fn look(
@@ -40,36 +55,46 @@ pub(crate) fn look(
     Ok(if is_any { TokenLook::Unknown } else { TokenLook::NoneKept })
 }
 
-/// Every token, in the order of their names.
+/// Every token, in the order of their names. A damaged one is an error: a copy would leave it out.
 pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Token>> {
     let mut statement =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM tokens ORDER BY name"))?;
     statement.query_map([], token)?.collect()
 }
 
-/// One page of the tokens, in the order of their names.
+/// One page of the tokens, in the order of their names, without those that are damaged.
 pub(crate) fn page(connection: &Connection, page: &TokenPage) -> rusqlite::Result<Vec<Token>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM tokens
          WHERE name > :after AND (:owner IS NULL OR owner = :owner)
-         ORDER BY name
-         LIMIT :limit"
+         ORDER BY name"
     ))?;
     let after = page.after.as_deref().unwrap_or_default();
-    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
-    let values = named_params! { ":after": after, ":owner": page.owner, ":limit": limit };
-    statement.query_map(values, token)?.collect()
+    let mut rows = statement.query(named_params! { ":after": after, ":owner": page.owner })?;
+    let mut tokens = Vec::new();
+    while tokens.len() < page.limit
+        && let Some(found) = rows.next()?
+    {
+        tokens.extend(token(found));
+    }
+    Ok(tokens)
 }
 
-/// The number of tokens that are valid by the clock of the system, and of all tokens.
+/// The number of tokens that are valid by the clock of the system, and of all tokens, damaged ones
+/// included.
 pub(crate) fn counts(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
-    connection.query_row(
-        "SELECT count(*) FILTER (WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > unixepoch() * 1000000)),
-                count(*)
-         FROM tokens",
-        [],
-        |found| Ok((row::number(found, 0)?, row::number(found, 1)?)),
-    )
+    let mut statement = connection.prepare(&format!(
+        "SELECT {COLUMNS} FROM tokens
+         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > unixepoch() * 1000000)"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut valid = 0;
+    while let Some(found) = rows.next()? {
+        valid += u64::from(token(found).is_ok());
+    }
+    let all =
+        connection.query_row("SELECT count(*) FROM tokens", [], |found| row::number(found, 0))?;
+    Ok((valid, all))
 }
 
 /// Changes a token, in the transaction that is open.
@@ -78,8 +103,21 @@ pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<To
     let found = find(connection, name, id).map_err(from_driver)?;
     let authority = change.authority();
     let own = authority.map(|(id, _)| find(connection, None, Some(id))).transpose();
-    let own = own.map_err(from_driver)?.flatten();
+    let own = match own.map_err(from_driver)?.flatten() {
+        Some(Found::Sound(own)) => Some(own),
+        Some(Found::Damaged { .. }) | None => None,
+    };
     let kept = kept(connection, change).map_err(from_driver)?;
+    let found = match found {
+        None => None,
+        Some(Found::Sound(found)) => Some(found),
+        Some(Found::Damaged { row_id, remains, error }) => {
+            let decided = decide_damaged(change, remains, own.as_ref(), &kept);
+            let ended = decided.unwrap_or_else(|| Err(from_driver(error)))?;
+            remove_row(connection, row_id).map_err(from_driver)?;
+            return Ok(ended);
+        }
+    };
     let decision = decide(change, found, own.as_ref(), &kept)?;
     let write = || match &decision {
         Decision::Unchanged(_) => Ok(()),
@@ -154,15 +192,48 @@ fn remove(connection: &Connection, id: Uuid) -> rusqlite::Result<()> {
         .map(drop)
 }
 
+/// Removes a row whatever is in its columns.
+fn remove_row(connection: &Connection, row_id: i64) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM tokens WHERE row_id = ?1", [row_id]).map(drop)
+}
+
 fn find(
     connection: &Connection,
     name: Option<&str>,
     id: Option<Uuid>,
-) -> rusqlite::Result<Option<Token>> {
+) -> rusqlite::Result<Option<Found>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM tokens WHERE name = ?1 OR id = ?2"))?
-        .query_row(params![name, id.map(Uuid::into_bytes)], token)
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS}, row_id FROM tokens WHERE name = ?1 OR id = ?2"
+        ))?
+        .query_row(params![name, id.map(Uuid::into_bytes)], |found| match token(found) {
+            Ok(token) => Ok(Found::Sound(token)),
+            Err(error) => {
+                Ok(Found::Damaged { row_id: found.get(14)?, remains: remains(found), error })
+            }
+        })
         .optional()
+}
+
+/// What can be read of a damaged row, for the answer to the client that ends the token. Nothing of
+/// it is believed.
+fn remains(found: &Row<'_>) -> Token {
+    let time = |column| found.get(column).ok().map(Timestamp::from_micros);
+    let scope: String = found.get(5).unwrap_or_default();
+    Token {
+        id: Uuid::from_bytes(found.get(0).unwrap_or_default()),
+        name: found.get(1).unwrap_or_default(),
+        hash: TokenHash::from_bytes(found.get(2).unwrap_or_default()),
+        previous: None,
+        scope: scope.parse().unwrap_or(TokenScope::Read),
+        act_as: found.get(6).unwrap_or_default(),
+        owner: found.get(7).unwrap_or_default(),
+        shared: found.get(8).unwrap_or_default(),
+        created_at: time(9).unwrap_or(Timestamp::from_micros(0)),
+        expires_at: time(10),
+        revoked_at: time(11),
+        used_at: time(12),
+    }
 }
 
 fn kept(connection: &Connection, change: &TokenChange) -> rusqlite::Result<Kept> {
@@ -175,15 +246,18 @@ fn kept(connection: &Connection, change: &TokenChange) -> rusqlite::Result<Kept>
         .query_row([owner], |found| row::number(found, 0))?;
     let mut ended = None;
     if of_owner >= TOKENS_OF_OWNER_MAX {
-        ended = connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM tokens
-                 WHERE owner = ?1 AND (revoked_at IS NOT NULL OR expires_at <= ?2)
-                 ORDER BY min(coalesce(revoked_at, expires_at), coalesce(expires_at, revoked_at)), name
-                 LIMIT 1"
-            ))?
-            .query_row(params![owner, now.as_micros()], token)
-            .optional()?;
+        // A damaged token makes no room, and does not hide one that does.
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM tokens
+             WHERE owner = ?1 AND (revoked_at IS NOT NULL OR expires_at <= ?2)
+             ORDER BY min(coalesce(revoked_at, expires_at), coalesce(expires_at, revoked_at)), name"
+        ))?;
+        let mut rows = statement.query(params![owner, now.as_micros()])?;
+        while ended.is_none()
+            && let Some(found) = rows.next()?
+        {
+            ended = token(found).ok();
+        }
     }
     Ok(Kept { all, of_owner, ended })
 }

@@ -5,3 +5,4 @@ mod checksums;
 mod content;
 mod mutations;
 mod reports;
+mod tokens;
