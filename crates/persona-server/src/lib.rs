@@ -23,6 +23,7 @@ mod maintenance;
 pub mod process_table;
 pub mod run_role;
 pub mod scoreboard;
+pub mod secrets;
 pub mod shell;
 pub mod supervisor;
 pub mod tls;

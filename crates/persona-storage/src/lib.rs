@@ -82,7 +82,8 @@ pub use store_state::{Loss, ReadRoom};
 pub use token::{
     BadSecret, TOKEN_NAME_CHARS_MAX, TOKEN_USE_EVERY, TOKENS_MAX, TOKENS_OF_OWNER_MAX, Token,
     TokenAuthority, TokenChange, TokenError, TokenHash, TokenLook, TokenPage, TokenScope,
-    TokenSecret, TokenState, is_link_name, is_session_name, is_token_name, link_name, session_name,
+    TokenSecret, TokenState, hide_token_secrets, is_link_name, is_session_name, is_token_name,
+    link_name, session_name,
 };
 pub use turns::{Turn, Turns};
 pub use view::{GuardedStore, Owners, Reached, View, Viewer};

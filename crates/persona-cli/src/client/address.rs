@@ -11,6 +11,7 @@ use persona_http::contract::PREFIX;
 use persona_server::config::Config;
 use persona_server::exit_code::ExitCode;
 use persona_server::listen::on_this_machine;
+use persona_server::secrets::without_user_information;
 
 use super::credentials::Credentials;
 use super::token::Token;
@@ -58,28 +59,32 @@ impl ServerAddress {
         if let Some(path) = url.strip_prefix(UNIX) {
             return Self::unix(path, credentials);
         }
+        let shown = without_user_information(url);
         let usage = |message: String| {
             Failure::new(ExitCode::Usage, message)
                 .hint("write it like http://127.0.0.1:8000, https://persona.example or unix:PATH")
         };
         let full = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
-        let uri: Uri = full.parse().map_err(|_| usage(format!("{url:?} is no URL of a server")))?;
+        let uri: Uri =
+            full.parse().map_err(|_| usage(format!("{shown:?} is no URL of a server")))?;
         let is_encrypted = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(usage(format!("{url:?} must begin with http://, https:// or unix:"))),
+            _ => {
+                return Err(usage(format!("{shown:?} must begin with http://, https:// or unix:")));
+            }
         };
         let authority =
-            uri.authority().cloned().ok_or_else(|| usage(format!("{url:?} names no host")))?;
+            uri.authority().cloned().ok_or_else(|| usage(format!("{shown:?} names no host")))?;
         if authority.as_str().contains('@') {
-            return Err(usage(format!("{url:?} must not hold a name or a password"))
+            return Err(usage(format!("{shown:?} must not hold a name or a password"))
                 .hint("a token is read from --token-file, PERSONA_TOKEN or the settings file"));
         }
         let prefix = uri.path().trim_end_matches('/').to_string();
         if let Some(base) = prefix.strip_suffix(PREFIX) {
             let scheme = if is_encrypted { "https" } else { "http" };
             let message =
-                format!("{url:?} is the address of the API, and the one of the server is wanted");
+                format!("{shown:?} is the address of the API, and the one of the server is wanted");
             return Err(Failure::new(ExitCode::Usage, message)
                 .hint(format!("write it like {scheme}://{authority}{base}")));
         }
@@ -203,6 +208,21 @@ mod tests {
             "http://a:b@host",
         ] {
             assert!(parse(url).is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_refusal_of_a_url_shows_a_name_or_a_password_in_it() {
+        for url in [
+            "https://ada:secret@host",
+            "secret@host",
+            "ftp://secret@host",
+            "http://ada:sec/secret@ho st",
+            "http://secret@host/api/v1",
+        ] {
+            let refused = ServerAddress::parse(url, &Credentials::default()).expect_err(url);
+            let text = format!("{refused:?}");
+            assert!(text.contains("(hidden)@ho") && !text.contains("secret"), "{url}: {text}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! or the credentials of systemd. It is never the value of a flag, which every user of the machine
 //! can read in the list of processes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,7 +11,7 @@ use std::path::Path;
 use http::HeaderValue;
 use persona_server::config::{Environment, Hidden, TOKEN_VARIABLE, TokenPlace};
 use persona_server::exit_code::ExitCode;
-use persona_storage::TokenSecret;
+use persona_storage::{TokenSecret, hide_token_secrets};
 
 use crate::failure::Failure;
 
@@ -69,6 +70,14 @@ fn token_in(file: &Path) -> Result<TokenSecret, Failure> {
         let line = line_of(io::stdin().lock())
             .map_err(|error| Failure::io("could not read standard input", &error))?;
         return parse(&line, "standard input");
+    }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    if matches!(hide_token_secrets(&name), Cow::Owned(_)) && !file.exists() {
+        let message = "the name of the token file is a token itself";
+        return Err(Failure::new(ExitCode::Usage, message).hint(
+            "name a file that has the token in it; a flag can be read by every user of this \
+             machine, so give the token a new secret with `persona token rotate`",
+        ));
     }
     let mut text = String::new();
     let opened = File::open(file).map_err(unreadable)?;
@@ -137,6 +146,17 @@ mod tests {
         let texts = format!("{failure:?} {both:?} {:?} {token:?}", both.token(None));
         let texts = format!("{texts} {:?}", token.header());
         assert!(!texts.contains(variable.expose()), "{texts}");
+    }
+
+    #[test]
+    fn a_token_in_the_place_of_its_file_is_not_shown() {
+        let secret = TokenSecret::random().expect("random numbers");
+        for name in [secret.expose().to_owned(), format!("/tmp/{}", &secret.expose()[..45])] {
+            let flag = environment(&[]).with_token_file(Some(name.clone().into()));
+            let refused = Token::find(None, &flag).expect_err("no such file");
+            assert!(!format!("{refused:?}").contains(&secret.expose()[..45]), "{refused:?}");
+            assert!(refused.message.ends_with("is a token itself"), "{refused:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use persona_server::config::{
     Config, Database, Environment, Flags, Loaded, Setting, ValueKind, load, reference, shown,
 };
 use persona_server::exit_code::ExitCode;
+use persona_server::secrets::{without_secrets, without_user_information};
 use persona_storage::sqlite::refuse_output;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde_json::{Map, Value, json};
@@ -163,8 +164,9 @@ fn value(setting: &Setting) -> Value {
         ValueKind::Switch => {
             matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into()
         }
-        // Users share this output, so it must not contain a password.
+        // Users share this output, so it must not contain a password or a token.
         ValueKind::Database => shown(text).into(),
-        _ => text.into(),
+        _ if setting.key.name == "server" => without_user_information(text).into(),
+        _ => without_secrets(text).into(),
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! The messages are those of the parser, except where those would be misleading.
 
+use std::borrow::Cow;
+use std::io::{self, Write};
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use persona_server::config::setting_of_earlier_name;
 use persona_server::exit_code::ExitCode;
+use persona_server::secrets::without_secrets;
 
 use crate::failure::Failure;
 use crate::terminal::{print_failure, print_failure_as_json};
@@ -21,10 +25,19 @@ pub fn explain(error: &clap::Error) -> ExitCode {
             print_failure_as_json(&better.unwrap_or_else(|| Failure::usage(error)));
         }
         Some(failure) => print_failure(&failure),
-        // Errors are ignored, because a closed output has no reader.
-        None => drop(error.print()),
+        None => print(error),
     }
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok }
+}
+
+/// Prints help, or an error in the words of the parser, which repeat what the user typed: where that
+/// has a secret, without it and without colours. A closed output is ignored: it has no reader.
+fn print(error: &clap::Error) {
+    let text = error.to_string();
+    match without_secrets(&text) {
+        Cow::Owned(shown) if error.use_stderr() => drop(write!(io::stderr().lock(), "{shown}")),
+        _ => drop(error.print()),
+    }
 }
 
 /// Flags of uvicorn and gunicorn that `serve` does not have, each with the setting that replaces

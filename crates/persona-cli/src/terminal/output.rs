@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Stderr, Stdout, Write};
 
+use persona_server::secrets::without_secrets;
 use serde_json::Value;
 
 use super::harmless::harmless_json;
@@ -118,9 +119,10 @@ impl Output {
             .map_err(|error| Failure::io("could not write the result", &error))
     }
 
-    /// Writes a message that must be seen. A closed standard error is ignored: it has no reader.
+    /// Writes a message that must be seen, without the secrets in it. A closed standard error is
+    /// ignored: it has no reader.
     pub fn say(&self, message: &str) {
-        drop(writeln!(self.stderr.lock(), "{message}"));
+        drop(writeln!(self.stderr.lock(), "{}", without_secrets(message)));
     }
 
     /// Writes a message that only informs; not when `--quiet`.
@@ -142,7 +144,7 @@ impl Output {
         }
     }
 
-    /// A failure as text, or as one line of JSON.
+    /// A failure as text, or as one line of JSON, without the secrets in it.
     pub fn failure_text(&self, failure: &Failure) -> String {
         if self.is_json() {
             return failure_as_json(failure);
@@ -156,7 +158,7 @@ impl Output {
             write!(text, "\n{} {hint}", self.paint(Tone::Hint, "hint:"))
                 .expect("writing into a string succeeds");
         }
-        text
+        without_secrets(&text).into_owned()
     }
 
     /// Text in the colour of its tone, where colours are wanted.
@@ -190,5 +192,5 @@ pub fn print_failure_as_json(failure: &Failure) {
 }
 
 fn failure_as_json(failure: &Failure) -> String {
-    harmless_json(&failure.to_json().to_string()).into_owned()
+    harmless_json(&without_secrets(&failure.to_json().to_string())).into_owned()
 }

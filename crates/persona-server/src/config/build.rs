@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::key::ValueKind;
 use super::setting::{Origin, Setting};
 use super::{Config, Database, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database};
+use crate::secrets::without_user_information;
 
 /// The levels of a log, and silence.
 const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
@@ -130,7 +131,10 @@ impl<'a> Reader<'a> {
                         [server.NAME]";
             self.complain(
                 setting,
-                format!("must be the URL of a server, is {:?}", setting.text),
+                format!(
+                    "must be the URL of a server, is {:?}",
+                    without_user_information(&setting.text)
+                ),
                 Some(hint.into()),
             );
         }

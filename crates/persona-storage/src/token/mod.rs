@@ -25,4 +25,4 @@ pub use list::TokenPage;
 pub(crate) use names::name_of_owner;
 pub use names::{is_link_name, is_session_name, link_name, session_name};
 pub use record::{TOKEN_NAME_CHARS_MAX, Token, TokenLook, TokenScope, TokenState, is_token_name};
-pub use secret::{BadSecret, TokenHash, TokenSecret};
+pub use secret::{BadSecret, TokenHash, TokenSecret, hide_token_secrets};

@@ -5,6 +5,7 @@
 //! checksum lets scanners of secrets tell a token from other texts without asking a server, and a
 //! server refuse a mistyped one without asking the database.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -22,6 +23,13 @@ const RANDOM_DIGITS: usize = 43;
 const CHECKSUM_DIGITS: usize = 6;
 /// Bytes of a whole secret.
 const SECRET_BYTES: usize = PREFIX.len() + RANDOM_DIGITS + CHECKSUM_DIGITS;
+
+/// Fewest characters behind the prefix that make a text look like a secret, in
+/// [`hide_token_secrets`]. A shorter part of a secret leaves more than 60 of its bits unknown; a
+/// name of a token has mostly fewer.
+const HIDDEN_FROM: usize = 32;
+/// What is shown in place of a secret.
+const HIDDEN: &str = "(hidden)";
 
 /// The secret of a token. Shown once, when it is made; its debug form hides it.
 #[derive(Clone, PartialEq, Eq)]
@@ -131,6 +139,21 @@ impl fmt::Debug for TokenHash {
     }
 }
 
+/// A text for people in which no secret of a token can be read, also where one is mistyped or cut
+/// off: a user may give one where a name or a path is wanted.
+pub fn hide_token_secrets(text: &str) -> Cow<'_, str> {
+    let is_of_secret = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, found)) = rest.split_once(PREFIX) {
+        let digits = found.bytes().take_while(is_of_secret).count();
+        let (digits, behind) = found.split_at(digits);
+        shown.extend([before, PREFIX, if digits.len() < HIDDEN_FROM { digits } else { HIDDEN }]);
+        rest = behind;
+    }
+    if shown.contains(HIDDEN) { (shown + rest).into() } else { text.into() }
+}
+
 /// The digits of a number, which is divided down to nothing.
 fn digits<const N: usize>(number: &mut [u8]) -> [u8; N] {
     let mut digits = [0; N];
@@ -152,7 +175,7 @@ fn checksum_of(covered: &[u8]) -> [u8; CHECKSUM_DIGITS] {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadSecret, SECRET_BYTES, TokenHash, TokenSecret};
+    use super::{BadSecret, SECRET_BYTES, TokenHash, TokenSecret, hide_token_secrets};
 
     #[test]
     fn the_text_of_a_secret_never_changes() {
@@ -192,6 +215,24 @@ mod tests {
         }
         for other in ["", "psk_", &secret.expose()[1..], &format!("{}0", secret.expose())] {
             assert_eq!(TokenHash::of_secret(other.as_bytes()), Err(BadSecret::Form));
+        }
+    }
+
+    #[test]
+    fn a_text_for_people_has_no_secret_in_it() {
+        let secret = TokenSecret::of_bytes([7; 32]);
+        let secret = secret.expose();
+        let (long, short) = (format!("{secret}0"), &secret[..40]);
+        let slip = secret.replacen(&secret[20..21], "-", 1);
+        for secret in [secret, &long, short, &slip] {
+            assert_eq!(hide_token_secrets(secret), "psk_(hidden)");
+            let text = format!("no file {secret:?}, no psk_name and no https://{secret}@host");
+            let shown = "no file \"psk_(hidden)\", no psk_name and no https://psk_(hidden)@host";
+            assert_eq!(hide_token_secrets(&text), shown);
+            assert_eq!(hide_token_secrets(shown), shown);
+        }
+        for text in ["", "psk_", "psk_ci", "a psk_backup-of-the-night psk_ é", "apsk"] {
+            assert_eq!(hide_token_secrets(text), text);
         }
     }
 

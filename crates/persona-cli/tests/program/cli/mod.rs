@@ -18,6 +18,7 @@ mod personas;
 mod prune;
 mod purge;
 mod readme;
+mod secrets;
 mod server;
 mod tokens;
 mod transport;
