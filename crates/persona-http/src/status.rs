@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use persona_model::Timestamp;
 use persona_storage::{BackendDetails, Status as Stored};
 
+use crate::auth::sees_place;
 use crate::contract::OperationId;
 use crate::contract::status::{Contention, DatabaseServer, Disk, DiskState, Process, Status};
 use crate::extract::parameters::Parameters;
@@ -22,15 +23,24 @@ pub async fn get_status(
     request: Request,
 ) -> Result<Json<Status>, Problem> {
     Parameters::none(request.uri(), OperationId::GetStatus)?;
-    let (status, _) = status_now(&context).await?;
+    let sees_place = sees_place(context.access, request.extensions(), OperationId::GetStatus);
+    let (status, _) = status_now(&context, sees_place).await?;
     Ok(Json(status))
 }
 
-/// The state of the database and of every process, and the time at which it was read.
-pub(crate) async fn status_now(context: &Context) -> Result<(Status, Timestamp), Problem> {
+/// The state of the database and of every process, and the time at which it was read; without the
+/// place of the database for a client that does not see it.
+pub(crate) async fn status_now(
+    context: &Context,
+    sees_place: bool,
+) -> Result<(Status, Timestamp), Problem> {
     let stored = context.store.status().await?;
     let now = context.clock.now();
-    Ok((status(stored, context.server.figures(now), now), now))
+    let mut status = status(stored, context.server.figures(now), now);
+    if let (false, Some(server)) = (sees_place, &mut status.server) {
+        server.place = None;
+    }
+    Ok((status, now))
 }
 
 fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
@@ -118,7 +128,7 @@ impl FileFacts {
 fn server(details: &BackendDetails) -> Option<DatabaseServer> {
     match details {
         BackendDetails::Server { place, connections, connections_max } => Some(DatabaseServer {
-            place: place.clone(),
+            place: Some(place.clone()),
             connections: *connections,
             connections_max: *connections_max,
         }),

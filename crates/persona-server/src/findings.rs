@@ -120,9 +120,9 @@ pub fn certificate(ends_at: Timestamp, now: Timestamp) -> Judgement {
 fn engine(status: &Status) -> Option<Judgement> {
     let Status { engine_version, durability, durability_meaning, .. } = status;
     if let Some(server) = &status.server {
+        let place = server.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
         let text = format!(
-            "PostgreSQL {engine_version} at {}; durability {durability}: {durability_meaning}",
-            server.place
+            "PostgreSQL {engine_version}{place}; durability {durability}: {durability_meaning}"
         );
         return Some((Level::Ok, text));
     }
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(level("backups", &failed), Some(Level::Warn));
         let on_server = |connections| {
             move |status: &mut Status| {
-                let place = "db:5432/personas".into();
+                let place = Some("db:5432/personas".into());
                 status.server = Some(DatabaseServer { place, connections, connections_max: 100 });
                 status.durability = "normal".into();
             }

@@ -241,7 +241,8 @@ impl Reading {
 /// Engine, journal mode and file system as text.
 fn engine_of(status: &Status) -> String {
     if let Some(server) = &status.server {
-        return format!("PostgreSQL {} at {}", status.engine_version, server.place);
+        let place = server.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+        return format!("PostgreSQL {}{place}", status.engine_version);
     }
     format!(
         "SQLite {} in {} mode on {}",

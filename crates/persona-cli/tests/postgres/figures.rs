@@ -1,8 +1,11 @@
 //! The status and metrics of a server over PostgreSQL: without the figures of a file, and with
 //! those of the database's connections.
 
+use serde_json::Value;
+
 use crate::common::Server;
 use crate::common::runner::Folder;
+use crate::common::tokens::{bearer, create};
 
 #[test]
 fn nothing_is_shown_of_what_only_a_file_has() {
@@ -68,4 +71,39 @@ fn nothing_is_shown_of_what_only_a_file_has() {
         doctor.stdout.contains("PostgreSQL 1") && !doctor.stdout.contains("write_lock"),
         "{doctor}"
     );
+}
+
+/// The place of the database in the status as a client with these headers is told it, and the whole
+/// text of its status, findings and metrics.
+fn told(server: &Server, headers: &[(&str, &str)]) -> (Value, String) {
+    let ask = |path: &str| {
+        let reply = server.connect().request("GET", path, headers, b"").expect("an answer");
+        String::from_utf8(reply.body).expect("text")
+    };
+    let status = ask("/api/v1/status");
+    let place = serde_json::from_str::<Value>(&status).expect("JSON")["server"]["place"].clone();
+    (place, [status, ask("/api/v1/server/findings"), ask("/metrics")].concat())
+}
+
+#[test]
+fn only_a_client_with_the_scope_admin_is_told_where_the_database_is() {
+    let server = Server::with_workers(1).start();
+    // Without any token every client may do everything.
+    let (place, text) = told(&server, &[]);
+    let place = place.as_str().expect("a place").to_owned();
+    assert_eq!(text.matches(&place).count(), 2, "in the status and in a finding: {text}");
+    for (scope, sees_it) in [("read", false), ("write", false), ("admin", true)] {
+        let secret = create(&server, &["--name", scope, "--scope", scope]);
+        let (seen, text) = told(&server, &[("authorization", &bearer(&secret))]);
+        assert!(
+            text.contains("\"check\":\"engine\"") && text.contains("persona_requests"),
+            "{text}"
+        );
+        assert_eq!((seen.is_string(), text.contains(&place)), (sees_it, sees_it), "{scope}");
+    }
+    let folder = server.stop_and_keep_the_folder();
+    let server = Server::with_workers(1).in_folder(folder).flag("--open-monitoring").start();
+    let (seen, text) = told(&server, &[]);
+    assert!(seen.is_null() && !text.contains(&place), "{seen}");
+    assert!(text.contains("\"connections_max\""), "the control: the status is open: {text}");
 }

@@ -34,4 +34,4 @@ pub(crate) use credential::credentials;
 pub(crate) use denial::Denial;
 pub(crate) use guess::guess_beyond_budget;
 pub(crate) use identity::{Identity, viewer_of};
-pub(crate) use permit::{permit, permit_admin, permit_at_once, permit_still};
+pub(crate) use permit::{permit, permit_admin, permit_at_once, permit_still, sees_place};

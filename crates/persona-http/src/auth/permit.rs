@@ -4,8 +4,8 @@
 //! The check has two forms, because plain reads are answered without waiting (`plain_reads.rs`).
 //! Both forms ask the store the same question and judge its answer by the same code.
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderMap};
 use persona_storage::{
     Error, TokenHash, TokenLook, TokenScope, TokenState, Viewer, is_link_name, is_session_name,
 };
@@ -171,6 +171,23 @@ pub(crate) fn permit_admin(identity: Option<&Identity>) -> Result<(), Denial> {
             Err(Denial::Scope { needed: TokenScope::Admin, has: token.scope })
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether a permitted request may learn where the database is: hosts are of use to an attacker, and
+/// to no client but one with the scope admin. A request without a token may where it may do
+/// everything; it may not where a setting opens the operation to monitors.
+pub(crate) fn sees_place(
+    access: AccessRules,
+    extensions: &Extensions,
+    operation: OperationId,
+) -> bool {
+    match (extensions.get(), access) {
+        (Some(Identity(token)), _) => token.scope >= TokenScope::Admin,
+        (None, AccessRules::Trusted) => true,
+        (None, AccessRules::Clients { open_monitoring, .. }) => {
+            !(open_monitoring && is_monitoring(operation))
+        }
     }
 }
 

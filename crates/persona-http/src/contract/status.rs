@@ -100,8 +100,9 @@ pub enum DiskState {
 /// The server that the database is on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseServer {
-    /// Hosts and name of the database.
-    pub place: String,
+    /// Hosts and name of the database, for a client that may do everything with the scope admin;
+    /// null for others.
+    pub place: Option<String>,
     /// Connections to it now, of all its clients.
     pub connections: u64,
     /// Most connections that it takes.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 
 use crate::Context;
+use crate::auth::sees_place;
 use crate::contract::OperationId;
 use crate::contract::findings::FindingPage;
 use crate::extract::parameters::Parameters;
@@ -20,7 +21,8 @@ pub async fn list_findings(
     request: Request,
 ) -> Result<Response, Problem> {
     Parameters::none(request.uri(), OperationId::ListFindings)?;
-    let (status, now) = status_now(&context).await?;
+    let sees_place = sees_place(context.access, request.extensions(), OperationId::ListFindings);
+    let (status, now) = status_now(&context, sees_place).await?;
     let items = context.server.findings(&status, now);
     let page = FindingPage { items, next_cursor: () };
     Ok(([(CACHE_CONTROL, "no-store")], Json(page)).into_response())
