@@ -314,7 +314,7 @@ pub(super) const REFUSALS: &[Facts] = &[
         Code::Invalid,
         StatusCode::UNPROCESSABLE_ENTITY,
         "invalid",
-        "The persona breaks rules",
+        "The request breaks rules",
         "correct every member that errors names",
     ),
     row(
