@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderName, HeaderValue, Request};
 use http_body_util::BodyExt;
 use persona_http::{
@@ -14,8 +14,10 @@ use persona_http::{
     ProtectedLabels, RateLimits, ReadTurns, Router, TokenUses, router,
 };
 use persona_model::{Clock, DOCUMENT_BYTES_MAX, Timestamp};
-use persona_storage::GuardedStore;
 use persona_storage::memory::MemoryStore;
+use persona_storage::{
+    GuardedStore, Store, Token, TokenChange, TokenScope, TokenSecret, link_name,
+};
 
 /// What is between two requests.
 const BETWEEN: &[u8] = b"\n====\n";
@@ -56,11 +58,13 @@ pub struct Api {
     pub closed: Router,
     /// The short way of reads of that router.
     pub closed_plain: PlainReads,
+    store: Arc<MemoryStore>,
 }
 
 impl Api {
     pub async fn new() -> Self {
-        let open = context();
+        let store = Arc::new(MemoryStore::new(Arc::new(FixedClock)));
+        let open = context(Arc::clone(&store));
         let mut closed = open.clone();
         closed.access = AccessRules::Clients { open_without_tokens: false, open_monitoring: false };
         let api = Self {
@@ -68,12 +72,30 @@ impl Api {
             open: router(open),
             closed_plain: PlainReads::new(closed.clone()),
             closed: router(closed),
+            store,
         };
         for request in pieces(FIRST).into_iter().filter_map(request_of) {
             let status = api.open.answer(request).await.status();
             assert!(status.is_success(), "{status}");
         }
         api
+    }
+
+    /// The secrets of a link and of the session that a browser began with it. Only the program itself
+    /// makes links, so the store is told of this one.
+    pub async fn sign_in(&self) -> (String, String) {
+        let link = TokenSecret::random().expect("random numbers");
+        let now = FixedClock.now();
+        let token = Token::new(String::new(), link.hash(), TokenScope::Read, now);
+        let mut token = token.expect("random numbers");
+        token.name = link_name(token.id);
+        self.store.change_token(TokenChange::Create(token)).await.expect("a link");
+        let head = format!("POST /api/v1/session\nauthorization: Bearer {}", link.expose());
+        let request = request_of(head.as_bytes()).expect("a request");
+        let answer = self.closed.answer(request).await;
+        let set = answer.headers().get(SET_COOKIE).and_then(|set| set.to_str().ok());
+        let secret = set.and_then(|set| set.split(['=', ';']).nth(1)).expect("a cookie");
+        (link.expose().to_owned(), secret.to_owned())
     }
 }
 
@@ -156,9 +178,8 @@ pub fn request_of(bytes: &[u8]) -> Option<Request<Body>> {
     Some(request)
 }
 
-fn context() -> Context {
+fn context(store: Arc<MemoryStore>) -> Context {
     let clock: Arc<dyn Clock> = Arc::new(FixedClock);
-    let store = Arc::new(MemoryStore::new(Arc::clone(&clock)));
     Context {
         turns: ReadTurns::of(&*store),
         events: EventFeed::new(store.clone(), EventLimits::ALONE),

@@ -1,9 +1,10 @@
 //! Fuzz targets: each gives bytes from outside to a parser, and fails if the parser panics or
 //! breaks a law.
 //!
-//! `cargo fuzz` runs them for hours (`README.md` of this folder). The tests of the program run each
-//! of them over its seeds and some changes of these (`persona-cli/tests/program/fuzz.rs`), so the
-//! files here use no library that those tests do not have.
+//! `cargo fuzz` runs one for as long as one lets it (`README.md` of this folder). The tests of the
+//! program run each of them over its seeds and some changes of these
+//! (`persona-cli/tests/program/fuzz.rs`), so the files here use no library that those tests do not
+//! have.
 
 mod api;
 pub mod conditions;

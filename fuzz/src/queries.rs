@@ -6,15 +6,22 @@ use super::api::{Api, PERSONA, answer, request_of, wait};
 
 /// What is behind the path of the persona, and paths without it.
 const OF_PERSONA: [&str; 6] =
-    ["", "/revisions", "/diff", "/labels", "/labels/production", "/moves"];
-const OTHERS: [&str; 6] = [
+    ["", "/revisions", "/diff", "/labels", "/labels/production", "/labels/production/moves"];
+const OTHERS: [&str; 7] = [
     "/api/v1/personas",
     "/api/v1/export",
     "/api/v1/events",
     "/api/v1/tokens",
     "/api/v1/status",
     "/api/v1/personas/@ada",
+    "/api/v1/counts",
 ];
+
+/// The paths that are asked, in the order in which the first byte chooses them.
+pub fn paths() -> Vec<String> {
+    let of_persona = OF_PERSONA.map(|rest| format!("{PERSONA}{rest}"));
+    [&of_persona[..], &OTHERS.map(str::to_owned)].concat()
+}
 
 /// Asks with the query, and with its parameters in the other order: no answer is a failure of the
 /// server, and the order makes no difference to its status.
@@ -24,8 +31,7 @@ pub fn run(bytes: &[u8]) {
     if query.contains(&b'\n') {
         return;
     }
-    let paths = OF_PERSONA.map(|rest| format!("{PERSONA}{rest}"));
-    let paths = [paths, OTHERS.map(str::to_owned)].concat();
+    let paths = paths();
     let path = &paths[usize::from(*chosen) % paths.len()];
     let reversed = query.rsplit(|byte| *byte == b'&').collect::<Vec<_>>().join(&b'&');
     wait(async {

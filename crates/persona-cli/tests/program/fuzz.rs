@@ -1,8 +1,10 @@
 //! The fuzz targets (`fuzz/README.md`) over their seeds, and over changes of these that are the
-//! same in every run. Searches of hours are made by cargo-fuzz.
+//! same in every run. cargo-fuzz searches for as long as one lets it, which no test does.
 
 use std::fs;
 use std::path::Path;
+
+use persona_http::contract::{Method, OperationId};
 
 #[path = "../../../../fuzz/src/lib.rs"]
 mod targets;
@@ -66,6 +68,26 @@ fn every_target_stands_its_seeds_and_changes_of_them() {
             }
         }
     }
+}
+
+#[test]
+fn the_target_of_queries_asks_every_read_that_has_parameters() {
+    let paths = targets::queries::paths();
+    let mut unused: Vec<&String> = paths.iter().collect();
+    for operation in OperationId::ALL {
+        let row = operation.row();
+        let is_of_row = |path: &&String| {
+            let (path, pattern) = (path.split('/'), row.path.split('/'));
+            path.clone().count() == pattern.clone().count()
+                && path.zip(pattern).all(|(part, wanted)| part == wanted || wanted.starts_with('{'))
+        };
+        if row.method == Method::Get {
+            let is_asked = paths.iter().any(|path| is_of_row(&path));
+            assert!(is_asked || row.all_query().next().is_none(), "{}", row.path);
+            unused.retain(|path| !is_of_row(path));
+        }
+    }
+    assert_eq!(unused, [&String::new(); 0], "a path is no route");
 }
 
 #[test]
