@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::{InjectedFault, ONCE_IN, is_on};
 use crate::{
-    Event, HandleLook, HandleTarget, Labelled, Operation, PersonaLabels, Representation, TokenLook,
+    Event, HandleLook, HandleTarget, Labelled, Operation, PersonaLabels, Representation, Token,
+    TokenLook, TokenScope,
 };
 
 /// How long a fault stays visible: long compared to a request, short compared to a test.
@@ -25,9 +26,17 @@ const COMMIT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// Pause between two looks whether there was a commit.
 const COMMIT_WAIT_PAUSE: Duration = Duration::from_millis(1);
 
-/// [`InjectedFault::OverlookTokens`]: replaces the result of a look for a token.
+/// [`InjectedFault::OverlookTokens`] and [`InjectedFault::OverlookScopes`]: replaces the result of a
+/// look for a token.
 pub(crate) fn token_look(look: TokenLook) -> TokenLook {
-    if is_on(InjectedFault::OverlookTokens) { TokenLook::NoneKept } else { look }
+    match look {
+        _ if is_on(InjectedFault::OverlookTokens) => TokenLook::NoneKept,
+        TokenLook::Known(token) if is_on(InjectedFault::OverlookScopes) => {
+            let scope = TokenScope::Admin;
+            TokenLook::Known(Arc::new(Token { scope, ..Token::clone(&token) }))
+        }
+        look => look,
+    }
 }
 
 /// [`InjectedFault::OwnRateCells`]: a number that separates the budgets of one worker from those of

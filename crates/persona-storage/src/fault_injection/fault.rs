@@ -42,10 +42,14 @@ pub enum InjectedFault {
     BelieveOldTokens,
     /// No token is ever found, as if there were none.
     OverlookTokens,
+    /// Every token that is found has the scope admin.
+    OverlookScopes,
     /// Clients that are bound to an owner read the personas of all owners.
     OverlookOwners,
     /// Clients that are bound to an owner change the personas of all owners.
     OverlookOwnersOfWrites,
+    /// Clients that are bound to an owner are told the places of the feed with their proofs.
+    UnsealPlaces,
     /// The idempotency keys of all tokens are the same.
     ShareKeys,
     /// Each worker has separate budgets of clients.
@@ -70,7 +74,7 @@ pub enum InjectedFault {
 #[cfg(feature = "faults")]
 impl InjectedFault {
     /// Every fault.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -88,8 +92,10 @@ impl InjectedFault {
         Self::SplitBatch,
         Self::BelieveOldTokens,
         Self::OverlookTokens,
+        Self::OverlookScopes,
         Self::OverlookOwners,
         Self::OverlookOwnersOfWrites,
+        Self::UnsealPlaces,
         Self::ShareKeys,
         Self::OwnRateCells,
         Self::DropEvent,
@@ -121,8 +127,10 @@ impl InjectedFault {
             Self::SplitBatch => "split-batch",
             Self::BelieveOldTokens => "believe-old-tokens",
             Self::OverlookTokens => "overlook-tokens",
+            Self::OverlookScopes => "overlook-scopes",
             Self::OverlookOwners => "overlook-owners",
             Self::OverlookOwnersOfWrites => "overlook-owners-of-writes",
+            Self::UnsealPlaces => "unseal-places",
             Self::ShareKeys => "share-keys",
             Self::OwnRateCells => "own-rate-cells",
             Self::DropEvent => "drop-event",

@@ -67,7 +67,7 @@ impl View<'_> {
     }
 
     fn seals(&self) -> bool {
-        self.viewer.is_bound() && !is_on(InjectedFault::OverlookOwners)
+        self.viewer.is_bound() && !is_on(InjectedFault::UnsealPlaces)
     }
 
     async fn sealed(&self, position: Position) -> Result<Position, Error> {

@@ -253,6 +253,20 @@ fn an_operation_that_does_not_ask_for_a_token_is_noticed() {
     }
 }
 
+/// The control of the matrix alone: a server that asks for a token and leaves out its scope.
+#[test]
+fn an_operation_that_does_not_look_at_the_scope_is_noticed() {
+    let server = Server::with_workers(1).flag("--fault=overlook-scopes").start();
+    let wrong = wrong_cells(&server, &tokens(&server), &[]);
+    for (kind, permitted) in [("read", Scope::Read), ("write", Scope::Write)] {
+        for row in OPERATIONS.iter().filter(|row| rank(row.scope) > rank(permitted)) {
+            let cell = format!("{} with {kind}", row.name);
+            assert!(wrong.iter().any(|wrong| wrong.starts_with(&cell)), "{cell}: {wrong:#?}");
+        }
+    }
+    assert!(!wrong.iter().any(|cell| cell.contains(" with none")), "{wrong:#?}");
+}
+
 /// The status, code and detail of a problem.
 fn told(reply: &crate::common::Reply) -> (u16, String, String) {
     let problem: Value = reply.json();

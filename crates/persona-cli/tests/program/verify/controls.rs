@@ -85,8 +85,10 @@ macro_rules! caught {
                 InjectedFault::OverlookForeignCommit => "`http/read_cache.rs`: another program",
                 InjectedFault::BelieveOldTokens
                 | InjectedFault::OverlookTokens
+                | InjectedFault::OverlookScopes
                 | InjectedFault::OverlookOwners
                 | InjectedFault::OverlookOwnersOfWrites
+                | InjectedFault::UnsealPlaces
                 | InjectedFault::ShareKeys => "`http/tokens.rs`, `access.rs`, `owners/`",
                 InjectedFault::OwnRateCells => "`http/rate_limits.rs`",
             }
