@@ -23,6 +23,10 @@ const TIMES_MAX: f64 = 5.0;
 const GOOD_ENOUGH_MS: f64 = 50.0;
 /// Longest WAL, in MB (64 MiB).
 const LOG_MB_MAX: f64 = 67.2;
+/// Most memory of a worker, in MB: its budgets for bodies up to 64 KiB (64 MiB), for larger ones
+/// (64 MiB), for answers up to 64 KiB (64 MiB) and for larger ones (256 MiB), and the 40 MB that it
+/// may have while it is idle (`docs/operations.md`, `docs/performance.md`).
+const MEMORY_MB_MAX: f64 = 509.8;
 /// Time in which an attack takes hold, before the victim starts.
 const TAKES_HOLD: Duration = Duration::from_secs(1);
 
@@ -90,7 +94,7 @@ fn beside(session: &Session, attack: &Attack) -> Result<Vec<Row>> {
         Row::alone(
             "the most memory of a worker meanwhile",
             "MB",
-            Target::None,
+            Target::AtMost(MEMORY_MB_MAX),
             Spread::of([memory_mb]),
         ),
         Row::alone("workers replaced meanwhile", "workers", Target::AtMost(0.0), lost),
