@@ -21,13 +21,16 @@ struct Joiner<'a> {
     joined: String,
 }
 
-/// One module of all that are reached from a first one.
+/// One module of all that are reached from a first one, and the names at its top.
 ///
 /// # Errors
 ///
 /// Where a module is missing, an import has a form that is not known here, or a name is in two
 /// modules.
-pub fn join(modules: &BTreeMap<String, String>, first: &str) -> Result<String, String> {
+pub fn join(
+    modules: &BTreeMap<String, String>,
+    first: &str,
+) -> Result<(String, BTreeSet<String>), String> {
     let mut joiner = Joiner {
         modules,
         begun: BTreeSet::new(),
@@ -40,7 +43,9 @@ pub fn join(modules: &BTreeMap<String, String>, first: &str) -> Result<String, S
         let names = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         format!("import {{ {names} }} from '{from}';\n")
     });
-    Ok(imports.collect::<String>() + &joiner.joined)
+    let text = imports.collect::<String>() + &joiner.joined;
+    let imported = joiner.foreign.into_values().flatten();
+    Ok((text, joiner.names.into_keys().chain(imported).collect()))
 }
 
 impl Joiner<'_> {
@@ -111,9 +116,9 @@ fn is_of_name(sign: char) -> bool {
 mod tests {
     use super::join;
 
-    fn joined(modules: &[(&str, &str)]) -> Result<String, String> {
+    fn joined(modules: &[(&str, &str)]) -> Result<(String, Vec<String>), String> {
         let modules = modules.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
-        join(&modules, "a.js")
+        join(&modules, "a.js").map(|(text, names)| (text, names.into_iter().collect()))
     }
 
     #[test]
@@ -128,7 +133,8 @@ mod tests {
         ];
         let all = "import { x, y, z } from '../v/r.js';\nasync function b() {}\n\
                    let [c, d] = b;\nconst a = b + c;\n";
-        assert_eq!(joined(&modules).as_deref(), Ok(all));
+        let names = ["a", "b", "c", "d", "x", "y", "z"].map(str::to_owned).to_vec();
+        assert_eq!(joined(&modules), Ok((all.to_owned(), names)));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Puts the files of the web studio (`studio/` at the root of the workspace) into the program: its
-//! modules as one (`join.rs`), without comments and blanks (`shorten.rs`), everything else as it
-//! is, and each file compressed once, so that serving one costs no work.
+//! modules as one (`join.rs`), without comments and blanks (`shorten.rs`), with short names
+//! (`names.rs`), everything else as it is, and each file compressed once, so that serving one costs no work.
 
 mod join;
+mod names;
 mod shorten;
 
 use std::collections::BTreeMap;
@@ -44,8 +45,9 @@ fn main() -> io::Result<()> {
             }
         }
     }
-    let joined = join::join(&modules, START).map_err(io::Error::other)?;
-    files.insert(("app", START.to_owned()), shorten::shorten(&joined));
+    let (joined, names) = join::join(&modules, START).map_err(io::Error::other)?;
+    let short = names::rename(&shorten::shorten(&joined), &names).map_err(io::Error::other)?;
+    files.insert(("app", START.to_owned()), short);
     for ((folder, name), text) in files {
         let plain = out.join(format!("{folder}-{name}"));
         let gzip = out.join(format!("{folder}-{name}.gz"));

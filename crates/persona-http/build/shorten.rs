@@ -156,7 +156,7 @@ impl Shortener<'_> {
                 self.skip(self.rest.find('\n').unwrap_or(self.rest.len()));
             }
             '/' if self.rest.starts_with("/*") => self.comment(),
-            '/' if self.is_regular_expression() => self.regular_expression(),
+            '/' if !can_be_divided(&self.kept) => self.regular_expression(),
             '\'' | '"' => self.text(sign),
             '`' => {
                 let is_markup = self.kept.ends_with("html");
@@ -272,33 +272,11 @@ impl Shortener<'_> {
         }
     }
 
-    /// Whether a slash begins a regular expression: it does where nothing stands before it that
-    /// could be divided.
-    fn is_regular_expression(&self) -> bool {
-        let before = self.kept.trim_end();
-        let Some(last) = before.chars().next_back() else { return true };
-        let word = before.rsplit(|sign| !is_of_word(sign)).next().unwrap_or_default();
-        if is_of_word(last) { KEYWORDS.contains(&word) } else { !")]}'\"`".contains(last) }
-    }
-
     fn regular_expression(&mut self) {
-        let mut is_class = false;
         if self.kept.ends_with('/') {
             self.kept.push(' ');
         }
-        self.keep(1);
-        while let Some(sign) = self.rest.chars().next() {
-            match sign {
-                '\\' => self.keep_escaped(),
-                sign => self.keep(sign.len_utf8()),
-            }
-            match sign {
-                '[' => is_class = true,
-                ']' => is_class = false,
-                '/' if !is_class => break,
-                _ => {}
-            }
-        }
+        self.keep(regular_expression(self.rest));
     }
 
     /// Keeps a backslash and the sign behind it.
@@ -320,6 +298,31 @@ impl Shortener<'_> {
     }
 }
 
+/// Whether code ends with something that could be divided. Behind anything else a slash begins a
+/// regular expression.
+pub fn can_be_divided(code: &str) -> bool {
+    let code = code.trim_end();
+    let Some(last) = code.chars().next_back() else { return false };
+    let word = code.rsplit(|sign| !is_of_word(sign)).next().unwrap_or_default();
+    if is_of_word(last) { !KEYWORDS.contains(&word) } else { ")]}'\"`".contains(last) }
+}
+
+/// The bytes of the regular expression that a text begins with, without its flags.
+pub fn regular_expression(text: &str) -> usize {
+    let (mut is_class, mut is_escaped) = (false, false);
+    let end = text[1..].find(|sign| {
+        let is_end = sign == '/' && !is_class && !is_escaped;
+        match sign {
+            '[' if !is_escaped => is_class = true,
+            ']' if !is_escaped => is_class = false,
+            _ => {}
+        }
+        is_escaped = sign == '\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
 /// Whether two signs mean something else without a blank between them.
 fn must_part(last: char, next: char) -> bool {
     (is_of_word(last) && is_of_word(next))
@@ -327,7 +330,7 @@ fn must_part(last: char, next: char) -> bool {
         || (last.is_ascii_digit() && next == '.')
 }
 
-fn is_of_word(sign: char) -> bool {
+pub fn is_of_word(sign: char) -> bool {
     sign.is_alphanumeric() || "_$#".contains(sign) || !sign.is_ascii()
 }
 

@@ -17,6 +17,9 @@ use sha2::{Digest, Sha256};
 #[path = "../../build/join.rs"]
 mod join;
 #[cfg(test)]
+#[path = "../../build/names.rs"]
+mod names;
+#[cfg(test)]
 #[path = "../../build/shorten.rs"]
 mod shorten;
 

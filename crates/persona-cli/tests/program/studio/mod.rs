@@ -246,3 +246,41 @@ fn the_types_of_the_studio_fit_the_openapi_document() {
         .current_dir(place));
     run(tools.command("tsc").args(["--project", "."]).current_dir(place));
 }
+
+/// Messages of TypeScript about a name that is not declared, or is declared twice.
+const NAMES_WRONG: [&str; 5] = ["TS2300", "TS2304", "TS2451", "TS2552", "TS18004"];
+
+#[test]
+fn the_names_of_the_joined_studio_are_all_declared() {
+    let Some(tools) = Tools::node() else { return };
+    let (server, folder) =
+        (Server::with_workers(1).start(), tempfile::tempdir().expect("a folder"));
+    let mut client = server.connect();
+    let page = client.request("GET", "/", &[("accept", "text/html")], b"").expect("an answer");
+    let page = String::from_utf8(page.body).expect("UTF-8");
+    let script = page.split('"').find(|part| part.ends_with("/app/shell.js")).expect("a script");
+    let text = client.get(&format!("/{script}")).expect("an answer").body;
+    let text = String::from_utf8(text).expect("UTF-8");
+    // The types of the joined module are gone, so only what is said of names counts.
+    let said = |text: &str| {
+        for part in ["app", "vendor"] {
+            fs::create_dir_all(folder.path().join(part)).expect("a folder");
+        }
+        fs::write(folder.path().join("app/shell.js"), text).expect("a file");
+        let types = "vendor/runtime.d.ts";
+        fs::copy(studio().join(types), folder.path().join(types)).expect("a copy");
+        let project = fs::read(studio().join("tsconfig.json")).expect("a file");
+        fs::write(folder.path().join("tsconfig.json"), project).expect("a file");
+        let output = tools.command("tsc").args(["--project", "."]).current_dir(folder.path());
+        let output = output.output().expect("TypeScript runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let wrong = |said: &str| {
+        let is_wrong = |line: &&str| NAMES_WRONG.iter().any(|code| line.contains(code));
+        said.lines().filter(is_wrong).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let messages = said(&text);
+    assert!(messages.contains("app/shell.js("), "TypeScript looked at nothing: {messages}");
+    assert_eq!(wrong(&messages), Vec::<String>::new());
+    assert_eq!(wrong(&said(&(text + "undeclared();\n"))).len(), 1);
+}
