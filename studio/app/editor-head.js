@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef, useState } from '../vendor/runtime.js';
 import { call, newKey } from './api.js';
-import { Avatar, Button, colourOf, html, Icon, Notice } from './html.js';
+import { Avatar, Button, colourOf, html, Icon, noteHeight, Notice } from './html.js';
 import { Box, FormDialog } from './overlay.js';
 import { Presence } from './presence.js';
 import { go, lastGallery, personaLink } from './route.js';
@@ -12,13 +12,13 @@ import { copy, download, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./session.js').Session} Session */
 
-export const VIEWS = /** @type {const} */ (['write', 'history', 'json']);
+export const VIEWS = /** @type {const} */ (['write', 'preview', 'history', 'json']);
 
 /** @param {{ session: Session, name: string, view: string, onDecide: () => void }} props */
 export function Head({ session, name, view, onDecide }) {
   const server = session.server.value;
   const kind = session.member('kind').value.value;
-  return html`<header class="editor-head">
+  return html`<header class="editor-head" ref=${noteHeight}>
     <div class="editor-title">
       <a class="button icon-only quiet" href=${lastGallery.value} aria-label=${t.editor.toGallery} title=${t.editor.toGallery}><${Icon} name="back" /></a>
       <${Avatar} name=${name} colour=${colourOf(session.member('extensions').value.value)} />
@@ -28,7 +28,7 @@ export function Head({ session, name, view, onDecide }) {
       <${Status} session=${session} onDecide=${onDecide} />
       <${Menu} session=${session} />
     </div>
-    <nav class="tabs" aria-label=${t.gallery.view}>${VIEWS.map((one) => html`<a key=${one} href=${personaLink(session.id, one === 'write' ? '' : one)} aria-current=${one === view ? 'page' : undefined}>${t.editor.views[one]}</a>`)}</nav>
+    <nav class="tabs" aria-label=${t.gallery.view}>${VIEWS.map((one) => html`<a key=${one} href=${personaLink(session.id, one === 'write' ? '' : one)} data-view=${one} aria-current=${one === view ? 'page' : undefined}>${t.editor.views[one]}</a>`)}</nav>
   </header>`;
 }
 
@@ -116,7 +116,7 @@ function Menu({ session }) {
     }
   };
   return html`<div class="menu" ref=${self} onKeyDown=${onKeyDown}>
-    <${Button} aria-expanded=${open ? 'true' : 'false'} aria-controls="editor-menu" onClick=${() => setOpen(!open)}>${t.editor.more}<${Icon} name="down" /></${Button}>
+    <${Button} aria-expanded=${open ? 'true' : 'false'} aria-controls="editor-menu" onClick=${() => setOpen(!open)}>${t.editor.more}<${Icon} name="fold" /></${Button}>
     ${open && html`<ul id="editor-menu">${actions.map((one) => html`<li key=${one.text} class=${one.writes ? 'writes' : ''}><button type="button" class=${one.danger ? 'danger' : ''} onClick=${run(one.act)}><${Icon} name=${one.icon} />${one.text}</button></li>`)}</ul>`}
   </div>`;
 }

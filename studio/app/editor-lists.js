@@ -93,8 +93,8 @@ export function Greetings({ session, name, value, id, describedBy, wrong, isFixe
   return html`<div class="items" ref=${list} role="group" aria-labelledby=${`${id}-label`}>
     ${!all.length && name === 'alternate_greetings' && html`<p class="hint">${t.editor.noGreetings}</p>`}
     ${all.map((text, place) => html`<div key=${place} class="item"><div class="label-row"><label class="label" for=${`${id}-${place}`}>${t.editor.greeting(place + 1)}</label>
-        <${RewriteButton} session=${session} path=${`/${name}/${place}`} label=${t.editor.greeting(place + 1)} text=${asText(text)} box=${`${id}-${place}`} /><${Counts} text=${asText(text)} />
-        <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => { put(moved(all, place, to)); focusButton(list, to, to < place ? 'up' : 'down'); }} onRemove=${() => { put(all.filter((_, other) => other !== place)); focusButton(list, place, 'remove'); }} /></div>
+        <${ItemButtons} name=${t.editor.greeting(place + 1)} place=${place} count=${all.length} onMove=${(/** @type {number} */ to) => { put(moved(all, place, to)); focusButton(list, to, to < place ? 'up' : 'down'); }} onRemove=${() => { put(all.filter((_, other) => other !== place)); focusButton(list, place, 'remove'); }} />
+        <${RewriteButton} session=${session} path=${`/${name}/${place}`} label=${t.editor.greeting(place + 1)} text=${asText(text)} box=${`${id}-${place}`} /><${Counts} text=${asText(text)} /></div>
       <${Area} id=${`${id}-${place}`} rows="2" readonly=${isFixed} aria-describedby=${describedBy} aria-invalid=${wrong(`${place}/`)} text=${asText(text)} onText=${(/** @type {string} */ next) => put(all.map((one, other) => (other === place ? next : one)))}
         onPasted=${(/** @type {[string, number, string]} */ ...paste) => notePaste(session, `/${name}/${place}`, ...paste)} /></div>`)}
     <div class="writes"><${Button} icon="plus" onClick=${() => { put([...all, '']); focusLast(list, 'textarea'); }}>${t.editor.addGreeting}</${Button}></div>

@@ -17,8 +17,8 @@ const BESIDE = /** @type {const} */ (['first_mes', 'post_history_instructions', 
 
 /** The texts in the order in which a model reads them, with the names filled in. When the API can
  * render a prompt, its result replaces this preview. Markup in texts has no effect.
- * @param {{ session: Session }} props */
-export function Preview({ session }) {
+ * @param {{ session: Session, class?: string }} props */
+export function Preview({ session, class: kind = '' }) {
   const names = [...BEFORE, ...BESIDE];
   const texts = useLater(names.map((name) => asText(session.member(name).value.value)));
   const form = Object.fromEntries(names.map((name, place) => [name, texts[place]]));
@@ -29,7 +29,7 @@ export function Preview({ session }) {
   };
   const before = BEFORE.filter((name) => form[name]);
   const hasAny = before.length || form.first_mes || form.post_history_instructions;
-  return html`<aside class="preview" aria-label=${t.editor.preview} tabindex="0">
+  return html`<aside class="preview ${kind}" aria-label=${t.editor.preview} tabindex="0">
     <header><h2>${t.editor.preview}</h2><p class="hint">${t.editor.previewAbout}</p></header>
     ${!hasAny && html`<p class="hint">${t.editor.previewEmpty}</p>`}
     ${before.map((name) => html`<section key=${name}><h3>${t.editor.fields[name]}</h3><p class="prose" dir="auto">${filled(form[name])}</p></section>`)}
@@ -84,7 +84,7 @@ export function JsonView({ session }) {
     <p class="hint" id="json-about">${mayWrite.value ? t.json.about : t.json.readOnly}</p>
     <textarea class="code" readonly=${!mayWrite.value} aria-label=${t.json.label} aria-describedby="json-about json-why" aria-invalid=${why ? 'true' : undefined} spellcheck=${false} rows="28" value=${text} onInput=${(/** @type {any} */ event) => type(event.target.value)}></textarea>
     <p id="json-why" class="error" role="alert">${why}</p>
-    <div class="dialog-foot writes"><span class="hint" role="status">${done}</span><${Button} disabled=${!draft} onClick=${() => { session.type('json', null); setWhy(''); }}>${t.json.reset}</${Button}>
+    <div class="dialog-foot writes"><span class="hint" role="status">${['dirty', 'saving', 'saved'].includes(session.state.value) && done}</span><${Button} disabled=${!draft} onClick=${() => { session.type('json', null); setWhy(''); }}>${t.json.reset}</${Button}>
       <${Button} class="primary" disabled=${!draft} onClick=${apply}>${t.json.apply}</${Button}></div>
   </div>`;
 }

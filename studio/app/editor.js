@@ -116,6 +116,7 @@ function Opened({ session }) {
     <${Head} session=${session} name=${name} view=${view} onDecide=${() => setDeciding(true)} />
     <${Notices} session=${session} onDecide=${() => setDeciding(true)} />
     ${view === 'write' && html`<div class="editor-panes"><${Form} session=${session} /><${Preview} session=${session} /></div>`}
+    ${view === 'preview' && html`<${Preview} session=${session} class="alone" />`}
     ${view === 'history' && html`<${HistoryView} session=${session} />`}
     ${view === 'json' && html`<${JsonView} session=${session} />`}
     ${noting && html`<${NoteDialog} session=${session} onClose=${() => setNoting(false)} />`}

@@ -9,7 +9,7 @@ import { apiQuery, filters, isFiltered, NO_FILTERS, refine } from './gallery-fil
 import { Crumbs, Folders } from './gallery-folders.js';
 import { cards, clearSelection, failure, load, loading, news, reload, takeIn, tookMs, total } from './gallery-list.js';
 import { Toolbar } from './gallery-toolbar.js';
-import { Button, html, Icon } from './html.js';
+import { Button, html, Icon, noteHeight } from './html.js';
 import { shortcuts } from './keys.js';
 import { onChanges } from './live.js';
 import { overlay } from './overlay.js';
@@ -110,7 +110,7 @@ export function Gallery() {
   useLayoutEffect(() => shortcuts([{ keys: '/', act: () => box.current?.select() }]), []);
   const isEmpty = total.value === 0 && !isFiltered(filters.value) && !filters.value.folder && !failure.value;
   return html`<div class="gallery">
-    <div class="gallery-head">
+    <div class="gallery-head" ref=${noteHeight}>
       <div class="title-row"><h1 tabindex="-1">${t.gallery.title}</h1>
         <p class="count" role="status" aria-live="polite">${total.value !== null && !failure.value && !isEmpty ? html`${t.gallery.total(total.value)}${filters.value.q.trim() ? html`<span class="took"> · ${t.gallery.took(tookMs.value)}</span>` : ''}` : ''}</p></div>
       <${Crumbs} />

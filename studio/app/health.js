@@ -11,7 +11,7 @@ import { explain, toast, toastError } from './toasts.js';
 
 /** @typedef {import('./types.js').Status} Status */
 /** @typedef {import('./types.js').Task} Task */
-/** @typedef {{ at: number, requests: number, lock: number | null, answerMs: number }} Point */
+/** @typedef {{ at: number, requests: number, writes: number, lock: number | null, answerMs: number }} Point */
 
 const EVERY_MS = 2000;
 /** Two minutes. */
@@ -53,16 +53,16 @@ function useItems(path, ms) {
 
 export function Health() {
   const [state, setState] = useState(/** @type {{ status: Status | null, points: Point[], failure: any }} */ ({ status: null, points: [], failure: null }));
-  const last = useState({ at: 0, requests: 0 })[0];
+  const last = useState({ at: 0, requests: 0, writes: 0 })[0];
   useEvery(EVERY_MS, async (signal) => {
     const began = performance.now();
     try {
       const { body } = await get('status', { signal });
       const now = performance.now();
-      const requests = body.workers.reduce((/** @type {number} */ sum, /** @type {any} */ worker) => sum + worker.requests, 0);
-      const rate = last.at ? Math.max(0, requests - last.requests) / ((now - last.at) / 1000) : 0;
-      Object.assign(last, { at: now, requests });
-      const point = { at: Date.now(), requests: rate, lock: body.contention.write_lock_wait_micros?.p99 ?? null, answerMs: now - began };
+      const [requests, writes] = /** @type {const} */ (['requests', 'writes']).map((what) => body.workers.reduce((/** @type {number} */ sum, /** @type {any} */ worker) => sum + worker[what], 0));
+      const rate = (/** @type {number} */ count, /** @type {number} */ before) => (last.at ? Math.max(0, count - before) / ((now - last.at) / 1000) : 0);
+      const point = { at: Date.now(), requests: rate(requests, last.requests), writes: rate(writes, last.writes), lock: body.contention.write_lock_wait_micros?.p99 ?? null, answerMs: now - began };
+      Object.assign(last, { at: now, requests, writes });
       setState((before) => ({ status: body, failure: null, points: [...before.points, point].slice(-POINTS_MAX) }));
     } catch (failure) {
       if (!signal.aborted) setState((before) => ({ ...before, failure }));
@@ -80,31 +80,39 @@ export function Health() {
 
 const micros = (/** @type {number | null | undefined} */ value) => (value === null || value === undefined ? '–' : value < 1000 ? `${value} µs` : `${(value / 1000).toLocaleString('en', { maximumFractionDigits: 1 })} ms`);
 
+const rateOf = (/** @type {number} */ rate = 0) => rate.toLocaleString('en', { maximumFractionDigits: rate < 10 ? 1 : 0 });
+
 /** @param {{ status: Status, points: Point[] }} props */
 function Figures({ status, points }) {
   const words = t.health.cards;
   const waiting = status.workers.reduce((sum, worker) => sum + worker.queue_depth, 0);
   const cache = status.read_cache;
   const hits = cache && cache.hits + cache.misses ? `${Math.floor((100 * cache.hits) / (cache.hits + cache.misses))} %` : '–';
-  const rate = points.at(-1)?.requests ?? 0;
+  const point = points.at(-1);
   /** @type {[string, string, string][]} */
   const figures = [
     [words.personas, status.personas.toLocaleString('en'), `${status.backend} ${status.engine_version}`],
-    [words.database, bytes(status.database_bytes), `${status.journal_mode ?? ''} ${status.durability}`.trim()],
-    ...(status.wal_bytes === null ? [] : [/** @type {[string, string, string]} */ ([words.wal, bytes(status.wal_bytes), status.wal_bytes_max ? `/ ${bytes(status.wal_bytes_max)}` : ''])]),
+    [words.database, bytes(status.database_bytes), words.journal(status.journal_mode ?? '', status.durability)],
+    ...(status.wal_bytes === null ? [] : [/** @type {[string, string, string]} */ ([words.wal, bytes(status.wal_bytes), status.wal_bytes_max ? words.most(bytes(status.wal_bytes_max)) : ''])]),
     ...(status.disk?.free_bytes ? [/** @type {[string, string, string]} */ ([words.disk, bytes(status.disk.free_bytes), status.file_system ?? ''])] : []),
-    [words.queue, waiting.toLocaleString('en'), micros(status.contention.queue_wait_micros.p99)],
-    ...(cache ? [/** @type {[string, string, string]} */ ([words.cache, hits, bytes(cache.bytes)])] : []),
+    [words.queue, waiting.toLocaleString('en'), words.waited(micros(status.contention.queue_wait_micros.p99))],
+    [words.writes, rateOf(point?.writes), ''],
+    ...(status.write_lock ? [/** @type {[string, string, string]} */ ([words.hold, micros(status.contention.write_lock_hold_micros?.p99), ''])] : []),
+    [words.work, status.requests_in_flight.toLocaleString('en'), words.streams(status.event_streams)],
+    ...(cache ? [/** @type {[string, string, string]} */ ([words.cache, hits, words.kept(bytes(cache.bytes))])] : []),
     ...(status.backups ? [/** @type {[string, string, string]} */ ([words.backup, status.backups.last_at ? ago(status.backups.last_at) : t.health.never, ''])] : []),
-    [words.uptime, span(status.uptime_ms), status.version],
+    [words.uptime, span(status.uptime_ms), words.version(status.version)],
   ];
   return html`<div class="charts">
-      <${Chart} title=${words.requests} value=${rate.toLocaleString('en', { maximumFractionDigits: rate < 10 ? 1 : 0 })} points=${points.map((point) => point.requests)} text=${(/** @type {number} */ one) => one.toFixed(1)} />
+      <${Chart} title=${words.requests} value=${rateOf(point?.requests)} points=${points.map((point) => point.requests)} text=${(/** @type {number} */ one) => one.toFixed(1)} />
       ${status.write_lock && html`<${Chart} title=${words.lock} value=${micros(status.contention.write_lock_wait_micros?.p99)} points=${points.map((point) => point.lock ?? 0)} text=${micros} />`}
-      <${Chart} title=${t.health.latency} value=${`${(points.at(-1)?.answerMs ?? 0).toFixed(1)} ms`} points=${points.map((point) => point.answerMs)} text=${(/** @type {number} */ one) => `${one.toFixed(1)} ms`} />
+      <${Chart} title=${t.health.latency} value=${`${(point?.answerMs ?? 0).toFixed(1)} ms`} points=${points.map((point) => point.answerMs)} text=${(/** @type {number} */ one) => `${one.toFixed(1)} ms`} />
     </div>
     <dl class="figures">${figures.map(([name, value, more]) => html`<div key=${name}><dt>${name}</dt><dd>${value}<span>${more}</span></dd></div>`)}</dl>`;
 }
+
+/** A text of the server, with its times as ages. @param {string} text */
+const withAges = (text) => text.replace(/(?:at )?(\d{4}-\d\d-\d\dT[\d:.]+Z)/g, (_, time) => ago(time));
 
 /** What the server finds of itself: what is wrong, with its cure, and then what is well. */
 function Findings() {
@@ -112,10 +120,12 @@ function Findings() {
   if (!found) return null;
   const wrong = found.filter((/** @type {any} */ one) => one.cure);
   const well = found.filter((/** @type {any} */ one) => !one.cure);
+  // What the server cannot say yet is shown, and is not counted.
+  const known = well.filter((/** @type {any} */ one) => !/^not known/.test(one.text));
   return html`<section class="block"><h2>${t.health.findings}</h2>
-    ${wrong.length ? html`<ul class="findings">${wrong.map((/** @type {any} */ one) => html`<li key=${one.check} class=${one.level}><${Icon} name="warn" /><div><strong>${one.check}</strong><p>${one.text}</p><p>${t.health.cure(one.cure)}</p></div></li>`)}</ul>`
+    ${wrong.length ? html`<ul class="findings">${wrong.map((/** @type {any} */ one) => html`<li key=${one.check} class=${one.level}><${Icon} name="warn" /><div><strong>${one.check}</strong><p>${withAges(one.text)}</p><p>${t.health.cure(one.cure)}</p></div></li>`)}</ul>`
       : html`<${Notice} kind="good" text=${t.health.allWell} />`}
-    <details><summary>${t.health.well(well.length)}</summary><dl>${well.map((/** @type {any} */ one) => html`<div key=${one.check}><dt>${one.check}</dt><dd>${one.text}</dd></div>`)}</dl></details></section>`;
+    <details><summary>${t.health.well(known.length)}</summary><dl>${well.map((/** @type {any} */ one) => html`<div key=${one.check}><dt>${one.check}</dt><dd>${withAges(one.text)}</dd></div>`)}</dl></details></section>`;
 }
 
 /** What an admin can have the server do, with what came of the last time. */
@@ -163,17 +173,16 @@ function Processes({ status }) {
   </table></div></section>`;
 }
 
-// A line over the last two minutes, as SVG.
+// A line over the time since the page was opened, two minutes at most, as SVG.
 
 const WIDTH = 240;
 const HEIGHT = 48;
-const POINTS = 60;
 
 /** @param {{ title: string, value: string, points: number[], text: (value: number) => string }} props */
 function Chart({ title, value, points, text }) {
   const high = Math.max(...points, 1e-9);
   const low = points.length ? Math.min(...points) : 0;
-  const x = (/** @type {number} */ place) => (WIDTH * (POINTS - points.length + place)) / (POINTS - 1);
+  const x = (/** @type {number} */ place) => (WIDTH * place) / Math.max(points.length - 1, 1);
   const y = (/** @type {number} */ one) => HEIGHT - 2 - ((HEIGHT - 6) * one) / (high * 1.1);
   const line = points.map((one, place) => `${x(place).toFixed(1)} ${y(one).toFixed(1)}`).join('L');
   return html`<figure class="chart"><figcaption>${title}<strong>${value}</strong></figcaption>

@@ -32,6 +32,7 @@ const PATHS = {
   half: 'M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 2v12',
   up: 'M8 13V3m0 0L4 7m4-4 4 4',
   down: 'M8 3v10m0 0 4-4m-4 4L4 9',
+  fold: 'M4 6l4 4 4-4',
   back: 'M13 8H3m0 0 4-4M3 8l4 4',
   warn: 'M8 2 1.5 13.5h13zM8 6.5v3M8 11.5v.01',
   copy: 'M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3',
@@ -51,6 +52,12 @@ export function Icon({ name }) {
  * @param {{ icon?: IconName, name?: string, class?: string, children?: any, [more: string]: any }} props */
 export function Button({ icon, name, class: kind = '', children, ...more }) {
   return html`<button type="button" class="button ${name ? 'icon-only quiet' : ''} ${kind}" aria-label=${name} title=${name} ...${more}>${icon && html`<${Icon} name=${icon} />`}${children}</button>`;
+}
+
+/** Tells the styles how tall the head of a screen is: what has the focus, and what sticks below, may
+ * not lie behind it. @param {HTMLElement | null} head */
+export function noteHeight(head) {
+  if (head) new ResizeObserver(() => document.documentElement.style.setProperty('--head', `${head.offsetHeight}px`)).observe(head);
 }
 
 /** A page of texts and figures; its heading is the title of the window too.

@@ -10,7 +10,8 @@ import { t } from './strings.js';
 import { download, explain, toast } from './toasts.js';
 
 /** @typedef {import('./types.js').ImportItem} ImportItem */
-/** @typedef {{ file: File, items: ImportItem[], why: string }} Looked a file, and what is known of it */
+/** @typedef {{ file: File, items: ImportItem[], why: string, isLost?: boolean }} Looked a file, and what is
+ *    known of it: a lost one cannot be read any more */
 
 /** Equal to the largest body that the API takes. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
@@ -47,19 +48,25 @@ async function send(mode) {
   const own = ++run;
   phase.value = mode === 'validate' ? 'checking' : 'running';
   for (const looked of files.value.filter((one) => one.file.size <= FILE_BYTES_MAX)) {
-    let [items, why] = [/** @type {ImportItem[]} */ ([]), ''];
+    let [items, why, isLost] = [/** @type {ImportItem[]} */ ([]), '', false];
     try {
-      items = (await call('POST', 'import', { body: looked.file, type: 'application/octet-stream', query: { mode, on_duplicate: policy.peek() }, isLong: true })).body.items;
+      // A file that cannot be read is told from a server that cannot be reached.
+      const body = await looked.file.arrayBuffer().then((read) => new Blob([read]), () => null);
+      isLost = !body;
+      if (!body) throw new Error(t.imports.unreadable);
+      items = (await call('POST', 'import', { body, type: 'application/octet-stream', query: { mode, on_duplicate: policy.peek() }, isLong: true })).body.items;
       if (!items.length) why = t.imports.nothing;
     } catch (error) {
       why = explain(error);
     }
     if (own !== run) return;
-    files.value = files.value.map((one) => (one.file === looked.file ? { file: one.file, items: why ? one.items : items, why } : one));
+    files.value = files.value.map((one) => (one.file === looked.file ? { file: one.file, items: why ? one.items : items, why, isLost } : one));
   }
   phase.value = mode === 'validate' ? 'checked' : 'done';
   if (mode === 'validate') return;
-  toast(t.imports.done(countOf('created') + countOf('updated')));
+  const done = countOf('created') + countOf('updated');
+  // Where nothing came in because of a file, the page says so in its place.
+  if (done || !files.value.some((one) => one.why)) toast(t.imports.done(done));
 }
 
 /** @param {string} status */
@@ -74,10 +81,10 @@ function choose(one) {
 export function Import() {
   const now = phase.value;
   const isBusy = now === 'checking' || now === 'running';
-  const isRetry = now === 'done' && files.value.some((one) => one.why && one.file.size <= FILE_BYTES_MAX);
+  const isRetry = now === 'done' && files.value.some((one) => one.why && !one.isLost && one.file.size <= FILE_BYTES_MAX);
   const wanted = rows.value.filter((row) => row.item.status === 'new' || row.item.status === 'would_update').length;
   return html`<${Page} title=${t.imports.title} about=${t.imports.about}>
-    ${now === 'choose' ? html`<${Chooser} />` : html`
+    ${!mayWrite.value ? html`<${Notice} kind="warn" text=${t.imports.readOnly} />` : now === 'choose' ? html`<${Chooser} />` : html`
       ${now !== 'done' && html`<${Choices} legend=${t.imports.onDuplicate} disabled=${isBusy} options=${POLICIES} value=${policy.value} onChoice=${choose} />`}
       <${Sum} isDone=${now === 'done'} />
       ${files.value.filter((one) => one.why).map((one) => html`<${Notice} key=${one.file.name} kind="danger" role="alert" text=${html`<strong>${one.file.name}</strong> ${one.why}`} />`)}

@@ -16,7 +16,7 @@ import { settings } from './settings-store.js';
 import { Settings } from './settings.js';
 import { link, LinkQuestion, SignIn, signInByAddress } from './sign-in.js';
 import { t } from './strings.js';
-import { Toasts } from './toasts.js';
+import { Toasts, undoLast } from './toasts.js';
 import { sendUnsent } from './unsent.js';
 
 const closeOverlay = () => (overlay.value = '');
@@ -43,9 +43,10 @@ export function Shell() {
     { keys: '?', act: () => (overlay.value = 'shortcuts') },
     { keys: 'c', act: () => mayWrite.peek() && (overlay.value = 'create') },
     { keys: 'g p', act: () => go(lastGallery.value) },
-    { keys: 'g i', act: () => go('#/import') },
+    { keys: 'g i', act: () => mayWrite.peek() && go('#/import') },
     { keys: 'g h', act: () => go('#/health') },
     { keys: 'g s', act: () => go('#/settings') },
+    { keys: 'u', act: undoLast },
   ]), []);
   useEffect(() => {
     if (reachable.value) return undefined;

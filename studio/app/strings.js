@@ -3,6 +3,8 @@
 /** @param {number} count @param {string} one @param {string} many */
 const number = (count, one, many) => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 /** @param {number} count */
+const tokens = (count) => `about ${number(count, 'token', 'tokens')}`;
+/** @param {number} count */
 const personas = (count) => number(count, 'persona', 'personas');
 
 export const t = {
@@ -94,7 +96,7 @@ export const t = {
     title: 'Keyboard shortcuts',
     groups: { everywhere: 'Everywhere', gallery: 'In the gallery', editor: 'In the editor' },
     items: {
-      palette: 'Commands and personas', search: 'Search', create: 'New persona', help: 'This list', gallery: 'Go to personas', import: 'Go to import', health: 'Go to health',
+      palette: 'Commands and personas', search: 'Search', create: 'New persona', undo: 'Undo, while a message offers it', help: 'This list', gallery: 'Go to personas', import: 'Go to import', health: 'Go to health',
       settings: 'Go to settings', move: 'Move between personas', open: 'Open', select: 'Select', range: 'Select a range', deleteThem: 'Delete the selected', clear: 'Clear the selection',
       save: 'Save now', note: 'Save with a note', back: 'Back to the gallery',
     },
@@ -104,7 +106,7 @@ export const t = {
     missing: 'This persona does not exist.',
     missingAbout: 'It may have been removed for good, or the address is incomplete.',
     toGallery: 'All personas',
-    views: { write: 'Write', json: 'JSON', history: 'History' },
+    views: { write: 'Write', preview: 'Preview', json: 'JSON', history: 'History' },
     sections: {
       identity: 'Identity', texts: 'Character', greetings: 'Greetings', prompts: 'Prompts', lorebook: 'Lorebook', notes: 'Notes and source',
     },
@@ -124,11 +126,11 @@ export const t = {
       mes_example: 'Examples of the conversation. {{user}} and {{char}} stand for the names.', creator_notes: 'For readers; no part of any prompt.',
       tags: 'Enter or comma adds a tag.', license: 'Under which terms the persona may be used.', source: 'Where it came from; one address a line.',
     },
-    counts: (/** @type {number} */ signs, /** @type {number} */ tokens) => `${signs.toLocaleString('en')} characters · about ${tokens.toLocaleString('en')} tokens`,
-    total: (/** @type {number} */ tokens) => `about ${tokens.toLocaleString('en')} tokens in every prompt`,
+    counts: (/** @type {number} */ signs, /** @type {number} */ size) => `${number(signs, 'character', 'characters')} · ${tokens(size)}`,
+    total: (/** @type {number} */ size) => `${tokens(size)} in every prompt`,
     listCounts: {
-      greetings: (/** @type {number} */ count, /** @type {number} */ tokens) => `${number(count, 'greeting', 'greetings')} · about ${tokens.toLocaleString('en')} tokens`,
-      book: (/** @type {number} */ count, /** @type {number} */ tokens) => `${number(count, 'entry', 'entries')} · about ${tokens.toLocaleString('en')} tokens`,
+      greetings: (/** @type {number} */ count, /** @type {number} */ size) => `${number(count, 'greeting', 'greetings')} · ${tokens(size)}`,
+      book: (/** @type {number} */ count, /** @type {number} */ size) => `${number(count, 'entry', 'entries')} · ${tokens(size)}`,
     },
     tooLong: (/** @type {string} */ has, /** @type {string} */ most) => `${has} of at most ${most}`,
     greeting: (/** @type {number} */ place) => `Greeting ${place}`,
@@ -193,15 +195,15 @@ export const t = {
     columns: { item: 'Place', name: 'Name', result: 'Result', why: 'Notes' },
     statuses: { new: 'New', created: 'Created', unchanged: 'Same as here', differs: 'Differs here', would_update: 'Would be updated', updated: 'Updated', deleted: 'Deleted here', failed: 'Cannot be imported' },
     more: (/** @type {number} */ count) => `${number(count, 'more item is', 'more items are')} in the report.`,
-    nothing: 'has no persona in it.', done: (/** @type {number} */ count) => `${personas(count)} imported`, report: 'Download the report', tooLarge: (/** @type {string} */ name, /** @type {string} */ most) => `is larger than ${most}. The command line takes it: persona import ${name}`,
+    nothing: 'has no persona in it.', readOnly: 'What you are signed in with only reads. Importing needs a token that may write.', unreadable: 'cannot be read: it was changed or removed after it was chosen, or it is a folder. Choose it again; of a folder choose the files in it.', done: (/** @type {number} */ count) => `${personas(count)} imported`, report: 'Download the report', tooLarge: (/** @type {string} */ name, /** @type {string} */ most) => `is larger than ${most}. The command line takes it: persona import ${name}`,
   },
   health: {
     title: 'Health', about: 'What the server does right now, every 2 seconds.',
-    cards: { personas: 'Personas', database: 'Database', wal: 'Write-ahead log', lock: 'Wait for the write lock, p99', queue: 'Writes waiting', backup: 'Last backup', cache: 'Reads from memory', uptime: 'Running for', requests: 'Requests per second', disk: 'Free on the disk' },
+    cards: { personas: 'Personas', database: 'Database', wal: 'Write-ahead log', lock: 'Wait for the write lock, p99', queue: 'Writes waiting', writes: 'Writes per second', hold: 'Write lock held, p99', work: 'Requests in work', journal: (/** @type {string} */ mode, /** @type {string} */ durability) => [mode && `journal ${mode}`, `durability ${durability}`].filter(Boolean).join(', '), most: (/** @type {string} */ size) => `of at most ${size}`, waited: (/** @type {string} */ time) => `p99 of the wait ${time}`, kept: (/** @type {string} */ size) => `${size} kept`, version: (/** @type {string} */ version) => `version ${version}`, streams: (/** @type {number} */ count) => `${number(count, 'window or program follows', 'windows and programs follow')}`, backup: 'Last backup', cache: 'Reads from memory', uptime: 'Running for', requests: 'Requests per second', disk: 'Free on the disk' },
     processes: 'Processes', findings: 'What to look at', allWell: 'Nothing needs attention.',
     columns: { slot: 'Process', pid: 'PID', uptime: 'Running for', restarts: 'Restarts', requests: 'Requests', connections: 'Connections', writes: 'Writes', queue: 'Waiting' },
     maintenance: 'Maintenance', worker: (/** @type {number} */ slot) => `Worker ${slot}`,
-    chart: (/** @type {string} */ what, /** @type {string} */ low, /** @type {string} */ high) => `${what} over the last two minutes, from ${low} to ${high}`,
+    chart: (/** @type {string} */ what, /** @type {string} */ low, /** @type {string} */ high) => `${what} while this page is open, two minutes at most: from ${low} to ${high}`,
     never: 'none yet',
     latency: 'Time of an answer',
     cure: (/** @type {string} */ text) => `What to do: ${text}`, well: (/** @type {number} */ count) => `${number(count, 'check is', 'checks are')} well`,

@@ -40,6 +40,14 @@ export function explain(error) {
   return [detail || problem.title || t.failed.unknown(error.status), problem.hint].filter(Boolean).join('. ');
 }
 
+/** Takes back what the newest message offers to take back. */
+export function undoLast() {
+  const one = toasts.peek().findLast(({ action }) => action?.text === t.common.undo);
+  if (!one) return;
+  dismiss(one.id);
+  one.action?.act();
+}
+
 /** @param {number} id */
 function start(id) {
   hold(id);

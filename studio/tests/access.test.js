@@ -34,7 +34,7 @@ async function checkGallery(page, server) {
     await page.getByRole('button', { name: view === 'grid' ? 'Grid' : 'List', exact: true }).click();
     await page.locator('.card').first().waitFor();
     await page.locator('.pick input').first().click();
-    await page.locator('.bulk').waitFor();
+    await page.locator('.bulk').getByRole('button', { name: 'Select all' }).waitFor();
     await check(page, `${view} with a selection`);
     if (view === 'grid') await page.getByRole('button', { name: 'Clear selection' }).click();
   }
@@ -83,6 +83,9 @@ async function checkEditor(page, server, id) {
   await checkDialog(page, 'note');
   await page.getByRole('button', { name: 'More' }).click();
   await check(page, 'editor');
+  await page.goto(`${server.url}/#/personas/${id}/preview`);
+  await page.locator('.preview.alone .bubble').waitFor();
+  await check(page, 'preview');
   await page.goto(`${server.url}/#/personas/${id}/history`);
   await page.locator('.compared .diff').first().waitFor();
   await page.locator('.timeline .badge', { hasText: 'staging' }).waitFor();
@@ -187,6 +190,8 @@ for (const colorScheme of ['light', 'dark']) for (const [what, viewport] of Obje
     await page.locator('.card').first().waitFor();
     const { id } = await server.create(EVERYTHING);
     await server.api('PATCH', `personas/${id}`, { is_active: false });
+    // Where one of several is selected, all of them can be.
+    await server.create({ name: 'Another', description: 'word', tags: ['a'] });
     await server.api('PUT', `personas/${id}/labels/staging`, { revision: 1 });
     await checkGallery(page, server);
     await checkFolders(page, server);

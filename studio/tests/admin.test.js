@@ -255,3 +255,16 @@ story('what the server finds of itself is told, with what to do', async ({ serve
   await page.getByText('1 check is well').waitFor();
   assert.equal(await page.getByText('Nothing needs attention.').count(), 0);
 });
+
+story('the figures of the health page say what they are, its times are ages, and what is not known yet is not well', async ({ server, open }) => {
+  await server.create({ name: 'Ada' });
+  await server.api('POST', 'server/checkpoint');
+  const page = await open('#/health');
+  const figure = (name) => page.locator('.figures > div', { has: page.getByText(name, { exact: true }) });
+  for (const [name, text] of [['Database', /journal wal, durability normal/], ['Writes waiting', /p99 of the wait/], ['Writes per second', /\d/], ['Write lock held, p99', /[µm]s/], ['Requests in work', /\d+ window|follows?/], ['Running for', /version \d/]]) await figure(name).getByText(text).first().waitFor();
+  const findings = page.locator('details', { has: page.getByText(/checks are well$/) });
+  const texts = await findings.locator('dd').allTextContents();
+  const unknown = texts.filter((one) => /not known/i.test(one)).length;
+  await page.getByText(`${texts.length - unknown} checks are well`, { exact: true }).waitFor();
+  assert.ok(texts.length > 5 && texts.every((one) => !/\dT\d\d:/.test(one)), texts.join('\n'));
+});

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { story, withBrowser } from './harness.js';
 
 withBrowser();
@@ -100,4 +102,40 @@ story('files that are dropped during an import, or with a token that only reads,
   await reader.locator('html[data-scope=read]').waitFor();
   assert.equal(await drop(reader), true);
   assert.equal(new URL(reader.url()).hash, '#/');
+});
+
+story('a file that changed after it was chosen, and a folder, are told from a server that cannot be reached', async ({ server, open }) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'import-'));
+  const place = path.join(folder, 'one.ndjson');
+  fs.writeFileSync(place, cards(1)[0]);
+  const page = await open('#/import');
+  const choose = () => page.locator('input[type=file]').setInputFiles(place);
+  const told = page.getByRole('alert').getByText('cannot be read', { exact: false });
+  await choose();
+  await badge(page, '1 · New');
+  fs.writeFileSync(place, cards(2).join('\n'));
+  await page.getByRole('button', { name: 'Import 1 persona' }).click();
+  await told.waitFor();
+  // It says what to do, and nothing that is not so: the server was there, and nothing came in.
+  await page.getByText('Choose it again', { exact: false }).waitFor();
+  for (const text of ['The server cannot be reached.', '0 personas imported']) assert.equal(await page.getByText(text).count(), 0, text);
+  assert.equal(await page.getByRole('button', { name: 'Try again' }).count(), 0);
+  await page.getByRole('button', { name: 'Other files' }).click();
+  await choose();
+  await badge(page, '2 · New');
+  await page.getByRole('button', { name: 'Import 2 personas' }).click();
+  await badge(page, '2 · Created');
+  await page.getByText('2 personas imported').waitFor();
+  // What a browser makes of a folder that is dropped is a file that cannot be read.
+  await page.getByRole('button', { name: 'Other files' }).click();
+  await page.evaluate(() => {
+    const dropped = new File([], 'folder');
+    dropped.arrayBuffer = () => Promise.reject(new DOMException('A folder', 'NotReadableError'));
+    const event = new DragEvent('drop', { bubbles: true, cancelable: true });
+    Object.defineProperty(event, 'dataTransfer', { value: { types: ['Files'], files: [dropped] } });
+    dispatchEvent(event);
+  });
+  await told.waitFor();
+  assert.equal(await page.getByText('The server cannot be reached.').count(), 0);
+  fs.rmSync(folder, { recursive: true });
 });

@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Server, launch, still, takeFiles } from './harness.js';
+import { beforeSave, launch, Server, still, takeFiles } from './harness.js';
 
 const [folder = '../../docs/img/studio', only = ''] = process.argv.slice(2);
 const SAMPLES = JSON.parse(fs.readFileSync(new URL('../app/samples.json', import.meta.url), 'utf8'));
@@ -71,7 +71,12 @@ async function fill(server) {
 /** The screens of one theme. */
 async function screens(server, colorScheme) {
   const { context, page, go } = await open(server, { colorScheme });
-  const shot = (name) => keep(page, `${name}-${colorScheme}`);
+  const shot = async (name) => {
+    // A message about the picture before is no part of this one.
+    await page.evaluate(() => document.querySelectorAll('.toast .icon-only').forEach((one) => one.click()));
+    await page.locator('.toast').first().waitFor({ state: 'detached' });
+    await keep(page, `${name}-${colorScheme}`);
+  };
   await go('#/', '.folder');
   await shot('gallery');
   await go('#/?folder=work/', 'text=review');
@@ -233,9 +238,12 @@ async function outside() {
 async function conflict(server, colorScheme) {
   const { context, page, go } = await open(server, { colorScheme });
   await go(`#/personas/${ADA.id}`, '.form');
-  const start = 'Mathematician in London in 1843, who has just sent her notes to the printer. ';
-  await page.getByLabel('Description').fill(`${start}Exact, playful, impatient with small talk.`);
-  await server.api('PATCH', `personas/${ADA.id}`, { description: `${start}Exact, kind, impatient with vagueness.` }, as('Beatrice'));
+  // One word of both, so that the picture shows what a clash is.
+  const [mine, theirs] = ['small talk', 'flattery'].map((word) => ADA.description.replace('vagueness', word));
+  await beforeSave(page, async () => {
+    await page.getByLabel('Description').fill(mine);
+    await server.api('PATCH', `personas/${ADA.id}`, { description: theirs }, as('Beatrice'));
+  });
   await page.getByRole('button', { name: 'Decide…' }).first().click();
   await page.locator('.decision').waitFor();
   await keep(page, `conflict-${colorScheme}`);

@@ -1,11 +1,13 @@
 // The modules without a page: words, merges, searches, figures.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { bytes, sizeOf } from '../app/figures.js';
 import { chosenText, isRewrite, piecesOf, valueAt, withValueAt } from '../app/hunks.js';
 import { changes, merge3, merged, patchOf, reconcile, same } from '../app/merge.js';
 import { handleIn, numbered, searchText, wordDiff } from '../app/words.js';
+import { page } from './stories.js';
 
 const side = (parts, kind) => parts.filter((part) => part.kind === 'same' || part.kind === kind).map((part) => part.text).join('');
 
@@ -160,4 +162,10 @@ test('a handle of a name is one that the server takes, in the folder, with a num
   assert.deepEqual([1, 2, 12].map((number) => numbered('a/ada', number)), ['a/ada', 'a/ada-2', 'a/ada-12']);
   assert.equal(numbered(`a/${'x'.repeat(62)}`, 117), `a/${'x'.repeat(58)}-117`);
   for (const name of ['', ' ', '👩‍🚀', 'ŁÓDŹ', 'a--b', '-', 'x'.repeat(300)]) assert.match(handleIn('a/', name, 'user'), /^[a-z0-9/-]{3,64}$/);
+});
+
+test('the page of the documents lists the stories that there are', () => {
+  const written = fs.readFileSync(new URL('../../docs/studio-stories.md', import.meta.url), 'utf8');
+  assert.equal(written, page(), 'node stories.js > ../../docs/studio-stories.md');
+  assert.ok(written.split('\n- ').length > 150);
 });

@@ -9,7 +9,7 @@ withBrowser();
 const COUNT = Number(process.env.STUDIO_PERSONAS ?? 2000);
 const IS_LONG = COUNT >= 100_000;
 /** The targets in milliseconds. */
-const TARGETS = { 'first cards': 300, 'longest task': 50, 'a search': 100, 'a change elsewhere': 300, 'a keystroke in 256 KiB': 16, 'the longest task in a pause behind it': 50 };
+const TARGETS = { 'first cards': 300, 'longest task': 50, 'a search': 100, 'the longest task while one searches': 50, 'a change elsewhere': 300, 'a keystroke in 256 KiB': 16, 'the longest task in a pause behind it': 50 };
 const ROUNDS = 7;
 /** Making many personas and looking at the last of them takes its time. */
 const LONG_MS_MAX = 900_000;
@@ -75,6 +75,7 @@ async function longestTask(page) {
 /** From the letter that is typed to the cards of its result. */
 async function searches(page) {
   await page.keyboard.press('/');
+  await page.evaluate(() => (globalThis.tasks.length = 0));
   const times = [];
   for (let round = 0; round < ROUNDS * 3; round += 1) {
     times.push(await page.evaluate((word) => new Promise((resolve) => {
@@ -90,8 +91,9 @@ async function searches(page) {
       requestAnimationFrame(look);
     }), `subject${10 + ((round * 7) % 90)}`));
   }
+  const holds = [judge('a search', times), judge('the longest task while one searches', [Math.max(0, ...(await page.evaluate(() => globalThis.tasks)))])];
   await page.evaluate(() => (location.hash = '#/?sort=name'));
-  return judge('a search', times);
+  return () => holds.forEach((one) => one());
 }
 
 /** From the answer to a change to the card that shows it. */

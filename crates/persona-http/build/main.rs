@@ -1,6 +1,7 @@
 //! Puts the files of the web studio (`studio/` at the root of the workspace) into the program: its
 //! modules as one (`join.rs`), without comments and blanks (`shorten.rs`), with short names
-//! (`names.rs`), everything else as it is, and each file compressed once, so that serving one costs no work.
+//! (`names.rs`), everything else as it is, and each file compressed once, so that serving one costs
+//! no work.
 
 mod join;
 mod names;

@@ -13,8 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::shorten::{can_be_divided, is_of_word, regular_expression};
 
 /// Names of local variables that the browser has, too. They stay.
-const OF_BROWSERS: [&str; 11] =
-    ["Screen", "close", "event", "name", "open", "self", "status", "stop", "top", "when", "window"];
+const OF_BROWSERS: [&str; 12] = [
+    "Screen", "close", "content", "event", "name", "open", "self", "status", "stop", "top", "when",
+    "window",
+];
 
 /// What a bracket or a backtick begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -137,10 +139,11 @@ struct Scan<'a> {
     text: &'a str,
     at: usize,
     levels: Vec<Level>,
-    /// The last word or sign of code that ended a declaration: its `;`.
+    /// Where the `;` behind the last statement is, if that was a declaration.
     last: Option<usize>,
     words: Vec<Word<'a>>,
-    /// Where a declaration follows another one: from the end of the first to the name in the second.
+    /// Where a declaration follows another one: from the end of the first to the name in the
+    /// second.
     joints: Vec<(usize, usize)>,
 }
 

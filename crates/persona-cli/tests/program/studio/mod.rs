@@ -157,6 +157,11 @@ fn labels_are_moved_one_by_one_and_many_at_once() {
 }
 
 #[test]
+fn everything_is_seen_reached_and_told_apart() {
+    tell_stories("reach.test.js");
+}
+
+#[test]
 fn what_goes_wrong_is_told_and_loses_nothing() {
     tell_stories("trouble.test.js");
 }
