@@ -112,7 +112,7 @@ function Figures({ status, points }) {
 }
 
 /** A text of the server, with its times as ages. @param {string} text */
-const withAges = (text) => text.replace(/(?:at )?(\d{4}-\d\d-\d\dT[\d:.]+Z)/g, (_, time) => ago(time));
+const withAges = (text) => text.replace(/(?:at |of )?(\d{4}-\d\d-\d\dT[\d:.]+Z)/g, (_, time) => ago(time));
 
 /** What the server finds of itself: what is wrong, with its cure, and then what is well. */
 function Findings() {

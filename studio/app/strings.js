@@ -96,7 +96,7 @@ export const t = {
     title: 'Keyboard shortcuts',
     groups: { everywhere: 'Everywhere', gallery: 'In the gallery', editor: 'In the editor' },
     items: {
-      palette: 'Commands and personas', search: 'Search', create: 'New persona', undo: 'Undo, while a message offers it', help: 'This list', gallery: 'Go to personas', import: 'Go to import', health: 'Go to health',
+      palette: 'Commands and personas', search: 'Search', create: 'New persona', undo: 'Undo, while it is offered', help: 'This list', gallery: 'Go to personas', import: 'Go to import', health: 'Go to health',
       settings: 'Go to settings', move: 'Move between personas', open: 'Open', select: 'Select', range: 'Select a range', deleteThem: 'Delete the selected', clear: 'Clear the selection',
       save: 'Save now', note: 'Save with a note', back: 'Back to the gallery',
     },

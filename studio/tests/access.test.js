@@ -13,6 +13,8 @@ async function check(page, what) {
   assert.deepEqual(await violations(page), [], what);
   const over = await page.evaluate(() => document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth);
   assert.ok(over <= 0, `${what}: ${over} pixels are cut off`);
+  const longer = await page.evaluate(() => document.documentElement.scrollHeight - innerHeight);
+  assert.ok(longer <= 0, `${what}: the whole page can be scrolled by ${longer} pixels`);
   const outside = await page.evaluate(() => [...document.querySelectorAll('dialog[open], .bulk, .toast')].filter((one) => {
     const { left, right } = one.getBoundingClientRect();
     return left < 0 || right > innerWidth;

@@ -127,7 +127,7 @@ story('what a message offers to take back is taken back by a key', async ({ serv
   // It is in the sheet of keys; and nothing is left to take back.
   await page.keyboard.press('u');
   await page.keyboard.press('?');
-  await page.getByRole('dialog').getByText('Undo, while a message offers it').waitFor();
+  await page.getByRole('dialog').getByText('Undo, while it is offered').waitFor();
 });
 
 story('changes elsewhere are offered below the head of the gallery, however tall it is', async ({ server, person, open }) => {
