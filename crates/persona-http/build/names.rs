@@ -39,7 +39,7 @@ enum Inside {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Variable,
-    /// A variable whose name is that of a member, too: `{name}`.
+    /// A variable with the name of a member, which stands there once: `{name}`.
     Both,
     /// The same in an import, which has another form.
     Imported,
