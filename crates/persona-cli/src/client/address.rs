@@ -76,7 +76,8 @@ impl ServerAddress {
         };
         let authority =
             uri.authority().cloned().ok_or_else(|| usage(format!("{shown:?} names no host")))?;
-        if authority.as_str().contains('@') {
+        // A password with a slash in it makes a host of the name before it.
+        if full.contains('@') {
             return Err(usage(format!("{shown:?} must not hold a name or a password"))
                 .hint("a token is read from --token-file, PERSONA_TOKEN or the settings file"));
         }
@@ -218,6 +219,7 @@ mod tests {
             "secret@host",
             "ftp://secret@host",
             "http://ada:sec/secret@ho st",
+            "http://ada:8/secret@host",
             "http://secret@host/api/v1",
         ] {
             let refused = ServerAddress::parse(url, &Credentials::default()).expect_err(url);

@@ -166,7 +166,9 @@ fn value(setting: &Setting) -> Value {
         }
         // Users share this output, so it must not contain a password or a token.
         ValueKind::Database => shown(text).into(),
-        _ if setting.key.name == "server" => without_user_information(text).into(),
+        _ if setting.key.name == "server" => {
+            without_secrets(&without_user_information(text)).into()
+        }
         _ => without_secrets(text).into(),
     }
 }

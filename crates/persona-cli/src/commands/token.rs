@@ -8,7 +8,7 @@ use persona_server::clock::SystemClock;
 use persona_server::config::{Config, Environment, Flags};
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::is_there;
-use persona_storage::{Error, Token, TokenChange, TokenError, TokenSecret, TokenState};
+use persona_storage::{Error, Token, TokenChange, TokenError, TokenLook, TokenSecret, TokenState};
 use serde_json::{Value, json};
 
 use super::arguments::{DatabaseFile, ScopeOfToken, TokenAction, TokenCreate};
@@ -174,7 +174,11 @@ async fn list(local: &Local, output: &Output) -> Result<(), Failure> {
         return output.json(&json!({ "items": items }));
     }
     if tokens.is_empty() {
-        output.note("there is no token; `persona token create` makes one");
+        output.note(if is_any_kept(local).await? {
+            "no token can be read; `persona check` names those that are damaged"
+        } else {
+            "there is no token; `persona token create` makes one"
+        });
         return Ok(());
     }
     let mut table = Table::new(["NAME", "OWNER", "SCOPE", "STATE", "EXPIRES", "LAST USED", "ID"]);
@@ -193,6 +197,13 @@ async fn list(local: &Local, output: &Output) -> Result<(), Failure> {
         ]);
     }
     output.bytes(table.text().as_bytes())
+}
+
+/// Whether there is a token, also one that has ended, or that is damaged and so in no list: then
+/// requests need one.
+pub(super) async fn is_any_kept(local: &Local) -> Result<bool, Failure> {
+    let look = local.store().token(None).await.map_err(|error| failed(&error))?;
+    Ok(look != TokenLook::NoneKept)
 }
 
 /// A time in whole seconds: enough for people.

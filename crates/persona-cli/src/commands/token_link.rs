@@ -9,7 +9,9 @@ use persona_storage::{Token, TokenChange, is_link_name, is_session_name, link_na
 use serde_json::json;
 
 use super::arguments::TokenLink;
-use super::token::{after, change_token, check_shared, failed, no_random_numbers, now, random};
+use super::token::{
+    after, change_token, check_shared, failed, is_any_kept, no_random_numbers, now, random,
+};
 use crate::client::Local;
 use crate::doctor::server_of;
 use crate::failure::Failure;
@@ -26,7 +28,7 @@ pub(super) async fn print(
     check_shared(arguments.scope, arguments.owner.as_ref())?;
     let url = url(arguments, config, output)?;
     let tokens = local.store().all_tokens().await.map_err(|error| failed(&error))?;
-    if tokens.is_empty() {
+    if !is_any_kept(local).await? {
         // A link would be the first token, and from then on every client would need one.
         let message = "there is no access token, so the studio needs no sign-in";
         return Err(Failure::new(ExitCode::Conflict, message).hint(format!("open {url}/")));

@@ -96,7 +96,7 @@ fn only_a_client_with_the_scope_admin_is_told_where_the_database_is() {
         let secret = create(&server, &["--name", scope, "--scope", scope]);
         let (seen, text) = told(&server, &[("authorization", &bearer(&secret))]);
         assert!(
-            text.contains("\"check\":\"engine\"") && text.contains("persona_requests"),
+            text.contains("\"check\":\"engine\"") && text.contains("persona_build_info"),
             "{text}"
         );
         assert_eq!((seen.is_string(), text.contains(&place)), (sees_it, sees_it), "{scope}");

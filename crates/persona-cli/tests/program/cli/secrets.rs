@@ -38,7 +38,6 @@ fn a_token_in_a_wrong_place_of_the_command_line_is_in_no_message() {
         "config check --log-level SECRET",
         "config show --uds SECRET",
         "verify --server SECRET",
-        "doctor --database SECRET",
         "check SECRET",
     ] {
         let words = arguments.replace("SECRET", &secret).replace("URL", &url);

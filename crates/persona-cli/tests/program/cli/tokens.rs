@@ -78,7 +78,9 @@ fn a_damaged_token_opens_no_server_and_is_ended_by_the_command_and_by_the_route(
     let refused = folder.run(&["serve", "--host=0.0.0.0", "--port=0"]);
     assert_eq!(refused.code, 5, "{refused}");
     assert!(refused.stderr.contains("no access token counts"), "{refused}");
-    assert!(!token(&["list"]).contains("first"));
+    let listed = folder.run(&["token", "list", "--database", "persona.db"]);
+    assert!(listed.code == 0 && !listed.stdout.contains("first"), "{listed}");
+    assert!(listed.stderr.contains("no token can be read; `persona check` names"), "{listed}");
     token(&["link", "--url=http://localhost"]);
     let secret = token(&["create", "--name=admin", "--scope=admin"]);
     token(&["revoke", "first"]);
