@@ -81,8 +81,8 @@ impl Api {
         api
     }
 
-    /// The secrets of a link and of the session that a browser began with it. Only the program itself
-    /// makes links, so the store is told of this one.
+    /// The secrets of a link and of the session that a browser began with it. Only the program
+    /// itself makes links, so the store is told of this one.
     pub async fn sign_in(&self) -> (String, String) {
         let link = TokenSecret::random().expect("random numbers");
         let now = FixedClock.now();

@@ -12,7 +12,7 @@ const LATE = 'persona-studio:late:';
  * locks (pages without TLS), is gone. */
 const GONE_MS = 30_000;
 
-/** @typedef {{ key: string, base: number, changes: Record<string, any>, note?: string, squash?: number }} Pending a request without an answer
+/** @typedef {{ key: string, base: number, changes: Record<string, any>, note?: string, squash?: number, squash_key?: string }} Pending a request without an answer
  *  @typedef {{ id: string, window: string, at: number, by: string, revision: number, changes: Record<string, any>, typed: Record<string, any>,
  *    both: Record<string, { base: any, theirs: any, done?: string[] }>, pending: Pending | null }} Draft by: who typed it */
 

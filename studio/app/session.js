@@ -133,6 +133,7 @@ export class Session extends Written {
     try {
       const persona = await this.whole((await call('PATCH', `personas/${this.id}`, this.request(sent))).body);
       this.pending = null;
+      this.savedKey = sent.key;
       this.attempts = 0;
       this.trouble.value = '';
       if (sent.note && sent.note === this.note) {
@@ -173,7 +174,7 @@ export class Session extends Written {
   /** @param {import('./drafts.js').Pending} pending */
   request(pending) {
     return {
-      query: { base_revision: pending.base, squash: pending.squash }, body: patchOf(pending.changes), type: 'application/json-patch+json',
+      query: { base_revision: pending.base, squash: pending.squash, squash_key: pending.squash_key }, body: patchOf(pending.changes), type: 'application/json-patch+json',
       headers: { 'Idempotency-Key': pending.key, ...(pending.note && { 'X-Persona-Note': utf8(pending.note) }) },
     };
   }

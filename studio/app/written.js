@@ -63,6 +63,8 @@ export class Written {
     });
     /** @type {import('./drafts.js').Pending | null} */
     this.pending = null;
+    /** The key of the last save that the server has: it says whose that was where nobody has a name. */
+    this.savedKey = '';
     /** What is saved now was saved on purpose: the next save leaves it in the history. */
     this.isKept = false;
     /** The last save was asked for by hand. */
@@ -171,7 +173,7 @@ export class Written {
   wish(changes, note) {
     const squash = this.isKept || this.isShared ? undefined : SQUASH_SECONDS;
     this.isKept = false;
-    return { key: newKey(), base: this.server.peek().revision, changes, note, squash };
+    return { key: newKey(), base: this.server.peek().revision, changes, note, squash, squash_key: squash && this.savedKey };
   }
 
   /** The draft: the unsaved changes, and a request without an answer; `null` if there is neither. */

@@ -22,7 +22,7 @@ const drafts = (page) => page.evaluate(() => new Promise((resolve, reject) => {
   };
 }));
 
-/** A context of a person with a name, whose autosaves are squashed. */
+/** A context of a person with a name. */
 async function named(person, name = 'Mara') {
   const context = await person();
   await context.addInitScript((author) => origin !== 'null' && localStorage.setItem('persona-studio:author', author), name);

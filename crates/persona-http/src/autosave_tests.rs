@@ -17,8 +17,8 @@ use persona_storage::memory::MemoryStore;
 use persona_storage::{
     AtomicBatch, Count, CountRequest, Error, Event, Export, ExportRequest, Glance, HandleLook,
     LabelMovePage, LabelMoves, Labelled, LabelsOf, Loss, MovedLabel, NotApplied, Operation, Page,
-    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, SquashWindow,
-    Status, Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
+    PersonaLabels, Purge, ReadRoom, Representation, RevisionPage, RevisionRecord, Squash, Status,
+    Store, Token, TokenChange, TokenHash, TokenLook, TokenPage, Tombstone, Write, Written,
 };
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ impl Autosaving {
         let (id, precondition) = (ID, Precondition::Any);
         let mut write = write(Operation::Patch { id, precondition, patch, base: None });
         write.author = Some("Ada".into());
-        write.squash = SquashWindow::of_seconds(900);
+        write.squash = Squash::of_seconds(900);
         self.0.write(write).await.expect("saved");
     }
 }

@@ -76,7 +76,7 @@ pub use party::Party;
 pub use purge::{Purge, Tombstone};
 pub use retention::{HISTORY_KEPT_MIN, HistoryLimits, HistoryPruned, HistorySize};
 pub use revision_record::{RevisionPage, RevisionRecord, RevisionSummary};
-pub use squash::{SQUASH_SECONDS_MAX, SquashWindow};
+pub use squash::{SQUASH_SECONDS_MAX, Squash, SquashWindow};
 pub use store::{GLANCE_BYTES_MAX, Glance, Representation, Store};
 pub use store_state::{Loss, ReadRoom};
 pub use token::{

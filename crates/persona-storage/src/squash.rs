@@ -1,5 +1,5 @@
 //! Squashing: whether a write drops the revision that it replaces from the history. Pure, and the
-//! same for every backend (ADR 0078).
+//! same for every backend (ADR 0078, and ADR 0095 for writers without a name).
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::decide::Revised;
 /// The longest window of a squash: a day, so that the text of yesterday is found.
 pub const SQUASH_SECONDS_MAX: u32 = 86_400;
 
-/// Within how long autosaves of one author are squashed: 1 second to [`SQUASH_SECONDS_MAX`].
+/// Within how long autosaves of one writer are squashed: 1 second to [`SQUASH_SECONDS_MAX`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SquashWindow(u32);
 
@@ -32,6 +32,28 @@ impl SquashWindow {
     }
 }
 
+/// What a write says of itself as an autosave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Squash {
+    /// Within how long the autosave that it replaces is dropped.
+    pub window: SquashWindow,
+    /// The idempotency key of the autosave that it replaces, 1 to 255 visible ASCII characters;
+    /// `None` where the writer does not name it. Only the writer of an autosave knows its key, so
+    /// the key stands for the author where neither of the two has one.
+    pub key: Option<String>,
+}
+
+impl Squash {
+    /// An autosave with a window of so many seconds that names no key; `None` where that is no
+    /// window.
+    pub const fn of_seconds(seconds: u64) -> Option<Self> {
+        match SquashWindow::of_seconds(seconds) {
+            Some(window) => Some(Self { window, key: None }),
+            None => None,
+        }
+    }
+}
+
 /// What the rules need of the revision that a write replaces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Replaced<'a> {
@@ -41,26 +63,40 @@ pub(crate) struct Replaced<'a> {
     pub autosaved_since: Option<Timestamp>,
     /// The fields that it changed.
     pub changed: &'a [String],
+    /// Whether it was made under the key of [`named_key`].
+    pub is_under_key: bool,
+}
+
+/// The key under which the store has to look for the revision that a write replaces; `None` where
+/// the rules are decided without. The revision is under the key where the record of the key names
+/// the persona and the revision, and the outcome is [`crate::Outcome::Updated`]: a request that
+/// changed nothing names the revision of another one.
+pub(crate) fn named_key<'a>(write: &'a Write, replaced: &Persona) -> Option<&'a str> {
+    let is_nameless = write.author.is_none() && replaced.updated_by.is_none();
+    write.squash.as_ref()?.key.as_deref().filter(|_| is_nameless)
 }
 
 /// Whether the rules allow a new revision to drop the one that it replaces. What is left to ask is
 /// whether a label ever pointed there.
 ///
 /// Only an autosave is dropped: what was written with a window too, and without a note. Its author
-/// must be known and that of the new revision, and it moved no handle. The window counts from the
-/// first autosave that it stands for, so that of a long session a revision stays for each window.
+/// must be that of the new revision, and it moved no handle. Where neither has an author, the new
+/// one must name the key under which the other one was made. The window counts from the first
+/// autosave that it stands for, so that of a long session a revision stays for each window.
 pub(crate) fn may_drop(write: &Write, replaced: Replaced<'_>, revised: &Revised) -> bool {
-    let Some(window) = write.squash.filter(|_| revised.kind == ChangeKind::Updated) else {
+    let Some(squash) = write.squash.as_ref().filter(|_| revised.kind == ChangeKind::Updated) else {
         return false;
     };
     let Some(since) = replaced.autosaved_since else { return false };
-    let author = &revised.persona.updated_by;
+    let is_of_writer = match (&revised.persona.updated_by, &replaced.persona.updated_by) {
+        (None, None) => replaced.is_under_key,
+        (author, other) => author == other,
+    };
     let elapsed = revised.persona.updated_at.as_micros().saturating_sub(since.as_micros());
-    author.is_some()
+    is_of_writer
         && !moves_handle(replaced.changed)
-        && *author == replaced.persona.updated_by
         && u64::try_from(elapsed)
-            .is_ok_and(|micros| Duration::from_micros(micros) <= window.length())
+            .is_ok_and(|micros| Duration::from_micros(micros) <= squash.window.length())
 }
 
 /// Whether a change of these fields can have moved a handle. Such a revision is never dropped:

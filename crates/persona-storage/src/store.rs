@@ -341,8 +341,8 @@ pub trait Store: Send + Sync {
     /// When this returns `Ok`, the change is committed, and in force in every process on every
     /// machine: no [`Store::token`] that begins later answers as before.
     ///
-    /// A token that is damaged can be revoked and deleted, and both remove it. Every other change of
-    /// it fails with [`Error::Damaged`].
+    /// A token that is damaged can be revoked and deleted, and both remove it. Every other change
+    /// of it fails with [`Error::Damaged`].
     ///
     /// Fails with [`Error::Token`] if the change is not possible.
     async fn change_token(&self, change: TokenChange) -> Result<Token, Error>;

@@ -9,7 +9,7 @@ use persona_model::{
 };
 
 use crate::fault_injection::{InjectedFault, is_on};
-use crate::{Party, Representation, SquashWindow, Viewer};
+use crate::{Party, Representation, Squash, Viewer};
 
 /// How long the answer to a request with an idempotency key is kept and replayed, at least: 24
 /// hours of elapsed time that a maintenance process saw (`time.rs`).
@@ -194,8 +194,8 @@ pub struct Write {
     /// The note of the author, stored with the revision; an import has its own.
     pub note: Option<String>,
     /// Asks that the revision which this one replaces is dropped from the history, where both are
-    /// autosaves of one author within this window.
-    pub squash: Option<SquashWindow>,
+    /// autosaves of one writer within the window.
+    pub squash: Option<Squash>,
     /// How a repetition is recognised; `None` where the client did not ask for it.
     pub idempotency: Option<Idempotency>,
     /// The deadline of the wait for the turn; after it the write fails with [`crate::Error::Busy`]

@@ -28,12 +28,12 @@ pub async fn run(
     let id = resolve(&api, &arguments.persona, output).await?;
     let path = persona_path(id);
     let before = revision_of(&api.get(&path).await?.success()?);
-    let query = match arguments.squash {
-        Some(seconds) => Query::new(&path).with("squash", &seconds.to_string()).into_path(),
-        None => path,
-    };
+    let seconds = arguments.squash.map(|seconds| seconds.to_string());
+    let query = Query::new(&path)
+        .with_some("squash", seconds.as_deref())
+        .with_some("squash_key", arguments.squash_key.as_deref());
     let reply = api
-        .write(Method::PATCH, &query, &author, Some(&Value::Object(changes)))
+        .write(Method::PATCH, &query.into_path(), &author, Some(&Value::Object(changes)))
         .await?
         .success()?;
     api.close().await;

@@ -30,8 +30,9 @@ pub fn explain(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok }
 }
 
-/// Prints help, or an error in the words of the parser, which repeat what the user typed: where that
-/// has a secret, without it and without colours. A closed output is ignored: it has no reader.
+/// Prints help, or an error in the words of the parser. The error repeats what the user typed:
+/// where that has a secret, it is left out, and so are colours. A closed output is ignored: it has
+/// no reader.
 fn print(error: &clap::Error) {
     let text = error.to_string();
     match without_secrets(&text) {

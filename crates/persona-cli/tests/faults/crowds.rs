@@ -25,8 +25,8 @@ const CONNECTION_BYTES: u64 = 16 * 1024;
 /// Connections of a worker beyond its places: those that send one request, and those that were told
 /// to make room, of both kinds (`docs/operations.md`).
 const BEYOND_PLACES: u64 = 3 * 64;
-/// Memory of a worker that does not depend on its connections: threads, and what the requests of the
-/// victim read and leave behind.
+/// Memory of a worker that does not depend on its connections: threads, and what the requests of
+/// the victim read and leave behind.
 const BESIDE: u64 = 4 << 20;
 
 /// Connections of one kind that are held against the server.

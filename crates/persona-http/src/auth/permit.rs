@@ -174,8 +174,8 @@ pub(crate) fn permit_admin(identity: Option<&Identity>) -> Result<(), Denial> {
     }
 }
 
-/// Whether a permitted request may learn where the database is: hosts are of use to an attacker, and
-/// to no client but one with the scope admin. A request without a token may where it may do
+/// Whether a permitted request may learn where the database is. Hosts are of use to an attacker,
+/// and to no client but one with the scope admin. A request without a token may where it may do
 /// everything; it may not where a setting opens the operation to monitors.
 pub(crate) fn sees_place(
     access: AccessRules,

@@ -146,6 +146,7 @@ fn item() -> serde_json::Value {
                 "maximum": SQUASH_SECONDS_MAX,
                 "description": "With put and patch: as the parameter squash.",
             },
+            "squash_key": text("With squash: as the parameter squash_key."),
             "idempotency_key": text("As the header Idempotency-Key; without it, where the request has that header, its key, a colon and the place of the item from 0."),
             "note": {
                 "type": "string",

@@ -3,6 +3,7 @@
 use persona_model::Revision;
 use persona_storage::{SQUASH_SECONDS_MAX, SquashWindow};
 
+use super::idempotency_key::{self, read_key};
 use super::parameters::{
     Parameter, ParameterKind, Typed, flag, read_number, revision, text, typed,
 };
@@ -35,6 +36,14 @@ pub const SQUASH: Typed<SquashWindow> = typed(
     "Marks an autosave, and drops from the history the revision that it replaces, if that is an \
      autosave without a note of the same author, no label ever named it, and the first autosave that \
      it stands for was made within so many seconds.",
+);
+/// The key of the autosave that a squash replaces.
+pub const SQUASH_KEY: Typed<String> = typed(
+    "squash_key",
+    ParameterKind::IdempotencyKey,
+    |_, value| read_key(value).ok_or_else(idempotency_key::wanted),
+    "With squash, where neither autosave has an author: the Idempotency-Key that the one was sent \
+     with that is replaced. It is dropped where it was made under this key by the same client.",
 );
 /// Whether a persona is deleted for ever.
 pub const PURGE: Typed<bool> = flag(

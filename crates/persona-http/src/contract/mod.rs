@@ -11,6 +11,7 @@
 //! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `labels.rs`, `tokens.rs`: bodies that are about labels and tokens, of requests and of answers.
 //! - `batch.rs`: the body of `POST /api/v1/personas/batch` and of its answer.
+//! - `idempotency_key.rs`: the form of an idempotency key.
 //! - `managed_members.rs`: the members of a persona that the store manages.
 //! - `limits.rs`: limits of a request that its sender can know.
 
@@ -26,6 +27,7 @@ mod handle_parameters;
 pub mod headers;
 pub mod health;
 pub mod history;
+pub(crate) mod idempotency_key;
 pub mod import;
 pub mod labels;
 pub mod limits;

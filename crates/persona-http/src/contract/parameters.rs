@@ -60,6 +60,8 @@ pub enum ParameterKind {
     Labels,
     /// What an author says of a change.
     Note,
+    /// The idempotency key of another request.
+    IdempotencyKey,
     /// An RFC 3339 time, or a position of the feed.
     Since,
     /// Some of the members of a persona, separated by commas.

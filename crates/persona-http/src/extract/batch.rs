@@ -9,21 +9,22 @@ use persona_model::{
     Document, FieldError, HandleName, Patch, PatchPlaces, PersonaId, Precondition, Revision,
     ValidationErrors, excerpt, nearest_name,
 };
-use persona_storage::{IdentityOrigin, Operation, SQUASH_SECONDS_MAX, SquashWindow, View};
+use persona_storage::{IdentityOrigin, Operation, SQUASH_SECONDS_MAX, Squash, SquashWindow, View};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::json::whole_number;
 use super::members::{inside, pointer_of};
 use super::request::{IDEMPOTENCY_KEY, idempotency_key};
-use super::{conditions, etag, note};
+use super::{conditions, etag, note, squash};
 use crate::contract::batch::BATCH_ITEMS_MAX;
+use crate::contract::idempotency_key::{self as key_form, read_key};
 use crate::handles::{self, Target};
 use crate::problem::Problem;
 use crate::wire;
 
 /// Every member that an item can have.
-const MEMBERS: [&str; 10] = [
+const MEMBERS: [&str; 11] = [
     "op",
     "id",
     "document",
@@ -32,6 +33,7 @@ const MEMBERS: [&str; 10] = [
     "if_none_match",
     "base_revision",
     "squash",
+    "squash_key",
     "idempotency_key",
     "note",
 ];
@@ -50,8 +52,8 @@ pub(crate) struct BatchItem {
     pub identity: IdentityOrigin,
     /// The note of the item itself.
     pub note: Option<String>,
-    /// Within how long autosaves are squashed, with put and patch.
-    pub squash: Option<SquashWindow>,
+    /// What makes an autosave of it, with put and patch.
+    pub squash: Option<Squash>,
     /// The idempotency key of the item itself.
     pub key: Option<String>,
     /// The fingerprint by which a repetition is recognised; `None` where the item has no key.
@@ -229,13 +231,30 @@ impl ItemReader {
         })
     }
 
-    fn squash(&mut self) -> Result<Option<SquashWindow>, Problem> {
-        let Some(value) = self.members.remove("squash") else { return Ok(None) };
-        let window = whole_number(&value).and_then(SquashWindow::of_seconds);
-        window.map(Some).ok_or_else(|| {
-            let message = format!("must be a number of seconds from 1 to {SQUASH_SECONDS_MAX}");
-            ValidationErrors::one("/squash", "bad_value", message).into()
-        })
+    fn squash(&mut self) -> Result<Option<Squash>, Problem> {
+        let wrong = |pointer, code, message: String| {
+            Problem::from(ValidationErrors::one(pointer, code, message))
+        };
+        let key = match self.text("squash_key")? {
+            None => None,
+            Some(text) => Some(read_key(&text).ok_or_else(|| {
+                wrong("/squash_key", "bad_value", format!("must be {}", key_form::wanted()))
+            })?),
+        };
+        match self.members.remove("squash") {
+            None if key.is_some() => {
+                Err(wrong("/squash_key", "not_here", squash::WITHOUT_WINDOW.into()))
+            }
+            None => Ok(None),
+            Some(value) => {
+                let window = whole_number(&value).and_then(SquashWindow::of_seconds);
+                window.map(|window| Some(Squash { window, key })).ok_or_else(|| {
+                    let message =
+                        format!("must be a number of seconds from 1 to {SQUASH_SECONDS_MAX}");
+                    wrong("/squash", "bad_value", message)
+                })
+            }
+        }
     }
 
     fn note(&mut self) -> Result<Option<String>, Problem> {

@@ -8,9 +8,10 @@ use persona_storage::{Idempotency, Party, Viewer, Write};
 
 use super::batch::BatchItem;
 use super::note;
-use super::request::{KEY_CHARS_MAX, author_of, idempotency_key};
+use super::request::{author_of, idempotency_key};
 use crate::Context;
 use crate::auth::viewer_of;
+use crate::contract::idempotency_key::KEY_CHARS_MAX;
 use crate::problem::Problem;
 
 /// Most characters of a key for all items of a batch or a file: behind it there is room for the

@@ -2,10 +2,10 @@
 //!
 //! `request.rs` takes a write apart, `body.rs` and `json.rs` read what it brings, `parameters.rs`
 //! reads the query by the rows of the contract, `conditions.rs` the headers of RFC 9110 section 13
-//! with `etag.rs` and `date.rs`, `note.rs` what the author says of a change, `past.rs` the body of
-//! an imported revision, `batch.rs` an item of a batch, `label.rs` moves of labels, `token.rs`
-//! access tokens that are wanted, and `file.rs` the items of a file. `members.rs` takes the smaller
-//! ones of these bodies apart.
+//! with `etag.rs` and `date.rs`, `note.rs` what the author says of a change, `squash.rs` what an
+//! autosave says of itself, `past.rs` the body of an imported revision, `batch.rs` an item of a
+//! batch, `label.rs` moves of labels, `token.rs` access tokens that are wanted, and `file.rs` the
+//! items of a file. `members.rs` takes the smaller ones of these bodies apart.
 //!
 //! The body of a batch is a stream: `item_scanner.rs` cuts it into items, `item_stream.rs` reads
 //! them while others are written, and `item_writes.rs` makes a write of each.
@@ -27,4 +27,5 @@ pub mod note;
 pub mod parameters;
 pub mod past;
 pub mod request;
+pub mod squash;
 pub mod token;

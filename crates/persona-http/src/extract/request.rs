@@ -15,6 +15,7 @@ use persona_storage::{Idempotency, Operation, Party, Viewer, Write};
 use serde_json::{Map, Value};
 
 use crate::auth::{Identity, permit_still, viewer_of};
+use crate::contract::idempotency_key::{self, read_key};
 use crate::extract::batch::BatchItem;
 use crate::extract::body::Received;
 use crate::extract::item_writes::ItemWrites;
@@ -25,8 +26,6 @@ use crate::middleware::REQUEST_ID;
 use crate::problem::{Code, Problem};
 use crate::{Context, personas};
 
-/// Most characters of an idempotency key.
-pub(crate) const KEY_CHARS_MAX: usize = 255;
 /// Most characters of an author.
 pub(crate) const AUTHOR_CHARS_MAX: usize = 128;
 /// Names the author of a change.
@@ -286,28 +285,11 @@ pub(crate) fn media_type_of(
 /// The idempotency key, bare or as an RFC 8941 string: both spellings are the same key.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, &IDEMPOTENCY_KEY, "Idempotency-Key")? else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    let key = text
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .map_or_else(|| text.to_owned(), unescaped);
-    if !(1..=KEY_CHARS_MAX).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        let message = format!("must be 1 to {KEY_CHARS_MAX} visible ASCII characters");
-        return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
-    }
-    Ok(Some(key))
-}
-
-/// An RFC 8941 string without its escapes.
-fn unescaped(text: &str) -> String {
-    let mut escape = false;
-    text.chars()
-        .filter(|char| {
-            escape = !escape && *char == '\\';
-            !escape
-        })
-        .collect()
+    let key = read_key(value.to_str().unwrap_or_default().trim());
+    key.map(Some).ok_or_else(|| {
+        let message = format!("must be {}", idempotency_key::wanted());
+        Problem::bad_header("Idempotency-Key", "bad_value", message)
+    })
 }
 
 /// The author of the changes of a request: the token's name, or the author that the request names.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::grammar;
 use super::ordered::Ordered;
 use crate::contract::headers::{Header, HeaderHolds, spelled};
+use crate::contract::idempotency_key::KEY_CHARS_MAX;
 use crate::contract::parameters::{Parameter, ParameterKind, members};
 use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
@@ -16,7 +17,7 @@ use crate::contract::schema::{BodySchema, named};
 use crate::contract::{Answer, Body, Content, OPERATIONS, OperationRow, Scope};
 use crate::events::{EVENT_LABELS_MAX, EVENT_PERSONAS_MAX};
 use crate::extract::item_writes::KEY_OF_ITEMS_CHARS_MAX;
-use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
+use crate::extract::request::AUTHOR_CHARS_MAX;
 
 const JSON: &str = "application/json";
 
@@ -128,6 +129,7 @@ fn query_schema(holds: ParameterKind) -> Value {
             json!({ "type": "array", "items": grammar::label(), "maxItems": EVENT_LABELS_MAX })
         }
         ParameterKind::Note => grammar::line(NOTE_CHARS_MAX),
+        ParameterKind::IdempotencyKey => grammar::idempotency_key(KEY_CHARS_MAX),
         ParameterKind::Since => grammar::since(),
         ParameterKind::Place => grammar::place(),
         ParameterKind::Seconds(max) => {

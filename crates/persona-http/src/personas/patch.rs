@@ -10,10 +10,10 @@ use persona_storage::Operation;
 use super::responses;
 use crate::Context;
 use crate::contract::OperationId;
-use crate::contract::parameters::{BASE_REVISION, SQUASH};
+use crate::contract::parameters::BASE_REVISION;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
-use crate::extract::{conditions, etag};
+use crate::extract::{conditions, etag, squash};
 use crate::problem::Problem;
 
 /// Changes a part of the document, by a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
@@ -23,7 +23,7 @@ pub async fn patch_persona(
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let mut parameters = Parameters::read(&request.parts.uri, OperationId::PatchPersona);
-    let (base, squash) = (parameters.value(&BASE_REVISION), parameters.value(&SQUASH));
+    let (base, squash) = (parameters.value(&BASE_REVISION), squash::of_query(&mut parameters));
     parameters.done()?;
     etag::reject_if_none_match(&request.parts.headers)?;
     let precondition =

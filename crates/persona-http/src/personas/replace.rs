@@ -8,10 +8,9 @@ use persona_storage::Operation;
 
 use super::responses;
 use crate::contract::OperationId;
-use crate::contract::parameters::SQUASH;
-use crate::extract::conditions;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
+use crate::extract::{conditions, squash};
 use crate::problem::Problem;
 use crate::{Context, wire};
 
@@ -23,7 +22,7 @@ pub async fn replace_persona(
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let mut parameters = Parameters::read(&request.parts.uri, OperationId::ReplacePersona);
-    let squash = parameters.value(&SQUASH);
+    let squash = squash::of_query(&mut parameters);
     parameters.done()?;
     let precondition = conditions::of_replacement(&request.parts.headers)?;
     let read = move |_, body| Ok(responses::prepared(wire::document_of_put(id, body)?));

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Makes moves with a key.
-async fn with_key(
+pub(super) async fn with_key(
     store: &Subject,
     moves: Vec<LabelMove>,
     (key, fingerprint): (&str, u8),

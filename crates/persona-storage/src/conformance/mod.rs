@@ -33,6 +33,7 @@ pub mod replacing;
 pub mod reverting;
 pub mod revision_lists;
 pub mod searching;
+pub mod squashed_by_key;
 pub mod squashed_histories;
 pub mod squashing;
 mod steps;
@@ -158,6 +159,11 @@ macro_rules! conformance_suite {
             squashing::a_list_of_revisions_goes_on_where_revisions_were_dropped,
             squashing::autosaves_in_a_batch_are_squashed,
             squashing::a_dropped_revision_is_told_in_the_feed_with_its_author,
+            squashed_by_key::an_autosave_without_an_author_is_dropped_by_one_that_names_its_key,
+            squashed_by_key::what_was_not_made_under_the_named_key_is_kept,
+            squashed_by_key::a_key_that_made_another_revision_or_none_drops_nothing,
+            squashed_by_key::a_revision_that_a_label_ever_named_is_kept_whatever_key_is_named,
+            squashed_by_key::the_key_of_another_client_drops_nothing,
             squashed_histories::a_random_history_keeps_what_the_rules_say_and_can_be_imported,
             squashed_histories::a_history_with_gaps_is_imported_and_goes_on,
             squashed_histories::labels_that_are_moved_beside_autosaves_name_revisions_that_stay,

@@ -8,20 +8,22 @@ use super::TestClock;
 use super::labels::{all, label_move};
 use super::moved_handles::{Dice, HOUR_MICROS, history, import, oracle};
 use super::squashing::{autosave, autosaved, kept, patch, saved};
-use super::steps::{Subject, create, id, merge, named, write};
-use crate::{Error, LabelTarget, Operation, SquashWindow, Write};
+use super::steps::{Subject, create, id, idempotent, merge, named, write};
+use crate::{Error, LabelTarget, Operation, Squash, Write};
 
 /// What the rules are about, of a revision of the random history.
 #[derive(Default)]
 struct Told {
     author: Option<String>,
+    key: Option<String>,
     since: Option<i64>,
     is_kept: bool,
     was_labelled: bool,
     moved_handle: bool,
 }
 
-/// A save that is mostly an autosave, mostly of Ada, and now and then moves a handle.
+/// A save that is mostly an autosave, mostly of Ada or of no author, mostly names the key of the
+/// save before, and now and then moves a handle.
 fn random_save(dice: &mut Dice, number: u64) -> Write {
     let members = if dice.below(10) == 0 {
         json!({ "handle": format!("h-{number}") })
@@ -29,27 +31,36 @@ fn random_save(dice: &mut Dice, number: u64) -> Write {
         named(&format!("{number}"))
     };
     let mut save = write(patch(members, None));
-    let authors = [Some("Ada"), Some("Ada"), Some("Ada"), Some("Eve"), None];
-    save.author = authors[usize::from(dice.below(5))].map(Into::into);
+    let authors = [Some("Ada"), Some("Ada"), Some("Ada"), Some("Eve"), None, None, None];
+    save.author = authors[usize::from(dice.below(7))].map(Into::into);
     save.note = (dice.below(8) == 0).then(|| "why".into());
-    save.squash = SquashWindow::of_seconds([0, 60, 120, 86_400][usize::from(dice.below(4))]);
-    save
+    save.squash = Squash::of_seconds([0, 60, 120, 86_400][usize::from(dice.below(4))]);
+    if let Some(squash) = &mut save.squash {
+        squash.key =
+            (dice.below(4) > 0).then(|| format!("{}", number - u64::from(dice.below(10) == 0) - 1));
+    }
+    if dice.below(8) > 0 { idempotent(save, &number.to_string(), 1) } else { save }
 }
 
 /// What the rules say of a save at this time, and of the revision that it replaces.
 fn judge(before: &mut Told, save: &Write, changed: &[String], now: i64) -> Told {
-    let window =
-        save.squash.map(|window| i64::try_from(window.length().as_micros()).expect("a day"));
+    let length = |squash: &Squash| squash.window.length().as_micros();
+    let window = save.squash.as_ref().map(|squash| i64::try_from(length(squash)).expect("a day"));
+    let named = save.squash.as_ref().and_then(|squash| squash.key.clone());
+    let is_of_writer = match (&save.author, &before.author) {
+        (None, None) => named.is_some() && named == before.key,
+        (author, other) => author == other,
+    };
     let is_near = |since: i64| window.is_some_and(|window| now - since <= window);
     let drops = before.since.is_some_and(is_near)
-        && save.author.is_some()
-        && save.author == before.author
+        && is_of_writer
         && !before.was_labelled
         && !before.moved_handle;
     before.is_kept = !drops;
     let since = if drops { before.since } else { Some(now) };
     Told {
         author: save.author.clone(),
+        key: save.idempotency.as_ref().map(|wanted| wanted.key.clone()),
         since: since.filter(|_| window.is_some() && save.note.is_none()),
         is_kept: true,
         was_labelled: false,

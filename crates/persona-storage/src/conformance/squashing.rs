@@ -8,8 +8,7 @@ use super::labels::{all, label_move, to};
 use super::moved_handles::{HOUR_MICROS, history};
 use super::steps::{Subject, create, get, id, idempotent, json_of, named, revision, write};
 use crate::{
-    AtomicBatch, Error, Glance, LabelTarget, NotApplied, Operation, Outcome, SquashWindow, Write,
-    Written,
+    AtomicBatch, Error, Glance, LabelTarget, NotApplied, Operation, Outcome, Squash, Write, Written,
 };
 
 /// A patch of the first persona.
@@ -23,7 +22,7 @@ pub(super) fn patch(members: Value, base: Option<u64>) -> Operation {
 pub(super) fn autosave(members: Value) -> Write {
     let mut write = write(patch(members, None));
     write.author = Some("Ada".into());
-    write.squash = SquashWindow::of_seconds(900);
+    write.squash = Squash::of_seconds(900);
     write
 }
 
@@ -169,7 +168,7 @@ pub async fn of_a_long_session_a_revision_stays_for_each_window(
     for number in 2..=8 {
         clock.advance_micros(HOUR_MICROS / 6);
         let mut write = autosave(named(&format!("{number}")));
-        write.squash = SquashWindow::of_seconds(1_800);
+        write.squash = Squash::of_seconds(1_800);
         saved(store, write).await;
     }
     assert_eq!(kept(store).await, [8, 5, 1]);

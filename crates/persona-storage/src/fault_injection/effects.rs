@@ -26,7 +26,7 @@ const COMMIT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// Pause between two looks whether there was a commit.
 const COMMIT_WAIT_PAUSE: Duration = Duration::from_millis(1);
 
-/// [`InjectedFault::OverlookTokens`] and [`InjectedFault::OverlookScopes`]: replaces the result of a
+/// [`InjectedFault::OverlookTokens`], [`InjectedFault::OverlookScopes`]: replaces the result of a
 /// look for a token.
 pub(crate) fn token_look(look: TokenLook) -> TokenLook {
     match look {

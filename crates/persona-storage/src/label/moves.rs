@@ -124,7 +124,9 @@ impl LabelMoves {
     #[must_use]
     pub(crate) fn on_behalf_of(mut self, viewer: &Viewer) -> Self {
         self.viewer = viewer.clone();
-        viewer.own_key(&mut self.idempotency);
+        if let Some(wanted) = &mut self.idempotency {
+            viewer.own_key(&mut wanted.key);
+        }
         self
     }
 

@@ -7,7 +7,7 @@ use super::store::MemoryStore;
 use crate::decide::Revised;
 use crate::retention::Old;
 use crate::squash::{self, Replaced};
-use crate::{Error, HistoryLimits, HistoryPruned, RevisionRecord, Write};
+use crate::{Error, HistoryLimits, HistoryPruned, Outcome, RevisionRecord, Write};
 
 impl MemoryStore {
     /// Drops the old revisions that the limits let go, as maintenance does for other stores.
@@ -38,7 +38,14 @@ impl Rows {
         let since = self.autosaved_since.remove(&id);
         let mut dropped = None;
         if let Some((persona, record)) = self.current(id) {
-            let replaced = Replaced { persona, autosaved_since: since, changed: &record.changed };
+            let is_under_key = squash::named_key(write, persona).is_some_and(|key| {
+                self.replays.get(key).is_some_and(|(_, made)| {
+                    let (outcome, answer) = (made.outcome, &made.representation);
+                    (outcome, answer.id, answer.revision) == (Outcome::Updated, id, answer.revision)
+                })
+            });
+            let (autosaved_since, changed) = (since, record.changed.as_slice());
+            let replaced = Replaced { persona, autosaved_since, changed, is_under_key };
             let mut moves = self.labels.iter().filter(|((of, _), _)| *of == id);
             let was_labelled = moves
                 .any(|(_, moves)| moves.iter().any(|one| one.revision == Some(persona.revision)));

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use persona_model::{PersonaId, Revision};
+use persona_model::{Persona, PersonaId, Revision};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::connection::{Connection, Parameter, Statement};
 use super::driver_error::DriverError;
 use super::error::damaged;
 use super::row;
-use crate::{Error, LabelMove, LabelTarget};
+use crate::{Error, LabelMove, LabelTarget, Outcome};
 
 /// What a row of `revisions` is about: the first revision that it stands for, and whether it is
 /// kept, was dropped, or is what is left of a purged persona. For statements that look for the row
@@ -83,6 +83,25 @@ pub(super) async fn named_by(
         Ok((PersonaId::from_bytes(persona.into_bytes()), revision.unwrap_or(Revision::FIRST)))
     };
     rows.iter().map(read).collect()
+}
+
+/// The record of a key, where the request with it made this revision of a persona.
+const UNDER_KEY: &str = "
+    SELECT FROM persona_store.idempotency
+    WHERE key = $1 AND $2 = $2 AND revision = $3 AND outcome = $4";
+
+/// Whether the request with this key made this revision of a persona. A statement of its own, so
+/// that only the writes pay for it that name a key.
+pub(super) async fn is_under_key(
+    connection: &Connection,
+    key: &str,
+    persona: &Persona,
+) -> Result<bool, DriverError> {
+    let (id, revision) = (row::uuid(persona.id), row::stored(persona.revision.number()));
+    let outcome = Outcome::Updated.as_str();
+    let parameters: [Parameter<'_>; 4] =
+        [(&key, Type::TEXT), (&id, Type::UUID), (&revision, Type::INT8), (&outcome, Type::TEXT)];
+    Ok(!connection.rows(Statement::Kept(UNDER_KEY), &parameters).await?.is_empty())
 }
 
 /// The names of fields in a column, as a JSON array.

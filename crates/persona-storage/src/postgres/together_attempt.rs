@@ -284,7 +284,8 @@ impl ItemOfBatch<'_> {
         match request.decide(persona.as_ref(), now, base)? {
             Decision::Change(revised) => {
                 budget.take(before, revised.persona.document.text().len())?;
-                let droppable = request.droppable(persona.as_ref(), replaced.as_ref(), &revised);
+                let replaced = persona.as_ref().zip(replaced.as_ref());
+                let droppable = request.droppable(connection, replaced, &revised).await?;
                 Ok(Decided::Row(Box::new(request.row(*revised, droppable))))
             }
             Decision::Unchanged => {

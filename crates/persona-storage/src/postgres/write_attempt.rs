@@ -14,7 +14,7 @@ use super::load_state::{Base, Current, Earlier, NotRead, Replaced, look};
 use super::new_row::NewRow;
 use super::quota::Quota;
 use super::write_sql::Waits;
-use super::{migrate, purge, row, write_statement};
+use super::{dropped, migrate, purge, row, write_statement};
 use crate::decide::{self, Decision, Revised};
 use crate::handle::Handle;
 use crate::time::{Time, after, newest_of};
@@ -232,8 +232,8 @@ impl Request {
                 Ok(Attempt::Written(Written { outcome, representation: answer, replayed: false }))
             }
             Decision::Change(revised) => {
-                let droppable =
-                    self.droppable(current.persona.as_ref(), current.replaced.as_ref(), &revised);
+                let replaced = current.persona.as_ref().zip(current.replaced.as_ref());
+                let droppable = self.droppable(connection, replaced, &revised).await?;
                 if droppable.is_some() && lock == Lock::None {
                     return Ok(Attempt::Unlocked);
                 }
@@ -291,17 +291,21 @@ impl Request {
     }
 
     /// The revision that a change replaces, where the change drops it from the history.
-    pub(super) fn droppable<'a>(
+    pub(super) async fn droppable<'a>(
         &self,
-        persona: Option<&(Persona, Representation)>,
-        replaced: Option<&'a Replaced>,
+        connection: &Connection,
+        replaced: Option<(&(Persona, Representation), &'a Replaced)>,
         revised: &Revised,
-    ) -> Option<&'a Replaced> {
-        let ((persona, _), replaced) = (persona?, replaced?);
-        let autosaved_since = replaced.autosaved_since;
-        let of = squash::Replaced { persona, autosaved_since, changed: &replaced.changed };
+    ) -> Result<Option<&'a Replaced>, DriverError> {
+        let Some(((persona, _), replaced)) = replaced else { return Ok(None) };
+        let is_under_key = match squash::named_key(&self.write, persona) {
+            Some(key) => dropped::is_under_key(connection, key, persona).await?,
+            None => false,
+        };
+        let (autosaved_since, changed) = (replaced.autosaved_since, replaced.changed.as_slice());
+        let of = squash::Replaced { persona, autosaved_since, changed, is_under_key };
         let is_dropped = !replaced.was_labelled && squash::may_drop(&self.write, of, revised);
-        is_dropped.then_some(replaced)
+        Ok(is_dropped.then_some(replaced))
     }
 
     /// The row of a change that was decided, and the revision that it drops.

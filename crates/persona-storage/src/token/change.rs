@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::authority::TokenAuthority;
 use super::record::Token;
 use super::secret::TokenHash;
-use crate::Error;
 
 /// Most tokens of one database, ended ones too. Each takes some 300 bytes; ten for each of 10,000
 /// owners.
@@ -291,7 +290,7 @@ pub(crate) fn decide(
     })
 }
 
-/// Decides a change of a token whose row is damaged, of which only `remains` can be read; `own` is
+/// Decides a change of a token with a damaged row, of which only `remains` can be read; `own` is
 /// the token of [`TokenChange::authority`].
 ///
 /// A revocation and a deletion remove the row: it cannot be written again, because nothing in it is
@@ -301,7 +300,7 @@ pub(crate) fn decide_damaged(
     remains: Token,
     own: Option<&Token>,
     kept: &Kept,
-) -> Option<Result<Token, Error>> {
+) -> Option<Result<Token, TokenError>> {
     match change {
         TokenChange::OnBehalf { authority, change } => {
             // A client that is bound to an owner ends no token of which the owner is not known.
@@ -309,10 +308,10 @@ pub(crate) fn decide_damaged(
             let found = (!is_bound).then_some(&remains);
             match authority.permit(own, change, found, kept.all) {
                 Ok(()) => decide_damaged(change, remains, own, kept),
-                Err(error) => Some(Err(error.into())),
+                Err(error) => Some(Err(error)),
             }
         }
-        TokenChange::Create(_) => Some(Err(TokenError::NameTaken.into())),
+        TokenChange::Create(_) => Some(Err(TokenError::NameTaken)),
         TokenChange::Revoke { at, .. } => {
             Some(Ok(Token { revoked_at: remains.revoked_at.or(Some(*at)), ..remains }))
         }

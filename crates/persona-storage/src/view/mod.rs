@@ -28,9 +28,8 @@ use uuid::Uuid;
 use crate::fault_injection::{InjectedFault, is_on};
 use crate::{
     AtomicBatch, Count, CountRequest, Error, Export, ExportRequest, Glance, HandleLook,
-    HandleTarget, Idempotency, NotApplied, Operation, Purge, Representation, RevisionPage,
-    RevisionRecord, Status, Store, Token, TokenChange, TokenHash, TokenLook, Tombstone, Write,
-    Written,
+    HandleTarget, NotApplied, Operation, Purge, Representation, RevisionPage, RevisionRecord,
+    Status, Store, Token, TokenChange, TokenHash, TokenLook, Tombstone, Write, Written,
 };
 
 /// The client of a request.
@@ -76,19 +75,21 @@ impl Viewer {
     }
 
     /// Makes a key of a client one of this viewer: the same key of another one is another key.
-    pub(crate) fn own_key(&self, idempotency: &mut Option<Idempotency>) {
-        if let (Some((token, _)), Some(wanted)) = (self.token, idempotency)
+    pub(crate) fn own_key(&self, key: &mut String) {
+        if let Some((token, _)) = self.token
             && !is_on(InjectedFault::ShareKeys)
         {
             // No key of a client has a blank.
-            wanted.key = format!("{token} {}", wanted.key);
+            *key = format!("{token} {key}");
         }
     }
 
     /// The same write on behalf of this viewer: with keys of its own, and with its owner where a
     /// document has none.
     fn own(&self, mut write: Write) -> Write {
-        self.own_key(&mut write.idempotency);
+        let replaced = write.squash.as_mut().and_then(|squash| squash.key.as_mut());
+        let own = write.idempotency.as_mut().map(|wanted| &mut wanted.key);
+        own.into_iter().chain(replaced).for_each(|key| self.own_key(key));
         if let (
             Some(owner),
             Operation::Create { document, .. } | Operation::Replace { document, .. },

@@ -6,8 +6,7 @@ use persona_model::{
 };
 use persona_storage::conformance::{document, guess, id, idempotent, soon, write};
 use persona_storage::{
-    CountBy, CountRequest, LabelMove, LabelMoves, LabelTarget, Operation, Purge, SquashWindow,
-    Write,
+    CountBy, CountRequest, LabelMove, LabelMoves, LabelTarget, Operation, Purge, Squash, Write,
 };
 use serde_json::{Value, json};
 
@@ -166,7 +165,7 @@ impl Dice {
         let mut request = write(operation);
         request.author = self.one_in(2).then(|| "Zoë".to_owned());
         request.note = self.one_in(8).then(|| "why".to_owned());
-        request.squash = SquashWindow::of_seconds(*self.of(&[0, 900, 900]));
+        request.squash = Squash::of_seconds(*self.of(&[0, 900, 900]));
         if self.one_in(6) {
             request =
                 idempotent(request, &format!("key {}", self.below(30)), u8::from(self.one_in(4)));

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
-use persona_storage::{NoObserver, Operation, Store};
+use persona_storage::{NoObserver, Operation, Squash, Store};
 use persona_test_support::Cluster;
 use serde_json::json;
 
@@ -74,6 +75,69 @@ async fn records_are_forgotten_after_a_day_that_a_maintenance_process_saw(
     clock.advance_micros(HOUR_US);
     assert_eq!((second(), third()), (0, 0));
     assert!(is_replayed(store, 3).await);
+}
+
+/// Saves persona 1 without an author under a key, as an autosave that names another key, and tells
+/// how many revisions there are then.
+async fn kept_after(store: &dyn Store, key: &str, replaced: &str) -> usize {
+    let patch = Patch::merge(json!({ "nickname": key })).expect("a merge patch");
+    let (id, precondition) = (id(1), Precondition::Any);
+    let mut save = write(Operation::Patch { id, precondition, patch, base: None });
+    save.squash = Squash::of_seconds(900).map(|of| Squash { key: Some(replaced.into()), ..of });
+    store.write(idempotent(save, key, 1)).await.expect("saved");
+    let page = store.revisions(id, None, 10).await.expect("readable").expect("it exists");
+    page.items.len()
+}
+
+async fn an_autosave_under_a_forgotten_key_is_kept(
+    store: &dyn Store,
+    clock: &TestClock,
+    mut maintenance: Maintenance,
+) {
+    assert!(!is_replayed(store, 1).await);
+    assert_eq!(kept_after(store, "a", "none").await, 2);
+    assert_eq!(kept_after(store, "b", "a").await, 2, "the control");
+    assert_eq!(maintenance(), 0);
+    let mut removed = 0;
+    for _ in 0..24 * STEPS_OF_AN_HOUR + 2 {
+        clock.advance_micros(STEP_US);
+        removed += maintenance();
+    }
+    assert_eq!(removed, 3);
+    // By the wall clock the autosave is within the window still.
+    clock.jump_micros(-24 * HOUR_US - 2 * STEP_US);
+    assert_eq!(kept_after(store, "c", "b").await, 3);
+    assert_eq!(kept_after(store, "d", "c").await, 3, "the window has not passed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_an_autosave_under_a_forgotten_key_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = sqlite::Settings::new(folder.path().join("persona.db"));
+    sqlite::initialise(&settings).expect("a new file");
+    let clock = Arc::new(TestClock::default());
+    let store =
+        SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let mut maintenance = sqlite::Maintenance::open(&settings, clock.clone(), Arc::new(NoObserver))
+        .expect("it opens");
+    let remove: Maintenance =
+        Box::new(move || maintenance.remove_expired().expect("removed") as u64);
+    an_autosave_under_a_forgotten_key_is_kept(&store, &clock, remove).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgresql_an_autosave_under_a_forgotten_key_is_kept() {
+    let cluster = Cluster::shared();
+    let settings = postgres::Settings::parse(&cluster.url(&cluster.database())).expect("a URL");
+    postgres::initialise(&settings).expect("an empty database");
+    let clock = Arc::new(TestClock::default());
+    let store = PostgresStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver))
+        .expect("it opens");
+    let mut maintenance = postgres::Maintenance::open(&settings, clock.clone()).expect("it opens");
+    let remove: Maintenance = Box::new(move || {
+        tokio::task::block_in_place(|| maintenance.remove_expired().expect("removed"))
+    });
+    an_autosave_under_a_forgotten_key_is_kept(&store, &clock, remove).await;
 }
 
 /// Opens another store on the same database at each call.

@@ -4,7 +4,7 @@ use persona_model::{HandleName, LabelName, Patch, Precondition, Revision, Timest
 use persona_storage::conformance::{id, idempotent, label_move, soon, write};
 use persona_storage::{
     Error, Glance, GuardedStore, HandleLook, HandleTarget, LabelMoves, LabelTarget, Operation,
-    SquashWindow, Token, TokenHash, TokenScope, Viewer, Write,
+    Squash, Token, TokenHash, TokenScope, Viewer, Write,
 };
 use serde_json::json;
 
@@ -17,7 +17,7 @@ fn patches() -> [Write; 3] {
         patch: Patch::merge(json!({ "nickname": "mine" })).expect("a patch"),
         base,
     };
-    let squashed = Write { squash: SquashWindow::of_seconds(900), ..write(patch(None)) };
+    let squashed = Write { squash: Squash::of_seconds(900), ..write(patch(None)) };
     [write(patch(None)), idempotent(write(patch(None)), "k", 1), squashed]
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use persona_model::{Patch, Precondition, Revision};
 use persona_storage::conformance::{id, label_move, soon, write};
 use persona_storage::{
-    AtomicBatch, Error, LabelMoves, LabelTarget, NotApplied, Operation, Outcome, Purge,
-    SquashWindow, Store, Write, Written,
+    AtomicBatch, Error, LabelMoves, LabelTarget, NotApplied, Operation, Outcome, Purge, Squash,
+    Store, Write, Written,
 };
 use persona_test_support::wait_until;
 use persona_test_support::wire::{Fault, STARTUP, Sender, Trap, Wire};
@@ -79,7 +79,7 @@ impl Bench {
 
 fn autosave(number: u8, nickname: &str) -> Write {
     let author = Some("ada".to_owned());
-    Write { author, squash: SquashWindow::of_seconds(900), ..patch(number, nickname) }
+    Write { author, squash: Squash::of_seconds(900), ..patch(number, nickname) }
 }
 
 fn patch(number: u8, nickname: &str) -> Write {

@@ -7,7 +7,7 @@ use persona_model::{LabelName, Patch, Precondition, Revision};
 use persona_storage::conformance::labels::label_move;
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
-use persona_storage::{LabelMoves, LabelTarget, NoObserver, Operation, SquashWindow, Store};
+use persona_storage::{LabelMoves, LabelTarget, NoObserver, Operation, Squash, Store};
 use persona_test_support::{Cluster, wait_for};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -99,7 +99,7 @@ async fn save(store: &Arc<dyn Store>, name: usize, window: u64) {
     let (id, precondition) = (id(1), Precondition::Any);
     let mut write = write(Operation::Patch { id, precondition, patch, base: None });
     write.author = Some("Ada".into());
-    write.squash = SquashWindow::of_seconds(window);
+    write.squash = Squash::of_seconds(window);
     store.write(write).await.expect("saved");
 }
 

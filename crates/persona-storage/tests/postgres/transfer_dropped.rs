@@ -11,7 +11,7 @@ use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, Progress, SqliteStore, Step};
 use persona_storage::transfer::{Plan, TransferError, TransferReport, transfer};
 use persona_storage::{
-    HistoryLimits, LabelMoves, LabelTarget, NoObserver, Operation, SquashWindow, Store, Write,
+    HistoryLimits, LabelMoves, LabelTarget, NoObserver, Operation, Squash, Store, Write,
 };
 use persona_test_support::Cluster;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn create(number: u8, members: Value) -> Write {
 fn autosave(number: u8, name: &str) -> Write {
     let mut write = patch(number, json!({ "name": name }));
     write.author = Some("Ada".into());
-    write.squash = SquashWindow::of_seconds(86_400);
+    write.squash = Squash::of_seconds(86_400);
     write
 }
 

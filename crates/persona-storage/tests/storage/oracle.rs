@@ -12,8 +12,8 @@ use persona_storage::conformance::{
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{Settings, SqliteStore, initialise};
 use persona_storage::{
-    Exported, LabelMove, LabelMoves, LabelTarget, NoObserver, Operation, Purge, SquashWindow,
-    Store, Write,
+    Exported, LabelMove, LabelMoves, LabelTarget, NoObserver, Operation, Purge, Squash, Store,
+    Write,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -85,11 +85,13 @@ fn request() -> impl Strategy<Value = Write> {
     let key = prop::option::of((0..3_u8, 0..2_u8));
     let note = prop_oneof![4 => Just(None), 1 => Just(Some("why".to_owned()))];
     let squash = prop_oneof![1 => Just(0), 2 => Just(900_u64)];
+    let squash = (squash, prop::option::of((0..3_u8).prop_map(|key| key.to_string())));
     (operation(), key, prop::option::of("[AB]"), note, squash).prop_map(
         |(operation, key, author, note, squash)| {
             let mut request = write(operation);
             (request.author, request.note) = (author, note);
-            request.squash = SquashWindow::of_seconds(squash);
+            let (seconds, replaced) = squash;
+            request.squash = Squash::of_seconds(seconds).map(|of| Squash { key: replaced, ..of });
             match key {
                 Some((key, fingerprint)) => idempotent(request, &key.to_string(), fingerprint),
                 None => request,

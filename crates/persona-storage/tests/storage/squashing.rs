@@ -3,7 +3,7 @@
 use persona_model::{Patch, Precondition, Revision};
 use persona_storage::conformance::{id, write};
 use persona_storage::sqlite::{SqliteStore, back_up, initialise};
-use persona_storage::{Error, Operation, SquashWindow, Store};
+use persona_storage::{Error, Operation, Squash, Store};
 use serde_json::json;
 
 use crate::files::{Folder, check, go_on, open, settings};
@@ -16,7 +16,7 @@ async fn autosave(store: &SqliteStore, name: &str) {
     let (id, precondition) = (id(3), Precondition::Any);
     let mut write = write(Operation::Patch { id, precondition, patch, base: None });
     write.author = Some("Ada".into());
-    write.squash = SquashWindow::of_seconds(900);
+    write.squash = Squash::of_seconds(900);
     store.write(write).await.expect("saved");
 }
 

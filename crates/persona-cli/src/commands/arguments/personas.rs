@@ -234,6 +234,10 @@ pub struct Update {
     /// one author and the first one was made within so many seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=u64::from(SQUASH_SECONDS_MAX)))]
     pub squash: Option<u64>,
+    /// Key (Idempotency-Key) of the autosave that it replaces, which stands for the author where
+    /// neither of the two has one.
+    #[arg(long, value_name = "KEY", requires = "squash")]
+    pub squash_key: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

@@ -1,7 +1,7 @@
 //! The history in exports and imports: times, authors and every revision, through a file and
 //! through a server.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::Server;
 use crate::common::runner::Folder;
@@ -329,4 +329,31 @@ fn an_interrupted_history_goes_on_and_another_one_is_not_touched() {
         "{refused}"
     );
     assert_eq!(new.results(&["export", "--history"]), mine);
+}
+
+#[test]
+fn an_update_without_an_author_drops_the_autosave_of_which_it_names_the_key() {
+    let server = Server::with_workers(1).start();
+    let mut client = server.connect();
+    let made = client.request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#);
+    let path = made.expect("an answer").header("location").expect("a place").to_owned();
+    for key in ["a", "b"] {
+        let (path, headers) = (format!("{path}?squash=900"), [("idempotency-key", key)]);
+        let body = format!(r#"{{"nickname":"{key}"}}"#);
+        let saved = client.request("PATCH", &path, &headers, body.as_bytes());
+        assert_eq!(saved.expect("an answer").status, 200);
+    }
+    let (folder, url) = (Folder::new(), format!("http://{}", server.address()));
+    let update = |flags: &[&str]| {
+        folder.run(&[&["update", "Ada", "--set=tags=t", "--server", &url], flags].concat())
+    };
+    for (key, code) in [(&["--squash-key=b"][..], 2), (&["--squash=900", "--squash-key=a b"], 2)] {
+        let refused = update(key);
+        assert_eq!(refused.code, code, "{refused}");
+    }
+    let saved = update(&["--squash=900", "--squash-key=b"]);
+    assert_eq!(saved.code, 0, "{saved}");
+    let list = client.get(&format!("{path}/revisions")).expect("an answer").json();
+    let kept: Vec<_> = (0..4).map(|place| list["items"][place]["revision"].clone()).collect();
+    assert_eq!(kept, [json!(4), json!(2), json!(1), Value::Null]);
 }

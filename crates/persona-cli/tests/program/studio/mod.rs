@@ -37,7 +37,9 @@ fn browser() -> Option<PathBuf> {
         .flat_map(|folder| BROWSERS.map(|name| folder.join(name)))
         .find(|program| program.exists());
     if found.is_none() {
-        skipped("there is no browser for the tests of the studio: apt-get install chromium-headless-shell");
+        skipped(
+            "there is no browser for the tests of the studio: apt-get install chromium-headless-shell",
+        );
     }
     found
 }
@@ -276,8 +278,9 @@ fn the_names_of_the_joined_studio_are_all_declared() {
         fs::copy(studio().join(types), folder.path().join(types)).expect("a copy");
         let project = fs::read(studio().join("tsconfig.json")).expect("a file");
         fs::write(folder.path().join("tsconfig.json"), project).expect("a file");
-        let output = tools.command("tsc").args(["--project", "."]).current_dir(folder.path());
-        let output = output.output().expect("TypeScript runs");
+        let mut compiler = tools.command("tsc");
+        compiler.args(["--project", "."]).current_dir(folder.path());
+        let output = compiler.output().expect("TypeScript runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let wrong = |said: &str| {

@@ -134,7 +134,7 @@ pub(super) const GET_PERSONA: OperationRow = OperationRow {
 
 pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
     summary: "Replace a whole persona, or create it with this id",
-    query: &[of::SQUASH.parameter],
+    query: &[of::SQUASH.parameter, of::SQUASH_KEY.parameter],
     headers: &[headers::IF_MATCH_OR_NEW, headers::IF_NONE_MATCH_NEW],
     bodies: &[body(JSON, Persona("PersonaReplace"), EXAMPLE)],
     answers: &[
@@ -156,7 +156,7 @@ pub(super) const REPLACE_PERSONA: OperationRow = OperationRow {
 
 pub(super) const PATCH_PERSONA: OperationRow = OperationRow {
     summary: "Change a part of a persona",
-    query: &[of::BASE_REVISION.parameter, of::SQUASH.parameter],
+    query: &[of::BASE_REVISION.parameter, of::SQUASH.parameter, of::SQUASH_KEY.parameter],
     headers: &[headers::IF_MATCH, headers::IF_UNMODIFIED_SINCE],
     bodies: &[
         body("application/merge-patch+json", Persona("PersonaMergePatch"), PATCH_EXAMPLE),

@@ -22,7 +22,7 @@ use crate::sqlite::write::purge_task::purge;
 use crate::sqlite::write::transaction::{Step, apply};
 use crate::sqlite::{Settings, SqliteStore, initialise};
 use crate::time::Time;
-use crate::{HistoryLimits, NoObserver, Operation, Purge, SquashWindow, Store, Write};
+use crate::{HistoryLimits, NoObserver, Operation, Purge, Squash, Store, Write};
 
 /// Every so many of SQLite's steps the file is changed: each statement has a few times as many.
 const APART: u64 = 7;
@@ -36,7 +36,7 @@ fn autosave(number: u8, text: &str) -> Write {
     let (id, precondition) = (id(number), Precondition::Any);
     let mut write = write(Operation::Patch { id, precondition, patch, base: None });
     write.author = Some("Ada".into());
-    write.squash = SquashWindow::of_seconds(900);
+    write.squash = Squash::of_seconds(900);
     write
 }
 

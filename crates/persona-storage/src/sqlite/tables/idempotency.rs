@@ -1,6 +1,6 @@
 //! Rows of `idempotency`: the first answer to a request, kept so that a repetition changes nothing.
 
-use persona_model::{Clock, PersonaId, Revision, Timestamp, UnknownWord};
+use persona_model::{Clock, Persona, PersonaId, Revision, Timestamp, UnknownWord};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -61,6 +61,27 @@ pub(crate) fn find(
     // The answer is that of the revision, which has a checksum.
     let answer = revisions::representation(connection, id, revision)?;
     Ok(answer.map(|representation| Written { outcome, representation, replayed: true }))
+}
+
+/// Whether the request with this key made this revision of a persona.
+pub(crate) fn has_made(
+    connection: &Connection,
+    key: &str,
+    persona: &Persona,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM idempotency WHERE key = ?1 AND persona = ?2 AND revision = ?3 AND ?4 = ?4)",
+        )?
+        .query_row(
+            params![
+                key,
+                persona.id.as_bytes(),
+                row::stored(persona.revision.number()),
+                Outcome::Updated.as_str(),
+            ],
+            |found| found.get(0),
+        )
 }
 
 /// Keeps the answer to a request.

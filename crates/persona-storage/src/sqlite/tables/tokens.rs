@@ -113,7 +113,7 @@ pub(crate) fn change(connection: &Connection, change: &TokenChange) -> Result<To
         Some(Found::Sound(found)) => Some(found),
         Some(Found::Damaged { row_id, remains, error }) => {
             let decided = decide_damaged(change, remains, own.as_ref(), &kept);
-            let ended = decided.unwrap_or_else(|| Err(from_driver(error)))?;
+            let ended = decided.ok_or_else(|| from_driver(error))??;
             remove_row(connection, row_id).map_err(from_driver)?;
             return Ok(ended);
         }

@@ -192,7 +192,11 @@ fn squash(
     {
         let newest = dropped::newest(connection, history).map_err(from_driver)?;
         let (autosaved_since, changed) = (Some(*since), newest.changed.as_slice());
-        let replaced = Replaced { persona, autosaved_since, changed };
+        let is_under_key = match squash::named_key(write, persona) {
+            Some(key) => idempotency::has_made(connection, key, persona).map_err(from_driver)?,
+            None => false,
+        };
+        let replaced = Replaced { persona, autosaved_since, changed, is_under_key };
         if squash::may_drop(write, replaced, revised)
             && (fault_injection::is_on(InjectedFault::DropLabelled)
                 || !dropped::was_labelled(connection, persona.id, persona.revision)?)

@@ -113,3 +113,97 @@ async fn a_repeated_request_is_not_applied_again_when_its_revision_was_dropped()
     assert_eq!(save("a", "A").send().await.refusal(), dropped());
     assert_eq!(server.get(&path).await.json()["name"], "B");
 }
+
+/// An autosave without an author, under a key.
+async fn nameless(server: &Server, path: &str, key: &str, query: &str) -> Reply {
+    let request = server.send("PATCH", &format!("{path}?squash=900{query}"));
+    request.header("idempotency-key", key).json(&json!({ "name": key })).send().await
+}
+
+async fn kept(server: &Server, path: &str) -> Vec<u64> {
+    let page = server.get(&format!("{path}/revisions")).await.json();
+    let entries = page["items"].as_array().expect("a list").iter();
+    entries.map(|entry| entry["revision"].as_u64().expect("a number")).collect()
+}
+
+#[tokio::test]
+async fn autosaves_without_an_author_are_squashed_where_each_names_the_key_before() {
+    let server = Server::start();
+    let path = server.persona_with(&json!({ "name": "Ada" })).await;
+    for (key, query) in [("a", ""), ("b", "&squash_key=a"), ("\"c+d\"", "&squash_key=x")] {
+        let saved = nameless(&server, &path, key, query).await;
+        assert_eq!(saved.status, 200, "{key}");
+    }
+    assert_eq!(kept(&server, &path).await, [4, 3, 1], "the last one named another key");
+    // A key in quotes is the same key.
+    let tag = server.tag(&path).await;
+    let put = server.send("PUT", &format!("{path}?squash=900&squash_key=c%2Bd"));
+    let put = put.header("if-match", &tag).header("idempotency-key", "e");
+    assert_eq!(put.json(&json!({ "name": "E" })).send().await.status, 200);
+    assert_eq!(kept(&server, &path).await, [5, 3, 1]);
+    // In a batch each item without a key has that of the request with its place.
+    let id = path.rsplit('/').next().expect("an id");
+    let item = |name: &str, key: &str| {
+        let changes = json!({ "name": name });
+        json!({ "op": "patch", "id": id, "patch": changes, "squash": 900, "squash_key": key })
+    };
+    let items = [item("F", "e"), item("G", "f")];
+    let batch = server.send("POST", "/api/v1/personas/batch").header("idempotency-key", "f");
+    let answer = batch.json(&json!({ "items": items })).send().await.json();
+    assert_eq!(answer["items"][1]["revision"], 7, "{answer}");
+    let atomic = server.send("POST", "/api/v1/personas/batch?atomic=true");
+    let answer = atomic.json(&json!({ "items": [item("H", "f:1")] })).send().await.json();
+    assert_eq!(answer["items"][0]["revision"], 8, "{answer}");
+    assert_eq!(kept(&server, &path).await, [8, 3, 1]);
+}
+
+#[tokio::test]
+async fn a_key_without_a_window_or_that_is_none_is_refused_and_changes_nothing() {
+    let server = Server::start();
+    let path = server.persona_with(&json!({ "name": "Ada" })).await;
+    let tag = server.tag(&path).await;
+    let long = format!("squash=900&squash_key={}", "x".repeat(256));
+    for (query, code) in [
+        ("squash_key=a", "not_here"),
+        ("squash_key=", "not_here"),
+        ("squash=900&squash_key=", "bad_value"),
+        ("squash=900&squash_key=a%20b", "bad_value"),
+        ("squash=900&squash_key=%C3%A4", "bad_value"),
+        ("squash=900&squash_key=a&squash_key=b", "repeated"),
+        (&long, "bad_value"),
+    ] {
+        for method in ["PATCH", "PUT"] {
+            let request = server.send(method, &format!("{path}?{query}")).header("if-match", &tag);
+            let refused = request.json(&json!({ "name": "X" })).send().await;
+            let body = refused.json();
+            assert_eq!(refused.refusal(), (400, "bad_parameter".into()), "{query}: {body}");
+            let error = &body["errors"][0];
+            assert_eq!((&error["parameter"], &error["code"]), (&json!("squash_key"), &json!(code)));
+        }
+    }
+    let id = path.rsplit('/').next().expect("an id");
+    for (op, squash, key, code) in [
+        ("patch", json!(null), json!("a"), "not_here"),
+        ("put", json!(null), json!("a"), "not_here"),
+        ("patch", json!(900), json!(""), "bad_value"),
+        ("put", json!(900), json!("a b"), "bad_value"),
+        ("patch", json!(900), json!(7), "wrong_type"),
+        ("delete", json!(null), json!("a"), "not_here"),
+    ] {
+        let mut item = json!({ "op": op, "id": id, "if_match": tag, "squash_key": key });
+        match op {
+            "patch" => item["patch"] = json!({ "name": "X" }),
+            "put" => item["document"] = json!({ "name": "X" }),
+            _ => {}
+        }
+        if !squash.is_null() {
+            item["squash"] = squash;
+        }
+        let batch = server.send("POST", "/api/v1/personas/batch").json(&json!({ "items": [item] }));
+        let answer = batch.send().await.json();
+        let error = &answer["items"][0]["problem"]["errors"][0];
+        let told = (&error["pointer"], &error["code"]);
+        assert_eq!(told, (&json!("/items/0/squash_key"), &json!(code)), "{op} {answer}");
+    }
+    assert_eq!(server.tag(&path).await, tag);
+}
