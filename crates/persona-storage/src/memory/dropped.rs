@@ -41,7 +41,8 @@ impl Rows {
             let is_under_key = squash::named_key(write, persona).is_some_and(|key| {
                 self.replays.get(key).is_some_and(|(_, made)| {
                     let (outcome, answer) = (made.outcome, &made.representation);
-                    (outcome, answer.id, answer.revision) == (Outcome::Updated, id, answer.revision)
+                    (outcome, answer.id, answer.revision)
+                        == (Outcome::Updated, id, persona.revision)
                 })
             });
             let (autosaved_since, changed) = (since, record.changed.as_slice());

@@ -88,7 +88,7 @@ pub(super) async fn named_by(
 /// The record of a key, where the request with it made this revision of a persona.
 const UNDER_KEY: &str = "
     SELECT FROM persona_store.idempotency
-    WHERE key = $1 AND $2 = $2 AND revision = $3 AND outcome = $4";
+    WHERE key = $1 AND persona = $2 AND revision = $3 AND outcome = $4";
 
 /// Whether the request with this key made this revision of a persona. A statement of its own, so
 /// that only the writes pay for it that name a key.

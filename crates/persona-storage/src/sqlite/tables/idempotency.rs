@@ -71,7 +71,7 @@ pub(crate) fn has_made(
 ) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM idempotency WHERE key = ?1 AND persona = ?2 AND revision = ?3 AND ?4 = ?4)",
+            "SELECT EXISTS (SELECT 1 FROM idempotency WHERE key = ?1 AND persona = ?2 AND revision = ?3 AND outcome = ?4)",
         )?
         .query_row(
             params![
