@@ -74,9 +74,6 @@ pub(super) async fn serve(socket: Socket, peer: IpAddr, lease: Lease, serving: A
             .header_read_timeout(None)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
-            // One buffer for head and body costs the system less than a list of two, for which the
-            // small body of a persona is copied gladly.
-            .writev(false)
             .serve_connection(TokioIo::new(stream), service)
     );
     let mut is_closing = false;
