@@ -154,6 +154,13 @@ impl Shared {
         Some(Wait { feed: self, entry, place })
     }
 
+    /// Drops the kept events: no watcher adds others to them.
+    pub(super) fn end_watching(&self) {
+        let mut state = self.state();
+        state.recent = None;
+        state.waiting.wake_all();
+    }
+
     /// Waits until this follower may read a page of the store.
     pub(super) async fn page_turn(&self) -> Result<SemaphorePermit<'_>, Error> {
         self.pages.acquire().await.map_err(|_| Error::Closed("it is closing"))
@@ -179,7 +186,7 @@ impl Shared {
 
     /// Looks at the owners of a batch where followers that wait need it; returns the entry before
     /// which those are that waited then.
-    async fn look(&self, batch: &Batch) -> Option<Entry> {
+    pub(super) async fn look(&self, batch: &Batch) -> Option<Entry> {
         let asked = {
             let mut state = self.state();
             state.read_to = batch.end().sequence;
@@ -243,9 +250,7 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
-            let mut state = shared.state();
-            state.recent = None;
-            state.waiting.wake_all();
+            shared.end_watching();
         }
     }
 }

@@ -131,7 +131,9 @@ impl Drop for Wait<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::Arc;
+    use std::task::{Context, Waker};
 
     use persona_model::{FeedPlace, PersonaId};
     use persona_storage::{GuardedStore, Store, Viewer};
@@ -139,7 +141,7 @@ mod tests {
 
     use super::super::batch::Batch;
     use super::super::batch::tests::{batch, event, looked};
-    use super::super::feed::EventFeed;
+    use super::super::feed::{Counted, EventFeed};
     use super::super::reach::tests::of_owner;
     use super::super::selection::Selection;
     use super::{Entry, Waiting};
@@ -228,6 +230,18 @@ mod tests {
     }
 
     #[test]
+    fn a_look_that_finds_no_owner_hides_nothing_from_those_without() {
+        let (mut waiting, (_, store)) = (Waiting::default(), store());
+        let unbound = waiting.enter(of_everything(), place(3));
+        let bound = waiting.enter(selection(of_owner("ada"), None), place(3));
+        // The persona is there no more.
+        let batch = looked(batch(3, &[4, 5]), vec![]);
+        let looked = waiting.asks_for_owners(&batch);
+        waiting.tell(&batch, &store, looked);
+        assert_eq!(state_of(&waiting, &[unbound, bound]), [(true, 3), (false, 5)]);
+    }
+
+    #[test]
     fn without_a_look_those_with_a_token_of_an_owner_are_woken() {
         for (batch, looks) in [(of_ada(), false), (batch(3, &[4, 5]), true)] {
             let (mut waiting, (_, store)) = (Waiting::default(), store());
@@ -238,19 +252,50 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_wait_that_is_given_up_has_passed_over_what_came() {
-        let (store, guarded) = store();
-        let feed = EventFeed::new(store, EventLimits::ALONE);
+    /// A feed with a watcher, and the place behind its newest event.
+    async fn watched() -> (EventFeed, Counted, FeedPlace) {
+        let feed = EventFeed::new(store().0, EventLimits::ALONE);
         let counted = feed.place(None).expect("a place");
         counted.feed.watch().await.expect("a watcher");
-        let mut place = counted.feed.store.feed_end().await.expect("an end").into();
+        let end = counted.feed.store.feed_end().await.expect("an end").into();
+        (feed, counted, end)
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_given_up_has_passed_over_what_came() {
+        let (_feed, counted, mut place) = watched().await;
         let wait = counted.feed.wait(&of_nothing(), &mut place).expect("it waits");
         let from = wait.place.sequence;
         let number = from + 1;
+        let (_, guarded) = store();
         counted.feed.state().waiting.tell(&batch(from, &[number]), &guarded, None);
         drop(wait);
         assert_eq!(place.sequence, number);
         assert!(counted.feed.state().waiting.followers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_the_feed_and_with_the_watcher() {
+        for ends_feed in [true, false] {
+            let (feed, counted, mut place) = watched().await;
+            let wait = counted.feed.wait(&of_nothing(), &mut place).expect("it waits");
+            let mut wait = pin!(wait);
+            let task = &mut Context::from_waker(Waker::noop());
+            assert!(wait.as_mut().poll(task).is_pending());
+            if ends_feed {
+                feed.end();
+            } else {
+                counted.feed.end_watching();
+            }
+            assert!(wait.as_mut().poll(task).is_ready());
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_comes_during_a_look_is_not_taken_for_one_that_was_there() {
+        let (_feed, counted, place) = watched().await;
+        let number = place.sequence + 1;
+        counted.feed.look(&batch(place.sequence, &[number])).await;
+        assert_eq!(counted.feed.newest(), number, "before the batch is told");
     }
 }
