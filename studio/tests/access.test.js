@@ -2,7 +2,7 @@
 // 320 pixels to 4K and at a zoom of 200 %; nothing is cut off at the side.
 
 import assert from 'node:assert/strict';
-import { beforeSave, story, violations, withBrowser } from './harness.js';
+import { beforeSave, signIn, story, violations, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -112,8 +112,7 @@ const FINDINGS = [{ check: 'damage', level: 'fail', text: '2 damaged personas', 
 
 /** The settings of an admin: the tokens, and each of their dialogs. */
 async function checkTokens(page, server, token) {
-  await page.getByLabel('Token').fill(token);
-  await page.keyboard.press('Enter');
+  await signIn(page, token);
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.goto(`${server.url}/#/settings`);
   await page.locator('.rows li').first().waitFor();

@@ -2,7 +2,7 @@
 // server finds of itself and can be asked to do.
 
 import assert from 'node:assert/strict';
-import { story, until, withBrowser } from './harness.js';
+import { signIn, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -182,8 +182,7 @@ story('the own token is rotated under the window, and its end asks for another o
   await server.create({ name: 'Ada' });
   const { token } = server.token('create', '--name=admin', '--scope=admin');
   const page = await open();
-  await page.getByLabel('Token').fill(token);
-  await page.keyboard.press('Enter');
+  await signIn(page, token);
   await page.getByRole('link', { name: 'Ada' }).waitFor();
   await page.goto(`${server.url}/#/settings`);
   await row(page, 'admin').getByText('This window').waitFor();

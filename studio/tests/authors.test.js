@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { deafen, story, until, withBrowser } from './harness.js';
+import { deafen, signIn, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -21,8 +21,7 @@ const close = (server) => ({ authorization: `Bearer ${server.token('create', '--
 
 /** Signs a window in with a token. */
 async function enter(page, token) {
-  await page.getByLabel('Token').fill(token);
-  await page.keyboard.press('Enter');
+  await signIn(page, token);
   await page.getByLabel('Token').waitFor({ state: 'detached' });
 }
 

@@ -85,6 +85,12 @@ export class Server {
   }
 }
 
+/** Signs in with a token on a page that asks for one. */
+export async function signIn(page, token) {
+  await page.getByLabel('Token').fill(token);
+  await page.keyboard.press('Enter');
+}
+
 /** Starts the browser. */
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM, chromiumSandbox: false, args: ['--disable-dev-shm-usage'] });
 

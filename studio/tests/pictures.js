@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { beforeSave, launch, Server, still, takeFiles } from './harness.js';
+import { beforeSave, launch, Server, signIn, still, takeFiles } from './harness.js';
 
 const [folder = '../../docs/img/studio', only = ''] = process.argv.slice(2);
 const SAMPLES = JSON.parse(fs.readFileSync(new URL('../app/samples.json', import.meta.url), 'utf8'));
@@ -219,8 +219,7 @@ async function outside() {
       const { context, page, go } = await open(server, { colorScheme });
       await go('#/', 'dialog');
       await keep(page, `sign-in-${colorScheme}`);
-      await page.getByLabel('Token').fill(token);
-      await page.keyboard.press('Enter');
+      await signIn(page, token);
       await go('#/settings', '.rows li');
       await page.locator('.rows').first().evaluate((one) => one.scrollIntoView({ block: 'center' }));
       await keep(page, `tokens-${colorScheme}`);

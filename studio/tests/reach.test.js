@@ -2,7 +2,7 @@
 // the system, by keys alone; and the watchers of these stories see what they are there for.
 
 import assert from 'node:assert/strict';
-import { deafen, story, until, violations, withBrowser } from './harness.js';
+import { deafen, signIn, story, until, violations, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -154,8 +154,7 @@ story('a token that only reads is offered neither the import nor the keys that c
   await server.create({ name: 'Ada' });
   const { token } = server.token('create', '--name=reader', '--scope=read');
   const page = await open();
-  await page.getByLabel('Token').fill(token);
-  await page.keyboard.press('Enter');
+  await signIn(page, token);
   await page.getByRole('link', { name: 'Ada' }).waitFor();
   await page.keyboard.press('g');
   await page.keyboard.press('i');

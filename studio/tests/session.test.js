@@ -1,7 +1,7 @@
 // Signing in by a one-time link, and what a token of each scope is offered.
 
 import assert from 'node:assert/strict';
-import { deafen, story, until, withBrowser } from './harness.js';
+import { deafen, signIn, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -153,8 +153,7 @@ story('a link in a browser that is signed in asks first, and is used up only whe
   // A window with a token of its own is asked too.
   const other = await (await person()).newPage();
   await other.goto(`${server.url}/`);
-  await other.getByLabel('Token').fill(server.token('create', '--name=ann', '--scope=write').token);
-  await other.keyboard.press('Enter');
+  await signIn(other, server.token('create', '--name=ann', '--scope=write').token);
   await other.locator('html[data-scope=write]').waitFor();
   await other.goto(linkOf(server, '--scope=read'));
   await other.getByRole('dialog', { name: 'Sign in with this link?' }).getByText('ann', { exact: false }).waitFor();

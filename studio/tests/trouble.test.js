@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { beforeSave, deafen, hearing, Server, story, until, withBrowser } from './harness.js';
+import { beforeSave, deafen, hearing, Server, signIn, story, until, withBrowser } from './harness.js';
 
 withBrowser();
 
@@ -24,8 +24,7 @@ story('a cookie that is gone asks for a sign-in, and what was typed stays, also 
   await page.getByLabel('Description').fill('Typed without a cookie.');
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
   // A token that only reads cannot save it; the text is shown, and why it is not saved.
-  await page.getByLabel('Token').fill(server.token('create', '--name=reader', '--scope=read').token);
-  await page.keyboard.press('Enter');
+  await signIn(page, server.token('create', '--name=reader', '--scope=read').token);
   await page.getByText('by somebody else who was signed in', { exact: false }).waitFor();
   await page.keyboard.press('Control+s');
   assert.equal(await page.getByLabel('Description').inputValue(), 'Typed without a cookie.');
