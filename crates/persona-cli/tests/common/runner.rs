@@ -128,10 +128,12 @@ impl Folder {
     /// Runs the program and returns its standard output unchanged.
     pub fn results(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("the built program");
+        let [results, messages] =
+            [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
         assert!(
             output.status.success(),
-            "{arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
+            "{arguments:?}: {}\n--- results\n{results}--- messages\n{messages}",
+            output.status
         );
         String::from_utf8(output.stdout).expect("text")
     }
