@@ -11,7 +11,8 @@ use super::scratch::Scratch;
 
 /// Shortest and longest time between two kills.
 const PAUSE_MS: (u64, u64) = (200, 500);
-/// One kill in this many hits the supervisor, if that is wanted.
+/// One kill in this many hits the supervisor, if that is wanted. The second kill is the first of
+/// those, so that a run of a few seconds has one too.
 const SUPERVISOR_ONCE_IN: u64 = 8;
 
 /// Number of killed processes.
@@ -38,14 +39,14 @@ pub async fn kill(
     if chaos == Chaos::None {
         return Ok(kills);
     }
-    loop {
+    for number in 0_u64.. {
         let (shortest, longest) = PAUSE_MS;
         tokio::time::sleep(Duration::from_millis(shortest + random.below(longest - shortest)))
             .await;
         if load.is_stopped() {
-            return Ok(kills);
+            break;
         }
-        if chaos == Chaos::Supervisor && random.once_in(SUPERVISOR_ONCE_IN) {
+        if chaos == Chaos::Supervisor && number % SUPERVISOR_ONCE_IN == 1 {
             scratch.kill_and_restart().await?;
             kills.supervisors += 1;
             continue;
@@ -63,4 +64,5 @@ pub async fn kill(
             _ => {}
         }
     }
+    Ok(kills)
 }

@@ -32,6 +32,9 @@ fn a_scratch_server_on_postgresql_keeps_its_promise_while_processes_are_killed()
         );
         assert!(report["operations"]["patch"]["done"].as_u64() > Some(0), "{report}");
         assert_eq!(report["restored"], true, "{report}");
+        let kills = |what: &str| report["kills"][what].as_u64() > Some(0);
+        let of_supervisors = chaos == "--chaos=supervisor";
+        assert_eq!((kills("workers"), kills("supervisors")), (true, of_supervisors), "{report}");
         assert_eq!(folder.files(), [""; 0], "nothing is left beside");
         let again = folder.run(&flags);
         assert!(

@@ -73,7 +73,7 @@ fn kills_of_workers_maintenance_process_and_supervisor_break_no_promise() {
         &["--seconds=4", "--clients=16", "--chaos=supervisor", "--json", "--seed=4"],
     ));
     let kills = |role: &str| report["kills"][role].as_u64().unwrap_or_default();
-    assert!(kills("workers") + kills("maintenance") + kills("supervisors") >= 4, "{report}");
+    assert!(kills("workers") + kills("maintenance") >= 3 && kills("supervisors") >= 1, "{report}");
 }
 
 #[test]
