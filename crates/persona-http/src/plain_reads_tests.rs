@@ -1,6 +1,8 @@
-//! Requests of every shape, over the fast path and over the router: both give the same answer, and
-//! the fast path answers every plain read, so that no read asks the store twice.
+//! Requests of every shape, over the fast path and over the router: both give the same answer and
+//! count it alike, and the fast path answers every plain read, so that no read asks the store
+//! twice.
 
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -17,9 +19,10 @@ use proptest::sample::select;
 use tokio::runtime::Builder;
 
 use super::PlainReads;
+use crate::contract::OperationId;
 use crate::middleware::REQUEST_ID;
-use crate::testing::{context, memory_store};
-use crate::{ClientAddress, Router, router};
+use crate::testing::{Counts, context, memory_store};
+use crate::{ClientAddress, Context, Router, router};
 
 const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 /// Characters of an identity that the server makes.
@@ -34,6 +37,8 @@ const ENCODED_HANDLE: &str = "%40support%2ftier-1";
 struct Ways {
     plain: PlainReads,
     router: Router,
+    /// What both have counted.
+    counts: Arc<Counts>,
     path: String,
     deleted: String,
     tag: String,
@@ -44,7 +49,9 @@ struct Ways {
 
 impl Ways {
     async fn new() -> Self {
-        let context = context(Arc::new(memory_store()));
+        let counts = Arc::new(Counts::default());
+        let context =
+            Context { metrics: Arc::clone(&counts) as _, ..context(Arc::new(memory_store())) };
         let (plain, router) = (PlainReads::new(context.clone()), router(context));
         let (path, deleted) = (create(&router).await, create(&router).await);
         for path in [&path, &deleted] {
@@ -67,7 +74,8 @@ impl Ways {
         let by_label = format!("{path}?label=production");
         let by_label = router.answer(request(Method::GET, &by_label, &[], false)).await;
         let label_tag = by_label.headers()[ETAG].to_str().expect("text").to_owned();
-        Self { plain, router, path, deleted, tag, label_tag, changed }
+        counts.take();
+        Self { plain, router, counts, path, deleted, tag, label_tag, changed }
     }
 
     /// The answers of both to the same request; the fast path may leave it to the router.
@@ -75,11 +83,12 @@ impl Ways {
         let path = shape.path.of(self);
         let made = || request(shape.method.clone(), &path, &shape.headers(self), shape.has_body);
         let plain = match self.plain.answer(&mut made(), CLIENT, None) {
-            Some(response) => Some(Answer::of(response, &shape.method).await),
+            Some(response) => Some(Answer::of(response, &shape.method, self.counts.take()).await),
             None => None,
         };
+        assert_eq!(self.counts.take(), [], "a request is counted where it is answered: {shape:?}");
         let routed = self.router.answer(made()).await;
-        (plain, Answer::of(routed, &shape.method).await)
+        (plain, Answer::of(routed, &shape.method, self.counts.take()).await)
     }
 }
 
@@ -110,16 +119,21 @@ fn request(
     request
 }
 
-/// All of an answer that a client sees.
+/// All of an answer that a client sees, and how it was counted.
 #[derive(PartialEq, Debug)]
 struct Answer {
+    counted: Vec<(Option<OperationId>, u16)>,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
 }
 
 impl Answer {
-    async fn of(response: Response, method: &Method) -> Self {
+    async fn of(
+        response: Response,
+        method: &Method,
+        counted: Vec<(Option<OperationId>, u16)>,
+    ) -> Self {
         let (mut parts, body) = response.into_parts();
         let mut body = body.collect().await.expect("a body").to_bytes();
         if method == Method::HEAD {
@@ -132,11 +146,11 @@ impl Answer {
         let id = parts.headers.get_mut(REQUEST_ID).expect("every answer has one");
         if id.len() == ID_CHARS {
             // A problem has the id of the request in its body too.
-            let made = std::mem::replace(id, HeaderValue::from_static("of the server"));
+            let made = mem::replace(id, HeaderValue::from_static("of the server"));
             let text = String::from_utf8_lossy(&body);
             body = text.replace(made.to_str().expect("text"), "of the server").into();
         }
-        Self { status: parts.status, headers: parts.headers, body }
+        Self { counted, status: parts.status, headers: parts.headers, body }
     }
 }
 
@@ -368,7 +382,8 @@ async fn the_shapes_of_requests_meet_every_answer_of_the_short_way() {
         let (plain, routed) = ways.ask(&shape).await;
         assert_eq!(plain.as_ref().map(|answer| answer.status), status, "{shape:?}");
         if let Some(plain) = plain {
-            assert_eq!(plain, routed, "{shape:?}");
+            let counted = (Some(OperationId::GetPersona), plain.status.as_u16());
+            assert_eq!((&plain.counted, &plain), (&vec![counted], &routed), "{shape:?}");
         }
     }
 }

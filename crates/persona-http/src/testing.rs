@@ -1,16 +1,18 @@
-//! What the tests of this folder share: a clock that stands still, and the context of a router
-//! that no server runs.
+//! What the tests of this folder share: a clock that stands still, metrics that can be asked, and
+//! the context of a router that no server runs.
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use persona_model::{Clock, DOCUMENT_BYTES_MAX, Timestamp};
 use persona_storage::memory::MemoryStore;
 use persona_storage::{GuardedStore, Store};
 
+use crate::contract::OperationId;
 use crate::{
     AccessRules, Alone, AnswerMemoryLimit, BatchTurns, BodyMemoryLimit, Context, EventFeed,
-    EventLimits, HeavyTurns, KnownSecrets, RateLimits, ReadTurns, TokenUses,
+    EventLimits, HeavyTurns, KnownSecrets, Metrics, RateLimits, ReadTurns, TokenUses,
 };
 
 /// A clock that stands still.
@@ -29,6 +31,29 @@ impl Clock for FixedClock {
 /// An empty store in memory.
 pub fn memory_store() -> MemoryStore {
     MemoryStore::new(Arc::new(FixedClock))
+}
+
+/// Metrics that keep the operation and the status of each answer.
+#[derive(Default)]
+pub struct Counts(Mutex<Vec<(Option<OperationId>, u16)>>);
+
+impl Counts {
+    /// What was counted since the last call.
+    pub fn take(&self) -> Vec<(Option<OperationId>, u16)> {
+        mem::take(&mut *self.0.lock().expect("a test that panicked"))
+    }
+}
+
+impl Metrics for Counts {
+    fn request_answered(&self, operation: Option<OperationId>, status: u16, _took: Duration) {
+        self.0.lock().expect("a test that panicked").push((operation, status));
+    }
+
+    fn head_refused(&self) {}
+
+    fn event_stream_opened(&self) {}
+
+    fn event_stream_ended(&self) {}
 }
 
 /// The context of a router over this store.

@@ -54,32 +54,9 @@ pub(super) async fn answer(
     headers: &HeaderMap,
     client: Option<Party>,
     asked: Asked,
-    mut follower: Follower,
+    follower: Follower,
 ) -> Result<Response, Problem> {
-    // The store is asked before the answer begins, so that a failure is answered as a problem and
-    // not as a stream that breaks off.
-    let first = follower.try_next().await?;
-    let chance = context.new_id().as_u64_pair().1;
-    let (retry, lifetime) = (
-        RETRY_MS + chance % RETRY_SPREAD_MS,
-        STREAM_TIME.saturating_sub(Duration::from_millis(chance % STREAM_TIME_SPREAD_MS)),
-    );
-    let told = follower.place().sequence;
-    let greeting = format!(": events of the feed\nretry: {retry}\nid: {told}\n\n");
-    let now = Instant::now();
-    let stream = EventStream {
-        _open: Open::new(Arc::clone(&context.metrics)),
-        credentials: credentials(headers),
-        context,
-        client,
-        asked,
-        follower,
-        greeting: Some(greeting.into()),
-        first,
-        told,
-        beat_at: now + HEARTBEAT,
-        ends_at: now + lifetime,
-    };
+    let stream = EventStream::begin(context, headers, client, asked, follower).await?;
     let body = EventBody { stream: Some(Box::new(stream)), working: None };
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
@@ -123,6 +100,39 @@ struct EventStream {
 }
 
 impl EventStream {
+    async fn begin(
+        context: Arc<Context>,
+        headers: &HeaderMap,
+        client: Option<Party>,
+        asked: Asked,
+        mut follower: Follower,
+    ) -> Result<Self, Problem> {
+        // The store is asked before the answer begins, so that a failure is answered as a problem
+        // and not as a stream that breaks off.
+        let first = follower.try_next().await?;
+        let chance = context.new_id().as_u64_pair().1;
+        let (retry, lifetime) = (
+            RETRY_MS + chance % RETRY_SPREAD_MS,
+            STREAM_TIME.saturating_sub(Duration::from_millis(chance % STREAM_TIME_SPREAD_MS)),
+        );
+        let told = follower.place().sequence;
+        let greeting = format!(": events of the feed\nretry: {retry}\nid: {told}\n\n");
+        let now = Instant::now();
+        Ok(Self {
+            _open: Open::new(Arc::clone(&context.metrics)),
+            credentials: credentials(headers),
+            context,
+            client,
+            asked,
+            follower,
+            greeting: Some(greeting.into()),
+            first,
+            told,
+            beat_at: now + HEARTBEAT,
+            ends_at: now + lifetime,
+        })
+    }
+
     /// The next part; `None` at the end of the stream.
     async fn part(&mut self) -> Option<Bytes> {
         if let Some(greeting) = self.greeting.take() {
@@ -288,5 +298,63 @@ impl http_body::Body for EventBody {
             self.stream = Some(stream);
             Ok(Frame::data(part))
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::Body;
+    use http::{HeaderMap, Request, StatusCode};
+    use persona_storage::Viewer;
+    use tokio::task::yield_now;
+    use tokio::time::Instant;
+
+    use super::{EventStream, HEARTBEAT};
+    use crate::events::asked::Asked;
+    use crate::events::follower::Follower;
+    use crate::testing::{context, memory_store};
+    use crate::{Context, router};
+
+    /// A stream of the events of a persona that is not there.
+    async fn stream_of_nothing(context: &Arc<Context>) -> EventStream {
+        let path = "/api/v1/events?persona=0193b0c2-7f3e-7a10-8c1d-000000000001";
+        let request = Request::get(path).extension(Viewer::trusted()).body(()).expect("a request");
+        let asked = Asked::read(context, &request.into_parts().0).await.expect("understood");
+        let selection = Arc::clone(&asked.selection);
+        let follower = Follower::new(&context.events, None, None, selection).await.expect("room");
+        let (context, headers) = (Arc::clone(context), HeaderMap::new());
+        EventStream::begin(context, &headers, None, asked, follower).await.expect("begun")
+    }
+
+    /// The next part, with the time of the heartbeat reached.
+    async fn next_beat(stream: &mut EventStream) -> String {
+        let now = Instant::now();
+        stream.beat_at = now;
+        let part = stream.part().await.expect("it goes on");
+        assert!(stream.beat_at >= now + HEARTBEAT, "the next one is not at once");
+        String::from_utf8(part.to_vec()).expect("text")
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_events_tells_that_it_lives_and_where_to_go_on() {
+        let context = context(Arc::new(memory_store()));
+        let router = router(context.clone());
+        let mut stream = stream_of_nothing(&Arc::new(context)).await;
+        let greeting = stream.part().await.expect("a greeting");
+        assert!(greeting.ends_with(b"\nid: 0\n\n"), "{greeting:?}");
+        assert_eq!(next_beat(&mut stream).await, ": heartbeat\n\n");
+        let create = Request::post("/api/v1/personas").header("content-type", "application/json");
+        let create = create.body(Body::from(r#"{"name":"Ada"}"#)).expect("a request");
+        assert_eq!(router.answer(create).await.status(), StatusCode::CREATED);
+        // The watcher of the feed tells it behind which event to go on, soon after the write.
+        let mut told = next_beat(&mut stream).await;
+        while told == ": heartbeat\n\n" {
+            yield_now().await;
+            told = next_beat(&mut stream).await;
+        }
+        assert_eq!(told, ": heartbeat\nid: 1\n\n");
+        assert_eq!(next_beat(&mut stream).await, ": heartbeat\n\n", "it is told once");
     }
 }

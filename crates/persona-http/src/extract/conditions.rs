@@ -28,10 +28,8 @@ pub(crate) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<b
         None => only_date(headers, &IF_UNMODIFIED_SINCE).map(Precondition::UnmodifiedSince),
         tags => tags,
     };
-    let changed = answer.updated_at();
-    if let Some(precondition) =
-        precondition.filter(|precondition| !precondition.is_met_by(answer.tag(), changed))
-    {
+    let is_met = |wanted: &Precondition| wanted.is_met_by(answer.tag(), answer.updated_at());
+    if let Some(precondition) = precondition.filter(|precondition| !is_met(precondition)) {
         return Err(if names_no_state(&precondition) {
             Problem::of_no_state(answer.tag())
         } else {
@@ -41,7 +39,7 @@ pub(crate) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<b
     if headers.contains_key(IF_NONE_MATCH) {
         return etag::is_known(headers, answer.tag());
     }
-    Ok(only_date(headers, &IF_MODIFIED_SINCE).is_some_and(|date| changed <= date))
+    Ok(only_date(headers, &IF_MODIFIED_SINCE).is_some_and(|date| answer.updated_at() <= date))
 }
 
 /// The same for an answer with a tag of another kind, which has no date: a condition of dates is
