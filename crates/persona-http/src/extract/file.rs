@@ -18,8 +18,8 @@ use crate::problem::{Code, Problem};
 /// larger collections there is `persona import`, which can continue after an interruption.
 pub(crate) const IMPORT_ITEMS_MAX: usize = 10_000;
 /// The media types that a file may be sent with. Before a page sends one of them to another site, a
-/// browser asks that site (CORS preflight). `text/plain` is missing because a browser sends it
-/// without asking.
+/// browser asks that site (CORS preflight). `text/plain` and `multipart/form-data` are missing
+/// because a browser sends them without asking (ADR 0100).
 const FILE_TYPES: [&str; 4] =
     ["application/octet-stream", "application/json", "application/x-ndjson", "text/csv"];
 
@@ -76,12 +76,17 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let names = FILE_TYPES.join(", ");
+    let hint = if essence.eq_ignore_ascii_case("multipart/form-data") {
+        "send each file as a body of its own (curl: --data-binary @FILE instead of -F)".into()
+    } else {
+        format!("send Content-Type: {}; the format is found by content", FILE_TYPES[0])
+    };
     let detail = if essence.is_empty() {
         format!("Content-Type is missing; accepted: {names}")
     } else {
         format!("{} is not accepted here; accepted: {names}", excerpt(essence))
     };
     Err(Problem::new(Code::UnsupportedMediaType, detail)
-        .hint(format!("send Content-Type: {}; the format is found by content", FILE_TYPES[0]))
+        .hint(hint)
         .header(ACCEPT, HeaderValue::try_from(names).expect("media types are visible ASCII")))
 }

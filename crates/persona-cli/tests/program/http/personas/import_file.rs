@@ -196,8 +196,12 @@ async fn what_is_no_file_is_refused_before_anything_is_done() {
             .refusal()
     };
     let good = || lines(&[json!({ "name": "Ada" })]);
-    let wrong_type = send("", "text/plain", good()).await;
-    assert_eq!(wrong_type, (415, "unsupported_media_type".into()));
+    for media in
+        ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
+    {
+        let wrong_type = send("", media, good()).await;
+        assert_eq!(wrong_type, (415, "unsupported_media_type".into()), "{media}");
+    }
     assert_eq!(send("?mode=now", FILE, good()).await, (400, "bad_parameter".into()));
     assert_eq!(send("?on_duplicate=replace", FILE, good()).await, (400, "bad_parameter".into()));
     assert_eq!(send("", FILE, " ".repeat(9 << 20)).await, (413, "body_too_large".into()));
