@@ -56,6 +56,5 @@ async fn set(
 }
 
 fn is_of_author(reply: &Reply) -> bool {
-    reply.status == StatusCode::FORBIDDEN
-        && reply.json()["code"] == Code::AuthorRefused.facts().word
+    reply.status == StatusCode::FORBIDDEN && reply.problem().is(Code::AuthorRefused)
 }

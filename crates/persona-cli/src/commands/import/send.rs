@@ -285,9 +285,9 @@ async fn with_labels(api: &Api, item: &Item, kept: Status) -> Result<Answer, Fai
 
 /// The persona that has the handle, where the answer is that it is taken.
 fn holder_of_handle(reply: &Reply) -> Option<PersonaId> {
-    let problem = reply.json();
-    let is_taken = problem["code"] == Code::HandleTaken.facts().word;
-    problem["holder"].as_str().filter(|_| is_taken).and_then(PersonaId::parse)
+    let problem = reply.problem();
+    let is_taken = problem.is(Code::HandleTaken);
+    problem.holder.filter(|_| is_taken).and_then(|id| PersonaId::parse(&id))
 }
 
 fn revision_path(path: &str, revision: Revision) -> String {
