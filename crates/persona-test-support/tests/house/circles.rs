@@ -21,6 +21,9 @@ const ALLOWED: [(&str, &str, &str); 5] = [
     ("persona-storage", "label", "view"),
 ];
 
+/// What the contract is made without, so that clients can be made of it.
+const FRAMEWORKS: [&str; 5] = ["axum", "axum_core", "hyper", "tokio", "tower"];
+
 /// How often a name is followed that one module hands on to the next.
 const HANDED_ON_MAX: u32 = 6;
 
@@ -101,12 +104,15 @@ fn expanded(tree: &str) -> Vec<String> {
     parts.flat_map(|part| expanded(part)).map(|path| format!("{before}{path}")).collect()
 }
 
-/// Paths outside of `use`, such as `super::row::number(found)`.
+/// Paths outside of `use`, such as `super::row::number(found)` and `axum::Router`.
 fn paths_in(code: &str) -> Vec<String> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     code.split(|letter| !is_part(letter))
-        .filter(|word| word.starts_with("crate::") || word.starts_with("super::"))
-        .map(|word| word.trim_end_matches(':').to_owned())
+        .filter_map(|word| {
+            let (first, _) = word.split_once("::")?;
+            let is_path = matches!(first, "crate" | "super") || FRAMEWORKS.contains(&first);
+            is_path.then(|| word.trim_end_matches(':').to_owned())
+        })
         .collect()
 }
 
@@ -220,20 +226,50 @@ fn no_circle_of_imports_leads_out_of_a_folder() {
     assert_none(&problems);
 }
 
-#[test]
-fn the_contract_imports_no_framework_and_nothing_else_of_its_crate() {
-    let modules = modules_of("persona-http");
+/// What modules of the contract import that is not of it.
+fn strangers_to_the_contract(modules: &Modules) -> Vec<String> {
     let mut problems = Vec::new();
     let of_contract = |name: &str| name == "contract" || name.starts_with("contract::");
-    for (name, others) in imports_of(&modules).into_iter().filter(|(name, _)| of_contract(name)) {
+    for (name, others) in imports_of(modules).into_iter().filter(|(name, _)| of_contract(name)) {
         let strangers = others.iter().filter(|other| !of_contract(other));
         problems.extend(strangers.map(|other| format!("{name} imports {other}")));
-        let frameworks = ["axum", "hyper", "tokio", "tower"];
         let paths = modules[name].paths.iter().chain(modules[name].handed_on.values());
-        let frameworks = paths.filter(|path| frameworks.iter().any(|one| path.starts_with(one)));
-        problems.extend(frameworks.map(|path| format!("{name} imports {path}")));
+        let first = |path: &str| path.split("::").next().unwrap_or_default().to_owned();
+        let frameworks: BTreeSet<&String> =
+            paths.filter(|path| FRAMEWORKS.contains(&&*first(path))).collect();
+        problems.extend(frameworks.into_iter().map(|path| format!("{name} imports {path}")));
     }
-    assert_none(&problems);
+    problems
+}
+
+#[test]
+fn the_contract_imports_no_framework_and_nothing_else_of_its_crate() {
+    assert_none(&strangers_to_the_contract(&modules_of("persona-http")));
+}
+
+#[test]
+fn a_framework_in_the_contract_is_found_wherever_it_is_named() {
+    let of = |code| {
+        let modules = [("contract::one", code), ("contract::two", ""), ("labels", "use axum::X;")];
+        let module = |(name, code): (&str, &str)| {
+            let folder = name.rsplit_once("::").map_or("", |(folder, _)| folder);
+            (name.to_owned(), Module::of(folder, code))
+        };
+        strangers_to_the_contract(&modules.into_iter().map(module).collect())
+    };
+    for found in [
+        "use axum::Router;",
+        "use tokio;",
+        "pub use hyper::body::Body;",
+        "fn answer() -> axum::response::Response {}",
+        "type Layer = Box<tower::util::BoxService>;",
+        "fn other() { crate::labels::X }",
+    ] {
+        assert_eq!(of(found).len(), 1, "{found}: {:?}", of(found));
+    }
+    for clean in ["use super::two;", "use serde::Serialize;", "const AXUM: &str = \"axum\";"] {
+        assert_eq!(of(clean), [""; 0], "{clean}");
+    }
 }
 
 #[test]
