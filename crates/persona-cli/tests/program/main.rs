@@ -12,6 +12,7 @@ mod fuzz;
 mod http;
 mod long_histories;
 mod monitoring;
+mod scanned;
 mod studio;
 mod supervisor;
 mod top;

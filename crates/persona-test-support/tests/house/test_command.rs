@@ -166,7 +166,7 @@ fn format_lints_documentation_and_tests_are_run_in_this_order() {
     let ran = Machine::complete().run(&[]);
     let first_words: Vec<&str> =
         ran.cargo().iter().map(|call| call.split(' ').next().expect("a word")).collect();
-    assert_eq!(first_words, ["fmt", "clippy", "doc", "nextest"], "{ran:?}");
+    assert_eq!(first_words, ["fmt", "clippy", "clippy", "doc", "nextest"], "{ran:?}");
     let long = Machine::complete().run(&["--long"]);
     let last = *long.cargo().last().expect("a call");
     assert!(last.starts_with("nextest run") && last.contains("--run-ignored only"), "{long:?}");
@@ -186,7 +186,9 @@ fn without_nextest_cargo_runs_the_same_tests() {
 
 #[test]
 fn a_failure_of_any_step_is_the_failure_of_the_whole() {
-    for step in ["fmt --all", "clippy --workspace", "doc", "nextest run"] {
+    for step in
+        ["fmt --all", "clippy --workspace", "clippy --package persona-cli", "doc", "nextest run"]
+    {
         let cargo = format!("echo \"cargo $*\"; case \"$*\" in \"{step}\"*) exit 101;; esac");
         let ran = Machine::complete().with("cargo", &cargo).run(&[]);
         assert_eq!(ran.code, 101, "{step}: {ran:?}");

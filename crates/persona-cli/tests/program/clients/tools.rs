@@ -17,11 +17,16 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// The programs that `requirements.txt` pins, in a virtual environment; `None` where they
-    /// cannot be installed, which was printed then.
+    /// The programs that `requirements.txt` pins; `None` where they cannot be installed, which was
+    /// printed then.
     pub fn python() -> Option<Self> {
-        let pins = [beside("requirements.txt")];
-        let folder = installed("generators of clients for python", &pins, |folder| {
+        Self::python_of("generators of clients for python", &beside("requirements.txt"))
+    }
+
+    /// The programs that a file of requirements pins, in a virtual environment; `None` where they
+    /// cannot be installed, which was printed then.
+    pub fn python_of(what: &str, requirements: &Path) -> Option<Self> {
+        let folder = installed(what, &[requirements.to_owned()], |folder| {
             must(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
             let pip = [
                 "-m",
@@ -32,7 +37,7 @@ impl Tools {
                 "--no-deps",
                 "--requirement",
             ];
-            must(Command::new(folder.join("bin/python")).args(pip).arg(beside("requirements.txt")))
+            must(Command::new(folder.join("bin/python")).args(pip).arg(requirements))
         })?;
         Some(Self { programs: folder.join("bin"), folder })
     }

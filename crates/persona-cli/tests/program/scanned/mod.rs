@@ -1,0 +1,103 @@
+//! A scanner of APIs sends what it makes of the OpenAPI document, request after request with what
+//! earlier answers told: no answer is a failure of the server, and none has a status, a header or a
+//! form that the document does not declare.
+//!
+//! `requirements.txt` pins the scanner (schemathesis). Its other checks are left out, because they
+//! report requests that a schema of single parameters cannot tell from good ones; what they found
+//! is in `http::scanners`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::clients::tools::{Tools, run};
+use crate::common::Server;
+use crate::common::tokens::{bearer, create};
+
+/// What is checked of each answer.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance";
+/// Seconds of the short and of the long form of a scan.
+const SECONDS: u32 = 25;
+const SECONDS_LONG: u32 = 600;
+
+/// The scanner over a document in a folder; without the operations of these names. A stream of
+/// events has no end, and a restart of the workers is not for a server that other tests measure.
+fn scan(tools: &Tools, server: &Server, folder: &Path, seconds: u32, without: &[&str]) -> Command {
+    let mut scanner = tools.command("schemathesis");
+    scanner
+        .args(["run", "openapi.json", "--no-color", "--continue-on-failure", "--seed=17"])
+        .args(["--suppress-health-check=all", "--request-timeout=60", "--checks", CHECKS])
+        .arg("--phases=examples,coverage,fuzzing,stateful")
+        .arg(format!("--url=http://{}", server.address()))
+        .arg(format!("--max-time={seconds}"))
+        .current_dir(folder);
+    for operation in ["follow_events", "restart_server"].iter().chain(without) {
+        scanner.args(["--exclude-operation-id", operation]);
+    }
+    scanner
+}
+
+/// Saves the document of a server, as `change` leaves it.
+fn save_document(server: &Server, folder: &Path, change: impl FnOnce(&mut Value)) {
+    let mut document = server.connect().get("/api/v1/openapi.json").expect("an answer").json();
+    change(&mut document);
+    fs::write(folder.join("openapi.json"), document.to_string()).expect("a file");
+}
+
+fn scanner() -> Option<Tools> {
+    let pins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/scanned/requirements.txt");
+    Tools::python_of("scanner of APIs", &pins)
+}
+
+/// Scans a server that is open, and one with a token of the scope admin.
+fn scans_find_nothing(seconds: u32) {
+    let Some(tools) = scanner() else { return };
+    for has_token in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = Server::with_workers(2).start();
+        save_document(&server, folder.path(), |_| {});
+        // The first token would close an open server, and the end of the only one would end the
+        // scan.
+        let without: &[&str] =
+            if has_token { &["revoke_token", "rotate_token"] } else { &["create_token"] };
+        let mut scan = scan(&tools, &server, folder.path(), seconds, without);
+        if has_token {
+            let secret = create(&server, &["--name=scanner", "--scope=admin"]);
+            scan.arg("--header").arg(format!("Authorization: {}", bearer(&secret)));
+        }
+        let said = run(&mut scan);
+        assert!(said.contains("generated") && said.contains("Stateful"), "{said}");
+    }
+}
+
+#[test]
+fn a_scanner_meets_no_failure_and_no_answer_that_is_not_declared() {
+    scans_find_nothing(SECONDS);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn a_scanner_meets_no_failure_and_no_answer_that_is_not_declared_long() {
+    scans_find_nothing(SECONDS_LONG);
+}
+
+/// The control of the scan: a document that leaves out one answer is found to do so.
+#[test]
+fn an_answer_that_the_document_leaves_out_is_found() {
+    let Some(tools) = scanner() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::with_workers(1).start();
+    save_document(&server, folder.path(), |document| {
+        let responses = &mut document["paths"]["/api/v1/problems"]["get"]["responses"];
+        let removed = responses.as_object_mut().and_then(|responses| responses.remove("200"));
+        assert!(removed.is_some(), "the document declares it: {responses}");
+    });
+    // The first request meets it.
+    let mut scan = scan(&tools, &server, folder.path(), 1, &[]);
+    let output = scan.args(["--include-path", "/api/v1/problems"]).output().expect("the scanner");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && said.contains("Undocumented status code"), "{said}");
+}
