@@ -18,7 +18,7 @@ use crate::rivals::ours::Ours;
 use crate::rivals::pgbench;
 use crate::row::{Row, Target};
 use crate::table::Session;
-use crate::wrk::Measured;
+use crate::wrk::{Load, Measured};
 use crate::{Result, personas};
 
 /// How long a batch of renames may take on a busy machine.
@@ -33,14 +33,16 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     {
         let ours = Ours::start(&database, options.workers(), "normal")?;
-        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_HANDLE)?;
+        let popular = beside(session, &ours, personas::ID_FORMAT_BY_HANDLE, Load::Zipf)?;
+        rows.push(requests("GET by a handle beside GET by id, Zipf", &popular));
+        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_HANDLE, Load::Get)?;
         rows.push(requests("GET by a handle beside GET by id", &pairs));
     }
     if Path::new("/usr/lib/postgresql").exists() {
         let cluster = Cluster::start(&OPTIONS);
         let filled = pgbench::filled(&cluster, &database)?;
         let ours = Ours::start(cluster.url(&filled).as_ref(), options.workers(), "normal")?;
-        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_HANDLE)?;
+        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_HANDLE, Load::Get)?;
         rows.push(requests("GET by a handle beside GET by id, over PostgreSQL", &pairs));
     }
     Ok(rows)

@@ -31,7 +31,9 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     {
         let ours = Ours::start(&database, options.workers(), "normal")?;
-        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_LABEL)?;
+        let popular = beside(session, &ours, personas::ID_FORMAT_BY_LABEL, Load::Zipf)?;
+        rows.push(requests("GET by a label beside GET by id, Zipf", &popular));
+        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_LABEL, Load::Get)?;
         rows.push(requests("GET by a label beside GET by id", &pairs));
         rows.push(row(
             "p99 of GET by a label beside GET by id",
@@ -45,7 +47,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         let cluster = Cluster::start(&OPTIONS);
         let filled = pgbench::filled(&cluster, &database)?;
         let ours = Ours::start(cluster.url(&filled).as_ref(), options.workers(), "normal")?;
-        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_LABEL)?;
+        let pairs = beside(session, &ours, personas::ID_FORMAT_BY_LABEL, Load::Get)?;
         rows.push(requests("GET by a label beside GET by id, over PostgreSQL", &pairs));
     }
     Ok(rows)
@@ -57,12 +59,13 @@ pub(super) fn beside(
     session: &Session,
     ours: &Ours,
     id_format: &'static str,
+    load: Load,
 ) -> Result<Vec<(Measured, Measured)>> {
     let by_id = Aim::api(ours.server.url(), session.options.personas);
     let otherwise = Aim { id_format, ..by_id.clone() };
-    session.load(&otherwise, Load::Get)?;
-    session.load(&by_id, Load::Get)?;
-    session.pairs(|| session.load(&otherwise, Load::Get), || session.load(&by_id, Load::Get))
+    session.load(&otherwise, load)?;
+    session.load(&by_id, load)?;
+    session.pairs(|| session.load(&otherwise, load), || session.load(&by_id, load))
 }
 
 /// Sets the label of every persona of a store.

@@ -44,20 +44,27 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         || at_fixed_rate(session, &ours, &our_aim.url),
         || at_fixed_rate(session, &ours, &bare_aim.url),
     )?;
-    let mut commits = Vec::new();
-    let beside = session.pairs(
-        || {
-            let committer = Committer::start(&database, options.personas, COMMITS)?;
-            let measured = run(&our_aim, Load::Get);
-            commits.push(committer.stop()?);
-            measured
-        },
-        || run(&bare_aim, Load::Get),
-    )?;
-    let busy = format!(
-        "GET while another process commits {:.0} updates/s, beside the bare server idle",
-        Spread::of(commits).median()
-    );
+    let beside_commits = |load| -> Result<_> {
+        let mut commits = Vec::new();
+        let pairs = session.pairs(
+            || {
+                let committer = Committer::start(&database, options.personas, COMMITS)?;
+                let measured = run(&our_aim, load);
+                commits.push(committer.stop()?);
+                measured
+            },
+            || run(&bare_aim, load),
+        )?;
+        Ok((pairs, Spread::of(commits).median()))
+    };
+    let (popular, popular_commits) = beside_commits(Load::Zipf)?;
+    let (even, even_commits) = beside_commits(Load::Get)?;
+    let busy = |load: &str, commits: f64| {
+        format!(
+            "GET{load} while another process commits {commits:.0} updates/s, beside the bare server \
+             idle"
+        )
+    };
     let rates = |name: &str, target, pairs: &[(Measured, Measured)]| {
         row(name, "requests/s", target, pairs, |load| load.rate)
     };
@@ -71,12 +78,13 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         row("p99 of GET at 2,000/s, from when each was due", "ms", Target::None, &fixed, |p99| {
             *p99
         }),
-        rates(&busy, Target::RatioAtLeast(0.6), &beside),
+        rates(&busy(", Zipf,", popular_commits), Target::RatioAtLeast(0.6), &popular),
+        rates(&busy("", even_commits), Target::None, &even),
         Row::alone(
             "errors of all reads of ours",
             "requests",
             Target::AtMost(0.0),
-            errors(&[get, zipf, known, beside]),
+            errors(&[get, zipf, known, popular, even]),
         ),
     ])
 }
