@@ -10,6 +10,7 @@ pub mod declared;
 pub mod events;
 mod load;
 pub mod personas;
+mod pipes;
 mod processes;
 pub mod report;
 pub mod runner;

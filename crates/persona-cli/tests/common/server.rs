@@ -1,11 +1,9 @@
 //! A server in a process of its own, on a port that the system chose, with a folder of its own.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::pipes::{self, Gathered, collect, lines_of, read_to_the_end};
 use super::processes::{is_alive, stop_and_list_children};
 use super::shell::{with_descriptor, with_open_files};
 use super::wire::{Way, trust_in};
@@ -47,9 +46,6 @@ pub struct Server {
     /// The folder of the server; absent only after it was handed on.
     folder: Option<TempDir>,
 }
-
-/// The bytes that a pipe gave until now.
-type Gathered = Arc<Mutex<Vec<u8>>>;
 
 /// How a program ended.
 #[derive(Debug)]
@@ -293,7 +289,11 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// Ends the server. A test that failed prints the end of its log, which often says why.
     fn drop(&mut self) {
+        if thread::panicking() {
+            pipes::print_end("the log of the server", &self.stderr);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -313,16 +313,6 @@ fn end_of(program: &mut Command) -> Ended {
     collect(child.stderr.take().expect("a pipe"), &stderr);
     let status = wait_for("the end of the server", DEADLINE, || child.try_wait().expect("a child"));
     Ended { code: status.code(), stderr: read_to_the_end(&stderr) }
-}
-
-/// Everything that a pipe gave, once the reading thread has ended. Children may write last; the
-/// pipe ends with the last of them.
-#[track_caller]
-fn read_to_the_end(gathered: &Gathered) -> String {
-    let all = wait_for("the end of standard error", DEADLINE, || {
-        (Arc::strong_count(gathered) == 1).then(|| gathered.lock().expect("no panic").clone())
-    });
-    String::from_utf8_lossy(&all).into_owned()
 }
 
 fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
@@ -362,29 +352,6 @@ fn url_for(folder: &Path) -> String {
 
 fn database_in(folder: &Path) -> PathBuf {
     folder.join("persona.db")
-}
-
-/// Reads a pipe to its end on a thread of its own.
-fn collect(mut pipe: impl Read + Send + 'static, gathered: &Gathered) {
-    let shared = Arc::clone(gathered);
-    thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while let Ok(length @ 1..) = pipe.read(&mut bytes) {
-            shared.lock().expect("no panic").extend_from_slice(&bytes[..length]);
-        }
-    });
-}
-
-fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
 }
 
 /// The way to the server that names this URL.
