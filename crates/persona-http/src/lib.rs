@@ -21,6 +21,7 @@
 
 mod allow;
 mod answering;
+mod aside;
 mod auth;
 #[cfg(test)]
 mod autosave_tests;

@@ -24,7 +24,7 @@ use crate::auth::{guess_beyond_budget, permit};
 use crate::contract::OperationId;
 use crate::limits::answer_memory::SMALL_BYTES_MAX;
 use crate::origins::{PageVerdict, preflight};
-use crate::problem::{Code, Problem, Refusal, render};
+use crate::problem::{Code, Problem, Refusal, render, render_aside};
 use crate::rate_limit::Counted;
 use crate::{ClientAddress, Context, TokenNote, personas};
 
@@ -87,7 +87,7 @@ pub(super) async fn finish(
         },
         Some(refusal) => facts.refuse(refusal, id),
     };
-    begun.render(&mut response);
+    render_aside(&mut response, begun.id.to_str().unwrap_or_default()).await;
     if response.body().size_hint().lower() > SMALL_BYTES_MAX as u64 && is_refusal(&response) {
         response = in_memory_of_answers(response, context, party, &begun).await;
     }

@@ -162,14 +162,15 @@ pub struct Conflict {
 
 impl Conflict {
     /// The conflicts of an answer.
-    pub(crate) fn all(conflicts: Vec<persona_model::Conflict>) -> Vec<Self> {
+    pub(crate) fn all(conflicts: &[persona_model::Conflict]) -> Vec<Self> {
         let mut markers = Markers::default();
-        let told = |conflict: persona_model::Conflict| {
-            let merged = markers.text_of(&conflict);
-            let persona_model::Conflict { pointer, base, theirs, yours, reason, .. } = conflict;
+        let told = |conflict: &persona_model::Conflict| {
+            let merged = markers.text_of(conflict);
+            let persona_model::Conflict { pointer, base, theirs, yours, reason, .. } =
+                conflict.clone();
             Self { pointer, base, theirs, yours, merged, reason }
         };
-        conflicts.into_iter().take(FIELD_ERRORS_MAX).map(told).collect()
+        conflicts.iter().take(FIELD_ERRORS_MAX).map(told).collect()
     }
 }
 

@@ -4,7 +4,6 @@
 //! not read further, and its client waits. A small batch is read to its end before its first item
 //! is done, so that a small body that is no batch changes nothing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -12,12 +11,12 @@ use http::HeaderMap;
 use http::request::Parts;
 use persona_model::{PersonaId, read_strictly};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::batch::{BatchItem, item};
 use super::body::{BODY_PATIENCE, announced, drain, next_piece, too_large};
 use super::item_scanner::{ITEM_BYTES_MAX, ItemScanner, RawItem, moved};
 use crate::Context;
+use crate::aside::on_a_thread;
 use crate::auth::{credentials, permit_still};
 use crate::contract::batch::{BATCH_BYTES_MAX, WHOLE_BATCH_BYTES_MAX};
 use crate::limits::body_memory::{Claim, SMALL_BYTES_MAX};
@@ -244,15 +243,6 @@ fn item_too_large(bytes: usize) -> Problem {
     Problem::new(Code::BodyTooLarge, detail).with(|body| {
         (body.body_bytes, body.body_bytes_max) = (Some(bytes), Some(ITEM_BYTES_MAX));
     })
-}
-
-/// Does long work on a blocking thread. The runtime panics where the system gives it no thread;
-/// earlier items may be committed already, so that panic must not end the request.
-fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, Problem> {
-    catch_unwind(AssertUnwindSafe(|| spawn_blocking(work)))
-        .map_err(|_| Problem::new(Code::Busy, "the server has no thread left for this").retry())
 }
 
 async fn pass(to: &mpsc::Sender<Step>, step: Step) {

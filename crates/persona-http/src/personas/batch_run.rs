@@ -15,6 +15,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::batch::Asked;
 use crate::Context;
+use crate::aside::on_a_thread;
 use crate::contract::batch::BatchItemAnswer;
 use crate::extract::item_stream::{Step, StreamedItem};
 use crate::extract::item_writes::ItemWrites;
@@ -95,19 +96,32 @@ impl Batch {
     async fn item(self: Arc<Self>, place: usize, write: Write) -> Done {
         let turn = match self.context.batch.take(write.client, write.deadline).await {
             Ok(turn) => turn,
-            Err(problem) => return self.refused(place, problem),
+            Err(problem) => return self.refused(&problem.of_item(place)),
         };
         let asked = Asked::of(&write.operation);
         let written = self.context.store.view(self.writes.viewer()).write(write).await;
         drop(turn);
         match written {
             Ok(written) => Done { answer: asked.answer(&written), failure: None },
-            Err(error) => self.refused(place, asked.problem(error)),
+            Err(error) => self.refused_aside(asked.problem(error).of_item(place)).await,
         }
     }
 
-    fn refused(&self, place: usize, problem: Problem) -> Done {
-        let problem = problem.of_item(place);
+    /// As [`Self::refused`], on another thread where the problem is a large one. Without a thread
+    /// the problem is told in short.
+    async fn refused_aside(self: Arc<Self>, problem: Problem) -> Done {
+        if !problem.is_large() {
+            return self.refused(&problem);
+        }
+        let (batch, short) = (Arc::clone(&self), problem.in_short());
+        let told = match on_a_thread(move || batch.refused(&problem)) {
+            Ok(telling) => telling.await.ok(),
+            Err(_) => None,
+        };
+        told.unwrap_or_else(|| self.refused(&short))
+    }
+
+    fn refused(&self, problem: &Problem) -> Done {
         let failure = problem.cause().is_some().then(|| problem.clone());
         let status = problem.code().facts().status.as_u16();
         let whole = problem.body(&self.request_id);
@@ -179,7 +193,7 @@ impl Run {
                 let write = self.batch.writes.write(place, item, None, deadline);
                 self.queues.add(Placed { place, bytes, write });
             }
-            Err(problem) => self.done(place, bytes, self.batch.refused(place, problem)),
+            Err(problem) => self.done(place, bytes, self.batch.refused(&problem.of_item(place))),
         }
     }
 
@@ -200,7 +214,7 @@ impl Run {
         let Some(Started { place, bytes, persona }) = self.started.remove(&id) else { return };
         let panicked = || {
             let detail = "whether the item was kept is unknown";
-            self.batch.refused(place, Problem::new(Code::OutcomeUnknown, detail))
+            self.batch.refused(&Problem::new(Code::OutcomeUnknown, detail).of_item(place))
         };
         let done = joined.map_or_else(|_| panicked(), |(_, done)| done);
         self.done(place, bytes, done);

@@ -12,10 +12,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{FIELD_ERRORS_MAX, ValidationErrors};
 use persona_storage::Error;
+use serde_json::Value;
 
 use super::Code;
 use super::store::log_failure;
-use crate::contract::problem_body::{FieldError, ProblemBody};
+use crate::aside::on_a_thread;
+use crate::contract::problem_body::{Conflict, FieldError, ProblemBody};
+use crate::limits::body_memory::SMALL_BYTES_MAX;
 
 /// Headers of a single request, each with the member that stands for it in an item of a batch.
 pub(crate) const HEADERS_AS_MEMBERS: [(&str, &str); 3] = [
@@ -33,6 +36,9 @@ struct Parts {
     code: Code,
     /// The body of the answer, without the members that follow from the code.
     body: ProblemBody,
+    /// The conflicts of a merge. They are told with texts that are merged line by line, which takes
+    /// long for large ones, so that they become members only when the body is written.
+    conflicts: Vec<persona_model::Conflict>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The failure that caused the problem, for the log. It is shared, because extensions of
     /// responses must be clonable and the error is not.
@@ -48,7 +54,8 @@ impl Problem {
     /// Makes a problem with a sentence on the case at hand.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let body = ProblemBody { detail: detail.into(), ..ProblemBody::default() };
-        Self(Box::new(Parts { code, body, headers: Vec::new(), cause: None }))
+        let (conflicts, headers) = (Vec::new(), Vec::new());
+        Self(Box::new(Parts { code, body, conflicts, headers, cause: None }))
     }
 
     /// Adds a hint on what the client can do.
@@ -63,6 +70,24 @@ impl Problem {
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.body.errors = errors;
         self
+    }
+
+    /// Adds the conflicts of a merge.
+    #[must_use]
+    pub fn conflicts(mut self, conflicts: Vec<persona_model::Conflict>) -> Self {
+        let more = conflicts.len().saturating_sub(FIELD_ERRORS_MAX);
+        self.0.body.more_conflicts = (more > 0).then_some(more);
+        self.0.conflicts = conflicts;
+        self
+    }
+
+    /// Whether it takes long to write the body: it goes to another thread then (`aside.rs`).
+    pub fn is_large(&self) -> bool {
+        let sides = |one: &persona_model::Conflict| {
+            let sides = [&one.base, &one.theirs, &one.yours];
+            sides.into_iter().flatten().map(bytes_of).sum::<usize>()
+        };
+        self.0.conflicts.iter().map(sides).sum::<usize>() > SMALL_BYTES_MAX
     }
 
     /// Sets members of the body that belong to the code.
@@ -117,7 +142,10 @@ impl Problem {
     /// The body of the answer.
     pub fn body(&self, request_id: &str) -> ProblemBody {
         let facts = self.0.code.facts();
+        let mut conflicts = self.0.body.conflicts.clone();
+        conflicts.extend(Conflict::all(&self.0.conflicts));
         ProblemBody {
+            conflicts,
             r#type: self.0.code.type_uri(),
             title: facts.title.into(),
             status: facts.status.as_u16(),
@@ -125,6 +153,10 @@ impl Problem {
             request_id: request_id.into(),
             ..self.0.body.clone()
         }
+    }
+
+    fn text(&self, request_id: &str) -> Vec<u8> {
+        serde_json::to_vec(&self.body(request_id)).expect("a problem is JSON")
     }
 
     /// The problem without details of the case, for answers that would be too long otherwise.
@@ -249,6 +281,18 @@ impl Problem {
     }
 }
 
+/// About how many bytes a value has as text.
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(bytes_of).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| name.len() + bytes_of(value)).sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
+}
+
 /// A text in which names of headers are replaced by the members of an item that stand for them.
 fn with_members(text: &str) -> String {
     let named = |text: String, (header, member): &(&str, &str)| text.replace(header, member);
@@ -297,7 +341,36 @@ pub fn note_failure(problem: &Problem, response: &mut Response, request_id: &str
 /// unchanged.
 pub fn render(response: &mut Response, request_id: &str) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
-    let text = serde_json::to_vec(&problem.body(request_id)).expect("a problem is JSON");
+    let text = problem.text(request_id);
+    finish(response, problem, text, request_id);
+}
+
+/// The same where the body may be a large one, which is written on another thread.
+pub async fn render_aside(response: &mut Response, request_id: &str) {
+    if !response.extensions().get().is_some_and(Problem::is_large) {
+        return render(response, request_id);
+    }
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
+    let id = request_id.to_owned();
+    let written = on_a_thread(move || {
+        let text = problem.text(&id);
+        (problem, text)
+    });
+    let lost = |_| Problem::new(Code::Internal, "the answer could not be written");
+    let written = match written {
+        Ok(writing) => writing.await.map_err(lost),
+        Err(no_thread) => Err(no_thread),
+    };
+    match written {
+        Ok((problem, text)) => finish(response, problem, text, request_id),
+        Err(other) => {
+            *response = other.into_response();
+            render(response, request_id);
+        }
+    }
+}
+
+fn finish(response: &mut Response, problem: Problem, text: Vec<u8>, request_id: &str) {
     *response.body_mut() = Body::from(text);
     note_failure(&problem, response, request_id);
     let headers: &mut HeaderMap = response.headers_mut();

@@ -18,7 +18,7 @@ mod token;
 pub(crate) use crate::contract::problem_body::FieldError;
 pub(crate) use crate::contract::problems::Code;
 pub use answer::Damage;
-pub(super) use answer::{Problem, note_failure, render};
+pub(super) use answer::{Problem, note_failure, render, render_aside};
 pub(super) use example::example;
 pub(super) use list::list_problems;
 pub use refusal::Refusal;

@@ -2,12 +2,11 @@
 
 use http::HeaderValue;
 use http::header::{ETAG, RETRY_AFTER};
-use persona_model::{EntityTag, FIELD_ERRORS_MAX, PersonaId};
+use persona_model::{EntityTag, PersonaId};
 use persona_storage::Error;
 
 use super::{Code, Problem};
 use crate::contract::OperationId;
-use crate::contract::problem_body::Conflict;
 use crate::tag_headers;
 
 /// `Retry-After` of a busy server, in seconds: the queue is empty again within one second.
@@ -133,11 +132,7 @@ impl From<Error> for Problem {
             Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist, or was dropped from the history")),
             Error::Conflicts { conflicts, current } => {
                 let detail = format!("{} changed on both sides since the base revision", counted(conflicts.len()));
-                let more = conflicts.len().saturating_sub(FIELD_ERRORS_MAX);
-                Self::at(Code::Conflict, current, detail).with(|body| {
-                    body.conflicts = Conflict::all(conflicts);
-                    body.more_conflicts = (more > 0).then_some(more);
-                })
+                Self::at(Code::Conflict, current, detail).conflicts(conflicts)
             }
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request, whose answer is still kept"),
             Error::TooManyKeys { max } => {
@@ -232,15 +227,18 @@ fn counted(conflicts: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
     use std::time::Duration;
 
     use axum::response::{IntoResponse, Response};
     use http::header::RETRY_AFTER;
     use http_body_util::BodyExt;
+    use persona_model::{Conflict, EntityTag, Revision};
     use persona_storage::Error;
     use serde_json::{Value, json};
 
-    use super::super::{Problem, render};
+    use super::super::{Problem, render, render_aside};
 
     async fn rendered(problem: Problem) -> (Option<String>, Value) {
         let mut response: Response = problem.into_response();
@@ -303,5 +301,41 @@ mod tests {
             (retry.as_deref(), &body["status"], &body["code"], &body["cause"]),
             (Some("1"), &json!(503), &json!("not_ready"), &json!("damaged"))
         );
+    }
+    /// A conflict over a text of so many lines, of which both sides changed the last one.
+    fn conflict(lines: usize) -> Problem {
+        let text = |last: &str| Some(Value::from(format!("{}{last}", "a line\n".repeat(lines))));
+        let conflict = Conflict {
+            pointer: "/description".into(),
+            base: text("base"),
+            theirs: text("theirs"),
+            yours: text("yours"),
+            has_lines: true,
+            reason: None,
+        };
+        let current = EntityTag { revision: Revision::FIRST, checksum: 7 };
+        Error::Conflicts { conflicts: vec![conflict], current }.into()
+    }
+
+    /// Texts of a large conflict are merged for its answer, which takes long enough to hold up
+    /// every other client of a thread that serves.
+    #[tokio::test]
+    async fn only_the_body_of_a_large_conflict_is_written_on_another_thread() {
+        for (lines, is_there_at_once) in [(10, true), (10_000, false)] {
+            let mut response: Response = conflict(lines).into_response();
+            {
+                let mut writing = pin!(render_aside(&mut response, "r-1"));
+                let polled = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert_eq!(polled.is_ready(), is_there_at_once, "{lines} lines");
+                if !is_there_at_once {
+                    writing.await;
+                }
+            }
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            let body: Value = serde_json::from_slice(&body).expect("JSON");
+            assert_eq!(body, rendered(conflict(lines)).await.1);
+            let merged = body["conflicts"][0]["merged"].as_str().expect("a text");
+            assert!(merged.ends_with("yours\n>>>>>>> yours"), "{}", &merged[merged.len() - 99..]);
+        }
     }
 }
