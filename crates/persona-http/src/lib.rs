@@ -8,6 +8,7 @@
 //! - `limits/` is what one client may hold of a worker: memory, turns, time;
 //! - `rate_limit.rs` is how many requests one client may make of the server;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
+//! - `aside.rs` does long work beside the thread that serves;
 //! - `wire.rs` reads a persona that a client sends back;
 //! - `middleware.rs` is what happens to every request, `origins.rs` which pages may send one;
 //! - `events/` tells followers of changes as they are committed;
