@@ -16,9 +16,8 @@ use serde_json::Value;
 
 use super::Code;
 use super::store::log_failure;
-use crate::aside::on_a_thread;
+use crate::aside::{NoThread, on_a_thread};
 use crate::contract::problem_body::{Conflict, FieldError, ProblemBody};
-use crate::limits::body_memory::SMALL_BYTES_MAX;
 
 /// Headers of a single request, each with the member that stands for it in an item of a batch.
 pub(crate) const HEADERS_AS_MEMBERS: [(&str, &str); 3] = [
@@ -26,6 +25,9 @@ pub(crate) const HEADERS_AS_MEMBERS: [(&str, &str); 3] = [
     ("If-Match", "if_match"),
     ("Idempotency-Key", "idempotency_key"),
 ];
+
+/// Most bytes of the sides of conflicts that are merged for an answer on the thread that serves.
+const SMALL_SIDES_BYTES_MAX: usize = 64 * 1024;
 
 /// An error answer. Boxed, to keep results small in the common case of no error.
 #[derive(Clone, Debug)]
@@ -87,7 +89,7 @@ impl Problem {
             let sides = [&one.base, &one.theirs, &one.yours];
             sides.into_iter().flatten().map(bytes_of).sum::<usize>()
         };
-        self.0.conflicts.iter().map(sides).sum::<usize>() > SMALL_BYTES_MAX
+        self.0.conflicts.iter().map(sides).sum::<usize>() > SMALL_SIDES_BYTES_MAX
     }
 
     /// Sets members of the body that belong to the code.
@@ -318,6 +320,12 @@ impl From<ValidationErrors> for Problem {
     }
 }
 
+impl From<NoThread> for Problem {
+    fn from(_: NoThread) -> Self {
+        Self::new(Code::Busy, "the server has no thread left for this").retry()
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
@@ -359,7 +367,7 @@ pub async fn render_aside(response: &mut Response, request_id: &str) {
     let lost = |_| Problem::new(Code::Internal, "the answer could not be written");
     let written = match written {
         Ok(writing) => writing.await.map_err(lost),
-        Err(no_thread) => Err(no_thread),
+        Err(no_thread) => Err(no_thread.into()),
     };
     match written {
         Ok((problem, text)) => finish(response, problem, text, request_id),
