@@ -162,6 +162,12 @@ fn failure(error: &Error) -> Failure {
                         a minute of 64 clients takes a gigabyte or two";
             Failure::new(ExitCode::Failure, error.to_string()).hint(hint)
         }
+        Error::HeldUp { .. } => {
+            let hint = "another program has a transaction open on the PostgreSQL server, and \
+                        followers are told of later changes only when it has ended; its session \
+                        is one with a backend_xid in pg_stat_activity";
+            Failure::new(ExitCode::Unavailable, error.to_string()).hint(hint)
+        }
         Error::Refused { .. } => Failure::new(ExitCode::Failure, error.to_string()).hint(
             "name a token of the scope admin without an owner with --token-file or PERSONA_TOKEN",
         ),

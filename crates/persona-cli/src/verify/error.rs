@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The reason why there is no verdict.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,14 @@ pub enum Error {
         what: String,
         /// Number of writes that were made.
         writes: u64,
+    },
+    /// Followers are not told of the last changes.
+    #[error("{server} told no follower of the last changes within {} s", waited.as_secs())]
+    HeldUp {
+        /// The server, as a report names it.
+        server: String,
+        /// How long they were waited for.
+        waited: Duration,
     },
     /// The server does not let the run in.
     #[error("{server} does not let this program in: {why}")]

@@ -5,28 +5,19 @@
 //! The persona of this test is not part of the history, in which no acknowledged write may get
 //! lost.
 
-use std::time::{Duration, Instant};
-
 use http::{Method, StatusCode};
 use persona_http::contract::OperationId;
-use persona_http::contract::page::Page;
 use serde_json::{Value, json};
 
 use super::checks::Check;
 use super::connection::{Answer, ask};
 use super::load::Load;
 use super::scratch::Scratch;
+use super::settled::end_of_changes;
 use crate::client::ServerAddress;
 
 /// Revisions of each life after the backup.
 const REVISIONS: usize = 3;
-/// A time before all changes.
-const BEGINNING: &str = "2000-01-01T00:00:00Z";
-/// Longest wait until the last change is told as settled. Transactions of this program take
-/// milliseconds; one of another program on the same PostgreSQL server may take longer.
-const SETTLE_WAIT_MAX: Duration = Duration::from_secs(30);
-/// Pause between two questions whether the last change is settled.
-const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 /// The name of the backup in the folder of the scratch server.
 const BACKUP: &str = "life.db";
 
@@ -34,8 +25,8 @@ const BACKUP: &str = "life.db";
 pub enum Led {
     /// The database was restored, and the tags and positions of its first life were tried.
     Restored,
-    /// No backup could be made, for this reason.
-    NotBackedUp(String),
+    /// Nothing was tried, for this reason.
+    NotTried(String),
 }
 
 /// Leads a database through two lives; an error says what failed.
@@ -50,13 +41,17 @@ pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<Led, String> {
         .map(|(_, id)| format!("/{id}"));
     let path = path.ok_or_else(|| odd("a creation", &created))?;
     if let Err(why) = scratch.back_up(BACKUP).await {
-        return if scratch.has_file() { Err(why) } else { Ok(Led::NotBackedUp(why)) };
+        return if scratch.has_file() { Err(why) } else { Ok(Led::NotTried(why)) };
     }
     let mut known = Vec::new();
     for number in 0..REVISIONS {
         known.push(lives.change(&path, &format!("first life {number}")).await?);
     }
-    let position = lives.end_of_changes().await?;
+    // A position that is told before the last change has settled may be one that the backup has
+    // too, and so a good one after the restore.
+    let Some(position) = end_of_changes(&lives.address, &load.tag).await else {
+        return Ok(Led::NotTried("the last change was not told in time".into()));
+    };
     lives.expect_known(&path, &known, &position).await?;
     scratch.restore(BACKUP).await?;
     for number in 0..REVISIONS {
@@ -104,37 +99,6 @@ impl Lives<'_> {
             &Value::Null,
         )
         .await
-    }
-
-    /// The position behind the last change.
-    ///
-    /// The first positions that are told may be behind an older change: PostgreSQL tells none
-    /// behind a transaction that still runs, in any database of its server. A backup has such a
-    /// position too, so that it stays good after a restore.
-    async fn end_of_changes(&self) -> Result<String, String> {
-        let began = Instant::now();
-        let mut position = String::from(BEGINNING);
-        loop {
-            let answer = self.since(&position).await?;
-            let list = serde_json::from_slice::<Page<Value>>(&answer.body).ok();
-            let list =
-                list.and_then(|list| Some((list.items.is_empty(), list.next_updated_since?)));
-            let Some((is_at_end, next)) = list else {
-                return Err(odd("a list of changes", &answer));
-            };
-            if is_at_end && position != BEGINNING {
-                return Ok(position);
-            }
-            if began.elapsed() > SETTLE_WAIT_MAX {
-                return Err(format!(
-                    "a transaction of another program runs for {} s, so that no position behind \
-                     the last change is told",
-                    SETTLE_WAIT_MAX.as_secs()
-                ));
-            }
-            position = next;
-            tokio::time::sleep(SETTLE_PAUSE).await;
-        }
     }
 
     /// The control: tags and positions are accepted during the first life; otherwise their refusal

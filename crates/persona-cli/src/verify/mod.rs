@@ -12,8 +12,8 @@
 //! a label and read by it, `renamed.rs` those that rename and read by handles, `autosaved.rs` the
 //! one that autosaves, `purged.rs` those that purge, `chaos.rs` kills processes. `overtaken.rs`
 //! comes before the load: changes while a worker takes in earlier ones. `refusals.rs` and
-//! `lives.rs` come after it: kills behind refused writes, and a restore. `report.rs` is what is
-//! said.
+//! `lives.rs` come after it: kills behind refused writes, and a restore. `settled.rs` waits until
+//! followers can have been told of everything. `report.rs` is what is said.
 
 mod answer;
 mod ask;
@@ -46,6 +46,7 @@ mod report;
 mod run;
 mod scratch;
 mod search;
+mod settled;
 mod streams;
 mod together;
 

@@ -36,6 +36,7 @@ use super::refusals;
 use super::renamed;
 use super::report::Report;
 use super::scratch::Scratch;
+use super::settled;
 use super::streams::Stream;
 use super::together::Together;
 use crate::client::ServerAddress;
@@ -221,7 +222,7 @@ async fn lead_two_lives(scratch: &mut Scratch, load: &Load) -> Result<(), Option
     }
     match lives::lead(scratch, load).await {
         Ok(Led::Restored) => Ok(()),
-        Ok(Led::NotBackedUp(why)) => Err(Some(why)),
+        Ok(Led::NotTried(why)) => Err(Some(why)),
         Err(what) => {
             load.complain(Check::Errors, what);
             Err(None)
@@ -268,7 +269,7 @@ async fn judge(
     mut scratch: Option<Scratch>,
     kills: Kills,
     lasted: Duration,
-    followers: Followers,
+    mut followers: Followers,
 ) -> Result<Report, Error> {
     match (read_all(load).await, &scratch) {
         (Ok(()), _) => {}
@@ -277,10 +278,15 @@ async fn judge(
         (Err(error), None) => return Err(error),
     }
     purged::look_again(load).await;
+    let is_held_up =
+        load.can_go_on() && settled::end_of_changes(&load.address, &load.tag).await.is_none();
+    if is_held_up {
+        followers.streams.clear();
+    }
     let Followed { polls, told } = followers.finish(load).await;
     let restored = match &mut scratch {
-        Some(scratch) => lead_two_lives(scratch, load).await,
-        None => Err(None),
+        Some(scratch) if !is_held_up => lead_two_lives(scratch, load).await,
+        _ => Err(None),
     };
     let mut findings = std::mem::take(&mut *load.findings());
     match &mut scratch {
@@ -304,6 +310,10 @@ async fn judge(
             what: plan.server.to_string(),
             writes: load.writes.load(Relaxed),
         });
+    }
+    if is_held_up && findings.total() == 0 {
+        let waited = settled::SETTLE_WAIT_MAX;
+        return Err(Error::HeldUp { server: plan.server.to_string(), waited });
     }
     let kept = scratch.filter(|_| findings.total() > 0).map(Scratch::keep);
     let report = Report::new(plan, &load.workers, &records, findings, kills, lasted, kept);

@@ -74,7 +74,8 @@ async fn is_found(
     Some(page.items.iter().any(|item| item["id"] == id.as_str()))
 }
 
-fn phrase(text: &str) -> String {
+/// The words of a text in their order, as a part of a query.
+pub fn phrase(text: &str) -> String {
     format!("%22{}%22", text.replace(' ', "+"))
 }
 

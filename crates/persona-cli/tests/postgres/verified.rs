@@ -44,6 +44,26 @@ fn a_scratch_server_on_postgresql_keeps_its_promise_while_processes_are_killed()
     }
 }
 
+/// Followers are told of nothing behind a transaction of another program, in any database of the
+/// server: that breaks no promise, and shows nothing of it.
+#[test]
+fn beside_an_open_transaction_of_another_program_there_is_no_verdict() {
+    // All databases of a server share it, so this one has a server of its own.
+    let cluster = Cluster::start(&[]);
+    let [other, database] = [cluster.database(), cluster.database()];
+    let mut session = cluster.session(&other);
+    session.run("BEGIN; SELECT pg_current_xact_id()");
+    let url = cluster.url(&database);
+    let flags = ["verify", "--database", &url, "--workers=2", "--seconds=2", "--clients=4"];
+    let ran = Folder::new().run(&flags);
+    assert_eq!((ran.code, ran.stdout.as_str()), (69, ""), "{ran}");
+    assert!(
+        ran.stderr.contains("told no follower of the last changes within 30 s")
+            && ran.stderr.contains("hint: another program has a transaction open"),
+        "{ran}"
+    );
+}
+
 /// An entity tag and a position that are still trusted after a restore, an old answer to a read by
 /// a label and by a handle, and an event that followers are not told of are each found.
 #[test]
