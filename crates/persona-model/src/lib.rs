@@ -116,6 +116,7 @@ pub use merge::{
 };
 pub use operations::{
     PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX,
+    json_bytes,
 };
 pub use owner::{OWNER_CHARS_MAX, OWNER_SIGNS, Owned, Owner, Reach, owner_word_in};
 pub use page::{

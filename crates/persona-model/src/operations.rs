@@ -194,7 +194,7 @@ impl Work {
     }
 
     fn count_copy(&mut self, value: &Value) -> Result<(), Failure> {
-        self.copied += bytes(value).max(PATCH_COPY_BYTES_MIN);
+        self.copied += json_bytes(value).max(PATCH_COPY_BYTES_MIN);
         if self.copied > PATCH_COPIED_BYTES_MAX {
             Err(Failure::TooMuchCopied { bytes: self.copied })
         } else {
@@ -253,13 +253,16 @@ pub(crate) fn depth(value: &Value) -> usize {
 }
 
 /// About how many bytes a value has as JSON.
-fn bytes(value: &Value) -> usize {
+pub fn json_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 4,
         Value::String(text) => text.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(|item| bytes(item) + 1).sum::<usize>(),
+        Value::Array(items) => 2 + items.iter().map(|item| json_bytes(item) + 1).sum::<usize>(),
         Value::Object(members) => {
-            2 + members.iter().map(|(name, value)| name.len() + bytes(value) + 4).sum::<usize>()
+            2 + members
+                .iter()
+                .map(|(name, value)| name.len() + json_bytes(value) + 4)
+                .sum::<usize>()
         }
     }
 }

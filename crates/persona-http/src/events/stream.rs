@@ -304,18 +304,22 @@ impl http_body::Body for EventBody {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use axum::body::Body;
     use http::{HeaderMap, Request, StatusCode};
     use persona_storage::Viewer;
     use tokio::task::yield_now;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, timeout};
 
     use super::{EventStream, HEARTBEAT};
     use crate::events::asked::Asked;
     use crate::events::follower::Follower;
     use crate::testing::{context, memory_store};
     use crate::{Context, router};
+
+    /// Far longer than the watcher needs to read an event, also on a busy machine.
+    const TOLD_WITHIN: Duration = Duration::from_mins(1);
 
     /// A stream of the events of a persona that is not there.
     async fn stream_of_nothing(context: &Arc<Context>) -> EventStream {
@@ -349,11 +353,16 @@ mod tests {
         let create = create.body(Body::from(r#"{"name":"Ada"}"#)).expect("a request");
         assert_eq!(router.answer(create).await.status(), StatusCode::CREATED);
         // The watcher of the feed tells it behind which event to go on, soon after the write.
-        let mut told = next_beat(&mut stream).await;
-        while told == ": heartbeat\n\n" {
-            yield_now().await;
-            told = next_beat(&mut stream).await;
-        }
+        let telling = async {
+            loop {
+                let told = next_beat(&mut stream).await;
+                if told != ": heartbeat\n\n" {
+                    return told;
+                }
+                yield_now().await;
+            }
+        };
+        let told = timeout(TOLD_WITHIN, telling).await.expect("it is told");
         assert_eq!(told, ": heartbeat\nid: 1\n\n");
         assert_eq!(next_beat(&mut stream).await, ": heartbeat\n\n", "it is told once");
     }

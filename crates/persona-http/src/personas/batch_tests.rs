@@ -1,10 +1,10 @@
-//! Tests of the memory that a batch holds while its body is read.
+//! Tests of the memory that a batch holds while its body is read, and of the thread that serves.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context as TaskContext, Poll};
 
 use axum::body::Body;
@@ -12,11 +12,13 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+use tokio::task::{spawn_blocking, yield_now};
 
 use crate::contract::batch::{BATCH_BYTES_MAX, BATCH_ITEMS_MAX, WHOLE_BATCH_BYTES_MAX};
 use crate::testing::{context, memory_store};
-use crate::{BodyMemoryLimit, ClientAddress, Context, router};
+use crate::{BodyMemoryLimit, ClientAddress, Context, Router, router};
 
 const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 const PIECE_BYTES: usize = 16 * 1024;
@@ -100,10 +102,10 @@ async fn a_batch_waits_with_its_body_while_its_items_wait() {
         async move { send(&context, batch(BATCH_ITEMS_MAX, 8_000)).await }
     });
     while context.bodies.held() < WHOLE_BATCH_BYTES_MAX {
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
     for _ in 0..10_000 {
-        tokio::task::yield_now().await;
+        yield_now().await;
         assert!(context.bodies.held() <= HELD_BYTES_MAX, "{} bytes", context.bodies.held());
     }
     assert!(!sending.is_finished());
@@ -133,4 +135,48 @@ async fn a_small_batch_that_is_none_changes_nothing() {
     assert_eq!((status, &answer["code"]), (StatusCode::BAD_REQUEST, &"malformed_json".into()));
     let changes = persona_storage::Store::changes_after(&*store, 0, 10).await.expect("readable");
     assert!(changes.is_empty());
+}
+
+async fn answer_to(router: &Router, method: &str, path: &str, body: &Value) -> Value {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("content-type", "application/json");
+    let request = request.body(Body::from(body.to_string())).expect("a request");
+    let body = router.answer(request).await.into_body();
+    serde_json::from_slice(&body.collect().await.expect("a body").to_bytes()).expect("JSON")
+}
+
+/// The texts of a large conflict are merged for its answer. While the only thread for long work is
+/// taken, only an item with such a conflict waits.
+#[test]
+fn the_problem_of_an_item_with_a_large_conflict_is_written_on_another_thread() {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    runtime.expect("a runtime").block_on(async {
+        for (lines, is_done_meanwhile) in [(10, true), (4_000, false)] {
+            let router = router(context(Arc::new(memory_store())));
+            let text = |last: &str| json!({ "description": "a line\n".repeat(lines) + last });
+            let mut base = text("base");
+            base["name"] = "Ada".into();
+            let id = answer_to(&router, "POST", "/api/v1/personas", &base).await["id"].clone();
+            let path = format!("/api/v1/personas/{}", id.as_str().expect("an id"));
+            answer_to(&router, "PATCH", &path, &text("theirs")).await;
+            let item =
+                json!({ "op": "patch", "id": id, "base_revision": 1, "patch": text("yours") });
+            let (release, taken) = mpsc::channel::<()>();
+            let thread = spawn_blocking(move || taken.recv());
+            let batch = "/api/v1/personas/batch";
+            let answering = tokio::spawn(async move {
+                answer_to(&router, "POST", batch, &json!({ "items": [item] })).await
+            });
+            for _ in 0..10_000 {
+                yield_now().await;
+            }
+            assert_eq!(answering.is_finished(), is_done_meanwhile, "{lines} lines");
+            release.send(()).expect("the thread waits for it");
+            thread.await.expect("no panic").expect("it was sent");
+            let answer = answering.await.expect("no panic");
+            let problem = &answer["items"][0]["problem"];
+            assert_eq!(problem["code"], "conflict", "{answer}");
+            assert!(problem["conflicts"][0]["merged"].is_string(), "{answer}");
+        }
+    });
 }

@@ -10,9 +10,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::{FIELD_ERRORS_MAX, ValidationErrors};
+use persona_model::{FIELD_ERRORS_MAX, ValidationErrors, json_bytes};
 use persona_storage::Error;
-use serde_json::Value;
 
 use super::Code;
 use super::store::log_failure;
@@ -36,7 +35,7 @@ pub struct Problem(Box<Parts>);
 #[derive(Clone, Debug)]
 struct Parts {
     code: Code,
-    /// The body of the answer, without the members that follow from the code.
+    /// The body of the answer, without the conflicts and the members that follow from the code.
     body: ProblemBody,
     /// The conflicts of a merge. They are told with texts that are merged line by line, which takes
     /// long for large ones, so that they become members only when the body is written.
@@ -87,7 +86,7 @@ impl Problem {
     pub fn is_large(&self) -> bool {
         let sides = |one: &persona_model::Conflict| {
             let sides = [&one.base, &one.theirs, &one.yours];
-            sides.into_iter().flatten().map(bytes_of).sum::<usize>()
+            sides.into_iter().flatten().map(json_bytes).sum::<usize>()
         };
         self.0.conflicts.iter().map(sides).sum::<usize>() > SMALL_SIDES_BYTES_MAX
     }
@@ -144,10 +143,8 @@ impl Problem {
     /// The body of the answer.
     pub fn body(&self, request_id: &str) -> ProblemBody {
         let facts = self.0.code.facts();
-        let mut conflicts = self.0.body.conflicts.clone();
-        conflicts.extend(Conflict::all(&self.0.conflicts));
         ProblemBody {
-            conflicts,
+            conflicts: Conflict::all(&self.0.conflicts),
             r#type: self.0.code.type_uri(),
             title: facts.title.into(),
             status: facts.status.as_u16(),
@@ -280,18 +277,6 @@ impl Problem {
             ),
         };
         Self::new(Code::BadParameter, detail).errors(errors)
-    }
-}
-
-/// About how many bytes a value has as text.
-fn bytes_of(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(bytes_of).sum(),
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| name.len() + bytes_of(value)).sum()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
     }
 }
 

@@ -228,17 +228,23 @@ fn counted(conflicts: usize) -> String {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::{Context, Waker};
+    use std::sync::Arc;
+    use std::task::{Context as TaskContext, Poll, Waker};
     use std::time::Duration;
 
+    use axum::body::Body;
     use axum::response::{IntoResponse, Response};
+    use http::Request;
     use http::header::RETRY_AFTER;
     use http_body_util::BodyExt;
     use persona_model::{Conflict, EntityTag, Revision};
     use persona_storage::Error;
     use serde_json::{Value, json};
 
-    use super::super::{Problem, render, render_aside};
+    use super::super::{Problem, render};
+    use crate::answering::Answering;
+    use crate::middleware::finish;
+    use crate::testing::{context, memory_store};
 
     async fn rendered(problem: Problem) -> (Option<String>, Value) {
         let mut response: Response = problem.into_response();
@@ -302,6 +308,7 @@ mod tests {
             (Some("1"), &json!(503), &json!("not_ready"), &json!("damaged"))
         );
     }
+
     /// A conflict over a text of so many lines, of which both sides changed the last one.
     fn conflict(lines: usize) -> Problem {
         let text = |last: &str| Some(Value::from(format!("{}{last}", "a line\n".repeat(lines))));
@@ -321,16 +328,20 @@ mod tests {
     /// every other client of a thread that serves.
     #[tokio::test]
     async fn only_the_body_of_a_large_conflict_is_written_on_another_thread() {
+        let context = context(Arc::new(memory_store()));
         for (lines, is_there_at_once) in [(10, true), (10_000, false)] {
-            let mut response: Response = conflict(lines).into_response();
-            {
-                let mut writing = pin!(render_aside(&mut response, "r-1"));
-                let polled = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                assert_eq!(polled.is_ready(), is_there_at_once, "{lines} lines");
-                if !is_there_at_once {
-                    writing.await;
-                }
-            }
+            let id = ("x-request-id", "r-1");
+            let request = Request::get("/").header(id.0, id.1).body(Body::empty());
+            let handle =
+                |_| -> Answering { Box::pin(async move { conflict(lines).into_response() }) };
+            let mut answering =
+                pin!(finish(&context, None, "/", request.expect("a request"), handle));
+            let polled = answering.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+            assert_eq!(polled.is_ready(), is_there_at_once, "{lines} lines");
+            let response = match polled {
+                Poll::Ready(response) => response,
+                Poll::Pending => answering.await,
+            };
             let body = response.into_body().collect().await.expect("a body").to_bytes();
             let body: Value = serde_json::from_slice(&body).expect("JSON");
             assert_eq!(body, rendered(conflict(lines)).await.1);
