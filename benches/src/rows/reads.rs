@@ -79,7 +79,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
             *p99
         }),
         rates(&busy(", Zipf,", popular_commits), Target::RatioAtLeast(0.6), &popular),
-        rates(&busy("", even_commits), Target::None, &even),
+        rates(&busy("", even_commits), Target::RatioAtLeast(0.6), &even),
         Row::alone(
             "errors of all reads of ours",
             "requests",

@@ -34,6 +34,7 @@ pub fn collect(mut pipe: impl Read + Send + 'static, gathered: &Gathered) {
     });
 }
 
+/// The lines of a pipe, each as soon as it is complete.
 pub fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {

@@ -202,6 +202,9 @@ async fn what_is_no_file_is_refused_before_anything_is_done() {
         let wrong_type = send("", media, good()).await;
         assert_eq!(wrong_type, (415, "unsupported_media_type".into()), "{media}");
     }
+    let form = server.send("POST", "/api/v1/import").body("multipart/form-data", good());
+    let hint = form.send().await.problem()["hint"].clone();
+    assert!(hint.as_str().is_some_and(|hint| hint.contains("--data-binary")), "{hint}");
     assert_eq!(send("?mode=now", FILE, good()).await, (400, "bad_parameter".into()));
     assert_eq!(send("?on_duplicate=replace", FILE, good()).await, (400, "bad_parameter".into()));
     assert_eq!(send("", FILE, " ".repeat(9 << 20)).await, (413, "body_too_large".into()));
