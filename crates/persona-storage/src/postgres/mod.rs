@@ -43,6 +43,7 @@ mod load_state;
 mod maintenance;
 mod migrate;
 mod new_row;
+mod persona_turns;
 mod pool;
 mod purge;
 mod purge_attempt;

@@ -14,19 +14,19 @@
 //!
 //! Start reading at [`Writer::write`], then `group.rs`, then `Shared::settle` (`settle.rs`).
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use persona_model::{Clock, PersonaId};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::connection::Connection;
 use super::error::from_pool;
 use super::group::{self, GROUPS_AT_ONCE};
 use super::label_attempt::Moving;
+use super::persona_turns::{PersonaTurn, PersonaTurns};
 use super::pool::{Pool, READ_WAIT_MAX};
 use super::purge;
 use super::purge_attempt::Purging;
@@ -47,9 +47,6 @@ use crate::{
 const WRITES_MAX: u32 = 1024;
 /// Most concurrent heavy writes of one process.
 const HEAVY_AT_ONCE: usize = 1;
-/// Number of turns. Two personas with the same turn wait for each other, which is rare with so many
-/// turns.
-const TURNS: usize = 4096;
 /// Longest wait for a database that cannot be reached, if nothing was sent to it yet: longer than a
 /// failover takes.
 pub(super) const AWAY_MAX: Duration = Duration::from_secs(10);
@@ -68,7 +65,7 @@ pub(super) enum Settled {
 }
 
 /// A write's turn at its persona, and its place among the writes of the process.
-pub(super) type Held = (OwnedMutexGuard<()>, OwnedSemaphorePermit);
+pub(super) type Held = (PersonaTurn, OwnedSemaphorePermit);
 
 /// The shared state of all writes of a process.
 pub(super) struct Shared {
@@ -78,8 +75,7 @@ pub(super) struct Shared {
     pub queue: Queue,
     heavy: Turns,
     weights: Weights,
-    turns: Vec<Arc<Mutex<()>>>,
-    hasher: RandomState,
+    turns: PersonaTurns,
     room: Arc<Semaphore>,
     closing: AtomicBool,
     /// Whether another version of the program changed the schema.
@@ -94,7 +90,6 @@ impl Writer {
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let turns = (0..TURNS).map(|_| Arc::default()).collect();
         let room = Arc::new(Semaphore::new(WRITES_MAX as usize));
         let shared = Arc::new(Shared {
             pool,
@@ -103,8 +98,7 @@ impl Writer {
             queue: Queue::default(),
             heavy: Turns::new(HEAVY_AT_ONCE),
             weights: Weights::default(),
-            turns,
-            hasher: RandomState::new(),
+            turns: PersonaTurns::default(),
             room,
             closing: AtomicBool::new(false),
             other_schema: watch::Sender::new(false),
@@ -342,18 +336,10 @@ impl Shared {
         turn.map(Some).ok_or_else(|| self.gave_up("its turn to write"))
     }
 
-    async fn turn(&self, write: &Write) -> Result<OwnedMutexGuard<()>, Error> {
-        let turn = Arc::clone(&self.turns[self.turn_of(write.operation.id())]);
-        let waited = tokio::time::timeout_at(write.deadline.into(), turn.lock_owned()).await;
+    async fn turn(&self, write: &Write) -> Result<PersonaTurn, Error> {
+        let turn = self.turns.take(write.operation.id());
+        let waited = tokio::time::timeout_at(write.deadline.into(), turn).await;
         waited.map_err(|_| self.gave_up("its turn to write"))
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "every part of a hash is as good as another"
-    )]
-    fn turn_of(&self, id: PersonaId) -> usize {
-        self.hasher.hash_one(id) as usize % TURNS
     }
 
     /// A connection. While all are busy, one is waited for until the deadline; while the database
