@@ -4,7 +4,7 @@ import { useState } from '../vendor/runtime.js';
 import { mayWrite } from './api.js';
 import { useLater } from './area.js';
 import { Avatar, Button, colourOf, html } from './html.js';
-import { changes, editable, isObject, merge3 } from './merge.js';
+import { changes, editable, isObject } from './merge.js';
 import { t } from './strings.js';
 import { asText } from './words.js';
 
@@ -72,10 +72,8 @@ export function JsonView({ session }) {
     if (unknown) return setWhy(t.json.unknown(unknown));
     const missing = Object.keys(start).find((name) => !(name in members));
     if (missing) return setWhy(t.json.missing(missing));
-    // What others have changed in the same member meanwhile stays, unless it is the same place.
-    const next = Object.entries(changes(start, members)).map(([name, value]) => [name, merge3(start[name], form[name], value, `/${name}`, (clash) => clash.yours)]);
     session.type('json', null);
-    session.setAll(Object.fromEntries(next));
+    session.mergeAll(start, changes(start, members));
     session.save('');
     setWhy('');
     setDone(t.json.applied);

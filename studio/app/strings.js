@@ -172,7 +172,7 @@ export const t = {
   },
   conflict: {
     title: 'Both of you changed this', about: (/** @type {string} */ by) => `${by} saved another version of the same text while you were writing. Nothing is lost: choose for each field.`,
-    base: 'Before', theirs: 'Theirs', yours: 'Yours', result: 'What is kept', takeTheirs: 'Take theirs', takeYours: 'Take yours', keep: 'Keep this', later: 'Decide later',
+    base: 'Before', theirs: 'Theirs', yours: 'Yours', result: 'What is kept', takeTheirs: 'Take theirs', takeYours: 'Take yours', keep: 'Keep this', later: 'Decide later', notList: 'A list is needed here: [ … ]',
     open: (/** @type {number} */ count) => `${number(count, 'field', 'fields')} to decide`, added: 'added', removed: 'removed',
   },
   rewrite: {

@@ -5,7 +5,7 @@
 import { batch, computed, signal } from '../vendor/runtime.js';
 import { identity, newKey } from './api.js';
 import { dropDraft, keepDraft, keepDraftLate, setDraftAside } from './drafts.js';
-import { changes, editable, listOf, merged } from './merge.js';
+import { changes, editable, listOf, merged, reconcile, same } from './merge.js';
 
 /** @typedef {import('./merge.js').Members} Members */
 /** @typedef {import('./merge.js').Both} Both */
@@ -136,6 +136,22 @@ export class Written {
     });
     this.keepDraft();
     if (!['offline', 'busy', 'locked', 'gone'].includes(this.trouble.peek())) this.soon(IDLE_MS);
+  }
+
+  /** Takes members that were written from an earlier state of the form. What others changed since
+   * stays; a unit that they changed too is to be decided, and yours stands in the form until then.
+   * @param {Members} start the earlier state @param {Members} members */
+  mergeAll(start, members) {
+    const [theirs, form] = [editable(this.server.peek()), this.form.peek()];
+    const of = (/** @type {Members} */ all) => Object.fromEntries(Object.keys(members).map((name) => [name, all[name]]));
+    const { form: next, both } = reconcile(of(start), of(form), members);
+    // What differs from the server was typed here too, and the later of both stands.
+    const open = Object.entries(both).filter(([name]) => same(form[name], theirs[name]));
+    batch(() => {
+      this.setAll(next);
+      this.both.value = { ...this.both.peek(), ...Object.fromEntries(open) };
+    });
+    this.keepDraft();
   }
 
   /** Keeps what is typed in a box, and is no value of a member yet. @param {string} box @param {any} value nothing to forget it */

@@ -55,6 +55,35 @@ story('two people who change one field see both texts, word by word, and lose ne
   await dialog.waitFor({ state: 'detached' });
 });
 
+story('a list and a number that two people changed are written anew in the dialog', async ({ server, open, person }) => {
+  const book = (order) => ({ name: 'Book', entries: [{ id: 1, keys: [], content: 'one', enabled: true, insertion_order: order, extensions: {} }] });
+  const { id } = await server.create({ name: 'Ada', tags: ['a', 'b'], character_book: book(10) });
+  const page = await open(`#/personas/${id}/json`, { context: await person() });
+  const box = page.getByLabel('The persona as JSON');
+  await box.fill(JSON.stringify({ ...JSON.parse(await box.inputValue()), tags: ['a', 'c'], character_book: book(30) }));
+  await server.api('PATCH', `personas/${id}`, { tags: ['a'], character_book: book(20) }, { 'x-persona-author': 'Bea' });
+  // What is applied was written from the state before, and says nothing of the change that is seen here.
+  await page.getByText('Bea changed Tags, Lorebook.').waitFor();
+  await page.getByRole('button', { name: 'Apply' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Both of you changed this' });
+  const part = (field) => dialog.getByRole('region', { name: field });
+  await part('Tags').getByLabel('What is kept').fill('c\nd');
+  await part('Tags').getByRole('button', { name: 'Keep this' }).click();
+  const order = part('Lorebook').getByLabel('What is kept');
+  assert.equal(await order.inputValue(), '30');
+  await order.fill('twenty');
+  await part('Lorebook').getByRole('button', { name: 'Keep this' }).click();
+  await dialog.getByText('This is no JSON', { exact: false }).waitFor();
+  await order.fill('25');
+  await part('Lorebook').getByRole('button', { name: 'Keep this' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const now = await until('both decisions are kept', async () => {
+    const read = await server.read(id);
+    return read.character_book.entries[0].insertion_order === 25 && read;
+  });
+  assert.deepEqual(now.tags, ['a', 'c', 'd']);
+});
+
 story('two people who change one list and other lines of one text are not in conflict', async ({ server, open, person }) => {
   const { id } = await server.create({ name: 'Ada', tags: ['a'], description: 'One.\n\nTwo.\n\nThree.', scenario: 'London.' });
   const page = await open(edit(id), { context: await person() });
