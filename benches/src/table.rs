@@ -46,6 +46,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "files", needs_wrk: false, measure: rows::files::measure },
     Group { name: "start", needs_wrk: false, measure: rows::start::measure },
     Group { name: "feed", needs_wrk: true, measure: rows::feed::compare },
+    Group { name: "studio", needs_wrk: true, measure: rows::studio::compare },
     Group { name: "attacks", needs_wrk: false, measure: rows::attacks::compare },
 ];
 

@@ -15,4 +15,5 @@ pub mod reads;
 pub mod reference;
 pub mod start;
 pub mod store;
+pub mod studio;
 pub mod writes;
