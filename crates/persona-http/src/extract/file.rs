@@ -3,12 +3,13 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use persona_formats::{Bad, Item, Items};
 use persona_model::excerpt;
 
 use super::body::Received;
+use super::fingerprint;
 use super::request::WriteRequest;
 use crate::Context;
 use crate::limits::heavy::Weight;
@@ -37,15 +38,18 @@ pub(crate) async fn items(
     let turn = Arc::new(turn);
     request.hold(Arc::clone(&turn));
     let body = File(request.body());
+    let digest = request.has_key().then(|| fingerprint::begun(&request.parts));
     let work = tokio::task::spawn_blocking(move || {
+        let fingerprint = digest.map(|digest| fingerprint::finished(digest, body.as_ref()));
         let items: Vec<Read> =
             Items::new(Box::new(Cursor::new(body))).take(IMPORT_ITEMS_MAX + 1).collect();
         items.iter().flatten().for_each(|item| item.document.prepare());
         drop(turn);
-        items
+        (items, fingerprint)
     });
-    let items =
+    let (items, fingerprint) =
         work.await.map_err(|_| Problem::new(Code::Internal, "the file could not be read"))?;
+    request.keep_fingerprint(fingerprint);
     if items.len() > IMPORT_ITEMS_MAX {
         let detail = format!("a file may have {IMPORT_ITEMS_MAX} items, this one has more");
         return Err(Problem::new(Code::BodyTooLarge, detail)
@@ -64,6 +68,10 @@ impl AsRef<[u8]> for File {
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(CONTENT_RANGE) {
+        let reason = "a part of a file cannot be sent; split it at its items";
+        return Err(Problem::bad_header("Content-Range", "not_here", reason));
+    }
     let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !is_plain(encoding)) {
         return Err(Problem::new(Code::UnsupportedMediaType, "a compressed body is not accepted")

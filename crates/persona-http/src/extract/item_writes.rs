@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use http::request::Parts;
 use persona_storage::{Idempotency, Party, Viewer, Write};
+use sha2::{Digest, Sha256};
 
 use super::batch::BatchItem;
 use super::note;
@@ -64,12 +65,18 @@ impl ItemWrites {
         self.client
     }
 
+    /// Notes the place of an item without a key of its own, whatever becomes of it: the first such
+    /// item has the key of the request, also where a repetition finds other items that can be done.
+    pub fn note_place(&self, place: usize) {
+        self.first.get_or_init(|| place);
+    }
+
     /// An item as a write, with the author of the request. An item without a note has that of the
     /// request. If the request has a key, the first item without one gets it, so that the same key
     /// of another request is noticed, and each further one gets it followed by the index of the
-    /// item. In an atomic batch the fingerprint of such an item is that of the whole request
-    /// (`of_whole`), because no item is done without the others. Called for the items in their
-    /// order.
+    /// item. In an atomic batch and in a file the fingerprint of such an item is that of the whole
+    /// request (`of_whole`): no item of the batch is done without the others, and what becomes of
+    /// an item of a file is said by the request. Called for the items in their order.
     pub fn write(
         &self,
         place: usize,
@@ -83,19 +90,29 @@ impl ItemWrites {
         };
         let idempotency = match item.key {
             Some(key) => Some(key).zip(item.fingerprint),
-            None => by_place().zip(item.fingerprint.map(|item| of_whole.unwrap_or(item))),
+            None => by_place().zip(of_whole.or(item.fingerprint)),
         };
+        let note_of_request = self.note.as_deref().filter(|_| item.note.is_none());
+        let idempotency = idempotency.map(|(key, fingerprint)| Idempotency {
+            key,
+            fingerprint: note_of_request.map_or(fingerprint, |note| with_note(fingerprint, note)),
+        });
         Write {
             identity: item.identity,
             named: item.named,
             author: self.author.clone(),
             note: item.note.or_else(|| self.note.clone()),
             squash: item.squash,
-            idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
+            idempotency,
             client: self.client,
             bytes: item.bytes,
             document_bytes_max: self.document_bytes_max,
             ..Write::new(item.operation, deadline)
         }
     }
+}
+
+/// The fingerprint of an item that is kept with the note of its request.
+fn with_note(fingerprint: [u8; 32], note: &str) -> [u8; 32] {
+    Sha256::new().chain_update(fingerprint).chain_update(note).finalize().into()
 }

@@ -125,7 +125,7 @@ impl WriteRequest {
         let (result, fingerprint) = work
             .await
             .map_err(|_| Problem::new(Code::Internal, "the body could not be worked on"))?;
-        self.fingerprint = fingerprint.map_or_else(OnceLock::new, OnceLock::from);
+        self.keep_fingerprint(fingerprint);
         result
     }
 
@@ -206,20 +206,26 @@ impl WriteRequest {
         author_of(&self.parts)
     }
 
-    /// The good items of a batch as writes, with the same deadline.
+    /// The good items of a batch or file as writes, with the same deadline. With `is_one_whole` a
+    /// repetition of an item is recognised by the whole request.
     pub fn writes(
         &self,
         context: &Context,
         items: Vec<Result<BatchItem, Problem>>,
-        is_atomic: bool,
+        is_one_whole: bool,
     ) -> Result<Vec<Result<Write, Problem>>, Problem> {
         let writes = ItemWrites::of(&self.parts, context)?;
         let deadline = context.write_deadline();
-        let of_whole = (is_atomic && writes.have_keys()).then(|| self.fingerprint());
+        let of_whole = (is_one_whole && writes.have_keys()).then(|| self.fingerprint());
         let write = |(place, item): (usize, Result<BatchItem, Problem>)| {
             item.map(|item| writes.write(place, item, of_whole, deadline))
         };
         Ok(items.into_iter().enumerate().map(write).collect())
+    }
+
+    /// Keeps the fingerprint of the whole request, which was computed on another thread.
+    pub fn keep_fingerprint(&mut self, fingerprint: Option<[u8; 32]>) {
+        self.fingerprint = fingerprint.map_or_else(OnceLock::new, OnceLock::from);
     }
 
     /// The fingerprint of the whole request.

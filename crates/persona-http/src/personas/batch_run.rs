@@ -70,6 +70,9 @@ impl Batch {
                     None => run.is_open = false,
                     Some(Step::Begin) => run.begun = Some(run.batch.context.write_deadline()),
                     Some(Step::Items(items)) => for item in items {
+                        if item.item.as_ref().is_ok_and(|good| good.key.is_none()) {
+                            run.batch.writes.note_place(run.all.len());
+                        }
                         let item = run.batch.led(item).await;
                         run.take(item);
                     },

@@ -15,10 +15,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_formats::{Bad, Item, Location};
 use persona_model::{Document, PersonaId, Precondition};
 use persona_storage::{
-    Error, IdentityOrigin, Operation, Party, Representation, View, Viewer, Write,
+    Error, IdentityOrigin, Operation, Outcome, Party, Representation, View, Viewer, Write, Written,
 };
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
 use super::import_dry_run::DryRun;
@@ -62,7 +61,7 @@ pub async fn import_personas(
         DryRun::new(&context, viewer, on_duplicate).items(&items).await
     } else {
         let writes = items.iter().map(|(_, item)| Ok(creation(item))).collect();
-        let writes = request.writes(&context, writes, false)?;
+        let writes = request.writes(&context, writes, true)?;
         let mut queues = PersonaQueues::default();
         for ((place, item), write) in items.into_iter().zip(writes) {
             queues.add(Placed { place, item, write: write? });
@@ -113,12 +112,11 @@ fn report_of(read: &file::Read) -> ImportItem {
 
 fn creation(item: &Item) -> BatchItem {
     let (id, document) = (item.id, item.document.clone());
-    let text = document.text();
-    let digest = Sha256::new().chain_update("an item of an import").chain_update(text);
-    let (fingerprint, bytes) = (Some(digest.finalize().into()), text.len());
+    let bytes = document.text().len();
     let operation = Operation::Create { id, document };
     let identity = IdentityOrigin::New;
-    let (named, note, squash, key) = (None, None, None, None);
+    // A repetition is recognised by the whole request.
+    let (named, note, squash, key, fingerprint) = (None, None, None, None, None);
     BatchItem { operation, named, identity, note, squash, key, fingerprint, bytes }
 }
 
@@ -164,6 +162,17 @@ pub(super) struct Done {
 }
 
 impl Done {
+    /// An item that was written, now or by an earlier request with the key.
+    fn written(item: &Item, written: &Written) -> Self {
+        let status = match written.outcome {
+            Outcome::Created => ImportStatus::Created,
+            Outcome::Unchanged => ImportStatus::Unchanged,
+            Outcome::Updated | Outcome::Deleted | Outcome::Undeleted => ImportStatus::Updated,
+        };
+        let id = Some(written.representation.id).filter(|id| *id != item.id);
+        Self { id, ..status.into() }
+    }
+
     /// An item that nothing was done with, and why.
     pub(super) fn failed(why: &str) -> Self {
         Self { errors: vec![why.to_owned()], ..ImportStatus::Failed.into() }
@@ -206,7 +215,8 @@ impl From<ImportStatus> for Done {
 
 /// What came of a creation.
 enum Creation {
-    Made,
+    /// The persona was made, or the answer is what an earlier request with the key did.
+    Done(Written),
     /// The client reaches a persona with the identity.
     Known,
     /// The client had the persona with the identity, and another owner has it now.
@@ -252,7 +262,7 @@ impl Import {
         let (mut item, mut write) = (item.clone(), write);
         for attempt in 0..GIVEN_AWAY_MAX {
             let done = match self.create(&write).await {
-                Ok(Creation::Made) => Ok(ImportStatus::Created.into()),
+                Ok(Creation::Done(written)) => Ok(Done::written(&item, &written)),
                 Ok(Creation::Known) => self.compare(&item, &write).await,
                 Ok(Creation::GivenAway) => {
                     let owner = self.viewer.reach().owner().map_or("", |owner| owner.as_str());
@@ -272,7 +282,7 @@ impl Import {
     /// Creates the persona of an item, where its identity is free.
     async fn create(&self, write: &Write) -> Result<Creation, Problem> {
         match self.write(write.clone()).await? {
-            Ok(()) => Ok(Creation::Made),
+            Ok(written) => Ok(Creation::Done(written)),
             Err(Error::AlreadyExists { .. }) => Ok(Creation::Known),
             Err(Error::NotFound) => Ok(Creation::GivenAway),
             Err(error) => Err(Problem::of_persona(write.operation.id(), error)),
@@ -284,12 +294,12 @@ impl Import {
     }
 
     /// Waits for a turn, and writes.
-    async fn write(&self, write: Write) -> Result<Result<(), Error>, Problem> {
+    async fn write(&self, write: Write) -> Result<Result<Written, Error>, Problem> {
         let deadline = self.context.write_deadline();
         let turn = self.context.batch.take(write.client, deadline).await?;
         let written = self.view().write(Write { deadline, ..write }).await;
         drop(turn);
-        Ok(written.map(drop))
+        Ok(written)
     }
 
     /// Compares an item with the existing persona, and does what `on_duplicate` says.
@@ -302,20 +312,24 @@ impl Import {
                 return Ok(ImportStatus::Deleted.into());
             }
             let stored = document_of(&current);
-            if stored.is_some_and(|stored| has_content_of(&stored, &item.document)) {
+            let is_equal = stored.is_some_and(|stored| has_content_of(&stored, &item.document));
+            // With a key it is written that nothing is to be done, so that a repetition does not
+            // undo what other clients have changed by then.
+            let is_noted = write.idempotency.is_some() && self.on_duplicate != OnDuplicate::Skip;
+            if is_equal && !is_noted {
                 return Ok(ImportStatus::Unchanged.into());
             }
             match self.on_duplicate {
                 OnDuplicate::Skip => return Ok(ImportStatus::Differs.into()),
-                OnDuplicate::KeepBoth => return self.keep_both(item, write).await,
-                OnDuplicate::Update => {}
+                OnDuplicate::KeepBoth if !is_equal => return self.keep_both(item, write).await,
+                OnDuplicate::KeepBoth | OnDuplicate::Update => {}
             }
             let (id, document) = (item.id, item.document.clone());
             let precondition = Precondition::at(current.tag());
             let operation = Operation::Replace { id, precondition, document };
-            let replace = Write { operation, idempotency: None, ..write.clone() };
-            match self.write(replace).await? {
-                Ok(()) => return Ok(ImportStatus::Updated.into()),
+            // The creation was refused, so the key is not taken.
+            match self.write(Write { operation, ..write.clone() }).await? {
+                Ok(written) => return Ok(Done::written(item, &written)),
                 // Another client changed the persona meanwhile; the new state is compared again.
                 Err(Error::Stale { .. }) => {}
                 Err(error) => return Err(Problem::of_persona(id, error)),
@@ -334,10 +348,9 @@ impl Import {
         let id = PersonaId::new(self.context.new_id());
         let document = Document::from_json(content).map_err(Problem::from)?;
         let operation = Operation::Create { id, document };
-        self.write(Write { operation, idempotency: None, ..write.clone() })
-            .await?
-            .map_err(|error| Problem::of_persona(id, error))?;
-        Ok(Done { id: Some(id), ..ImportStatus::Created.into() })
+        let written = self.write(Write { operation, ..write.clone() }).await?;
+        let written = written.map_err(|error| Problem::of_persona(id, error))?;
+        Ok(Done::written(item, &written))
     }
 }
 

@@ -246,6 +246,30 @@ async fn a_repetition_is_recognised_item_by_item() {
 }
 
 #[tokio::test]
+async fn an_item_keeps_its_key_where_an_earlier_one_finds_its_persona_only_later() {
+    let server = Server::start();
+    let send = async |note: &str| {
+        let nickname = json!({ "op": "patch", "id": "@h1", "patch": { "nickname": "x" } });
+        let create = json!({ "op": "create", "document": { "name": "once" } });
+        let sending = server.send("POST", &format!("{BATCH}{note}"));
+        let sending = sending.header("idempotency-key", "all");
+        items_of(&sending.json(&json!({ "items": [nickname, create] })).send().await)
+    };
+    let first = send("").await;
+    assert_eq!(statuses(&first), [404, 201]);
+    let holder = json!({ "name": "holder", "handle": "h1" });
+    assert_eq!(server.send("POST", "/api/v1/personas").json(&holder).send().await.status, 201);
+    let again = send("").await;
+    assert_eq!(statuses(&again), [200, 201]);
+    assert_eq!((&again[1]["id"], &again[1]["replayed"]), (&first[1]["id"], &json!(true)));
+    assert_eq!(count(&server).await, 2);
+    // With another note it is another request.
+    let noted = send("?note=why").await;
+    assert_eq!(noted[1]["problem"]["code"], "idempotency_key_reused", "{noted:?}");
+    assert_eq!(count(&server).await, 2);
+}
+
+#[tokio::test]
 async fn a_thousand_items_of_several_clients_at_once_are_all_done() {
     let server = Server::start();
     let create = |number| json!({ "op": "create", "document": { "name": format!("P{number}") } });

@@ -6,6 +6,7 @@ use crate::http::client::Reply;
 use crate::http::server::Server;
 
 const FILE: &str = "application/octet-stream";
+const ABSENT_ID: &str = "0193b0c2-0000-7000-8000-000000000002";
 const PROMPTS: &str = "act,prompt\nWizard,You are a wizard.\nPoet,You are a poet.\nLonely\n";
 
 async fn import(server: &Server, query: &str, body: impl Into<bytes::Bytes>) -> Reply {
@@ -184,6 +185,64 @@ async fn a_repetition_with_the_key_of_the_request_makes_no_second_copy() {
     assert_eq!(count(&server).await, 2);
 }
 
+/// Imports one document with a key, and returns its status, its id and why it was refused.
+async fn keyed(server: &Server, query: &str, key: &str, document: Value) -> [Value; 3] {
+    let request = server.send("POST", &format!("/api/v1/import{query}"));
+    let request = request.header("idempotency-key", key);
+    let item = request.body(FILE, lines(&[document])).send().await.json()["items"][0].clone();
+    ["status", "id", "code"].map(|member| item[member].clone())
+}
+
+#[tokio::test]
+async fn a_key_of_another_file_or_with_other_parameters_is_refused_and_loses_nothing() {
+    let server = Server::start();
+    let [one, other] = ["0193b0c2-0000-7000-8000-000000000001", ABSENT_ID];
+    let with_id = |id: &str| json!({ "id": id, "name": "same" });
+    assert_eq!(keyed(&server, "", "k", with_id(one)).await[0], "created");
+    let reused = json!("idempotency_key_reused");
+    // The same text for another persona, and the same file with another parameter or note.
+    assert_eq!(keyed(&server, "", "k", with_id(other)).await[2], reused);
+    assert_eq!(keyed(&server, "?on_duplicate=update", "k", with_id(one)).await[2], reused);
+    assert_eq!(keyed(&server, "?note=why", "k", with_id(one)).await[2], reused);
+    assert_eq!(keyed(&server, "", "k", with_id(one)).await[0], "created", "a repetition");
+    assert_eq!(count(&server).await, 1);
+    assert_eq!(keyed(&server, "", "k-2", with_id(other)).await[0], "created", "another key");
+}
+
+#[tokio::test]
+async fn a_repetition_with_a_key_undoes_no_change_that_was_made_since_and_makes_no_second_copy() {
+    let server = Server::start();
+    let persona = server.persona("Ada").await;
+    let id = persona.rsplit('/').next().expect("an id").to_owned();
+    let document = |text: &str| json!({ "id": id, "name": text });
+    let change = async |name: &str| {
+        let patch = server.send("PATCH", &persona).json(&json!({ "name": name }));
+        assert_eq!(patch.send().await.status, 200);
+    };
+    let name = async || server.get(&persona).await.json()["name"].clone();
+    let (update, both) = ("?on_duplicate=update", "?on_duplicate=keep_both");
+    assert_eq!(keyed(&server, update, "a", document("from file")).await[0], "updated");
+    change("acknowledged").await;
+    assert_eq!(keyed(&server, update, "a", document("from file")).await[0], "updated", "as before");
+    assert_eq!(name().await, "acknowledged");
+    // The same where there was nothing to do the first time.
+    for (key, query) in [("b", update), ("c", both)] {
+        change("equal").await;
+        assert_eq!(keyed(&server, query, key, document("equal")).await[0], "unchanged");
+        change("acknowledged").await;
+        assert_eq!(keyed(&server, query, key, document("equal")).await[0], "unchanged", "{query}");
+        assert_eq!((name().await, count(&server).await), (json!("acknowledged"), 1), "{query}");
+    }
+    let copy = keyed(&server, both, "d", document("beside")).await;
+    assert_eq!((&copy[0], copy[1] == json!(id)), (&json!("created"), false));
+    assert_eq!(keyed(&server, both, "d", document("beside")).await, copy);
+    assert_eq!(count(&server).await, 2);
+    // The control: without a key each of them is done again.
+    import(&server, both, lines(&[document("beside")])).await;
+    assert_eq!(statuses(&import(&server, update, lines(&[document("equal")])).await), ["updated"]);
+    assert_eq!((name().await, count(&server).await), (json!("equal"), 3));
+}
+
 #[tokio::test]
 async fn what_is_no_file_is_refused_before_anything_is_done() {
     let server = Server::start();
@@ -205,6 +264,8 @@ async fn what_is_no_file_is_refused_before_anything_is_done() {
     let form = server.send("POST", "/api/v1/import").body("multipart/form-data", good());
     let hint = form.send().await.problem()["hint"].clone();
     assert!(hint.as_str().is_some_and(|hint| hint.contains("--data-binary")), "{hint}");
+    let part = server.send("POST", "/api/v1/import").header("content-range", "bytes 0-9/99");
+    assert_eq!(part.body(FILE, good()).send().await.refusal(), (400, "bad_header".into()));
     assert_eq!(send("?mode=now", FILE, good()).await, (400, "bad_parameter".into()));
     assert_eq!(send("?on_duplicate=replace", FILE, good()).await, (400, "bad_parameter".into()));
     assert_eq!(send("", FILE, " ".repeat(9 << 20)).await, (413, "body_too_large".into()));
