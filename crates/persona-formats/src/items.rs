@@ -118,7 +118,11 @@ fn own_name(object: &Map<String, Value>, is_row: bool) -> Option<String> {
     } else {
         object.get("handle").and_then(Value::as_str)
     };
-    name.filter(|name| !name.trim().is_empty()).map(ToString::to_string)
+    let name = name.filter(|name| !name.trim().is_empty())?;
+    // A handle belongs to an owner: another owner's persona with it is another one. A handle has no
+    // blank.
+    let owner = object.get("owner").and_then(Value::as_str).filter(|owner| !owner.is_empty());
+    Some(owner.map_or_else(|| name.to_owned(), |owner| format!("{name} of {owner}")))
 }
 
 /// The name of the item for messages, from the member in which its format has the name.

@@ -1,6 +1,6 @@
 //! Labels in paths, and moves of labels in bodies.
 
-use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::header::{IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderValue};
 use persona_model::{LABEL_LATEST, LabelName, LabelPrecondition, PersonaId, Revision, excerpt};
 use persona_storage::{LABEL_MOVES_MAX, LabelMove, LabelTarget, View};
@@ -41,6 +41,10 @@ pub(crate) fn label_to_move(path: &str) -> Result<LabelName, Problem> {
 
 /// What a client says in `If-Match` and `If-None-Match` of a move.
 pub(crate) fn precondition(headers: &HeaderMap) -> Result<LabelPrecondition, Problem> {
+    if headers.contains_key(IF_UNMODIFIED_SINCE) {
+        let reason = "is not understood here: a label can go back to an older revision";
+        return Err(Problem::bad_header("If-Unmodified-Since", "not_here", reason));
+    }
     if etag::must_be_new(headers)? {
         return Ok(LabelPrecondition::IsNotSet);
     }

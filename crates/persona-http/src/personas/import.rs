@@ -12,7 +12,7 @@ use crate::auth::Identity;
 use crate::contract::OperationId;
 use crate::extract::parameters::Parameters;
 use crate::extract::request::{MediaType, WriteRequest};
-use crate::extract::{conditions, past};
+use crate::extract::{conditions, note, past};
 use crate::problem::Problem;
 
 /// Stores a revision with its own times and authors: the first revision of a new persona, or the
@@ -31,7 +31,10 @@ pub async fn import_revision(
         read.document.prepare();
         Ok(read)
     };
-    let past = Box::new(request.read(&context, MediaType::PERSONA, read).await?);
+    let mut past = Box::new(request.read(&context, MediaType::PERSONA, read).await?);
+    if past.note.is_none() {
+        past.note = note::of_request(&request.parts.headers, &request.parts.uri)?;
+    }
     if let Some(identity) = request.parts.extensions.get::<Identity>() {
         let authors = [past.created_by.as_deref(), past.updated_by.as_deref()];
         identity.permit_past(authors)?;

@@ -6,7 +6,7 @@ use persona_formats::Item;
 use persona_http::contract::batch::BatchItemAnswer;
 use persona_http::contract::import::ImportItem;
 use persona_http::contract::problems::Code;
-use persona_model::{Document, PersonaId, Revision, join_representation};
+use persona_model::{Document, PersonaId, Revision, Timestamp, join_representation};
 use serde_json::Value;
 
 use super::batches::Batches;
@@ -252,12 +252,7 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
     }
     let here =
         patiently(api, Method::GET, &format!("{path}?revision={revision}"), &[], None).await?;
-    let mut wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
-    wanted["id"] = item.id.to_string().into();
-    if let Some(members) = wanted.as_object_mut() {
-        members.remove("history");
-    }
-    if here.status == StatusCode::OK && here.json() == wanted {
+    if here.status == StatusCode::OK && is_same_past(&here.json(), item) {
         return with_labels(api, item, Status::Unchanged).await;
     }
     if here.problem().is(Code::RevisionDropped) {
@@ -274,6 +269,19 @@ async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer,
         vec![format!("revision {revision} {what}; a history is continued and never rewritten")],
     )
         .into())
+}
+
+/// Whether a revision that is here is that of an item, however the file writes its times and with
+/// whatever members the file leaves out.
+fn is_same_past(here: &Value, item: &Item) -> bool {
+    let stamp = |name: &str| item.origin.stamps.get(name).unwrap_or(&Value::Null);
+    let time = |value: &Value| value.as_str().map(Timestamp::parse);
+    let has_times = ["created_at", "updated_at", "deleted_at"]
+        .iter()
+        .all(|name| time(&here[*name]) == time(stamp(name)));
+    let has_authors = ["created_by", "updated_by"].iter().all(|name| here[*name] == *stamp(name));
+    let is_same = |document: Document| document.content_hash() == item.document.content_hash();
+    has_times && has_authors && Document::from_representation(here).is_ok_and(is_same)
 }
 
 /// The answer to a line of a history that is kept, once its labels are set too.

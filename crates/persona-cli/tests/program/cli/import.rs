@@ -242,3 +242,33 @@ fn an_item_that_differs_in_a_wide_number_only_updates_its_persona() {
         serde_json::from_str(&folder.results(&["show", "Big", "--json"])).expect("JSON");
     assert_eq!(persona["extensions"]["n"], serde_json::json!(9_007_199_254_740_992_u64));
 }
+
+#[test]
+fn a_second_run_over_a_history_finds_it_there_however_its_times_are_written() {
+    let line = |revision: u8| {
+        format!(
+            "{{\"id\":\"0193b0c2-0000-7000-8000-00000000000a\",\"revision\":{revision},\"name\":\"r{revision}\",\
+             \"created_at\":\"2020-01-01T01:00:00+01:00\",\"updated_at\":\"2020-01-01T00:00:0{revision}Z\",\
+             \"history\":{{\"last\":2}}}}\n"
+        )
+    };
+    let history = [line(1), line(2)].concat();
+    let folder = Folder::new().file("history.ndjson", &history);
+    let import = ["import", "history.ndjson", "--json"];
+    assert_eq!(counts(&folder.results(&import)), serde_json::json!({ "created": 2 }));
+    assert_eq!(counts(&folder.results(&import)), serde_json::json!({ "unchanged": 2 }));
+    // The control: another text is another revision.
+    let folder = folder.file("other.ndjson", history.replace("\"r1\"", "\"other\""));
+    let other = folder.run(&["import", "other.ndjson", "--json"]);
+    assert!(other.code != 0 && other.stdout.contains("is another one here"), "{other}");
+}
+
+#[test]
+fn a_handle_of_another_owner_is_that_of_another_persona() {
+    let file = "{\"name\":\"A\",\"handle\":\"x\",\"owner\":\"ada\"}\n{\"name\":\"B\",\"handle\":\"x\",\"owner\":\"bob\"}\n\
+                {\"name\":\"C\",\"handle\":\"x\"}\n";
+    let folder = Folder::new().file("many.ndjson", file);
+    let import = ["import", "--on-duplicate", "update", "many.ndjson", "--json"];
+    assert_eq!(counts(&folder.results(&import)), serde_json::json!({ "created": 3 }));
+    assert_eq!(counts(&folder.results(&import)), serde_json::json!({ "unchanged": 3 }));
+}

@@ -51,6 +51,22 @@ async fn revisions_are_kept_as_they_were_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn a_note_of_the_request_is_kept_where_the_revision_has_none() {
+    let server = Server::start();
+    let put = async |revision: u8, body: Value| {
+        let path = format!("{ABSENT}/revisions/{revision}?note=why");
+        let kept = server.send("PUT", &path).json(&body).send().await;
+        assert_eq!(kept.status, 201, "{}", kept.json());
+    };
+    put(1, past(1, "A")).await;
+    let mut second = past(2, "B");
+    second["history"] = json!({ "note": "then" });
+    put(2, second).await;
+    let revisions = server.get(&format!("{ABSENT}/revisions")).await.json()["items"].clone();
+    assert_eq!((&revisions[0]["note"], &revisions[1]["note"]), (&json!("then"), &json!("why")));
+}
+
+#[tokio::test]
 async fn no_other_request_sets_what_the_store_manages() {
     let server = Server::start();
     let path = server.persona("Ada").await;
