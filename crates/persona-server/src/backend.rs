@@ -155,6 +155,18 @@ pub fn valid_tokens(config: &Config) -> Result<Option<u64>, DatabaseError> {
     })
 }
 
+/// Whether there is a database that [`initialise`] would not make anew. Changes nothing.
+///
+/// # Errors
+///
+/// The database server cannot be used.
+pub fn is_made(config: &Config) -> Result<bool, DatabaseError> {
+    match &config.database {
+        Database::File(path) => Ok(sqlite::is_there(path)),
+        Database::Server(_) => Ok(valid_tokens(config)?.is_some()),
+    }
+}
+
 fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
     if let Some(backup) = &report.backup {
         tracing::info!(backup = %backup.display(), "copied the old file before changing it");

@@ -3,7 +3,7 @@
 
 use crate::backend;
 use crate::child::Error;
-use crate::config::FIRST_TOKEN;
+use crate::config::{FIRST_TOKEN, UnixSocket};
 use crate::supervisor::{ChildInput, Message, say};
 
 /// Makes the database ready.
@@ -38,6 +38,14 @@ pub fn run(input: &ChildInput) -> Result<(), Error> {
                 database.in_command(FIRST_TOKEN)
             );
         }
+    }
+    let is_for_others = |socket: &UnixSocket| socket.mode & 0o077 != 0;
+    if config.uds.as_ref().is_some_and(is_for_others) && prepared.tokens_kept == 0 {
+        tracing::warn!(
+            "everyone who can open the unix socket is served, and so is everyone whom a proxy lets \
+             in over it, because there is no access token; make one with: {}",
+            database.in_command(FIRST_TOKEN)
+        );
     }
     Ok(say(&input.channel, &Message::Prepared(prepared))?)
 }

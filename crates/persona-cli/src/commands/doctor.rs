@@ -42,13 +42,13 @@ pub async fn run(
         (&arguments.target.credentials, arguments.target.config.as_ref());
     let facts = if let Some(url) = &arguments.target.server {
         let server = named_server(url, credentials, settings_file, environment, output)?;
-        Facts::new(now, None, Some(ask(server).await?))
+        Facts::new(now, None, Some(ask_named(server).await?))
     } else {
         let loaded = loaded(&flags_of(&arguments.target), environment, output)?;
         let config = &loaded.config;
         if let Some(url) = config.server.as_ref().filter(|_| arguments.target.database.is_none()) {
             let server = server_of(url, credentials, &loaded.profiles, environment)?;
-            let server = Some(ask(server).await?);
+            let server = Some(ask_named(server).await?);
             return judge(&Facts::new(now, None, server), environment, output);
         }
         let Some(path) = config.database.file() else {
@@ -116,6 +116,15 @@ async fn look_at_server(config: &Config) -> DatabaseFacts {
         }
     };
     DatabaseFacts { looked }
+}
+
+/// Asks the server that the user named. One that answers and tells nothing is a finding; one that
+/// cannot be reached is none.
+async fn ask_named(server: ServerAddress) -> Result<ServerFacts, Failure> {
+    match ask(server.clone()).await {
+        Err(failure) if failure.code != ExitCode::Unavailable => Ok(silent(&server, failure)),
+        asked => asked,
+    }
 }
 
 async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {

@@ -26,6 +26,7 @@ mod edit;
 mod edit_draft;
 mod edit_save;
 mod entry;
+mod existing_database;
 mod export;
 mod folder;
 mod form;

@@ -8,11 +8,11 @@ use persona_server::clock::SystemClock;
 use persona_server::config::{ConfigError, Environment, Flags, load};
 use persona_server::exit_code::ExitCode;
 use persona_server::units::size;
-use persona_storage::sqlite::is_there;
 use persona_storage::{Error, HistoryPruned, NoObserver};
 use serde_json::json;
 
 use super::arguments::Prune;
+use super::existing_database;
 use crate::failure::Failure;
 use crate::terminal::Output;
 
@@ -35,10 +35,7 @@ pub fn run(arguments: &Prune, environment: &Environment, output: &Output) -> Res
         let failure = Failure::new(ExitCode::Usage, "nothing says which revisions may go");
         return Err(failure.hint("give --keep TIME, --keep-newest COUNT, or both"));
     }
-    if config.database.file().is_some_and(|file| !is_there(file)) {
-        let message = format!("there is no database {}", config.database);
-        return Err(Failure::new(ExitCode::NotFound, message).hint("name one with --database"));
-    }
+    existing_database::require(&config, "name one with --database")?;
     let clock = Arc::new(SystemClock);
     if arguments.dry_run {
         let counted = backend::prunable(&config, clock, limits);

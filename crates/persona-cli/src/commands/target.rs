@@ -5,24 +5,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use persona_server::config::{Config, Environment, Flags, Loaded, Profile};
-use persona_server::exit_code::ExitCode;
 use persona_server::listen::on_this_machine;
-use persona_storage::sqlite::is_there;
 
 use super::arguments::{CredentialFlags, Target};
 use super::config::loaded;
+use super::existing_database;
 use crate::client::{Api, Credentials, ServerAddress, Token, server_at, usual_address, usual_url};
 use crate::failure::Failure;
 use crate::terminal::Output;
 
-/// What a command does with a database file, and what happens when the file does not exist.
+/// What a command does with a database, and what happens when there is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
-    /// Reads. A file that does not exist is a failure.
+    /// Reads. A database that does not exist is a failure.
     Read,
-    /// Changes or deletes personas. A file that does not exist is a failure.
+    /// Changes or deletes personas. A database that does not exist is a failure.
     Change,
-    /// Creates personas. A file that does not exist is made.
+    /// Creates personas. A database that does not exist is made.
     Create,
 }
 
@@ -44,12 +43,11 @@ pub fn open(
     if let Some(named) = config.server.as_ref().filter(|_| target.database.is_none()) {
         return Ok(Api::remote(server_of(named, flags, &loaded.profiles, environment)?));
     }
-    if access != Access::Create && config.database.file().is_some_and(|file| !is_there(file)) {
-        let message = format!("there is no database {}", config.database);
+    if access != Access::Create {
         let hint = "name one with --database, or a running server with --server; `persona import \
                     FILE --create` makes one";
-        let failure = Failure::new(ExitCode::NotFound, message).hint(hint);
-        return Err(server_hint(config).into_iter().fold(failure, Failure::hint));
+        existing_database::require(config, hint)
+            .map_err(|failure| server_hint(config).into_iter().fold(failure, Failure::hint))?;
     }
     Api::local(config, access != Access::Read)
 }

@@ -7,13 +7,12 @@ use persona_model::{Clock, Owner, Timestamp};
 use persona_server::clock::SystemClock;
 use persona_server::config::{Config, Environment, Flags};
 use persona_server::exit_code::ExitCode;
-use persona_storage::sqlite::is_there;
 use persona_storage::{Error, Token, TokenChange, TokenError, TokenLook, TokenSecret, TokenState};
 use serde_json::{Value, json};
 
 use super::arguments::{DatabaseFile, ScopeOfToken, TokenAction, TokenCreate};
 use super::config::loaded;
-use super::token_link;
+use super::{existing_database, token_link};
 use crate::client::Local;
 use crate::failure::Failure;
 use crate::terminal::{Output, Table};
@@ -102,16 +101,9 @@ fn config_of(
 }
 
 fn open_of(config: &Config, writes: bool) -> Result<Local, Failure> {
-    if config.database.file().is_some_and(|file| !is_there(file)) {
-        return Err(Failure::new(
-            ExitCode::NotFound,
-            format!("there is no database {}", config.database),
-        )
-        .hint(
-            "name one with --database; `persona serve` makes one, and so do `persona token create` \
-             and `persona import FILE` with --create",
-        ));
-    }
+    let hint = "name one with --database; `persona serve` makes one, and so do `persona token create` \
+                and `persona import FILE` with --create";
+    existing_database::require(config, hint)?;
     Local::open(config, writes)
 }
 

@@ -211,6 +211,10 @@ fn what_is_wrong_inside_is_found() {
         "version 0",
         contents(|contents| contents.schema_version = 0),
     );
+    let moved = bad(contents(|contents| contents.schema_version = SCHEMA_VERSION | 0x4000_0000));
+    let [moved] = &moved[..] else { panic!("one result: {moved:?}") };
+    assert!(moved.finding.text.contains("was moved to another database"), "{moved:?}");
+    assert!(moved.fix.as_deref().is_some_and(|fix| fix.contains("it was moved to")), "{moved:?}");
     assert_only(
         "clock",
         Level::Warn,

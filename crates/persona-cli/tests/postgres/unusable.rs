@@ -54,7 +54,7 @@ fn each_is_told_by_host_and_database_with_its_exit_code_and_nothing_is_changed()
         assert_eq!(server.code, Some(code), "{words}: {}", server.stderr);
         let folder = Folder::new().file("many.ndjson", many(3));
         assert_eq!(folder.run(&["import", "many.ndjson", "--database", "persona.db"]).code, 0);
-        let command = folder.run(&["list", "--database", &url]);
+        let command = folder.run(&["create", "--name", "Ada", "--database", &url]);
         let moved = folder.run(&["move", "--from", "sqlite:persona.db", "--to", &url]);
         assert_eq!((command.code, moved.code), (code, code), "{words}: {command} {moved}");
         for said in [&server.stderr, &command.stderr, &moved.stderr] {
@@ -66,6 +66,33 @@ fn each_is_told_by_host_and_database_with_its_exit_code_and_nothing_is_changed()
         }
         assert_eq!(at.sql(database, schemas), before, "{words}");
     }
+}
+
+#[test]
+fn a_command_that_works_on_what_is_there_makes_no_schema() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let url = cluster.url(&database);
+    let (folder, place) = (Folder::new(), ["--database", &*url]);
+    for command in [
+        &["list"][..],
+        &["show", "ada"],
+        &["update", "ada", "--set", "name=Ada"],
+        &["delete", "ada", "--yes"],
+        &["export"],
+        &["history", "ada"],
+        &["token", "list"],
+        &["token", "create", "--name", "ci", "--scope", "read"],
+        &["prune", "--keep-newest", "1"],
+    ] {
+        let ended = folder.run(&[command, &place].concat());
+        assert_eq!(ended.code, 3, "{command:?}: {ended}");
+        assert!(ended.stderr.contains("there are no personas in"), "{command:?}: {ended}");
+    }
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'persona_store'";
+    assert_eq!(cluster.sql(&database, schemas), "0");
+    let made = folder.run(&["create", "--name", "Ada", "--database", &url]);
+    assert!(made.code == 0 && cluster.sql(&database, schemas) == "1", "the control: {made}");
 }
 
 #[test]
@@ -93,7 +120,7 @@ fn a_start_that_is_refused_for_want_of_a_token_leaves_an_older_schema_as_it_is()
     let database = cluster.database();
     let url = format!("--database={}", cluster.url(&database));
     let folder = Folder::new();
-    assert_eq!(folder.run(&["list", &url]).code, 0);
+    assert_eq!(folder.run(&["create", "--name", "Ada", &url]).code, 0);
     let version = || cluster.sql(&database, "SELECT schema_version FROM persona_store.about");
     // As the version before the last left it, and the last one without a table of tokens.
     let older = "DROP INDEX persona_store.label_moves_by_revision;

@@ -121,13 +121,16 @@ impl SettingsFile {
                 self.complain_unknown(path, line, &name, places.iter().map(String::as_str));
                 continue;
             };
-            match plain(value.get_ref()) {
-                Some(value) => self.values.push((key.name, value, line)),
-                None => self.complain(
-                    path,
-                    line,
-                    format!("{} must be a string, a number, true or false", key.place()),
-                ),
+            let list = list_in(value.get_ref()).filter(|_| key.shape.is_list());
+            if let Some(value) = plain(value.get_ref()).or(list) {
+                self.values.push((key.name, value, line));
+            } else {
+                let form = if key.shape.is_list() {
+                    "a string with commas, or a list of strings"
+                } else {
+                    "a string, a number, true or false"
+                };
+                self.complain(path, line, format!("{} must be {form}", key.place()));
             }
         }
     }
@@ -185,6 +188,16 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
         DeValue::Boolean(switch) => Some(switch.to_string()),
         _ => None,
     }
+}
+
+/// The texts of a list, with commas between them as in flags and variables.
+fn list_in(value: &DeValue<'_>) -> Option<String> {
+    let DeValue::Array(items) = value else { return None };
+    let texts = items.iter().map(|item| match item.get_ref() {
+        DeValue::String(text) if !text.contains(',') => Some(text.to_string()),
+        _ => None,
+    });
+    texts.collect::<Option<Vec<_>>>().map(|texts| texts.join(","))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

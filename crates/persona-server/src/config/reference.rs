@@ -19,8 +19,10 @@ The first of these sources that has a value wins: flags, `PERSONA_` variables, s
 - `PERSONA_TOKEN` holds the token of commands; no file holds it, and nothing shows it.
 - The user file is `$XDG_CONFIG_HOME/persona/config.toml`, or `~/.config/persona/config.toml`.
 - Relative paths in a file are relative to that file.
+- In a file a setting stands below its section as its heading here says, such as `reads` below `[limits]`; its flag and its variable have the longer name, such as `--rate-reads` and `PERSONA_RATE_READS`.
+- A list is a text with commas in flags, variables and files; in a file it may be a list of texts too: `cors_origins = [\"https://a.example\", \"https://b.example\"]`.
 - An empty variable counts as not set.
-- `persona config show --origin` prints each value in effect and its origin; `persona config check` finds every problem.
+- `persona config show --origin` prints each value in effect and its origin; `persona config check` finds every wrong value. Files, folders and servers that values name are looked at when they are used.
 ";
 
 /// Every setting as Markdown.

@@ -59,6 +59,13 @@ pub enum ValueKind {
     Path,
 }
 
+impl ValueKind {
+    /// Whether a value has several parts with commas between them.
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::Networks | Self::Hosts | Self::Origins | Self::Labels)
+    }
+}
+
 /// The value of a setting that no source chose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Default {

@@ -55,6 +55,12 @@ pub fn first_page(path: &Path) -> Result<Option<FirstPage>, DatabaseError> {
 /// The schema version that this program makes and needs.
 pub const SCHEMA_VERSION: u32 = migrate::VERSION;
 
+/// Why a file with another schema version cannot be used: it is that of a newer or older program,
+/// or its personas were moved to another database.
+pub fn other_version(path: &Path, found: u32) -> DatabaseError {
+    migrate::other_version(path, found)
+}
+
 /// Bytes that the WAL is kept below.
 pub const WAL_BYTES_MAX: u64 = connection::WAL_BYTES_MAX.unsigned_abs();
 

@@ -71,6 +71,7 @@ pub struct TokenCreate {
 #[derive(Args, Debug)]
 pub struct TokenLink {
     /// What the browser may do: read, write or admin. With --owner also read+shared and so on.
+    /// What writes may name its authors, as with --act-as of other tokens.
     #[arg(long, value_name = "WORD", value_parser = scope, default_value = "admin")]
     pub scope: ScopeOfToken,
     /// Bind it to this owner: there are no personas of others for it.

@@ -3,7 +3,7 @@
 use persona_server::backend::SHORTER_HISTORIES;
 use persona_server::units::{self, personas};
 use persona_storage::HistorySize;
-use persona_storage::sqlite::inspect::SCHEMA_VERSION;
+use persona_storage::sqlite::inspect::{SCHEMA_VERSION, other_version};
 
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
@@ -37,18 +37,19 @@ fn schema(facts: &Facts) -> Option<Finding> {
         found if found < SCHEMA_VERSION => {
             Finding::warn(format!("version {found}; the next start brings it to {SCHEMA_VERSION}"))
         }
-        found => {
-            Finding::fail(format!("version {found}, this program knows up to {SCHEMA_VERSION}"))
-        }
+        found => Finding::fail(other_version(&facts.file.as_ref()?.path, found).to_string()),
     })
 }
 
 fn fix_schema(facts: &Facts) -> String {
-    facts
-        .file
-        .as_ref()
-        .map(|file| format!("persona serve --database {}", shell_word(&file.path)))
-        .unwrap_or_default()
+    let Some(file) = &facts.file else { return String::new() };
+    let found = file.contents.as_ref().and_then(|contents| contents.as_ref().ok());
+    match found.map(|contents| contents.schema_version) {
+        Some(found) if found > SCHEMA_VERSION => {
+            other_version(&file.path, found).hint().unwrap_or_default()
+        }
+        _ => format!("persona serve --database {}", shell_word(&file.path)),
+    }
 }
 
 fn integrity(facts: &Facts) -> Option<Finding> {

@@ -49,6 +49,29 @@ fn a_named_file_takes_the_place_of_the_project_file() {
 }
 
 #[test]
+fn a_list_is_a_text_with_commas_or_a_list_of_texts() {
+    let shown = |value: &str| {
+        let file = format!("[listen]\ncors_origins = {value}\n");
+        Folder::new().file("persona.toml", file).run(&["config", "show", "--json"])
+    };
+    let expected = "\"cors_origins\":\"https://a.example,https://b.example\"";
+    for value in
+        ["\"https://a.example,https://b.example\"", "['https://a.example', 'https://b.example']"]
+    {
+        let shown = shown(value);
+        assert!(shown.code == 0 && shown.stdout.contains(expected), "{value}: {shown}");
+    }
+    for wrong in ["[1]", "['https://a.example,https://b.example']", "{ a = 1 }"] {
+        let refused = shown(wrong);
+        let words = "must be a string with commas, or a list of strings";
+        assert!(refused.code == 5 && refused.stderr.contains(words), "{wrong}: {refused}");
+    }
+    let port = Folder::new().file("persona.toml", "[listen]\nport = ['1']\n");
+    let refused = port.run(&["config", "show"]);
+    assert!(refused.stderr.contains("must be a string, a number, true or false"), "{refused}");
+}
+
+#[test]
 fn a_setting_outside_the_sections_is_told_where_it_belongs() {
     let project = "port = 7791\nworkers = 2\nkeep = 3\nnothing = 1\n";
     let checked = Folder::new().file("persona.toml", project).run(&["config", "check"]);

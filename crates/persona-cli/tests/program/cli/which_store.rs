@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::process::{Output, Stdio};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::common::runner::Folder;
@@ -118,4 +119,17 @@ fn a_server_of_the_settings_is_what_commands_talk_to_and_one_that_runs_is_hinted
     let (code, said) = typed(&folder, &["list"]);
     assert_eq!(code, Some(5), "{said}");
     assert!(said.contains("client.server must be the URL of a server"), "{said}");
+}
+
+#[test]
+fn a_named_pipe_is_no_database_and_is_not_waited_for() {
+    let folder = Folder::new();
+    mknodat(CWD, folder.path("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+    for command in [&["list", "--database", "pipe"][..], &["check", "pipe"]] {
+        let ended = folder.run(command);
+        assert!(
+            ended.code == 5 && ended.stderr.contains("pipe is not a SQLite database"),
+            "{command:?}: {ended}"
+        );
+    }
 }

@@ -107,6 +107,7 @@ fn a_socket_that_a_killed_server_left_is_replaced_and_other_files_stay() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("persona.sock");
     let server = Server::with_workers(1).flag(uds(&path)).flag("--uds-mode=660").start();
+    server.wait_for_log("everyone who can open the unix socket is served");
     let files = server.kill_and_keep_the_folder();
     assert!(path.exists(), "nothing removes it when the server is killed");
     let server = Server::with_workers(1).flag(uds(&path)).in_folder(files).start();

@@ -3,10 +3,12 @@
 //!
 //! Read with plain file calls, so only before this process opens the file with SQLite.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::access::refuse_unreadable;
@@ -14,6 +16,9 @@ use crate::sqlite::DatabaseError;
 
 /// `PSNA`: marks a file as ours.
 pub(crate) const APPLICATION_ID: u32 = 0x5053_4e41;
+
+/// A named pipe would otherwise be waited for until another process writes into it.
+const NO_WAIT: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// What the header of an existing file says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +36,7 @@ impl Header {
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, DatabaseError> {
         let unreadable = |source| DatabaseError::Unreadable { path: path.into(), source };
         let mut bytes = [0; 100];
-        let mut file = match File::open(path) {
+        let mut file = match OpenOptions::new().read(true).custom_flags(NO_WAIT).open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 refuse_unreadable(path)?;
