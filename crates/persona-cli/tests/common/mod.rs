@@ -23,7 +23,7 @@ pub use client::{Client, Reply};
 pub use load::Load;
 pub use persona_test_support::{Stop, wait_at_most, wait_for};
 pub use processes::{Process, signal};
-pub use server::{ON_POSTGRES, Server, refused};
+pub use server::{ON_POSTGRES, Server, refused, settle};
 pub use wire::Way;
 
 use std::time::Duration;

@@ -334,6 +334,22 @@ fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
     command
 }
 
+/// Waits until followers can be told of every change that was answered. Over PostgreSQL that is
+/// when every older transaction of its server has ended, also those of tests that run beside this
+/// one.
+pub fn settle() {
+    if !ON_POSTGRES {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let newest = cluster.sql("postgres", "SELECT pg_current_xact_id()");
+    let have_ended =
+        format!("SELECT pg_snapshot_xmin(pg_current_snapshot()) > '{}'::xid8", newest.trim());
+    wait_for("the end of older transactions", 3 * DEADLINE, || {
+        (cluster.sql("postgres", &have_ended).trim() == "t").then_some(())
+    });
+}
+
 /// Whether the servers of this test program use PostgreSQL; told by the name of the test program.
 pub const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"postgres");
 

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use persona_http::contract::{Method, OPERATIONS, OperationRow, Scope, Tag};
 use serde_json::Value;
 
-use crate::common::Server;
 use crate::common::tokens::{bearer, create, random_secret, run, sign_in};
+use crate::common::{Server, settle};
 
 /// The identity of the persona that the operations are about; no persona has it at the start.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
@@ -202,6 +202,7 @@ fn state(server: &Server, admin: &str) -> String {
         // A use is noted for a token that counts, also where it does not permit the request.
         token.as_object_mut().expect("a token").remove("used_at");
     }
+    settle();
     let events = ask("/api/v1/events?after=0&limit=1000&include=document");
     let tasks = ask("/api/v1/server/tasks");
     format!("{events}\n{tokens}\n{tasks}")

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::common::events::{EVENTS, EventStream, follow, sequence};
 use crate::common::personas::{create, patch};
 use crate::common::tokens::{bearer, run};
-use crate::common::{Client, DEADLINE, Reply, Server, signal, tokens, wait_for};
+use crate::common::{Client, DEADLINE, Reply, Server, settle, signal, tokens, wait_for};
 
 const PAGE: (&str, &str) = ("accept", "application/json");
 
@@ -33,6 +33,7 @@ fn write(client: &mut Client, method: &str, path: &str, headers: &[(&str, &str)]
 }
 
 fn page(server: &Server, query: &str) -> Reply {
+    settle();
     server.connect().request("GET", &format!("{EVENTS}{query}"), &[PAGE], b"").expect("an answer")
 }
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::Server;
 use crate::common::events::{EVENTS, EventStream};
 use crate::common::personas::{create, patch};
+use crate::common::{Server, settle};
 
 const PAGE: (&str, &str) = ("accept", "application/json");
 
@@ -27,6 +27,7 @@ fn a_follower_of_labels_is_told_of_their_moves_alone() {
         }
     }
     let mut page = |query: &str| {
+        settle();
         let path = format!("{EVENTS}?after=0&limit=1000&{query}");
         client.request("GET", &path, &[PAGE], b"").expect("an answer")
     };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::common::events::{EVENTS, EventStream};
 use crate::common::runner::Folder;
 use crate::common::tokens::{bearer, create};
-use crate::common::{Client, Server};
+use crate::common::{Client, Server, settle};
 
 const PERSONAS: &str = "/api/v1/personas";
 
@@ -30,6 +30,7 @@ fn made(client: &mut Client, token: &str, members: &Value) -> String {
 /// What a follower is told from the beginning, as a page and as a stream.
 #[track_caller]
 fn told(server: &Server, token: &str, query: &str) -> Vec<Value> {
+    settle();
     let page = format!("{EVENTS}?after=0&limit=1000&{query}");
     let headers = [("accept", "application/json"), ("authorization", token)];
     let reply = server.connect().request("GET", &page, &headers, b"").expect("an answer");

@@ -4,11 +4,12 @@ use persona_http::contract::events::Event;
 use serde_json::Value;
 
 use super::cast::{Cast, PERSONAS};
-use crate::common::{Reply, Server};
+use crate::common::{Reply, Server, settle};
 
 const EVENTS: &str = "/api/v1/events";
 
 fn page(cast: &Cast<'_>, token: &str, query: &str) -> Reply {
+    settle();
     let headers = [("accept", "application/json")];
     cast.ask(token, "GET", &format!("{EVENTS}?{query}"), &headers, "")
 }
