@@ -125,6 +125,30 @@ fn no_comment_is_wider_than_100_columns() {
     assert_none(&problems);
 }
 
+/// What git leaves where it cannot merge: these lines outside of examples in documents, which are
+/// between fences.
+fn has_unmerged_lines(text: &str) -> bool {
+    let mut is_example = false;
+    text.lines().any(|line| {
+        is_example ^= line.starts_with("```");
+        !is_example && ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark))
+    })
+}
+
+#[test]
+fn no_file_has_lines_that_git_could_not_merge() {
+    assert!(has_unmerged_lines("a\n<<<<<<< ours\nb\n"), "the control");
+    let others = [("", ".md"), ("studio", ".js"), ("studio", ".css"), ("crates", ".sql")];
+    let others = others.map(|(folder, ending)| files(folder, ending)).concat();
+    let all = [all_sources(), others].concat();
+    let problems: Vec<String> = all
+        .iter()
+        .filter(|(_, text)| has_unmerged_lines(text))
+        .map(|(path, _)| format!("{path}: lines that git could not merge"))
+        .collect();
+    assert_none(&problems);
+}
+
 #[test]
 fn every_module_says_what_lives_in_it() {
     let problems: Vec<String> = all_sources()
