@@ -177,7 +177,28 @@ async fn what_is_purged_during_a_live_move_is_purged_in_the_target() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_purged_during_a_live_move_back_is_purged_in_the_target() {
-    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    move_back_with_purges(Cluster::shared()).await;
+}
+
+/// Followers are told of nothing behind a transaction that is open, in whatever database of the
+/// server, and neither does a move copy it before the writers wait: the line of a purge is missing
+/// while the lines of its persona are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_purged_during_a_live_move_back_may_be_behind_an_open_transaction() {
+    // A server of its own: the transaction would hold up what followers are told in other tests.
+    let cluster = Cluster::start(&[]);
+    let (client, connection) =
+        tokio_postgres::connect(&cluster.url("postgres"), tokio_postgres::NoTls)
+            .await
+            .expect("connected");
+    tokio::spawn(connection);
+    client.batch_execute("BEGIN; SELECT pg_current_xact_id()").await.expect("a transaction");
+    move_back_with_purges(&cluster).await;
+    client.batch_execute("ROLLBACK").await.expect("it was open all the time");
+}
+
+async fn move_back_with_purges(cluster: &Cluster) {
+    let folder = Folder::new();
     fill(&folder.database()).await;
     let url = cluster.url(&cluster.database());
     go(&plan(&name_of(&folder.database()), &url)).expect("moved");

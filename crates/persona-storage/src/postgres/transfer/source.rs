@@ -52,8 +52,18 @@ const POSITION: &str = "
 
 /// Lines with their revisions or moves of labels, up to so many bytes, and at least one. While
 /// writers are at work, only those below the oldest transaction that still runs: nothing can come
-/// to lie before them.
+/// to lie before them. Of a persona that was purged above that, no line is taken before the line of
+/// the purge can be: the revisions that it is about are gone, and the target would miss them.
 const ENTRIES: &str = "
+    WITH settled AS (
+        SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024 AS below
+        FROM persona_store.about
+    ), before_purges AS (
+        SELECT min((SELECT min(line.sequence) FROM persona_store.changes AS line
+                    WHERE line.persona = later.persona AND line.sequence > $1)) AS below
+        FROM persona_store.purged AS later
+        WHERE later.sequence >= (SELECT below FROM settled)
+    )
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
            r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.head, r.document,
            c.label, m.version, m.revision, m.at, m.author, x.sequence, x.owner, x.author
@@ -62,8 +72,7 @@ const ENTRIES: &str = "
         FROM (
             SELECT * FROM persona_store.changes
             WHERE sequence > $1
-              AND ($4 OR sequence < (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024
-                                     FROM persona_store.about))
+              AND ($4 OR sequence < least((SELECT below FROM settled), (SELECT below FROM before_purges)))
             ORDER BY sequence
             LIMIT $2
         ) AS line
