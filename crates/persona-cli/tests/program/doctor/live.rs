@@ -116,6 +116,9 @@ fn a_server_that_wants_a_token_is_told_how_to_get_one() {
         assert!(without.stdout.contains(name), "{without}");
     }
     assert!(!without.stdout.contains("look into the log"), "{without}");
+    // The same where the server is named: the report tells it, and no error ends the command.
+    let named = folder.run(&["doctor", "--server", &format!("http://{}", server.address())]);
+    assert!(named.code == 2 && named.stdout.contains("the request has no token"), "{named}");
     let with = folder.run(&[&arguments[..], &["--token-file", "token"]].concat());
     assert_eq!(with.code, 0, "{with}");
     create(&server, &["--name=admin", "--scope=admin"]);
